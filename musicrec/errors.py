@@ -1,0 +1,25 @@
+"""The errors a person may meet. Each message names the file or key, the value, and the way out."""
+
+
+class MusicrecError(Exception):
+    """Base of all errors that are shown to the user as one message, without a traceback."""
+
+
+class AudioError(MusicrecError):
+    """An audio file cannot be decoded."""
+
+
+class ManifestError(MusicrecError):
+    """A manifest does not say what it should."""
+
+
+class StoreError(MusicrecError):
+    """A waveform store cannot be built, opened or trusted."""
+
+
+class ExportError(MusicrecError):
+    """An export folder or a checkpoint does not hold what it should."""
+
+
+class ConfigError(MusicrecError):
+    """A setting has a value that cannot work."""

@@ -1,0 +1,15 @@
+"""Fixtures shared by all tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with the rendered corpus, real recordings and public weights; absent on most machines."""
+    folder = Path(os.environ.get("MUSICREC_SHARED", Path(__file__).parents[2] / "shared"))
+    if not (folder / "reference" / "outputs.json").is_file():
+        pytest.skip(f"no reference material in {folder}; set MUSICREC_SHARED to run this test")
+    return folder
