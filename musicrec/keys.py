@@ -1,0 +1,94 @@
+"""Musical keys: names, the 24 classes a key head predicts, Camelot codes, and how well two keys mix.
+
+A pitch class counts semitones above C (C = 0 … B = 11); a mode is ``"major"`` or ``"minor"``.
+"""
+
+import re
+
+import numpy as np
+
+PITCH_CLASSES = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
+MODES = ("major", "minor")
+KEYS_24 = tuple(f"{name} {mode}" for mode in MODES for name in PITCH_CLASSES)
+
+_NATURALS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
+_ACCIDENTALS = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}
+_MODE_NAMES = {"major": "major", "maj": "major", "minor": "minor", "min": "minor"}
+
+
+def parse_pitch_class(text: str) -> int:
+    """Pitch class 0..11 of a note name: ``C#``, ``Db``, ``A♯``, ``B♭``, ``Cb``, ``E#``, in either case.
+
+    Raises:
+        ValueError: `text` is not a letter A–G with at most one accidental.
+    """
+    match = re.fullmatch(r"([A-Ga-g])([#♯b♭]?)", text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not a note name such as C, F# or Bb")
+    letter, accidental = match.groups()
+    return (_NATURALS[letter.lower()] + _ACCIDENTALS[accidental]) % 12
+
+
+def parse_key(text: str) -> tuple[int, str | None]:
+    """Pitch class and mode of ``A minor``, ``F#m``, ``Db:maj`` or ``C``; the mode is None where the text names none.
+
+    Raises:
+        ValueError: `text` is not a note name, or what follows it is not a mode.
+    """
+    match = re.fullmatch(r"([A-Ga-g][#♯b♭]?)[\s:_-]*(\D*)", text.strip())
+    if match is None:
+        raise ValueError(f"{text!r} is not a key such as A minor, F# or Bb major")
+    note, mode = match.groups()
+    if not mode:
+        return parse_pitch_class(note), None
+    if mode in ("m", "M"):
+        return parse_pitch_class(note), "minor" if mode == "m" else "major"
+    if mode.lower() not in _MODE_NAMES:
+        raise ValueError(f"{text!r} is not a key such as A minor, F# or Bb major")
+    return parse_pitch_class(note), _MODE_NAMES[mode.lower()]
+
+
+def key_index(pitch_class: int, mode: str) -> int:
+    """Place of a key in `KEYS_24`: ``pitch_class + 12 * (mode == "minor")``."""
+    _check(pitch_class, mode)
+    return pitch_class + 12 * (mode == "minor")
+
+
+def key_name(pitch_class: int, mode: str) -> str:
+    """``key_name(9, "minor")`` is ``"A minor"``."""
+    return KEYS_24[key_index(pitch_class, mode)]
+
+
+def camelot(pitch_class: int, mode: str) -> str:
+    """Code on the Camelot wheel, ``"8A"`` for A minor and ``"8B"`` for C major; a fifth up is one step on."""
+    _check(pitch_class, mode)
+    relative_major = pitch_class + 3 if mode == "minor" else pitch_class
+    fifths_above_c = relative_major * 7 % 12
+    return f"{(fifths_above_c + 7) % 12 + 1}{'A' if mode == 'minor' else 'B'}"
+
+
+def camelot_compatibility() -> np.ndarray:
+    """How well one key follows another in a mix: (24, 24) float64, symmetric, both axes in `KEYS_24` order.
+
+    Same key 1.0; neighbour on the wheel 0.9; relative major or minor 0.8; neighbour with the other letter 0.55;
+    two steps with the same letter 0.45; anything else 0.1.
+    """
+    codes = [camelot(i % 12, MODES[i // 12]) for i in range(24)]
+    numbers = np.array([int(code[:-1]) for code in codes])
+    letters = np.array([code[-1] for code in codes])
+    apart = np.abs(numbers[:, None] - numbers)
+    steps = np.minimum(apart, 12 - apart)
+    same_letter = letters[:, None] == letters
+    scores = np.full((24, 24), 0.1)
+    for step, score in enumerate((1.0, 0.9, 0.45)):
+        scores[same_letter & (steps == step)] = score
+    for step, score in enumerate((0.8, 0.55)):
+        scores[~same_letter & (steps == step)] = score
+    return scores
+
+
+def _check(pitch_class: int, mode: str) -> None:
+    if not 0 <= pitch_class <= 11:
+        raise ValueError(f"pitch class {pitch_class!r} is not in 0..11")
+    if mode not in MODES:
+        raise ValueError(f"mode {mode!r} is not 'major' or 'minor'")
