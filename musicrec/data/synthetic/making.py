@@ -1,0 +1,131 @@
+"""Writes a set of synthetic music: FLAC files, their manifest, and last of all the record that the set is complete."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import polars as pl
+import soundfile
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from musicrec.data.manifest import write_manifest
+from musicrec.data.synthetic.composition import Track
+from musicrec.data.synthetic.instruments import render
+from musicrec.data.synthetic.planning import LEAST_TRACKS, plan_tracks
+from musicrec.errors import ConfigError
+
+VERSION = 1  # raise it whenever the same settings give other music
+LOWEST_SAMPLE_RATE = 8000
+SHORTEST_S = 4.0
+_RECORD = "synthetic.json"
+_COLUMNS = ("track_id", "path", "split", "artist", "title", "genre", "instruments", "bpm", "key", "mode",
+            "time_signature", "energy", "duration_s")  # fmt: skip
+
+
+def make_synthetic(
+    folder: str | os.PathLike,
+    *,
+    tracks: int = 240,
+    duration_s: float = 15.0,
+    sample_rate: int = 16000,
+    seed: int = 0,
+    workers: int | None = None,
+    progress: bool = True,
+) -> Path:
+    """Compose and synthesise a set of tracks; a set that is already there with the same settings is left as it is.
+
+    Args:
+        folder: receives `manifest.csv`, `audio/*.flac` (mono, 16 bit) and `synthetic.json`, the record of the
+            settings. The record calls the set complete only once everything else is written.
+        tracks: how many, 16 or more; genres, keys, modes and splits are spread evenly over them.
+        duration_s: length of each track, 4 s or more.
+        workers: threads (NumPy releases the interpreter's lock); the music does not depend on their number.
+
+    Returns:
+        The path of the manifest.
+
+    Raises:
+        ConfigError: a setting that cannot work, or a folder that holds somebody else's manifest or cannot be written.
+    """
+    if tracks < LEAST_TRACKS:
+        raise ConfigError(f"synthetic music: tracks={tracks} cannot fill train, valid and test; use {LEAST_TRACKS} or more")
+    if duration_s < SHORTEST_S:
+        raise ConfigError(f"synthetic music: duration_s={duration_s} is too short for a phrase; use {SHORTEST_S} or more")
+    if sample_rate < LOWEST_SAMPLE_RATE:
+        raise ConfigError(f"synthetic music: sample_rate={sample_rate} is too low; use {LOWEST_SAMPLE_RATE} or more")
+    if seed < 0:
+        raise ConfigError(f"synthetic music: seed={seed} is negative; use 0 or more")
+    folder = Path(folder)
+    settings = {"version": VERSION, "tracks": tracks, "duration_s": float(duration_s), "sample_rate": sample_rate,
+                "seed": seed}  # fmt: skip
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _only_one_maker(folder):
+            if not _is_complete(folder, settings):
+                _make(folder, settings, workers=workers or min(8, len(os.sched_getaffinity(0))), progress=progress)
+    except (OSError, soundfile.SoundFileError) as error:
+        raise ConfigError(f"{folder}: synthetic music cannot be written ({error}); choose another folder") from error
+    return folder / "manifest.csv"
+
+
+def _make(folder: Path, settings: dict, *, workers: int, progress: bool) -> None:
+    manifest, audio = folder / "manifest.csv", folder / "audio"
+    if not (folder / _RECORD).exists() and (manifest.exists() or audio.exists()):
+        raise ConfigError(f"{folder}: holds other music (no {_RECORD} beside it); choose an empty folder")
+    _write_record(folder, settings, complete=False)
+    manifest.unlink(missing_ok=True)
+    audio.mkdir(exist_ok=True)
+    for leftover in audio.glob("*.flac*"):  # the folder is ours: another set's tracks must not be found by a scan
+        leftover.unlink()
+
+    planned = plan_tracks(tracks=settings["tracks"], seed=settings["seed"])
+    columns = (TextColumn("synthetic music"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with ThreadPoolExecutor(workers) as pool, Progress(*columns, disable=not progress) as bar:
+        try:
+            made = pool.map(lambda track: _make_track(track, audio, settings), planned)
+            rows = list(bar.track(made, total=len(planned)))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # Ctrl-C need not wait for what has not begun
+            raise
+    write_manifest(pl.DataFrame(rows), manifest)
+    _write_record(folder, settings, complete=True)
+
+
+def _make_track(track: Track, audio: Path, settings: dict) -> dict:
+    duration_s, sample_rate = settings["duration_s"], settings["sample_rate"]
+    samples, instruments = render(track, duration_s=duration_s, sample_rate=sample_rate)
+    path = audio / f"{track.track_id}.flac"
+    part = path.with_suffix(".flac.part")
+    soundfile.write(part, samples, sample_rate, format="FLAC", subtype="PCM_16")
+    os.replace(part, path)
+    row = {**asdict(track), "path": str(path.absolute()), "instruments": instruments,
+           "duration_s": len(samples) / sample_rate}  # fmt: skip
+    return {name: row[name] for name in _COLUMNS}
+
+
+@contextmanager
+def _only_one_maker(folder: Path) -> Iterator[None]:
+    """A second program that wants the same set waits for the first; the kernel lifts the lock even from a killed one."""
+    with open(folder / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _is_complete(folder: Path, settings: dict) -> bool:
+    try:
+        record = json.loads((folder / _RECORD).read_text())
+    except (FileNotFoundError, ValueError):
+        return False
+    files = [folder / "manifest.csv", *(folder / "audio").glob("*.flac")]
+    return record == {**settings, "complete": True} and len(files) == settings["tracks"] + 1 and files[0].is_file()
+
+
+def _write_record(folder: Path, settings: dict, *, complete: bool) -> None:
+    part = folder / f"{_RECORD}.part"
+    part.write_text(json.dumps({**settings, "complete": complete}, indent=2) + "\n")
+    os.replace(part, folder / _RECORD)
