@@ -1,0 +1,46 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from musicrec.errors import ConfigError
+from musicrec.models.crnn import CRNN
+
+
+@pytest.mark.parametrize("n_mels", [96, 128, 192, 229])
+@pytest.mark.parametrize("frames", [96, 191, 300])
+def test_other_mel_bands_and_lengths(n_mels, frames):
+    network = CRNN({"tags": 5}, n_mels=n_mels, width=8)
+    _, logits = network(torch.randn(2, 1, n_mels, frames))
+    assert logits["tags"].shape == (2, 5)
+    assert network.gru.input_size == 16 * (n_mels // 96)
+
+
+def test_refuses_too_few_mel_bands():
+    with pytest.raises(ConfigError, match=r"n_mels = 80.*at least 96"):
+        CRNN({"tags": 5}, n_mels=80)
+
+
+def test_refuses_too_short_chunks():
+    with pytest.raises(ConfigError, match=r"chunk_samples = 16000.*at least 96 frames, not 63"):
+        CRNN({"tags": 5}, chunk_samples=16_000, width=8)(torch.randn(1, 1, 96, 63))
+
+
+def test_embedding_is_the_last_step_and_feeds_the_heads():
+    network = CRNN({"tags": 5}, width=8).eval()
+    embedding, logits = network(torch.randn(2, 1, 96, 300))
+    linear = network.classifier.linears["tags"]
+    torch.testing.assert_close(logits["tags"], F.linear(embedding, linear.weight, linear.bias))
+    assert embedding.abs().max() < 1  # a GRU's state lies within ±1
+
+
+def test_published_order_of_pooling_gives_the_same_gradients():
+    torch.manual_seed(0)
+    block = CRNN({"tags": 5}, width=8).blocks[1].double()
+    features = torch.randn(2, 8, 9, 12, dtype=torch.float64)
+    gradients = []
+    for forward in (block, lambda x: F.max_pool2d(F.relu(block.norm(block.conv(x))), block.pool)):
+        block.zero_grad()
+        forward(features).square().sum().backward()
+        gradients.append([parameter.grad.clone() for parameter in block.parameters()])
+    for given, expected in zip(*gradients, strict=True):
+        torch.testing.assert_close(given, expected)

@@ -1,0 +1,85 @@
+"""What holds for every network of the package."""
+
+import json
+
+import pytest
+import torch
+
+from musicrec.errors import ConfigError
+from musicrec.registry import find_class, find_classes
+
+NAMES = sorted(find_classes("musicrec.models"))
+PUBLISHED_PARAMETERS = {"CRNN": 394_100, "ShortChunkResNet": 12_104_244}  # with 50 outputs
+OUTPUTS = {"tags": 7, "tempo": 3}
+
+
+def small(name, **settings):
+    torch.manual_seed(0)
+    return find_class("musicrec.models", name)(OUTPUTS, width=8, **settings)
+
+
+def test_every_network_has_a_published_size():
+    assert set(NAMES) == set(PUBLISHED_PARAMETERS)
+
+
+@pytest.mark.parametrize(("name", "parameters"), PUBLISHED_PARAMETERS.items())
+def test_size_as_published(name, parameters):
+    with torch.device("meta"):
+        network = find_class("musicrec.models", name)({"tags": 50})
+    assert sum(parameter.numel() for parameter in network.parameters()) == parameters
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("training", [True, False])
+def test_shapes_and_no_nan(name, training):
+    network = small(name).train(training)
+    frames = network.chunk_samples // 256 + 1
+    decibels = 20 * torch.randn(2, 1, network.n_mels, frames) - 40
+    embedding, logits = network(decibels)
+    assert embedding.shape == (2, network.embedding_size)
+    assert {head: value.shape for head, value in logits.items()} == {"tags": (2, 7), "tempo": (2, 3)}
+    assert embedding.isfinite().all()
+    assert all(value.isfinite().all() for value in logits.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_parameter_gets_a_gradient(name):
+    network = small(name, dropout=0.0)
+    _, logits = network(torch.randn(4, 1, network.n_mels, 192))
+    sum(value.square().sum() for value in logits.values()).backward()
+    for parameter_name, parameter in network.named_parameters():
+        assert parameter.grad is not None, parameter_name
+        assert parameter.grad.isfinite().all(), parameter_name
+        # A bias before a batch normalisation is cancelled by it: its gradient is zero but for rounding.
+        cancelled = parameter_name.endswith(("conv.bias", "conv1.bias", "conv2.bias", "shortcut.bias", "hidden.bias"))
+        assert cancelled or parameter.grad.abs().max() > 0, parameter_name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_settings_rebuild_it_and_are_plain(name):
+    network = small(name, dropout=0.25).eval()
+    settings = json.loads(json.dumps(network.settings))
+    assert settings == network.settings
+    again = type(network)(OUTPUTS, **settings).eval()
+    again.load_state_dict(network.state_dict())
+    decibels = torch.randn(1, 1, network.n_mels, 192)
+    assert torch.equal(again(decibels)[0], network(decibels)[0])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_channels_last_gives_the_same(name):
+    network = small(name).eval()
+    decibels = torch.randn(2, 1, network.n_mels, 192)
+    expected = network(decibels)[1]["tags"]
+    network.to(memory_format=torch.channels_last)
+    given = network(decibels.contiguous(memory_format=torch.channels_last))[1]["tags"]
+    torch.testing.assert_close(given, expected, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("outputs", "message"), [({}, "outputs is empty"), ({"tags": 0}, r"outputs\.tags = 0"), ({"type": 3}, "'type'")]
+)
+def test_refuses_heads_that_cannot_be(name, outputs, message):
+    with pytest.raises(ConfigError, match=message):
+        find_class("musicrec.models", name)(outputs, width=8)
