@@ -1,0 +1,72 @@
+"""What the command-line programs share: one message for a mistake, and building objects from the config."""
+
+import functools
+import sys
+from collections.abc import Callable
+
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
+
+from musicrec.errors import ConfigError, MusicrecError
+
+
+def program(task: Callable[[DictConfig], object]) -> Callable[[DictConfig], object]:
+    """Let a mistake of the user end a program with one message and status 1 instead of a traceback."""
+
+    @functools.wraps(task)
+    def guarded(cfg: DictConfig) -> object:
+        try:
+            return task(cfg)
+        except MusicrecError as error:
+            message = str(error)
+        except InstantiationException as error:
+            if not isinstance(error.__cause__, MusicrecError | TypeError | ValueError):
+                raise
+            # Hydra's own text tells the key; its cause tells what is wrong with it.
+            message = f"{error.__cause__} (config key: {_full_key(error)})"
+        except OmegaConfBaseException as error:
+            message = f"config: {str(error).splitlines()[0]} (key: {error.full_key})"
+        except ImportError as error:
+            if not isinstance(error, ModuleNotFoundError):
+                raise
+            message = f"{error}; install the extra that holds it (docs/dependencies.md)"
+        Console(stderr=True, soft_wrap=True, highlight=False).print(f"[bold red]error:[/] {_escape(message)}")
+        sys.exit(1)
+
+    return guarded
+
+
+def _full_key(error: InstantiationException) -> str:
+    lines = [line for line in str(error).splitlines() if line.startswith("full_key:")]
+    return lines[-1].removeprefix("full_key:").strip() if lines else "?"
+
+
+def _escape(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+def build_all(group: DictConfig | None) -> list:
+    """The objects of a config group whose every entry is a target; an entry set to null is left out."""
+    return [instantiate(entry) for entry in (group or {}).values() if entry is not None]
+
+
+def build_heads(task: DictConfig) -> list:
+    """The heads of a task. List settings become tuples, as the heads' fields are."""
+    if not task.get("heads"):
+        raise ConfigError("the task has no heads; choose some, as in task=[tags] or task=[genre,features]")
+    heads = []
+    for name, entry in task.heads.items():
+        if entry is None:
+            continue
+        head = instantiate(entry, name=name, _convert_="all")
+        fields = {key: tuple(value) for key, value in vars(head).items() if isinstance(value, list)}
+        heads.append(type(head)(**{**vars(head), **fields}))
+    return heads
+
+
+def plain(cfg: DictConfig) -> dict:
+    """The resolved config in plain types."""
+    return OmegaConf.to_container(cfg, resolve=True)

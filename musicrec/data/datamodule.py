@@ -1,0 +1,273 @@
+"""The one LightningDataModule: int16 chunks leave the store, mel spectrograms are made on the device."""
+
+import hashlib
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytorch_lightning as lightning
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from musicrec.data.manifest import manifest_hash, read_manifest
+from musicrec.data.store import WaveformStore, build_store
+from musicrec.deformations.base import Deformation
+from musicrec.deformations.spec_augment import SpecAugment
+from musicrec.errors import ManifestError
+from musicrec.frontend import MelSpectrogram
+from musicrec.heads import Head
+
+
+def chunk_starts(length: int, chunk_samples: int) -> np.ndarray:
+    """Where the chunks of a whole track begin: as few as cover it, evenly spread, the last ending where it ends."""
+    count = max(1, math.ceil(length / chunk_samples))
+    return np.linspace(0, max(0, length - chunk_samples), count).round().astype(np.int64)
+
+
+class ChunkDataset(Dataset):
+    """Reads chunks given as (row of the store, first sample) pairs, a batch at a time."""
+
+    def __init__(
+        self, store: WaveformStore, *, split: str, rows: np.ndarray, targets: dict[str, Tensor], samples: int
+    ) -> None:
+        self.store, self.split, self.rows, self.targets, self.samples = store, split, rows, targets, samples
+
+    def __getitems__(self, chunks: list[tuple[int, int]]) -> dict:
+        """waveform (batch, samples) int16, track (batch,) int64, target {head: (batch, …)}."""
+        track, start = np.asarray(chunks, dtype=np.int64).T
+        waveform = self.store.read(self.rows[track], start, self.samples)
+        index = torch.from_numpy(track.copy())
+        target = {name: values[index] for name, values in self.targets.items()}
+        return {"waveform": torch.from_numpy(waveform), "track": index, "target": target}
+
+
+class RandomChunks(Sampler):
+    """`chunks_per_track` random chunks of every track, in random order, another draw each epoch.
+
+    The draw depends on (seed, epoch) alone, so a resumed run sees what the unbroken one would have seen.
+    """
+
+    def __init__(
+        self, lengths: np.ndarray, *, samples: int, chunks_per_track: int, seed: int, rank: int = 0, processes: int = 1
+    ) -> None:
+        self.lengths, self.samples, self.chunks_per_track, self.seed = lengths, samples, chunks_per_track, seed
+        self.rank, self.processes, self.epoch = rank, processes, 0
+
+    def set_epoch(self, epoch: int) -> None:  # called by Lightning
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.lengths) * self.chunks_per_track // self.processes
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        rng = np.random.default_rng((self.seed, self.epoch))
+        # A permutation after another: between two chunks of a track lie, on average, all other tracks.
+        tracks = np.concatenate([rng.permutation(len(self.lengths)) for _ in range(self.chunks_per_track)])
+        room = np.maximum(self.lengths[tracks] - self.samples, 0)
+        starts = (rng.random(len(tracks)) * (room + 1)).astype(np.int64)
+        mine = slice(self.rank, len(self) * self.processes, self.processes)
+        return iter(zip(tracks[mine].tolist(), starts[mine].tolist(), strict=True))
+
+
+class AllChunks(Sampler):
+    """Every chunk of every track, in order; with several processes, every process a share, none twice."""
+
+    def __init__(self, lengths: np.ndarray, *, samples: int, rank: int = 0, processes: int = 1) -> None:
+        starts = [chunk_starts(int(length), samples) for length in lengths]
+        tracks = np.repeat(np.arange(len(lengths)), [len(s) for s in starts])
+        chunks = list(zip(tracks.tolist(), np.concatenate(starts).tolist(), strict=True))
+        self.chunks = chunks[rank::processes]
+
+    def __len__(self) -> int:
+        return len(self.chunks)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return iter(self.chunks)
+
+
+class MusicDataModule(lightning.LightningDataModule):
+    """Manifest and waveform store in, batches with mel spectrograms and labels out.
+
+    manifest: path of a manifest, or a callable that makes one and returns its path. stores: folder in which the
+    waveform store of each manifest lies (built when it is not there). heads: the labels to read. chunk_samples: what
+    the network takes. augment: deformations of the training waveforms, applied in turn; they move the labels.
+    chunks_per_track: random chunks a track and epoch. test_splits: each is tested by itself. max_tracks: of each
+    split. workers: None takes 0 on the CPU, where reading is a memory copy and the cores are the network's, and up to
+    4 beside a GPU.
+    """
+
+    def __init__(
+        self,
+        *,
+        manifest: str | Path | Callable[[], Path],
+        stores: str | Path,
+        heads: Sequence[Head],
+        frontend: MelSpectrogram,
+        chunk_samples: int,
+        augment: Sequence[Deformation] = (),
+        spec_augment: SpecAugment | None = None,
+        batch_size: int = 16,
+        eval_batch_size: int | None = None,
+        chunks_per_track: int = 8,
+        train_split: str = "train",
+        valid_split: str = "valid",
+        test_splits: Sequence[str] = ("test",),
+        max_tracks: int | None = None,
+        workers: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.manifest, self.stores = manifest, Path(stores)
+        self.heads, self.frontend, self.chunk_samples = list(heads), frontend, chunk_samples
+        self.augment, self.spec_augment = list(augment), spec_augment
+        self.batch_size, self.eval_batch_size = batch_size, eval_batch_size or batch_size
+        self.chunks_per_track, self.max_tracks, self.seed = chunks_per_track, max_tracks, seed
+        self.train_split, self.valid_split, self.test_splits = train_split, valid_split, list(test_splits)
+        if workers is None:
+            workers = min(4, os.cpu_count() or 1) if torch.cuda.is_available() else 0
+        self.workers = workers
+        self.store: WaveformStore | None = None
+
+    def open(self) -> None:
+        """Read the manifest, build what is missing of the store, and read the vocabularies off the training tracks."""
+        if self.store is not None:
+            return
+        self.manifest_path = Path(self.manifest() if callable(self.manifest) else self.manifest)
+        frame = read_manifest(self.manifest_path)
+        if self.max_tracks is not None:
+            frame = self._sample(frame)
+        self.manifest_hash = manifest_hash(frame)
+        where = str(self.manifest_path.resolve())
+        folder = self.stores / f"{self.manifest_path.parent.name}-{hashlib.sha256(where.encode()).hexdigest()[:8]}"
+        self.store = build_store(frame, folder, sample_rate=self.frontend.sample_rate)
+        self.frame = frame.filter(pl.col("track_id").is_in(list(self.store.index)))
+        train = self.tracks(self.train_split)
+        self.heads = [head.fit(train) for head in self.heads]
+
+    def _sample(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """At most max_tracks of each split, spread over the manifest, which often is sorted by label."""
+        rank, size = pl.int_range(pl.len()).over("split"), pl.len().over("split")
+        step = (size / self.max_tracks).ceil().clip(1).cast(pl.Int64)
+        return frame.filter((rank % step == 0) & (rank // step < self.max_tracks))
+
+    def tracks(self, split: str) -> pl.DataFrame:
+        """The manifest rows of a split. Raises ManifestError when there is none."""
+        frame = self.frame.filter(pl.col("split") == split)
+        if frame.is_empty():
+            there = ", ".join(self.frame["split"].drop_nulls().unique().sort().to_list()) or "none at all"
+            raise ManifestError(
+                f"{self.manifest_path}: no readable track has split '{split}' (splits there: {there}); "
+                "fill the column `split`, or name yours with data.train_split, data.valid_split, data.test_splits"
+            )
+        return frame
+
+    def summary(self) -> dict:
+        """What a model card says of the data."""
+        splits = [self.train_split, self.valid_split, *self.test_splits]
+        return {
+            "manifest": self.manifest_path.name,
+            "manifest_hash": self.manifest_hash,
+            "tracks": {split: len(self.tracks(split)) for split in splits},
+        }
+
+    def setup(self, stage: str) -> None:
+        self.open()
+        splits = [self.train_split, self.valid_split] if stage == "fit" else []
+        splits += [self.valid_split] if stage == "validate" else []
+        splits += self.test_splits if stage == "test" else []
+        for split in splits:
+            self.tracks(split)
+
+    def _dataset(self, split: str, *, samples: int) -> tuple[ChunkDataset, np.ndarray]:
+        frame = self.tracks(split)
+        rows = np.array([self.store.index[track] for track in frame["track_id"]], dtype=np.int64)
+        targets = {head.name: head.encode(frame) for head in self.heads}
+        dataset = ChunkDataset(self.store, split=split, rows=rows, targets=targets, samples=samples)
+        return dataset, self.store.lengths[rows]
+
+    def _loader(self, dataset: ChunkDataset, sampler: Sampler, *, batch_size: int, drop_last: bool) -> DataLoader:
+        return DataLoader(
+            dataset,
+            sampler=sampler,
+            batch_size=batch_size,
+            drop_last=drop_last,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+            pin_memory=torch.cuda.is_available(),
+            collate_fn=_as_is,
+        )
+
+    def _share(self) -> dict[str, int]:
+        if self.trainer is None:
+            return {"rank": 0, "processes": 1}
+        return {"rank": self.trainer.global_rank, "processes": self.trainer.world_size}
+
+    def train_dataloader(self) -> DataLoader:
+        ratio = math.prod(deformation.input_ratio for deformation in self.augment)
+        dataset, lengths = self._dataset(self.train_split, samples=math.ceil(self.chunk_samples * ratio))
+        sampler = RandomChunks(
+            lengths,
+            samples=dataset.samples,
+            chunks_per_track=self.chunks_per_track,
+            seed=self.seed,
+            **self._share(),
+        )
+        return self._loader(dataset, sampler, batch_size=self.batch_size, drop_last=len(sampler) > self.batch_size)
+
+    def eval_dataloader(self, split: str) -> DataLoader:
+        """All chunks of all tracks of a split."""
+        dataset, lengths = self._dataset(split, samples=self.chunk_samples)
+        sampler = AllChunks(lengths, samples=self.chunk_samples, **self._share())
+        return self._loader(dataset, sampler, batch_size=self.eval_batch_size, drop_last=False)
+
+    def val_dataloader(self) -> DataLoader:
+        return self.eval_dataloader(self.valid_split)
+
+    def test_dataloader(self) -> list[DataLoader]:
+        return [self.eval_dataloader(split) for split in self.test_splits]
+
+    def on_after_batch_transfer(self, batch: dict, dataloader_idx: int) -> dict:
+        """Deform (in training), make mel spectrograms; batch["mel"] is (batch, 1, mel channels, frames) float32."""
+        trainer = self.trainer
+        return self.prepare(batch, step=trainer.global_step if trainer is not None and trainer.training else None)
+
+    @torch.no_grad()
+    def prepare(self, batch: dict, *, step: int | None = None) -> dict:
+        """Waveforms to mel spectrograms. step: the training step, which seeds the deformations; None: deform nothing."""
+        waveform, target = batch["waveform"], dict(batch["target"])
+        device = waveform.device
+        self.frontend.to(device)
+        if step is not None and (self.augment or self.spec_augment):
+            rank = self._share()["rank"]
+            generator = torch.Generator().manual_seed((self.seed * 1_000_003 + step) * 1009 + rank)
+            if self.augment:
+                waveform, target = self._deform(waveform.float() / 32768, target, generator)
+            mel = self.frontend(waveform)
+            if self.spec_augment is not None:
+                mel = self.spec_augment(mel, generator=generator)
+        else:
+            mel = self.frontend(waveform)
+        return {"mel": mel, "track": batch["track"], "target": target}
+
+    def _deform(self, waveform: Tensor, target: dict[str, Tensor], generator: torch.Generator) -> tuple[Tensor, dict]:
+        remaining = math.prod(deformation.input_ratio for deformation in self.augment)
+        for deformation in self.augment:
+            remaining /= deformation.input_ratio
+            samples = round(self.chunk_samples * remaining)
+            deformed = deformation(waveform, samples=samples, generator=generator)
+            waveform = deformed.waveform
+            for head in self.heads:
+                target[head.name] = head.move(
+                    target[head.name],
+                    shift_semitones=deformed.shift_semitones,
+                    tempo_ratio=deformed.tempo_ratio,
+                )
+        return waveform, target
+
+
+def _as_is(batch: dict) -> dict:
+    return batch

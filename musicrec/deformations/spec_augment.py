@@ -1,0 +1,32 @@
+"""SpecAugment: bands of time and frequency are hidden (Park et al. 2019, "SpecAugment", Interspeech)."""
+
+import torch
+from torch import Tensor
+
+
+class SpecAugment:
+    """Hides, in each example, bands of mel channels and of frames; what is hidden gets the example's mean level.
+
+    frequency_masks × up to max_channels mel channels, and time_masks × up to max_frames frames. Labels stay.
+    """
+
+    def __init__(
+        self, *, frequency_masks: int = 1, max_channels: int = 12, time_masks: int = 1, max_frames: int = 24
+    ) -> None:
+        self.frequency_masks, self.max_channels = frequency_masks, max_channels
+        self.time_masks, self.max_frames = time_masks, max_frames
+
+    def __call__(self, decibels: Tensor, *, generator: torch.Generator) -> Tensor:
+        """decibels: (batch, 1, mel channels, frames), the answer likewise. generator: a CPU generator."""
+        batch, _, channels, frames = decibels.shape
+        hidden = self._bands(batch, channels, self.frequency_masks, self.max_channels, generator)[:, None, :, None]
+        hidden = hidden | self._bands(batch, frames, self.time_masks, self.max_frames, generator)[:, None, None, :]
+        return torch.where(hidden.to(decibels.device), decibels.mean(dim=(1, 2, 3), keepdim=True), decibels)
+
+    @staticmethod
+    def _bands(batch: int, size: int, count: int, widest: int, generator: torch.Generator) -> Tensor:
+        """(batch, size) bool, true inside any of `count` bands."""
+        width = torch.randint(0, min(widest, size) + 1, (batch, count, 1), generator=generator)
+        start = (torch.rand(batch, count, 1, generator=generator) * (size - width + 1)).long()
+        position = torch.arange(size)
+        return ((position >= start) & (position < start + width)).any(dim=1)

@@ -1,0 +1,85 @@
+"""Binary attributes above the corpus median."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+import polars as pl
+import torch
+from torch import Tensor
+
+from musicrec.evaluation import metrics
+from musicrec.heads.base import binary_loss, class_index, numbers
+
+SPOTIFY_ATTRIBUTES = (
+    "danceability",
+    "energy",
+    "loudness",
+    "mode",
+    "acousticness",
+    "instrumentalness",
+    "liveness",
+    "valence",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttributeHead:
+    """Binary attributes, each true above the median of the training tracks, as in the original 32-output work.
+
+    columns: manifest columns; `mode` counts as true for major. Each entry may be missing by itself.
+    """
+
+    name: str = "attributes"
+    columns: tuple[str, ...] = SPOTIFY_ATTRIBUTES
+    medians: tuple[float | None, ...] = ()
+    weight: float = 1.0
+    exclusive = False
+    role = "feature"
+    primary = "roc_auc"
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.columns
+
+    def _values(self, frame: pl.DataFrame, column: str) -> Tensor:
+        return class_index(frame["mode"], ("minor", "major")) if column == "mode" else numbers(frame, column)
+
+    def fit(self, frame: pl.DataFrame) -> "AttributeHead":
+        medians = [0.5 if c == "mode" else frame[c].cast(pl.Float64).median() for c in self.columns]
+        return dataclasses.replace(self, medians=tuple(medians))
+
+    def encode(self, frame: pl.DataFrame) -> Tensor:
+        columns = []
+        for column, median in zip(self.columns, self.medians, strict=True):
+            values = self._values(frame, column)
+            above = (values > (median if median is not None else 0.5)).float()
+            columns.append(torch.where(values.isnan(), math.nan, above))
+        return torch.stack(columns, dim=1)
+
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        return binary_loss(logits, target)
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        return logits.float().sigmoid()
+
+    def metrics(self, probabilities: Tensor, target: Tensor) -> dict[str, float]:
+        known = ~target.isnan()
+        right = ((probabilities > 0.5) == (target > 0.5))[known]
+        rows = metrics.per_tag(probabilities, target, self.classes)
+        return {
+            "roc_auc": metrics.macro(rows, "roc_auc"),
+            "accuracy": float(right.float().mean()) if known.any() else math.nan,
+        }
+
+    def per_class(self, probabilities: Tensor, target: Tensor) -> list[dict]:
+        return metrics.per_tag(probabilities, target, self.classes)
+
+    def decode(self, probabilities: Tensor) -> dict:
+        return {name: float(p) for name, p in zip(self.classes, probabilities, strict=True)}
+
+    def move(self, target: Tensor, *, shift_semitones: Tensor, tempo_ratio: Tensor) -> Tensor:
+        return target
+
+    def compatibility(self) -> Tensor:
+        return torch.eye(len(self.classes))

@@ -1,0 +1,68 @@
+"""One of several exclusive classes: genre, mode, metre."""
+
+import dataclasses
+from dataclasses import dataclass
+
+import polars as pl
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from musicrec.evaluation import metrics
+from musicrec.heads.base import activate, class_index, class_loss, ranked, vocabulary
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassHead:
+    """One of several exclusive classes (genre, mode, metre): softmax, cross-entropy, accuracy.
+
+    column: manifest column; a value that is not among `classes` counts as missing.
+    role: "tag" for a class that the recommender filters by (genre), "feature" for one that it compares.
+    """
+
+    name: str
+    column: str
+    role: str = "feature"
+    classes: tuple[str, ...] = ()
+    activation: str = "softmax"
+    label_smoothing: float = 0.0
+    weight: float = 1.0
+    exclusive = True
+    primary = "accuracy"
+
+    def fit(self, frame: pl.DataFrame) -> "ClassHead":
+        if self.classes:
+            return dataclasses.replace(self, classes=tuple(str(c) for c in self.classes))
+        return dataclasses.replace(self, classes=tuple(sorted(vocabulary(frame, (self.column,), head=self.name))))
+
+    def encode(self, frame: pl.DataFrame) -> Tensor:
+        return class_index(frame[self.column].cast(pl.String), self.classes)
+
+    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        known, size = ~target.isnan(), len(self.classes)
+        distribution = F.one_hot(target.nan_to_num(0.0).long(), size).float()
+        if self.label_smoothing:
+            distribution = distribution * (1 - self.label_smoothing) + self.label_smoothing / size
+        return class_loss(logits, distribution, known, self.activation)
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        return activate(logits, self.activation)
+
+    def metrics(self, probabilities: Tensor, target: Tensor) -> dict[str, float]:
+        return metrics.classification(probabilities, target, len(self.classes))
+
+    def per_class(self, probabilities: Tensor, target: Tensor) -> list[dict]:
+        return metrics.per_class(probabilities, target, self.classes)
+
+    def ranked(self, probabilities: Tensor) -> list[dict]:
+        return ranked(probabilities, self.classes)
+
+    def decode(self, probabilities: Tensor) -> dict:
+        best = int(probabilities.argmax())
+        return {self.name: self.classes[best], "probability": float(probabilities[best])}
+
+    def move(self, target: Tensor, *, shift_semitones: Tensor, tempo_ratio: Tensor) -> Tensor:
+        return target
+
+    def compatibility(self) -> Tensor:
+        return torch.eye(len(self.classes))

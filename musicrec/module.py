@@ -1,0 +1,164 @@
+"""The LightningModule: network + heads + recipe. No architecture and no data code."""
+
+import math
+from collections.abc import Sequence
+
+import pytorch_lightning as lightning
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from musicrec.errors import ExportError, MusicrecError
+from musicrec.evaluation.aggregate import TrackMean
+from musicrec.export import describe
+from musicrec.heads import Head
+from musicrec.optim import Recipe
+
+
+class MusicModule(lightning.LightningModule):
+    """Trains a network on any set of heads.
+
+    The loss is the weighted sum of the heads' losses. Validation and test score whole tracks:
+    `<split>/<head>/<metric>`, and `<split>/score`, the mean of the heads' primary metrics, which selects the checkpoint.
+
+    network: takes (batch, 1, mel channels, frames) decibels, gives (embedding, {head: logits}).
+    channels_last: the layout in which convolutions are faster on CPUs and on GPUs with bf16.
+    seed: with the epoch, the seed of dropout, so that a resumed run draws what the unbroken one would have drawn.
+    After a test, `metrics` holds {split: {name: value}} and `predictions` {split: {head: (probabilities, target)}}.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        heads: Sequence[Head],
+        recipe: Recipe | None = None,
+        *,
+        channels_last: bool = True,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.network = network.to(memory_format=torch.channels_last) if channels_last else network
+        self.heads = list(heads)
+        self.recipe = recipe
+        self.stage = 0
+        self.seed = seed
+        self.metrics: dict[str, dict[str, float]] = {}
+        self.predictions: dict[str, dict[str, tuple[Tensor, Tensor]]] = {}
+        self._means: list[nn.ModuleDict] = []
+
+    def forward(self, decibels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        return self.network(decibels)
+
+    def _losses(self, logits: dict[str, Tensor], target: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        parts = {head.name: head.loss(logits[head.name].float(), target[head.name]) for head in self.heads}
+        return sum(head.weight * parts[head.name] for head in self.heads), parts
+
+    # -- training ------------------------------------------------------------------------------------------------
+    def training_step(self, batch: dict, batch_index: int) -> Tensor:
+        _, logits = self(batch["mel"])
+        loss, parts = self._losses(logits, batch["target"])
+        if not torch.isfinite(loss):
+            raise MusicrecError(
+                f"the loss is {float(loss)} at step {self.global_step} "
+                f"({', '.join(f'{name} {float(part):.3g}' for name, part in parts.items())}); lower optim.lr, set "
+                "trainer.gradient_clip_val, or use trainer.precision=32-true; the checkpoints so far are whole"
+            )
+        size = len(batch["mel"])
+        self.log("train/loss", loss, on_step=True, on_epoch=True, prog_bar=True, batch_size=size)
+        self.log_dict({f"train/{name}/loss": part for name, part in parts.items()}, on_step=False, on_epoch=True)
+        return loss
+
+    def configure_optimizers(self) -> dict:
+        total = int(self.trainer.estimated_stepping_batches)
+        optimizer, scheduler = self.recipe.configure(self.network.parameters(), stage=self.stage, total_steps=total)
+        if scheduler is None:
+            return {"optimizer": optimizer}
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def on_train_epoch_start(self) -> None:
+        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
+        stage = self.recipe.stage(self.current_epoch)
+        if stage == self.stage:
+            return
+        best = getattr(self.trainer.checkpoint_callback, "best_model_path", "")
+        if best:
+            self.load_state_dict(torch.load(best, map_location=self.device, weights_only=True)["state_dict"])
+        self.stage = stage
+        self.trainer.strategy.setup_optimizers(self.trainer)
+
+    # -- evaluation ----------------------------------------------------------------------------------------------
+    def _collect(self, loaders: DataLoader | list[DataLoader]) -> None:
+        """Make room for the scores of the tracks that the loaders will bring."""
+        self._datasets = [loader.dataset for loader in (loaders if isinstance(loaders, list) else [loaders])]
+        self._means = [
+            nn.ModuleDict({head.name: TrackMean(len(dataset.rows), len(head.classes)) for head in self.heads}).to(
+                self.device
+            )
+            for dataset in self._datasets
+        ]
+
+    def _score_chunks(self, batch: dict, loader: int) -> Tensor:
+        _, logits = self(batch["mel"])
+        for head in self.heads:
+            self._means[loader][head.name].update(head.probabilities(logits[head.name]), batch["track"])
+        return self._losses(logits, batch["target"])[0]
+
+    def _score_tracks(self, loader: int) -> tuple[dict[str, float], dict[str, tuple[Tensor, Tensor]]]:
+        """Metrics, and (probabilities, target) a head, of all tracks of a loader, on the CPU."""
+        result, predictions, primary = {}, {}, []
+        for head in self.heads:
+            probabilities = self._means[loader][head.name].compute().cpu()
+            target = self._datasets[loader].targets[head.name]
+            predictions[head.name] = probabilities, target
+            scores = head.metrics(probabilities, target)
+            result |= {f"{head.name}/{metric}": value for metric, value in scores.items()}
+            primary.append(scores[head.primary])
+        known = [value for value in primary if not math.isnan(value)]
+        result["score"] = sum(known) / len(known) if known else math.nan
+        return result, predictions
+
+    def on_validation_epoch_start(self) -> None:
+        self._collect(self.trainer.val_dataloaders)
+
+    def validation_step(self, batch: dict, batch_index: int) -> None:
+        loss = self._score_chunks(batch, 0)
+        self.log("val/loss", loss, on_epoch=True, batch_size=len(batch["mel"]), sync_dist=True)
+
+    def on_validation_epoch_end(self) -> None:
+        scores, _ = self._score_tracks(0)
+        if self.trainer.sanity_checking:
+            return
+        self.log("val/score", scores.pop("score"), prog_bar=True)
+        self.log_dict({f"val/{name}": value for name, value in scores.items()})
+
+    def on_test_epoch_start(self) -> None:
+        self._collect(self.trainer.test_dataloaders)
+
+    def test_step(self, batch: dict, batch_index: int, dataloader_idx: int = 0) -> None:
+        self._score_chunks(batch, dataloader_idx)
+
+    def on_test_epoch_end(self) -> None:
+        for loader, dataset in enumerate(self._datasets):
+            scores, self.predictions[dataset.split] = self._score_tracks(loader)
+            self.metrics[dataset.split] = scores
+            self.log_dict({f"{dataset.split}/{name}": value for name, value in scores.items()})
+
+    # -- checkpoints ---------------------------------------------------------------------------------------------
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        checkpoint["stage"] = self.stage
+        checkpoint["musicrec"] = describe(self.network, self.heads, self.trainer.datamodule.frontend)
+
+    def on_load_checkpoint(self, checkpoint: dict) -> None:
+        mine = describe(self.network, self.heads, self.trainer.datamodule.frontend)
+        differ = [part for part in mine if checkpoint.get("musicrec", {}).get(part) != mine[part]]
+        if differ:
+            raise ExportError(
+                f"ckpt_path={self.trainer.ckpt_path}: its {' and '.join(differ)} differ from this run's "
+                f"({_network_line(checkpoint)} there, {mine['network']['class']} here); "
+                "resume with the settings of the run that wrote it"
+            )
+        self.stage = checkpoint["stage"]
+
+
+def _network_line(checkpoint: dict) -> str:
+    return checkpoint.get("musicrec", {}).get("network", {}).get("class", "no musicrec network")

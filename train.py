@@ -1,0 +1,71 @@
+"""Train a network, test its best checkpoint, export it. `python train.py --help` shows how."""
+
+from pathlib import Path
+
+import hydra
+import pytorch_lightning as lightning
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from musicrec.cli import build_all, build_heads, plain, program
+from musicrec.errors import ExportError
+from musicrec.evaluation.report import print_metrics
+from musicrec.export import write_export
+from musicrec.hardware import best_precision
+from musicrec.module import MusicModule
+from musicrec.tracking import finish
+
+
+@hydra.main(config_path="conf", config_name="train")
+@program
+def main(cfg: DictConfig) -> float:
+    run = Path(HydraConfig.get().runtime.output_dir)
+    if cfg.ckpt_path is not None and not Path(cfg.ckpt_path).is_file():
+        raise ExportError(f"ckpt_path={cfg.ckpt_path}: there is no such file; name a last.ckpt of an earlier run")
+    lightning.seed_everything(cfg.seed, workers=True, verbose=False)
+
+    data = instantiate(
+        cfg.data,
+        heads=build_heads(cfg.task),
+        frontend=instantiate(cfg.frontend),
+        augment=build_all(cfg.augment.waveform),
+        spec_augment=instantiate(cfg.augment.spectrogram),
+    )
+    data.open()
+    network = instantiate(cfg.model)({head.name: len(head.classes) for head in data.heads})
+    module = MusicModule(network, data.heads, instantiate(cfg.optim), channels_last=cfg.channels_last, seed=cfg.seed)
+
+    loggers = build_all(cfg.logger)
+    for logger in loggers:
+        logger.log_hyperparams(plain(cfg))
+    trainer = instantiate(
+        cfg.trainer,
+        precision=best_precision(cfg.trainer.precision),
+        callbacks=build_all(cfg.callbacks),
+        logger=loggers,
+        default_root_dir=run,
+    )
+    try:
+        trainer.fit(module, data, ckpt_path=cfg.ckpt_path, weights_only=True)
+        best = trainer.checkpoint_callback
+        trainer.test(module, data, ckpt_path=best.best_model_path, weights_only=True, verbose=False)
+    finally:
+        finish(loggers, interrupted=trainer.interrupted, checkpoint=trainer.checkpoint_callback)
+
+    export = write_export(
+        run / "export",
+        network=network,
+        heads=data.heads,
+        frontend=data.frontend,
+        metrics=module.metrics,
+        data=data.summary(),
+        licence=cfg.licence,
+    )
+    print_metrics(module.predictions, data.heads, title=f"{cfg.name}: best of {trainer.current_epoch} epochs")
+    print(f"export: {export}")
+    return float(best.best_model_score)
+
+
+if __name__ == "__main__":
+    main()
