@@ -1,4 +1,4 @@
-"""Composes one track: chords in a key, a bass line on their roots, a melody from the scale, drums in the style's groove."""
+"""Composes one track: chords in a key, a bass on their roots, a melody from the scale, drums in the style's groove."""
 
 from dataclasses import dataclass, field
 
@@ -13,7 +13,7 @@ PROGRESSIONS = {
     "minor": ((0, 3, 4, 0), (0, 5, 3, 4), (0, 3, 0, 4), (0, 5, 4, 0), (0, 4, 0, 3), (0, 6, 5, 4)),
 }
 STEPS_PER_BEAT = 4
-LONGEST_CHORD_S = 2.3  # a chord that lasts longer would leave a chunk of 3.7 s without its key
+LONGEST_CHORD_S = 1.7  # phrases in 4/4 then take 4 to 7 s, so that a chunk of 3.7 s meets the tonic and a cadence
 
 
 @dataclass(frozen=True)
@@ -98,9 +98,8 @@ class _Clock:
     def note(self, step: int, end: int, pitch: int, velocity: float, *, legato: float = 0.92) -> Note:
         start_s = max(0.0, self.grid_s[step] + self.rng.normal(0.0, 0.004))
         accent = 1.0 if step % self.steps_per_bar == 0 else 0.85
-        return Note(
-            start_s, (self.grid_s[end] - self.grid_s[step]) * legato, pitch, velocity * accent * self.rng.uniform(0.85, 1)
-        )
+        duration_s = (self.grid_s[end] - self.grid_s[step]) * legato
+        return Note(start_s, duration_s, pitch, velocity * accent * self.rng.uniform(0.85, 1.0))
 
 
 def _chords(
@@ -170,12 +169,13 @@ def _bass(pattern: str, chords: np.ndarray, clock: _Clock) -> list[Note]:
 
 
 def _melody(track: Track, style: Style, chords: np.ndarray, clock: _Clock) -> list[Note]:
-    """A two-bar rhythm, repeated; chord tones on the beat, steps of the scale between; the last long note is the tonic."""
+    """A two-bar rhythm, repeated: chord tones on the beat, the tonic above all, and steps of the scale between."""
     rng = clock.rng
     step_in_motif = np.arange(2 * clock.steps_per_bar)
+    on_beat, off_beat = 0.75 - 0.4 * style.syncopation, 0.1 + 0.4 * style.syncopation
     chance = np.select(
         [step_in_motif % clock.steps_per_bar == 0, step_in_motif % 4 == 0, step_in_motif % 4 == 2],
-        [0.95, 0.75 - 0.4 * style.syncopation + 0.2 * track.energy, 0.1 + 0.4 * style.syncopation + 0.35 * track.energy],
+        [0.95, on_beat + 0.2 * track.energy, off_beat + 0.35 * track.energy],
         default=0.12 * track.energy + 0.08 * style.syncopation,
     )
     starts = np.flatnonzero(np.resize(rng.random(len(chance)) < chance, clock.steps))
@@ -186,7 +186,7 @@ def _melody(track: Track, style: Style, chords: np.ndarray, clock: _Clock) -> li
         chord = {int(tone) for tone in chords[step]}
         if step % 4 == 0:
             candidates = np.array([p for p in range(64, 92) if p % 12 in chord])
-            weights = np.where(candidates % 12 == track.key, 2.0, 1.0)
+            weights = np.where(candidates % 12 == track.key, 3.0, 1.0)
         else:
             candidates, weights = scale, np.ones(len(scale))
         distance = np.abs(candidates - pitch) + 0.35 * np.abs(candidates - centre)
@@ -199,7 +199,7 @@ def _melody(track: Track, style: Style, chords: np.ndarray, clock: _Clock) -> li
 
 
 def _drums(groove: Groove, clock: _Clock) -> dict[str, list[tuple[float, float]]]:
-    loudness = {"X": 1.0, "x": 0.75, "o": 0.55 if clock.energy > 0.4 else 0.0, "g": 0.35 if clock.energy > 0.65 else 0.0}
+    loudness = {"X": 1.0, "x": 0.75, "o": 0.55 * (clock.energy > 0.4), "g": 0.35 * (clock.energy > 0.65)}
     hits: dict[str, list[tuple[float, float]]] = {}
     for drum, pattern in groove.drums.items():
         for step in range(clock.steps):

@@ -33,7 +33,9 @@ class Timbre:
 
 TIMBRES = {
     "piano": Timbre((1.0, 0.75, 0.5, 0.4, 0.3), 1.3, 0.28, 1.1, 0.004, 0.12, voices_cents=(-1.5, 1.5)),
-    "organ": Timbre((1.0, 0.8, 0.55, 0.5, 0.03, 0.35, 0.02, 0.3), 0.0, 0.0, 0.0, 0.01, 0.05, tremolo=0.2, vibrato_cents=6),
+    "organ": Timbre(
+        (1.0, 0.8, 0.55, 0.5, 0.03, 0.35, 0.02, 0.3), 0.0, 0.0, 0.0, 0.01, 0.05, tremolo=0.2, vibrato_cents=6
+    ),
     "strings": Timbre(
         (1.0,), 1.0, 0.0, 0.0, 0.14, 0.22, voices_cents=(-9.0, -3.0, 4.0, 10.0), vibrato_cents=10,
         resonances_hz=(480.0, 1100.0),
@@ -100,7 +102,8 @@ def synthesise(score: Score, track: Track, *, duration_s: float, sample_rate: in
 
 def _levelled(bus: np.ndarray, level_db: float) -> np.ndarray:
     # The loud half second counts, not the mean: a sparse bass must not become louder than a dense one.
-    power = np.convolve(bus[: len(bus) // 256 * 256].reshape(-1, 256).__pow__(2).mean(axis=1), np.full(32, 1 / 32), "same")
+    power = np.square(bus[: len(bus) // 256 * 256]).reshape(-1, 256).mean(axis=1)
+    power = np.convolve(power, np.full(32, 1 / 32), "same")
     return bus * np.float32(10 ** (level_db / 20) / np.sqrt(np.quantile(power, 0.9) + 1e-9))
 
 
@@ -143,7 +146,8 @@ def _tables(timbre: Timbre, f0_hz: float, sample_rate: int, patch: Patch, energy
 
 
 def _tone(
-    timbre: Timbre, tables: np.ndarray, note: Note, length: int, sample_rate: int, patch: Patch, rng: np.random.Generator
+    timbre: Timbre, tables: np.ndarray, note: Note, length: int, sample_rate: int, patch: Patch,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     time_s = np.arange(length, dtype=np.float32) / np.float32(sample_rate)
     f0_hz = _hz(note.pitch, patch)
@@ -204,7 +208,8 @@ def _kit(rng: np.random.Generator, sample_rate: int) -> dict[str, np.ndarray]:
         "tom": thump(85 * drawn[1], 60, 0.2 * drawn[2]) + 0.1 * hiss(500, 3000, 0.006),
         "snare": 0.4 * thump(185 * drawn[3], 60, 0.06) + 0.9 * hiss(700, 7000, 0.09 * drawn[4]),
         "clap": 0.6 * claps + 0.5 * hiss(900, 4000, 0.08 * drawn[4]),
-        "rim": 0.6 * np.sin(2 * np.pi * 1650 * drawn[5] * time_s) * np.exp(-time_s / 0.012) + 0.2 * hiss(2000, 7000, 0.008),
+        "rim": 0.6 * np.sin(2 * np.pi * 1650 * drawn[5] * time_s) * np.exp(-time_s / 0.012)
+        + 0.2 * hiss(2000, 7000, 0.008),
         "hat": 0.35 * hiss(5200 * drawn[6], 8000, 0.025 * drawn[7]),
         "open_hat": 0.4 * hiss(4800 * drawn[6], 8000, 0.11 * drawn[8]),
         "shaker": 0.3 * hiss(3800, 7500, 0.035 * drawn[7]),
@@ -213,7 +218,7 @@ def _kit(rng: np.random.Generator, sample_rate: int) -> dict[str, np.ndarray]:
 
 
 def _room(mix: np.ndarray, sample_rate: int, patch: Patch, energy: float, rng: np.random.Generator) -> np.ndarray:
-    """Adds a decaying noise tail as reverberation and rolls off the treble of quiet music, in one product of spectra."""
+    """A decaying noise tail as reverberation, and less treble where there is less energy, in one product of spectra."""
     tail = int(patch.reverb_s * sample_rate)
     impulse = rng.standard_normal(tail) * np.exp(-5.0 * np.arange(tail) / tail)
     impulse *= patch.wet / np.sqrt(np.sum(impulse**2))

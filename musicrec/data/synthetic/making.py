@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,12 +18,14 @@ from musicrec.data.manifest import write_manifest
 from musicrec.data.synthetic.composition import Track
 from musicrec.data.synthetic.instruments import render
 from musicrec.data.synthetic.planning import LEAST_TRACKS, plan_tracks
+from musicrec.data.synthetic.styles import STYLES
 from musicrec.errors import ConfigError
 
 VERSION = 1  # raise it whenever the same settings give other music
 LOWEST_SAMPLE_RATE = 8000
 SHORTEST_S = 4.0
 _RECORD = "synthetic.json"
+_OURS = re.compile(rf"({'|'.join(STYLES)})_\d{{4,}}\.flac(\.part)?")
 _COLUMNS = ("track_id", "path", "split", "artist", "title", "genre", "instruments", "bpm", "key", "mode",
             "time_signature", "energy", "duration_s")  # fmt: skip
 
@@ -52,38 +55,38 @@ def make_synthetic(
     Raises:
         ConfigError: a setting that cannot work, or a folder that holds somebody else's manifest or cannot be written.
     """
-    if tracks < LEAST_TRACKS:
-        raise ConfigError(f"synthetic music: tracks={tracks} cannot fill train, valid and test; use {LEAST_TRACKS} or more")
-    if duration_s < SHORTEST_S:
-        raise ConfigError(f"synthetic music: duration_s={duration_s} is too short for a phrase; use {SHORTEST_S} or more")
-    if sample_rate < LOWEST_SAMPLE_RATE:
-        raise ConfigError(f"synthetic music: sample_rate={sample_rate} is too low; use {LOWEST_SAMPLE_RATE} or more")
-    if seed < 0:
-        raise ConfigError(f"synthetic music: seed={seed} is negative; use 0 or more")
+    for name, value, least in (("tracks", tracks, LEAST_TRACKS), ("duration_s", duration_s, SHORTEST_S),
+                               ("sample_rate", sample_rate, LOWEST_SAMPLE_RATE), ("seed", seed, 0)):  # fmt: skip
+        if value < least:
+            raise ConfigError(f"synthetic music: {name}={value} is too small; use {least} or more")
     folder = Path(folder)
     settings = {"version": VERSION, "tracks": tracks, "duration_s": float(duration_s), "sample_rate": sample_rate,
                 "seed": seed}  # fmt: skip
+    planned = plan_tracks(tracks=tracks, seed=seed)
+    if _is_complete(folder, settings, planned):  # asked before locking: a finished set may lie on a read-only disk
+        return folder / "manifest.csv"
+    workers = workers or min(8, len(os.sched_getaffinity(0)))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _only_one_maker(folder):
-            if not _is_complete(folder, settings):
-                _make(folder, settings, workers=workers or min(8, len(os.sched_getaffinity(0))), progress=progress)
+            if not _is_complete(folder, settings, planned):
+                _make(folder, settings, planned, workers=workers, progress=progress)
     except (OSError, soundfile.SoundFileError) as error:
         raise ConfigError(f"{folder}: synthetic music cannot be written ({error}); choose another folder") from error
     return folder / "manifest.csv"
 
 
-def _make(folder: Path, settings: dict, *, workers: int, progress: bool) -> None:
+def _make(folder: Path, settings: dict, planned: list[Track], *, workers: int, progress: bool) -> None:
     manifest, audio = folder / "manifest.csv", folder / "audio"
     if not (folder / _RECORD).exists() and (manifest.exists() or audio.exists()):
         raise ConfigError(f"{folder}: holds other music (no {_RECORD} beside it); choose an empty folder")
     _write_record(folder, settings, complete=False)
     manifest.unlink(missing_ok=True)
     audio.mkdir(exist_ok=True)
-    for leftover in audio.glob("*.flac*"):  # the folder is ours: another set's tracks must not be found by a scan
-        leftover.unlink()
+    for leftover in audio.iterdir():  # of another set, or of a maker that was killed; a scan must not find them
+        if _OURS.fullmatch(leftover.name):
+            leftover.unlink()
 
-    planned = plan_tracks(tracks=settings["tracks"], seed=settings["seed"])
     columns = (TextColumn("synthetic music"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with ThreadPoolExecutor(workers) as pool, Progress(*columns, disable=not progress) as bar:
         try:
@@ -110,19 +113,19 @@ def _make_track(track: Track, audio: Path, settings: dict) -> dict:
 
 @contextmanager
 def _only_one_maker(folder: Path) -> Iterator[None]:
-    """A second program that wants the same set waits for the first; the kernel lifts the lock even from a killed one."""
-    with open(folder / ".lock", "w") as lock:
+    """A second program that wants the set waits for the first; the kernel lifts the lock even from a killed one."""
+    with open(folder / ".synthetic.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
-def _is_complete(folder: Path, settings: dict) -> bool:
+def _is_complete(folder: Path, settings: dict, planned: list[Track]) -> bool:
     try:
         record = json.loads((folder / _RECORD).read_text())
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         return False
-    files = [folder / "manifest.csv", *(folder / "audio").glob("*.flac")]
-    return record == {**settings, "complete": True} and len(files) == settings["tracks"] + 1 and files[0].is_file()
+    files = [folder / "manifest.csv", *(folder / "audio" / f"{track.track_id}.flac" for track in planned)]
+    return record == {**settings, "complete": True} and all(file.is_file() for file in files)
 
 
 def _write_record(folder: Path, settings: dict, *, complete: bool) -> None:

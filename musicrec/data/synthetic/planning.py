@@ -1,6 +1,6 @@
 """Decides what a synthetic set holds: which artist plays what, in which key and tempo, in which split."""
 
-import itertools
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -40,10 +40,9 @@ def plan_tracks(*, tracks: int, seed: int) -> list[Track]:
         metres = list(style.grooves)
         metre = metres[-1] if rng.random() < style.second_metre_chance else metres[0]
         # One draw from each of equal slices of the range, in an order that is not the artists'.
-        slices = per_genre
-        tempo_slice, energy_slice = (number * 7 + 3) % slices, (number * 11 + 5) % slices
-        bpm = np.interp((tempo_slice + rng.random()) / slices, (0, 1), style.tempo_bpm)
-        energy = np.interp((energy_slice + rng.random()) / slices, (0, 1), style.energy)
+        tempo_slice, energy_slice = (number * 7 + 3) % per_genre, (number * 11 + 5) % per_genre
+        bpm = np.interp((tempo_slice + rng.random()) / per_genre, (0, 1), style.tempo_bpm)
+        energy = np.interp((energy_slice + rng.random()) / per_genre, (0, 1), style.energy)
         planned.append(
             Track(
                 track_id=f"{genre}_{number:04d}",
@@ -63,9 +62,9 @@ def plan_tracks(*, tracks: int, seed: int) -> list[Track]:
     return planned
 
 
-def _deal_keys(rng: np.random.Generator):
+def _deal_keys(rng: np.random.Generator) -> Iterator[tuple[int, str]]:
     """Endless (pitch class, mode): all 24 before any returns, and all 12 pitch classes within each dozen."""
-    for _ in itertools.count():
+    while True:
         modes = rng.permutation([0, 1] * 6)
         for half in (modes, 1 - modes):
             for key in rng.permutation(12):

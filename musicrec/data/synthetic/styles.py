@@ -59,7 +59,7 @@ STYLES: dict[str, Style] = {
             chords=("..C..CC...C..CC.", "..C...C...C.c.C.", "C-..c.C-..C.c.C-"),
         )},
         chord_instruments=("guitar", "guitar", "piano", "organ"), melody_instruments=("strings", "flute", "synth"),
-        pad_instruments=("strings", "strings", "organ"), drums_chance=1.0, bass_chance=0.95, pad_chance=0.5,
+        pad_instruments=("strings", "strings", "organ"), drums_chance=1.0, bass_chance=0.85, pad_chance=0.5,
         syncopation=0.5,
     ),
     "rock": Style(
@@ -70,7 +70,7 @@ STYLES: dict[str, Style] = {
             chords=("C-C-C-C-C-C-C-C-", "C---c-C---C-C---", "C-----C-C---c-C-"),
         )},
         chord_instruments=("guitar", "guitar", "guitar", "organ"), melody_instruments=("guitar", "synth", "organ"),
-        pad_instruments=("organ", "piano"), drums_chance=1.0, bass_chance=0.9, pad_chance=0.35,
+        pad_instruments=("organ", "piano"), drums_chance=1.0, bass_chance=0.8, pad_chance=0.35,
     ),
     "march": Style(
         tempo_bpm=(92, 124), energy=(0.3, 0.85),
@@ -90,7 +90,7 @@ STYLES: dict[str, Style] = {
             chords=("C-..C-..C-.C-.C-", "..C-.C-...C-.C-.", "C--C--C-.-C--C-."),
         )},
         chord_instruments=("guitar", "guitar", "piano"), melody_instruments=("flute", "piano", "guitar"),
-        pad_instruments=("strings", "organ"), drums_chance=0.9, bass_chance=0.8, pad_chance=0.3, syncopation=0.8,
+        pad_instruments=("strings", "organ"), drums_chance=0.85, bass_chance=0.7, pad_chance=0.3, syncopation=0.8,
     ),
     "waltz": Style(
         tempo_bpm=(84, 160), energy=(0.15, 0.75),
