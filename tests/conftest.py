@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+# The tensors of the tests are tiny: threads that wait for each other cost more than they give.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:

@@ -39,7 +39,7 @@ class TagHead:
         present, labelled = torch.zeros(len(frame), len(self.classes)), torch.zeros(len(frame), dtype=torch.bool)
         for column in self.columns:
             values = frame[column]
-            lists = values if values.dtype == pl.List else values.cast(pl.List(values.dtype))
+            lists = values if values.dtype == pl.List else values.reshape((-1, 1)).arr.to_list()
             labelled |= torch.tensor(values.is_not_null().to_list())
             rows = pl.DataFrame({"row": range(len(frame)), "v": lists}).explode("v").drop_nulls()
             index = class_index(rows["v"].cast(pl.String), self.classes)

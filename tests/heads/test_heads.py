@@ -1,0 +1,207 @@
+"""Every head: labels in, losses, metrics, decoding and moved labels, against arithmetic."""
+
+import math
+import pkgutil
+
+import polars as pl
+import pytest
+import torch
+
+import musicrec.heads
+from musicrec.data.schema import SCHEMA
+from musicrec.errors import ConfigError, ManifestError
+from musicrec.heads import from_dict, to_dict
+from musicrec.heads.attributes import AttributeHead
+from musicrec.heads.classes import ClassHead
+from musicrec.heads.key import KeyHead
+from musicrec.heads.tags import TagHead
+from musicrec.heads.tempo import TempoHead
+
+FRAME = pl.DataFrame(
+    {
+        "genre": ["rock", "jazz", None, "rock"],
+        "instruments": [["guitar", "drums"], ["piano"], None, []],
+        "bpm": [120.0, 90.5, None, 20.0],
+        "key": [0, 9, None, 11],
+        "mode": ["major", "minor", None, None],
+        "time_signature": [4, 3, None, 7],
+        "energy": [0.9, 0.1, None, 0.4],
+    },
+    schema_overrides={name: dtype for name, dtype in SCHEMA.items() if name in ("key", "time_signature", "instruments")},
+)
+HEADS = [
+    ClassHead(name="genre", column="genre", role="tag"),
+    ClassHead(name="genre", column="genre", activation="sigmoid"),
+    ClassHead(name="genre", column="genre", label_smoothing=0.1),
+    TagHead(name="instruments", columns=("instruments",)),
+    TagHead(name="tags", columns=("genre", "instruments")),
+    KeyHead(),
+    KeyHead(modes=False, order=("A#", "B", "A", "C#", "C", "D#", "D", "E", "F#", "F", "G#", "G"), activation="sigmoid"),
+    TempoHead(),
+    TempoHead(edges_bpm=(78, 92, 101, 110, 120, 128, 140, 154, 170), spread_classes=0.0, activation="sigmoid"),
+    AttributeHead(columns=("energy", "mode")),
+]
+
+
+@pytest.fixture(params=HEADS, ids=lambda head: f"{type(head).__name__}-{head.name}")
+def head(request):
+    return request.param.fit(FRAME)
+
+
+def test_every_head_class_is_tested():
+    modules = [m.name for m in pkgutil.iter_modules(musicrec.heads.__path__) if m.name != "base"]
+    assert {type(head).__module__.rpartition(".")[2] for head in HEADS} == set(modules)
+
+
+def test_loss_has_gradient_for_labelled_tracks_only(head):
+    target = head.encode(FRAME)
+    logits = torch.randn(4, len(head.classes), requires_grad=True)
+    head.loss(logits, target).backward()
+    assert torch.isfinite(logits.grad).all()
+    assert logits.grad[0].abs().sum() > 0
+    assert logits.grad[2].abs().sum() == 0, "track 2 has no label at all"
+
+
+def test_loss_of_a_batch_without_labels_is_zero(head):
+    target = torch.full_like(head.encode(FRAME), math.nan)
+    logits = torch.randn(4, len(head.classes), requires_grad=True)
+    loss = head.loss(logits, target)
+    loss.backward()
+    assert loss == 0
+    assert logits.grad.abs().sum() == 0
+
+
+def test_description_round_trip(head):
+    import json
+
+    again = from_dict(json.loads(json.dumps(to_dict(head))))
+    assert again == head
+    assert again.classes == head.classes
+
+
+def test_learning_the_labels_reaches_the_best_score(head):
+    target = head.encode(FRAME)
+    logits = torch.zeros(4, len(head.classes), requires_grad=True)
+    optimizer = torch.optim.Adam([logits], lr=0.3)
+    for _ in range(200):
+        optimizer.zero_grad()
+        head.loss(logits, target).backward()
+        optimizer.step()
+    score = head.metrics(head.probabilities(logits.detach()), target)[head.primary]
+    if type(head) is TempoHead:
+        # 20 BPM is outside every class; 90.5 and, for the published classes, the width of a class decide the rest
+        assert score == pytest.approx(2 / 3 if head.edges_bpm is None else 1 / 3)
+    elif math.isnan(score):
+        assert type(head) is TagHead
+    else:
+        assert score == 1.0
+
+
+def test_compatibility_is_a_kernel(head):
+    matrix = head.compatibility()
+    assert matrix.shape == (len(head.classes), len(head.classes))
+    torch.testing.assert_close(matrix, matrix.T)
+    torch.testing.assert_close(matrix.diagonal(), torch.ones(len(matrix)), atol=1e-4, rtol=0)
+
+
+def test_tags_encode_lists_and_missing():
+    target = TagHead(columns=("instruments",), classes=("drums", "guitar", "piano", "harp")).encode(FRAME)
+    assert target[0].tolist() == [1, 1, 0, 0]
+    assert target[1].tolist() == [0, 0, 1, 0]
+    assert target[2].isnan().all(), "missing is missing"
+    assert target[3].tolist() == [0, 0, 0, 0], "looked at, and none of them"
+
+
+def test_vocabulary_is_by_frequency_then_name():
+    assert TagHead(columns=("genre", "instruments")).fit(FRAME).classes == ("rock", "drums", "guitar", "jazz", "piano")
+
+
+def test_no_labels_at_all_names_the_way_out():
+    with pytest.raises(ManifestError, match=r"head instruments: no training track .*~task.heads.instruments"):
+        TagHead(name="instruments", columns=("instruments",)).fit(FRAME[2:3])
+
+
+def test_class_outside_the_list_is_missing():
+    target = ClassHead(name="metre", column="time_signature", classes=("3", "4")).encode(FRAME)
+    assert target[:2].tolist() == [1, 0]
+    assert target[2:].isnan().all()
+
+
+def test_key_moves_with_pitch_and_keeps_its_mode():
+    head = KeyHead()
+    target = head.encode(FRAME)
+    assert target[0] == 0 and target[1] == 9 + 12 and target[2:].isnan().all()
+    moved = head.move(target, shift_semitones=torch.tensor([-1.0, 4.0, 1.0, 1.0]), tempo_ratio=torch.ones(4))
+    assert head.keys[int(moved[0])] == "B major"
+    assert head.keys[int(moved[1])] == "Db minor"
+    assert moved[2:].isnan().all()
+
+
+def test_key_in_the_order_of_the_original_outputs():
+    head = HEADS[6]
+    outputs = torch.zeros(12)
+    outputs[4] = 1.0  # the fifth output of the original work is C
+    assert head.decode(outputs)["key"] == "C"
+    logits = torch.full((1, 12), -9.0)
+    logits[0, 2] = 9.0  # the third is A
+    assert head.loss(logits, torch.tensor([9.0])) < 1e-3
+    assert head.metrics(head.probabilities(logits), torch.tensor([9.0]))["accuracy"] == 1
+
+
+def test_key_decodes_to_camelot():
+    probabilities = torch.zeros(24)
+    probabilities[21] = 0.8
+    assert KeyHead().decode(probabilities) == {"key": "A minor", "probability": pytest.approx(0.8), "camelot": "8A"}
+
+
+@pytest.mark.parametrize("bpm", [41.3, 90.5, 120.0, 174.2, 240.0])
+def test_tempo_decodes_within_half_a_percent(bpm):
+    head = TempoHead()
+    logits = torch.zeros(1, len(head.classes), requires_grad=True)
+    optimizer = torch.optim.Adam([logits], lr=0.5)
+    for _ in range(200):
+        optimizer.zero_grad()
+        head.loss(logits, torch.tensor([bpm])).backward()
+        optimizer.step()
+    assert float(head.bpm(head.probabilities(logits.detach()))) == pytest.approx(bpm, rel=0.005)
+
+
+def test_tempo_moves_with_speed_and_out_of_range_is_missing():
+    head = TempoHead()
+    moved = head.move(head.encode(FRAME), shift_semitones=torch.zeros(4), tempo_ratio=torch.tensor([1.5, 1, 1, 1]))
+    assert moved[0] == 180
+    logits = torch.randn(1, len(head.classes))
+    assert head.loss(logits, torch.tensor([400.0])) == 0
+
+
+def test_published_tempo_classes():
+    head = HEADS[8]
+    assert len(head.classes) == 8
+    assert head.classes[0] == "78–92 BPM" and head.classes[-1] == "154–170 BPM"
+    one_hot = torch.eye(8)
+    assert head.bpm(one_hot)[4].item() == pytest.approx(math.sqrt(120 * 128))
+
+
+def test_tempo_compatibility_follows_distance_and_octave():
+    head = TempoHead(classes_per_octave=12, min_bpm=60, max_bpm=240)
+    matrix = head.compatibility()
+    assert matrix[0, 0] == pytest.approx(1.0, abs=1e-4)
+    assert matrix[0, 12] == pytest.approx(0.5, abs=1e-4), "half and double time"
+    assert matrix[0, 1] < 0.5 < 1, "a semitone in tempo is 6 %"
+    assert torch.linalg.eigvalsh(matrix).min() > -1e-4
+
+
+def test_attributes_are_above_the_median_and_missing_one_by_one():
+    head = AttributeHead(columns=("energy", "mode")).fit(FRAME)
+    assert head.medians == (pytest.approx(0.4), 0.5)
+    target = head.encode(FRAME)
+    assert target[0].tolist() == [1, 1] and target[1].tolist() == [0, 0]
+    assert target[3, 0] == 0 and target[3, 1].isnan()
+    assert target[2].isnan().all()
+
+
+def test_unknown_head_or_setting_is_named():
+    with pytest.raises(ConfigError, match="NoSuchHead"):
+        from_dict({"class": "NoSuchHead", "name": "x"})
+    with pytest.raises(ConfigError, match="colour"):
+        from_dict({"class": "TagHead", "name": "x", "colour": "red"})
