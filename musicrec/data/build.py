@@ -1,0 +1,158 @@
+"""How a waveform store comes to hold what a manifest names: decoding in threads, the journal, the index, the report."""
+
+import contextlib
+import fcntl
+import io
+import itertools
+import json
+import logging
+import os
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from pathlib import Path
+from zlib import crc32
+
+import numpy as np
+import polars as pl
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from musicrec.audio import decode
+from musicrec.data.journal import KEY, Journal, read_finished
+from musicrec.errors import AudioError, StoreError
+
+INDEX, REPORT, MARKER = "index.parquet", "unreadable.csv", "store.json"
+FORMAT = 1
+
+log = logging.getLogger(__name__)
+
+
+@contextlib.contextmanager
+def lock(folder: Path) -> Iterator[bool]:
+    """Whether this process alone may build in a folder. The system frees the lock even of a process that is killed."""
+    with open(folder / ".lock", "wb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+def with_file_state(tracks: pl.DataFrame) -> pl.DataFrame:
+    """With the size and the modification time of every file, -1 where there is none."""
+    state = np.full((2, tracks.height), -1, dtype=np.int64)
+    for row, path in enumerate(tracks["path"]):
+        with contextlib.suppress(OSError):
+            status = os.stat(path)
+            state[:, row] = status.st_size, status.st_mtime_ns
+    return tracks.with_columns(size=pl.Series(state[0]), mtime_ns=pl.Series(state[1]))
+
+
+def fill(
+    folder: Path,
+    wanted: pl.DataFrame,
+    *,
+    current: pl.DataFrame | None,
+    sample_rate: int,
+    workers: int,
+    progress: bool,
+) -> None:
+    """Decode what the folder lacks and write index, report and marker; the caller holds the folder's lock.
+
+    Args:
+        wanted: the tracks as `with_file_state` gives them.
+        current: index of the finished store that is there, None if it is unfinished or of another sample rate.
+    """
+    if current is None:
+        (folder / MARKER).unlink(missing_ok=True)
+    journal = Journal(folder, sample_rate=sample_rate, trust=current is not None, workers=workers)
+    try:
+        todo = wanted.join(journal.finished, on=KEY, how="anti", maintain_order="left")
+        todo = todo.unique("path", maintain_order=True)
+        known_unreadable = wanted.clear() if current is None else current.filter(pl.col("reason").is_not_null())
+        if not todo.join(known_unreadable, on=KEY, how="anti").is_empty():
+            (folder / MARKER).unlink(missing_ok=True)
+        failures = _decode_all(todo, journal, sample_rate, workers, progress)
+        journal.sync()
+    finally:
+        journal.close()
+    reasons = pl.DataFrame(failures, schema={"path": pl.String, "reason": pl.String}, orient="row")
+    index = wanted.join(read_finished(folder), on=KEY, how="left", maintain_order="left")
+    index = index.join(reasons, on="path", how="left", maintain_order="left")
+    _report(index, folder)
+    if current is not None and current.equals(index):
+        return
+    (folder / MARKER).unlink(missing_ok=True)
+    table = io.BytesIO()
+    index.write_parquet(table)
+    _write_atomically(folder / INDEX, table.getvalue())
+    marker = {"format": FORMAT, "sample_rate": sample_rate, "tracks": index["reason"].null_count()}
+    _write_atomically(folder / MARKER, json.dumps(marker).encode())
+
+
+def _decode_all(
+    todo: pl.DataFrame, journal: Journal, sample_rate: int, workers: int, progress: bool
+) -> list[tuple[str, str]]:
+    """Decode in threads (libsndfile and soxr release the interpreter), append in this one: [(path, why it failed)]."""
+    failures = []
+    columns = (TextColumn("Decoding"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    shown = progress and not todo.is_empty()
+    with (
+        Progress(*columns, console=Console(stderr=True), disable=not shown) as bar,
+        ThreadPoolExecutor(workers) as pool,
+    ):
+        task = bar.add_task("", total=todo.height)
+        sources = todo.iter_rows(named=True)
+        running = {}
+        try:
+            while True:
+                # Never more waveforms in memory than this, however far decoding is ahead of the disk.
+                for source in itertools.islice(sources, 2 * workers - len(running)):
+                    running[pool.submit(_decoded, source["path"], sample_rate)] = source
+                if not running:
+                    return failures
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    source = running.pop(future)
+                    try:
+                        journal.append(source, *future.result())
+                    except AudioError as error:
+                        failures.append((source["path"], str(error).removeprefix(f"{source['path']}: ")))
+                    bar.advance(task)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _decoded(path: str, sample_rate: int) -> tuple[np.ndarray, int]:
+    """(samples,) int16 of a file, and their checksum."""
+    try:
+        waveform = decode(path, sample_rate=sample_rate)
+    except OSError as error:  # not to be taken for a failure to write
+        raise AudioError(f"{path}: cannot be read ({error.strerror or error})") from None
+    np.rint(np.multiply(waveform, 32_768, out=waveform), out=waveform)
+    samples = np.clip(waveform, -32_768, 32_767, out=waveform).astype("<i2")
+    return samples, crc32(samples)
+
+
+def _report(index: pl.DataFrame, folder: Path) -> None:
+    unreadable = index.filter(pl.col("reason").is_not_null()).select("track_id", "path", "reason")
+    if unreadable.is_empty():
+        (folder / REPORT).unlink(missing_ok=True)
+        return
+    _write_atomically(folder / REPORT, unreadable.write_csv().encode())
+    first = "".join(f"\n  {path}: {reason}" for _, path, reason in unreadable.head(10).iter_rows())
+    more = f"\n  and {unreadable.height - 10} more" if unreadable.height > 10 else ""
+    message = f"{unreadable.height} of {index.height} files cannot be decoded, see {folder / REPORT}:{first}{more}"
+    if unreadable.height == index.height:
+        raise StoreError(f"{folder}: {message}")
+    log.warning("%s", message)
+
+
+def _write_atomically(path: Path, data: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.tmp")
+    with open(temporary, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)

@@ -1,0 +1,178 @@
+"""Every track of a manifest decoded once, in one flat memory-mapped file of mono int16.
+
+A store's folder holds ``waveforms.i16`` and ``journal.jsonl``, which only grow; ``index.parquet``, a row a track in the
+order of the manifest; ``unreadable.csv``, the report of files that could not be decoded; and ``store.json``, written
+last and removed first, without which the store is unfinished. Samples of tracks that have left the manifest or have
+changed stay in the file unused; delete the folder to win their space back.
+"""
+
+import json
+import os
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from musicrec.data.build import FORMAT, INDEX, MARKER, fill, lock, with_file_state
+from musicrec.data.journal import PLACE, WAVEFORMS, intact
+from musicrec.errors import StoreError
+
+
+class WaveformStore:
+    """Reads chunks of any tracks as fast as memory copies. Cheap to pickle; every process maps the file for itself.
+
+    folder: where it lies. sample_rate: in Hz. lengths: (tracks,) int64, samples of each track. track_ids: their names,
+    in the order of the manifest. index: {track_id: row}. unreadable: what the manifest names and the store lacks, as
+    [{"track_id", "path", "reason"}].
+    """
+
+    def __init__(self, *, folder: Path, sample_rate: int, tracks: pl.DataFrame) -> None:
+        self.folder, self.sample_rate = folder, sample_rate
+        self._unreadable = tracks.filter(pl.col("reason").is_not_null()).select("track_id", "path", "reason")
+        self._tracks = tracks.filter(pl.col("reason").is_null()).select("track_id", *PLACE)
+        self._offsets, self.lengths = (self._tracks[name].to_numpy() for name in ("offset", "length"))
+
+    @classmethod
+    def open(cls, folder: str | os.PathLike) -> "WaveformStore":
+        """Open a finished store.
+
+        Raises:
+            StoreError: there is none, its build has not ended, or its files do not fit together.
+        """
+        folder = Path(folder)
+        try:
+            marker = json.loads((folder / MARKER).read_bytes())
+            if marker["format"] != FORMAT:
+                raise StoreError(f"{folder}: store of format {marker['format']}, expected {FORMAT}; delete and rebuild")
+            store = cls(folder=folder, sample_rate=marker["sample_rate"], tracks=pl.read_parquet(folder / INDEX))
+            samples = (folder / WAVEFORMS).stat().st_size // 2
+        except FileNotFoundError:
+            state = "its build has not ended; build it again to continue" if folder.is_dir() else "no such folder"
+            raise StoreError(f"{folder}: not a waveform store: {state}") from None
+        except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
+            raise StoreError(f"{folder}: damaged store ({error}); delete the folder and build it again") from None
+        if samples < (store._offsets + store.lengths).max(initial=0):
+            raise StoreError(f"{folder}: {WAVEFORMS} is cut short; delete {MARKER} and build the store again")
+        return store
+
+    @cached_property
+    def track_ids(self) -> list[str]:
+        return self._tracks["track_id"].to_list()
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        return {track_id: row for row, track_id in enumerate(self.track_ids)}
+
+    @property
+    def unreadable(self) -> list[dict[str, str]]:
+        return self._unreadable.to_dicts()
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __getstate__(self) -> dict:
+        return {name: value for name, value in vars(self).items() if name not in ("_samples", "track_ids", "index")}
+
+    @cached_property
+    def _samples(self) -> np.ndarray:
+        return np.memmap(self.folder / WAVEFORMS, dtype="<i2", mode="r").view(np.ndarray)
+
+    def read(self, rows: np.ndarray, starts: np.ndarray, samples: int) -> np.ndarray:
+        """Chunks of `samples` samples, zeros past the end of a track.
+
+        Args:
+            rows: (batch,) int, rows of the tracks (`index`).
+            starts: (batch,) int, first sample of each chunk, 0 or more.
+            samples: length of every chunk.
+
+        Returns:
+            (batch, samples) int16.
+        """
+        rows, starts = np.asarray(rows, dtype=np.int64), np.asarray(starts, dtype=np.int64)
+        if (starts < 0).any() or (rows < 0).any():
+            raise IndexError(f"{self.folder}: a chunk begins before its track, or a row is negative")
+        there = np.clip(self.lengths[rows] - starts, 0, samples)
+        firsts = self._offsets[rows] + starts
+        out = np.empty((len(rows), samples), dtype=np.int16)
+        # A copy a chunk: as fast as indexing a sliding window with all of them at once, and it may end anywhere.
+        flat = self._samples
+        for chunk, first, count in zip(out, firsts.tolist(), there.tolist(), strict=True):
+            chunk[:count] = flat[first : first + count]
+            chunk[count:] = 0
+        return out
+
+    def verify(self) -> None:
+        """Hold the samples of every track against their checksums.
+
+        Raises:
+            StoreError: names the tracks that differ.
+        """
+        sound = intact(self.folder / WAVEFORMS, self._tracks, workers=_cores())
+        damaged = self._tracks["track_id"].filter(pl.Series(~sound)).to_list()
+        if damaged:
+            more = f" and {len(damaged) - 10} more" if len(damaged) > 10 else ""
+            raise StoreError(
+                f"{self.folder}: samples of {len(damaged)} tracks are damaged ({', '.join(damaged[:10])}{more}); "
+                f"delete {MARKER} in it and build the store again: only these are decoded anew"
+            )
+
+
+def build_store(
+    manifest: pl.DataFrame,
+    folder: str | os.PathLike,
+    *,
+    sample_rate: int = 16_000,
+    workers: int | None = None,
+    progress: bool = True,
+) -> WaveformStore:
+    """Decode the tracks of a manifest that the store in `folder` does not hold yet, and open it.
+
+    A track is decoded again if the path, size or modification time of its file is another, all are if the sample rate
+    is. A build that was interrupted, however hard, continues where it was. Files that cannot be decoded are logged,
+    kept in the report, and tried again by the next build.
+
+    Args:
+        manifest: the columns track_id and path, as `read_manifest` gives them.
+        folder: of the store; made if it is not there.
+        sample_rate: of the store, in Hz.
+        workers: threads that decode; None for one a core.
+        progress: show a bar on the standard error stream.
+
+    Raises:
+        StoreError: the folder cannot be written, another process builds there, or no file at all can be decoded.
+    """
+    folder, workers = Path(folder), workers or _cores()
+    wanted = with_file_state(manifest.select("track_id", "path"))
+    current = _index_of_finished(folder, sample_rate)
+    only_retries = current is not None and current.select(wanted.columns).equals(wanted)
+    if only_retries and current["reason"].null_count() == current.height:
+        return WaveformStore.open(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with lock(folder) as locked:
+            if locked:
+                current = _index_of_finished(folder, sample_rate)  # once more: another process may just have ended
+                settings = {"sample_rate": sample_rate, "workers": workers, "progress": progress}
+                fill(folder, wanted, current=current, **settings)
+            elif not only_retries:
+                raise StoreError(f"{folder}: another process is building this store; wait for it or name another")
+    except OSError as error:
+        raise StoreError(
+            f"{folder}: cannot be written ({error.strerror or error}); what is decoded is kept: make room or permit "
+            "writing, then build again, or name another folder"
+        ) from None
+    return WaveformStore.open(folder)
+
+
+def _index_of_finished(folder: Path, sample_rate: int) -> pl.DataFrame | None:
+    """The index of a store that is whole and has this sample rate, else None."""
+    try:
+        store = WaveformStore.open(folder)
+        return pl.read_parquet(folder / INDEX) if store.sample_rate == sample_rate else None
+    except StoreError:
+        return None
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
