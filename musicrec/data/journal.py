@@ -78,8 +78,11 @@ def read_finished(folder: Path) -> pl.DataFrame:
     lines = data[data.index(b"\n") + 1 :]
     if not lines:
         return pl.DataFrame(schema=_SCHEMA)
-    frame = pl.read_ndjson(lines, schema=_SCHEMA, ignore_errors=True).drop_nulls()
-    return frame.unique(KEY, keep="last", maintain_order=True)
+    try:
+        frame = pl.read_ndjson(lines, schema=_SCHEMA)
+    except pl.exceptions.PolarsError:  # a crash of the machine has left lines that are none
+        frame = pl.DataFrame(list(filter(None, map(_line, lines.splitlines()))), schema=_SCHEMA)
+    return frame.drop_nulls().unique(KEY, keep="last", maintain_order=True)
 
 
 def intact(waveforms: Path, tracks: pl.DataFrame, *, workers: int) -> np.ndarray:
@@ -95,6 +98,14 @@ def intact(waveforms: Path, tracks: pl.DataFrame, *, workers: int) -> np.ndarray
     with ThreadPoolExecutor(workers) as pool:
         found = [pool.map(check, part.iter_rows()) for part in tracks.select(PLACE).iter_slices(10_000)]
         return np.fromiter((sound for part in found for sound in part), dtype=bool, count=tracks.height)
+
+
+def _line(text: bytes) -> dict | None:
+    try:
+        line = json.loads(text)
+        return line if isinstance(line, dict) and set(line) == set(_SCHEMA) else None
+    except ValueError:
+        return None
 
 
 def _begins_with(path: Path, beginning: bytes) -> bool:

@@ -1,0 +1,394 @@
+import fcntl
+import logging
+import os
+import pickle
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import soundfile
+import torch
+
+from musicrec.data import build
+from musicrec.data.journal import read_finished
+from musicrec.data.store import WaveformStore, build_store
+from musicrec.errors import StoreError
+
+SAMPLE_RATE = 8_000
+
+
+def samples_of(track: int) -> np.ndarray:
+    """What track number `track` holds: noise of a length of its own."""
+    return np.random.default_rng(track).integers(-32_768, 32_768, 1_000 + 100 * track).astype(np.int16)
+
+
+@pytest.fixture
+def tracks(tmp_path: Path) -> pl.DataFrame:
+    """Twelve tracks at the sample rate of the store, so that it must hold them bit for bit."""
+    (tmp_path / "audio").mkdir()
+    paths = [tmp_path / "audio" / f"é{i}.{('wav', 'flac')[i % 2]}" for i in range(12)]
+    for i, path in enumerate(paths):
+        soundfile.write(path, samples_of(i), SAMPLE_RATE)
+    return pl.DataFrame({"track_id": [f"t{i}" for i in range(12)], "path": [str(path) for path in paths]})
+
+
+@pytest.fixture
+def decoded(monkeypatch) -> list[str]:
+    """The names of the files that are decoded from here on."""
+    names = []
+    decode = build.decode
+
+    def recording(path, **kwargs):
+        names.append(os.path.basename(path))
+        return decode(path, **kwargs)
+
+    monkeypatch.setattr(build, "decode", recording)
+    return names
+
+
+def built(tracks: pl.DataFrame, folder: Path, **kwargs) -> WaveformStore:
+    return build_store(tracks, folder, **{"sample_rate": SAMPLE_RATE, "workers": 2, "progress": False, **kwargs})
+
+
+def assert_holds(store: WaveformStore, numbers: list[int]) -> None:
+    assert store.track_ids == [f"t{i}" for i in numbers]
+    assert store.index == {f"t{i}": row for row, i in enumerate(numbers)}
+    assert store.lengths.dtype == np.int64
+    for row, i in enumerate(numbers):
+        expected = samples_of(i)
+        assert store.lengths[row] == len(expected)
+        np.testing.assert_array_equal(store.read([row], [0], len(expected))[0], expected)
+    store.verify()
+
+
+def test_build_and_open(tracks, tmp_path, decoded):
+    store = built(tracks, tmp_path / "a" / "store")
+    assert_holds(store, list(range(12)))
+    assert store.sample_rate == SAMPLE_RATE and store.unreadable == [] and len(store) == 12
+    assert len(decoded) == 12
+    assert_holds(WaveformStore.open(tmp_path / "a" / "store"), list(range(12)))
+    built(tracks, tmp_path / "a" / "store")
+    assert len(decoded) == 12
+    assert not (tmp_path / "a" / "store" / "unreadable.csv").exists()
+
+
+def test_samples_are_rounded_and_clipped(tmp_path):
+    values = np.array([0.0, 0.4, 0.6, 100.5, -0.6, 32_767, 32_767.4, 32_768, 40_000, -32_768, -40_000]) / 32_768
+    soundfile.write(tmp_path / "a.wav", values, SAMPLE_RATE, subtype="DOUBLE")
+    store = built(pl.DataFrame({"track_id": ["a"], "path": [str(tmp_path / "a.wav")]}), tmp_path / "store")
+    expected = [0, 0, 1, 100, -1, 32_767, 32_767, 32_767, 32_767, -32_768, -32_768]
+    assert store.read([0], [0], 11)[0].tolist() == expected
+
+
+def test_read_pads_with_zeros_past_the_end(tracks, tmp_path):
+    store = built(tracks, tmp_path / "store")
+    rng = np.random.default_rng(0)
+    rows, starts = rng.integers(0, 12, 200), rng.integers(0, 3_000, 200)
+    chunks = store.read(rows, starts, 700)
+    assert chunks.dtype == np.int16 and chunks.shape == (200, 700)
+    for chunk, row, start in zip(chunks, rows, starts, strict=True):
+        padded = np.concatenate([samples_of(row), np.zeros(4_000, np.int16)])
+        np.testing.assert_array_equal(chunk, padded[start : start + 700])
+    assert (starts + 700 > store.lengths[rows]).any() and (starts > store.lengths[rows]).any()
+    assert store.read(np.zeros(0, np.int64), np.zeros(0, np.int64), 5).shape == (0, 5)
+    for row, start in [(0, -1), (-1, 0), (12, 0)]:
+        with pytest.raises(IndexError):
+            store.read([row], [start], 5)
+
+
+def test_a_changed_file_alone_is_decoded_again(tracks, tmp_path, decoded):
+    built(tracks, tmp_path / "store")
+    decoded.clear()
+    soundfile.write(tracks["path"][3], samples_of(3)[::-1], SAMPLE_RATE)
+    store = built(tracks, tmp_path / "store")
+    assert decoded == ["é3.flac"]
+    np.testing.assert_array_equal(store.read([3], [0], 1_300)[0], samples_of(3)[::-1])
+    soundfile.write(tracks["path"][3], samples_of(3), SAMPLE_RATE)
+    assert_holds(built(tracks, tmp_path / "store"), list(range(12)))
+
+
+def test_a_changed_sample_rate_decodes_everything_again(tracks, tmp_path, decoded):
+    old = built(tracks, tmp_path / "store")
+    held = old.read([5], [0], 500)
+    decoded.clear()
+    store = built(tracks, tmp_path / "store", sample_rate=2 * SAMPLE_RATE)
+    assert sorted(decoded) == sorted(os.path.basename(path) for path in tracks["path"])
+    assert store.sample_rate == 2 * SAMPLE_RATE and store.lengths[0] == 2_000
+    np.testing.assert_array_equal(old.read([5], [0], 500), held)  # a reader keeps the file it has mapped
+    store.verify()
+    assert (tmp_path / "store" / "waveforms.i16").stat().st_size == 2 * store.lengths.sum()
+
+
+def test_another_manifest_of_the_same_files(tracks, tmp_path, decoded):
+    """Tracks removed, put back, renamed, reordered, and named twice: none is decoded again."""
+    built(tracks, tmp_path / "store")
+    decoded.clear()
+    fewer = [7, 2, 9]
+    assert_holds(built(tracks[fewer], tmp_path / "store"), fewer)
+    renamed = tracks.with_columns(track_id=pl.Series([f"t{i}" for i in range(12)]))
+    assert_holds(built(renamed, tmp_path / "store"), list(range(12)))
+    twice = pl.concat([tracks, tracks.with_columns(track_id="again " + pl.col("track_id"))])
+    store = built(twice, tmp_path / "store")
+    assert len(store) == 24 and decoded == []
+    np.testing.assert_array_equal(store.read([0], [0], 1_000), store.read([12], [0], 1_000))
+
+
+def test_unreadable_files_do_not_stop_the_others(tracks, tmp_path, decoded, caplog):
+    Path(tracks["path"][1]).write_text("no audio")
+    Path(tracks["path"][4]).unlink()
+    Path(tracks["path"][8]).write_bytes(b"")
+    with caplog.at_level(logging.WARNING):
+        store = built(tracks, tmp_path / "store")
+    rest = [0, 2, 3, 5, 6, 7, 9, 10, 11]
+    assert_holds(store, rest)
+    assert "3 of 12 files cannot be decoded" in caplog.text and "é4.wav: cannot be opened: No such file" in caplog.text
+    assert [item["track_id"] for item in store.unreadable] == ["t1", "t4", "t8"]
+    assert [item["path"] for item in store.unreadable] == [tracks["path"][i] for i in (1, 4, 8)]
+    assert "empty" in store.unreadable[2]["reason"]
+    assert WaveformStore.open(tmp_path / "store").unreadable == store.unreadable
+    assert pl.read_csv(tmp_path / "store" / "unreadable.csv").to_dicts() == store.unreadable
+
+    decoded.clear()
+    before = (tmp_path / "store" / "store.json").stat().st_mtime_ns
+    assert_holds(built(tracks, tmp_path / "store"), rest)
+    assert sorted(decoded) == ["é1.flac", "é4.wav", "é8.wav"]  # tried again
+    assert (tmp_path / "store" / "store.json").stat().st_mtime_ns == before
+
+    for i in (1, 4, 8):
+        soundfile.write(tracks["path"][i], samples_of(i), SAMPLE_RATE)
+    store = built(tracks, tmp_path / "store")
+    assert_holds(store, list(range(12)))
+    assert store.unreadable == [] and not (tmp_path / "store" / "unreadable.csv").exists()
+
+
+def test_nothing_readable(tracks, tmp_path):
+    for path in tracks["path"]:
+        Path(path).write_text("no audio")
+    with pytest.raises(StoreError, match="12 of 12 files cannot be decoded"):
+        built(tracks, tmp_path / "store")
+    with pytest.raises(StoreError, match="its build has not ended"):
+        WaveformStore.open(tmp_path / "store")
+    assert pl.read_csv(tmp_path / "store" / "unreadable.csv").height == 12
+
+
+SLOW_BUILD = """
+import sys, time
+import polars as pl
+from musicrec.data import build
+from musicrec.data.store import build_store
+
+decode = build.decode
+def slow(path, **kwargs):
+    time.sleep(0.1)
+    return decode(path, **kwargs)
+
+build.decode = slow
+tracks = pl.read_csv(sys.argv[1])
+build_store(tracks, sys.argv[2], sample_rate=8000, workers=2, progress=False)
+"""
+
+
+def finished_in(folder: Path) -> list[str]:
+    journal = folder / "journal.jsonl"
+    return read_finished(folder)["path"].to_list() if journal.is_file() and journal.stat().st_size else []
+
+
+@pytest.mark.parametrize("torn", [b"", b'{"path": "/a/half', b"\0" * 5_000 + b"\n", b"\0" * 5_000])
+def test_killed_in_mid_build(tracks, tmp_path, decoded, torn):
+    folder = tmp_path / "store"
+    tracks.write_csv(tmp_path / "tracks.csv")
+    command = [sys.executable, "-c", SLOW_BUILD, str(tmp_path / "tracks.csv"), str(folder)]
+    process = subprocess.Popen(command, cwd=Path(__file__).parents[2])
+    limit = time.monotonic() + 60
+    while len(finished_in(folder)) < 3 and process.poll() is None and time.monotonic() < limit:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    finished = [os.path.basename(path) for path in finished_in(folder)]
+    assert 3 <= len(finished) < 12
+    with pytest.raises(StoreError, match="its build has not ended"):
+        WaveformStore.open(folder)
+
+    with open(folder / "journal.jsonl", "ab") as file:
+        file.write(torn)
+    with open(folder / "waveforms.i16", "ab") as file:
+        file.write(b"\1" * 777)  # samples that no line speaks of
+    assert_holds(built(tracks, folder), list(range(12)))
+    assert not set(decoded) & set(finished)
+    assert len(decoded) == 12 - len(finished)
+    decoded.clear()
+    assert_holds(built(tracks, folder), list(range(12)))
+    assert decoded == []
+
+
+def test_killed_while_tracks_are_added(tracks, tmp_path, decoded, monkeypatch):
+    """A store that was whole looks unfinished as soon as what is asked for is no longer what it holds."""
+    built(tracks.head(6), tmp_path / "store")
+    recording = build.decode
+
+    def interrupted(path, **kwargs):
+        if "é9" in path:
+            raise KeyboardInterrupt
+        return recording(path, **kwargs)
+
+    monkeypatch.setattr(build, "decode", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        built(tracks, tmp_path / "store", workers=1)
+    with pytest.raises(StoreError, match="its build has not ended"):
+        WaveformStore.open(tmp_path / "store")
+    monkeypatch.setattr(build, "decode", recording)
+    decoded.clear()
+    assert_holds(built(tracks, tmp_path / "store"), list(range(12)))
+    assert decoded and set(decoded) <= {"é9.flac", "é10.wav", "é11.flac"}
+
+
+@pytest.mark.parametrize("name", ["index.parquet", "store.json"])
+def test_killed_between_the_last_writes(tracks, tmp_path, decoded, monkeypatch, name):
+    write = build._write_atomically
+
+    def fail(path, data):
+        if path.name == name:
+            raise KeyboardInterrupt
+        write(path, data)
+
+    monkeypatch.setattr(build, "_write_atomically", fail)
+    with pytest.raises(KeyboardInterrupt):
+        built(tracks, tmp_path / "store")
+    with pytest.raises(StoreError, match="its build has not ended"):
+        WaveformStore.open(tmp_path / "store")
+    monkeypatch.undo()
+    assert_holds(built(tracks, tmp_path / "store"), list(range(12)))
+
+
+def test_verify_finds_corruption_and_a_build_mends_it(tracks, tmp_path, decoded):
+    store = built(tracks, tmp_path / "store")
+    place = int(store._offsets[7]) * 2 + 11
+    with open(tmp_path / "store" / "waveforms.i16", "r+b") as file:
+        file.seek(place)
+        byte = file.read(1)[0]
+        file.seek(place)
+        file.write(bytes([byte ^ 1]))
+    with pytest.raises(StoreError, match=r"samples of 1 tracks are damaged \(t7\)"):
+        WaveformStore.open(tmp_path / "store").verify()
+    (tmp_path / "store" / "store.json").unlink()  # the way out that the message names
+    decoded.clear()
+    assert_holds(built(tracks, tmp_path / "store"), list(range(12)))
+    assert decoded == ["é7.flac"]
+
+
+def test_damaged_folders(tracks, tmp_path):
+    folder = tmp_path / "store"
+    with pytest.raises(StoreError, match="no such folder"):
+        WaveformStore.open(folder)
+    built(tracks, folder)
+    os.truncate(folder / "waveforms.i16", 5_000)
+    with pytest.raises(StoreError, match="cut short"):
+        WaveformStore.open(folder)
+    assert_holds(built(tracks, folder), list(range(12)))
+    (folder / "index.parquet").write_bytes(b"not parquet")
+    with pytest.raises(StoreError, match="damaged store"):
+        WaveformStore.open(folder)
+    (folder / "store.json").write_text('{"format": 99}')
+    with pytest.raises(StoreError, match="format 99, expected 1"):
+        WaveformStore.open(folder)
+    assert_holds(built(tracks, folder), list(range(12)))
+
+
+def test_one_builder_at_a_time(tracks, tmp_path, decoded):
+    folder = tmp_path / "store"
+    folder.mkdir()
+    with open(folder / ".lock", "wb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(StoreError, match="another process is building"):
+            built(tracks, folder)
+        assert decoded == []
+    built(tracks, folder)
+    with open(folder / ".lock", "wb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        assert_holds(built(tracks, folder), list(range(12)))  # a finished store needs no lock
+
+
+def test_a_full_disk(tracks, tmp_path, decoded):
+    """A limit on the size of files stands in for it: the write fails after a part, with an OSError, just as well."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_001, hard))
+    try:
+        with pytest.raises(StoreError, match="cannot be written") as caught:
+            built(tracks, tmp_path / "store")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert str(tmp_path / "store") in str(caught.value) and "\n" not in str(caught.value)
+    with pytest.raises(StoreError, match="its build has not ended"):
+        WaveformStore.open(tmp_path / "store")
+    finished = len(finished_in(tmp_path / "store"))
+    assert 0 < finished < 12
+    decoded.clear()
+    assert_holds(built(tracks, tmp_path / "store"), list(range(12)))
+    assert len(decoded) == 12 - finished
+
+
+def test_a_folder_that_cannot_be(tracks, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match=r"file/store: cannot be written \(Not a directory\)"):
+        built(tracks, tmp_path / "file" / "store")
+
+
+class Chunks(torch.utils.data.Dataset):
+    def __init__(self, store: WaveformStore) -> None:
+        self.store = store
+
+    def __len__(self) -> int:
+        return 600
+
+    def __getitems__(self, numbers: list[int]) -> np.ndarray:
+        return self.store.read([n % 12 for n in numbers], [n // 12 for n in numbers], 400)
+
+
+def test_read_by_many_workers(tracks, tmp_path):
+    store = built(tracks, tmp_path / "store")
+    expected = store.read(np.arange(600) % 12, np.arange(600) // 12, 400)  # and so the parent has mapped the file too
+    loader = torch.utils.data.DataLoader(Chunks(store), batch_size=50, num_workers=3, collate_fn=torch.from_numpy)
+    np.testing.assert_array_equal(torch.cat(list(loader)), expected)
+
+
+def test_pickles_without_its_samples(tracks, tmp_path):
+    store = built(tracks, tmp_path / "store")
+    store.read([0], [0], 10)
+    assert_holds(store, list(range(12)))
+    data = pickle.dumps(store)
+    assert len(data) < 10_000 < (tmp_path / "store" / "waveforms.i16").stat().st_size
+    assert_holds(pickle.loads(data), list(range(12)))
+
+
+def test_progress_goes_to_standard_error(tracks, tmp_path, capsys):
+    built(tracks, tmp_path / "store", progress=True)
+    printed = capsys.readouterr()
+    assert "12/12" in printed.err and printed.out == ""
+    built(tracks, tmp_path / "store", progress=True)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_memory_holds_few_waveforms(tracks, tmp_path, monkeypatch):
+    """With a slow disk no more than twice as many files as workers are decoded ahead."""
+    started, ahead = [], []
+    decode, append = build.decode, build.Journal.append
+
+    def recording(path, **kwargs):
+        started.append(path)
+        return decode(path, **kwargs)
+
+    def slow(self, source, samples, checksum):
+        time.sleep(0.02)
+        ahead.append(len(started) - len(ahead))
+        append(self, source, samples, checksum)
+
+    monkeypatch.setattr(build, "decode", recording)
+    monkeypatch.setattr(build.Journal, "append", slow)
+    built(tracks, tmp_path / "store", workers=2)
+    assert len(ahead) == 12 and max(ahead) <= 4
