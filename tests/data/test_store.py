@@ -245,7 +245,7 @@ def test_killed_while_tracks_are_added(tracks, tmp_path, decoded, monkeypatch):
     monkeypatch.setattr(build, "decode", recording)
     decoded.clear()
     assert_holds(built(tracks, tmp_path / "store"), list(range(12)))
-    assert decoded and set(decoded) <= {"é9.flac", "é10.wav", "é11.flac"}
+    assert "é9.flac" in decoded and not set(decoded) & {os.path.basename(path) for path in tracks["path"][:6]}
 
 
 @pytest.mark.parametrize("name", ["index.parquet", "store.json"])
