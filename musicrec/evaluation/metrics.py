@@ -17,6 +17,7 @@ from torchmetrics.functional.classification import (
 )
 
 OCTAVE_FACTORS = (1.0, 2.0, 3.0, 1 / 2, 1 / 3)
+TEMPO_TOLERANCE = 0.04
 
 
 def per_tag(scores: Tensor, target: Tensor, classes: tuple[str, ...]) -> list[dict]:
@@ -64,7 +65,7 @@ def per_class(scores: Tensor, target: Tensor, classes: tuple[str, ...]) -> list[
     """Precision, recall and F1 of every exclusive class; None where there is nothing to count."""
     known = ~target.isnan()
     predicted, truth = scores[known].argmax(dim=1), target[known].long()
-    confusion = confusion_matrix(scores, target, len(classes))
+    confusion = confusion_matrix(scores.argmax(dim=1), target, len(classes))
     rows = []
     for index, name in enumerate(classes):
         hits, actual, said = confusion[index, index], (truth == index).sum(), (predicted == index).sum()
@@ -80,21 +81,28 @@ def per_class(scores: Tensor, target: Tensor, classes: tuple[str, ...]) -> list[
     return rows
 
 
-def confusion_matrix(scores: Tensor, target: Tensor, size: int) -> Tensor:
-    """(true class, predicted class) counts of the labelled tracks, (size, size) int64."""
+def confusion_matrix(predicted: Tensor, target: Tensor, size: int) -> Tensor:
+    """(true class, predicted class) counts of the labelled tracks, (size, size) int64. Both: (tracks,) class index."""
     known = ~target.isnan()
-    pairs = target[known].long() * size + scores[known].argmax(dim=1)
+    pairs = target[known].long() * size + predicted[known].long()
     return torch.bincount(pairs, minlength=size * size).reshape(size, size)
 
 
-def tempo_accuracy(estimate_bpm: Tensor, target_bpm: Tensor, *, tolerance: float = 0.04) -> dict[str, float]:
+def tempo_hits(estimate_bpm: Tensor, target_bpm: Tensor, *, tolerance: float = TEMPO_TOLERANCE) -> Tensor:
+    """(tracks, factors) bool: is the estimate within `tolerance` of the true tempo times each of OCTAVE_FACTORS?"""
+    estimate, truth = estimate_bpm.double(), target_bpm.double()
+    allowed = truth[:, None] * torch.tensor(OCTAVE_FACTORS, dtype=torch.float64, device=truth.device)
+    return (estimate[:, None] - allowed).abs() <= tolerance * allowed
+
+
+def tempo_accuracy(
+    estimate_bpm: Tensor, target_bpm: Tensor, *, tolerance: float = TEMPO_TOLERANCE
+) -> dict[str, float]:
     """Acc1: share of tracks within `tolerance` of the true tempo; Acc2 also accepts 2, 3, 1/2 and 1/3 of it."""
     known = ~target_bpm.isnan()
     if not known.any():
         return {"acc1": math.nan, "acc2": math.nan}
-    estimate, truth = estimate_bpm[known].double(), target_bpm[known].double()
-    allowed = truth[:, None] * torch.tensor(OCTAVE_FACTORS, dtype=torch.float64, device=truth.device)
-    right = (estimate[:, None] - allowed).abs() <= tolerance * allowed
+    right = tempo_hits(estimate_bpm[known], target_bpm[known], tolerance=tolerance)
     return {"acc1": float(right[:, 0].double().mean()), "acc2": float(right.any(dim=1).double().mean())}
 
 

@@ -6,6 +6,8 @@ A head is a small frozen dataclass with no weights (the network holds the linear
     encode(frame) -> Tensor        labels of the tracks, float32, NaN where a label is missing
     loss(logits, target)           scalar over the labelled entries of a batch; 0 when there is none
     probabilities(logits)          what `predict` returns
+    answer(probabilities)          what they say in the terms of the target: class index, BPM, 0 or 1 a tag
+    label(value)                   (exclusive heads) an entry of a target in words: "jazz", "A minor", "120.0"
     metrics(probabilities, target) song-level numbers; `primary` names the one to select a model by
     per_class(probabilities, target)  the same, a row a class
     role                           "tag": the recommender filters by it (and has `ranked(probabilities)`);

@@ -63,6 +63,9 @@ class AttributeHead:
     def probabilities(self, logits: Tensor) -> Tensor:
         return logits.float().sigmoid()
 
+    def answer(self, probabilities: Tensor) -> Tensor:
+        return (probabilities > 0.5).float()
+
     def metrics(self, probabilities: Tensor, target: Tensor) -> dict[str, float]:
         known = ~target.isnan()
         right = ((probabilities > 0.5) == (target > 0.5))[known]

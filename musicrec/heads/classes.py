@@ -48,6 +48,12 @@ class ClassHead:
     def probabilities(self, logits: Tensor) -> Tensor:
         return activate(logits, self.activation)
 
+    def answer(self, probabilities: Tensor) -> Tensor:
+        return probabilities.argmax(dim=1).float()
+
+    def label(self, value: float) -> str:
+        return self.classes[int(value)]
+
     def metrics(self, probabilities: Tensor, target: Tensor) -> dict[str, float]:
         return metrics.classification(probabilities, target, len(self.classes))
 

@@ -65,6 +65,12 @@ class KeyHead:
     def probabilities(self, logits: Tensor) -> Tensor:
         return activate(logits, self.activation)
 
+    def answer(self, probabilities: Tensor) -> Tensor:
+        return self._in_key_order(probabilities).argmax(dim=1).float()
+
+    def label(self, value: float) -> str:
+        return self.keys[int(value)]
+
     def metrics(self, probabilities: Tensor, target: Tensor) -> dict[str, float]:
         probabilities = self._in_key_order(probabilities)
         result = metrics.classification(probabilities, target, len(self.keys))

@@ -54,6 +54,9 @@ class TagHead:
     def probabilities(self, logits: Tensor) -> Tensor:
         return logits.float().sigmoid()
 
+    def answer(self, probabilities: Tensor) -> Tensor:
+        return (probabilities > 0.5).float()
+
     def metrics(self, probabilities: Tensor, target: Tensor) -> dict[str, float]:
         rows = metrics.per_tag(probabilities, target, self.classes)
         return {"roc_auc": metrics.macro(rows, "roc_auc"), "pr_auc": metrics.macro(rows, "pr_auc")}

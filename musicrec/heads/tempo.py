@@ -73,6 +73,12 @@ class TempoHead:
     def probabilities(self, logits: Tensor) -> Tensor:
         return activate(logits, self.activation)
 
+    def answer(self, probabilities: Tensor) -> Tensor:
+        return self.bpm(probabilities)
+
+    def label(self, value: float) -> str:
+        return f"{value:.1f}"
+
     def bpm(self, probabilities: Tensor) -> Tensor:
         """(tracks,) BPM: the probability-weighted mean, in log tempo, of the best class and its two neighbours."""
         if self.edges_bpm is not None:

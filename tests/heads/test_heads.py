@@ -27,7 +27,7 @@ FRAME = pl.DataFrame(
         "time_signature": [4, 3, None, 7],
         "energy": [0.9, 0.1, None, 0.4],
     },
-    schema_overrides={name: dtype for name, dtype in SCHEMA.items() if name in ("key", "time_signature", "instruments")},
+    schema_overrides={name: SCHEMA[name] for name in ("key", "time_signature", "instruments")},
 )
 HEADS = [
     ClassHead(name="genre", column="genre", role="tag"),
@@ -198,6 +198,17 @@ def test_attributes_are_above_the_median_and_missing_one_by_one():
     assert target[0].tolist() == [1, 1] and target[1].tolist() == [0, 0]
     assert target[3, 0] == 0 and target[3, 1].isnan()
     assert target[2].isnan().all()
+
+
+def test_answers_are_in_the_terms_of_the_target_whatever_the_order_of_the_outputs():
+    published = KeyHead(modes=False, order=("A#", "B", "A", "C#", "C", "D#", "D", "E", "F#", "F", "G#", "G"))
+    answer = published.answer(torch.eye(12)[[2, 4]])  # the outputs of A and of C
+    assert answer.tolist() == [9, 0] and [published.label(value) for value in answer] == ["A", "C"]
+    assert KeyHead().label(KeyHead().answer(torch.eye(24)[[21]])[0]) == "A minor"
+    genre = ClassHead(name="genre", column="genre", classes=("jazz", "rock"))
+    assert genre.label(genre.answer(torch.tensor([[0.2, 0.8]]))[0]) == "rock"
+    assert TempoHead().answer(torch.eye(120)[[72]]).item() == pytest.approx(30 * 2 ** (72.5 / 36), rel=1e-4)
+    assert TagHead(classes=("a", "b")).answer(torch.tensor([[0.6, 0.4]])).tolist() == [[1, 0]]
 
 
 def test_unknown_head_or_setting_is_named():
