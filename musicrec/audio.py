@@ -6,6 +6,7 @@ Files are decoded and resampled in blocks, so that beside the result no more tha
 
 import math
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -197,7 +198,8 @@ class _Ffmpeg:
         self.process.wait()
         self.messages.seek(0)
         lines = self.messages.read().decode(errors="replace").strip().splitlines()
-        return lines[-1] if lines else f"ffmpeg ended with {self.process.returncode}"
+        # Without "[in#0 @ 0x55f…]", which differs from run to run.
+        return re.sub(r"\[[^]]*\] ?", "", lines[-1]) if lines else f"ffmpeg ended with {self.process.returncode}"
 
 
 def _mono(blocks: Iterator[np.ndarray], path: str | os.PathLike) -> Iterator[np.ndarray]:

@@ -238,7 +238,7 @@ import sys
 source = next(word for word in sys.argv if word.startswith("file:"))[5:]
 data = open(source, "rb").read()
 if not data.startswith(b"fake"):
-    sys.exit("first line\\nno such codec")
+    sys.exit("first line\\n[in#0 @ 0x5581] no such codec")
 import io, soundfile
 answer = io.BytesIO()
 soundfile.write(answer, soundfile.read({wav!r})[0], 48000, format="AU", subtype="FLOAT", endian="BIG")
