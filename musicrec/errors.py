@@ -21,5 +21,9 @@ class ExportError(MusicrecError):
     """An export folder or a checkpoint does not hold what it should."""
 
 
+class LibraryError(MusicrecError):
+    """A library of analysed tracks cannot be opened, trusted or written."""
+
+
 class ConfigError(MusicrecError):
     """A setting has a value that cannot work."""

@@ -1,0 +1,216 @@
+"""Recommendations and the state of a library in words: a table for people, JSON for programs."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from musicrec.heads import Head
+from musicrec.keys import camelot, parse_pitch_class
+from musicrec.recommend.indexing import IndexReport
+from musicrec.recommend.ranking import Recommendation
+from musicrec.recommend.similarity import Similarity
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """A track in a DJ's terms; None where no head tells. features: {head: its decoded answer}."""
+
+    bpm: float | None
+    key: str | None
+    camelot: str | None
+    features: dict[str, dict]
+
+
+def describe(heads: Mapping[str, Head], values: Mapping[str, np.ndarray]) -> Description:
+    """values: {head: (classes,) probabilities}. A tonic and a mode that two heads gave are put together."""
+    features = {
+        name: head.decode(torch.from_numpy(np.array(values[name])))
+        for name, head in heads.items()
+        if head.role == "feature"
+    }
+    answers = list(features.values())
+    bpm = next((answer["bpm"] for answer in answers if "bpm" in answer), None)
+    key, code = next(((a["key"], a.get("camelot")) for a in answers if "key" in a), (None, None))
+    mode = next((answer["mode"] for answer in answers if "mode" in answer), None)
+    if isinstance(mode, float):  # a binary attribute, true for major
+        mode = "major" if mode > 0.5 else "minor"
+    if key is not None and code is None and mode in ("major", "minor"):
+        key, code = f"{key} {mode}", camelot(parse_pitch_class(key), mode)
+    return Description(bpm=bpm, key=key, camelot=code, features=features)
+
+
+def tempo_change(bpm: float | None, query_bpm: float | None) -> tuple[float, float] | tuple[None, None]:
+    """How much faster a track is than the query in %, at its own tempo, half or double, whichever is nearest; and that
+    multiple of its tempo (1, 0.5 or 2)."""
+    if not bpm or not query_bpm:
+        return None, None
+    changes = [(100 * (bpm * multiple / query_bpm - 1), multiple) for multiple in (1, 0.5, 2)]
+    return min(changes, key=lambda change: abs(change[0]))
+
+
+def as_dict(
+    found: Recommendation,
+    *,
+    heads: Mapping[str, Head],
+    query: Mapping[str, np.ndarray],
+    facts: Mapping[str, object],
+    similarity: Similarity,
+    library: Path,
+    size: int,
+) -> dict:
+    """The recommendation in plain JSON types. facts: what else is known of the query (path, title …)."""
+    own = describe(heads, query)
+    ranked = {
+        name: head.ranked(torch.from_numpy(np.array(query[name]))) for name, head in heads.items() if head.role == "tag"
+    }
+    results = []
+    for rank, (match, track, shared) in enumerate(zip(found.matches, found.tracks, found.shared, strict=True), 1):
+        said = describe(heads, track.probabilities)
+        change, multiple = tempo_change(said.bpm, own.bpm)
+        results.append(
+            {
+                "rank": rank,
+                **{name: getattr(track, name) for name in ("track_id", "path", "title", "artist", "duration_s")},
+                "shared_tags": shared,
+                "bpm": said.bpm,
+                "tempo_change_percent": None if change is None else round(change, 2),
+                "tempo_multiple": multiple,
+                "key": said.key,
+                "camelot": said.camelot,
+                "features": said.features,
+                "similarity": round(match.similarity, 6),
+                "similarity_by_block": {name: round(value, 6) for name, value in match.by_block.items()},
+            }
+        )
+    steps = [{"tags": [tag.name for tag in step.tags], "tracks": step.tracks} for step in found.steps]
+    return {
+        "query": {**facts, "tags": ranked, **asdict(own)},
+        "library": {"path": str(library), "tracks": size},
+        "filter": {"tags": [asdict(tag) for tag in found.tags], "steps": steps, "relaxed": len(steps) > 1},
+        "similarity": {"metric": similarity.metric, "weights": similarity.weights},
+        "results": results,
+    }
+
+
+def as_table(answer: dict, *, match: str, least: int) -> Group:
+    """What `as_dict` gave, for people. match: the filter's. least: the pool it had to leave."""
+    query, blocks = answer["query"], answer["similarity"]["weights"]
+    facts = Table.grid(padding=(0, 2))
+    for head, tags in query["tags"].items():
+        facts.add_row(Text(head, "bold"), Text(", ".join(f"{t['tag']} {t['probability']:.2f}" for t in tags[:6])))
+    for head, said in query["features"].items():
+        facts.add_row(Text(head, "bold"), Text(_feature(query, said)))
+
+    table = Table(title_justify="left", header_style="bold")
+    table.add_column("#", justify="right")
+    table.add_column("track", overflow="fold", ratio=3, min_width=16)
+    table.add_column("shared tags", overflow="fold", ratio=2, min_width=11)
+    table.add_column("BPM", justify="right", no_wrap=True)
+    table.add_column("change", justify="right", no_wrap=True)
+    table.add_column("key", no_wrap=True)
+    table.add_column("similarity", justify="right", style="bold", no_wrap=True)
+    for name in blocks if len(blocks) > 1 else ():
+        table.add_column(name, justify="right", style="dim", no_wrap=True)
+    for row in answer["results"]:
+        parts = [f"{value:.2f}" for value in row["similarity_by_block"].values()]
+        table.add_row(
+            str(row["rank"]),
+            Text(_name(row)),
+            Text(", ".join(row["shared_tags"]) or "–"),
+            "–" if row["bpm"] is None else f"{row['bpm']:.1f}",
+            _change(row),
+            Text(_key(row)),
+            f"{row['similarity']:.3f}",
+            *(parts if len(parts) > 1 else ()),
+        )
+    weights = ", ".join(name if weight == 1 else f"{name} ×{weight:g}" for name, weight in blocks.items())
+    length = f"{int(query['duration_s'] // 60)}:{int(query['duration_s'] % 60):02d}"
+    return Group(
+        Text.assemble((_name(query), "bold"), f"  {length}"),
+        facts,
+        "",
+        Text.assemble(("1 tags        ", "bold"), _filter(answer, match=match, least=least)),
+        Text.assemble(("2 similarity  ", "bold"), f"{answer['similarity']['metric']} over {weights}"),
+        table,
+        *_remarks(answer),
+    )
+
+
+def index_text(report: IndexReport, *, library: Path, size: int) -> Text:
+    """What `index` did, in a few lines."""
+    text = Text()
+    for path, reason in report.unreadable:
+        text.append("skipped ", "yellow").append(reason if path in reason else f"{path}: {reason}").append("\n")
+    counts = {
+        "new": report.added,
+        "changed": report.changed,
+        "unchanged": report.unchanged,
+        "vanished": report.removed,
+        "unreadable": len(report.unreadable),
+    }
+    said = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing to do"
+    text.append(f"{library}: ", "bold").append(f"{size} tracks ({said})")
+    analysed = report.added + report.changed
+    if analysed:
+        text.append(
+            f"\nanalysed {report.audio_s / 60:.1f} min of audio in {report.wall_s:.0f} s, "
+            f"{3600 * analysed / report.wall_s:,.0f} tracks an hour"
+        )
+    return text
+
+
+def console() -> Console:
+    """For standard output; wide where there is no terminal whose width would matter."""
+    out = Console(highlight=False)
+    return out if out.is_terminal else Console(highlight=False, width=140)
+
+
+def _filter(answer: dict, *, match: str, least: int) -> Text:
+    *tried, last = answer["filter"]["steps"]
+    if not answer["query"]["tags"]:
+        return Text(f"none of the models gives tags: all {last['tracks']} other tracks stay")
+    text = Text()
+    for step in [*tried, last]:
+        asked = f"{match} of {', '.join(step['tags'])}" if step["tags"] else "no tags asked for"
+        text.append(f"{asked}: {step['tracks']} of {answer['library']['tracks']} tracks")
+        if step is not last:
+            text.append(f", fewer than {least}; relaxed\n{'':14}", "yellow")
+    return text
+
+
+def _remarks(answer: dict) -> list[Text]:
+    found, pool = len(answer["results"]), answer["filter"]["steps"][-1]["tracks"]
+    return [] if found or pool else [Text("the library holds no other track than the query", "yellow")]
+
+
+def _name(row: dict) -> str:
+    known = [part for part in (row.get("artist"), row.get("title")) if part]
+    return " – ".join(known) if row.get("title") else row.get("track_id") or row["path"]
+
+
+def _key(row: dict) -> str:
+    return " ".join(part for part in (row["camelot"], row["key"]) if part) or "–"
+
+
+def _change(row: dict) -> str:
+    if row["tempo_change_percent"] is None:
+        return "–"
+    multiple = {1: "", 0.5: " ÷2", 2: " ×2"}[row["tempo_multiple"]]
+    return f"{row['tempo_change_percent']:+.1f} %{multiple}"
+
+
+def _feature(query: dict, said: dict) -> str:
+    if "bpm" in said:
+        return f"{said['bpm']:.1f} BPM ({said['probability']:.2f})"
+    if "key" in said:
+        return f"{query['key']}{' · ' + query['camelot'] if query['camelot'] else ''} ({said['probability']:.2f})"
+    if "probability" in said:
+        name = next(value for key, value in said.items() if key != "probability")
+        return f"{name} ({said['probability']:.2f})"
+    return ", ".join(f"{name} {value:.2f}" for name, value in said.items())

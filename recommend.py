@@ -1,0 +1,134 @@
+"""Index your music, then ask what goes with a track. `python recommend.py --help` shows how."""
+
+import json
+import sys
+from pathlib import Path
+
+import hydra
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from musicrec.audio import decode
+from musicrec.cli import TARGETS, plain, program
+from musicrec.errors import ConfigError, LibraryError
+from musicrec.recommend import indexing, models, report
+from musicrec.recommend.arguments import quote_paths
+from musicrec.recommend.library import Library, Track
+from musicrec.recommend.ranking import recommend
+
+
+@hydra.main(config_path="conf", config_name="recommend", execution_whitelist=TARGETS)
+@program
+def main(cfg: DictConfig) -> None:
+    actions = {"index": index, "query": query}
+    if cfg.action not in actions:
+        raise ConfigError(f"action={cfg.action}: choose action={' or action='.join(actions)}; see --help")
+    actions[cfg.action](cfg)
+
+
+def index(cfg: DictConfig) -> None:
+    if cfg.source is None:
+        raise ConfigError("source: name a folder of music or a manifest, as in source=~/Music")
+    path, exports = Path(cfg.library).expanduser(), folders(cfg)
+    source = Path(cfg.source).expanduser()
+    frame = indexing.read_source(source)
+    existed = path.exists()
+    if existed:
+        library = Library.open(path)
+        refs = models.check_same(library.exports, exports, library=path)
+        analyzer = models.load_analyzer(refs, device=cfg.device)
+        library.move_exports(refs)
+    elif not exports:
+        raise ConfigError(f"exports: {path} is new, so name the models, as in exports=[RUN/export,RUN/export]")
+    else:
+        refs = models.refer(exports)
+        analyzer = models.load_analyzer(refs, device=cfg.device)
+        size = sum(model.network.embedding_size for model in analyzer.models)
+        library = Library.create(path, exports=refs, heads=list(analyzer.heads.values()), embedding_size=size)
+    with library:
+        done = indexing.index(library, analyzer, frame, source=source, max_files=cfg.max_files)
+        size = len(library)
+        report.console().print(report.index_text(done, library=path, size=size), soft_wrap=True)
+    if done.interrupted:
+        print("interrupted; the same command continues")
+        sys.exit(130)
+    if done.unreadable and not (done.added or done.changed or done.unchanged):
+        if not existed:
+            path.unlink()
+        raise LibraryError(f"{source}: none of its {len(done.unreadable)} files could be read; nothing was indexed")
+
+
+def query(cfg: DictConfig) -> None:
+    if cfg.query is None:
+        raise ConfigError("query: name an audio file, or the track_id of a track in the library")
+    if cfg.format not in ("table", "json"):
+        raise ConfigError(f"format={cfg.format}: choose table or json")
+    with Library.open(Path(cfg.library).expanduser()) as library:
+        similarity = instantiate(cfg.similarity, list(library.heads.values()), weights=plain(cfg.weights))
+        tag_filter = instantiate(cfg.filter)
+        track = known_track(library, str(cfg.query)) or analysed(library, str(cfg.query), cfg)
+        values = {**track.probabilities, "embedding": track.embedding}
+        found = recommend(
+            library,
+            values,
+            k=cfg.k,
+            tag_filter=tag_filter,
+            similarity=similarity,
+            path=track.path,
+            audio_hash=track.audio_hash,
+            least=cfg.min_pool,
+        )
+        answer = report.as_dict(
+            found,
+            heads=library.heads,
+            query=values,
+            facts={name: getattr(track, name) for name in ("track_id", "path", "title", "artist", "duration_s")},
+            similarity=similarity,
+            library=library.path,
+            size=len(library),
+        )
+    if cfg.format == "json":
+        print(json.dumps(answer, indent=1))
+    else:
+        report.console().print(report.as_table(answer, match=tag_filter.match, least=cfg.min_pool or cfg.k))
+
+
+def known_track(library: Library, query: str) -> Track | None:
+    """The library's track of this track_id, unless there is a file of this name."""
+    if Path(query).expanduser().exists():
+        return None
+    named = [track for track in library.tracks if track.track_id == query]
+    if len(named) > 1:
+        raise ConfigError(f"query={query}: several tracks have this track_id; give a path: {[t.path for t in named]}")
+    return named[0] if named else None
+
+
+def analysed(library: Library, query: str, cfg: DictConfig) -> Track:
+    """The query file as a row that is not added."""
+    refs = models.check_same(library.exports, folders(cfg), library=library.path)
+    path = Path(query).expanduser()
+    analyzer = models.load_analyzer(refs, device=cfg.device)
+    waveform = decode(path, sample_rate=analyzer.sample_rate)
+    answer = analyzer.analyze(waveform)
+    return Track(
+        path=str(path.absolute()),
+        track_id=path.stem,
+        source="",
+        size=0,
+        mtime_ns=0,
+        audio_hash=indexing.audio_hash(waveform),
+        duration_s=answer.duration_s,
+        probabilities=answer.probabilities,
+        embedding=answer.embedding,
+    )
+
+
+def folders(cfg: DictConfig) -> list[str]:
+    """exports=FOLDER or exports=[FOLDER,FOLDER]."""
+    given = [cfg.exports] if isinstance(cfg.exports, str) else list(cfg.exports or [])
+    return [str(Path(folder).expanduser()) for folder in given]
+
+
+if __name__ == "__main__":
+    sys.argv[1:] = quote_paths(sys.argv[1:], keys=("query", "source", "library"))
+    main()
