@@ -126,16 +126,26 @@ class MusicDataModule(lightning.LightningDataModule):
         self.augment, self.spec_augment = list(augment), spec_augment
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size or batch_size
         self.chunks_per_track, self.max_tracks, self.seed = chunks_per_track, max_tracks, seed
-        self.train_split, self.valid_split, self.test_splits = train_split, valid_split, list(test_splits)
+        self.train_split, self.valid_split = train_split, valid_split
+        self.test_splits = [test_splits] if isinstance(test_splits, str) else list(test_splits)
         if workers is None:
             workers = min(4, os.cpu_count() or 1) if torch.cuda.is_available() else 0
         self.workers = workers
         self.store: WaveformStore | None = None
 
-    def open(self) -> None:
-        """Read the manifest, build what is missing of the store, and read the vocabularies off the training tracks."""
-        if self.store is not None:
-            return
+    def open(self, *, fit: bool = True) -> None:
+        """Read the manifest and build what is missing of the store.
+
+        fit: also read vocabularies and medians off the training tracks. False where the heads come from a trained
+        model: they stay as they are, and the manifest needs no training tracks.
+        """
+        if self.store is None:
+            self._open_store()
+        if fit:
+            train = self.tracks(self.train_split)
+            self.heads = [self._with_columns(head, head.fit, train) for head in self.heads]
+
+    def _open_store(self) -> None:
         self.manifest_path = Path(self.manifest() if callable(self.manifest) else self.manifest)
         frame = read_manifest(self.manifest_path)
         if self.max_tracks is not None:
@@ -145,8 +155,6 @@ class MusicDataModule(lightning.LightningDataModule):
         folder = self.stores / f"{self.manifest_path.parent.name}-{hashlib.sha256(where.encode()).hexdigest()[:8]}"
         self.store = build_store(frame, folder, sample_rate=self.frontend.sample_rate)
         self.frame = frame.filter(pl.col("track_id").is_in(list(self.store.index)))
-        train = self.tracks(self.train_split)
-        self.heads = [head.fit(train) for head in self.heads]
 
     def _sample(self, frame: pl.DataFrame) -> pl.DataFrame:
         """At most max_tracks of each split, spread over the manifest, which often is sorted by label."""
@@ -161,9 +169,19 @@ class MusicDataModule(lightning.LightningDataModule):
             there = ", ".join(self.frame["split"].drop_nulls().unique().sort().to_list()) or "none at all"
             raise ManifestError(
                 f"{self.manifest_path}: no readable track has split '{split}' (splits there: {there}); "
-                "fill the column `split`, or name yours with data.train_split, data.valid_split, data.test_splits"
+                "fill the column `split`, or name yours (data.train_split, data.valid_split and data.test_splits in "
+                "train.py, splits in evaluate.py)"
             )
         return frame
+
+    def _with_columns(self, head: Head, read: Callable[[pl.DataFrame], object], frame: pl.DataFrame) -> object:
+        try:
+            return read(frame)
+        except pl.exceptions.ColumnNotFoundError as error:
+            raise ManifestError(
+                f"{self.manifest_path}: column {str(error).splitlines()[0]}, which head '{head.name}' reads; add the "
+                f"column (an empty cell is a missing label), or name another (task.heads.{head.name})"
+            ) from None
 
     def summary(self) -> dict:
         """What a model card says of the data."""
@@ -175,7 +193,7 @@ class MusicDataModule(lightning.LightningDataModule):
         }
 
     def setup(self, stage: str) -> None:
-        self.open()
+        self.open(fit=stage == "fit")
         splits = [self.train_split, self.valid_split] if stage == "fit" else []
         splits += [self.valid_split] if stage == "validate" else []
         splits += self.test_splits if stage == "test" else []
@@ -185,7 +203,7 @@ class MusicDataModule(lightning.LightningDataModule):
     def _dataset(self, split: str, *, samples: int) -> tuple[ChunkDataset, np.ndarray]:
         frame = self.tracks(split)
         rows = np.array([self.store.index[track] for track in frame["track_id"]], dtype=np.int64)
-        targets = {head.name: head.encode(frame) for head in self.heads}
+        targets = {head.name: self._with_columns(head, head.encode, frame) for head in self.heads}
         dataset = ChunkDataset(self.store, split=split, rows=rows, targets=targets, samples=samples)
         return dataset, self.store.lengths[rows]
 
@@ -237,7 +255,7 @@ class MusicDataModule(lightning.LightningDataModule):
 
     @torch.no_grad()
     def prepare(self, batch: dict, *, step: int | None = None) -> dict:
-        """Waveforms to mel spectrograms. step: the training step, which seeds the deformations; None: deform nothing."""
+        """Waveforms to mel spectrograms. step: the training step, seed of the deformations; None deforms nothing."""
         waveform, target = batch["waveform"], dict(batch["target"])
         device = waveform.device
         self.frontend.to(device)
