@@ -164,6 +164,8 @@ def test_parquet_of_a_data_frame_library(music):
             "time_signature": [4.0, 3.0],
             "tags": [["x", ""], None],
             "genre": pl.Series(["rock", "pop"], dtype=pl.Categorical),
+            "artist": ["", "x"],
+            "split": ["  ", " test "],
             "energy": [0, 1],
         }
     )
@@ -171,6 +173,7 @@ def test_parquet_of_a_data_frame_library(music):
     read = read_manifest(music / "m.parquet")
     assert dict(read.schema) == SCHEMA
     assert read["bpm"].to_list() == [None, 90.0]
+    assert read["artist"].to_list() == [None, "x"] and read["split"].to_list() == [None, "test"]
     assert read["key"].to_list() == [9, None] and read["mode"].to_list() == ["minor", "major"]
     assert read["time_signature"].to_list() == [4, 3] and read["tags"].to_list() == [["x"], None]
     assert read["path"].to_list() == [str(music / "audio/a.wav"), str(music / "audio/b.mp3")]

@@ -222,6 +222,7 @@ def test_killed_in_mid_build(tracks, tmp_path, decoded, torn):
     assert_holds(built(tracks, folder), list(range(12)))
     assert not set(decoded) & set(finished)
     assert len(decoded) == 12 - len(finished)
+    assert (folder / "waveforms.i16").stat().st_size == 2 * sum(len(samples_of(i)) for i in range(12))
     decoded.clear()
     assert_holds(built(tracks, folder), list(range(12)))
     assert decoded == []
