@@ -8,21 +8,22 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from musicrec.cli import build_all, build_heads, plain, program
+from musicrec.cli import TARGETS, build_all, build_heads, plain, program
 from musicrec.errors import ExportError
 from musicrec.evaluation.report import print_metrics
 from musicrec.export import write_export
-from musicrec.hardware import best_precision
+from musicrec.hardware import best_precision, keep_freed_memory
 from musicrec.module import MusicModule
 from musicrec.tracking import finish
 
 
-@hydra.main(config_path="conf", config_name="train")
+@hydra.main(config_path="conf", config_name="train", execution_whitelist=TARGETS)
 @program
 def main(cfg: DictConfig) -> float:
     run = Path(HydraConfig.get().runtime.output_dir)
     if cfg.ckpt_path is not None and not Path(cfg.ckpt_path).is_file():
         raise ExportError(f"ckpt_path={cfg.ckpt_path}: there is no such file; name a last.ckpt of an earlier run")
+    keep_freed_memory()
     lightning.seed_everything(cfg.seed, workers=True, verbose=False)
 
     data = instantiate(

@@ -1,7 +1,9 @@
 """What the command-line programs share: one message for a mistake, and building objects from the config."""
 
 import functools
+import logging
 import sys
+import warnings
 from collections.abc import Callable
 
 from hydra.errors import InstantiationException
@@ -13,11 +15,20 @@ from rich.console import Console
 from musicrec.errors import ConfigError, MusicrecError
 
 
+TARGETS = ["musicrec.*", "pytorch_lightning.*"]  # all that a config may build: it cannot call anything else
+
+# Advice that does not apply: with the store in memory the CPU needs no workers, and a short epoch is no mistake.
+NOISE = (".*does not have many workers.*", ".*is smaller than the logging interval.*", ".*LeafSpec.*is deprecated.*")
+
+
 def program(task: Callable[[DictConfig], object]) -> Callable[[DictConfig], object]:
     """Let a mistake of the user end a program with one message and status 1 instead of a traceback."""
 
     @functools.wraps(task)
     def guarded(cfg: DictConfig) -> object:
+        for pattern in NOISE:
+            warnings.filterwarnings("ignore", pattern)
+        logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
         try:
             return task(cfg)
         except MusicrecError as error:

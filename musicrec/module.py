@@ -23,7 +23,7 @@ class MusicModule(lightning.LightningModule):
 
     network: takes (batch, 1, mel channels, frames) decibels, gives (embedding, {head: logits}).
     channels_last: the layout in which convolutions are faster on CPUs and on GPUs with bf16.
-    seed: with the epoch, the seed of dropout, so that a resumed run draws what the unbroken one would have drawn.
+    seed: with the number of the step, the seed of dropout, so that a resumed run draws what an unbroken one would have.
     After a test, `metrics` holds {split: {name: value}} and `predictions` {split: {head: (probabilities, target)}}.
     """
 
@@ -54,6 +54,9 @@ class MusicModule(lightning.LightningModule):
         return sum(head.weight * parts[head.name] for head in self.heads), parts
 
     # -- training ------------------------------------------------------------------------------------------------
+    def on_train_batch_start(self, batch: dict, batch_index: int) -> None:
+        torch.manual_seed(self.seed * 1_000_003 + self.global_step)
+
     def training_step(self, batch: dict, batch_index: int) -> Tensor:
         _, logits = self(batch["mel"])
         loss, parts = self._losses(logits, batch["target"])
@@ -76,7 +79,6 @@ class MusicModule(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def on_train_epoch_start(self) -> None:
-        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
         stage = self.recipe.stage(self.current_epoch)
         if stage == self.stage:
             return

@@ -40,7 +40,7 @@ class AdamWCosine:
     def configure(
         self, parameters: Iterable[Parameter], *, stage: int, total_steps: int
     ) -> tuple[Optimizer, LRScheduler]:
-        optimizer = AdamW(parameters, lr=self.lr, weight_decay=self.weight_decay)
+        optimizer = AdamW(parameters, lr=self.lr, weight_decay=self.weight_decay, fused=True)
         rise = min(max(1, round(self.warmup * total_steps)), max(1, total_steps - 1))
         schedule = SequentialLR(
             optimizer,
@@ -74,6 +74,6 @@ class AdamSGD:
         self, parameters: Iterable[Parameter], *, stage: int, total_steps: int
     ) -> tuple[Optimizer, LRScheduler | None]:
         if stage == 0:
-            return Adam(parameters, lr=self.lr, weight_decay=self.weight_decay), None
+            return Adam(parameters, lr=self.lr, weight_decay=self.weight_decay, fused=True), None
         rate = self.sgd_lr[stage - 1]
         return SGD(parameters, lr=rate, momentum=self.momentum, nesterov=True, weight_decay=self.weight_decay), None

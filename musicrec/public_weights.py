@@ -4,13 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from musicrec.errors import ConfigError
-from musicrec.export import load_weights, write_export
+from musicrec.export import write_export
 from musicrec.frontend import MelSpectrogram
 from musicrec.heads.tags import TagHead
-from musicrec.models.public import read_state_dict, translate_state_dict
-from musicrec.registry import find_class
-
-NETWORKS = {"crnn": "CRNN", "short_chunk_resnet": "ShortChunkResNet"}
+from musicrec.models.public import ARCHITECTURES, read_state_dict, translate_state_dict
 
 
 def import_checkpoint(
@@ -29,16 +26,16 @@ def import_checkpoint(
     Raises ExportError for a file that does not hold such weights, ConfigError for an unknown architecture or a wrong
     number of names.
     """
-    if architecture not in NETWORKS:
-        raise ConfigError(f"architecture {architecture!r} is unknown; choose {' or '.join(NETWORKS)}")
+    if architecture not in ARCHITECTURES:
+        raise ConfigError(f"architecture {architecture!r} is unknown; choose {' or '.join(ARCHITECTURES)}")
     if isinstance(classes, str) or len(set(classes)) != len(classes):
-        raise ConfigError("classes must be a list of distinct names")
-    state, settings = translate_state_dict(read_state_dict(weights), architecture=architecture)
-    outputs = settings.pop("outputs")
+        raise ConfigError("classes must be a list of distinct names, one an output")
+    state, settings = translate_state_dict(read_state_dict(weights), architecture=architecture, source=str(weights))
+    outputs = settings["outputs"]["tags"]
     if len(classes) != outputs:
         raise ConfigError(f"{weights} has {outputs} outputs, but {len(classes)} class names were given")
-    network = find_class("musicrec.models", NETWORKS[architecture])({"tags": outputs}, **settings)
-    load_weights(network, state, source=Path(weights))
+    network = ARCHITECTURES[architecture](**settings)
+    network.load_state_dict(state)
     return write_export(
         out,
         network=network,

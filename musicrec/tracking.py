@@ -24,7 +24,7 @@ def wandb_logger(*, project: str, name: str | None, save_dir: str | Path, group:
 def finish(loggers: list[Logger], *, interrupted: bool, checkpoint: ModelCheckpoint) -> None:
     """End what the loggers hold open (else the next job of a multirun writes into this one's W&B run), and tell
     somebody who interrupted the run how to go on."""
-    wandb.finish(exit_code=int(interrupted), quiet=True)
+    wandb.finish(exit_code=int(interrupted))
     if interrupted and checkpoint.last_model_path:
         print(f"interrupted; continue with ckpt_path={checkpoint.last_model_path} and the same settings")
     elif interrupted:

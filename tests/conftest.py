@@ -16,3 +16,11 @@ def shared() -> Path:
     if not (folder / "reference" / "outputs.json").is_file():
         pytest.skip(f"no reference material in {folder}; set MUSICREC_SHARED to run this test")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_music(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The manifest of 24 synthesised tracks of six seconds, with splits and every label."""
+    from musicrec.data.synthetic import make_synthetic
+
+    return make_synthetic(tmp_path_factory.mktemp("tiny_music"), tracks=24, duration_s=6.0, progress=False)

@@ -1,0 +1,189 @@
+"""train.py as a user runs it, and the promises of a run: resuming bit for bit, equal exports, one message a mistake."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import musicrec
+from musicrec.export import read_checkpoint, read_export
+
+ROOT = Path(__file__).parents[1]
+
+
+def command(*overrides: str) -> list[str]:
+    return [sys.executable, "train.py", "debug=fast", "model=short_chunk_resnet", "task=[genre,features]", *overrides]
+
+
+def train(*overrides: str, status: int = 0) -> subprocess.CompletedProcess:
+    done = subprocess.run(command(*overrides), cwd=ROOT, capture_output=True, text=True, timeout=240)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def music(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    cache = tmp_path_factory.mktemp("cache")
+    return ["data=manifest", f"data.manifest={tiny_music}", f"paths.cache={cache}"]
+
+
+@pytest.fixture(scope="module")
+def run(music: list[str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """An unbroken run of three epochs with W&B (offline), and what it printed."""
+    folder = tmp_path_factory.mktemp("run")
+    done = train(*music, f"hydra.run.dir={folder}", "trainer.max_epochs=3", "logger=default")
+    return folder, done.stdout
+
+
+def test_run_folder_is_complete(run: tuple[Path, str]):
+    folder, printed = run
+    assert {p.name for p in (folder / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    assert {p.name for p in (folder / "export").iterdir()} == {
+        "model.safetensors",
+        "config.json",
+        "metrics.json",
+        "README.md",
+    }
+    assert list(folder.glob("wandb/offline-run-*/*.wandb")), "W&B writes an offline run without an account"
+    rows = list(csv.DictReader((folder / "metrics.csv").open()))
+    assert sum(bool(row.get("val/score")) for row in rows) == 3
+    assert (folder / ".hydra" / "config.yaml").is_file()
+    for text in ("tempo acc2", "key mirex", "genre accuracy", "chance", "export"):
+        assert text in printed
+
+
+def test_export_holds_what_the_test_measured(run: tuple[Path, str]):
+    folder, _ = run
+    metrics = json.loads((folder / "export" / "metrics.json").read_text())
+    logged = {}
+    for row in csv.DictReader((folder / "metrics.csv").open()):
+        logged |= {name: float(value) for name, value in row.items() if name.startswith("test/") and value}
+    assert logged
+    for name, value in logged.items():
+        assert metrics["test"][name.removeprefix("test/")] == pytest.approx(value, abs=1e-5)
+
+
+def test_export_answers_as_the_best_checkpoint(run: tuple[Path, str]):
+    folder, _ = run
+    checkpoint, export = read_checkpoint(folder / "checkpoints" / "best.ckpt"), read_export(folder / "export")
+    mel = torch.randn(2, 1, 128, 231)
+    with torch.no_grad():
+        for name, logits in checkpoint.network(mel)[1].items():
+            torch.testing.assert_close(export.network(mel)[1][name], logits, atol=1e-6, rtol=0)
+    assert [head.classes for head in checkpoint.heads] == [head.classes for head in export.heads]
+
+
+def test_export_analyses_a_file(run: tuple[Path, str], tiny_music: Path):
+    analysis = musicrec.load(run[0] / "export").analyze(next((tiny_music.parent / "audio").iterdir()))
+    assert analysis.duration_s == pytest.approx(6.0, abs=0.01)
+    assert 30 <= analysis.features["tempo"]["bpm"] <= 300
+    assert np.isfinite(analysis.embedding).all()
+
+
+def test_resumed_run_ends_with_the_same_weights(run: tuple[Path, str], music: list[str], tmp_path: Path):
+    """Killed without warning after the first epoch, then continued: equal to the unbroken run in every bit."""
+    arguments = [*music, f"hydra.run.dir={tmp_path}", "trainer.max_epochs=3"]
+    process = subprocess.Popen(command(*arguments), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    last, deadline = tmp_path / "checkpoints" / "last.ckpt", time.monotonic() + 120
+    while not last.is_file() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert last.is_file()
+    kept = shutil.copy(last, tmp_path / "kept.ckpt")
+    assert torch.load(kept, weights_only=True)["epoch"] < 2, "it was to be killed before its end"
+    train(*arguments, f"ckpt_path={kept}")
+    whole = torch.load(run[0] / "checkpoints" / "last.ckpt", weights_only=True)
+    resumed = torch.load(last, weights_only=True)
+    assert whole["global_step"] == resumed["global_step"]
+    for name, tensor in whole["state_dict"].items():
+        assert torch.equal(tensor, resumed["state_dict"][name]), name
+
+
+def test_interrupt_keeps_a_checkpoint_and_says_how_to_go_on(music: list[str], tmp_path: Path):
+    arguments = [*music, f"hydra.run.dir={tmp_path}", "trainer.max_epochs=200", "logger=default"]
+    process = subprocess.Popen(
+        command(*arguments), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "checkpoints" / "last.ckpt").is_file() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "interrupted" in printed and f"ckpt_path={tmp_path}/checkpoints/last.ckpt" in printed, printed
+    assert "Traceback" not in printed
+    assert "musicrec" in torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    assert not (tmp_path / "export").exists()
+
+
+def test_published_recipe_restarts_from_the_best_checkpoint(music: list[str], tmp_path: Path):
+    train(
+        *music,
+        f"hydra.run.dir={tmp_path}",
+        "optim=adam_sgd",
+        "optim.milestones=[1,2]",
+        "optim.sgd_lr=[1e-3,0.0]",
+        "trainer.max_epochs=3",
+        "augment=none",
+    )
+    last = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    best = torch.load(tmp_path / "checkpoints" / "best.ckpt", weights_only=True)
+    assert last["stage"] == 2
+    assert "momentum" in last["optimizer_states"][0]["param_groups"][0]
+    # The last stage learns nothing (rate 0), so its weights are those it restarted from: the best.
+    for name, tensor in best["state_dict"].items():
+        if "running" not in name and "num_batches" not in name:
+            assert torch.equal(tensor, last["state_dict"][name]), name
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["optim.learning_rate=1"], "learning_rate"),
+        (["model=transformer9"], "transformer9"),
+        (["ckpt_path=nowhere.ckpt"], "ckpt_path=nowhere.ckpt: there is no such file"),
+        (["data.train_split=training"], "no readable track has split 'training' (splits there: test, train, valid)"),
+        (["data=manifest", "data.manifest=nowhere.csv"], "nowhere.csv"),
+        (["task.heads.genre.column=style"], "style"),
+        (["augment.waveform.resample.max_semitones=99"], "max_semitones=99"),
+    ],
+)
+def test_a_mistake_gets_one_message(music: list[str], tmp_path: Path, overrides: list[str], message: str):
+    done = train(*music, f"hydra.run.dir={tmp_path}", *overrides, status=1)
+    assert message in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "export").exists() and not (tmp_path / "checkpoints").exists()
+
+
+def test_checkpoint_of_another_architecture_is_refused(run: tuple[Path, str], music: list[str], tmp_path: Path):
+    other = f"ckpt_path={run[0] / 'checkpoints' / 'last.ckpt'}"
+    done = train(*music, f"hydra.run.dir={tmp_path}", other, "model=crnn", "model.chunk_samples=48000", status=1)
+    message = " ".join(done.stderr.split())
+    assert "its network and frontend differ from this run's (ShortChunkResNet there, CRNN here)" in message
+    assert "Traceback" not in done.stderr
+
+
+def test_multirun_runs_every_combination(music: list[str], tmp_path: Path):
+    train(*music, "-m", "optim.lr=1e-3,3e-4", f"hydra.sweep.dir={tmp_path}", "logger=default")
+    for job in ("0", "1"):
+        assert (tmp_path / job / "export" / "config.json").is_file()
+        assert len(list((tmp_path / job).glob("wandb/offline-run-*"))) == 1, "a W&B run a job"
+
+
+def test_help_teaches():
+    done = subprocess.run(
+        [sys.executable, "train.py", "--help"], cwd=ROOT, capture_output=True, text=True, env=os.environ
+    )
+    assert done.returncode == 0
+    assert "debug=fast" in done.stdout and "crnn, short_chunk_resnet" in done.stdout
