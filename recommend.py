@@ -90,7 +90,8 @@ def query(cfg: DictConfig) -> None:
     if cfg.format == "json":
         print(json.dumps(answer, indent=1))
     else:
-        report.console().print(report.as_table(answer, match=tag_filter.match, least=cfg.min_pool or cfg.k))
+        out, least = report.console(), cfg.min_pool or cfg.k
+        out.print(report.as_table(answer, match=tag_filter.match, least=least, width=out.width))
 
 
 def known_track(library: Library, query: str) -> Track | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from rich import box
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
@@ -15,6 +16,8 @@ from musicrec.keys import camelot, parse_pitch_class
 from musicrec.recommend.indexing import IndexReport
 from musicrec.recommend.ranking import Recommendation
 from musicrec.recommend.similarity import Similarity
+
+_WIDE = 100  # characters that leave room for a column a block
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,16 +101,17 @@ def as_dict(
     }
 
 
-def as_table(answer: dict, *, match: str, least: int) -> Group:
-    """What `as_dict` gave, for people. match: the filter's. least: the pool it had to leave."""
+def as_table(answer: dict, *, match: str, least: int, width: int) -> Group:
+    """What `as_dict` gave, for people. match: the filter's. least: the pool it had to leave. width: in characters."""
     query, blocks = answer["query"], answer["similarity"]["weights"]
+    by_block = len(blocks) > 1 and width >= _WIDE
     facts = Table.grid(padding=(0, 2))
     for head, tags in query["tags"].items():
         facts.add_row(Text(head, "bold"), Text(", ".join(f"{t['tag']} {t['probability']:.2f}" for t in tags[:6])))
     for head, said in query["features"].items():
         facts.add_row(Text(head, "bold"), Text(_feature(query, said)))
 
-    table = Table(title_justify="left", header_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1, 0, 0))
     table.add_column("#", justify="right")
     table.add_column("track", overflow="fold", ratio=3, min_width=16)
     table.add_column("shared tags", overflow="fold", ratio=2, min_width=11)
@@ -115,7 +119,7 @@ def as_table(answer: dict, *, match: str, least: int) -> Group:
     table.add_column("change", justify="right", no_wrap=True)
     table.add_column("key", no_wrap=True)
     table.add_column("similarity", justify="right", style="bold", no_wrap=True)
-    for name in blocks if len(blocks) > 1 else ():
+    for name in blocks if by_block else ():
         table.add_column(name, justify="right", style="dim", no_wrap=True)
     for row in answer["results"]:
         parts = [f"{value:.2f}" for value in row["similarity_by_block"].values()]
@@ -127,7 +131,7 @@ def as_table(answer: dict, *, match: str, least: int) -> Group:
             _change(row),
             Text(_key(row)),
             f"{row['similarity']:.3f}",
-            *(parts if len(parts) > 1 else ()),
+            *(parts if by_block else ()),
         )
     weights = ", ".join(name if weight == 1 else f"{name} ×{weight:g}" for name, weight in blocks.items())
     length = f"{int(query['duration_s'] // 60)}:{int(query['duration_s'] % 60):02d}"
@@ -177,10 +181,10 @@ def _filter(answer: dict, *, match: str, least: int) -> Text:
         return Text(f"none of the models gives tags: all {last['tracks']} other tracks stay")
     text = Text()
     for step in [*tried, last]:
-        asked = f"{match} of {', '.join(step['tags'])}" if step["tags"] else "no tags asked for"
+        asked = f"{match} of {', '.join(step['tags'])}" if step["tags"] else "no filter"
         text.append(f"{asked}: {step['tracks']} of {answer['library']['tracks']} tracks")
         if step is not last:
-            text.append(f", fewer than {least}; relaxed\n{'':14}", "yellow")
+            text.append(f", fewer than {least}\n{'':14}relaxed: ", "yellow")
     return text
 
 
