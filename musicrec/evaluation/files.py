@@ -1,0 +1,120 @@
+"""How well a model did, in files: CSV for spreadsheets and notebooks, JSON for programs."""
+
+import csv
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import polars as pl
+from torch import Tensor
+
+from musicrec.errors import MusicrecError
+from musicrec.evaluation.report import HeadScore, Predictions
+from musicrec.heads import Head
+
+
+def write_report(
+    folder: Path,
+    scores: Sequence[HeadScore],
+    predictions: Mapping[str, Predictions],
+    *,
+    track_ids: Mapping[str, Sequence[str]],
+    about: dict,
+) -> None:
+    """Write metrics.csv, per_class_<head>.csv and predictions.csv, and last of all metrics.json.
+
+    track_ids: {split: names of the tracks in the order of the predictions}. about: what metrics.json says of the model
+    and the data, in plain JSON types. Raises MusicrecError when the folder cannot be written.
+    """
+    labelled = [score for score in scores if score.labelled]
+    heads = list({score.head.name: score.head for score in scores}.values())
+    try:
+        _write_csv(folder / "metrics.csv", ["split", "head", "metric", "value", "chance"], [
+            [score.split, score.head.name, metric, _plain(value), _plain(score.chance[metric])]
+            for score in labelled for metric, value in score.metrics.items()
+        ])  # fmt: skip
+        for name in dict.fromkeys(score.head.name for score in labelled):
+            rows = [{"split": s.split} | row for s in labelled if s.head.name == name for row in s.per_class]
+            if rows:
+                values = [[_rounded(value) for value in row.values()] for row in rows]
+                _write_csv(folder / f"per_class_{file_name(name)}.csv", list(rows[0]), values)
+        frames = [
+            prediction_rows(head, *by_head[head.name], track_ids=track_ids[split], split=split)
+            for split, by_head in predictions.items() for head in heads
+        ]  # fmt: skip
+        pl.concat(frames).write_csv(folder / "predictions.csv")
+        summary = {**about, "splits": _summary(scores)}
+        (folder / "metrics.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise MusicrecError(f"cannot write the report to {folder}: {error.strerror or error}") from error
+
+
+def prediction_rows(
+    head: Head, probabilities: Tensor, target: Tensor, *, track_ids: Sequence[str], split: str
+) -> pl.DataFrame:
+    """One head's answers. Exclusive classes: a row a track, label and prediction in words, `probability` that of the
+    likeliest class, `class` empty. Tags: a row a track and class, label and prediction 1 or 0. An unknown label is
+    empty."""
+    answer = head.answer(probabilities)
+    if head.exclusive:
+        columns = {
+            "track_id": list(track_ids),
+            "class": [None] * len(target),
+            "label": [None if value.isnan() else head.label(value) for value in target],
+            "prediction": [head.label(value) for value in answer],
+            "probability": probabilities.max(dim=1).values.tolist(),
+        }
+    else:
+        columns = {
+            "track_id": [track for track in track_ids for _ in head.classes],
+            "class": list(head.classes) * len(target),
+            "label": [None if math.isnan(value) else str(int(value)) for value in target.flatten().tolist()],
+            "prediction": [str(int(value)) for value in answer.flatten().tolist()],
+            "probability": probabilities.flatten().tolist(),
+        }
+    text = dict.fromkeys(("track_id", "class", "label", "prediction"), pl.String)
+    frame = pl.DataFrame(columns, schema={**text, "probability": pl.Float64})
+    return frame.select(
+        pl.lit(split).alias("split"),
+        "track_id",
+        pl.lit(head.name).alias("head"),
+        "class",
+        "label",
+        "prediction",
+        pl.col("probability").round(6),
+    )
+
+
+def file_name(name: str) -> str:
+    """A name of a split or head as part of a file name."""
+    return re.sub(r"[^\w.-]+", "_", name)
+
+
+def _summary(scores: Sequence[HeadScore]) -> dict:
+    splits: dict[str, dict] = {}
+    for score in scores:
+        heads = splits.setdefault(score.split, {"tracks": score.tracks, "heads": {}})["heads"]
+        heads[score.head.name] = {
+            "labelled": score.labelled,
+            "metrics": {name: _plain(value) for name, value in score.metrics.items()},
+            "chance": {name: _plain(value) for name, value in score.chance.items()},
+            "classes_left_out": score.classes_left_out,
+        }
+    return splits
+
+
+def _rounded(value: object) -> object:
+    return round(value, 6) if isinstance(value, float) else value
+
+
+def _plain(value: float) -> float | None:
+    return None if math.isnan(value) else round(float(value), 6)
+
+
+def _write_csv(path: Path, header: list[str], rows: list[list]) -> None:
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(header)
+        writer.writerows(rows)
