@@ -14,7 +14,7 @@ from musicrec.errors import ConfigError, LibraryError
 from musicrec.recommend import indexing, models, report
 from musicrec.recommend.arguments import quote_paths
 from musicrec.recommend.library import Library, Track
-from musicrec.recommend.ranking import recommend
+from musicrec.recommend.ranking import check_counts, recommend
 
 
 @hydra.main(config_path="conf", config_name="recommend", execution_whitelist=TARGETS)
@@ -63,6 +63,7 @@ def query(cfg: DictConfig) -> None:
         raise ConfigError("query: name an audio file, or the track_id of a track in the library")
     if cfg.format not in ("table", "json"):
         raise ConfigError(f"format={cfg.format}: choose table or json")
+    check_counts(k=cfg.k, min_pool=cfg.min_pool)
     with Library.open(Path(cfg.library).expanduser()) as library:
         similarity = instantiate(cfg.similarity, list(library.heads.values()), weights=plain(cfg.weights))
         tag_filter = instantiate(cfg.filter)

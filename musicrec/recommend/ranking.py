@@ -23,6 +23,13 @@ class Recommendation:
     shared: list[list[str]]
 
 
+def check_counts(*, k: int, min_pool: int | None) -> None:
+    """Raises ConfigError for what is not a positive whole number; min_pool may be None."""
+    for name, value in (("k", k), ("min_pool", k if min_pool is None else min_pool)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ConfigError(f"{name}={value}: give a whole number, 1 or more")
+
+
 def recommend(
     library: Library,
     query: Mapping[str, np.ndarray],
@@ -40,9 +47,7 @@ def recommend(
     the answers, as is every copy of a track but the first. least: the pool that the filter must leave, by default k.
     Raises ConfigError if k is not a positive whole number or the library holds no tracks.
     """
-    for name, value in (("k", k), ("min_pool", k if least is None else least)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ConfigError(f"{name}={value}: give a whole number, 1 or more")
+    check_counts(k=k, min_pool=least)
     tracks = library.tracks
     if not tracks:
         raise ConfigError(f"{library.path}: the library holds no tracks; add some with action=index")

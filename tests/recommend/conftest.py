@@ -1,0 +1,66 @@
+"""Libraries of made-up tracks whose answers are known."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from musicrec.heads import Head
+from musicrec.heads.classes import ClassHead
+from musicrec.heads.key import KeyHead
+from musicrec.heads.tags import TagHead
+from musicrec.heads.tempo import TempoHead
+from musicrec.recommend.library import Library, Track
+
+GENRES, INSTRUMENTS = ("house", "jazz", "rock"), ("drums", "flute", "piano", "sax")
+
+
+@pytest.fixture(scope="session")
+def heads() -> dict[str, Head]:
+    found = [
+        ClassHead(name="genre", column="genre", role="tag", classes=GENRES),
+        TagHead(name="instruments", columns=("instruments",), classes=INSTRUMENTS),
+        TempoHead(),
+        KeyHead(),
+    ]
+    return {head.name: head for head in found}
+
+
+def one_hot(head: Head, name: str) -> np.ndarray:
+    return np.eye(len(head.classes), dtype=np.float32)[head.classes.index(name)]
+
+
+@pytest.fixture(scope="session")
+def make_track(heads: dict[str, Head]) -> Callable[..., Track]:
+    """A track about whose genre, tempo and key the models were sure."""
+
+    def make(
+        name: str, *, genre: str = "house", instruments: str = "drums", bpm: float = 120.0, key: str = "A minor"
+    ) -> Track:
+        centres = heads["tempo"].centres_bpm.numpy()
+        tempo = np.exp(-0.5 * (36 * np.log2(centres / bpm)) ** 2).astype(np.float32)
+        return Track(
+            path=f"/music/{name}.wav",
+            track_id=name,
+            source="/music",
+            size=1,
+            mtime_ns=1,
+            audio_hash=name,
+            duration_s=60.0,
+            probabilities={
+                "genre": one_hot(heads["genre"], genre),
+                "instruments": sum(one_hot(heads["instruments"], one) for one in instruments.split()) * 0.9,
+                "tempo": tempo / tempo.sum(),
+                "key": one_hot(heads["key"], key),
+            },
+            embedding=np.full(4, len(name), dtype=np.float32),
+        )
+
+    return make
+
+
+@pytest.fixture
+def library(heads: dict[str, Head], tmp_path: Path) -> Library:
+    with Library.create(tmp_path / "library.sqlite", exports=[], heads=list(heads.values()), embedding_size=4) as made:
+        yield made

@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+
+from musicrec.errors import ConfigError
+from musicrec.recommend.filters import TagFilter
+
+
+def values(*rows: list[float]) -> np.ndarray:
+    return np.array(rows, dtype=np.float32)
+
+
+def test_a_track_has_one_genre_and_the_query_a_close_second(heads: dict):
+    probabilities = values([0.1, 0.5, 0.4], [0.6, 0.3, 0.1], [0.3, 0.45, 0.25])
+    own = TagFilter().own(heads["genre"], probabilities)
+    assert own.tolist() == [[False, True, False], [True, False, False], [False, True, False]]
+    close = TagFilter().own(heads["genre"], probabilities, close=0.12)
+    assert close.tolist() == [[False, True, True], [True, False, False], [False, True, False]]
+
+
+def test_a_track_has_sure_tags_or_else_its_first(heads: dict):
+    probabilities = values([0.9, 0.2, 0.5, 0.4], [0.1, 0.4, 0.3, 0.2])
+    own = TagFilter(at_least=2).own(heads["instruments"], probabilities)
+    assert own.tolist() == [[True, False, True, False], [False, True, True, False]]
+
+
+def test_tags_that_say_most_come_first(heads: dict):
+    query = {"genre": values([0.1, 0.7, 0.2])[0], "instruments": values([0.95, 0.6, 0.1, 0.0])[0]}
+    usual = {"genre": values([0.3, 0.3, 0.4])[0], "instruments": values([0.9, 0.05, 0.4, 0.4])[0]}
+    tags = TagFilter().tags_of(query, [heads["genre"], heads["instruments"]], usual)
+    # flute .60 - .05, jazz .70 - .30, drums .95 - .90
+    assert [tag.name for tag in tags] == ["flute", "jazz", "drums"]
+    assert (tags[0].head, tags[0].probability, tags[0].usual_probability) == (
+        "instruments",
+        pytest.approx(0.6),
+        pytest.approx(0.05),
+    )
+
+
+@pytest.fixture
+def world(heads: dict):
+    """Four tags of a query and who has them: a row a track, columns drums, flute, piano, sax."""
+    owned = {"instruments": np.array([[1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1], [0, 0, 0, 0]], bool)}
+    query = {"instruments": values([0.9, 0.8, 0.7, 0.6])[0]}
+    tags = TagFilter().tags_of(query, [heads["instruments"]], {"instruments": np.zeros(4, np.float32)})
+    return tags, owned, np.ones(5, dtype=bool)
+
+
+@pytest.mark.parametrize(
+    ("match", "least", "kept", "steps"),
+    [
+        ("any", 2, [0, 1], [(2, 2)]),
+        ("any", 3, [0, 1, 2], [(2, 2), (3, 3)]),
+        ("any", 5, [0, 1, 2, 3, 4], [(2, 2), (3, 3), (4, 4), (0, 5)]),
+        ("all", 1, [0], [(2, 1)]),
+        ("all", 2, [0, 1], [(2, 1), (1, 2)]),
+        ("all", 3, [0, 1, 2, 3, 4], [(2, 1), (1, 2), (0, 5)]),
+    ],
+)
+def test_the_filter_is_relaxed_step_by_step(world, match: str, least: int, kept: list, steps: list):
+    tags, owned, everyone = world
+    pool, tried = TagFilter(match=match, top=2).pool(tags, owned, everyone, least=least)
+    assert np.flatnonzero(pool).tolist() == kept
+    assert [(len(step.tags), step.tracks) for step in tried] == steps
+
+
+def test_tracks_that_may_not_stay_do_not_count(world):
+    tags, owned, everyone = world
+    everyone[0] = False
+    pool, tried = TagFilter(top=2).pool(tags, owned, everyone, least=1)
+    assert np.flatnonzero(pool).tolist() == [1] and tried[-1].tracks == 1
+
+
+@pytest.mark.parametrize("match", ["any", "all"])
+def test_fewer_tags_than_asked_for_and_none(world, match: str):
+    tags, owned, everyone = world
+    _, tried = TagFilter(match=match, top=3).pool(tags[:1], owned, everyone, least=1)
+    assert [(len(step.tags), step.tracks) for step in tried] == [(1, 2)]
+    pool, tried = TagFilter(match=match).pool([], {}, everyone, least=1)
+    assert pool.all() and [(step.tags, step.tracks) for step in tried] == [((), 5)]
+
+
+@pytest.mark.parametrize(
+    "settings", [{"match": "some"}, {"top": 0}, {"at_least": 1.5}, {"threshold": 2}, {"close": "near"}]
+)
+def test_settings_that_cannot_work_are_named(settings: dict):
+    with pytest.raises(ConfigError, match=rf"filter\.{next(iter(settings))}="):
+        TagFilter(**settings)

@@ -1,0 +1,165 @@
+"""Indexing with a stand-in for the networks, which counts what it is asked."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import soundfile
+
+from musicrec.analyzer import TrackAnalysis
+from musicrec.data.manifest import write_manifest
+from musicrec.errors import AudioError, ConfigError, ManifestError
+from musicrec.recommend import indexing
+from musicrec.recommend.library import Library
+
+RATE = 8000
+
+
+class CountingAnalyzer:
+    """Answers 1 for every class, and says in the embedding how loud the track is."""
+
+    sample_rate = RATE
+
+    def __init__(self, heads: dict, *, stop_after: int | None = None) -> None:
+        self.heads, self.stop_after, self.calls = heads, stop_after, 0
+
+    def analyze(self, waveform: np.ndarray) -> TrackAnalysis:
+        if self.calls == self.stop_after:
+            raise KeyboardInterrupt
+        self.calls += 1
+        return TrackAnalysis(
+            duration_s=len(waveform) / RATE,
+            probabilities={name: np.ones(len(head.classes), np.float32) for name, head in self.heads.items()},
+            tags={},
+            features={},
+            embedding=np.full(4, np.abs(waveform).max(), np.float32),
+        )
+
+
+@pytest.fixture
+def music(tmp_path: Path) -> Path:
+    """Six tones, each louder than the one before, in two folders."""
+    folder = tmp_path / "music"
+    for i in range(6):
+        path = folder / ("loud" if i > 3 else "soft") / f"{i}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tone = 0.1 * (i + 1) * np.sin(2 * np.pi * 440 * np.arange(RATE // 4) / RATE)
+        soundfile.write(path, tone, RATE, subtype="PCM_16")
+    return folder
+
+
+@pytest.fixture
+def run(library: Library, heads: dict) -> Callable:
+    def index(source: Path, *, stop_after: int | None = None, **settings):
+        analyzer = CountingAnalyzer(heads, stop_after=stop_after)
+        frame = indexing.read_source(source)
+        done = indexing.index(library, analyzer, frame, source=source, progress=False, **settings)
+        return done, analyzer.calls
+
+    return index
+
+
+def test_each_file_gets_its_own_answer(run, library: Library, music: Path):
+    done, calls = run(music)
+    assert (done.added, done.unchanged, calls) == (6, 0, 6)
+    assert done.audio_s == pytest.approx(1.5)
+    assert [t.track_id for t in library.tracks] == ["loud/4", "loud/5", "soft/0", "soft/1", "soft/2", "soft/3"]
+    assert library.values("embedding")[:, 0] == pytest.approx([0.5, 0.6, 0.1, 0.2, 0.3, 0.4], abs=1e-3)
+    assert len({track.audio_hash for track in library.tracks}) == 6
+
+
+def test_a_second_run_does_only_what_is_new_changed_or_gone(run, library: Library, music: Path):
+    run(music)
+    assert run(music)[1] == 0
+    (music / "soft" / "0.wav").unlink()
+    shutil.copy(music / "loud" / "5.wav", music / "soft" / "1.wav")
+    os.utime(music / "soft" / "2.wav", ns=(1, 1))
+    shutil.copy(music / "loud" / "5.wav", music / "new.wav")
+    done, calls = run(music)
+    assert (done.added, done.changed, done.unchanged, done.removed, calls) == (1, 2, 3, 1, 3)
+    by_id = {track.track_id: track for track in library.tracks}
+    assert set(by_id) == {"new", "soft/1", "soft/2", "soft/3", "loud/4", "loud/5"}
+    assert by_id["soft/1"].embedding[0] == pytest.approx(0.6, abs=1e-3)
+    assert by_id["soft/1"].audio_hash == by_id["loud/5"].audio_hash == by_id["new"].audio_hash
+
+
+def test_unreadable_files_are_reported_and_the_others_analysed(run, library: Library, music: Path):
+    run(music)
+    (music / "soft" / "0.wav").write_text("no longer audio")
+    (music / "empty.wav").touch()
+    done, _ = run(music)
+    assert {Path(path).name: reason.split(": ")[-1][:8] for path, reason in done.unreadable}.keys() == {
+        "0.wav",
+        "empty.wav",
+    }
+    assert all(str(music) in reason for _, reason in done.unreadable)
+    assert (done.unchanged, len(library)) == (5, 5), "the answers for what the file held before are dropped"
+
+
+def test_an_interrupted_run_keeps_what_is_done_and_continues(run, library: Library, music: Path):
+    done, _ = run(music, stop_after=4)
+    assert done.interrupted and len(library) == 4
+    done, calls = run(music)
+    assert not done.interrupted and (calls, len(library)) == (2, 6)
+
+
+def test_several_sources_keep_apart(run, library: Library, music: Path, tmp_path: Path):
+    other = tmp_path / "other"
+    shutil.copytree(music / "loud", other)
+    run(music)
+    run(other)
+    assert len(library) == 8
+    (other / "4.wav").unlink()
+    assert run(other)[0].removed == 1
+    shutil.rmtree(music / "loud")
+    assert run(music)[0].removed == 2
+    assert [track.track_id for track in library.tracks] == ["soft/0", "soft/1", "soft/2", "soft/3", "5"]
+
+
+def test_a_manifest_gives_titles_without_a_new_analysis(run, library: Library, music: Path, tmp_path: Path):
+    run(music)
+    rows = {"track_id": ["x"], "path": [str(music / "soft" / "3.wav")], "title": ["Three"], "artist": ["Sine"]}
+    write_manifest(pl.DataFrame(rows), tmp_path / "m.csv")
+    done, calls = run(tmp_path / "m.csv")
+    assert (done.unchanged, calls) == (1, 0)
+    track = library.tracks[-1]
+    assert (track.track_id, track.title, track.artist) == ("x", "Three", "Sine")
+
+
+def test_a_limit_drops_nothing(run, library: Library, music: Path):
+    run(music)
+    done, _ = run(music, max_files=2)
+    assert (done.unchanged, done.removed, len(library)) == (2, 0, 6)
+
+
+def test_copies_in_another_format_have_the_same_audio_hash(music: Path, tmp_path: Path):
+    path = music / "loud" / "5.wav"
+    samples, rate = soundfile.read(path, dtype="int16")
+    soundfile.write(tmp_path / "copy.flac", samples, rate)
+    first, second = (indexing.decode(p, sample_rate=RATE) for p in (path, tmp_path / "copy.flac"))
+    assert indexing.audio_hash(first) == indexing.audio_hash(second)
+    assert indexing.audio_hash(first[:-1]) != indexing.audio_hash(first)
+
+
+def test_sources_that_cannot_be(music: Path, tmp_path: Path):
+    (tmp_path / "bare").mkdir()
+    with pytest.raises(ManifestError, match="no audio file below it"):
+        indexing.read_source(tmp_path / "bare")
+    with pytest.raises(ManifestError, match="no such manifest"):
+        indexing.read_source(tmp_path / "absent")
+    with pytest.raises(ConfigError, match="is an audio file"):
+        indexing.read_source(music / "loud" / "5.wav")
+
+
+def test_decoding_stops_when_nobody_wants_more(music: Path):
+    rows = [{"path": str(path)} for path in sorted(music.rglob("*.wav"))] * 50
+    decoded = indexing._decoded(rows, RATE)
+    row, waveform = next(decoded)
+    assert row["path"].endswith("loud/4.wav") and len(waveform) == RATE // 4
+    decoded.close()
+    (bad,) = indexing._decoded([{"path": str(music)}], RATE)
+    assert isinstance(bad[1], AudioError)

@@ -1,0 +1,100 @@
+import dataclasses
+
+import pytest
+
+from musicrec.errors import ConfigError
+from musicrec.recommend.filters import TagFilter
+from musicrec.recommend.library import Library
+from musicrec.recommend.ranking import recommend
+from musicrec.recommend.report import describe, tempo_change
+from musicrec.recommend.similarity import Similarity
+
+
+def ask(library: Library, query, *, k: int = 10, **settings):
+    return recommend(
+        library,
+        {**query.probabilities, "embedding": query.embedding},
+        k=k,
+        tag_filter=settings.pop("tag_filter", TagFilter(top=1)),
+        similarity=Similarity(list(library.heads.values())),
+        **settings,
+    )
+
+
+@pytest.fixture
+def crate(library: Library, make_track) -> Library:
+    """Jazz with a flute, three times, and what shares neither but has the query's tempo and key."""
+    library.add(
+        [
+            make_track("near", genre="jazz", instruments="drums flute", bpm=123, key="E minor"),  # 9A
+            make_track("far", genre="jazz", instruments="drums flute", bpm=140, key="Eb major"),  # 5B
+            make_track("flute", genre="rock", instruments="flute", bpm=120, key="C major"),  # 8B
+            *(make_track(f"house{i}", instruments="drums", bpm=120, key="A minor") for i in range(4)),
+        ]
+    )
+    return library
+
+
+def test_tags_first_then_similarity(crate: Library, make_track):
+    query = make_track("q", genre="jazz", instruments="drums flute", bpm=120, key="A minor")
+    found = ask(crate, query, k=3, tag_filter=TagFilter(top=2))
+    assert {tag.name for tag in found.tags[:2]} == {"jazz", "flute"} and found.tags[2].name == "drums"
+    assert [track.track_id for track in found.tracks] == ["flute", "near", "far"]
+    assert set(found.shared[1]) == {"jazz", "flute", "drums"} and found.shared[0] == ["flute"]
+    assert [(len(step.tags), step.tracks) for step in found.steps] == [(2, 3)]
+    match = found.matches[0]
+    assert match.similarity == pytest.approx(sum(match.by_block.values()) / 2)
+
+
+def test_too_small_a_pool_is_widened_and_said(crate: Library, make_track):
+    query = make_track("q", genre="jazz", instruments="drums flute", bpm=120, key="A minor")
+    found = ask(crate, query, k=5, tag_filter=TagFilter(top=2))
+    assert [step.tracks for step in found.steps] == [3, 7]  # drums, which the houses have too
+    assert found.tracks[0].track_id == "house0" and len(found.tracks) == 5
+    assert [step.tracks for step in ask(crate, query, k=1, least=4, tag_filter=TagFilter(top=2)).steps] == [3, 7]
+
+
+def test_the_query_and_copies_are_left_out(crate: Library, make_track):
+    copy = dataclasses.replace(make_track("copy"), audio_hash="house0")
+    crate.add([copy])
+    query = make_track("house1")
+    by_path = ask(crate, query, path=query.path)
+    assert "house1" not in [track.track_id for track in by_path.tracks]
+    assert sum(track.audio_hash == "house0" for track in by_path.tracks) == 1
+    by_audio = ask(crate, query, path="/elsewhere/house0.flac", audio_hash="house0")
+    assert not {"house0", "copy"} & {track.track_id for track in by_audio.tracks}
+    assert "house1" in [track.track_id for track in by_audio.tracks]
+
+
+@pytest.mark.parametrize("k", [0, -1, 1.5, "ten", True])
+def test_k_must_be_a_count(crate: Library, make_track, k):
+    with pytest.raises(ConfigError, match="k="):
+        ask(crate, make_track("q"), k=k)
+
+
+def test_an_empty_library_says_so(library: Library, make_track):
+    with pytest.raises(ConfigError, match="holds no tracks"):
+        ask(library, make_track("q"))
+
+
+def test_a_library_without_tag_heads_is_only_ranked(tmp_path, heads: dict, make_track):
+    features = {name: heads[name] for name in ("tempo", "key")}
+    with Library.create(tmp_path / "l", exports=[], heads=list(features.values()), embedding_size=4) as library:
+        library.add([make_track("a", bpm=90), make_track("b", bpm=121)])
+        found = ask(library, make_track("q"))
+    assert [track.track_id for track in found.tracks] == ["b", "a"] and found.tags == []
+
+
+def test_descriptions_in_a_djs_terms(heads: dict, make_track):
+    said = describe(heads, make_track("a", bpm=128.0, key="F# minor".replace("F#", "Gb")).probabilities)
+    assert said.bpm == pytest.approx(128, abs=0.5)
+    assert (said.key, said.camelot) == ("Gb minor", "11A")
+
+
+@pytest.mark.parametrize(
+    ("bpm", "query", "change", "multiple"),
+    [(126, 120, 5.0, 1), (60, 120, 0.0, 2), (174, 88, -1.136, 0.5), (140, 120, 16.667, 1)],
+)
+def test_change_of_tempo(bpm: float, query: float, change: float, multiple: float):
+    assert tempo_change(bpm, query) == (pytest.approx(change, abs=1e-3), multiple)
+    assert tempo_change(None, query) == (None, None)

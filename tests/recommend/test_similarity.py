@@ -1,0 +1,141 @@
+"""The similarity against naive arithmetic in float64, and against what a DJ would say."""
+
+import math
+
+import numpy as np
+import pytest
+
+from musicrec.errors import ConfigError
+from musicrec.heads.attributes import AttributeHead
+from musicrec.heads.key import KeyHead
+from musicrec.heads.tempo import TempoHead
+from musicrec.keys import camelot
+from musicrec.recommend.similarity import METRICS, Similarity, matrix_root
+
+
+def random_tracks(heads: dict, tracks: int) -> dict[str, np.ndarray]:
+    generator = np.random.default_rng(7)
+    values = {name: generator.dirichlet(np.full(len(h.classes), 0.2), tracks) for name, h in heads.items()}
+    values["instruments"] = generator.random((tracks, len(heads["instruments"].classes)))
+    values["embedding"] = generator.normal(size=(tracks, 4))
+    return {name: array.astype(np.float32) for name, array in values.items()}
+
+
+def nearest_semidefinite(head) -> list[list[float]]:
+    """The sum of the outer products of the eigenvectors, times the eigenvalues above 0, in float64."""
+    values, vectors = np.linalg.eigh(head.compatibility().double().numpy())
+    return sum(v * np.outer(e, e) for v, e in zip(values, vectors.T, strict=True) if v > 0).tolist()
+
+
+def product(p: list[float], q: list[float], matrix: list[list[float]] | None) -> float:
+    if matrix is None:
+        return math.fsum(a * b for a, b in zip(p, q, strict=True))
+    return math.fsum(p[i] * matrix[i][j] * q[j] for i in range(len(p)) for j in range(len(q)) if p[i] and q[j])
+
+
+def test_cosine_equals_a_double_loop(heads: dict):
+    weights = {"tempo": 0.5, "key": 2.0, "instruments": 1.0, "embedding": 0.25}
+    tracks = random_tracks(heads, 6)
+    matrices = {"tempo": nearest_semidefinite(heads["tempo"]), "key": nearest_semidefinite(heads["key"])}
+    similarity = Similarity(list(heads.values()), weights=weights)
+    for query in range(3):
+        total, by_block = similarity.compare({n: v[query] for n, v in tracks.items()}, tracks)
+        for row in range(6):
+            expected = {}
+            for name in weights:
+                p, q = (tracks[name][i].astype(float).tolist() for i in (query, row))
+                if name == "instruments":  # each tag is a choice of two
+                    p, q = p + [1 - x for x in p], q + [1 - x for x in q]
+                k = matrices.get(name)
+                expected[name] = product(p, q, k) / math.sqrt(product(p, p, k) * product(q, q, k))
+                assert by_block[name][row] == pytest.approx(expected[name], abs=2e-6)
+            mean = sum(weights[name] * expected[name] for name in weights) / sum(weights.values())
+            assert total[row] == pytest.approx(mean, abs=2e-6)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_every_metric_equals_its_definition(heads: dict, metric: str):
+    """On the vectors of the blocks put one after another, each times the root of its share of the weight."""
+    weights = {"tempo": 1.0, "key": 3.0}
+    tracks = random_tracks(heads, 5)
+    total, _ = Similarity(list(heads.values()), weights=weights, metric=metric).compare(
+        {name: values[0] for name, values in tracks.items()}, tracks
+    )
+    roots = {}
+    for name in weights:
+        values, vectors = np.linalg.eigh(np.array(nearest_semidefinite(heads[name])))
+        roots[name] = vectors @ np.diag(np.sqrt(values.clip(0))) @ vectors.T
+    rows = []
+    for row in range(5):
+        parts = []
+        for name, weight in weights.items():
+            part = tracks[name][row].astype(float) @ roots[name]
+            if metric == "correlation":
+                part = part - part.mean()
+            if metric != "euclidean":
+                part = part / math.sqrt(part @ part)
+            parts.append(part * math.sqrt(weight / 4))
+        rows.append(np.concatenate(parts))
+    distances = [math.dist(rows[0], row) for row in rows]
+    cosines = [float(rows[0] @ row) for row in rows]
+    expected = [1 / (1 + d) for d in distances] if metric == "euclidean" else cosines
+    assert total == pytest.approx(expected, abs=1e-3 if metric == "euclidean" else 1e-5)
+    assert total[0] == pytest.approx(1.0, abs=1e-3)
+
+
+def test_keys_are_ordered_as_on_the_camelot_wheel():
+    head = KeyHead()
+    sure = np.eye(24, dtype=np.float32)
+    codes = [camelot(i % 12, "minor" if i >= 12 else "major") for i in range(24)]
+    total, _ = Similarity([head]).compare({"key": sure[head.classes.index("A minor")]}, {"key": sure})
+    score = dict(zip(codes, total, strict=True))
+    assert score["8A"] == pytest.approx(1.0, abs=1e-5)
+    assert score["9A"] == pytest.approx(score["7A"], abs=1e-5)
+    assert score["8A"] > score["9A"] > score["8B"] > score["9B"] > score["10A"] > score["2A"]
+    assert score["7B"] == pytest.approx(score["9B"], abs=1e-5)
+
+
+def test_near_and_double_tempi_are_alike(make_track):
+    similarity = Similarity([TempoHead()])
+    tempi = {bpm: make_track("a", bpm=bpm).probabilities["tempo"] for bpm in (120, 123, 140, 240, 60, 90)}
+    total, _ = similarity.compare({"tempo": tempi[120]}, {"tempo": np.stack(list(tempi.values()))})
+    score = dict(zip(tempi, total, strict=True))
+    assert score[120] > score[123] > score[240] > score[140]
+    assert score[60] == pytest.approx(score[240], abs=1e-3)
+    assert score[90] < 0.01
+
+
+def test_attributes_that_both_tracks_lack_are_shared():
+    head = AttributeHead(columns=("energy", "valence"))
+    rows = np.array([[0.1, 0.1], [0.9, 0.9], [0.1, 0.9]], dtype=np.float32)
+    total, _ = Similarity([head]).compare({"attributes": rows[0]}, {"attributes": rows})
+    # cos of (.1, .1, .9, .9) with (.9, .9, .1, .1) and (.1, .9, .9, .1)
+    assert total == pytest.approx([1.0, 0.36 / 1.64, 1.0 / 1.64], abs=1e-6)
+
+
+def test_a_root_times_itself_is_the_matrix():
+    matrix = TempoHead().compatibility().double().numpy()
+    root = matrix_root(matrix).astype(float)
+    assert np.abs(root @ root - matrix).max() < 1e-4
+
+
+def test_default_weights_are_the_features(heads: dict):
+    assert Similarity(list(heads.values())).weights == {"tempo": 1.0, "key": 1.0}
+    chosen = Similarity(list(heads.values()), weights={"tempo": 0, "genre": 2, "metre": None, "key": None})
+    assert chosen.weights == {"genre": 2.0, "key": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"weights": {"tmepo": 1.0}}, "weights.tmepo=1.0: no such block; there are: genre, instruments, tempo, key"),
+        ({"weights": {"tempo": -1.0}}, "weights.tempo=-1.0"),
+        ({"weights": {"tempo": math.nan}}, "weights.tempo=nan"),
+        ({"weights": {"tempo": "much"}}, "weights.tempo=much"),
+        ({"weights": {"tempo": 0, "key": 0}}, "all are 0"),
+        ({"metric": "manhattan"}, "cosine, euclidean, correlation"),
+    ],
+)
+def test_settings_that_cannot_work_are_named(heads: dict, settings: dict, message: str):
+    with pytest.raises(ConfigError, match=message):
+        Similarity(list(heads.values()), **settings)
