@@ -147,9 +147,16 @@ def read_checkpoint(path: str | Path) -> Model:
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         description, state = checkpoint["musicrec"], checkpoint["state_dict"]
-    except Exception as error:  # torch raises half a dozen kinds for a broken file
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ExportError(f"{path} is not a checkpoint of train.py ({reason})") from None
+    except KeyError as error:
+        raise ExportError(
+            f"{path} is not a checkpoint of train.py: it has no {error}; public weights become an export with "
+            "musicrec.import_checkpoint"
+        ) from None
+    except Exception as error:  # torch raises half a dozen kinds for a broken file, some with unsafe advice
+        raise ExportError(
+            f"{path} is not a checkpoint of train.py: PyTorch cannot read it as weights and plain types "
+            f"({type(error).__name__})"
+        ) from None
     network, heads, frontend = build(description)
     prefix = "network."
     weights = {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
@@ -159,6 +166,8 @@ def read_checkpoint(path: str | Path) -> Model:
 
 def read_model(path: str | Path) -> Model:
     """An export folder or a checkpoint file."""
+    if not Path(path).exists():
+        raise ExportError(f"{path}: there is no such file or folder; give an export folder or a checkpoint of train.py")
     return read_checkpoint(path) if Path(path).is_file() else read_export(path)
 
 
