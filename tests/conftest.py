@@ -24,3 +24,19 @@ def tiny_music(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from musicrec.data.synthetic import make_synthetic
 
     return make_synthetic(tmp_path_factory.mktemp("tiny_music"), tracks=24, duration_s=6.0, progress=False)
+
+
+@pytest.fixture(scope="session")
+def public_crnn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small CRNN of five outputs as a checkpoint file in the names of sota-music-tagging-models, untrained."""
+    import torch
+
+    from musicrec.models.public import ARCHITECTURES, ORIGINAL_NAMES
+
+    weights = {}
+    for name, tensor in ARCHITECTURES["crnn"]({"tags": 5}, width=8, gru_size=8).state_dict().items():
+        ours = next(module for module in ORIGINAL_NAMES["crnn"] if name.startswith(f"{module}."))
+        weights[ORIGINAL_NAMES["crnn"][ours] + name.removeprefix(ours)] = tensor
+    path = tmp_path_factory.mktemp("public") / "crnn.pth"
+    torch.save(weights, path)
+    return path
