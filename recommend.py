@@ -6,7 +6,7 @@ from pathlib import Path
 
 import hydra
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, ListConfig
 
 from musicrec.audio import decode
 from musicrec.cli import TARGETS, plain, program
@@ -31,7 +31,7 @@ def index(cfg: DictConfig) -> None:
         raise ConfigError("source: name a folder of music or a manifest, as in source=~/Music")
     path, exports = Path(cfg.library).expanduser(), folders(cfg)
     source = Path(cfg.source).expanduser()
-    frame = indexing.read_source(source)
+    frame = indexing.read_source(source, splits=listed(cfg.splits))
     existed = path.exists()
     if existed:
         library = Library.open(path)
@@ -126,9 +126,12 @@ def analysed(library: Library, query: str, cfg: DictConfig) -> Track:
 
 
 def folders(cfg: DictConfig) -> list[str]:
-    """exports=FOLDER or exports=[FOLDER,FOLDER]."""
-    given = [cfg.exports] if isinstance(cfg.exports, str) else list(cfg.exports or [])
-    return [str(Path(folder).expanduser()) for folder in given]
+    return [str(Path(folder).expanduser()) for folder in listed(cfg.exports)]
+
+
+def listed(value: str | ListConfig | None) -> list[str]:
+    """key=ONE or key=[ONE,TWO]."""
+    return [value] if isinstance(value, str) else list(value or [])
 
 
 if __name__ == "__main__":

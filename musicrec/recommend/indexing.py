@@ -4,7 +4,7 @@ import hashlib
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,14 +39,25 @@ class IndexReport:
     interrupted: bool = False
 
 
-def read_source(source: str | Path) -> pl.DataFrame:
-    """The tracks of a folder, or of a manifest. Raises ManifestError, and ConfigError for a single audio file."""
+def read_source(source: str | Path, *, splits: Sequence[str] = ()) -> pl.DataFrame:
+    """The tracks of a folder, or of a manifest, there only those of these splits if any are named.
+
+    Raises ManifestError, and ConfigError for a single audio file or a split that is not there.
+    """
     path = Path(source)
     if path.is_dir():
+        if splits:
+            raise ConfigError(f"splits: {source} is a folder, which has none; give a manifest, or leave splits out")
         return scan_folder(path)
     if path.suffix.lower() in AUDIO_SUFFIXES:
         raise ConfigError(f"source={source} is an audio file; give a folder of music or a manifest (CSV, Parquet)")
-    return read_manifest(path)
+    frame = read_manifest(path)
+    if not splits:
+        return frame
+    there = set(frame["split"].drop_nulls())
+    if absent := [split for split in splits if split not in there]:
+        raise ConfigError(f"splits: {source} has no track of {', '.join(absent)}, only {', '.join(sorted(there))}")
+    return frame.filter(pl.col("split").is_in(list(splits)))
 
 
 def audio_hash(waveform: np.ndarray) -> str:

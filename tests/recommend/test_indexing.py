@@ -155,6 +155,18 @@ def test_sources_that_cannot_be(music: Path, tmp_path: Path):
         indexing.read_source(music / "loud" / "5.wav")
 
 
+def test_splits_of_a_manifest(music: Path):
+    manifest = music / "manifest.csv"
+    manifest.write_text("track_id,path,split\na,loud/4.wav,test\nb,loud/5.wav,train\nc,soft/0.wav,\nd,soft/1.wav,test\n")
+    assert indexing.read_source(manifest)["track_id"].to_list() == ["a", "b", "c", "d"]
+    assert indexing.read_source(manifest, splits=["test"])["track_id"].to_list() == ["a", "d"]
+    assert indexing.read_source(manifest, splits=["train", "test"])["track_id"].to_list() == ["a", "b", "d"]
+    with pytest.raises(ConfigError, match="no track of valid, only test, train"):
+        indexing.read_source(manifest, splits=["test", "valid"])
+    with pytest.raises(ConfigError, match="is a folder, which has none"):
+        indexing.read_source(music, splits=["test"])
+
+
 def test_decoding_stops_when_nobody_wants_more(music: Path):
     rows = [{"path": str(path)} for path in sorted(music.rglob("*.wav"))] * 50
     decoded = indexing._decoded(rows, RATE)
