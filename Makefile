@@ -1,0 +1,69 @@
+# `make` tells what there is. Everything is installed into .venv once, and again when setup.cfg or constraints.txt change.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint clean
+
+VENV ?= .venv
+SETTING ?= full
+PYTEST ?=
+INSTALLED := $(VENV)/.installed
+UNFINISHED := $(VENV)/.unfinished
+RUN := $(VENV)/bin/python
+CACHE := $(or $(MUSICREC_CACHE),cache)
+
+help:
+	@echo 'make demo                 train both networks on synthetic music, recommend from it (under 8 minutes on 2 cores)'
+	@echo 'make demo SETTING=small   the same on a handful of tracks: does it run at all? (under 2 minutes)'
+	@echo 'make test                 every test; PYTEST="tests/data -x" hands arguments to pytest'
+	@echo 'make lint                 ruff: rules and format'
+	@echo 'make install              only .venv; VENV=FOLDER puts it elsewhere, PYTHON=python3.12 takes another Python'
+	@echo 'make clean                delete .venv, runs, cache and what the tools leave behind'
+
+install: $(INSTALLED)
+
+# An environment that make began and did not finish is deleted; one that somebody else made is only installed into.
+$(INSTALLED): setup.cfg constraints.txt pyproject.toml
+	@if [ -e $(UNFINISHED) ]; then rm -rf $(VENV); fi
+	@if [ ! -x $(RUN) ] || [ -e $@ ]; then mkdir -p $(VENV); touch $(UNFINISHED); rm -f $@; fi
+	@if [ ! -x $(RUN) ]; then \
+	  for python in $(PYTHON) python3.11 python3.12 python3.10 python3 ''; do \
+	    [ -n "$$python" ] || { echo 'no Python 3.10 to 3.12 with venv on the PATH: install one, or name it: make PYTHON=…' >&2; exit 1; }; \
+	    "$$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2> /dev/null && break; \
+	  done; \
+	  echo "$(VENV): $$("$$python" --version), about 5 GB"; \
+	  "$$python" -m venv $(VENV); \
+	fi
+	$(RUN) -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@rm -f $(UNFINISHED); touch $@
+
+ifeq ($(SETTING),full)
+DEMO := runs/demo
+MUSIC := $(CACHE)/synthetic
+overlay = $(1)
+else ifeq ($(SETTING),small)
+DEMO := runs/demo_small
+MUSIC := $(CACHE)/synthetic_small
+overlay = [$(1),small]
+else
+$(error SETTING=$(SETTING): choose full or small)
+endif
+
+demo: $(INSTALLED)
+	@rm -rf $(DEMO)
+	$(RUN) train.py '+experiment/demo=$(call overlay,crnn)' hydra.run.dir=$(DEMO)/crnn
+	$(RUN) train.py '+experiment/demo=$(call overlay,short_chunk_resnet)' hydra.run.dir=$(DEMO)/short_chunk_resnet
+	$(RUN) recommend.py action=index 'exports=[$(DEMO)/crnn/export,$(DEMO)/short_chunk_resnet/export]' \
+	  source=$(MUSIC)/manifest.csv 'splits=[test]' library=$(DEMO)/library.sqlite
+	$(RUN) recommend.py action=query query=$(MUSIC)/audio/disco_0001.flac k=8 library=$(DEMO)/library.sqlite
+
+test: $(INSTALLED)
+	$(RUN) -m pytest $(PYTEST)
+
+lint: $(INSTALLED)
+	$(RUN) -m ruff check
+	$(RUN) -m ruff format --check
+
+clean:
+	rm -rf .venv runs multirun cache build *.egg-info .pytest_cache .ruff_cache
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
