@@ -14,7 +14,6 @@ from rich.console import Console
 
 from musicrec.errors import ConfigError, MusicrecError
 
-
 TARGETS = ["musicrec.*", "pytorch_lightning.*"]  # all that a config may build: it cannot call anything else
 
 # Advice that does not apply: with the store in memory the CPU needs no workers, and a short epoch is no mistake.

@@ -19,7 +19,7 @@ class MusicModule(lightning.LightningModule):
     """Trains a network on any set of heads.
 
     The loss is the weighted sum of the heads' losses. Validation and test score whole tracks:
-    `<split>/<head>/<metric>`, and `<split>/score`, the mean of the heads' primary metrics, which selects the checkpoint.
+    `<split>/<head>/<metric>`, and `<split>/score`, the mean of the heads' primary metrics (for choosing the best).
 
     network: takes (batch, 1, mel channels, frames) decibels, gives (embedding, {head: logits}).
     channels_last: the layout in which convolutions are faster on CPUs and on GPUs with bf16.

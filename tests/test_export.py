@@ -176,7 +176,7 @@ class Evil:
 def test_loading_a_checkpoint_never_runs_code(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "evil.ckpt").write_bytes(pickle.dumps({"state_dict": Evil()}))
-    with pytest.raises(ExportError, match="evil.ckpt is not a checkpoint of train.py"):
+    with pytest.raises(ExportError, match=r"evil\.ckpt is not a checkpoint of train\.py"):
         read_checkpoint(tmp_path / "evil.ckpt")
     assert not (tmp_path / "pwned").exists()
 

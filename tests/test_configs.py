@@ -1,0 +1,88 @@
+"""Every YAML file composes, and what it describes can be built."""
+
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from musicrec.cli import TARGETS, build_all, build_heads
+
+CONF = Path(__file__).parents[1] / "conf"
+PROGRAMS = ("train", "evaluate", "recommend")
+OPTIONS = sorted(path.relative_to(CONF) for path in CONF.glob("*/*.yaml") if path.stem != "base")
+EXPERIMENTS = sorted(path.relative_to(CONF) for path in CONF.glob("experiment/*/*.yaml"))
+# Overlays that only make sense on top of another one.
+BESIDE = {"experiment/demo/small.yaml": "crnn"}
+
+
+@pytest.fixture(autouse=True)
+def hydra():
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF)):
+        yield
+
+
+def build(cfg: DictConfig) -> None:
+    """What train.py builds of a config, without data and without training; the network thin, for speed."""
+    heads = build_heads(cfg.task)
+    network = instantiate(cfg.model, width=8, _execution_whitelist_=TARGETS)({head.name: 3 for head in heads})
+    assert network.n_mels == cfg.frontend.n_mels
+    instantiate(cfg.optim, _execution_whitelist_=TARGETS)
+    build_all(cfg.augment.waveform)
+
+
+def test_all_files_are_seen():
+    seen = {str(CONF / path) for path in (*OPTIONS, *EXPERIMENTS)} | {str(CONF / f"{name}.yaml") for name in PROGRAMS}
+    left = {str(path) for path in CONF.rglob("*.yaml") if path.stem != "base"} - seen
+    assert not left
+    assert len(OPTIONS) >= 25 and len(EXPERIMENTS) >= 5
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=str)
+def test_option_composes_and_builds(option: Path):
+    group, name = option.parent.name, option.stem
+    value = f"[{name}]" if group == "task" else name
+    cfg = compose("train", overrides=[f"{group}={value}"])
+    build(cfg)
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=str)
+def test_experiment_composes_and_builds(experiment: Path):
+    name = experiment.stem
+    beside = BESIDE.get(str(experiment))
+    chosen = f"[{beside},{name}]" if beside else name
+    cfg = compose("train", overrides=[f"+experiment/{experiment.parent.name}={chosen}"])
+    build(cfg)
+
+
+@pytest.mark.parametrize("tasks", ["tags", "[tags]", "[genre,features]", "[tags,features]", "[key_and_mode,tempo]"])
+def test_tasks_combine(tasks: str):
+    cfg = compose("train", overrides=[f"task={tasks}"])
+    names = {head.name for head in build_heads(cfg.task)}
+    assert ("genre" in names) == ("tags" in tasks or "genre" in tasks)
+    assert ("tempo" in names) == ("features" in tasks or "tempo" in tasks)
+
+
+def test_spotify32_has_the_32_outputs_in_the_original_order():
+    heads = build_heads(compose("train", overrides=["task=spotify32"]).task)
+    classes = [name for head in heads for name in head.classes]
+    assert len(classes) == 32
+    assert classes[:8] == [
+        "danceability", "energy", "loudness", "mode", "acousticness", "instrumentalness", "liveness", "valence",
+    ]  # fmt: skip
+    assert classes[8] == "78–92 BPM" and classes[15] == "154–170 BPM"
+    assert classes[16:28] == ["A#", "B", "A", "C#", "C", "D#", "D", "E", "F#", "F", "G#", "G"]
+    assert classes[28:] == ["1", "3", "4", "5"]
+    # The mean of 32 binary losses is the weighted sum of the heads' means.
+    for head in heads:
+        assert head.weight == len(head.classes) / 32
+
+
+@pytest.mark.parametrize("program", ["evaluate", "recommend"])
+def test_other_programs_compose(program: str):
+    overrides = ["export=somewhere"] if program == "evaluate" else ["action=query"]
+    assert compose(program, overrides=overrides)
+    assert compose(program, overrides=[*overrides, "debug=fast"])
