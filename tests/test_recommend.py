@@ -25,7 +25,7 @@ from musicrec.heads.tempo import TempoHead
 from musicrec.models.short_chunk_resnet import ShortChunkResNet
 
 # hydra.main limits what a config may build; `compose` has no say in it.
-pytestmark = pytest.mark.filterwarnings("ignore:.*_execution_whitelist_")
+pytestmark = pytest.mark.filterwarnings("ignore:(?s).*_execution_whitelist_")
 
 ROOT = Path(__file__).parents[1]
 RATE = 16_000
