@@ -1,0 +1,77 @@
+"""What the project says it needs is what the code imports; every pin fits; every dependency is explained."""
+
+import ast
+import configparser
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+PROGRAMS = [ROOT / "train.py", ROOT / "evaluate.py", ROOT / "recommend.py"]
+
+
+@pytest.fixture(scope="module")
+def declared() -> dict[str, list[Requirement]]:
+    """{"": what the package needs, extra: what it adds}."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    groups = {"": config["options"]["install_requires"], **config["options.extras_require"]}
+    return {name: [Requirement(line) for line in text.split("\n") if line] for name, text in groups.items()}
+
+
+def names(requirements: list[Requirement]) -> set[str]:
+    return {canonicalize_name(requirement.name) for requirement in requirements}
+
+
+def imported(files: list[Path]) -> set[str]:
+    """The distributions that the files import, anywhere in them."""
+    modules = set()
+    for file in files:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Import):
+                modules |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                modules.add(node.module.split(".")[0])
+    ours = {"musicrec", *(program.stem for program in PROGRAMS)}
+    distributions = packages_distributions()
+    return {canonicalize_name(distributions[m][0]) for m in modules - ours - set(sys.stdlib_module_names)}
+
+
+def test_the_package_needs_what_it_imports(declared):
+    assert imported([*PROGRAMS, *(ROOT / "musicrec").rglob("*.py")]) == names(declared[""])
+
+
+def test_the_tests_need_what_they_import(declared):
+    more = imported(list((ROOT / "tests").rglob("*.py"))) - names(declared[""])
+    assert more - {"packaging"} <= names(declared["dev"])  # pytest itself needs packaging
+
+
+@pytest.mark.parametrize("python", ["3.10", "3.11", "3.12"])
+def test_every_dependency_is_pinned_once_for_every_python(declared, python):
+    pins = {}
+    for line in (ROOT / "constraints.txt").read_text().splitlines():
+        if line.startswith("#"):
+            continue
+        pin = Requirement(line)
+        assert pin.url is None and str(pin.specifier).startswith("=="), f"{line}: a name and a version only"
+        if pin.marker is None or pin.marker.evaluate({"python_version": python}):
+            assert canonicalize_name(pin.name) not in pins, f"{pin.name} is pinned twice for Python {python}"
+            pins[canonicalize_name(pin.name)] = str(pin.specifier).removeprefix("==")
+    for requirement in [r for group in declared.values() for r in group]:
+        version = pins[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(version, prereleases=True), f"{requirement}, pinned to {version}"
+
+
+def test_every_dependency_is_explained(declared):
+    rows = [
+        line.split("|") for line in (ROOT / "docs" / "dependencies.md").read_text().splitlines() if line[:2] == "| "
+    ]
+    explained = {
+        canonicalize_name(cells[1].strip()): cells[2].strip() for cells in rows if cells[1].strip() != "package"
+    }
+    assert explained.keys() == set().union(*(names(group) for group in declared.values()))
+    assert all(explained.values())
