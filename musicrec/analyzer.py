@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from musicrec.audio import decode
-from musicrec.data.datamodule import chunk_starts
+from musicrec.chunks import chunk_starts
 from musicrec.errors import ExportError
 from musicrec.export import Model, read_export
 from musicrec.heads import Head

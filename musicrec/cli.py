@@ -16,8 +16,14 @@ from musicrec.errors import ConfigError, MusicrecError
 
 TARGETS = ["musicrec.*", "pytorch_lightning.*"]  # all that a config may build: it cannot call anything else
 
-# Advice that does not apply: with the store in memory the CPU needs no workers, and a short epoch is no mistake.
-NOISE = (".*does not have many workers.*", ".*is smaller than the logging interval.*", ".*LeafSpec.*is deprecated.*")
+# Advice that does not apply: with the store in memory the CPU needs no workers, a short epoch is no mistake, and Hydra
+# has written into the run folder before the CSV logger does.
+NOISE = (
+    ".*does not have many workers.*",
+    ".*is smaller than the logging interval.*",
+    ".*logs directory .* exists and is not empty.*",
+    ".*LeafSpec.*is deprecated.*",
+)
 
 
 def program(task: Callable[[DictConfig], object]) -> Callable[[DictConfig], object]:

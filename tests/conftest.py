@@ -1,9 +1,17 @@
 """Fixtures shared by all tests."""
 
+import contextlib
+import io
 import os
+import runpy
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).parents[1]
 
 # The tensors of the tests are tiny: threads that wait for each other cost more than they give.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -28,15 +36,41 @@ def tiny_music(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def public_crnn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small CRNN of five outputs as a checkpoint file in the names of sota-music-tagging-models, untrained."""
+    """A small CRNN of 50 outputs as a checkpoint file in the names of sota-music-tagging-models, untrained."""
     import torch
 
     from musicrec.models.public import ARCHITECTURES, ORIGINAL_NAMES
 
     weights = {}
-    for name, tensor in ARCHITECTURES["crnn"]({"tags": 5}, width=8, gru_size=8).state_dict().items():
+    for name, tensor in ARCHITECTURES["crnn"]({"tags": 50}, width=8, gru_size=8).state_dict().items():
         ours = next(module for module in ORIGINAL_NAMES["crnn"] if name.startswith(f"{module}."))
         weights[ORIGINAL_NAMES["crnn"][ours] + name.removeprefix(ours)] = tensor
     path = tmp_path_factory.mktemp("public") / "crnn.pth"
     torch.save(weights, path)
     return path
+
+
+@pytest.fixture(scope="session")
+def program() -> Callable[..., subprocess.CompletedProcess]:
+    """Runs a program of the repository root with its command line, within this process: a start of its own would take
+    seconds. `program("train.py", "debug=fast", status=1)` asserts the exit status and gives what was printed."""
+
+    def run(name: str, *arguments: str, status: int = 0) -> subprocess.CompletedProcess:
+        from hydra.core.global_hydra import GlobalHydra
+
+        GlobalHydra.instance().clear()
+        out, err, code, argv, folder = io.StringIO(), io.StringIO(), 0, sys.argv, Path.cwd()
+        os.chdir(ROOT)
+        sys.argv = [str(ROOT / name), *arguments]
+        try:
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                runpy.run_path(str(ROOT / name), run_name="__main__")
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        finally:
+            sys.argv = argv
+            os.chdir(folder)
+        assert code == status, out.getvalue() + err.getvalue()
+        return subprocess.CompletedProcess(sys.argv, code, out.getvalue(), err.getvalue())
+
+    return run

@@ -2,22 +2,13 @@
 
 import csv
 import json
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from musicrec.data.manifest import read_manifest, write_manifest
-
-ROOT = Path(__file__).parents[1]
-
-
-def run(program: str, *overrides: str, status: int = 0) -> subprocess.CompletedProcess:
-    done = subprocess.run([sys.executable, program, *overrides], cwd=ROOT, capture_output=True, text=True, timeout=240)
-    assert done.returncode == status, done.stdout + done.stderr
-    return done
 
 
 @pytest.fixture(scope="module")
@@ -26,19 +17,21 @@ def music(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> list[st
 
 
 @pytest.fixture(scope="module")
-def trained(music: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(program: Callable, music: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder with a checkpoint and an export of a network for genre, instruments and tempo."""
     folder = tmp_path_factory.mktemp("trained")
     choices = ["model=short_chunk_resnet", "task=[tags,tempo]", "debug=fast", "trainer.precision=32-true"]
-    run("train.py", *music, *choices, f"hydra.run.dir={folder}")
+    program("train.py", *music, *choices, f"hydra.run.dir={folder}")
     return folder
 
 
 @pytest.fixture(scope="module")
-def evaluated(trained: Path, music: list[str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def evaluated(
+    program: Callable, trained: Path, music: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, str]:
     """The report on the export, and what was printed."""
     folder = tmp_path_factory.mktemp("evaluated")
-    done = run(
+    done = program(
         "evaluate.py", f"export={trained / 'export'}", *music, "splits=[test,valid]", f"hydra.run.dir={folder}"
     )
     return folder, done.stdout
@@ -90,12 +83,12 @@ def test_accuracy_follows_from_the_predictions(evaluated: tuple[Path, str], tiny
 
 
 def test_checkpoint_on_a_set_of_its_own_with_nothing_to_train_on(
-    evaluated: tuple[Path, str], trained: Path, tiny_music: Path, tmp_path: Path
+    program: Callable, evaluated: tuple[Path, str], trained: Path, tiny_music: Path, tmp_path: Path
 ):
     """Test tracks only, without tempi: the checkpoint answers as the export did, and tempo is left out in a line."""
     frame = read_manifest(tiny_music).filter(pl.col("split") == "test")
     write_manifest(frame.with_columns(bpm=pl.lit(None, pl.Float64)), tmp_path / "test_only.csv")
-    done = run(
+    done = program(
         "evaluate.py",
         f"export={trained / 'checkpoints' / 'best.ckpt'}",
         "data=manifest",
@@ -124,10 +117,10 @@ def test_checkpoint_on_a_set_of_its_own_with_nothing_to_train_on(
     ],
 )
 def test_a_mistake_gets_one_message(
-    trained: Path, music: list[str], tmp_path: Path, overrides: list[str], message: str
+    program: Callable, trained: Path, music: list[str], tmp_path: Path, overrides: list[str], message: str
 ):
     given = [text.format(export=trained / "export") for text in overrides]
-    done = run("evaluate.py", *music, f"hydra.run.dir={tmp_path / 'report'}", *given, status=1)
+    done = program("evaluate.py", *music, f"hydra.run.dir={tmp_path / 'report'}", *given, status=1)
     assert message in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "report" / "metrics.json").exists()

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,11 @@ import musicrec
 from musicrec.export import read_checkpoint, read_export
 
 ROOT = Path(__file__).parents[1]
+FAST = ["debug=fast", "model=short_chunk_resnet", "task=[genre,features]"]
 
 
 def command(*overrides: str) -> list[str]:
-    return [sys.executable, "train.py", "debug=fast", "model=short_chunk_resnet", "task=[genre,features]", *overrides]
+    return [sys.executable, "train.py", *FAST, *overrides]
 
 
 def train(*overrides: str, status: int = 0) -> subprocess.CompletedProcess:
@@ -127,8 +129,10 @@ def test_interrupt_keeps_a_checkpoint_and_says_how_to_go_on(music: list[str], tm
     assert not (tmp_path / "export").exists()
 
 
-def test_published_recipe_restarts_from_the_best_checkpoint(music: list[str], tmp_path: Path):
-    train(
+def test_published_recipe_restarts_from_the_best_checkpoint(program: Callable, music: list[str], tmp_path: Path):
+    program(
+        "train.py",
+        *FAST,
         *music,
         f"hydra.run.dir={tmp_path}",
         "optim=adam_sgd",
@@ -159,16 +163,29 @@ def test_published_recipe_restarts_from_the_best_checkpoint(music: list[str], tm
         (["augment.waveform.resample.max_semitones=99"], "max_semitones=99"),
     ],
 )
-def test_a_mistake_gets_one_message(music: list[str], tmp_path: Path, overrides: list[str], message: str):
-    done = train(*music, f"hydra.run.dir={tmp_path}", *overrides, status=1)
+def test_a_mistake_gets_one_message(
+    program: Callable, music: list[str], tmp_path: Path, overrides: list[str], message: str
+):
+    done = program("train.py", *FAST, *music, f"hydra.run.dir={tmp_path}", *overrides, status=1)
     assert message in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "export").exists() and not (tmp_path / "checkpoints").exists()
 
 
-def test_checkpoint_of_another_architecture_is_refused(run: tuple[Path, str], music: list[str], tmp_path: Path):
+def test_checkpoint_of_another_architecture_is_refused(
+    program: Callable, run: tuple[Path, str], music: list[str], tmp_path: Path
+):
     other = f"ckpt_path={run[0] / 'checkpoints' / 'last.ckpt'}"
-    done = train(*music, f"hydra.run.dir={tmp_path}", other, "model=crnn", "model.chunk_samples=48000", status=1)
+    done = program(
+        "train.py",
+        *FAST,
+        *music,
+        f"hydra.run.dir={tmp_path}",
+        other,
+        "model=crnn",
+        "model.chunk_samples=48000",
+        status=1,
+    )
     message = " ".join(done.stderr.split())
     assert "its network and frontend differ from this run's (ShortChunkResNet there, CRNN here)" in message
     assert "Traceback" not in done.stderr

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from musicrec.chunks import chunk_starts
 from musicrec.data.manifest import manifest_hash, read_manifest
 from musicrec.data.store import WaveformStore, build_store
 from musicrec.deformations.base import Deformation
@@ -20,12 +21,6 @@ from musicrec.deformations.spec_augment import SpecAugment
 from musicrec.errors import ManifestError
 from musicrec.frontend import MelSpectrogram
 from musicrec.heads import Head
-
-
-def chunk_starts(length: int, chunk_samples: int) -> np.ndarray:
-    """Where the chunks of a whole track begin: as few as cover it, evenly spread, the last ending where it ends."""
-    count = max(1, math.ceil(length / chunk_samples))
-    return np.linspace(0, max(0, length - chunk_samples), count).round().astype(np.int64)
 
 
 class ChunkDataset(Dataset):
