@@ -1,0 +1,86 @@
+"""Every command in the README runs as it is written, with settings added that make it quick."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+LINES = [
+    line for block in re.findall(r"^```bash\n(.*?)^```", README, re.M | re.S) for line in block.splitlines() if line
+]
+QUICK = ["debug=fast"]
+QUICK_MUSIC = ["data.manifest.tracks=24", "data.manifest.duration_s=6.0"]  # where a command synthesises its music
+
+
+def quick(line: str) -> list[str]:
+    """The command of a line of the README with its quick settings; a line of another kind is an error."""
+    words = shlex.split(line)
+    match words:
+        case ["python", "-m", "musicrec", *rest]:
+            return [sys.executable, "-m", "musicrec", *rest]
+        case ["python", "recommend.py", *rest]:
+            return [sys.executable, str(ROOT / "recommend.py"), *rest, *QUICK]
+        case ["python", "train.py" | "evaluate.py" as program, *rest]:
+            music = [] if "data=manifest" in rest else QUICK_MUSIC
+            epochs = ["trainer.max_epochs=1"] if program == "train.py" else []
+            return [sys.executable, str(ROOT / program), *rest, *QUICK, *music, *epochs]
+    raise AssertionError(f"README.md has a command that no test runs: {line}; teach tests/test_readme.py to run it")
+
+
+@pytest.fixture(scope="module")
+def world(tiny_music: Path, public_crnn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files that the README takes as given, and a home with music in it."""
+    world = tmp_path_factory.mktemp("world")
+    shutil.copytree(tiny_music.parent / "audio", world / "home" / "Music")
+    shutil.copy(next((world / "home" / "Music").iterdir()), world / "track.flac")
+    shutil.copy(public_crnn, world / "best_model.pth")
+    (world / "docs").symlink_to(ROOT / "docs")
+    (world / "my_music.csv").write_text(re.sub(r"(?m),audio/", ",home/Music/", tiny_music.read_text()))
+    return world
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_command(line: str, world: Path):
+    if line.startswith("make "):
+        assert re.search(rf"^{line}\b", (ROOT / ".ci" / "run").read_text(), re.M), f"CI does not run `{line}`"
+        return
+    environment = {**os.environ, "HOME": str(world / "home"), "PYTHONPATH": str(ROOT)}
+    environment.pop("MUSICREC_CACHE", None)
+    done = subprocess.run(quick(line), cwd=world, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_python_example(world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture):
+    """Runs on what the commands above it left."""
+    monkeypatch.chdir(world)
+    (example,) = re.findall(r"^```python\n(.*?)^```", README, re.M | re.S)
+    found: dict = {}
+    exec(example, found)
+    assert "tag" in capsys.readouterr().out
+    assert {name: len(values) for name, values in found["probabilities"].items()} == dict.fromkeys(
+        ("genre", "instruments", "tempo", "key", "metre"), 2
+    )
+
+
+def test_an_unknown_command_is_noticed():
+    with pytest.raises(AssertionError, match="no test runs: curl example"):
+        quick("curl example")
+
+
+def test_links_lead_somewhere():
+    for document in (
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        ROOT / "CHANGELOG.md",
+        *(ROOT / "docs").glob("*.md"),
+    ):
+        for target in re.findall(r"\]\(([^)#]+)", document.read_text()):
+            assert target.startswith("https://") or (document.parent / target).exists(), f"{document.name}: {target}"
