@@ -53,14 +53,15 @@ def public_crnn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def program() -> Callable[..., subprocess.CompletedProcess]:
     """Runs a program of the repository root with its command line, within this process: a start of its own would take
-    seconds. `program("train.py", "debug=fast", status=1)` asserts the exit status and gives what was printed."""
+    seconds. `program("train.py", "debug=fast", status=1)` asserts the exit status and gives what was printed.
+    folder: to run in."""
 
-    def run(name: str, *arguments: str, status: int = 0) -> subprocess.CompletedProcess:
+    def run(name: str, *arguments: str, status: int = 0, folder: Path = ROOT) -> subprocess.CompletedProcess:
         from hydra.core.global_hydra import GlobalHydra
 
         GlobalHydra.instance().clear()
-        out, err, code, argv, folder = io.StringIO(), io.StringIO(), 0, sys.argv, Path.cwd()
-        os.chdir(ROOT)
+        out, err, code, argv, here = io.StringIO(), io.StringIO(), 0, sys.argv, Path.cwd()
+        os.chdir(folder)
         sys.argv = [str(ROOT / name), *arguments]
         try:
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -69,7 +70,7 @@ def program() -> Callable[..., subprocess.CompletedProcess]:
             code = end.code if isinstance(end.code, int) else int(end.code is not None)
         finally:
             sys.argv = argv
-            os.chdir(folder)
+            os.chdir(here)
         assert code == status, out.getvalue() + err.getvalue()
         return subprocess.CompletedProcess(sys.argv, code, out.getvalue(), err.getvalue())
 
