@@ -27,8 +27,8 @@ $(INSTALLED): setup.cfg constraints.txt pyproject.toml
 	@if [ -e $(UNFINISHED) ]; then rm -rf $(VENV); fi
 	@if [ ! -x $(RUN) ] || [ -e $@ ]; then mkdir -p $(VENV); touch $(UNFINISHED); rm -f $@; fi
 	@if [ ! -x $(RUN) ]; then \
-	  for python in $(PYTHON) python3.11 python3.12 python3.10 python3 ''; do \
-	    [ -n "$$python" ] || { echo 'no Python 3.10 to 3.12 with venv on the PATH: install one, or name it: make PYTHON=…' >&2; exit 1; }; \
+	  for python in $(or $(PYTHON),python3.11 python3.12 python3.10 python3) ''; do \
+	    [ -n "$$python" ] || { echo '$(or $(PYTHON),PATH): no Python 3.10 to 3.12 with venv; name one with PYTHON=…' >&2; exit 1; }; \
 	    "$$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2> /dev/null && break; \
 	  done; \
 	  echo "$(VENV): $$("$$python" --version), about 5 GB"; \
