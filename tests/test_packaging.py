@@ -2,8 +2,9 @@
 
 import ast
 import configparser
+import functools
 import sys
-from importlib.metadata import packages_distributions
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
@@ -37,8 +38,17 @@ def imported(files: list[Path]) -> set[str]:
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 modules.add(node.module.split(".")[0])
     ours = {"musicrec", *(program.stem for program in PROGRAMS)}
-    distributions = packages_distributions()
-    return {canonicalize_name(distributions[m][0]) for m in modules - ours - set(sys.stdlib_module_names)}
+    return {owners()[module] for module in modules - ours - set(sys.stdlib_module_names)}
+
+
+@functools.cache
+def owners() -> dict[str, str]:
+    """{top-level module: installed distribution}. (packages_distributions of Python 3.10 misses many.)"""
+    return {
+        file.parts[0].removesuffix(".py"): canonicalize_name(distribution.metadata["Name"])
+        for distribution in distributions()
+        for file in distribution.files or []
+    }
 
 
 def test_the_package_needs_what_it_imports(declared):
