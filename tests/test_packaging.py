@@ -44,11 +44,11 @@ def imported(files: list[Path]) -> set[str]:
 @functools.cache
 def owners() -> dict[str, str]:
     """{top-level module: installed distribution}. (packages_distributions of Python 3.10 misses many.)"""
-    return {
-        file.parts[0].removesuffix(".py"): canonicalize_name(distribution.metadata["Name"])
-        for distribution in distributions()
-        for file in distribution.files or []
-    }
+    found = {}
+    for distribution in distributions():
+        modules = {file.parts[0].removesuffix(".py") for file in distribution.files or []}
+        found |= dict.fromkeys(modules, canonicalize_name(distribution.metadata["Name"]))
+    return found
 
 
 def test_the_package_needs_what_it_imports(declared):
