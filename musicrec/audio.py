@@ -2,6 +2,10 @@
 
 libsndfile reads WAV, FLAC, OGG, MP3 and AIFF; what it cannot (M4A) goes through ``ffmpeg`` where that is on the PATH.
 Files are decoded and resampled in blocks, so that beside the result no more than seconds of audio are in memory.
+
+A file that holds less than its header promises is cut off and refused: MP3, WAV, AIFF, AU, W64, and FLAC, whose decoder
+notices. An OGG file (Vorbis, Opus) does not state its length, so that one whose end is missing cannot be told from a
+shorter track; nor can a WAV that was written to a pipe and states the largest length there is.
 """
 
 import math
@@ -25,6 +29,9 @@ AUDIO_SUFFIXES = frozenset(
 _BLOCK_FRAMES = 1 << 17
 _MARGIN_S = 0.05  # longer than the filter of the resampler: a span equals the same span of the whole file
 _LEAST_SHARE = 0.95  # of the promised length; encoders' delays and junk between frames cost less
+_UNSTATED_BYTES = 0x7FFF0000  # programs that write to a pipe put a length from here to 0xFFFFFFFF, or 0
+# In libsndfile's log: the bytes of samples that a header states, and those that there are (W64 and RF64: of the file).
+_SHORT_OF = re.compile(r"^ *(?:data|SSND|Data Size|riff|Riff size)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
 _UNKNOWN_FRAMES = 1 << 48  # libsndfile's answer where a stream does not state its length is beyond this
 
 
@@ -115,6 +122,13 @@ class _Sndfile:
         self.frames: int | None = self.file.frames
         if self.frames > _UNKNOWN_FRAMES or (self.file.format == "MP3" and not (promise and promise.heeded)):
             self.frames = None
+        stated = _SHORT_OF.search(self.file.extra_info)
+        if stated and self.frames and int(stated[2]) < int(stated[1]) < _UNSTATED_BYTES:
+            there_s = self.frames / self.sample_rate
+            stated_s = there_s * int(stated[1]) / int(stated[2])
+            if there_s < stated_s * _LEAST_SHARE - 0.1:
+                self.file.close()
+                raise _cut_off(path, there_s, stated_s)
         self.promised_s = promise.duration_s if promise else (self.frames or 0) / self.sample_rate
 
     def __enter__(self) -> "_Sndfile":

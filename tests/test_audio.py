@@ -1,4 +1,5 @@
 import os
+import re
 import stat
 import sys
 from pathlib import Path
@@ -184,6 +185,38 @@ def test_truncated_flac(tmp_path):
     path = written(tmp_path / "a.flac", noise, 16_000)
     path.write_bytes(path.read_bytes()[:100_000])
     message_of(path)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "subtype"),
+    [("wav", "PCM_16"), ("wav", "FLOAT"), ("wav", "IMA_ADPCM"), ("aiff", "PCM_16"), ("aiff", "FLOAT"), ("au", "PCM_16"),
+     ("w64", "PCM_24"), ("rf64", "PCM_16")],
+)  # fmt: skip
+def test_truncated_uncompressed(tmp_path, suffix, subtype):
+    path = written(tmp_path / f"a.{suffix}", tone(44_100, 10.0, channels=2), 44_100, subtype=subtype)
+    assert len(decode(path)) == pytest.approx(160_000, abs=1_000)  # ADPCM fills its last block
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert re.search(r"cut off: (5\.0|4\.9) s of the (10\.[01]|9\.9) s that its header promises", message_of(path))
+    message_of(path, duration_s=1.0)
+    with pytest.raises(AudioError, match="cut off"):
+        duration_of(path)
+
+
+def test_a_wav_that_lacks_its_last_frames_is_no_wreck(tmp_path):
+    path = written(tmp_path / "a.wav", tone(16_000, 4.0), 16_000)
+    path.write_bytes(path.read_bytes()[:-2_000])
+    assert len(decode(path)) == 63_000
+
+
+@pytest.mark.parametrize("stated", [0xFFFFFFFF, 0xFFFFFFDB, 0x80000000, 0x7FFFF000])
+@pytest.mark.parametrize(("suffix", "order", "chunk"), [("wav", "little", b"data"), ("aiff", "big", b"SSND")])
+def test_lengths_that_a_pipe_leaves_behind(tmp_path, stated, suffix, order, chunk):
+    path = written(tmp_path / f"a.{suffix}", tone(16_000, 4.0), 16_000)
+    data = bytearray(path.read_bytes())
+    size = data.index(chunk) + 4
+    data[4:8] = data[size : size + 4] = stated.to_bytes(4, order)
+    path.write_bytes(data)
+    assert len(decode(path)) == 64_000 and duration_of(path) == 4.0
 
 
 def test_an_mp3_without_a_stated_length_behind_a_large_tag(tmp_path):
