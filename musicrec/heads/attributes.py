@@ -28,6 +28,8 @@ class AttributeHead:
     """Binary attributes, each true above the median of the training tracks, as in the original 32-output work.
 
     columns: manifest columns; `mode` counts as true for major. Each entry may be missing by itself.
+    medians: one a column, read off the training tracks; None where no training track has a value, and then the column
+    is missing of every track, whatever it holds elsewhere: an output that has learned nothing gets no score.
     """
 
     name: str = "attributes"
@@ -46,15 +48,19 @@ class AttributeHead:
         return class_index(frame["mode"], ("minor", "major")) if column == "mode" else numbers(frame, column)
 
     def fit(self, frame: pl.DataFrame) -> "AttributeHead":
-        medians = [0.5 if c == "mode" else frame[c].cast(pl.Float64).median() for c in self.columns]
-        return dataclasses.replace(self, medians=tuple(medians))
+        return dataclasses.replace(self, medians=tuple(self._median(frame, column) for column in self.columns))
+
+    def _median(self, frame: pl.DataFrame, column: str) -> float | None:
+        if self._values(frame, column).isnan().all():
+            return None
+        return 0.5 if column == "mode" else frame[column].cast(pl.Float64).median()
 
     def encode(self, frame: pl.DataFrame) -> Tensor:
         columns = []
         for column, median in zip(self.columns, self.medians, strict=True):
             values = self._values(frame, column)
-            above = (values > (median if median is not None else 0.5)).float()
-            columns.append(torch.where(values.isnan(), math.nan, above))
+            missing = torch.ones_like(values, dtype=torch.bool) if median is None else values.isnan()
+            columns.append(torch.where(missing, math.nan, (values > (median or 0.0)).float()))
         return torch.stack(columns, dim=1)
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:

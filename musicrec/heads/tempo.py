@@ -19,7 +19,8 @@ class TempoHead:
 
     edges_bpm: the limits of the classes, or None for `classes_per_octave` logarithmic classes from min_bpm to max_bpm.
     spread_classes: standard deviation, in classes, of the Gaussian target around the true tempo; 0 is one class.
-    A tempo outside the classes counts as missing.
+    A label outside the classes, below the first or from the last limit on, counts as missing for the loss and the
+    metrics; so does, for the loss, one that a change of speed moved there.
     """
 
     name: str = "tempo"
@@ -57,11 +58,17 @@ class TempoHead:
         return self
 
     def encode(self, frame: pl.DataFrame) -> Tensor:
-        return numbers(frame, "bpm")
+        target = numbers(frame, "bpm")
+        return torch.where(self._inside(target), target, math.nan)
+
+    def _inside(self, bpm: Tensor) -> Tensor:
+        """(tracks,) bool: has the tempo a class? False for NaN."""
+        edges = self.edges
+        return (bpm >= float(edges[0])) & (bpm < float(edges[-1]))
 
     def loss(self, logits: Tensor, target: Tensor) -> Tensor:
         edges = self.edges.to(target.device)
-        known = (target >= edges[0]) & (target < edges[-1])
+        known = self._inside(target)
         bpm = torch.where(known, target, edges[0])
         if self.spread_classes > 0:
             position = (bpm[:, None] / self.centres_bpm.to(bpm.device)).log2() * self.classes_per_octave

@@ -89,8 +89,8 @@ def test_learning_the_labels_reaches_the_best_score(head):
         optimizer.step()
     score = head.metrics(head.probabilities(logits.detach()), target)[head.primary]
     if type(head) is TempoHead:
-        # 20 BPM is outside every class; 90.5 and, for the published classes, the width of a class decide the rest
-        assert score == pytest.approx(2 / 3 if head.edges_bpm is None else 1 / 3)
+        # Of 120 and 90.5 BPM (20 is outside every class), the second is 7 % off the centre of its published class.
+        assert score == (1.0 if head.edges_bpm is None else 0.5)
     elif math.isnan(score):
         assert type(head) is TagHead
     else:
@@ -174,6 +174,24 @@ def test_tempo_moves_with_speed_and_out_of_range_is_missing():
     assert head.loss(logits, torch.tensor([400.0])) == 0
 
 
+@pytest.mark.parametrize(
+    ("head", "bpm", "known"),
+    [
+        (TempoHead(), [29.9, 30.0, 299.0, 310.0], [False, True, True, False]),
+        (HEADS[8], [77.9, 78.0, 169.9, 170.0], [False, True, True, False]),
+    ],
+    ids=["30-300 BPM", "published"],
+)
+def test_tempo_label_outside_the_classes_is_missing_for_loss_and_metrics(head, bpm, known):
+    target = head.encode(pl.DataFrame({"bpm": bpm}))
+    assert (~target.isnan()).tolist() == known
+    logits = torch.randn(4, len(head.classes), requires_grad=True)
+    head.loss(logits, torch.tensor(bpm)).backward()
+    assert (logits.grad.abs().sum(dim=1) > 0).tolist() == known
+    outside = torch.tensor([not k for k in known])
+    assert math.isnan(head.metrics(head.probabilities(logits.detach())[outside], target[outside])["acc2"])
+
+
 def test_published_tempo_classes():
     head = HEADS[8]
     assert len(head.classes) == 8
@@ -198,6 +216,18 @@ def test_attributes_are_above_the_median_and_missing_one_by_one():
     assert target[0].tolist() == [1, 1] and target[1].tolist() == [0, 0]
     assert target[3, 0] == 0 and target[3, 1].isnan()
     assert target[2].isnan().all()
+
+
+def test_attribute_without_a_training_label_has_no_threshold_and_no_score():
+    head = AttributeHead(columns=("energy", "mode")).fit(FRAME[2:3])
+    assert head.medians == (None, None)
+    assert head.encode(FRAME).isnan().all()
+    half = AttributeHead(columns=("energy", "mode")).fit(FRAME[3:4])
+    assert half.medians == (pytest.approx(0.4), None)
+    target = half.encode(FRAME)
+    assert target[[0, 1, 3], 0].tolist() == [1, 0, 0] and target[:, 1].isnan().all()
+    rows = half.per_class(torch.rand(4, 2), target)
+    assert rows[0]["roc_auc"] is not None and rows[1]["roc_auc"] is None
 
 
 def test_answers_are_in_the_terms_of_the_target_whatever_the_order_of_the_outputs():
