@@ -55,7 +55,9 @@ class MusicModule(lightning.LightningModule):
 
     # -- training ------------------------------------------------------------------------------------------------
     def on_train_batch_start(self, batch: dict, batch_index: int) -> None:
-        torch.manual_seed(self.seed * 1_000_003 + self.global_step)
+        # By batch and rank: the batches of one optimiser step, and the processes, each draw their own dropout.
+        batch_number = self.trainer.fit_loop.total_batch_idx
+        torch.manual_seed((self.seed * 1_000_003 + batch_number) * 1009 + 500 + self.global_rank)
 
     def training_step(self, batch: dict, batch_index: int) -> Tensor:
         _, logits = self(batch["mel"])

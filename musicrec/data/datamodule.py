@@ -3,6 +3,7 @@
 import hashlib
 import math
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -222,6 +223,7 @@ class MusicDataModule(lightning.LightningDataModule):
     def train_dataloader(self) -> DataLoader:
         ratio = math.prod(deformation.input_ratio for deformation in self.augment)
         dataset, lengths = self._dataset(self.train_split, samples=math.ceil(self.chunk_samples * ratio))
+        self._warn_of_padding(lengths, samples=dataset.samples)
         sampler = RandomChunks(
             lengths,
             samples=dataset.samples,
@@ -230,6 +232,19 @@ class MusicDataModule(lightning.LightningDataModule):
             **self._share(),
         )
         return self._loader(dataset, sampler, batch_size=self.batch_size, drop_last=len(sampler) > self.batch_size)
+
+    def _warn_of_padding(self, lengths: np.ndarray, *, samples: int) -> None:
+        """lengths: of the training tracks. samples: read for a chunk, which the deformations may shorten."""
+        median = float(np.median(lengths))
+        if samples > median:
+            padding = 1 - np.minimum(lengths, samples).mean() / samples
+            rate = self.frontend.sample_rate
+            warnings.warn(
+                f"a training chunk takes {samples / rate:.1f} s of audio (model.chunk_samples={self.chunk_samples} × "
+                f"{samples / self.chunk_samples:.2f} for the augmentation), the median training track lasts "
+                f"{median / rate:.1f} s: on average {padding:.0%} of a chunk will be padding",
+                stacklevel=2,
+            )
 
     def eval_dataloader(self, split: str) -> DataLoader:
         """All chunks of all tracks of a split."""
@@ -245,12 +260,15 @@ class MusicDataModule(lightning.LightningDataModule):
 
     def on_after_batch_transfer(self, batch: dict, dataloader_idx: int) -> dict:
         """Deform (in training), make mel spectrograms; batch["mel"] is (batch, 1, mel channels, frames) float32."""
-        trainer = self.trainer
-        return self.prepare(batch, step=trainer.global_step if trainer is not None and trainer.training else None)
+        if self.trainer is None or not self.trainer.training:
+            return self.prepare(batch)
+        # Counts batches, where global_step counts optimiser steps, of which several batches may share one. The batch
+        # at hand is the next: the loop counts it when it has arrived.
+        return self.prepare(batch, step=self.trainer.fit_loop.total_batch_idx + 1)
 
     @torch.no_grad()
     def prepare(self, batch: dict, *, step: int | None = None) -> dict:
-        """Waveforms to mel spectrograms. step: the training step, seed of the deformations; None deforms nothing."""
+        """Waveforms to mel spectrograms. step: the batch's number, seed of the deformations; None deforms nothing."""
         waveform, target = batch["waveform"], dict(batch["target"])
         device = waveform.device
         self.frontend.to(device)
