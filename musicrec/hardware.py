@@ -8,16 +8,20 @@ import torch
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # malloc.h
 
 
-def best_precision(requested: str = "auto") -> str:
+def best_precision(requested: str = "auto", *, accelerator: str = "auto") -> str:
     """A precision for Lightning's Trainer; "auto" is bf16 where the device has units for it.
+
+    accelerator: as the Trainer takes it; "auto" is a GPU where there is one.
 
     A CPU without AMX emulates bf16: there it is slower than float32 (benchmarks/training.py).
     """
     if requested != "auto":
         return requested
-    if torch.cuda.is_available():
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
-    return "bf16-mixed" if torch.cpu._is_amx_tile_supported() else "32-true"
+    if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        fast = accelerator in ("auto", "cpu") and torch.cpu._is_amx_tile_supported()
+    return "bf16-mixed" if fast else "32-true"
 
 
 def keep_freed_memory() -> None:

@@ -8,6 +8,8 @@ from torch.nn import Parameter
 from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, SequentialLR
 
+from musicrec.errors import ConfigError
+
 
 class Recipe(Protocol):
     """A recipe runs through one or more stages; a new stage starts from the best weights so far."""
@@ -66,6 +68,13 @@ class AdamSGD:
     milestones: Sequence[int] = (80, 100, 120)
     sgd_lr: Sequence[float] = (1e-3, 1e-4, 1e-5)
     momentum: float = 0.9
+
+    def __post_init__(self) -> None:
+        if len(self.sgd_lr) < len(self.milestones):
+            raise ConfigError(
+                f"AdamSGD: sgd_lr={list(self.sgd_lr)} has fewer rates than milestones={list(self.milestones)}; "
+                "give one rate a milestone"
+            )
 
     def stage(self, epoch: int) -> int:
         return sum(epoch >= milestone for milestone in self.milestones)
