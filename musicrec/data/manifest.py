@@ -11,6 +11,7 @@ import hashlib
 import itertools
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -40,7 +41,7 @@ def read_manifest(path: str | os.PathLike, *, check_files: bool = True) -> pl.Da
         raw = pl.read_parquet(path) if parquet else _read_csv(path, problems)
     except FileNotFoundError:
         raise ManifestError(f"{path}: no such manifest") from None
-    except (OSError, csv.Error, UnicodeDecodeError, pl.exceptions.PolarsError) as error:
+    except (OSError, UnicodeDecodeError, pl.exceptions.PolarsError) as error:
         reason = str(error).splitlines()[0]
         raise ManifestError(f"{path}: cannot be read as {'Parquet' if parquet else 'CSV in UTF-8'}: {reason}") from None
     check_header([name for name in raw.columns if name != ROW], problems)
@@ -148,7 +149,10 @@ def _read_csv(path: Path, problems: Problems) -> pl.DataFrame:
     with open(path, newline="", encoding="utf-8-sig") as file:
         first_line = file.readline()
         file.seek(0)
-        rows = enumerate(csv.reader(file, delimiter="\t" if first_line.count("\t") > first_line.count(",") else ","), 1)
+        commas, tabs, semicolons = (first_line.count(separator) for separator in ",\t;")
+        if semicolons > max(commas, tabs):
+            raise ManifestError(f"{path}: its columns are separated by semicolons; save it with commas or tabs")
+        rows = _numbered(csv.reader(file, delimiter="\t" if tabs > commas else ",", strict=True), path)
         header = [name.strip() or f"unnamed column {i}" for i, name in enumerate(next(rows, (1, []))[1], start=1)]
         for name, count in Counter(header).items():
             if count > 1:
@@ -167,6 +171,20 @@ def _read_csv(path: Path, problems: Problems) -> pl.DataFrame:
             series = [pl.Series(*item) for item in zip(schema, columns, schema.values(), strict=True)]
             frames.append(pl.DataFrame(series))
     return pl.concat(frames).with_columns(pl.col(pl.String).replace("", None))
+
+
+def _numbered(rows: Iterator[list[str]], path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Each row after its number, from 1. Raises ManifestError where the quoting goes wrong: a quotation mark without
+    its partner would swallow the rows up to the next one."""
+    number = 0
+    try:
+        for number, cells in enumerate(rows, start=1):
+            yield number, cells
+    except csv.Error as error:
+        raise ManifestError(
+            f"{path}: row {number + 1}: a cell begins with a quotation mark that is not closed, or text follows the "
+            f"closing one ({error}); put the whole cell in quotation marks and double those that belong to its text"
+        ) from None
 
 
 def _with_absolute_paths(frame: pl.DataFrame, folder: str) -> pl.DataFrame:

@@ -31,6 +31,8 @@ SCHEMA = {
 }
 ROW = "row number in the file"  # a column that exists only while a manifest is being read
 
+_OTHER_NAMES = {"tempo": "bpm"}  # what other data sets, such as dumps of Spotify, call a column
+_NO_SLIPS = ("duration", "duration_ms")  # near "duration_s", but of other units: kept as they are
 _SHOWN = 20
 _RANGES = {
     "bpm": (20.0, 400.0),
@@ -88,8 +90,9 @@ def check_header(header: list[str], problems: Problems) -> None:
     """Required columns are there, and no column is a misspelt one."""
     absent = [name for name in SCHEMA if name not in header]
     for name in header:
-        if name not in SCHEMA:
-            for meant in difflib.get_close_matches(name.lower(), absent, n=1, cutoff=0.8):
+        if name not in SCHEMA and name.lower() not in _NO_SLIPS:
+            called = _OTHER_NAMES.get(name.lower(), name.lower())
+            for meant in difflib.get_close_matches(called, absent, n=1, cutoff=0.8):
                 problems.add(1, name, f"unknown column; did you mean {meant!r}?")
     for name in REQUIRED:
         if name not in header:

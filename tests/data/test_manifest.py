@@ -77,7 +77,7 @@ def test_key_against_the_mode_column(music):
 
 @pytest.mark.parametrize("name", ["m.tsv", "m.csv", "m.txt"])
 def test_tabs_byte_order_mark_and_blank_lines(music, name):
-    text = "\ufefftrack_id\tpath\ttitle\r\na\taudio/a.wav\t12\" mix\r\n\r\nb\taudio/b.mp3\t7\" mix\r\n\r\n"
+    text = '\ufefftrack_id\tpath\ttitle\r\na\taudio/a.wav\t12" mix\r\n\r\nb\taudio/b.mp3\t7" mix\r\n\r\n'
     frame = read_manifest(manifest(music, text, name))
     assert frame["title"].to_list() == ['12" mix', '7" mix']
 
@@ -124,7 +124,8 @@ def test_missing_files_are_counted_and_may_be_left_unchecked(music):
     ("text", "expected"),
     [
         ("track_id,genre\na,rock\n", "path: required column is missing; the file has track_id, genre"),
-        ("id;path\na;b\n", "track_id: required column is missing; the file has id;path"),
+        ("track_id;path;bpm\na;b;120,5\n", "its columns are separated by semicolons; save it with commas or tabs"),
+        ("track_id,path,Tempo\na,audio/a.wav,120\n", "Tempo: unknown column; did you mean 'bpm'?"),
         ("track_id,path,genres\na,audio/a.wav,x\n", "genres: unknown column; did you mean 'genre'?"),
         ("track_id,path,BPM\na,audio/a.wav,120\n", "BPM: unknown column; did you mean 'bpm'?"),
         ("track_id,path,durations\na,audio/a.wav,3\n", "durations: unknown column; did you mean 'duration_s'?"),
@@ -132,7 +133,10 @@ def test_missing_files_are_counted_and_may_be_left_unchecked(music):
         ("track_id,path\na,audio/a.wav,rock\n", "row 2: 3 cells, expected 2"),
         ("track_id,path\n", "no rows"),
         ("", "required column is missing"),
-        ("track_id,path,title\na,audio/a.wav,\"never closed\n" + "x" * 200_000, "cannot be read as CSV in UTF-8"),
+        ("track_id,path,title\na,audio/a.wav,\"never closed\n" + "x" * 200_000, "row 2: a cell begins with a"),
+        ("track_id,path,title\na,audio/a.wav,\nb,audio/b.mp3,\"open\nc,audio/a.wav,y\n", "row 3: a cell begins"),
+        ("track_id,path,title\nb,audio/b.mp3,\"open\nc,audio/a.wav,\"y\"\n", "row 2: a cell begins with a"),
+        ("track_id,path,title\nb,audio/b.mp3,\"Wish\" you\n", "row 2: a cell begins with a"),
     ],
 )  # fmt: skip
 def test_bad_files(music, text, expected):
@@ -142,6 +146,13 @@ def test_bad_files(music, text, expected):
 def test_a_short_row_and_an_unknown_column_of_another_name_are_fine(music):
     frame = read_manifest(manifest(music, "track_id,path,feel,genre,genres\na,audio/a.wav\n"))
     assert frame["feel"].to_list() == frame["genre"].to_list() == [None]
+
+
+def test_columns_of_other_units_are_no_slips(music):
+    path = manifest(music, "track_id,path,duration_ms,duration,bpm,tempo\na,audio/a.wav,210000,3:30,120,fast\n")
+    row = read_manifest(path).row(0, named=True)
+    assert (row["duration_ms"], row["duration"], row["tempo"]) == ("210000", "3:30", "fast")
+    assert (row["duration_s"], row["bpm"]) == (None, 120.0)
 
 
 def test_no_manifest_and_not_a_manifest(tmp_path):
