@@ -7,6 +7,7 @@ import itertools
 import json
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -28,14 +29,20 @@ log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def lock(folder: Path) -> Iterator[bool]:
-    """Whether this process alone may build in a folder. The system frees the lock even of a process that is killed."""
+def lock(folder: Path, *, patient: bool) -> Iterator[bool]:
+    """Whether this process alone may build in a folder. The system frees the lock even of a process that is killed.
+
+    patient: wait for another process that builds there, until it has ended; it is said on the standard error stream.
+    """
     with open(folder / ".lock", "wb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            yield False
-            return
+            if not patient:
+                yield False
+                return
+            print(f"another process is building {folder}; waiting until it has ended", file=sys.stderr, flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield True
 
 

@@ -130,7 +130,8 @@ def build_store(
 
     A track is decoded again if the path, size or modification time of its file is another, all are if the sample rate
     is. A build that was interrupted, however hard, continues where it was. Files that cannot be decoded are logged,
-    kept in the report, and tried again by the next build.
+    kept in the report, and tried again by the next build. Where another process is building, this one waits, and then
+    decodes only what is still lacking.
 
     Args:
         manifest: the columns track_id and path, as `read_manifest` gives them.
@@ -140,7 +141,7 @@ def build_store(
         progress: show a bar on the standard error stream.
 
     Raises:
-        StoreError: the folder cannot be written, another process builds there, or no file at all can be decoded.
+        StoreError: the folder cannot be written, or no file at all can be decoded.
     """
     folder, workers = Path(folder), workers or _cores()
     wanted = with_file_state(manifest.select("track_id", "path"))
@@ -150,13 +151,12 @@ def build_store(
         return WaveformStore.open(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with lock(folder) as locked:
+        # What a store lacks only because it cannot be decoded is not worth waiting for.
+        with lock(folder, patient=not only_retries) as locked:
             if locked:
                 current = _index_of_finished(folder, sample_rate)  # once more: another process may just have ended
                 settings = {"sample_rate": sample_rate, "workers": workers, "progress": progress}
                 fill(folder, wanted, current=current, **settings)
-            elif not only_retries:
-                raise StoreError(f"{folder}: another process is building this store; wait for it or name another")
     except OSError as error:
         raise StoreError(
             f"{folder}: cannot be written ({error.strerror or error}); what is decoded is kept: make room or permit "

@@ -301,18 +301,44 @@ def test_damaged_folders(tracks, tmp_path):
     assert_holds(built(tracks, folder), list(range(12)))
 
 
-def test_one_builder_at_a_time(tracks, tmp_path, decoded):
+_OTHER_BUILDER = """
+import sys, time
+import polars as pl
+from musicrec.data import build
+from musicrec.data.store import build_store
+decode = build.decode
+def slow(path, **kwargs):
+    print(path, flush=True)
+    time.sleep(0.1)
+    if {stops} and path.endswith("4.wav"):
+        raise KeyboardInterrupt
+    return decode(path, **kwargs)
+build.decode = slow
+build_store(pl.read_parquet({manifest!r}), {folder!r}, sample_rate={rate}, workers=1, progress=False)
+"""
+
+
+@pytest.mark.parametrize(("stops", "left"), [(False, 0), (True, 8)])
+def test_a_second_builder_waits_for_the_first(tracks, tmp_path, decoded, capfd, stops, left):
+    """And finds everything done, or goes on where the other gave up."""
+    folder, manifest = tmp_path / "store", tmp_path / "tracks.parquet"
+    tracks.write_parquet(manifest)
+    program = _OTHER_BUILDER.format(stops=stops, manifest=str(manifest), folder=str(folder), rate=SAMPLE_RATE)
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as other:
+        other.stdout.readline()  # it has begun to decode
+        store = built(tracks, folder)
+        assert bool(other.wait()) == stops
+    assert_holds(store, list(range(12)))
+    assert f"another process is building {folder}; waiting" in capfd.readouterr().err
+    assert len(decoded) == left
+
+
+def test_a_finished_store_needs_no_lock(tracks, tmp_path):
     folder = tmp_path / "store"
-    folder.mkdir()
-    with open(folder / ".lock", "wb") as other:
-        fcntl.flock(other, fcntl.LOCK_EX)
-        with pytest.raises(StoreError, match="another process is building"):
-            built(tracks, folder)
-        assert decoded == []
     built(tracks, folder)
     with open(folder / ".lock", "wb") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
-        assert_holds(built(tracks, folder), list(range(12)))  # a finished store needs no lock
+        assert_holds(built(tracks, folder), list(range(12)))
 
 
 def test_a_full_disk(tracks, tmp_path, decoded):
