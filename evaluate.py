@@ -25,9 +25,7 @@ def main(cfg: DictConfig) -> None:
     if not cfg.splits:
         raise ConfigError("splits is empty; name some, as in splits=[test]")
     model = read_model(cfg.export)
-    data = instantiate(
-        cfg.data, heads=model.heads, frontend=model.frontend, chunk_samples=model.network.chunk_samples
-    )
+    data = instantiate(cfg.data, heads=model.heads, frontend=model.frontend, chunk_samples=model.network.chunk_samples)
     module = MusicModule(model.network, model.heads)
     trainer = instantiate(cfg.trainer, enable_progress_bar=sys.stdout.isatty())
     trainer.test(module, data, verbose=False)

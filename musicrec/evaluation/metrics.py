@@ -95,9 +95,7 @@ def tempo_hits(estimate_bpm: Tensor, target_bpm: Tensor, *, tolerance: float = T
     return (estimate[:, None] - allowed).abs() <= tolerance * allowed
 
 
-def tempo_accuracy(
-    estimate_bpm: Tensor, target_bpm: Tensor, *, tolerance: float = TEMPO_TOLERANCE
-) -> dict[str, float]:
+def tempo_accuracy(estimate_bpm: Tensor, target_bpm: Tensor, *, tolerance: float = TEMPO_TOLERANCE) -> dict[str, float]:
     """Acc1: share of tracks within `tolerance` of the true tempo; Acc2 also accepts 2, 3, 1/2 and 1/3 of it."""
     known = ~target_bpm.isnan()
     if not known.any():

@@ -37,7 +37,14 @@ TIMBRES = {
         (1.0, 0.8, 0.55, 0.5, 0.03, 0.35, 0.02, 0.3), 0.0, 0.0, 0.0, 0.01, 0.05, tremolo=0.2, vibrato_cents=6
     ),
     "strings": Timbre(
-        (1.0,), 1.0, 0.0, 0.0, 0.14, 0.22, voices_cents=(-9.0, -3.0, 4.0, 10.0), vibrato_cents=10,
+        (1.0,),
+        1.0,
+        0.0,
+        0.0,
+        0.14,
+        0.22,
+        voices_cents=(-9.0, -3.0, 4.0, 10.0),
+        vibrato_cents=10,
         resonances_hz=(480.0, 1100.0),
     ),
     "bass": Timbre((1.0, 0.8, 0.45, 0.3, 0.2, 0.12, 0.08, 0.05), 0.0, 0.2, 0.7, 0.006, 0.06),
@@ -66,9 +73,15 @@ def draw_patch(seed: tuple[int, ...]) -> Patch:
     """The patch of the artist with this seed."""
     rng = np.random.default_rng((*seed, 1))
     return Patch(
-        tuning_cents=rng.uniform(-12, 12), tilt=rng.uniform(-0.25, 0.25), attack_scale=rng.uniform(0.75, 1.3),
-        decay_scale=rng.uniform(0.75, 1.35), detune_scale=rng.uniform(0.5, 1.5), vibrato_hz=rng.uniform(4.6, 6.4),
-        wet=rng.uniform(0.05, 0.3), reverb_s=rng.uniform(0.2, 0.9), level_db=tuple(rng.uniform(-1.5, 1.5, 5)),
+        tuning_cents=rng.uniform(-12, 12),
+        tilt=rng.uniform(-0.25, 0.25),
+        attack_scale=rng.uniform(0.75, 1.3),
+        decay_scale=rng.uniform(0.75, 1.35),
+        detune_scale=rng.uniform(0.5, 1.5),
+        vibrato_hz=rng.uniform(4.6, 6.4),
+        wet=rng.uniform(0.05, 0.3),
+        reverb_s=rng.uniform(0.2, 0.9),
+        level_db=tuple(rng.uniform(-1.5, 1.5, 5)),
     )
 
 
@@ -93,7 +106,7 @@ def synthesise(score: Score, track: Track, *, duration_s: float, sample_rate: in
     mix = _room(mix, sample_rate, patch, track.energy, rng)
 
     fade = min(samples, int(0.05 * sample_rate))
-    mix[samples - fade:] *= np.linspace(1.0, 0.0, fade, dtype=np.float32)
+    mix[samples - fade :] *= np.linspace(1.0, 0.0, fade, dtype=np.float32)
     level_db = -27.0 + 12.0 * track.energy + rng.normal(0.0, 1.0)
     mix *= 10 ** (level_db / 20) / np.sqrt(np.mean(mix**2) + 1e-12)
     mix += rng.standard_normal(samples, dtype=np.float32) * 10 ** ((level_db - rng.uniform(36, 50)) / 20)
@@ -108,7 +121,12 @@ def _levelled(bus: np.ndarray, level_db: float) -> np.ndarray:
 
 
 def _play(
-    instrument: str, notes: list[Note], samples: int, sample_rate: int, patch: Patch, energy: float,
+    instrument: str,
+    notes: list[Note],
+    samples: int,
+    sample_rate: int,
+    patch: Patch,
+    energy: float,
     rng: np.random.Generator,
 ) -> np.ndarray:
     timbre = TIMBRES[instrument]
@@ -136,7 +154,7 @@ def _tables(timbre: Timbre, f0_hz: float, sample_rate: int, patch: Patch, energy
     if timbre.pluck:
         amplitude *= np.abs(np.sin(np.pi * harmonic * timbre.pluck))
     for resonance_hz in timbre.resonances_hz:
-        amplitude *= 1.0 + 1.5 * np.exp(-np.log2(harmonic * f0_hz / resonance_hz) ** 2 / 0.1)
+        amplitude *= 1.0 + 1.5 * np.exp(-(np.log2(harmonic * f0_hz / resonance_hz) ** 2) / 0.1)
     amplitude *= harmonic ** (patch.tilt + 0.6 * (energy - 0.5))
     spectra = np.zeros((2, TABLE_SIZE // 2 + 1), complex)
     phase = np.exp(2j * np.pi * np.modf(harmonic**2 * 0.137)[0])  # fixed, but not all aligned: keeps peaks low
@@ -146,7 +164,12 @@ def _tables(timbre: Timbre, f0_hz: float, sample_rate: int, patch: Patch, energy
 
 
 def _tone(
-    timbre: Timbre, tables: np.ndarray, note: Note, length: int, sample_rate: int, patch: Patch,
+    timbre: Timbre,
+    tables: np.ndarray,
+    note: Note,
+    length: int,
+    sample_rate: int,
+    patch: Patch,
     rng: np.random.Generator,
 ) -> np.ndarray:
     time_s = np.arange(length, dtype=np.float32) / np.float32(sample_rate)
@@ -156,7 +179,7 @@ def _tone(
     bright, dark = np.zeros(length, np.float32), np.zeros(length, np.float32)
     for cents in timbre.voices_cents:
         voice_hz = f0_hz * 2 ** (cents * patch.detune_scale / 1200)
-        index = ((time_s + bend_s) * np.float32(voice_hz * TABLE_SIZE) + np.float32(rng.uniform(0, TABLE_SIZE)))
+        index = (time_s + bend_s) * np.float32(voice_hz * TABLE_SIZE) + np.float32(rng.uniform(0, TABLE_SIZE))
         index = index.astype(np.int32) % TABLE_SIZE
         bright += tables[0][index]
         dark += tables[1][index]

@@ -131,4 +131,4 @@ STYLES: dict[str, Style] = {
         pad_instruments=("strings", "strings", "organ", "synth"), drums_chance=0.25, bass_chance=0.5, pad_chance=0.95,
         syncopation=0.2,
     ),
-}
+}  # fmt: skip
