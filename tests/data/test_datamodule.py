@@ -1,0 +1,249 @@
+"""Which chunks are read, and what becomes of them on the device, against a store whose content is known by heart."""
+
+import math
+import warnings
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from musicrec.data.datamodule import AllChunks, ChunkDataset, MusicDataModule, RandomChunks
+from musicrec.deformations.resample import RandomResample
+from musicrec.deformations.spec_augment import SpecAugment
+from musicrec.errors import ManifestError
+from musicrec.frontend import MelSpectrogram
+from musicrec.heads.key import KeyHead
+from musicrec.heads.tempo import TempoHead
+
+LENGTHS = np.array([5, 10, 20, 23, 1, 40, 100])
+RATE = 16_000
+
+
+class Store:
+    """Sample i of row r is 1000 r + i + 1; zeros past the end of a track."""
+
+    sample_rate = RATE
+
+    def __init__(self, lengths: np.ndarray) -> None:
+        self.lengths = np.asarray(lengths)
+        self.index = {f"t{row}": row for row in range(len(lengths))}
+
+    def read(self, rows: np.ndarray, starts: np.ndarray, samples: int) -> np.ndarray:
+        position = starts[:, None] + np.arange(samples)
+        inside = position < self.lengths[rows][:, None]
+        return np.where(inside, (1000 * rows[:, None] + position + 1) % 2**15, 0).astype(np.int16)
+
+
+def data_module(lengths: np.ndarray, *, bpm: list | None = None, **settings) -> MusicDataModule:
+    """Ready to give loaders of split "train", without a file."""
+    tracks = len(lengths)
+    settings = {"chunk_samples": 4000, "batch_size": 4, "chunks_per_track": 2, "workers": 0, **settings}
+    data = MusicDataModule(
+        manifest="songs.csv",
+        stores="nowhere",
+        heads=[KeyHead(), TempoHead()],
+        frontend=MelSpectrogram(sample_rate=RATE, n_mels=96),
+        **settings,
+    )
+    data.store, data.manifest_path = Store(lengths), Path("songs.csv")
+    data.frame = pl.DataFrame(
+        {
+            "track_id": [f"t{row}" for row in range(tracks)],
+            "split": ["train"] * tracks,
+            "key": pl.Series([row % 12 for row in range(tracks)], dtype=pl.Int8),
+            "mode": ["major"] * tracks,
+            "bpm": bpm or [100.0 + row for row in range(tracks)],
+        }
+    )
+    return data
+
+
+# -- which chunks ------------------------------------------------------------------------------------------------------
+def test_all_chunks_cover_every_sample_and_stay_within_the_track():
+    chunks = list(AllChunks(LENGTHS, samples=10))
+    assert len(set(chunks)) == len(chunks)
+    for track, length in enumerate(LENGTHS):
+        heard = np.zeros(length, dtype=int)
+        for start in (s for t, s in chunks if t == track):
+            assert 0 <= start <= max(0, length - 10)
+            heard[start : start + 10] += 1
+        assert heard.min() == 1, f"track {track}: a sample is in no chunk"
+    assert Counter(t for t, _ in chunks) == {0: 1, 1: 1, 2: 2, 3: 3, 4: 1, 5: 4, 6: 10}, "as few as cover it"
+    assert [s for t, s in chunks if t == 2] == [0, 10], "chunks that fit do not overlap"
+
+
+@pytest.mark.parametrize("processes", [1, 2, 3, 5])
+def test_shares_of_all_chunks_are_disjoint_and_complete(processes: int):
+    shares = [list(AllChunks(LENGTHS, samples=10, rank=rank, processes=processes)) for rank in range(processes)]
+    assert Counter(chunk for share in shares for chunk in share) == Counter(AllChunks(LENGTHS, samples=10))
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def random_chunks(*, epoch: int = 0, seed: int = 7, **share: int) -> list[tuple[int, int]]:
+    sampler = RandomChunks(LENGTHS, samples=10, chunks_per_track=3, seed=seed, **share)
+    sampler.set_epoch(epoch)
+    chunks = list(sampler)
+    assert len(chunks) == len(sampler)
+    return chunks
+
+
+def test_random_chunks_follow_from_seed_and_epoch_alone():
+    assert random_chunks(epoch=4) == random_chunks(epoch=4)
+    assert random_chunks(epoch=4) != random_chunks(epoch=5)
+    assert random_chunks(epoch=4) != random_chunks(epoch=4, seed=8)
+
+
+def test_random_chunks_take_every_track_as_often_and_start_within_it():
+    chunks = [chunk for epoch in range(60) for chunk in random_chunks(epoch=epoch)]
+    assert Counter(track for track, _ in chunks) == dict.fromkeys(range(len(LENGTHS)), 180)
+    for track, length in enumerate(LENGTHS):
+        starts = {start for t, start in chunks if t == track}
+        assert min(starts) == 0 or length == 100
+        assert max(starts) <= max(0, length - 10)
+    assert {start for t, start in chunks if t == 3} == set(range(14)), "the last start too is drawn"
+
+
+@pytest.mark.parametrize("processes", [2, 3, 7])
+def test_shares_of_random_chunks_are_disjoint_and_equally_long(processes: int):
+    whole = random_chunks()
+    shares = [random_chunks(rank=rank, processes=processes) for rank in range(processes)]
+    assert len({len(share) for share in shares}) == 1, "else a process waits for another for ever"
+    assert sum(map(len, shares)) == len(whole) // processes * processes
+    assert not Counter(chunk for share in shares for chunk in share) - Counter(whole)
+
+
+# -- what is read ------------------------------------------------------------------------------------------------------
+def test_a_batch_holds_the_samples_and_the_targets_of_its_tracks():
+    rows = np.array([3, 6, 2])  # of the store, for the tracks 0, 1, 2 of the split
+    targets = {"tempo": torch.tensor([100.0, 110.0, math.nan]), "tags": torch.eye(3)}
+    dataset = ChunkDataset(Store(LENGTHS), split="train", rows=rows, targets=targets, samples=4)
+    batch = dataset.__getitems__([(2, 18), (0, 0), (1, 50)])
+    assert batch["waveform"].dtype == torch.int16
+    assert batch["waveform"].tolist() == [[2019, 2020, 0, 0], [3001, 3002, 3003, 3004], [6051, 6052, 6053, 6054]]
+    assert batch["track"].tolist() == [2, 0, 1]
+    assert batch["target"]["tempo"].isnan().tolist() == [True, False, False]
+    assert batch["target"]["tempo"][1:].tolist() == [100.0, 110.0]
+    assert batch["target"]["tags"].tolist() == [[0, 0, 1], [1, 0, 0], [0, 1, 0]]
+
+
+def test_the_training_loader_reads_what_the_deformations_need():
+    data = data_module(np.full(9, 20_000), augment=[RandomResample(max_semitones=4)])
+    batches = list(data.train_dataloader())
+    samples = math.ceil(4000 * data.augment[0].input_ratio)
+    assert [batch["waveform"].shape for batch in batches] == [(4, samples)] * 4, "18 chunks; the last 2 wait"
+    for batch in batches:
+        first = batch["waveform"][:, 0].long()
+        start = (first - 1 - 1000 * batch["track"]) % 2**15
+        assert (start <= 20_000 - samples).all()
+        assert torch.equal(batch["target"]["tempo"], 100.0 + batch["track"])
+
+
+# -- what becomes of it ------------------------------------------------------------------------------------------------
+def tone(frequency: float, samples: int = 8000) -> torch.Tensor:
+    return (0.5 * torch.sin(2 * math.pi * frequency * torch.arange(samples) / RATE) * 32767).round().to(torch.int16)
+
+
+def peak(mel: torch.Tensor) -> int:
+    """The loudest mel channel of (1, channels, frames), ends left out."""
+    return int(mel[0, :, 3:-3].mean(dim=1).argmax())
+
+
+def tones(target_bpm: float = 120.0) -> dict:
+    target = {"key": torch.full((16,), 9.0), "tempo": torch.full((16,), target_bpm)}
+    return {"waveform": tone(1760.0).repeat(16, 1), "track": torch.arange(16), "target": target}
+
+
+def test_labels_move_together_with_the_audio():
+    data = data_module([8000], augment=[RandomResample(max_semitones=4)])
+    moved = data.prepare(tones(), step=3)
+    assert moved["mel"].shape == (16, 1, 96, 4000 // 256 + 1)
+    shifts = set()
+    for mel, key, bpm in zip(moved["mel"], moved["target"]["key"], moved["target"]["tempo"], strict=True):
+        shift = round(12 * math.log2(bpm / 120))
+        assert float(bpm) == pytest.approx(120 * 2 ** (shift / 12), rel=2e-3)
+        assert int(key) == (9 + shift) % 12
+        assert peak(mel) == peak(data.frontend(tone(1760 * float(bpm) / 120, 4000)[None])[0]), f"{shift} semitones"
+        shifts.add(shift)
+    assert len(shifts) > 4 and min(shifts) < 0 < max(shifts)
+
+
+def test_deformations_follow_from_the_number_of_the_batch():
+    data = data_module([8000], augment=[RandomResample()], spec_augment=SpecAugment())
+    first, again, other = (data.prepare(tones(), step=step) for step in (5, 5, 6))
+    assert torch.equal(first["mel"], again["mel"])
+    assert torch.equal(first["target"]["tempo"], again["target"]["tempo"])
+    assert not torch.equal(first["target"]["tempo"], other["target"]["tempo"])
+
+
+def test_processes_and_batches_of_one_optimiser_step_draw_their_own():
+    data = data_module([8000], augment=[RandomResample()])
+    drawn = []
+    for rank, batch_number in [(0, 4), (0, 5), (1, 4), (1, 5)]:
+        data.trainer = SimpleNamespace(
+            training=True,
+            global_rank=rank,
+            world_size=2,
+            global_step=2,
+            # when a batch arrives the loop still counts the one before
+            fit_loop=SimpleNamespace(total_batch_idx=batch_number - 1),
+        )
+        arrived = data.on_after_batch_transfer(tones(), 0)["target"]["tempo"]
+        assert torch.equal(arrived, data.prepare(tones(), step=batch_number)["target"]["tempo"])
+        drawn.append(tuple(arrived.tolist()))
+    assert len(set(drawn)) == 4
+
+
+@pytest.mark.parametrize("trainer", [None, SimpleNamespace(training=False)], ids=["no trainer", "evaluating"])
+def test_nothing_is_deformed_outside_training(trainer: SimpleNamespace | None):
+    data = data_module([8000], augment=[RandomResample()], spec_augment=SpecAugment())
+    data.trainer = trainer
+    batch = tones()
+    prepared = data.on_after_batch_transfer(batch, 0)
+    assert torch.equal(prepared["mel"], data.frontend(batch["waveform"]))
+    assert prepared["target"].keys() == batch["target"].keys()
+    for name, target in batch["target"].items():
+        assert torch.equal(prepared["target"][name], target)
+    assert torch.equal(prepared["track"], batch["track"])
+
+
+def test_missing_labels_stay_missing_and_the_batch_is_left_as_it_was():
+    data = data_module([8000], augment=[RandomResample(max_semitones=4)])
+    batch = tones()
+    batch["target"]["key"][::2] = math.nan
+    batch["target"]["tempo"][1::2] = math.nan
+    moved = data.prepare(batch, step=0)["target"]
+    assert moved["key"].isnan().tolist() == [True, False] * 8
+    assert moved["tempo"].isnan().tolist() == [False, True] * 8
+    assert (batch["target"]["key"][1::2] == 9).all() and (batch["target"]["tempo"][::2] == 120).all()
+
+
+# -- messages ----------------------------------------------------------------------------------------------------------
+def test_chunks_longer_than_the_tracks_are_warned_of():
+    data = data_module([16_000, 16_000, 32_000], chunk_samples=32_000)
+    message = r"32000 × 1.00 .* the median training track lasts 1.0 s: on average 33% of a chunk will be padding"
+    with pytest.warns(UserWarning, match=message):
+        data.train_dataloader()
+
+
+def test_the_warning_counts_what_the_deformations_read():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        data_module([4000, 4000, 4000], chunk_samples=4000).train_dataloader()
+    with pytest.warns(UserWarning, match=r"chunk_samples=4000 × 1.26 .* 21% of a chunk"):
+        data_module([4000] * 3, chunk_samples=4000, augment=[RandomResample(max_semitones=4)]).train_dataloader()
+
+
+def test_a_split_that_is_not_there_is_named():
+    with pytest.raises(ManifestError, match=r"songs.csv: no readable track has split 'valid' \(splits there: train\)"):
+        data_module([4000]).val_dataloader()
+
+
+def test_a_column_that_a_head_reads_and_the_manifest_lacks_is_named():
+    data = data_module([4000])
+    data.frame = data.frame.drop("bpm")
+    with pytest.raises(ManifestError, match=r"songs.csv: column .*bpm.*which head 'tempo' reads"):
+        data.train_dataloader()
