@@ -1,0 +1,98 @@
+"""What a mistake prints, and what a config builds."""
+
+import pytest
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from musicrec.cli import TARGETS, build_all, build_heads, plain, program
+from musicrec.deformations.resample import RandomResample
+from musicrec.errors import AudioError, ConfigError
+from musicrec.heads.key import KeyHead
+from musicrec.heads.tempo import TempoHead
+
+
+def fail(error: BaseException, capsys: pytest.CaptureFixture) -> str:
+    """Run a program that raises; what it printed to standard error."""
+
+    @program
+    def main(cfg: object) -> None:
+        raise error
+
+    with pytest.raises(SystemExit) as end:
+        main(OmegaConf.create())
+    assert end.value.code == 1
+    printed = capsys.readouterr()
+    assert printed.out == "" and "Traceback" not in printed.err
+    return printed.err
+
+
+def test_a_mistake_ends_with_one_message_and_status_1(capsys: pytest.CaptureFixture):
+    message = "songs/[live] a.mp3: not audio; " + "convert it. " * 30
+    assert fail(AudioError(message), capsys) == f"error: {message}\n", (
+        "as it is: brackets are no markup, no line breaks"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("RandomResample", "max_semitones=99 must lie in 0–12"), ("Resampler", "config key: augment.resample")],
+    ids=["value", "class"],
+)
+def test_a_mistake_in_a_setting_is_named(capsys: pytest.CaptureFixture, name: str, message: str):
+    entry = {"_target_": f"musicrec.deformations.resample.{name}", "max_semitones": 99}
+    cfg = OmegaConf.create({"augment": {"resample": entry}})
+
+    @program
+    def main(cfg: object) -> None:
+        instantiate(cfg.augment, _execution_whitelist_=TARGETS)
+
+    with pytest.raises(SystemExit) as end:
+        main(cfg)
+    printed = capsys.readouterr().err
+    assert end.value.code == 1
+    assert message in printed and "Traceback" not in printed
+
+
+def test_a_missing_extra_is_named(capsys: pytest.CaptureFixture):
+    assert "No module named 'essentia'" in fail(ModuleNotFoundError("No module named 'essentia'"), capsys)
+
+
+def test_a_fault_of_ours_keeps_its_traceback():
+    @program
+    def main(cfg: object) -> None:
+        raise AssertionError("a bug")
+
+    with pytest.raises(AssertionError, match="a bug"):
+        main(OmegaConf.create())
+
+
+def test_a_program_gives_back_its_answer():
+    assert program(lambda cfg: cfg.score)(OmegaConf.create({"score": 0.5})) == 0.5
+
+
+def test_groups_are_built_without_what_is_null():
+    resample = {"_target_": "musicrec.deformations.resample.RandomResample", "max_semitones": 2}
+    built = build_all(OmegaConf.create({"resample": resample, "other": None}))
+    assert [type(part) for part in built] == [RandomResample] and built[0].max_semitones == 2
+    assert build_all(None) == []
+
+
+def test_heads_take_their_name_from_the_key_and_tuples_for_lists():
+    task = {
+        "heads": {
+            "key": {"_target_": "musicrec.heads.key.KeyHead"},
+            "genre": None,
+            "speed": {"_target_": "musicrec.heads.tempo.TempoHead", "edges_bpm": [60, 90, 120]},
+        }
+    }
+    assert build_heads(OmegaConf.create(task)) == [KeyHead(), TempoHead(name="speed", edges_bpm=(60, 90, 120))]
+
+
+@pytest.mark.parametrize("task", [{}, {"heads": {}}])
+def test_a_task_without_heads_says_how_to_choose_some(task: dict):
+    with pytest.raises(ConfigError, match=r"task=\[tags\]"):
+        build_heads(OmegaConf.create(task))
+
+
+def test_plain_resolves():
+    assert plain(OmegaConf.create({"a": [1, 2], "b": "${a}"})) == {"a": [1, 2], "b": [1, 2]}

@@ -1,0 +1,110 @@
+"""Training draws, losses and scores of the module, with real batches of a few tiny tracks."""
+
+import math
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import pytorch_lightning as lightning
+import torch
+
+from musicrec.data.datamodule import MusicDataModule
+from musicrec.deformations.resample import RandomResample
+from musicrec.errors import MusicrecError
+from musicrec.frontend import MelSpectrogram
+from musicrec.heads.key import KeyHead
+from musicrec.heads.tempo import TempoHead
+from musicrec.models.short_chunk_resnet import ShortChunkResNet
+from musicrec.module import MusicModule
+from musicrec.optim import AdamWCosine
+
+HEADS = [KeyHead(), TempoHead(weight=0.5)]
+
+
+class Recorded(MusicModule):
+    """Remembers, of every training batch, what was drawn for it."""
+
+    def __init__(self, **settings) -> None:
+        network = ShortChunkResNet({head.name: len(head.classes) for head in HEADS}, n_mels=16, width=2)
+        super().__init__(network, HEADS, AdamWCosine(), **settings)
+        self.drawn: list[tuple] = []
+
+    def training_step(self, batch: dict, batch_index: int) -> torch.Tensor:
+        dropout = tuple(torch.empty(8).bernoulli_().tolist())
+        self.drawn.append((torch.initial_seed(), dropout, float(batch["mel"].sum())))
+        return super().training_step(batch, batch_index)
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("stores")
+
+
+def fit(music: Path, stores: Path, folder: Path, *, epochs: int, ckpt_path: Path | None = None) -> Recorded:
+    """Train on one chunk a track, two batches a step."""
+    data = MusicDataModule(
+        manifest=music,
+        stores=stores,
+        heads=HEADS,
+        frontend=MelSpectrogram(n_mels=16),
+        chunk_samples=8000,
+        augment=[RandomResample(max_semitones=2)],
+        batch_size=4,
+        chunks_per_track=1,
+        workers=0,
+    )
+    trainer = lightning.Trainer(
+        accelerator="cpu",
+        max_epochs=epochs,
+        accumulate_grad_batches=2,
+        logger=False,
+        callbacks=[lightning.callbacks.ModelCheckpoint(folder, filename="{epoch}", save_top_k=-1)],
+        limit_val_batches=0,
+        limit_train_batches=4,
+        use_distributed_sampler=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    module = Recorded(seed=3)
+    trainer.fit(module, data, ckpt_path=ckpt_path, weights_only=True)
+    return module
+
+
+def test_every_batch_has_its_own_draw_and_a_resumed_run_the_same(tiny_music: Path, stores: Path, tmp_path: Path):
+    whole = fit(tiny_music, stores, tmp_path, epochs=2)
+    batches = len(whole.drawn)
+    assert batches >= 4 and whole.global_step == batches // 2, "two batches a step"
+    for index, what in enumerate(("seed", "dropout", "mel")):
+        assert len({draw[index] for draw in whole.drawn}) == batches, what
+    resumed = fit(tiny_music, stores, tmp_path / "again", epochs=2, ckpt_path=tmp_path / "epoch=0.ckpt")
+    assert resumed.drawn == whole.drawn[batches // 2 :]
+
+
+def test_processes_draw_their_own_dropout():
+    module, seeds = Recorded(), set()
+    for rank in range(4):
+        for batch_number in range(4):
+            module._trainer = SimpleNamespace(
+                global_rank=rank, global_step=0, fit_loop=SimpleNamespace(total_batch_idx=batch_number)
+            )
+            module.on_train_batch_start({}, batch_number)
+            seeds.add(torch.initial_seed())
+    assert len(seeds) == 16
+
+
+def test_loss_is_the_weighted_sum_of_the_heads():
+    logits = {head.name: torch.zeros(2, len(head.classes)) for head in HEADS}
+    target = {"key": torch.tensor([3.0, math.nan]), "tempo": torch.tensor([120.0, 100.0])}
+    loss, parts = Recorded()._losses(logits, target)
+    # Equal logits are equal probabilities, whatever the target distribution.
+    assert float(parts["key"]) == pytest.approx(math.log(24)) and float(parts["tempo"]) == pytest.approx(math.log(120))
+    assert float(loss) == pytest.approx(math.log(24) + 0.5 * math.log(120))
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_says_what_to_do():
+    module = Recorded()
+    module._trainer = SimpleNamespace(global_step=0, global_rank=0)
+    batch = {"mel": torch.full((2, 1, 16, 32), math.nan), "target": {head.name: torch.ones(2) * 60 for head in HEADS}}
+    batch["target"]["key"] = torch.ones(2)
+    with pytest.raises(MusicrecError, match=r"the loss is nan at step 0 \(key nan, tempo nan\); lower optim.lr"):
+        module.training_step(batch, 0)
