@@ -1,6 +1,7 @@
 """Index your music, then ask what goes with a track. `python recommend.py --help` shows how."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -11,10 +12,12 @@ from omegaconf import DictConfig, ListConfig
 from musicrec.audio import decode
 from musicrec.cli import TARGETS, plain, program
 from musicrec.errors import ConfigError, LibraryError
-from musicrec.recommend import indexing, models, report
+from musicrec.recommend import exports, indexing, report
 from musicrec.recommend.arguments import quote_paths
 from musicrec.recommend.library import Library, Track
 from musicrec.recommend.ranking import check_counts, recommend
+
+PATH_KEYS = ("query", "source", "library")
 
 
 @hydra.main(config_path="conf", config_name="recommend", execution_whitelist=TARGETS)
@@ -29,24 +32,25 @@ def main(cfg: DictConfig) -> None:
 def index(cfg: DictConfig) -> None:
     if cfg.source is None:
         raise ConfigError("source: name a folder of music or a manifest, as in source=~/Music")
-    path, exports = Path(cfg.library).expanduser(), folders(cfg)
+    path, named = Path(cfg.library).expanduser(), folders(cfg)
     source = Path(cfg.source).expanduser()
-    frame = indexing.read_source(source, splits=listed(cfg.splits))
+    frame, splits = indexing.read_source(source), listed(cfg.splits)
+    indexing.of_splits(frame, splits, source=source)  # a mistake is told before the models load
     existed = path.exists()
     if existed:
         library = Library.open(path)
-        refs = models.check_same(library.exports, exports, library=path)
-        analyzer = models.load_analyzer(refs, device=cfg.device)
+        refs = exports.check_same(library.exports, named, library=path)
+        analyzer = exports.load_analyzer(refs, device=cfg.device)
         library.move_exports(refs)
-    elif not exports:
+    elif not named:
         raise ConfigError(f"exports: {path} is new, so name the models, as in exports=[RUN/export,RUN/export]")
     else:
-        refs = models.refer(exports)
-        analyzer = models.load_analyzer(refs, device=cfg.device)
+        refs = exports.refer(named)
+        analyzer = exports.load_analyzer(refs, device=cfg.device)
         size = sum(model.network.embedding_size for model in analyzer.models)
         library = Library.create(path, exports=refs, heads=list(analyzer.heads.values()), embedding_size=size)
     with library:
-        done = indexing.index(library, analyzer, frame, source=source, max_files=cfg.max_files)
+        done = indexing.index(library, analyzer, frame, source=source, splits=splits, max_files=cfg.max_files)
         size = len(library)
         report.console().print(report.index_text(done, library=path, size=size), soft_wrap=True)
     if done.interrupted:
@@ -67,7 +71,9 @@ def query(cfg: DictConfig) -> None:
     with Library.open(Path(cfg.library).expanduser()) as library:
         similarity = instantiate(cfg.similarity, list(library.heads.values()), weights=plain(cfg.weights))
         tag_filter = instantiate(cfg.filter)
-        track = known_track(library, str(cfg.query)) or analysed(library, str(cfg.query), cfg)
+        track, remarks = known_track(library, str(cfg.query)), ()
+        if track is None:
+            track, remarks = analysed(library, str(cfg.query), cfg)
         values = {**track.probabilities, "embedding": track.embedding}
         found = recommend(
             library,
@@ -87,6 +93,7 @@ def query(cfg: DictConfig) -> None:
             similarity=similarity,
             library=library.path,
             size=len(library),
+            remarks=remarks,
         )
     if cfg.format == "json":
         print(json.dumps(answer, indent=1))
@@ -102,17 +109,18 @@ def known_track(library: Library, query: str) -> Track | None:
     named = [track for track in library.tracks if track.track_id == query]
     if len(named) > 1:
         raise ConfigError(f"query={query}: several tracks have this track_id; give a path: {[t.path for t in named]}")
+    if not named and not os.path.lexists(Path(query).expanduser()):
+        raise ConfigError(f"query={query}: there is no such file, and {library.path} has no track of this track_id")
     return named[0] if named else None
 
 
-def analysed(library: Library, query: str, cfg: DictConfig) -> Track:
-    """The query file as a row that is not added."""
-    refs = models.check_same(library.exports, folders(cfg), library=library.path)
+def analysed(library: Library, query: str, cfg: DictConfig) -> tuple[Track, tuple[str, ...]]:
+    """The query file as a row that is not added, and remarks on its audio."""
+    refs = exports.check_same(library.exports, folders(cfg), library=library.path)
     path = Path(query).expanduser()
-    analyzer = models.load_analyzer(refs, device=cfg.device)
-    waveform = decode(path, sample_rate=analyzer.sample_rate)
-    answer = analyzer.analyze(waveform)
-    return Track(
+    waveform = decode(path, sample_rate=exports.sample_rate_of(refs[0]))  # first: a bad file is told at once
+    answer = exports.load_analyzer(refs, device=cfg.device).analyze(waveform)
+    track = Track(
         path=str(path.absolute()),
         track_id=path.stem,
         source="",
@@ -123,6 +131,7 @@ def analysed(library: Library, query: str, cfg: DictConfig) -> Track:
         probabilities=answer.probabilities,
         embedding=answer.embedding,
     )
+    return track, answer.remarks
 
 
 def folders(cfg: DictConfig) -> list[str]:
@@ -135,5 +144,5 @@ def listed(value: str | ListConfig | None) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.argv[1:] = quote_paths(sys.argv[1:], keys=("query", "source", "library"))
+    sys.argv[1:] = quote_paths(sys.argv[1:], keys=PATH_KEYS, list_keys=("exports",))
     main()

@@ -1,5 +1,7 @@
 """From audio to an answer: what exported models say of a whole track."""
 
+import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +12,11 @@ from torch import Tensor
 
 from musicrec.audio import decode
 from musicrec.chunks import chunk_starts
-from musicrec.errors import ExportError
+from musicrec.errors import AudioError, ExportError
 from musicrec.export import Model, read_export
 from musicrec.heads import Head
+
+_SILENT_PEAK = 1e-3  # -60 dBFS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +25,7 @@ class TrackAnalysis:
 
     probabilities: {head: (classes,) float32}, the mean over the track's chunks. tags: {head: [{"tag", "probability"}]},
     most probable first. features: {head: decoded answer}, such as {"tempo": {"bpm": 120.1, "probability": 0.4}}.
-    embedding: (size,) float32, the networks' embeddings one after another.
+    embedding: (size,) float32, the networks' embeddings one after another. remarks: why the answers may mean little.
     """
 
     duration_s: float
@@ -29,6 +33,7 @@ class TrackAnalysis:
     tags: dict[str, list[dict]]
     features: dict[str, dict]
     embedding: np.ndarray
+    remarks: tuple[str, ...] = ()
 
     @property
     def feature_vector(self) -> np.ndarray:
@@ -59,8 +64,10 @@ class TrackAnalyzer:
         """{head: probabilities (chunks, classes) float32} of waveforms at `sample_rate`.
 
         waveform: (samples,), one chunk, or (chunks, samples), float32 in [-1, 1].
+
+        Raises AudioError for no samples and for NaN or infinity, ValueError for another shape or integers.
         """
-        chunks = torch.as_tensor(np.atleast_2d(np.asarray(waveform, dtype=np.float32)))
+        chunks = torch.as_tensor(np.atleast_2d(_checked(waveform, shapes={1: "(samples,)", 2: "(chunks, samples)"})))
         return {name: values.numpy() for model in self.models for name, values in self._run(model, chunks)[1].items()}
 
     @torch.inference_mode()
@@ -73,13 +80,32 @@ class TrackAnalyzer:
             outputs.append({head.name: head.probabilities(logits[head.name]).cpu() for head in model.heads})
         return torch.cat(embeddings), {h.name: torch.cat([out[h.name] for out in outputs]) for h in model.heads}
 
+    def remarks(self, waveform: np.ndarray) -> tuple[str, ...]:
+        """Why the answers to (samples,) may mean little: it is silent, or shorter than what a network hears at once."""
+        remarks = []
+        peak = float(np.abs(waveform).max())
+        if peak < _SILENT_PEAK:
+            level = f"its peak is {20 * math.log10(peak):.0f} dBFS" if peak else "all samples are 0"
+            remarks.append(f"the audio is silent ({level}), so that what the models say of it means nothing")
+        chunk_s = max(model.network.chunk_samples for model in self.models) / self.sample_rate
+        duration_s = len(waveform) / self.sample_rate
+        if duration_s < chunk_s:
+            remarks.append(
+                f"the audio lasts {duration_s:.2f} s, the models hear {chunk_s:.2f} s at once: "
+                "it was filled up with silence, which makes their answers unsure"
+            )
+        return tuple(remarks)
+
     def analyze(self, source: str | Path | np.ndarray) -> TrackAnalysis:
         """Analyse a whole track: a file, or a mono waveform (samples,) float32 at `sample_rate`.
 
-        Raises AudioError for a file that cannot be decoded.
+        Raises AudioError for a file that cannot be decoded and a waveform that is empty or holds NaN or infinity,
+        ValueError for a waveform of another shape or of integers.
         """
-        waveform = source if isinstance(source, np.ndarray) else decode(source, sample_rate=self.sample_rate)
-        waveform = torch.as_tensor(np.asarray(waveform, dtype=np.float32))
+        if isinstance(source, str | os.PathLike):
+            source = decode(source, sample_rate=self.sample_rate)
+        samples = _checked(source, shapes={1: "(samples,), mono"})
+        waveform = torch.as_tensor(samples)
         probabilities, embeddings = {}, []
         for model in self.models:
             size = model.network.chunk_samples
@@ -95,7 +121,23 @@ class TrackAnalyzer:
             tags={name: head.ranked(probabilities[name]) for name, head in self.heads.items() if head.role == "tag"},
             features={name: decoded[name] for name, head in self.heads.items() if head.role == "feature"},
             embedding=torch.cat(embeddings).numpy(),
+            remarks=self.remarks(samples),
         )
+
+
+def _checked(waveform: np.ndarray, *, shapes: dict[int, str]) -> np.ndarray:
+    """The waveform as float32. shapes: {how many dimensions it may have: what they are}."""
+    waveform = np.asarray(waveform)
+    if waveform.ndim not in shapes:
+        raise ValueError(f"waveform of shape {waveform.shape}; give {' or '.join(shapes.values())}")
+    if waveform.dtype.kind != "f":
+        raise ValueError(f"waveform of {waveform.dtype}; give float32 in [-1, 1], such as int16 samples / 32768")
+    if not waveform.size:
+        raise AudioError(f"waveform of shape {waveform.shape}: no audio in it, 0 samples")
+    waveform = waveform.astype(np.float32, copy=False)
+    if not np.isfinite(waveform).all():
+        raise AudioError("waveform: holds samples that are NaN or infinite")
+    return waveform
 
 
 def load(folder: str | Path, *more: str | Path, device: str = "cpu") -> TrackAnalyzer:

@@ -42,7 +42,8 @@ def run(*overrides: str, status: int = 0) -> subprocess.CompletedProcess:
 def call(*overrides: str) -> None:
     """The same in this process, without the start that takes seconds; errors come as they are raised."""
     with initialize_config_dir(str(ROOT / "conf")):
-        cfg = compose("recommend", overrides=recommend.quote_paths(overrides, keys=("query", "source", "library")))
+        quoted = recommend.quote_paths(overrides, keys=recommend.PATH_KEYS, list_keys=("exports",))
+        cfg = compose("recommend", overrides=quoted)
     {"index": recommend.index, "query": recommend.query}[cfg.action](cfg)
 
 
@@ -172,7 +173,7 @@ def test_exports_may_move_but_not_change(world: dict, tmp_path: Path, capsys: py
     [
         (["action=query", "query=track 1", "library={folder}/none"], LibraryError, "none: no such library"),
         (["action=query", "query=track 1", "library={music}/letter.wav"], LibraryError, "not a library"),
-        (["action=query", "query={folder}/no.wav"], AudioError, "no.wav: cannot be opened"),
+        (["action=query", "query=nope.mp3"], ConfigError, "nope.mp3: there is no such file, and .* no track of this"),
         (["action=query", "query={folder}"], AudioError, "is a folder"),
         (["action=query"], ConfigError, "query: name an audio file"),
         (["action=query", "query=track 1", "k=0"], ConfigError, "k=0"),
@@ -196,6 +197,28 @@ def test_mistakes_are_named(world: dict, overrides: list[str], error: type, mess
     except Exception as raised:  # settings that Hydra instantiates are wrapped; program() unwraps them
         assert isinstance(raised.__cause__, error) and re.search(message, str(raised.__cause__))
     assert world["library"].read_bytes() == before and not (world["folder"] / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("samples", "remark"),
+    [(np.zeros(2 * RATE), "the audio is silent (all samples are 0)"), (np.full(RATE // 2, 0.1), "lasts 0.50 s")],
+)
+def test_a_query_that_says_little_is_remarked_on(world, tmp_path, capsys, samples, remark):
+    soundfile.write(tmp_path / "poor.wav", samples, RATE)
+    ask = ("action=query", f"query={tmp_path / 'poor.wav'}", f"library={world['library']}")
+    call(*ask, "format=json")
+    (told,) = json.loads(capsys.readouterr().out)["remarks"]
+    assert remark in told
+    call(*ask)
+    assert remark in capsys.readouterr().out.replace("\n", " ")
+    call("action=query", f"query={world['music'] / 'track 1.wav'}", f"library={world['library']}", "format=json")
+    assert json.loads(capsys.readouterr().out)["remarks"] == []
+
+
+def test_a_bad_file_is_told_before_the_models_load(world, monkeypatch):
+    monkeypatch.setattr(recommend.exports, "load_analyzer", lambda *_, **__: pytest.fail("the models were loaded"))
+    with pytest.raises(AudioError, match=r"letter\.wav"):
+        call("action=query", f"query={world['music'] / 'letter.wav'}", f"library={world['library']}")
 
 
 def test_nothing_readable_is_an_error_and_leaves_no_library(world: dict, tmp_path: Path):

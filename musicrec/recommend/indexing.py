@@ -39,22 +39,23 @@ class IndexReport:
     interrupted: bool = False
 
 
-def read_source(source: str | Path, *, splits: Sequence[str] = ()) -> pl.DataFrame:
-    """The tracks of a folder, or of a manifest, there only those of these splits if any are named.
-
-    Raises ManifestError, and ConfigError for a single audio file or a split that is not there.
-    """
+def read_source(source: str | Path) -> pl.DataFrame:
+    """The tracks of a folder or a manifest. Raises ManifestError, and ConfigError for a single audio file."""
     path = Path(source)
     if path.is_dir():
-        if splits:
-            raise ConfigError(f"splits: {source} is a folder, which has none; give a manifest, or leave splits out")
         return scan_folder(path)
     if path.suffix.lower() in AUDIO_SUFFIXES:
         raise ConfigError(f"source={source} is an audio file; give a folder of music or a manifest (CSV, Parquet)")
-    frame = read_manifest(path)
+    return read_manifest(path)
+
+
+def of_splits(frame: pl.DataFrame, splits: Sequence[str], *, source: str | Path) -> pl.DataFrame:
+    """The tracks of these splits, all if none is named. Raises ConfigError for a split that is not there."""
     if not splits:
         return frame
     there = set(frame["split"].drop_nulls())
+    if not there:
+        raise ConfigError(f"splits: {source} has none; give a manifest that names them, or leave splits out")
     if absent := [split for split in splits if split not in there]:
         raise ConfigError(f"splits: {source} has no track of {', '.join(absent)}, only {', '.join(sorted(there))}")
     return frame.filter(pl.col("split").is_in(list(splits)))
@@ -71,19 +72,22 @@ def index(
     frame: pl.DataFrame,
     *,
     source: str | Path,
+    splits: Sequence[str] = (),
     max_files: int | None = None,
     progress: bool = True,
 ) -> IndexReport:
     """Bring a library up to date with a source: analyse what is new or changed (by size and time), drop what vanished.
 
-    frame: from `read_source`. max_files: only the first so many; nothing counts as vanished then.
+    frame: from `read_source`. splits: analyse only these; vanished is what no split names.
+    max_files: only the first so many; nothing counts as vanished then.
     Files that cannot be decoded are skipped and reported. Ctrl-C keeps what is done.
     """
     begin, report, source = time.monotonic(), IndexReport(), os.path.abspath(source)
     known = {track.path: track for track in library.tracks}
-    found = frame.select("path", "track_id", "title", "artist").with_columns(source=pl.lit(source)).to_dicts()
+    chosen = of_splits(frame, splits, source=source)
+    found = chosen.select("path", "track_id", "title", "artist").with_columns(source=pl.lit(source)).to_dicts()
     if max_files is None:
-        vanished = {path for path, track in known.items() if track.source == source} - {row["path"] for row in found}
+        vanished = {path for path, track in known.items() if track.source == source} - set(frame["path"])
         library.remove(vanished)
         report.removed = len(vanished)
     todo, relabelled = [], []

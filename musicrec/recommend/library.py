@@ -16,7 +16,7 @@ import numpy as np
 
 from musicrec.errors import LibraryError
 from musicrec.heads import Head, from_dict, to_dict
-from musicrec.recommend.models import ExportRef
+from musicrec.recommend.exports import ExportRef
 from musicrec.recommend.similarity import Similarity
 
 _APPLICATION_ID = 0x6D757265  # "mure", in the file's header: tells our files from other SQLite files

@@ -1,6 +1,6 @@
 """Recommendations and the state of a library in words: a table for people, JSON for programs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -66,8 +66,10 @@ def as_dict(
     similarity: Similarity,
     library: Path,
     size: int,
+    remarks: Sequence[str] = (),
 ) -> dict:
-    """The recommendation in plain JSON types. facts: what else is known of the query (path, title …)."""
+    """The recommendation in plain JSON types. facts: what else is known of the query (path, title …). remarks: on its
+    audio; those on the library are added."""
     own = describe(heads, query)
     ranked = {
         name: head.ranked(torch.from_numpy(np.array(query[name]))) for name, head in heads.items() if head.role == "tag"
@@ -92,7 +94,10 @@ def as_dict(
             }
         )
     steps = [{"tags": [tag.name for tag in step.tags], "tracks": step.tracks} for step in found.steps]
+    if not results and not found.steps[-1].tracks:
+        remarks = [*remarks, "the library holds no other track than the query"]
     return {
+        "remarks": list(remarks),
         "query": {**facts, "tags": ranked, **asdict(own)},
         "library": {"path": str(library), "tracks": size},
         "filter": {"tags": [asdict(tag) for tag in found.tags], "steps": steps, "relaxed": len(steps) > 1},
@@ -142,7 +147,7 @@ def as_table(answer: dict, *, match: str, least: int, width: int) -> Group:
         Text.assemble(("1 tags        ", "bold"), _filter(answer, match=match, least=least)),
         Text.assemble(("2 similarity  ", "bold"), f"{answer['similarity']['metric']} over {weights}"),
         table,
-        *_remarks(answer),
+        *(Text(remark, "yellow") for remark in answer["remarks"]),
     )
 
 
@@ -186,11 +191,6 @@ def _filter(answer: dict, *, match: str, least: int) -> Text:
         if step is not last:
             text.append(f", fewer than {least}\n{'':14}relaxed: ", "yellow")
     return text
-
-
-def _remarks(answer: dict) -> list[Text]:
-    found, pool = len(answer["results"]), answer["filter"]["steps"][-1]["tracks"]
-    return [] if found or pool else [Text("the library holds no other track than the query", "yellow")]
 
 
 def _name(row: dict) -> str:

@@ -27,3 +27,19 @@ def test_other_arguments_stay():
     arguments = ["k=3", "query='a (b)'", "source=null", "exports=[a,b]", "query=", "library=${paths.runs}/l"]
     assert quote_paths(arguments, keys=("query", "source", "library")) == arguments
     assert quote_paths(["-m", "query=a,b"], keys=("query",)) == ["-m", "query=a,b"]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("/my run (1)/export", "/my run (1)/export"),
+        ("[/my run (1)/export, /it's/b=c/export]", ["/my run (1)/export", "/it's/b=c/export"]),
+        ("[one]", ["one"]),
+        ("[]", []),
+        ("['/a, b/export',/c]", ["/a, b/export", "/c"]),
+        ("null", None),
+    ],
+)
+def test_lists_of_folders(value: str, expected: object):
+    (argument,) = quote_paths([f"exports={value}"], keys=(), list_keys=("exports",))
+    assert OverridesParser.create().parse_override(argument).value() == expected

@@ -157,14 +157,28 @@ def test_sources_that_cannot_be(music: Path, tmp_path: Path):
 
 def test_splits_of_a_manifest(music: Path):
     manifest = music / "manifest.csv"
-    manifest.write_text("track_id,path,split\na,loud/4.wav,test\nb,loud/5.wav,train\nc,soft/0.wav,\nd,soft/1.wav,test\n")
-    assert indexing.read_source(manifest)["track_id"].to_list() == ["a", "b", "c", "d"]
-    assert indexing.read_source(manifest, splits=["test"])["track_id"].to_list() == ["a", "d"]
-    assert indexing.read_source(manifest, splits=["train", "test"])["track_id"].to_list() == ["a", "b", "d"]
+    manifest.write_text(
+        "track_id,path,split\na,loud/4.wav,test\nb,loud/5.wav,train\nc,soft/0.wav,\nd,soft/1.wav,test\n"
+    )
+    frame = indexing.read_source(manifest)
+    for splits, expected in [([], "abcd"), (["test"], "ad"), (["train", "test"], "abd")]:
+        assert indexing.of_splits(frame, splits, source=manifest)["track_id"].to_list() == list(expected)
     with pytest.raises(ConfigError, match="no track of valid, only test, train"):
-        indexing.read_source(manifest, splits=["test", "valid"])
-    with pytest.raises(ConfigError, match="is a folder, which has none"):
-        indexing.read_source(music, splits=["test"])
+        indexing.of_splits(frame, ["test", "valid"], source=manifest)
+    with pytest.raises(ConfigError, match="music has none; give a manifest"):
+        indexing.of_splits(indexing.read_source(music), ["test"], source=music)
+
+
+def test_a_split_leaves_the_other_splits_in_the_library(run, library: Library, music: Path):
+    manifest = music / "manifest.csv"
+    manifest.write_text("track_id,path,split\na,loud/4.wav,test\nb,loud/5.wav,train\nc,soft/0.wav,\n")
+    run(manifest)
+    done, _ = run(manifest, splits=["test"])
+    assert (done.unchanged, done.removed) == (1, 0)
+    assert {track.track_id for track in library.tracks} == {"a", "b", "c"}
+    manifest.write_text("track_id,path,split\na,loud/4.wav,test\nc,soft/0.wav,\n")
+    done, _ = run(manifest, splits=["test"])
+    assert done.removed == 1 and {track.track_id for track in library.tracks} == {"a", "c"}
 
 
 def test_decoding_stops_when_nobody_wants_more(music: Path):

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from musicrec.errors import LibraryError
+from musicrec.recommend.exports import ExportRef
 from musicrec.recommend.library import Library, Track
-from musicrec.recommend.models import ExportRef
 from musicrec.recommend.similarity import Similarity
 
 

@@ -1,6 +1,7 @@
 """The exports behind a library: remembered by content, so that a library and a query never come from other models."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,15 @@ def check_same(remembered: Sequence[ExportRef], given: Sequence[str], *, library
             "name those with exports=[…], or index into a new library (library=…)"
         )
     return [by_content[export.sha256] for export in remembered]
+
+
+def sample_rate_of(export: ExportRef) -> int:
+    """What an export's audio is decoded at, in Hz, without loading its weights. Raises ExportError."""
+    path = Path(export.path, "config.json")
+    try:
+        return int(json.loads(path.read_bytes())["frontend"]["sample_rate"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ExportError(f"{path} does not tell the sample rate ({error}); export the model again") from None
 
 
 def load_analyzer(exports: Sequence[ExportRef], *, device: str = "auto") -> TrackAnalyzer:
