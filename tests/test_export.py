@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import musicrec
-from musicrec.errors import ConfigError, ExportError
+from musicrec.errors import AudioError, ConfigError, ExportError
 from musicrec.export import build, describe, read_checkpoint, read_export, write_export
 from musicrec.frontend import MelSpectrogram
 from musicrec.heads.classes import ClassHead
@@ -86,9 +86,36 @@ def test_whole_track(export):
     assert analysis.duration_s == pytest.approx(len(waveform) / 16000)
 
 
-def test_short_and_silent_input_is_padded(export):
-    analysis = musicrec.load(export).analyze(np.zeros(300, dtype="float32"))
+def test_short_and_silent_input_is_padded_and_remarked_on(export):
+    analyzer = musicrec.load(export)
+    analysis = analyzer.analyze(np.zeros(300, dtype="float32"))
     assert np.isfinite(analysis.feature_vector).all()
+    assert len(analysis.remarks) == 2 and "all samples are 0" in analysis.remarks[0]
+    assert "lasts 0.02 s, the models hear 3.69 s" in analysis.remarks[1]
+    faint = np.full(59_049, 0.0005, dtype="float32")
+    (remark,) = analyzer.analyze(faint).remarks
+    assert "its peak is -66 dBFS" in remark
+    assert analyzer.analyze(4 * faint).remarks == ()
+
+
+@pytest.mark.parametrize("method", ["analyze", "predict"])
+def test_waveforms_that_cannot_be(export, method):
+    ask = getattr(musicrec.load(export), method)
+    whole = np.zeros(59_049, dtype="float32")
+    for bad in (np.nan, np.inf):
+        with pytest.raises(AudioError, match="NaN or infinite"):
+            ask(np.append(whole[1:], np.float32(bad)))
+    with pytest.raises(AudioError, match="0 samples"):
+        ask(whole[:0])
+    with pytest.raises(ValueError, match=r"waveform of int16; give float32 in \[-1, 1\]"):
+        ask(whole.astype("int16"))
+    with pytest.raises(ValueError, match=r"shape \(1, 1, 59049\); give \(samples,\)"):
+        ask(whole[None, None])
+
+
+def test_a_stereo_waveform_is_no_track(export):
+    with pytest.raises(ValueError, match=r"shape \(2, 59049\); give \(samples,\), mono"):
+        musicrec.load(export).analyze(np.zeros((2, 59_049), dtype="float32"))
 
 
 def test_two_models_with_the_same_head_are_refused(export):
