@@ -5,24 +5,25 @@ from pathlib import Path
 import hydra
 import pytorch_lightning as lightning
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from musicrec.cli import TARGETS, build_all, build_heads, plain, program
-from musicrec.errors import ExportError
+from musicrec.errors import ConfigError
 from musicrec.evaluation.report import print_metrics
-from musicrec.export import write_export
+from musicrec.export import read_checkpoint, write_export
 from musicrec.hardware import best_precision, keep_freed_memory
 from musicrec.module import MusicModule
-from musicrec.tracking import finish
+from musicrec.tracking import finishing, keep_earlier_metrics
 
 
 @hydra.main(config_path="conf", config_name="train", execution_whitelist=TARGETS)
 @program
 def main(cfg: DictConfig) -> float:
     run = Path(HydraConfig.get().runtime.output_dir)
-    if cfg.ckpt_path is not None and not Path(cfg.ckpt_path).is_file():
-        raise ExportError(f"ckpt_path={cfg.ckpt_path}: there is no such file; name a last.ckpt of an earlier run")
+    if cfg.ckpt_path is not None:
+        read_checkpoint(cfg.ckpt_path)  # says in one line what is wrong with it, before anything is built
     keep_freed_memory()
     lightning.seed_everything(cfg.seed, workers=True, verbose=False)
 
@@ -37,34 +38,37 @@ def main(cfg: DictConfig) -> float:
     network = instantiate(cfg.model)({head.name: len(head.classes) for head in data.heads})
     module = MusicModule(network, data.heads, instantiate(cfg.optim), channels_last=cfg.channels_last, seed=cfg.seed)
 
+    keep_earlier_metrics(run)
     loggers = build_all(cfg.logger)
     for logger in loggers:
         logger.log_hyperparams(plain(cfg))
-    trainer = instantiate(
-        cfg.trainer,
-        precision=best_precision(cfg.trainer.precision),
-        callbacks=build_all(cfg.callbacks),
-        logger=loggers,
-        default_root_dir=run,
-    )
-    try:
+    callbacks = build_all(cfg.callbacks)
+    precision = best_precision(cfg.trainer.precision, accelerator=cfg.trainer.accelerator)
+    trainer = instantiate(cfg.trainer, precision=precision, callbacks=callbacks, logger=loggers, default_root_dir=run)
+    if trainer.world_size > 1 and HydraConfig.get().mode == RunMode.MULTIRUN:
+        raise ConfigError(
+            f"trainer.devices={cfg.trainer.devices}: several processes a job would each run the whole multirun; "
+            "use trainer.devices=1, or start the jobs one by one"
+        )
+    # The export computes in float32, so the figures that go with it are measured in float32.
+    tester = instantiate(cfg.trainer, precision="32-true", logger=loggers, enable_checkpointing=False)
+    with finishing(trainer):
         trainer.fit(module, data, ckpt_path=cfg.ckpt_path, weights_only=True)
         best = trainer.checkpoint_callback
-        trainer.test(module, data, ckpt_path=best.best_model_path, weights_only=True, verbose=False)
-    finally:
-        finish(loggers, interrupted=trainer.interrupted, checkpoint=trainer.checkpoint_callback)
+        tester.test(module, data, ckpt_path=best.best_model_path, weights_only=True, verbose=False)
 
-    export = write_export(
-        run / "export",
-        network=network,
-        heads=data.heads,
-        frontend=data.frontend,
-        metrics=module.metrics,
-        data=data.summary(),
-        licence=cfg.licence,
-    )
-    print_metrics(module.predictions, data.heads, title=f"{cfg.name}: best of {trainer.current_epoch} epochs")
-    print(f"export: {export}")
+    if trainer.is_global_zero:
+        export = write_export(
+            run / "export",
+            network=network,
+            heads=data.heads,
+            frontend=data.frontend,
+            metrics=module.metrics,
+            data=data.summary(),
+            licence=cfg.licence,
+        )
+        print_metrics(module.predictions, data.heads, title=f"{cfg.name}: best of {trainer.current_epoch} epochs")
+        print(f"export: {export}")
     return float(best.best_model_score)
 
 

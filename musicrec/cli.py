@@ -2,15 +2,19 @@
 
 import functools
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from rich.console import Console
+from rich.markup import escape
 
 from musicrec.errors import ConfigError, MusicrecError
 
@@ -39,17 +43,17 @@ def program(task: Callable[[DictConfig], object]) -> Callable[[DictConfig], obje
         except MusicrecError as error:
             message = str(error)
         except InstantiationException as error:
-            if not isinstance(error.__cause__, MusicrecError | TypeError | ValueError):
-                raise
             # Hydra's own text tells the key; its cause tells what is wrong with it.
-            message = f"{error.__cause__} (config key: {_full_key(error)})"
+            message = f"{error.__cause__ or str(error).splitlines()[0]} (config key: {_full_key(error)})"
         except OmegaConfBaseException as error:
             message = f"config: {str(error).splitlines()[0]} (key: {error.full_key})"
-        except ImportError as error:
-            if not isinstance(error, ModuleNotFoundError):
-                raise
+        except ModuleNotFoundError as error:
             message = f"{error}; install the extra that holds it (docs/dependencies.md)"
-        Console(stderr=True, soft_wrap=True, highlight=False).print(f"[bold red]error:[/] {_escape(message)}")
+        except (MisconfigurationException, RuntimeError, TypeError, ValueError) as error:
+            if "HYDRA_FULL_ERROR" in os.environ:
+                raise
+            message = f"{type(error).__name__}: {error} (HYDRA_FULL_ERROR=1 shows where)"
+        Console(stderr=True, soft_wrap=True, highlight=False).print(f"[bold red]error:[/] {escape(message)}")
         sys.exit(1)
 
     return guarded
@@ -60,13 +64,19 @@ def _full_key(error: InstantiationException) -> str:
     return lines[-1].removeprefix("full_key:").strip() if lines else "?"
 
 
-def _escape(text: str) -> str:
-    return text.replace("[", r"\[")
+def run_folder(ckpt_path: str | None, new: str) -> str:
+    """A run that is continued goes on in the folder of its checkpoint; any other gets a new one."""
+    if ckpt_path is not None and Path(ckpt_path).parent.name == "checkpoints":
+        return str(Path(ckpt_path).parents[1])
+    return new
+
+
+OmegaConf.register_resolver("run_folder", run_folder, replace=True)
 
 
 def build_all(group: DictConfig | None) -> list:
     """The objects of a config group whose every entry is a target; an entry set to null is left out."""
-    return [instantiate(entry) for entry in (group or {}).values() if entry is not None]
+    return [instantiate(entry, _execution_whitelist_=TARGETS) for entry in (group or {}).values() if entry is not None]
 
 
 def build_heads(task: DictConfig) -> list:
@@ -77,7 +87,7 @@ def build_heads(task: DictConfig) -> list:
     for name, entry in task.heads.items():
         if entry is None:
             continue
-        head = instantiate(entry, name=name, _convert_="all")
+        head = instantiate(entry, name=name, _convert_="all", _execution_whitelist_=TARGETS)
         fields = {key: tuple(value) for key, value in vars(head).items() if isinstance(value, list)}
         heads.append(type(head)(**{**vars(head), **fields}))
     return heads

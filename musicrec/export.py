@@ -26,7 +26,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from musicrec import heads as heads_package
-from musicrec.errors import ConfigError, ExportError
+from musicrec.errors import ExportError
 from musicrec.frontend import MelSpectrogram
 from musicrec.heads import Head
 from musicrec.registry import find_class
@@ -96,23 +96,38 @@ def write_export(
         for split, values in metrics.items()
     }
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    if folder.exists() and not _is_export(folder):
+        raise ExportError(f"{folder} exists and is not an export; name another folder, or empty it")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         partial.chmod(0o755)
         try:
             save_file(weights, partial / "model.safetensors")
+            (partial / "model.safetensors").chmod(0o644)  # safetensors keeps it to its owner
             (partial / "config.json").write_text(json.dumps(config, indent=1) + "\n")
             (partial / "metrics.json").write_text(json.dumps(finite, indent=1) + "\n")
             (partial / "README.md").write_text(model_card(config, finite))
+            replaced = partial.with_name(partial.name + ".old")
             if folder.exists():
-                shutil.rmtree(folder)
+                os.replace(folder, replaced)
             os.replace(partial, folder)
+            shutil.rmtree(replaced, ignore_errors=True)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     except OSError as error:
         raise ExportError(f"cannot write the export {folder}: {error.strerror or error}") from error
     return folder
+
+
+def _is_export(folder: Path) -> bool:
+    """Whether a folder may be replaced: an export of ours, or empty."""
+    if not folder.is_dir():
+        return False
+    try:
+        return json.loads((folder / "config.json").read_text()).get("format") == FORMAT
+    except (OSError, ValueError, AttributeError):
+        return not any(folder.iterdir())
 
 
 def read_export(folder: str | Path) -> Model:
@@ -131,7 +146,7 @@ def read_export(folder: str | Path) -> Model:
         raise ExportError(f"{folder / 'config.json'}: format is {found!r}, this version reads {FORMAT!r}")
     try:
         network, heads, frontend = build(config)
-    except (KeyError, TypeError, ConfigError) as error:
+    except Exception as error:  # the file is anybody's: whatever it makes the constructors raise
         raise ExportError(f"{folder / 'config.json'} describes no model that this version knows: {error}") from None
     try:
         weights = load_file(folder / "model.safetensors")
@@ -144,6 +159,8 @@ def read_export(folder: str | Path) -> Model:
 def read_checkpoint(path: str | Path) -> Model:
     """Load the model of a training checkpoint (weights-only, so nothing in it is run)."""
     path = Path(path)
+    if not path.is_file():
+        raise ExportError(f"{path}: there is no such file; name a checkpoint of train.py")
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         description, state = checkpoint["musicrec"], checkpoint["state_dict"]
@@ -157,7 +174,10 @@ def read_checkpoint(path: str | Path) -> Model:
             f"{path} is not a checkpoint of train.py: PyTorch cannot read it as weights and plain types "
             f"({type(error).__name__})"
         ) from None
-    network, heads, frontend = build(description)
+    try:
+        network, heads, frontend = build(description)
+    except Exception as error:
+        raise ExportError(f"{path} describes no model that this version knows: {error}") from None
     prefix = "network."
     weights = {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
     load_weights(network, weights, source=path)

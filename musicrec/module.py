@@ -23,7 +23,8 @@ class MusicModule(lightning.LightningModule):
 
     network: takes (batch, 1, mel channels, frames) decibels, gives (embedding, {head: logits}).
     channels_last: the layout in which convolutions are faster on CPUs and on GPUs with bf16.
-    seed: with the number of the step, the seed of dropout, so that a resumed run draws what an unbroken one would have.
+    seed: with the number of the batch and the rank, the seed of dropout, so that a resumed run draws what an unbroken
+    one would have drawn.
     After a test, `metrics` holds {split: {name: value}} and `predictions` {split: {head: (probabilities, target)}}.
     """
 
@@ -64,8 +65,8 @@ class MusicModule(lightning.LightningModule):
         loss, parts = self._losses(logits, batch["target"])
         if not torch.isfinite(loss):
             raise MusicrecError(
-                f"the loss is {float(loss)} at step {self.global_step} "
-                f"({', '.join(f'{name} {float(part):.3g}' for name, part in parts.items())}); lower optim.lr, set "
+                f"the loss is {float(loss.detach())} at step {self.global_step} "
+                f"({', '.join(f'{name} {float(part.detach()):.3g}' for name, part in parts.items())}); lower optim.lr, set "
                 "trainer.gradient_clip_val, or use trainer.precision=32-true; the checkpoints so far are whole"
             )
         size = len(batch["mel"])

@@ -1,11 +1,13 @@
 """Weights & Biases: offline by default, online for who is logged in."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import wandb
-from pytorch_lightning.callbacks import ModelCheckpoint
-from pytorch_lightning.loggers import Logger, WandbLogger
+from pytorch_lightning import Trainer
+from pytorch_lightning.loggers import WandbLogger
 
 
 def wandb_logger(*, project: str, name: str | None, save_dir: str | Path, group: str | None = None) -> WandbLogger:
@@ -21,11 +23,28 @@ def wandb_logger(*, project: str, name: str | None, save_dir: str | Path, group:
     )
 
 
-def finish(loggers: list[Logger], *, interrupted: bool, checkpoint: ModelCheckpoint) -> None:
-    """End what the loggers hold open (else the next job of a multirun writes into this one's W&B run), and tell
-    somebody who interrupted the run how to go on."""
-    wandb.finish(exit_code=int(interrupted))
-    if interrupted and checkpoint.last_model_path:
-        print(f"interrupted; continue with ckpt_path={checkpoint.last_model_path} and the same settings")
-    elif interrupted:
-        print("interrupted before the first epoch ended; there is no checkpoint yet")
+@contextmanager
+def finishing(trainer: Trainer) -> Iterator[None]:
+    """At the end of a run, however it comes: close the W&B run (else the next job of a multirun writes into it), and
+    tell somebody who interrupted the training how to go on."""
+    failed = True
+    try:
+        yield
+        failed = False
+    except (KeyboardInterrupt, SystemExit):  # Lightning turns the one into the other
+        last = trainer.checkpoint_callback.last_model_path
+        if last:
+            print(f"interrupted; continue with the same command and ckpt_path={last}")
+        else:
+            print("interrupted before the first epoch ended: there is no checkpoint yet")
+        raise
+    finally:
+        wandb.finish(exit_code=int(failed))
+
+
+def keep_earlier_metrics(run: str | Path) -> None:
+    """Rename the metrics.csv of an interrupted run that is continued: the CSV logger begins with an empty file."""
+    metrics = Path(run) / "metrics.csv"
+    if metrics.exists():
+        earlier = len(list(metrics.parent.glob("metrics_*.csv")))
+        metrics.rename(metrics.with_name(f"metrics_{earlier + 1}.csv"))

@@ -145,6 +145,21 @@ def test_failed_write_leaves_the_old_export(export, network, monkeypatch):
     assert [p.name for p in export.parent.iterdir()] == ["export"]
 
 
+def test_a_folder_that_is_no_export_is_left_alone(tmp_path, network):
+    (tmp_path / "Music").mkdir()
+    song = tmp_path / "Music" / "song.flac"
+    song.write_bytes(b"mine")
+    with pytest.raises(ExportError, match="Music exists and is not an export"):
+        write_export(
+            tmp_path / "Music", network=network, heads=HEADS, frontend=MelSpectrogram(n_mels=128), metrics={}, data={}
+        )
+    assert song.read_bytes() == b"mine"
+
+
+def test_everybody_may_read_an_export(export):
+    assert all(path.stat().st_mode & 0o044 for path in (export, *export.iterdir()))
+
+
 def test_description_round_trip(network):
     description = describe(network, HEADS, MelSpectrogram(n_mels=128))
     assert describe(*build(description)) == description

@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -91,24 +90,34 @@ def test_export_analyses_a_file(run: tuple[Path, str], tiny_music: Path):
     assert np.isfinite(analysis.embedding).all()
 
 
-def test_resumed_run_ends_with_the_same_weights(run: tuple[Path, str], music: list[str], tmp_path: Path):
-    """Killed without warning after the first epoch, then continued: equal to the unbroken run in every bit."""
-    arguments = [*music, f"hydra.run.dir={tmp_path}", "trainer.max_epochs=3"]
-    process = subprocess.Popen(command(*arguments), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    last, deadline = tmp_path / "checkpoints" / "last.ckpt", time.monotonic() + 120
+def test_resumed_run_ends_as_the_unbroken_one(run: tuple[Path, str], music: list[str], tmp_path: Path):
+    """Killed without warning after the first epoch, then continued in its folder: equal in every bit."""
+    folder = tmp_path / "run"
+    arguments = [*music, "trainer.max_epochs=3"]
+    process = subprocess.Popen(
+        command(*arguments, f"hydra.run.dir={folder}"),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    last, deadline = folder / "checkpoints" / "last.ckpt", time.monotonic() + 120
     while not last.is_file() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert last.is_file()
-    kept = shutil.copy(last, tmp_path / "kept.ckpt")
-    assert torch.load(kept, weights_only=True)["epoch"] < 2, "it was to be killed before its end"
-    train(*arguments, f"ckpt_path={kept}")
-    whole = torch.load(run[0] / "checkpoints" / "last.ckpt", weights_only=True)
-    resumed = torch.load(last, weights_only=True)
-    assert whole["global_step"] == resumed["global_step"]
-    for name, tensor in whole["state_dict"].items():
-        assert torch.equal(tensor, resumed["state_dict"][name]), name
+    assert torch.load(last, weights_only=True)["epoch"] < 2, "it was to be killed before its end"
+    (folder / "metrics.csv").write_text("epoch,val/score\n0,0.5\n")  # the logger may not have got to it before
+    train(*arguments, f"ckpt_path={last}")
+
+    assert (folder / "metrics_1.csv").read_text() == "epoch,val/score\n0,0.5\n", "what was measured before is kept"
+    for name in ("last.ckpt", "best.ckpt"):
+        whole = torch.load(run[0] / "checkpoints" / name, weights_only=True)
+        resumed = torch.load(folder / "checkpoints" / name, weights_only=True)
+        assert (whole["epoch"], whole["global_step"]) == (resumed["epoch"], resumed["global_step"])
+        for key, tensor in whole["state_dict"].items():
+            assert torch.equal(tensor, resumed["state_dict"][key]), f"{name}: {key}"
+    for name in ("model.safetensors", "metrics.json"):
+        assert (folder / "export" / name).read_bytes() == (run[0] / "export" / name).read_bytes()
 
 
 def test_interrupt_keeps_a_checkpoint_and_says_how_to_go_on(music: list[str], tmp_path: Path):
@@ -156,10 +165,15 @@ def test_published_recipe_restarts_from_the_best_checkpoint(program: Callable, m
     [
         (["optim.learning_rate=1"], "learning_rate"),
         (["model=transformer9"], "transformer9"),
-        (["ckpt_path=nowhere.ckpt"], "ckpt_path=nowhere.ckpt: there is no such file"),
+        (["ckpt_path=nowhere.ckpt"], "nowhere.ckpt: there is no such file"),
         (["data.train_split=training"], "no readable track has split 'training' (splits there: test, train, valid)"),
         (["data=manifest", "data.manifest=nowhere.csv"], "nowhere.csv"),
         (["task.heads.genre.column=style"], "style"),
+        (["ckpt_path=README.md"], "README.md is not a checkpoint of train.py"),
+        (["data.test_splits=[test,holdout]"], "no readable track has split 'holdout'"),
+        (["task=spotify32"], "head 'attributes' (danceability, loudness"),
+        (["trainer.accelerator=gpu"], "No supported gpu backend found"),
+        (["optim.lr=fast"], "TypeError"),
         (["augment.waveform.resample.max_semitones=99"], "max_semitones=99"),
     ],
 )

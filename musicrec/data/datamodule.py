@@ -130,27 +130,45 @@ class MusicDataModule(lightning.LightningDataModule):
         self.store: WaveformStore | None = None
 
     def open(self, *, fit: bool = True) -> None:
-        """Read the manifest and build what is missing of the store.
+        """Read the manifest, check it, and build what is missing of the store.
 
         fit: also read vocabularies and medians off the training tracks. False where the heads come from a trained
         model: they stay as they are, and the manifest needs no training tracks.
+
+        Raises:
+            ManifestError: a split is empty, or a head has nothing to learn from; before anything is decoded.
         """
-        if self.store is None:
-            self._open_store()
+        if self.store is not None:
+            return
+        self.manifest_path = Path(self.manifest() if callable(self.manifest) else self.manifest)
+        frame = read_manifest(self.manifest_path)
+        self.frame = frame if self.max_tracks is None else self._sample(frame)
+        self.manifest_hash = manifest_hash(self.frame)
+        for split in [*([self.train_split, self.valid_split] if fit else []), *self.test_splits]:
+            self.tracks(split)
         if fit:
             train = self.tracks(self.train_split)
             self.heads = [self._with_columns(head, head.fit, train) for head in self.heads]
-
-    def _open_store(self) -> None:
-        self.manifest_path = Path(self.manifest() if callable(self.manifest) else self.manifest)
-        frame = read_manifest(self.manifest_path)
-        if self.max_tracks is not None:
-            frame = self._sample(frame)
-        self.manifest_hash = manifest_hash(frame)
+            self._check_labels()
         where = str(self.manifest_path.resolve())
         folder = self.stores / f"{self.manifest_path.parent.name}-{hashlib.sha256(where.encode()).hexdigest()[:8]}"
-        self.store = build_store(frame, folder, sample_rate=self.frontend.sample_rate)
-        self.frame = frame.filter(pl.col("track_id").is_in(list(self.store.index)))
+        self.store = build_store(self.frame, folder, sample_rate=self.frontend.sample_rate)
+        self.frame = self.frame.filter(pl.col("track_id").is_in(list(self.store.index)))
+
+    def _check_labels(self) -> None:
+        """Every output needs a label to learn from, and a validation label to choose the best checkpoint by."""
+        for split in (self.train_split, self.valid_split):
+            for head in self.heads:
+                known = ~self._with_columns(head, head.encode, self.tracks(split)).isnan()
+                outputs = known.any(dim=0).reshape(-1)
+                if outputs.all():
+                    continue
+                names = f" ({', '.join(c for c, there in zip(head.classes, outputs, strict=True) if not there)})"
+                raise ManifestError(
+                    f"{self.manifest_path}: no track of split '{split}' has a label that head '{head.name}'"
+                    f"{names if len(outputs) > 1 else ''} can use; fill its columns, change its settings "
+                    f"(task.heads.{head.name}), or leave it out (~task.heads.{head.name})"
+                )
 
     def _sample(self, frame: pl.DataFrame) -> pl.DataFrame:
         """At most max_tracks of each split, spread over the manifest, which often is sorted by label."""
@@ -190,11 +208,6 @@ class MusicDataModule(lightning.LightningDataModule):
 
     def setup(self, stage: str) -> None:
         self.open(fit=stage == "fit")
-        splits = [self.train_split, self.valid_split] if stage == "fit" else []
-        splits += [self.valid_split] if stage == "validate" else []
-        splits += self.test_splits if stage == "test" else []
-        for split in splits:
-            self.tracks(split)
 
     def _dataset(self, split: str, *, samples: int) -> tuple[ChunkDataset, np.ndarray]:
         frame = self.tracks(split)

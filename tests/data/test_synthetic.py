@@ -116,8 +116,12 @@ def test_manifest_says_what_is_on_disk(rendered):
 @pytest.mark.parametrize("seed", [0, 1])
 def test_splits_are_disjoint_by_artist_and_labels_even(seed):
     planned = plan_tracks(tracks=240, seed=seed)
-    frame = pl.DataFrame([{name: getattr(track, name) for name in
-                           ("split", "artist", "genre", "key", "mode", "time_signature")} for track in planned])
+    frame = pl.DataFrame(
+        [
+            {name: getattr(track, name) for name in ("split", "artist", "genre", "key", "mode", "time_signature")}
+            for track in planned
+        ]
+    )
     assert frame.group_by("artist").agg(pl.col("split").n_unique())["split"].max() == 1
     assert dict(frame.group_by("split").len().iter_rows()) == {"train": 168, "valid": 36, "test": 36}
     for split in ("train", "valid", "test"):
