@@ -64,9 +64,9 @@ class MusicModule(lightning.LightningModule):
         _, logits = self(batch["mel"])
         loss, parts = self._losses(logits, batch["target"])
         if not torch.isfinite(loss):
+            of_heads = ", ".join(f"{name} {float(part.detach()):.3g}" for name, part in parts.items())
             raise MusicrecError(
-                f"the loss is {float(loss.detach())} at step {self.global_step} "
-                f"({', '.join(f'{name} {float(part.detach()):.3g}' for name, part in parts.items())}); lower optim.lr, set "
+                f"the loss is {float(loss.detach())} at step {self.global_step} ({of_heads}); lower optim.lr, set "
                 "trainer.gradient_clip_val, or use trainer.precision=32-true; the checkpoints so far are whole"
             )
         size = len(batch["mel"])
