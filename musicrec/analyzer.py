@@ -42,17 +42,17 @@ class TrackAnalysis:
 
 
 class TrackAnalyzer:
-    """Runs one exported model or several (say, one for tags and one for tempo and key) on waveforms and files."""
+    """Runs one exported model or several (say, one for tags and one for tempo and key) on waveforms and files.
+
+    A head that two of the models have is answered by the first of them.
+    """
 
     def __init__(self, models: Sequence[Model], *, device: str | torch.device = "cpu", batch_size: int = 16) -> None:
         self.models, self.device, self.batch_size = list(models), torch.device(device), batch_size
         self.heads: dict[str, Head] = {}
         for model in self.models:
             for head in model.heads:
-                if head.name in self.heads:
-                    sources = ", ".join(str(m.source) for m in self.models)
-                    raise ExportError(f"two of the models have a head '{head.name}' ({sources}); give others")
-                self.heads[head.name] = head
+                self.heads.setdefault(head.name, head)
             model.network.to(self.device).eval()
             model.frontend.to(self.device)
         rates = {model.sample_rate for model in self.models}
@@ -73,12 +73,13 @@ class TrackAnalyzer:
     @torch.inference_mode()
     def _run(self, model: Model, chunks: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Embedding and probabilities of (chunks, samples) float32, on the CPU."""
+        heads = [head for head in model.heads if self.heads[head.name] is head]
         embeddings, outputs = [], []
         for batch in chunks.split(self.batch_size):
             embedding, logits = model.network(model.frontend(batch.to(self.device)))
             embeddings.append(embedding.float().cpu())
-            outputs.append({head.name: head.probabilities(logits[head.name]).cpu() for head in model.heads})
-        return torch.cat(embeddings), {h.name: torch.cat([out[h.name] for out in outputs]) for h in model.heads}
+            outputs.append({head.name: head.probabilities(logits[head.name]).cpu() for head in heads})
+        return torch.cat(embeddings), {head.name: torch.cat([out[head.name] for out in outputs]) for head in heads}
 
     def remarks(self, waveform: np.ndarray) -> tuple[str, ...]:
         """Why the answers to (samples,) may mean little: it is silent, or shorter than what a network hears at once."""
@@ -141,5 +142,5 @@ def _checked(waveform: np.ndarray, *, shapes: dict[int, str]) -> np.ndarray:
 
 
 def load(folder: str | Path, *more: str | Path, device: str = "cpu") -> TrackAnalyzer:
-    """The analyzer of an export folder, or of several whose heads differ."""
+    """The analyzer of an export folder, or of several; what two of them tell is taken from the first."""
     return TrackAnalyzer([read_export(path) for path in (folder, *more)], device=device)

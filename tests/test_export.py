@@ -118,9 +118,23 @@ def test_a_stereo_waveform_is_no_track(export):
         musicrec.load(export).analyze(np.zeros((2, 59_049), dtype="float32"))
 
 
-def test_two_models_with_the_same_head_are_refused(export):
-    with pytest.raises(ExportError, match="two of the models have a head 'genre'"):
-        musicrec.load(export, export)
+def test_a_head_that_two_models_have_is_answered_by_the_first(export, network, tmp_path):
+    torch.manual_seed(1)
+    other = write_export(
+        tmp_path / "other",
+        network=ShortChunkResNet({"genre": 2, "metre": 2}, width=8, n_mels=128).eval(),
+        heads=[HEADS[0], ClassHead(name="metre", column="time_signature", classes=("3", "4"))],
+        frontend=MelSpectrogram(n_mels=128),
+        metrics={},
+        data={},
+    )
+    waveform = np.random.default_rng(0).normal(0, 0.1, 59_049).astype("float32")
+    first, second = musicrec.load(export).predict(waveform), musicrec.load(other).predict(waveform)
+    both, turned = musicrec.load(export, other).predict(waveform), musicrec.load(other, export).predict(waveform)
+    assert set(both) == set(turned) == {*first, "metre"}
+    np.testing.assert_array_equal(both["genre"], first["genre"])
+    np.testing.assert_array_equal(turned["genre"], second["genre"])
+    assert not np.allclose(first["genre"], second["genre"])
 
 
 def test_folder_holds_data_only(export):
