@@ -27,8 +27,8 @@ def best_precision(requested: str = "auto", *, accelerator: str = "auto") -> str
 def keep_freed_memory() -> None:
     """Let glibc keep what a training step frees for the next step, instead of asking the kernel again.
 
-    By default it maps each large tensor anew, and the kernel clears every page of it, which slows training on a CPU. The process then holds the peak of its memory until it ends. Does nothing
-    where the C library is another.
+    By default it maps each large tensor anew, and the kernel clears every page of it, which slows training on a CPU.
+    The process then holds the peak of its memory until it ends. Does nothing where the C library is another.
     """
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)
