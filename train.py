@@ -15,6 +15,7 @@ from musicrec.evaluation.report import print_metrics
 from musicrec.export import read_checkpoint, write_export
 from musicrec.hardware import best_precision, keep_freed_memory
 from musicrec.module import MusicModule
+from musicrec.resume import last_checkpoint
 from musicrec.tracking import finishing, keep_earlier_metrics
 
 
@@ -22,8 +23,9 @@ from musicrec.tracking import finishing, keep_earlier_metrics
 @program
 def main(cfg: DictConfig) -> float:
     run = Path(HydraConfig.get().runtime.output_dir)
-    if cfg.ckpt_path is not None:
-        read_checkpoint(cfg.ckpt_path)  # says in one line what is wrong with it, before anything is built
+    checkpoint = last_checkpoint(run) if cfg.resume else cfg.ckpt_path
+    if checkpoint is not None:
+        read_checkpoint(checkpoint)  # says in one line what is wrong with it, before anything is built
     keep_freed_memory()
     lightning.seed_everything(cfg.seed, workers=True, verbose=False)
 
@@ -53,7 +55,7 @@ def main(cfg: DictConfig) -> float:
     # The export computes in float32, so the figures that go with it are measured in float32.
     tester = instantiate(cfg.trainer, precision="32-true", logger=loggers, enable_checkpointing=False)
     with finishing(trainer):
-        trainer.fit(module, data, ckpt_path=cfg.ckpt_path, weights_only=True)
+        trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
         best = trainer.checkpoint_callback
         tester.test(module, data, ckpt_path=best.best_model_path, weights_only=True, verbose=False)
 

@@ -6,7 +6,6 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
@@ -17,16 +16,20 @@ from rich.console import Console
 from rich.markup import escape
 
 from musicrec.errors import ConfigError, MusicrecError
+from musicrec.resume import run_folder
 
 TARGETS = ["musicrec.*", "pytorch_lightning.*"]  # all that a config may build: it cannot call anything else
 
-# Advice that does not apply: with the store in memory the CPU needs no workers, a short epoch is no mistake, and Hydra
-# has written into the run folder before the CSV logger does.
+# Advice that does not apply: with the store in memory the CPU needs no workers, a short epoch is no mistake, Hydra has
+# written into the run folder before the CSV logger does, the sampler does go on within an epoch, and the trainer that
+# tests the best checkpoint writes none.
 NOISE = (
     ".*does not have many workers.*",
     ".*is smaller than the logging interval.*",
     ".*logs directory .* exists and is not empty.*",
     ".*LeafSpec.*is deprecated.*",
+    ".*your dataloader is not resumable.*",
+    ".*callbacks used to create the checkpoint need to be provided.*",
 )
 
 
@@ -64,14 +67,7 @@ def _full_key(error: InstantiationException) -> str:
     return lines[-1].removeprefix("full_key:").strip() if lines else "?"
 
 
-def run_folder(ckpt_path: str | None, new: str) -> str:
-    """A run that is continued goes on in the folder of its checkpoint; any other gets a new one."""
-    if ckpt_path is not None and Path(ckpt_path).parent.name == "checkpoints":
-        return str(Path(ckpt_path).parents[1])
-    return new
-
-
-OmegaConf.register_resolver("run_folder", run_folder, replace=True)
+OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
 
 
 def build_all(group: DictConfig | None) -> list:

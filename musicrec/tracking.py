@@ -32,11 +32,11 @@ def finishing(trainer: Trainer) -> Iterator[None]:
         yield
         failed = False
     except (KeyboardInterrupt, SystemExit):  # Lightning turns the one into the other
-        last = trainer.checkpoint_callback.last_model_path
-        if last:
-            print(f"interrupted; continue with the same command and ckpt_path={last}")
+        last = Path(trainer.checkpoint_callback.dirpath) / "last.ckpt"
+        if last.is_file():
+            print(f"interrupted; continue with the same command and resume=true, or ckpt_path={last}")
         else:
-            print("interrupted before the first epoch ended: there is no checkpoint yet")
+            print("interrupted before the first step ended: there is no checkpoint yet")
         raise
     finally:
         wandb.finish(exit_code=int(failed))

@@ -1,6 +1,7 @@
 """Training draws, losses and scores of the module, with real batches of a few tiny tracks."""
 
 import math
+import signal
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +18,7 @@ from musicrec.heads.tempo import TempoHead
 from musicrec.models.short_chunk_resnet import ShortChunkResNet
 from musicrec.module import MusicModule
 from musicrec.optim import AdamWCosine
+from musicrec.resume import ResumePoint
 
 HEADS = [KeyHead(), TempoHead(weight=0.5)]
 
@@ -24,14 +26,17 @@ HEADS = [KeyHead(), TempoHead(weight=0.5)]
 class Recorded(MusicModule):
     """Remembers, of every training batch, what was drawn for it."""
 
-    def __init__(self, **settings) -> None:
+    def __init__(self, *, stop_after: int | None = None, **settings) -> None:
         network = ShortChunkResNet({head.name: len(head.classes) for head in HEADS}, n_mels=16, width=2)
         super().__init__(network, HEADS, AdamWCosine(), **settings)
         self.drawn: list[tuple] = []
+        self.stop_after = stop_after
 
     def training_step(self, batch: dict, batch_index: int) -> torch.Tensor:
         dropout = tuple(torch.empty(8).bernoulli_().tolist())
         self.drawn.append((torch.initial_seed(), dropout, float(batch["mel"].sum())))
+        if len(self.drawn) == self.stop_after:
+            signal.raise_signal(signal.SIGINT)
         return super().training_step(batch, batch_index)
 
 
@@ -40,8 +45,17 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("stores")
 
 
-def fit(music: Path, stores: Path, folder: Path, *, epochs: int, ckpt_path: Path | None = None) -> Recorded:
-    """Train on one chunk a track, two batches a step."""
+def fit(
+    music: Path,
+    stores: Path,
+    folder: Path,
+    *,
+    epochs: int,
+    ckpt_path: Path | None = None,
+    stop_after: int | None = None,
+    workers: int = 0,
+) -> Recorded:
+    """Train on one chunk a track, two batches a step. stop_after: Ctrl-C is pressed in this batch."""
     data = MusicDataModule(
         manifest=music,
         stores=stores,
@@ -51,22 +65,30 @@ def fit(music: Path, stores: Path, folder: Path, *, epochs: int, ckpt_path: Path
         augment=[RandomResample(max_semitones=2)],
         batch_size=4,
         chunks_per_track=1,
-        workers=0,
+        workers=workers,
     )
     trainer = lightning.Trainer(
         accelerator="cpu",
         max_epochs=epochs,
         accumulate_grad_batches=2,
         logger=False,
-        callbacks=[lightning.callbacks.ModelCheckpoint(folder, filename="{epoch}", save_top_k=-1)],
+        callbacks=[
+            lightning.callbacks.ModelCheckpoint(folder, filename="{epoch}", save_top_k=-1),
+            ResumePoint(dirpath=folder),
+        ],
         limit_val_batches=0,
         limit_train_batches=4,
         use_distributed_sampler=False,
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    module = Recorded(seed=3)
-    trainer.fit(module, data, ckpt_path=ckpt_path, weights_only=True)
+    module = Recorded(seed=3, stop_after=stop_after)
+    if stop_after is None:
+        trainer.fit(module, data, ckpt_path=ckpt_path, weights_only=True)
+        return module
+    with pytest.raises(SystemExit):
+        trainer.fit(module, data, ckpt_path=ckpt_path, weights_only=True)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which Lightning leaves switched off
     return module
 
 
@@ -78,6 +100,21 @@ def test_every_batch_has_its_own_draw_and_a_resumed_run_the_same(tiny_music: Pat
         assert len({draw[index] for draw in whole.drawn}) == batches, what
     resumed = fit(tiny_music, stores, tmp_path / "again", epochs=2, ckpt_path=tmp_path / "epoch=0.ckpt")
     assert resumed.drawn == whole.drawn[batches // 2 :]
+
+
+@pytest.mark.parametrize(("stop_after", "workers"), [(1, 0), (3, 0), (5, 0), (6, 2), (7, 0)])
+def test_a_run_interrupted_at_any_batch_ends_as_the_unbroken_one(
+    tiny_music: Path, stores: Path, tmp_path: Path, stop_after: int, workers: int
+):
+    whole = fit(tiny_music, stores, tmp_path / "whole", epochs=2)
+    assert len(whole.drawn) == 8, "two epochs of four batches"
+    broken = fit(tiny_music, stores, tmp_path, epochs=2, stop_after=stop_after, workers=workers)
+    # The step of two batches was let end.
+    assert len(broken.drawn) == stop_after + stop_after % 2
+    resumed = fit(tiny_music, stores, tmp_path, epochs=2, ckpt_path=tmp_path / "last.ckpt", workers=workers)
+    assert broken.drawn + resumed.drawn == whole.drawn
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, resumed.state_dict()[name]), name
 
 
 def test_processes_draw_their_own_dropout():

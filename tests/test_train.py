@@ -41,7 +41,7 @@ def music(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> list[st
 def run(music: list[str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """An unbroken run of three epochs with W&B (offline), and what it printed."""
     folder = tmp_path_factory.mktemp("run")
-    done = train(*music, f"hydra.run.dir={folder}", "trainer.max_epochs=3", "logger=default")
+    done = train(*music, f"hydra.run.dir={folder}", "trainer.max_epochs=3", "data.chunks_per_track=4", "logger=default")
     return folder, done.stdout
 
 
@@ -91,24 +91,25 @@ def test_export_analyses_a_file(run: tuple[Path, str], tiny_music: Path):
 
 
 def test_resumed_run_ends_as_the_unbroken_one(run: tuple[Path, str], music: list[str], tmp_path: Path):
-    """Killed without warning after the first epoch, then continued in its folder: equal in every bit."""
-    folder = tmp_path / "run"
-    arguments = [*music, "trainer.max_epochs=3"]
+    """Killed without warning within the first epoch, then started again with the same command: equal in every bit."""
+    arguments = [*music, "trainer.max_epochs=3", "data.chunks_per_track=4", f"paths.runs={tmp_path}", "name=killed"]
+    arguments += ["callbacks.resume.every_s=0"]
     process = subprocess.Popen(
-        command(*arguments, f"hydra.run.dir={folder}"),
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        command(*arguments), cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True
     )
-    last, deadline = folder / "checkpoints" / "last.ckpt", time.monotonic() + 120
-    while not last.is_file() and process.poll() is None and time.monotonic() < deadline:
+    deadline = time.monotonic() + 120
+    while not (found := list(tmp_path.glob("killed/*/checkpoints/last.ckpt"))) and time.monotonic() < deadline:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert torch.load(last, weights_only=True)["epoch"] < 2, "it was to be killed before its end"
+    folder = found[0].parents[1]
+    before = torch.load(found[0], weights_only=True)
+    assert before["epoch"] == 0 and 0 < before["global_step"] < 8, "it was to be killed within its first epoch"
     (folder / "metrics.csv").write_text("epoch,val/score\n0,0.5\n")  # the logger may not have got to it before
-    train(*arguments, f"ckpt_path={last}")
+    done = train(*arguments, "resume=true")
 
+    assert f"resume: from {folder}" in done.stdout
+    assert [path.name for path in (tmp_path / "killed").iterdir()] == [folder.name], "it went on in its own folder"
     assert (folder / "metrics_1.csv").read_text() == "epoch,val/score\n0,0.5\n", "what was measured before is kept"
     for name in ("last.ckpt", "best.ckpt"):
         whole = torch.load(run[0] / "checkpoints" / name, weights_only=True)
@@ -121,20 +122,20 @@ def test_resumed_run_ends_as_the_unbroken_one(run: tuple[Path, str], music: list
 
 
 def test_interrupt_keeps_a_checkpoint_and_says_how_to_go_on(music: list[str], tmp_path: Path):
-    arguments = [*music, f"hydra.run.dir={tmp_path}", "trainer.max_epochs=200", "logger=default"]
+    arguments = [*music, f"hydra.run.dir={tmp_path}", "data.chunks_per_track=2000", "logger=default"]
     process = subprocess.Popen(
         command(*arguments), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     deadline = time.monotonic() + 120
-    while not (tmp_path / "checkpoints" / "last.ckpt").is_file() and time.monotonic() < deadline:
+    while not (tmp_path / "metrics.csv").is_file() and time.monotonic() < deadline:
         time.sleep(0.05)
-    time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     printed, _ = process.communicate(timeout=180)
     assert process.returncode != 0
     assert "interrupted" in printed and f"ckpt_path={tmp_path}/checkpoints/last.ckpt" in printed, printed
     assert "Traceback" not in printed
-    assert "musicrec" in torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    kept = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    assert "musicrec" in kept and kept["epoch"] == 0 and kept["global_step"] > 0, "within the first epoch"
     assert not (tmp_path / "export").exists()
 
 

@@ -44,14 +44,23 @@ class ChunkDataset(Dataset):
 class RandomChunks(Sampler):
     """`chunks_per_track` random chunks of every track, in random order, another draw each epoch.
 
-    The draw depends on (seed, epoch) alone, so a resumed run sees what the unbroken one would have seen.
+    The draw depends on (seed, epoch) alone, so a resumed run sees what the unbroken one would have seen. seen: how many
+    of this epoch's chunks are behind the training already, asked when the epoch's first chunk is wanted.
     """
 
     def __init__(
-        self, lengths: np.ndarray, *, samples: int, chunks_per_track: int, seed: int, rank: int = 0, processes: int = 1
+        self,
+        lengths: np.ndarray,
+        *,
+        samples: int,
+        chunks_per_track: int,
+        seed: int,
+        seen: Callable[[], int] = lambda: 0,
+        rank: int = 0,
+        processes: int = 1,
     ) -> None:
         self.lengths, self.samples, self.chunks_per_track, self.seed = lengths, samples, chunks_per_track, seed
-        self.rank, self.processes, self.epoch = rank, processes, 0
+        self.seen, self.rank, self.processes, self.epoch = seen, rank, processes, 0
 
     def set_epoch(self, epoch: int) -> None:  # called by Lightning
         self.epoch = epoch
@@ -65,8 +74,16 @@ class RandomChunks(Sampler):
         tracks = np.concatenate([rng.permutation(len(self.lengths)) for _ in range(self.chunks_per_track)])
         room = np.maximum(self.lengths[tracks] - self.samples, 0)
         starts = (rng.random(len(tracks)) * (room + 1)).astype(np.int64)
-        mine = slice(self.rank, len(self) * self.processes, self.processes)
+        mine = slice(self.rank + self.seen() * self.processes, len(self) * self.processes, self.processes)
         return iter(zip(tracks[mine].tolist(), starts[mine].tolist(), strict=True))
+
+
+class LateLoader(DataLoader):
+    """Draws its first batch when that is wanted, not when the loop is set up: by then Lightning has told the sampler
+    the epoch, and has restored how far a resumed run had come in it. Workers would have read ahead before."""
+
+    def __iter__(self) -> Iterator[dict]:
+        yield from super().__iter__()
 
 
 class AllChunks(Sampler):
@@ -217,7 +234,7 @@ class MusicDataModule(lightning.LightningDataModule):
         return dataset, self.store.lengths[rows]
 
     def _loader(self, dataset: ChunkDataset, sampler: Sampler, *, batch_size: int, drop_last: bool) -> DataLoader:
-        return DataLoader(
+        return LateLoader(
             dataset,
             sampler=sampler,
             batch_size=batch_size,
@@ -242,9 +259,17 @@ class MusicDataModule(lightning.LightningDataModule):
             samples=dataset.samples,
             chunks_per_track=self.chunks_per_track,
             seed=self.seed,
+            seen=self._seen,
             **self._share(),
         )
         return self._loader(dataset, sampler, batch_size=self.batch_size, drop_last=len(sampler) > self.batch_size)
+
+    def _seen(self) -> int:
+        return (
+            0
+            if self.trainer is None
+            else self.trainer.fit_loop.epoch_loop.batch_progress.current.ready * self.batch_size
+        )
 
     def _warn_of_padding(self, lengths: np.ndarray, *, samples: int) -> None:
         """lengths: of the training tracks. samples: read for a chunk, which the deformations may shorten."""

@@ -1,0 +1,108 @@
+"""What makes an interrupted training go on where it was: the checkpoint within an epoch, and finding it again."""
+
+import signal
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+
+from omegaconf import OmegaConf
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import Checkpoint
+
+
+class ResumePoint(Checkpoint):
+    """Keeps `last.ckpt` fresh: after every epoch, now and then within one, on Ctrl-C, and on SIGTERM (the notice of a
+    cluster). Lightning's ModelCheckpoint, which keeps the best, writes a last.ckpt only in epochs that improve.
+
+    Ctrl-C lets the step at hand end, so that the checkpoint holds whole steps; a second Ctrl-C stops at once, and the
+    checkpoint is the one before. To know the best checkpoint, it comes after the ModelCheckpoint in the trainer's list.
+
+    dirpath: folder of last.ckpt. every_s: seconds of training between two checkpoints, which is what a kill without
+    warning can cost.
+    """
+
+    def __init__(self, *, dirpath: str | Path, every_s: float = 300.0) -> None:
+        self.last = Path(dirpath) / "last.ckpt"
+        self.every_s = every_s
+        self.interrupted = False
+        self._handler = None
+
+    def setup(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
+        main = threading.current_thread() is threading.main_thread()
+        if stage == "fit" and main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            self._handler = signal.signal(signal.SIGINT, self._interrupt)
+
+    def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
+        if self._handler is not None and signal.getsignal(signal.SIGINT) == self._interrupt:
+            signal.signal(signal.SIGINT, self._handler)
+        self._handler = None
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        if self.interrupted:
+            raise KeyboardInterrupt
+        self.interrupted = True
+        print("\ninterrupted: this step ends first, for the sake of its checkpoint; Ctrl-C again stops at once")
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self._saved = time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, module: LightningModule, outputs: object, batch: dict, batch_index: int
+    ) -> None:
+        progress = trainer.fit_loop.epoch_loop.batch_progress
+        if progress.is_last_batch or (batch_index + 1) % trainer.accumulate_grad_batches:
+            return  # the epoch's own checkpoint comes next; gradients of half a step cannot be saved
+        stop = self.interrupted or trainer.received_sigterm
+        due = stop or time.monotonic() - self._saved > self.every_s
+        if trainer.world_size > 1:  # the clocks of the processes differ, and all take part in a checkpoint
+            due = trainer.strategy.broadcast(due)
+            stop = trainer.strategy.reduce_boolean_decision(stop, all=False)
+        if due or stop:
+            self._save(trainer)
+        if stop:
+            raise KeyboardInterrupt
+
+    def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        self._save(trainer)
+
+    # Between epochs the checkpoint is there already.
+    def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
+        if self.interrupted:
+            raise KeyboardInterrupt
+
+    def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
+        if self.interrupted:
+            raise KeyboardInterrupt
+
+    def _save(self, trainer: Trainer) -> None:
+        trainer.save_checkpoint(self.last)
+        self._saved = time.monotonic()
+
+
+def run_folder(new: str, ckpt_path: str | None, resume: bool, overrides: list[str]) -> str:
+    """The folder of a run: with `resume`, or the checkpoint of an earlier run, the folder of that run; else `new`.
+
+    new: runs/NAME/TIME. With `resume`, the newest folder in runs/NAME that the same overrides began and that has no
+    export yet.
+    """
+    if ckpt_path is not None and Path(ckpt_path).parent.name == "checkpoints":
+        return str(Path(ckpt_path).parents[1])
+    if resume:
+        for begun in sorted(Path(new).parent.glob("*/.hydra/overrides.yaml"), reverse=True):
+            run = begun.parents[1]
+            same = _substance(OmegaConf.load(begun)) == _substance(overrides)
+            if same and not (run / "export").exists():
+                return str(run)
+    return new
+
+
+def last_checkpoint(run: Path) -> Path | None:
+    """The checkpoint from which a run can go on; None, said aloud, for a run that has none yet."""
+    last = run / "checkpoints" / "last.ckpt"
+    print(f"resume: {f'from {last}' if last.is_file() else f'no checkpoint in {run}, so from the beginning'}")
+    return last if last.is_file() else None
+
+
+def _substance(overrides: list[str]) -> list[str]:
+    return sorted(override for override in overrides if not override.startswith("resume="))
