@@ -34,6 +34,7 @@ def main(cfg: DictConfig) -> float:
         heads=build_heads(cfg.task),
         frontend=instantiate(cfg.frontend),
         augment=build_all(cfg.augment.waveform),
+        mixup=instantiate(cfg.augment.mixup),
         spec_augment=instantiate(cfg.augment.spectrogram),
     )
     data.open()

@@ -67,7 +67,7 @@ def _full_key(error: InstantiationException) -> str:
     return lines[-1].removeprefix("full_key:").strip() if lines else "?"
 
 
-OmegaConf.register_new_resolver("run_folder", run_folder, replace=True)
+OmegaConf.register_resolver("run_folder", run_folder, replace=True)
 
 
 def build_all(group: DictConfig | None) -> list:

@@ -63,6 +63,10 @@ class MusicModule(lightning.LightningModule):
     def training_step(self, batch: dict, batch_index: int) -> Tensor:
         _, logits = self(batch["mel"])
         loss, parts = self._losses(logits, batch["target"])
+        if "partner" in batch:
+            share, (other, others) = batch["share"], self._losses(logits, batch["partner"])
+            loss = share * loss + (1 - share) * other
+            parts = {name: share * part + (1 - share) * others[name] for name, part in parts.items()}
         if not torch.isfinite(loss):
             of_heads = ", ".join(f"{name} {float(part.detach()):.3g}" for name, part in parts.items())
             raise MusicrecError(

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from omegaconf import OmegaConf
+from omegaconf import ListConfig, OmegaConf
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
@@ -80,7 +80,7 @@ class ResumePoint(Checkpoint):
         self._saved = time.monotonic()
 
 
-def run_folder(new: str, ckpt_path: str | None, resume: bool, overrides: list[str]) -> str:
+def run_folder(new: str, ckpt_path: str | None, resume: bool, overrides: ListConfig) -> str:
     """The folder of a run: with `resume`, or the checkpoint of an earlier run, the folder of that run; else `new`.
 
     new: runs/NAME/TIME. With `resume`, the newest folder in runs/NAME that the same overrides began and that has no
@@ -104,5 +104,5 @@ def last_checkpoint(run: Path) -> Path | None:
     return last if last.is_file() else None
 
 
-def _substance(overrides: list[str]) -> list[str]:
+def _substance(overrides: ListConfig) -> list[str]:
     return sorted(override for override in overrides if not override.startswith("resume="))

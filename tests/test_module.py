@@ -10,6 +10,7 @@ import pytorch_lightning as lightning
 import torch
 
 from musicrec.data.datamodule import MusicDataModule
+from musicrec.deformations.mixup import Mixup
 from musicrec.deformations.resample import RandomResample
 from musicrec.errors import MusicrecError
 from musicrec.frontend import MelSpectrogram
@@ -63,6 +64,7 @@ def fit(
         frontend=MelSpectrogram(n_mels=16),
         chunk_samples=8000,
         augment=[RandomResample(max_semitones=2)],
+        mixup=Mixup(),
         batch_size=4,
         chunks_per_track=1,
         workers=workers,
@@ -136,6 +138,21 @@ def test_loss_is_the_weighted_sum_of_the_heads():
     # Equal logits are equal probabilities, whatever the target distribution.
     assert float(parts["key"]) == pytest.approx(math.log(24)) and float(parts["tempo"]) == pytest.approx(math.log(120))
     assert float(loss) == pytest.approx(math.log(24) + 0.5 * math.log(120))
+
+
+def test_a_mixed_batch_shares_its_loss_out():
+    module = Recorded()
+    module.log = module.log_dict = lambda *_, **__: None
+    mel = torch.randn(4, 1, 16, 64)
+    first, second = (
+        {"key": torch.tensor(k), "tempo": torch.tensor(t)}
+        for k, t in (([1.0] * 4, [80.0] * 4), ([5.0] * 4, [130.0] * 4))
+    )
+    module.eval()  # no dropout, and the same statistics of the batch norms each time
+    alone = [float(MusicModule.training_step(module, {"mel": mel, "target": target}, 0)) for target in (first, second)]
+    mixed = {"mel": mel, "target": first, "partner": second, "share": 0.7}
+    loss = float(MusicModule.training_step(module, mixed, 0))
+    assert loss == pytest.approx(0.7 * alone[0] + 0.3 * alone[1], rel=1e-5) and alone[0] != pytest.approx(alone[1])
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_says_what_to_do():

@@ -18,6 +18,7 @@ from musicrec.chunks import chunk_starts
 from musicrec.data.manifest import manifest_hash, read_manifest
 from musicrec.data.store import WaveformStore, build_store
 from musicrec.deformations.base import Deformation
+from musicrec.deformations.mixup import Mixup
 from musicrec.deformations.spec_augment import SpecAugment
 from musicrec.errors import ManifestError
 from musicrec.frontend import MelSpectrogram
@@ -108,6 +109,7 @@ class MusicDataModule(lightning.LightningDataModule):
     manifest: path of a manifest, or a callable that makes one and returns its path. stores: folder in which the
     waveform store of each manifest lies (built when it is not there). heads: the labels to read. chunk_samples: what
     the network takes. augment: deformations of the training waveforms, applied in turn; they move the labels.
+    mixup: lays training chunks over each other.
     chunks_per_track: random chunks a track and epoch. test_splits: each is tested by itself. max_tracks: of each
     split. workers: None takes 0 on the CPU, where reading is a memory copy and the cores are the network's, and up to
     4 beside a GPU.
@@ -122,6 +124,7 @@ class MusicDataModule(lightning.LightningDataModule):
         frontend: MelSpectrogram,
         chunk_samples: int,
         augment: Sequence[Deformation] = (),
+        mixup: Mixup | None = None,
         spec_augment: SpecAugment | None = None,
         batch_size: int = 16,
         eval_batch_size: int | None = None,
@@ -136,7 +139,7 @@ class MusicDataModule(lightning.LightningDataModule):
         super().__init__()
         self.manifest, self.stores = manifest, Path(stores)
         self.heads, self.frontend, self.chunk_samples = list(heads), frontend, chunk_samples
-        self.augment, self.spec_augment = list(augment), spec_augment
+        self.augment, self.mixup, self.spec_augment = list(augment), mixup, spec_augment
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size or batch_size
         self.chunks_per_track, self.max_tracks, self.seed = chunks_per_track, max_tracks, seed
         self.train_split, self.valid_split = train_split, valid_split
@@ -297,7 +300,7 @@ class MusicDataModule(lightning.LightningDataModule):
         return [self.eval_dataloader(split) for split in self.test_splits]
 
     def on_after_batch_transfer(self, batch: dict, dataloader_idx: int) -> dict:
-        """Deform (in training), make mel spectrograms; batch["mel"] is (batch, 1, mel channels, frames) float32."""
+        """Deform (in training), make mel spectrograms: see `prepare`."""
         if self.trainer is None or not self.trainer.training:
             return self.prepare(batch)
         # Counts batches, where global_step counts optimiser steps, of which several batches may share one. The batch
@@ -306,21 +309,25 @@ class MusicDataModule(lightning.LightningDataModule):
 
     @torch.no_grad()
     def prepare(self, batch: dict, *, step: int | None = None) -> dict:
-        """Waveforms to mel spectrograms. step: the batch's number, seed of the deformations; None deforms nothing."""
-        waveform, target = batch["waveform"], dict(batch["target"])
-        device = waveform.device
-        self.frontend.to(device)
-        if step is not None and (self.augment or self.spec_augment):
-            rank = self._share()["rank"]
-            generator = torch.Generator().manual_seed((self.seed * 1_000_003 + step) * 1009 + rank)
-            if self.augment:
-                waveform, target = self._deform(waveform.float() / 32768, target, generator)
-            mel = self.frontend(waveform)
-            if self.spec_augment is not None:
-                mel = self.spec_augment(mel, generator=generator)
-        else:
-            mel = self.frontend(waveform)
-        return {"mel": mel, "track": batch["track"], "target": target}
+        """Waveforms to mel spectrograms. step: the batch's number, seed of the deformations; None deforms nothing.
+
+        Returns "mel" (batch, 1, mel channels, frames) float32, "track", and "target". After a mixup "partner" is the
+        target of what was laid over, and "share" what the first has of the loss.
+        """
+        waveform, prepared = batch["waveform"], {"track": batch["track"], "target": dict(batch["target"])}
+        self.frontend.to(waveform.device)
+        if step is None or not (self.augment or self.mixup or self.spec_augment):
+            return prepared | {"mel": self.frontend(waveform)}
+        rank = self._share()["rank"]
+        generator = torch.Generator().manual_seed((self.seed * 1_000_003 + step) * 1009 + rank)
+        waveform = waveform.float() / 32768
+        if self.augment:
+            waveform, prepared["target"] = self._deform(waveform, prepared["target"], generator)
+        if self.mixup is not None:
+            waveform, partner, prepared["share"] = self.mixup(waveform, generator=generator)
+            prepared["partner"] = {name: values[partner] for name, values in prepared["target"].items()}
+        mel = self.frontend(waveform)
+        return prepared | {"mel": mel if self.spec_augment is None else self.spec_augment(mel, generator=generator)}
 
     def _deform(self, waveform: Tensor, target: dict[str, Tensor], generator: torch.Generator) -> tuple[Tensor, dict]:
         remaining = math.prod(deformation.input_ratio for deformation in self.augment)
