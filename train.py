@@ -11,16 +11,19 @@ from omegaconf import DictConfig
 
 from musicrec.cli import TARGETS, build_all, build_heads, plain, program
 from musicrec.errors import ConfigError
-from musicrec.evaluation.report import print_metrics
+from musicrec.evaluation.report import print_scores, score_heads
 from musicrec.export import read_checkpoint, write_export
 from musicrec.hardware import best_precision, keep_freed_memory
 from musicrec.module import MusicModule
 from musicrec.resume import last_checkpoint
-from musicrec.tracking import finishing, keep_earlier_metrics
+from musicrec.tracking import closing_wandb, finishing, keep_earlier_metrics
+from musicrec.tracking.lineage import log_data, log_export
+from musicrec.tracking.results import log_results
 
 
 @hydra.main(config_path="conf", config_name="train", execution_whitelist=TARGETS)
 @program
+@closing_wandb
 def main(cfg: DictConfig) -> float:
     run = Path(HydraConfig.get().runtime.output_dir)
     checkpoint = last_checkpoint(run) if cfg.resume else cfg.ckpt_path
@@ -45,6 +48,7 @@ def main(cfg: DictConfig) -> float:
     loggers = build_all(cfg.logger)
     for logger in loggers:
         logger.log_hyperparams(plain(cfg))
+    log_data(loggers, data)
     callbacks = build_all(cfg.callbacks)
     precision = best_precision(cfg.trainer.precision, accelerator=cfg.trainer.accelerator)
     trainer = instantiate(cfg.trainer, precision=precision, callbacks=callbacks, logger=loggers, default_root_dir=run)
@@ -70,8 +74,11 @@ def main(cfg: DictConfig) -> float:
             data=data.summary(),
             licence=cfg.licence,
         )
-        print_metrics(module.predictions, data.heads, title=f"{cfg.name}: best of {trainer.current_epoch} epochs")
+        scores = score_heads(module.predictions, data.heads)
+        print_scores(scores, title=f"{cfg.name}: best of {trainer.current_epoch} epochs")
         print(f"export: {export}")
+        log_export(loggers, export, name=cfg.name)
+        log_results(loggers, scores, module.predictions, dataset=data.manifest_path.resolve().parent.name)
     return float(best.best_model_score)
 
 

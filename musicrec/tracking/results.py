@@ -1,0 +1,55 @@
+"""What a run has learned, in W&B: tables, confusion matrices, pictures and examples to listen to."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pytorch_lightning.loggers import Logger
+
+from musicrec.evaluation.plots import plot_all
+from musicrec.evaluation.report import HeadScore, Predictions
+from musicrec.heads import Head
+from musicrec.heads.tempo import TempoHead
+from musicrec.tracking.runs import forgiving, wandb_runs
+
+_CONFUSION_CLASSES = 50  # of more, the interactive chart has too many cells to be read
+
+
+def log_results(
+    loggers: Sequence[Logger], scores: Sequence[HeadScore], predictions: Mapping[str, Predictions], *, dataset: str
+) -> None:
+    """Log the scores of every split and head: `per_class/…` as tables, `confusion/…` as charts that one can sort, and
+    `pictures/…`, those that evaluate.py draws."""
+    for run in wandb_runs(loggers):
+        with forgiving("results"), tempfile.TemporaryDirectory() as folder:
+            import wandb  # not at the top: runs that are logged elsewhere are spared it
+
+            paths = plot_all(Path(folder), scores, predictions, dataset=dataset)
+            run.log(_tables(scores, predictions) | {f"pictures/{path.stem}": wandb.Image(str(path)) for path in paths})
+
+
+def _tables(scores: Sequence[HeadScore], predictions: Mapping[str, Predictions]) -> dict:
+    import wandb
+
+    tables = {}
+    for score in scores:
+        where = f"{score.split}/{score.head.name}"
+        if score.labelled and score.per_class:
+            rows = [list(row.values()) for row in score.per_class]
+            tables[f"per_class/{where}"] = wandb.Table(columns=list(score.per_class[0]), data=rows)
+        classes = len(score.head.classes)
+        if score.labelled and _has_classes(score.head) and classes <= _CONFUSION_CLASSES:
+            probabilities, target = predictions[score.split][score.head.name]
+            known = ~target.isnan()
+            tables[f"confusion/{where}"] = wandb.plot.confusion_matrix(
+                y_true=target[known].int().tolist(),
+                preds=score.head.answer(probabilities[known]).int().tolist(),
+                class_names=[score.head.label(index) for index in range(classes)],
+                title=f"{score.head.name} on {score.split}",
+            )
+    return tables
+
+
+def _has_classes(head: Head) -> bool:
+    """Whether a track's label is the number of a class."""
+    return head.exclusive and not isinstance(head, TempoHead)

@@ -1,0 +1,85 @@
+"""Beginning and end of a run, whatever it is logged with."""
+
+import functools
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning import Trainer
+from pytorch_lightning.loggers import Logger, WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
+
+if TYPE_CHECKING:
+    import wandb
+
+
+def closing_wandb(task: Callable[[DictConfig], object]) -> Callable[[DictConfig], object]:
+    """However a program ends, its W&B run ends with it, as failed where the program failed: else the next job of a
+    multirun would write into it. Does nothing where W&B is not in use."""
+
+    @functools.wraps(task)
+    def guarded(cfg: DictConfig) -> object:
+        failed = True
+        try:
+            answer = task(cfg)
+            failed = False
+            return answer
+        finally:
+            if "wandb" in sys.modules:
+                sys.modules["wandb"].finish(exit_code=int(failed))
+
+    return guarded
+
+
+def wandb_runs(loggers: Sequence[Logger]) -> list["wandb.Run"]:
+    """The W&B runs among the loggers; none in processes other than the first, of several that train together."""
+    return [logger.experiment for logger in loggers if isinstance(logger, WandbLogger) and rank_zero_only.rank == 0]
+
+
+@contextmanager
+def forgiving(what: str) -> Iterator[None]:
+    """Make a warning of whatever goes wrong: what a run has learned is worth more than the log of it."""
+    try:
+        yield
+    except Exception as error:
+        warnings.warn(f"W&B has no {what} of this run: {type(error).__name__}: {error}", stacklevel=3)
+
+
+@contextmanager
+def finishing(trainer: Trainer) -> Iterator[None]:
+    """Tell somebody who interrupts the training how to go on."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):  # Lightning turns the one into the other
+        last = Path(trainer.checkpoint_callback.dirpath) / "last.ckpt"
+        if last.is_file():
+            print(f"interrupted; continue with the same command and resume=true, or ckpt_path={last}")
+        else:
+            print("interrupted before the first step ended: there is no checkpoint yet")
+        raise
+
+
+def keep_earlier_metrics(run: str | Path) -> None:
+    """Rename the metrics.csv of an interrupted run that is continued: the CSV logger begins with an empty file."""
+    metrics = Path(run) / "metrics.csv"
+    if metrics.exists():
+        earlier = len(list(metrics.parent.glob("metrics_*.csv")))
+        metrics.rename(metrics.with_name(f"metrics_{earlier + 1}.csv"))
+
+
+def sweep_job(what: str) -> str | int | None:
+    """Of a job of a multirun, the "name" of the sweep, which is that of its folder, or the job's "number"; None of a
+    single run."""
+    hydra = HydraConfig.get()
+    if hydra.mode != RunMode.MULTIRUN:
+        return None
+    return {"name": Path(hydra.sweep.dir).name, "number": hydra.job.num}[what]
+
+
+OmegaConf.register_resolver("sweep_job", sweep_job, replace=True)
