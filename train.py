@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from musicrec.cli import TARGETS, build_all, build_heads, plain, program
 from musicrec.errors import ConfigError
+from musicrec.evaluation.calibration import calibrate
 from musicrec.evaluation.report import print_scores, score_heads
 from musicrec.export import read_checkpoint, write_export
 from musicrec.hardware import best_precision, keep_freed_memory
@@ -62,19 +63,22 @@ def main(cfg: DictConfig) -> float:
     with finishing(trainer):
         trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
         best = trainer.checkpoint_callback
-        tester.test(module, data, ckpt_path=best.best_model_path, weights_only=True, verbose=False)
+        tester.validate(module, data, ckpt_path=best.best_model_path, weights_only=True, verbose=False)
+        module.heads, calibration = calibrate(data.heads, module.predictions.pop(data.valid_split))
+        tester.test(module, data, verbose=False)
 
     if trainer.is_global_zero:
         export = write_export(
             run / "export",
             network=network,
-            heads=data.heads,
+            heads=module.heads,
             frontend=data.frontend,
             metrics=module.metrics,
+            calibration={"split": data.valid_split, "heads": calibration},
             data=data.summary(),
             licence=cfg.licence,
         )
-        scores = score_heads(module.predictions, data.heads)
+        scores = score_heads(module.predictions, module.heads)
         print_scores(scores, title=f"{cfg.name}: best of {trainer.current_epoch} epochs")
         print(f"export: {export}")
         log_export(loggers, export, name=cfg.name)

@@ -23,9 +23,10 @@ _SILENT_PEAK = 1e-3  # -60 dBFS
 class TrackAnalysis:
     """What the models say of one track.
 
-    probabilities: {head: (classes,) float32}, the mean over the track's chunks. tags: {head: [{"tag", "probability"}]},
-    most probable first. features: {head: decoded answer}, such as {"tempo": {"bpm": 120.1, "probability": 0.4}}.
-    embedding: (size,) float32, the networks' embeddings one after another. remarks: why the answers may mean little.
+    probabilities: {head: (classes,) float32}, the mean over the track's chunks, calibrated. tags: {head: [{"tag",
+    "probability", "present"}]}, most probable first. features: {head: decoded answer}, such as {"tempo": {"bpm": 120.1,
+    "probability": 0.4}}. embedding: (size,) float32, the networks' embeddings one after another. remarks: why the
+    answers may mean little.
     """
 
     duration_s: float
@@ -61,7 +62,8 @@ class TrackAnalyzer:
         self.sample_rate = rates.pop()
 
     def predict(self, waveform: np.ndarray) -> dict[str, np.ndarray]:
-        """{head: probabilities (chunks, classes) float32} of waveforms at `sample_rate`.
+        """{head: probabilities (chunks, classes) float32} of waveforms at `sample_rate`, as the network gives them:
+        an export's temperature is that of whole tracks, and `analyze` applies it.
 
         waveform: (samples,), one chunk, or (chunks, samples), float32 in [-1, 1].
 
@@ -114,7 +116,7 @@ class TrackAnalyzer:
             starts = torch.as_tensor(chunk_starts(len(waveform), size))
             embedding, outputs = self._run(model, padded.unfold(0, size, 1)[starts])
             embeddings.append(embedding.mean(dim=0))
-            probabilities |= {name: values.mean(dim=0) for name, values in outputs.items()}
+            probabilities |= {name: self.heads[name].calibrated(values.mean(0)) for name, values in outputs.items()}
         decoded = {name: self.heads[name].decode(values) for name, values in probabilities.items()}
         return TrackAnalysis(
             duration_s=len(waveform) / self.sample_rate,

@@ -75,17 +75,20 @@ def write_export(
     frontend: MelSpectrogram,
     metrics: dict[str, dict[str, float]],
     data: dict,
+    calibration: dict | None = None,
     licence: str = "unspecified",
 ) -> Path:
     """Write an export folder, all of it or nothing; one that is there already is replaced.
 
     metrics: {split: {name: value}}. data: what the model card says of the data (manifest, hash, splits, tracks).
+    calibration: {"split", "heads"}: on what the heads were calibrated, and what was found (evaluation/calibration.py).
     """
     folder = Path(folder)
     config = {
         "format": FORMAT,
         **describe(network, heads, frontend),
         "data": data,
+        "calibration": calibration,
         "licence": licence,
         "git_commit": git_commit(),
         "musicrec_version": package_version(),
@@ -221,6 +224,7 @@ def model_card(config: dict, metrics: dict[str, dict[str, float | None]]) -> str
         f"- **Predicts**: {'; '.join(_head_line(head) for head in heads_of(config))}",
         f"- **Input**: mono audio at {config['frontend']['sample_rate']} Hz",
         *(f"- **{key.replace('_', ' ').capitalize()}**: {_plain(value)}" for key, value in data.items()),
+        f"- **Calibration**: {_calibration_line(config)}",
         f"- **Licence**: {config['licence']}",
         f"- **Made**: {config['created']}, musicrec {config['musicrec_version']}, "
         f"git commit {config['git_commit'] or 'unknown'}",
@@ -244,6 +248,14 @@ def heads_of(config: dict) -> list[Head]:
 def _head_line(head: Head) -> str:
     shown = ", ".join(head.classes[:8]) + (f", … ({len(head.classes)} classes)" if len(head.classes) > 8 else "")
     return f"{head.name} ({shown})"
+
+
+def _calibration_line(config: dict) -> str:
+    """Which temperatures, fitted on what."""
+    if not config["calibration"]:
+        return "none; a probability is the mean of the network's"
+    temperatures = ", ".join(f"{head.name} {head.temperature:.2f}" for head in heads_of(config))
+    return f"temperatures {temperatures}, and thresholds for tags, fitted on split {config['calibration']['split']}"
 
 
 def _plain(value: object) -> str:

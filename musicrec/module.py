@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytorch_lightning as lightning
 import torch
+from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -25,7 +26,8 @@ class MusicModule(lightning.LightningModule):
     channels_last: the layout in which convolutions are faster on CPUs and on GPUs with bf16.
     seed: with the number of the batch and the rank, the seed of dropout, so that a resumed run draws what an unbroken
     one would have drawn.
-    After a test, `metrics` holds {split: {name: value}} and `predictions` {split: {head: (probabilities, target)}}.
+    After a test, `metrics` holds {split: {name: value}} and `predictions` {split: {head: (probabilities, target)}};
+    the latter also after `trainer.validate`, which logs nothing.
     """
 
     def __init__(
@@ -116,7 +118,7 @@ class MusicModule(lightning.LightningModule):
         """Metrics, and (probabilities, target) a head, of all tracks of a loader, on the CPU."""
         result, predictions, primary = {}, {}, []
         for head in self.heads:
-            probabilities = self._means[loader][head.name].compute().cpu()
+            probabilities = head.calibrated(self._means[loader][head.name].compute().cpu())
             target = self._datasets[loader].targets[head.name]
             predictions[head.name] = probabilities, target
             scores = head.metrics(probabilities, target)
@@ -126,16 +128,24 @@ class MusicModule(lightning.LightningModule):
         result["score"] = sum(known) / len(known) if known else math.nan
         return result, predictions
 
+    @property
+    def _only_validates(self) -> bool:
+        """Is this trainer.validate, and not the validation between two epochs of a training?"""
+        return self.trainer.state.fn == TrainerFn.VALIDATING
+
     def on_validation_epoch_start(self) -> None:
         self._collect(self.trainer.val_dataloaders)
 
     def validation_step(self, batch: dict, batch_index: int) -> None:
         loss = self._score_chunks(batch, 0)
-        self.log("val/loss", loss, on_epoch=True, batch_size=len(batch["mel"]), sync_dist=True)
+        if not self._only_validates:
+            self.log("val/loss", loss, on_epoch=True, batch_size=len(batch["mel"]), sync_dist=True)
 
     def on_validation_epoch_end(self) -> None:
-        scores, _ = self._score_tracks(0)
-        if self.trainer.sanity_checking:
+        scores, predictions = self._score_tracks(0)
+        if self._only_validates:
+            self.predictions[self._datasets[0].split] = predictions
+        if self._only_validates or self.trainer.sanity_checking:
             return
         self.log("val/score", scores.pop("score"), prog_bar=True)
         self.log_dict({f"val/{name}": value for name, value in scores.items()})

@@ -1,84 +1,157 @@
-"""Song-level metrics. Scores are (tracks, classes) arrays; a missing label is NaN and its track is left out.
+"""Song-level metrics, of a split and of many resamples of it at once.
 
-ROC-AUC and PR-AUC come from torchmetrics, the key score from mir_eval; tempo accuracies follow Gouyon et al. (2006),
-"An experimental comparison of audio tempo induction algorithms".
+Every function takes `weights` (resamples, tracks): how often each track is in each resample; a row of ones is the split
+itself. So a metric, what chance gives, its bootstrap interval and the difference of two models are the same code, and
+thousands of resamples cost one sort. That is why they are written here and not called from a library; the tests hold
+them to scikit-learn (with sample weights), torchmetrics and mir_eval.
+
+A missing label is NaN and its track is left out. A metric that a resample cannot tell is NaN.
 """
 
-import math
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
 
 import mir_eval
 import torch
 from torch import Tensor
-from torchmetrics.functional.classification import (
-    binary_auroc,
-    binary_average_precision,
-    multiclass_accuracy,
-    multiclass_f1_score,
-)
 
 OCTAVE_FACTORS = (1.0, 2.0, 3.0, 1 / 2, 1 / 3)
 TEMPO_TOLERANCE = 0.04
+STRICT_TEMPO_TOLERANCE = 0.02
+TOP_K = 3
 
 
-def per_tag(scores: Tensor, target: Tensor, classes: tuple[str, ...]) -> list[dict]:
-    """ROC-AUC and PR-AUC of every class; None where the split has no positive or no negative track.
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """overall: {metric: (resamples,)}. classes: names of the rows of a table by class. counts: {what: one number a
+    class} of the split itself. by_class: {metric: (resamples, classes)}; NaN where there is nothing to score."""
 
-    scores: (tracks, classes) probabilities. target: (tracks, classes) of 0, 1 or NaN.
+    overall: dict[str, Tensor]
+    classes: Sequence[str] = ()
+    counts: dict[str, list[float]] = field(default_factory=dict)
+    by_class: dict[str, Tensor] = field(default_factory=dict)
+
+    def values(self) -> dict[str, float]:
+        """The metrics of the first resample."""
+        return {name: float(values[0]) for name, values in self.overall.items()}
+
+    def rows(self) -> list[dict]:
+        """The first resample as a table: a row a class; None where there is nothing to score."""
+        columns = {"class": list(self.classes), **self.counts}
+        for name, values in self.by_class.items():
+            columns[name] = [None if value != value else value for value in values[0].tolist()]
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def whole(tracks: int) -> Tensor:
+    """(1, tracks): the weights of a split as it is."""
+    return torch.ones(1, tracks, dtype=torch.float64)
+
+
+def ranking(scores: Tensor, truth: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """ROC-AUC and average precision (PR-AUC without interpolation), each (resamples,).
+
+    scores: (tracks,). truth: (tracks,) bool. Equal scores share one threshold. NaN without positives or negatives.
     """
-    rows = []
-    for index, name in enumerate(classes):
-        known = ~target[:, index].isnan()
-        truth, score = target[known, index].int(), scores[known, index].float()
-        positives = int(truth.sum())
-        scorable = 0 < positives < len(truth)
-        rows.append(
-            {
-                "class": name,
-                "tracks": len(truth),
-                "positives": positives,
-                "roc_auc": float(binary_auroc(score, truth)) if scorable else None,
-                "pr_auc": float(binary_average_precision(score, truth)) if scorable else None,
-            }
-        )
-    return rows
+    order = scores.argsort(descending=True, stable=True)
+    scores, weights = scores[order], weights[:, order]
+    last = torch.ones(len(scores), dtype=torch.bool, device=scores.device)  # of each run of equal scores
+    last[:-1] = scores[1:] != scores[:-1]
+    positives = (weights * truth[order]).cumsum(dim=1)[:, last]
+    said = weights.cumsum(dim=1)[:, last]
+    negatives = said - positives
+    new_positives = positives.diff(dim=1, prepend=torch.zeros_like(positives[:, :1]))
+    new_negatives = negatives.diff(dim=1, prepend=torch.zeros_like(negatives[:, :1]))
+    ranked_above = (new_negatives * (positives - new_positives / 2)).sum(dim=1)
+    roc_auc = ranked_above / (positives[:, -1] * negatives[:, -1])
+    precision = torch.where(said > 0, positives / said, 0.0)
+    pr_auc = (new_positives * precision).sum(dim=1) / positives[:, -1]
+    return roc_auc, torch.where(negatives[:, -1] > 0, pr_auc, torch.nan)
 
 
-def macro(rows: list[dict], key: str) -> float:
-    """Mean of `key` over the classes that have one; NaN when none has."""
-    values = [row[key] for row in rows if row[key] is not None]
-    return sum(values) / len(values) if values else math.nan
+def f1_by_threshold(scores: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+    """The distinct scores, highest first, and the F1 of saying yes from each of them on. (tracks,) each, truth bool."""
+    order = scores.argsort(descending=True, stable=True)
+    scores, hits = scores[order], truth[order].double().cumsum(dim=0)
+    last = torch.cat([scores[1:] != scores[:-1], torch.tensor([True])])
+    said = torch.arange(1, len(scores) + 1)
+    return scores[last], (2 * hits / (said + hits[-1]))[last]
 
 
-def classification(scores: Tensor, target: Tensor, size: int) -> dict[str, float]:
-    """Accuracy and macro F1 of exclusive classes. target: (tracks,) class index or NaN."""
+def f1_counts(answer: Tensor, truth: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """How often each class was said rightly, said, and true, each (resamples, classes). Inputs: (tracks, classes)."""
+    answer, truth = answer.to(weights.dtype), truth.to(weights.dtype)
+    return weights @ (answer * truth), weights @ answer, weights @ truth
+
+
+def multi_label(
+    probabilities: Tensor, target: Tensor, weights: Tensor, *, classes: Sequence[str], thresholds: Tensor
+) -> Scores:
+    """Tags: ROC-AUC, PR-AUC and F1, macro (the mean of the classes) and micro (all tracks and classes in one pot).
+
+    probabilities, target: (tracks, classes), target 0, 1 or NaN. thresholds: (classes,); a track has a tag from this
+    probability on. Classes that no track has, or all have, are left out of every metric.
+    """
     known = ~target.isnan()
-    if not known.any():
-        return {"accuracy": math.nan, "f1_macro": math.nan}
-    predicted, truth = scores[known].argmax(dim=1), target[known].long()
-    return {
-        "accuracy": float(multiclass_accuracy(predicted, truth, num_classes=size, average="micro")),
-        "f1_macro": float(multiclass_f1_score(predicted, truth, num_classes=size, average="macro")),
-    }
-
-
-def per_class(scores: Tensor, target: Tensor, classes: tuple[str, ...]) -> list[dict]:
-    """Precision, recall and F1 of every exclusive class; None where there is nothing to count."""
-    known = ~target.isnan()
-    predicted, truth = scores[known].argmax(dim=1), target[known].long()
-    confusion = confusion_matrix(scores.argmax(dim=1), target, len(classes))
-    rows = []
-    for index, name in enumerate(classes):
-        hits, actual, said = confusion[index, index], (truth == index).sum(), (predicted == index).sum()
-        rows.append(
-            {
-                "class": name,
-                "tracks": int(actual),
-                "precision": float(hits / said) if said else None,
-                "recall": float(hits / actual) if actual else None,
-                "f1": float(2 * hits / (said + actual)) if said + actual else None,
-            }
+    truth = (target > 0.5) & known
+    positives, tracks = truth.sum(dim=0), known.sum(dim=0)
+    scorable = (positives > 0) & (positives < tracks)
+    probabilities = probabilities.double()
+    empty = torch.full((len(weights), len(classes)), torch.nan, dtype=torch.float64)
+    by_class = {"roc_auc": empty, "pr_auc": empty.clone(), "f1": empty.clone()}
+    for column in scorable.nonzero().flatten().tolist():
+        rows = known[:, column]
+        by_class["roc_auc"][:, column], by_class["pr_auc"][:, column] = ranking(
+            probabilities[rows, column], truth[rows, column], weights[:, rows]
         )
-    return rows
+    hits, said, actual = f1_counts((probabilities >= thresholds) & known, truth, weights)
+    by_class["f1"][:, scorable] = (2 * hits / (said + actual))[:, scorable]
+
+    used = known & scorable
+    track = used.nonzero()[:, 0]  # of every entry that counts
+    roc_micro, pr_micro = [torch.full((len(weights),), torch.nan, dtype=torch.float64)] * 2
+    if len(track):
+        roc_micro, pr_micro = ranking(probabilities[used], truth[used], weights[:, track])
+    return Scores(
+        overall={
+            "roc_auc": by_class["roc_auc"].nanmean(dim=1),
+            "pr_auc": by_class["pr_auc"].nanmean(dim=1),
+            "roc_auc_micro": roc_micro,
+            "pr_auc_micro": pr_micro,
+            "f1_macro": by_class["f1"].nanmean(dim=1),
+            "f1_micro": 2 * hits[:, scorable].sum(dim=1) / (said + actual)[:, scorable].sum(dim=1),
+        },
+        classes=classes,
+        counts={"tracks": tracks.tolist(), "positives": positives.tolist(), "threshold": thresholds.tolist()},
+        by_class=by_class,
+    )
+
+
+def exclusive(probabilities: Tensor, target: Tensor, weights: Tensor, *, classes: Sequence[str]) -> Scores:
+    """Exclusive classes: accuracy, top-3 accuracy (of more than three classes) and macro F1.
+
+    target: (tracks,) class index or NaN. A class that is neither label nor answer of any track has no F1.
+    """
+    known = ~target.isnan()
+    probabilities, truth, weights = probabilities[known], target[known].long(), weights[:, known]
+    one_hot = torch.eye(len(classes), dtype=torch.float64)
+    answer = probabilities.argmax(dim=1)
+    hits, said, actual = f1_counts(one_hot[answer], one_hot[truth], weights)
+    overall = {"accuracy": mean(answer == truth, weights)}
+    if len(classes) > TOP_K:
+        top = probabilities.topk(TOP_K, dim=1).indices
+        overall[f"top{TOP_K}_accuracy"] = mean((top == truth[:, None]).any(dim=1), weights)
+    by_class = {"precision": hits / said, "recall": hits / actual, "f1": 2 * hits / (said + actual)}
+    overall["f1_macro"] = by_class["f1"].nanmean(dim=1)
+    counts = {"tracks": torch.bincount(truth, minlength=len(classes)).tolist()}
+    return Scores(overall=overall, classes=classes, counts=counts, by_class=by_class)
+
+
+def mean(points: Tensor, weights: Tensor) -> Tensor:
+    """(resamples,) mean of (tracks,) points; NaN over no track."""
+    return (weights @ points.to(weights.dtype)) / weights.sum(dim=1)
 
 
 def confusion_matrix(predicted: Tensor, target: Tensor, size: int) -> Tensor:
@@ -95,23 +168,46 @@ def tempo_hits(estimate_bpm: Tensor, target_bpm: Tensor, *, tolerance: float = T
     return (estimate[:, None] - allowed).abs() <= tolerance * allowed
 
 
-def tempo_accuracy(estimate_bpm: Tensor, target_bpm: Tensor, *, tolerance: float = TEMPO_TOLERANCE) -> dict[str, float]:
-    """Acc1: share of tracks within `tolerance` of the true tempo; Acc2 also accepts 2, 3, 1/2 and 1/3 of it."""
-    known = ~target_bpm.isnan()
-    if not known.any():
-        return {"acc1": math.nan, "acc2": math.nan}
-    right = tempo_hits(estimate_bpm[known], target_bpm[known], tolerance=tolerance)
-    return {"acc1": float(right[:, 0].double().mean()), "acc2": float(right.any(dim=1).double().mean())}
+def tempo(estimate_bpm: Tensor, target_bpm: Tensor, weights: Tensor, *, limits_bpm: Sequence[float]) -> Scores:
+    """Acc1: share of tracks within 4 % of the true tempo; Acc2 also accepts 2, 3, 1/2 and 1/3 of it (Gouyon et al.
+    2006, "An experimental comparison of audio tempo induction algorithms"). The same at 2 %.
 
-
-def mirex_key_score(scores: Tensor, target: Tensor, names: tuple[str, ...]) -> float:
-    """Mean MIREX key score: 1 same, 0.5 fifth above, 0.3 relative, 0.2 parallel, else 0 (mir_eval.key.weighted_score).
-
-    names: "C major" … "B minor", as mir_eval reads them.
+    limits_bpm: of the ranges of true tempo that the table by class has a row of each, where there are tracks.
     """
-    known = ~target.isnan()
-    if not known.any():
-        return math.nan
-    predicted, truth = scores[known].argmax(dim=1).tolist(), target[known].long().tolist()
-    points = [mir_eval.key.weighted_score(names[t], names[p]) for t, p in zip(truth, predicted, strict=True)]
-    return sum(points) / len(points)
+    known = ~target_bpm.isnan()
+    estimate, truth, weights = estimate_bpm[known], target_bpm[known], weights[:, known]
+    points = {}
+    for tolerance, suffix in ((TEMPO_TOLERANCE, ""), (STRICT_TEMPO_TOLERANCE, "_2pct")):
+        hits = tempo_hits(estimate, truth, tolerance=tolerance)
+        points |= {f"acc1{suffix}": hits[:, 0], f"acc2{suffix}": hits.any(dim=1)}
+    ranges = [(low, high) for low, high in itertools.pairwise(limits_bpm)
+              if ((truth >= low) & (truth < high)).any()]  # fmt: skip
+    inside = [(truth >= low) & (truth < high) for low, high in ranges]
+    nothing = torch.empty(len(weights), 0)
+    return Scores(
+        overall={name: mean(right, weights) for name, right in points.items()},
+        classes=[f"{low:.0f}–{high:.0f} BPM" for low, high in ranges],
+        counts={"tracks": [int(rows.sum()) for rows in inside]},
+        by_class={
+            name: torch.stack([mean(points[name][rows], weights[:, rows]) for rows in inside], 1) if inside else nothing
+            for name in points
+        },
+    )
+
+
+def mirex_points(predicted: Tensor, target: Tensor, names: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """Points of each track by the MIREX key rules: 1 same, 0.5 a fifth, 0.3 relative, 0.2 parallel, else 0.
+
+    In the first, as mir_eval.key.weighted_score has it, the fifth counts only if the estimate is a fifth above the
+    truth; in the second, also if it is a fifth below. Both: (tracks,) class index; names: "C major" … "B minor".
+    """
+    table = _mirex_table(tuple(names))
+    either = torch.where(table.T == 0.5, table.T, table)
+    return table[target.long(), predicted.long()], either[target.long(), predicted.long()]
+
+
+@cache
+def _mirex_table(names: tuple[str, ...]) -> Tensor:
+    """(true key, estimated key) points."""
+    points = [[mir_eval.key.weighted_score(truth, answer) for answer in names] for truth in names]
+    return torch.tensor(points, dtype=torch.float64)

@@ -105,7 +105,7 @@ def curves(score: HeadScore, probabilities: Tensor, target: Tensor, *, dataset: 
     _label(pr, "precision and recall", x="recall", y="precision", corner="best", key="AP, class (tracks)")
     scored = len(score.per_class) - len(score.classes_left_out)
     some = f"; {len(chosen)} of {scored} classes shown" if len(chosen) < scored else ""
-    figure.suptitle(_title(score, dataset, *score.metrics) + some, fontsize=11, x=0.01, ha="left")
+    figure.suptitle(_title(score, dataset, "roc_auc", "pr_auc") + some, fontsize=11, x=0.01, ha="left")
     return figure
 
 
@@ -166,7 +166,7 @@ def tempo_scatter(score: HeadScore, probabilities: Tensor, target: Tensor, *, da
     axes.grid(color="#eee")
     axes.set_axisbelow(True)
     figure.legend(loc="outside lower center", ncols=3, fontsize=9, frameon=False)
-    axes.set_title(_title(score, dataset, *score.metrics), fontsize=11, loc="left")
+    axes.set_title(_title(score, dataset, "acc1", "acc2"), fontsize=11, loc="left")
     return figure
 
 

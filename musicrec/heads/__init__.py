@@ -8,8 +8,12 @@ A head is a small frozen dataclass with no weights (the network holds the linear
     probabilities(logits)          what `predict` returns
     answer(probabilities)          what they say in the terms of the target: class index, BPM, 0 or 1 a tag
     label(value)                   (exclusive heads) an entry of a target in words: "jazz", "A minor", "120.0"
-    metrics(probabilities, target) song-level numbers; `primary` names the one to select a model by
-    per_class(probabilities, target)  the same, a row a class
+    one_hot(target)                the labels as the probabilities should be: (batch, size) of 0, 1 or NaN
+    calibrated(probabilities)      a track's probabilities after its temperature (musicrec/evaluation/calibration.py)
+    score(probabilities, target, weights)  song-level metrics, overall and by class, of each resample of the tracks
+    metrics(probabilities, target) the overall ones of the tracks as they are; `primary` names the one to select a
+                                   model by
+    per_class(probabilities, target)  those by class, a row a class
     role                           "tag": the recommender filters by it (and has `ranked(probabilities)`);
                                    "feature": the recommender compares it
     decode(probabilities)          one track's answer in words and numbers, as plain JSON types

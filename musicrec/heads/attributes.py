@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from musicrec.evaluation import metrics
-from musicrec.heads.base import binary_loss, class_index, numbers
+from musicrec.heads.base import at_temperature, binary_loss, class_index, numbers
 
 SPOTIFY_ATTRIBUTES = (
     "danceability",
@@ -36,7 +36,9 @@ class AttributeHead:
     columns: tuple[str, ...] = SPOTIFY_ATTRIBUTES
     medians: tuple[float | None, ...] = ()
     weight: float = 1.0
+    temperature: float = 1.0
     exclusive = False
+    activation = "sigmoid"
     role = "feature"
     primary = "roc_auc"
 
@@ -70,19 +72,29 @@ class AttributeHead:
         return logits.float().sigmoid()
 
     def answer(self, probabilities: Tensor) -> Tensor:
-        return (probabilities > 0.5).float()
+        return (probabilities >= 0.5).float()
+
+    def one_hot(self, target: Tensor) -> Tensor:
+        return target
+
+    def calibrated(self, probabilities: Tensor) -> Tensor:
+        return at_temperature(probabilities, self.temperature, self.activation)
+
+    def score(self, probabilities: Tensor, target: Tensor, weights: Tensor) -> metrics.Scores:
+        """Accuracy is over all known entries. A probability of 0.5 is the median, so no other threshold is tuned."""
+        halves = torch.full((len(self.columns),), 0.5, dtype=torch.float64)
+        scores = metrics.multi_label(probabilities, target, weights, classes=self.columns, thresholds=halves)
+        known = ~target.isnan()
+        right = ((probabilities >= 0.5) == (target > 0.5)) & known
+        of_tracks = (weights @ known.to(weights.dtype)).sum(dim=1)
+        scores.overall["accuracy"] = (weights @ right.to(weights.dtype)).sum(dim=1) / of_tracks
+        return scores
 
     def metrics(self, probabilities: Tensor, target: Tensor) -> dict[str, float]:
-        known = ~target.isnan()
-        right = ((probabilities > 0.5) == (target > 0.5))[known]
-        rows = metrics.per_tag(probabilities, target, self.classes)
-        return {
-            "roc_auc": metrics.macro(rows, "roc_auc"),
-            "accuracy": float(right.float().mean()) if known.any() else math.nan,
-        }
+        return self.score(probabilities, target, metrics.whole(len(target))).values()
 
     def per_class(self, probabilities: Tensor, target: Tensor) -> list[dict]:
-        return metrics.per_tag(probabilities, target, self.classes)
+        return self.score(probabilities, target, metrics.whole(len(target))).rows()
 
     def decode(self, probabilities: Tensor) -> dict:
         return {name: float(p) for name, p in zip(self.classes, probabilities, strict=True)}

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from musicrec.errors import ConfigError, ManifestError
+from musicrec.evaluation.metrics import Scores
 from musicrec.registry import find_class
 
 
@@ -20,14 +21,19 @@ class Head(Protocol):
     weight: float
     classes: tuple[str, ...]
     exclusive: bool
+    activation: str
     role: str
     primary: str
+    temperature: float
 
     def fit(self, frame: pl.DataFrame) -> "Head": ...
     def encode(self, frame: pl.DataFrame) -> Tensor: ...
     def loss(self, logits: Tensor, target: Tensor) -> Tensor: ...
     def probabilities(self, logits: Tensor) -> Tensor: ...
     def answer(self, probabilities: Tensor) -> Tensor: ...
+    def one_hot(self, target: Tensor) -> Tensor: ...
+    def calibrated(self, probabilities: Tensor) -> Tensor: ...
+    def score(self, probabilities: Tensor, target: Tensor, weights: Tensor) -> Scores: ...
     def metrics(self, probabilities: Tensor, target: Tensor) -> dict[str, float]: ...
     def per_class(self, probabilities: Tensor, target: Tensor) -> list[dict]: ...
     def decode(self, probabilities: Tensor) -> dict: ...
@@ -69,6 +75,28 @@ def class_loss(logits: Tensor, distribution: Tensor, known: Tensor, activation: 
     return (loss * known).sum() / known.sum().clamp(min=1)
 
 
+def one_hot(index: Tensor, size: int) -> Tensor:
+    """(tracks, size) of 0 and 1; NaN rows where the (tracks,) class index is NaN."""
+    rows = F.one_hot(index.nan_to_num(0.0).long(), size).float()
+    return torch.where(index.isnan()[:, None], math.nan, rows)
+
+
+def at_temperature(probabilities: Tensor, temperature: float, activation: str) -> Tensor:
+    """What probabilities become when their logits are divided by a temperature; above 1 is less sure.
+
+    The order of the classes of a track, and of the tracks by a class of a sigmoid head, stay as they are.
+    """
+    if temperature == 1.0:
+        return probabilities
+    values = probabilities.double().clamp(1e-12, 1 - 1e-12)
+    scaled = (
+        torch.special.logit(values).div(temperature).sigmoid()
+        if activation == "sigmoid"
+        else values.log().div(temperature).softmax(dim=-1)
+    )
+    return scaled.to(probabilities.dtype)
+
+
 def activate(logits: Tensor, activation: str) -> Tensor:
     return logits.float().sigmoid() if activation == "sigmoid" else logits.float().softmax(dim=1)
 
@@ -81,10 +109,13 @@ def class_index(values: pl.Series, classes: tuple[str, ...]) -> Tensor:
     return torch.from_numpy(index.fill_null(math.nan).to_numpy().astype("float32"))
 
 
-def ranked(probabilities: Tensor, classes: tuple[str, ...]) -> list[dict]:
-    """[{"tag", "probability"}] of (classes,) probabilities, most probable first."""
+def ranked(probabilities: Tensor, classes: tuple[str, ...], present: Tensor) -> list[dict]:
+    """[{"tag", "probability", "present"}] of a track, most probable first. present: (classes,) bool, has it the tag?"""
     order = probabilities.argsort(descending=True).tolist()
-    return [{"tag": classes[index], "probability": float(probabilities[index])} for index in order]
+    return [
+        {"tag": classes[index], "probability": float(probabilities[index]), "present": bool(present[index])}
+        for index in order
+    ]
 
 
 def numbers(frame: pl.DataFrame, column: str) -> Tensor:

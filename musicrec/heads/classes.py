@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from musicrec.evaluation import metrics
-from musicrec.heads.base import activate, class_index, class_loss, ranked, vocabulary
+from musicrec.heads.base import activate, at_temperature, class_index, class_loss, one_hot, ranked, vocabulary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +27,7 @@ class ClassHead:
     activation: str = "softmax"
     label_smoothing: float = 0.0
     weight: float = 1.0
+    temperature: float = 1.0
     exclusive = True
     primary = "accuracy"
 
@@ -54,14 +55,24 @@ class ClassHead:
     def label(self, value: float) -> str:
         return self.classes[int(value)]
 
+    def one_hot(self, target: Tensor) -> Tensor:
+        return one_hot(target, len(self.classes))
+
+    def calibrated(self, probabilities: Tensor) -> Tensor:
+        return at_temperature(probabilities, self.temperature, self.activation)
+
+    def score(self, probabilities: Tensor, target: Tensor, weights: Tensor) -> metrics.Scores:
+        return metrics.exclusive(probabilities, target, weights, classes=self.classes)
+
     def metrics(self, probabilities: Tensor, target: Tensor) -> dict[str, float]:
-        return metrics.classification(probabilities, target, len(self.classes))
+        return self.score(probabilities, target, metrics.whole(len(target))).values()
 
     def per_class(self, probabilities: Tensor, target: Tensor) -> list[dict]:
-        return metrics.per_class(probabilities, target, self.classes)
+        return self.score(probabilities, target, metrics.whole(len(target))).rows()
 
     def ranked(self, probabilities: Tensor) -> list[dict]:
-        return ranked(probabilities, self.classes)
+        likeliest = probabilities.argmax() == torch.arange(len(self.classes))
+        return ranked(probabilities, self.classes, likeliest)
 
     def decode(self, probabilities: Tensor) -> dict:
         best = int(probabilities.argmax())

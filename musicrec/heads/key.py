@@ -9,7 +9,7 @@ from torch import Tensor
 
 from musicrec.errors import ConfigError
 from musicrec.evaluation import metrics
-from musicrec.heads.base import activate, class_index, class_loss, numbers
+from musicrec.heads.base import activate, at_temperature, class_index, class_loss, numbers, one_hot
 from musicrec.keys import KEYS_24, PITCH_CLASSES, camelot, camelot_compatibility, parse_pitch_class
 
 
@@ -28,6 +28,7 @@ class KeyHead:
     order: tuple[str, ...] = ()
     activation: str = "softmax"
     weight: float = 1.0
+    temperature: float = 1.0
     exclusive = True
     role = "feature"
     primary = "accuracy"
@@ -71,15 +72,27 @@ class KeyHead:
     def label(self, value: float) -> str:
         return self.keys[int(value)]
 
-    def metrics(self, probabilities: Tensor, target: Tensor) -> dict[str, float]:
-        probabilities = self._in_key_order(probabilities)
-        result = metrics.classification(probabilities, target, len(self.keys))
+    def one_hot(self, target: Tensor) -> Tensor:
+        rows = one_hot(target, len(self.keys))
+        return rows[:, [parse_pitch_class(name) for name in self.order]] if self.order else rows
+
+    def calibrated(self, probabilities: Tensor) -> Tensor:
+        return at_temperature(probabilities, self.temperature, self.activation)
+
+    def score(self, probabilities: Tensor, target: Tensor, weights: Tensor) -> metrics.Scores:
+        scores = metrics.exclusive(self._in_key_order(probabilities), target, weights, classes=self.keys)
         if self.modes:
-            result["mirex"] = metrics.mirex_key_score(probabilities, target, self.keys)
-        return result
+            known = ~target.isnan()
+            points, either_way = metrics.mirex_points(self.answer(probabilities[known]), target[known], self.keys)
+            scores.overall["mirex"] = metrics.mean(points, weights[:, known])
+            scores.overall["mirex_fifth_either_way"] = metrics.mean(either_way, weights[:, known])
+        return scores
+
+    def metrics(self, probabilities: Tensor, target: Tensor) -> dict[str, float]:
+        return self.score(probabilities, target, metrics.whole(len(target))).values()
 
     def per_class(self, probabilities: Tensor, target: Tensor) -> list[dict]:
-        return metrics.per_class(self._in_key_order(probabilities), target, self.keys)
+        return self.score(probabilities, target, metrics.whole(len(target))).rows()
 
     def decode(self, probabilities: Tensor) -> dict:
         probabilities = self._in_key_order(probabilities)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from musicrec.evaluation import metrics
-from musicrec.heads.base import binary_loss, class_index, ranked, vocabulary
+from musicrec.heads.base import at_temperature, binary_loss, class_index, ranked, vocabulary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +18,7 @@ class TagHead:
 
     columns: manifest columns whose values are the tags. A track whose columns are all empty counts as unlabelled;
     one that has any has all of them (a tag that is not listed is absent).
+    thresholds: one a class; a track has the tag from this calibrated probability on. None given: 0.5.
     """
 
     name: str = "tags"
@@ -25,7 +26,10 @@ class TagHead:
     classes: tuple[str, ...] = ()
     min_tracks: int = 1
     weight: float = 1.0
+    temperature: float = 1.0
+    thresholds: tuple[float, ...] = ()
     exclusive = False
+    activation = "sigmoid"
     role = "tag"
     primary = "roc_auc"
 
@@ -55,17 +59,30 @@ class TagHead:
         return logits.float().sigmoid()
 
     def answer(self, probabilities: Tensor) -> Tensor:
-        return (probabilities > 0.5).float()
+        return (probabilities >= self.limits).float()
+
+    @property
+    def limits(self) -> Tensor:
+        """(classes,) float64: a track has a tag from this probability on."""
+        return torch.tensor(self.thresholds or (0.5,) * len(self.classes), dtype=torch.float64)
+
+    def one_hot(self, target: Tensor) -> Tensor:
+        return target
+
+    def calibrated(self, probabilities: Tensor) -> Tensor:
+        return at_temperature(probabilities, self.temperature, self.activation)
+
+    def score(self, probabilities: Tensor, target: Tensor, weights: Tensor) -> metrics.Scores:
+        return metrics.multi_label(probabilities, target, weights, classes=self.classes, thresholds=self.limits)
 
     def metrics(self, probabilities: Tensor, target: Tensor) -> dict[str, float]:
-        rows = metrics.per_tag(probabilities, target, self.classes)
-        return {"roc_auc": metrics.macro(rows, "roc_auc"), "pr_auc": metrics.macro(rows, "pr_auc")}
+        return self.score(probabilities, target, metrics.whole(len(target))).values()
 
     def per_class(self, probabilities: Tensor, target: Tensor) -> list[dict]:
-        return metrics.per_tag(probabilities, target, self.classes)
+        return self.score(probabilities, target, metrics.whole(len(target))).rows()
 
     def ranked(self, probabilities: Tensor) -> list[dict]:
-        return ranked(probabilities, self.classes)
+        return ranked(probabilities, self.classes, probabilities >= self.limits)
 
     def decode(self, probabilities: Tensor) -> dict:
         return {"tags": self.ranked(probabilities)}

@@ -1,6 +1,5 @@
 """The tempo in BPM."""
 
-import itertools
 import math
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from musicrec.evaluation import metrics
-from musicrec.heads.base import activate, class_loss, numbers
+from musicrec.heads.base import activate, at_temperature, class_loss, numbers, one_hot
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +30,7 @@ class TempoHead:
     spread_classes: float = 1.0
     activation: str = "softmax"
     weight: float = 1.0
+    temperature: float = 1.0
     exclusive = True
     role = "feature"
     primary = "acc2"
@@ -98,19 +98,23 @@ class TempoHead:
         log_bpm = self.centres_bpm.to(probabilities.device).log2()[near]
         return 2 ** ((weight * log_bpm).sum(dim=1) / weight.sum(dim=1))
 
+    def one_hot(self, target: Tensor) -> Tensor:
+        index = torch.bucketize(target, self.edges, right=True) - 1.0
+        return one_hot(torch.where(self._inside(target), index, math.nan), len(self.classes))
+
+    def calibrated(self, probabilities: Tensor) -> Tensor:
+        return at_temperature(probabilities, self.temperature, self.activation)
+
+    def score(self, probabilities: Tensor, target: Tensor, weights: Tensor) -> metrics.Scores:
+        """By class: tracks within ranges of half an octave, as a table of 120 classes says little."""
+        limits = [float(self.edges[0]) * 2 ** (i / 2) for i in range(20)]
+        return metrics.tempo(self.bpm(probabilities), target, weights, limits_bpm=limits)
+
     def metrics(self, probabilities: Tensor, target: Tensor) -> dict[str, float]:
-        return metrics.tempo_accuracy(self.bpm(probabilities), target)
+        return self.score(probabilities, target, metrics.whole(len(target))).values()
 
     def per_class(self, probabilities: Tensor, target: Tensor) -> list[dict]:
-        """Acc1 and Acc2 of tracks within ranges of half an octave: a table of 120 classes says little."""
-        estimate, rows = self.bpm(probabilities), []
-        limits = [float(self.edges[0]) * 2 ** (i / 2) for i in range(20)]
-        for low, high in itertools.pairwise(limits):
-            inside = (target >= low) & (target < high)
-            if inside.any():
-                scores = metrics.tempo_accuracy(estimate[inside], target[inside])
-                rows.append({"class": f"{low:.0f}–{high:.0f} BPM", "tracks": int(inside.sum()), **scores})
-        return rows
+        return self.score(probabilities, target, metrics.whole(len(target))).rows()
 
     def decode(self, probabilities: Tensor) -> dict:
         bpm = float(self.bpm(probabilities[None])[0])

@@ -35,7 +35,8 @@ class TagFilter:
     match: "any" keeps tracks with one of the tags, "all" those with all of them.
     top: how many of the query's tags count, over all tag heads together. Those count first whose probability is most
         above the library's mean of that tag, so that drums, which nearly every track has, say less than a flute.
-    threshold: a track has a tag of a multi-label head from this probability on ...
+    threshold: a track has a tag of a multi-label head from this probability on (None: from the threshold that the
+        export was tuned to for this tag, 0.5 where it was not) ...
     at_least: ... and if none gets there, its most probable ones, as many as this.
     close: the query has the second genre too (of heads with exclusive classes) if its probability is this close to
         the first's.
@@ -45,7 +46,7 @@ class TagFilter:
 
     match: str = "any"
     top: int = 3
-    threshold: float = 0.5
+    threshold: float | None = None
     at_least: int = 3
     close: float = 0.1
 
@@ -58,6 +59,8 @@ class TagFilter:
                 raise ConfigError(f"filter.{name}={value}: give a whole number, 1 or more")
         for name in ("threshold", "close"):
             value = getattr(self, name)
+            if name == "threshold" and value is None:
+                continue
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
                 raise ConfigError(f"filter.{name}={value}: give a probability between 0 and 1")
 
@@ -72,7 +75,7 @@ class TagFilter:
                 np.put_along_axis(own, order[:, 1:2], (first - second <= close)[:, None], axis=1)
             return own
         np.put_along_axis(own, order[:, : self.at_least], True, axis=1)
-        sure = probabilities >= self.threshold
+        sure = probabilities >= (head.limits.numpy() if self.threshold is None else self.threshold)
         return np.where(sure.any(axis=1, keepdims=True), sure, own)
 
     def tags_of(

@@ -75,7 +75,7 @@ def test_tables_are_plain_where_there_is_no_terminal(capsys: pytest.CaptureFixtu
     assert "test: of 4 tracks, those count that have a label the model knows: genre 3, tags 3" in lines
     assert not any("tempo acc1" in line for line in lines)
     assert "| [pop] | 0 | – | – | – |" in lines
-    assert "| piano | 3 | 2 | 1.000 | 1.000 |" in lines
+    assert "| piano | 3 | 2 | 0.500 | 1.000 | 1.000 | 1.000 |" in lines
     assert "no metric counts these, as test cannot tell: harp" in lines
 
 
@@ -111,8 +111,8 @@ def test_files_hold_the_scores(tmp_path: Path):
     assert summary["splits"]["test"]["heads"]["tags"]["classes_left_out"] == ["harp"]
     assert summary["splits"]["test"]["heads"]["tempo"] == {
         "labelled": 0,
-        "metrics": {"acc1": None, "acc2": None},
-        "chance": {"acc1": None, "acc2": None},
+        "metrics": dict.fromkeys(("acc1", "acc2", "acc1_2pct", "acc2_2pct")),
+        "chance": dict.fromkeys(("acc1", "acc2", "acc1_2pct", "acc2_2pct")),
         "classes_left_out": [],
     }
 
@@ -132,7 +132,7 @@ def test_predictions_are_in_words():
     assert answers["tempo"].row(0)[4] == "128.0"
     tags = prediction_rows(TAGS, *TAG_SCORES, track_ids=list("abcd"), split="test")
     assert tags.filter(pl.col("track_id") == "c")["class"].to_list() == ["piano", "drums", "harp"]
-    assert tags.filter(pl.col("track_id") == "c")["prediction"].to_list() == ["0", "1", "0"]
+    assert tags.filter(pl.col("track_id") == "c")["prediction"].to_list() == ["0", "1", "1"]
     assert tags.filter(pl.col("track_id") == "d")["label"].null_count() == 3
 
 
