@@ -56,7 +56,8 @@ def test_results_are_tables_charts_and_pictures(sweep: Path, offline_runs: Calla
     (run,) = offline_runs(sweep / "0")
     tables = run.folder / "files" / "media" / "table"
     (table,) = (tables / "per_class" / "test").glob("instruments_*.table.json")
-    assert json.loads(table.read_text())["columns"] == ["class", "tracks", "positives", "roc_auc", "pr_auc"]
+    columns = ["class", "tracks", "positives", "threshold", "roc_auc", "pr_auc", "f1"]
+    assert json.loads(table.read_text())["columns"] == columns
     (chart,) = (tables / "confusion" / "test").glob("genre_*.table.json")
     counts = json.loads(chart.read_text())["data"]
     genres = pl.read_csv(sweep / "0" / "metrics.csv")
