@@ -52,6 +52,10 @@ def program(task: Callable[[DictConfig], object]) -> Callable[[DictConfig], obje
             message = f"config: {str(error).splitlines()[0]} (key: {error.full_key})"
         except ModuleNotFoundError as error:
             message = f"{error}; install the extra that holds it (docs/dependencies.md)"
+        except OSError as error:
+            if "HYDRA_FULL_ERROR" in os.environ:
+                raise
+            message = f"{error.filename or 'a file'}: {error.strerror or error} (HYDRA_FULL_ERROR=1 shows where)"
         except (MisconfigurationException, RuntimeError, TypeError, ValueError) as error:
             if "HYDRA_FULL_ERROR" in os.environ:
                 raise

@@ -1,14 +1,46 @@
-"""What makes an interrupted training go on where it was: the checkpoint within an epoch, and finding it again."""
+"""What makes an interrupted training go on where it was: checkpoints within an epoch, always whole, and found again."""
 
+import os
 import signal
 import threading
 import time
 from pathlib import Path
 from types import FrameType
 
+import torch
+from lightning_fabric.plugins import TorchCheckpointIO
 from omegaconf import ListConfig, OmegaConf
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
+
+from musicrec.errors import ExportError
+
+
+class WholeCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint beside the old one and then takes its place, so that there is a whole one at any moment.
+
+    Lightning's own writes to the folder for temporary files, from where a move to another file system is a copy: a kill
+    in the middle of it leaves half a file.
+    """
+
+    def save_checkpoint(self, checkpoint: dict, path: str | Path, storage_options: object = None) -> None:
+        path = Path(path)
+        part = path.with_name(f"{path.name}.part")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with part.open("wb") as file:
+                torch.save(checkpoint, file)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(path)
+        except (OSError, RuntimeError) as error:  # torch reports a full disk as either
+            part.unlink(missing_ok=True)
+            reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+            before = "the one before is whole" if path.exists() else "there is none before it"
+            raise ExportError(
+                f"cannot write checkpoint {path}: {reason}; {before}; make room, and go on with the same command and "
+                "resume=true"
+            ) from error
 
 
 class ResumePoint(Checkpoint):

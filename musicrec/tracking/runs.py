@@ -53,15 +53,16 @@ def forgiving(what: str) -> Iterator[None]:
 
 @contextmanager
 def finishing(trainer: Trainer) -> Iterator[None]:
-    """Tell somebody who interrupts the training how to go on."""
+    """Tell somebody whose training ended early how to go on."""
     try:
         yield
-    except (KeyboardInterrupt, SystemExit):  # Lightning turns the one into the other
+    except BaseException as error:
+        early = "interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed"  # Lightning exits, too
         last = Path(trainer.checkpoint_callback.dirpath) / "last.ckpt"
         if last.is_file():
-            print(f"interrupted; continue with the same command and resume=true, or ckpt_path={last}")
+            print(f"{early}; continue with the same command and resume=true, or ckpt_path={last}")
         else:
-            print("interrupted before the first step ended: there is no checkpoint yet")
+            print(f"{early} before the first checkpoint")
         raise
 
 
