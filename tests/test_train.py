@@ -121,6 +121,32 @@ def test_resumed_run_ends_as_the_unbroken_one(run: tuple[Path, str], music: list
         assert (folder / "export" / name).read_bytes() == (run[0] / "export" / name).read_bytes()
 
 
+@pytest.mark.skipif("MUSICREC_KILLS" not in os.environ, reason="takes minutes; MUSICREC_KILLS=10 kills a run ten times")
+def test_run_killed_at_random_moments_ends_as_the_unbroken_one(music: list[str], tmp_path: Path):
+    """While it starts, trains, validates and writes checkpoints; several times a run."""
+    arguments = [*music, "trainer.max_epochs=4", "data.chunks_per_track=40", "callbacks.resume.every_s=0.1"]
+    train(*arguments, f"hydra.run.dir={tmp_path / 'whole'}")
+    killed, kills = tmp_path / "killed", int(os.environ["MUSICREC_KILLS"])
+    last, steps = killed / "checkpoints" / "last.ckpt", []
+    for delay_s in np.random.default_rng(0).uniform(0.0, 1.5, kills):
+        written = last.stat().st_mtime_ns if last.is_file() else 0
+        process = subprocess.Popen(
+            command(*arguments, f"hydra.run.dir={killed}", "resume=true"), cwd=ROOT, stdout=subprocess.DEVNULL
+        )
+        while process.poll() is None and (last.stat().st_mtime_ns if last.is_file() else 0) == written:
+            time.sleep(0.01)
+        time.sleep(delay_s)
+        assert process.poll() is None, "it ended before it was killed: give it more epochs"
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        steps.append(torch.load(last, weights_only=True)["global_step"])
+    print(f"killed at steps {steps}")
+    assert steps == sorted(steps)
+    train(*arguments, f"hydra.run.dir={killed}", "resume=true")
+    for name in ("model.safetensors", "metrics.json"):
+        assert (killed / "export" / name).read_bytes() == (tmp_path / "whole" / "export" / name).read_bytes()
+
+
 def test_interrupt_keeps_a_checkpoint_and_says_how_to_go_on(music: list[str], tmp_path: Path):
     arguments = [*music, f"hydra.run.dir={tmp_path}", "data.chunks_per_track=2000", "logger=default"]
     process = subprocess.Popen(
