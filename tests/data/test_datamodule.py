@@ -1,6 +1,7 @@
 """Which chunks are read, and what becomes of them on the device, against a store whose content is known by heart."""
 
 import math
+import multiprocessing
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -14,7 +15,7 @@ import torch
 from musicrec.data.datamodule import AllChunks, ChunkDataset, MusicDataModule, RandomChunks
 from musicrec.deformations.resample import RandomResample
 from musicrec.deformations.spec_augment import SpecAugment
-from musicrec.errors import ManifestError
+from musicrec.errors import ManifestError, StoreError
 from musicrec.frontend import MelSpectrogram
 from musicrec.heads.key import KeyHead
 from musicrec.heads.tempo import TempoHead
@@ -74,6 +75,38 @@ def test_all_chunks_cover_every_sample_and_stay_within_the_track():
         assert heard.min() == 1, f"track {track}: a sample is in no chunk"
     assert Counter(t for t, _ in chunks) == {0: 1, 1: 1, 2: 2, 3: 3, 4: 1, 5: 4, 6: 10}, "as few as cover it"
     assert [s for t, s in chunks if t == 2] == [0, 10], "chunks that fit do not overlap"
+
+
+def test_random_chunks_go_on_where_the_training_was():
+    lengths = np.full(6, 100)
+    sampler = RandomChunks(lengths, samples=10, chunks_per_track=3, seed=1)
+    whole = list(sampler)
+    resumed = RandomChunks(lengths, samples=10, chunks_per_track=3, seed=1, seen=lambda: 5)
+    assert list(resumed) == whole[5:] and len(resumed) == len(whole)
+    for rank in range(2):
+        share = {"rank": rank, "processes": 2}
+        mine = list(RandomChunks(lengths, samples=10, chunks_per_track=3, seed=1, **share))
+        rest = list(RandomChunks(lengths, samples=10, chunks_per_track=3, seed=1, seen=lambda: 4, **share))
+        assert rest == mine[4:]
+
+
+def test_the_loader_asks_for_the_epoch_when_the_first_batch_is_wanted():
+    """Lightning makes the iterator before it tells the sampler the epoch; workers would read ahead with the old one."""
+    loader = data_module(np.full(8, 9000), workers=1).train_dataloader()
+    iterator = iter(loader)
+    loader.sampler.set_epoch(3)
+    first = next(iterator)["track"].tolist()
+    sampler = data_module(np.full(8, 9000)).train_dataloader().sampler
+    sampler.set_epoch(3)
+    assert first == [track for track, _ in sampler][:4]
+
+
+def test_a_worker_that_dies_gets_one_message():
+    iterator = iter(data_module(np.full(8, 9000), workers=1, chunks_per_track=50).train_dataloader())
+    next(iterator)
+    multiprocessing.active_children()[0].kill()
+    with pytest.raises(StoreError, match=r"DataLoader worker .*: mostly for want of memory; use fewer workers"):
+        list(iterator)
 
 
 @pytest.mark.parametrize("processes", [1, 2, 3, 5])
