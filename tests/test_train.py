@@ -124,19 +124,22 @@ def test_resumed_run_ends_as_the_unbroken_one(run: tuple[Path, str], music: list
 @pytest.mark.skipif("MUSICREC_KILLS" not in os.environ, reason="takes minutes; MUSICREC_KILLS=10 kills a run ten times")
 def test_run_killed_at_random_moments_ends_as_the_unbroken_one(music: list[str], tmp_path: Path):
     """While it starts, trains, validates and writes checkpoints; several times a run."""
-    arguments = [*music, "trainer.max_epochs=4", "data.chunks_per_track=40", "callbacks.resume.every_s=0.1"]
+    arguments = [*music, "trainer.max_epochs=4", "data.chunks_per_track=40", "callbacks.resume.every_s=0"]  # 320 steps
     train(*arguments, f"hydra.run.dir={tmp_path / 'whole'}")
     killed, kills = tmp_path / "killed", int(os.environ["MUSICREC_KILLS"])
-    last, steps = killed / "checkpoints" / "last.ckpt", []
-    for delay_s in np.random.default_rng(0).uniform(0.0, 1.5, kills):
-        written = last.stat().st_mtime_ns if last.is_file() else 0
+    last, steps, rng = killed / "checkpoints" / "last.ckpt", [], np.random.default_rng(0)
+    for _ in range(kills):
         process = subprocess.Popen(
             command(*arguments, f"hydra.run.dir={killed}", "resume=true"), cwd=ROOT, stdout=subprocess.DEVNULL
         )
-        while process.poll() is None and (last.stat().st_mtime_ns if last.is_file() else 0) == written:
-            time.sleep(0.01)
-        time.sleep(delay_s)
-        assert process.poll() is None, "it ended before it was killed: give it more epochs"
+        written, seen = last.stat().st_mtime_ns if last.is_file() else 0, 0
+        wanted = rng.integers(1, 500 // kills)
+        while process.poll() is None and seen < wanted:
+            time.sleep(0.002)
+            now = last.stat().st_mtime_ns if last.is_file() else 0
+            written, seen = now, seen + (now != written)
+        time.sleep(rng.uniform(0, 0.1))
+        assert process.poll() is None, "it ended before it was killed"
         process.send_signal(signal.SIGKILL)
         process.wait()
         steps.append(torch.load(last, weights_only=True)["global_step"])
