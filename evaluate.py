@@ -8,6 +8,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
+from musicrec import sweeps
 from musicrec.cli import TARGETS, program
 from musicrec.errors import ConfigError
 from musicrec.evaluation.files import write_report
@@ -57,4 +58,5 @@ def main(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
+    sweeps.register()
     main()

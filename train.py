@@ -5,11 +5,12 @@ from pathlib import Path
 import hydra
 import pytorch_lightning as lightning
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig
+from pytorch_lightning.loggers import WandbLogger
 
-from musicrec.cli import TARGETS, build_all, build_heads, plain, program
+from musicrec import sweeps
+from musicrec.cli import TARGETS, build_all, build_heads, in_multirun, plain, program
 from musicrec.errors import ConfigError
 from musicrec.evaluation.calibration import calibrate
 from musicrec.evaluation.report import print_scores, score_heads
@@ -17,6 +18,8 @@ from musicrec.export import read_checkpoint, write_export
 from musicrec.hardware import best_precision, keep_freed_memory
 from musicrec.module import MusicModule
 from musicrec.resume import last_checkpoint
+from musicrec.runs.record import RunRecord
+from musicrec.sweeps.pruning import was_pruned
 from musicrec.tracking import closing_wandb, finishing, keep_earlier_metrics
 from musicrec.tracking.lineage import log_data, log_export
 from musicrec.tracking.results import log_results
@@ -26,7 +29,13 @@ from musicrec.tracking.results import log_results
 @program
 @closing_wandb
 def main(cfg: DictConfig) -> float:
-    run = Path(HydraConfig.get().runtime.output_dir)
+    hydra_config = HydraConfig.get()
+    run = Path(hydra_config.runtime.output_dir)
+    with RunRecord(run, name=cfg.name, config=plain(cfg), overrides=hydra_config.overrides.task) as record:
+        return train(cfg, run, record)
+
+
+def train(cfg: DictConfig, run: Path, record: RunRecord) -> float:
     checkpoint = last_checkpoint(run) if cfg.resume else cfg.ckpt_path
     if checkpoint is not None:
         read_checkpoint(checkpoint)  # says in one line what is wrong with it, before anything is built
@@ -53,19 +62,30 @@ def main(cfg: DictConfig) -> float:
     callbacks = build_all(cfg.callbacks)
     precision = best_precision(cfg.trainer.precision, accelerator=cfg.trainer.accelerator)
     trainer = instantiate(cfg.trainer, precision=precision, callbacks=callbacks, logger=loggers, default_root_dir=run)
-    if trainer.world_size > 1 and HydraConfig.get().mode == RunMode.MULTIRUN:
+    if in_multirun() and (trainer.world_size > 1 or trainer.strategy.launcher is not None):
         raise ConfigError(
-            f"trainer.devices={cfg.trainer.devices}: several processes a job would each run the whole multirun; "
-            "use trainer.devices=1, or start the jobs one by one"
+            f"trainer.strategy={cfg.trainer.strategy} trainer.devices={cfg.trainer.devices}: several processes a job "
+            "would each run the whole multirun; use trainer.strategy=auto trainer.devices=1, or start the jobs one by "
+            "one, without -m"
         )
     # The export computes in float32, so the figures that go with it are measured in float32.
     tester = instantiate(cfg.trainer, precision="32-true", logger=loggers, enable_checkpointing=False)
     with finishing(trainer):
         trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
         best = trainer.checkpoint_callback
+        objective = float(best.best_model_score)
+        record.note(
+            objective={"metric": best.monitor, "mode": best.mode, "value": objective},
+            data=data.summary(),
+            wandb=next((logger.version for logger in loggers if isinstance(logger, WandbLogger)), None),
+        )
+        if was_pruned(callbacks):
+            record.note(status="pruned")
+            return objective
         tester.validate(module, data, ckpt_path=best.best_model_path, weights_only=True, verbose=False)
         module.heads, calibration = calibrate(data.heads, module.predictions.pop(data.valid_split))
         tester.test(module, data, verbose=False)
+        record.note(metrics=module.metrics)
 
     if trainer.is_global_zero:
         export = write_export(
@@ -83,8 +103,9 @@ def main(cfg: DictConfig) -> float:
         print(f"export: {export}")
         log_export(loggers, export, name=cfg.name)
         log_results(loggers, scores, module.predictions, dataset=data.manifest_path.resolve().parent.name)
-    return float(best.best_model_score)
+    return objective
 
 
 if __name__ == "__main__":
+    sweeps.register()
     main()

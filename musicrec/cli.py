@@ -4,10 +4,14 @@ import functools
 import logging
 import os
 import sys
+import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
+from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -15,10 +19,11 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from rich.console import Console
 from rich.markup import escape
 
-from musicrec.errors import ConfigError, MusicrecError
+from musicrec.errors import ConfigError, JobFailed, MusicrecError
 from musicrec.resume import run_folder
 
-TARGETS = ["musicrec.*", "pytorch_lightning.*"]  # all that a config may build: it cannot call anything else
+# All that a config may build: it cannot call anything else.
+TARGETS = ["musicrec.*", "pytorch_lightning.*", "optuna.pruners.*"]
 
 # Advice that does not apply: with the store in memory the CPU needs no workers, a short epoch is no mistake, Hydra has
 # written into the run folder before the CSV logger does, the sampler does go on within an epoch, and the trainer that
@@ -34,36 +39,76 @@ NOISE = (
 
 
 def program(task: Callable[[DictConfig], object]) -> Callable[[DictConfig], object]:
-    """Let a mistake of the user end a program with one message and status 1 instead of a traceback."""
+    """Let a mistake of the user end a program with one message and status 1 instead of a traceback.
+
+    A job of a multirun raises JobFailed instead, so that the jobs behind it run.
+    """
 
     @functools.wraps(task)
     def guarded(cfg: DictConfig) -> object:
         for pattern in NOISE:
             warnings.filterwarnings("ignore", pattern)
         logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+        if not in_multirun():
+            with one_message():
+                return task(cfg)
+        job = HydraConfig.get()
+        print(f"\njob {job.sweep.subdir}: {' '.join(job.overrides.task)}", flush=True)
         try:
             return task(cfg)
-        except MusicrecError as error:
-            message = str(error)
-        except InstantiationException as error:
-            # Hydra's own text tells the key; its cause tells what is wrong with it.
-            message = f"{error.__cause__ or str(error).splitlines()[0]} (config key: {_full_key(error)})"
-        except OmegaConfBaseException as error:
-            message = f"config: {str(error).splitlines()[0]} (key: {error.full_key})"
-        except ModuleNotFoundError as error:
-            message = f"{error}; install the extra that holds it (docs/dependencies.md)"
-        except OSError as error:
-            if "HYDRA_FULL_ERROR" in os.environ:
-                raise
-            message = f"{error.filename or 'a file'}: {error.strerror or error} (HYDRA_FULL_ERROR=1 shows where)"
-        except (MisconfigurationException, RuntimeError, TypeError, ValueError) as error:
-            if "HYDRA_FULL_ERROR" in os.environ:
-                raise
-            message = f"{type(error).__name__}: {error} (HYDRA_FULL_ERROR=1 shows where)"
-        Console(stderr=True, soft_wrap=True, highlight=False).print(f"[bold red]error:[/] {escape(message)}")
-        sys.exit(1)
+        except Exception as error:
+            message = explain(error)
+            if message is None:
+                traceback.print_exc()
+                message = f"{type(error).__name__}: {error}"
+        # Outside of the handler, where no traceback keeps the memory of the failed job alive.
+        print_error(message)
+        raise JobFailed(message)
 
     return guarded
+
+
+def in_multirun() -> bool:
+    """Whether this is a job of a multirun."""
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+
+
+@contextmanager
+def one_message() -> Iterator[None]:
+    """Turn a mistake of the user into one message and exit status 1."""
+    try:
+        yield
+        return
+    except Exception as error:
+        message = explain(error)
+        if message is None:
+            raise
+    print_error(message)
+    sys.exit(1)
+
+
+def print_error(message: str) -> None:
+    Console(stderr=True, soft_wrap=True, highlight=False).print(f"[bold red]error:[/] {escape(message)}")
+
+
+def explain(error: Exception) -> str | None:
+    """The one message for a mistake of the user; None for an error that only a traceback explains."""
+    if isinstance(error, MusicrecError):
+        return str(error)
+    if isinstance(error, InstantiationException):
+        # Hydra's own text tells the key; its cause tells what is wrong with it.
+        return f"{error.__cause__ or str(error).splitlines()[0]} (config key: {_full_key(error)})"
+    if isinstance(error, OmegaConfBaseException):
+        return f"config: {str(error).splitlines()[0]} (key: {error.full_key})"
+    if isinstance(error, ModuleNotFoundError):
+        return f"{error}; install the extra that holds it (docs/dependencies.md)"
+    if "HYDRA_FULL_ERROR" in os.environ:
+        return None
+    if isinstance(error, OSError):
+        return f"{error.filename or 'a file'}: {error.strerror or error} (HYDRA_FULL_ERROR=1 shows where)"
+    if isinstance(error, MisconfigurationException | RuntimeError | TypeError | ValueError):
+        return f"{type(error).__name__}: {error} (HYDRA_FULL_ERROR=1 shows where)"
+    return None
 
 
 def _full_key(error: InstantiationException) -> str:

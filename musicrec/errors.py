@@ -27,3 +27,11 @@ class LibraryError(MusicrecError):
 
 class ConfigError(MusicrecError):
     """A setting has a value that cannot work."""
+
+
+class SweepError(MusicrecError):
+    """A sweep cannot be started, or continued with these settings."""
+
+
+class JobFailed(MusicrecError):
+    """A job of a multirun ended with a message that has been printed."""

@@ -1,5 +1,6 @@
 """Every YAML file composes, and what it describes can be built."""
 
+import inspect
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,13 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from musicrec.cli import TARGETS, build_all, build_heads
+from musicrec.sweeps import sweepers
 
 CONF = Path(__file__).parents[1] / "conf"
 PROGRAMS = ("train", "evaluate", "recommend")
 OPTIONS = sorted(path.relative_to(CONF) for path in CONF.glob("*/*.yaml") if path.stem != "base")
 EXPERIMENTS = sorted(path.relative_to(CONF) for path in CONF.glob("experiment/*/*.yaml"))
+SWEEPERS = {"grid": "GridSweeper", "study": "StudySweeper"}
 # Overlays that only make sense on top of another one.
 BESIDE = {"experiment/demo/small.yaml": "crnn"}
 
@@ -36,6 +39,7 @@ def build(cfg: DictConfig) -> None:
 
 def test_all_files_are_seen():
     seen = {str(CONF / path) for path in (*OPTIONS, *EXPERIMENTS)} | {str(CONF / f"{name}.yaml") for name in PROGRAMS}
+    seen |= {str(CONF / "hydra" / "sweeper" / f"{name}.yaml") for name in SWEEPERS}
     left = {str(path) for path in CONF.rglob("*.yaml") if path.stem != "base"} - seen
     assert not left
     assert len(OPTIONS) >= 25 and len(EXPERIMENTS) >= 5
@@ -79,6 +83,17 @@ def test_spotify32_has_the_32_outputs_in_the_original_order():
     # The mean of 32 binary losses is the weighted sum of the heads' means.
     for head in heads:
         assert head.weight == len(head.classes) / 32
+
+
+@pytest.mark.parametrize("name", SWEEPERS)
+def test_sweepers_are_built_by_hydra(name: str):
+    sweep = "optuna" if name == "study" else "none"
+    cfg = compose("train", overrides=[f"sweep={sweep}"], return_hydra_config=True)
+    assert cfg.hydra.runtime.choices["hydra/sweeper"] == name
+    sweeper = getattr(sweepers, SWEEPERS[name])
+    settings = {key: cfg.hydra.sweeper._get_node(key) for key in inspect.signature(sweeper).parameters}
+    assert {*settings, "_target_"} == set(cfg.hydra.sweeper)
+    assert cfg.hydra.sweeper._target_ == f"{sweeper.__module__}.{sweeper.__name__}"
 
 
 @pytest.mark.parametrize("program", ["evaluate", "recommend"])

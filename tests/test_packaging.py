@@ -34,11 +34,17 @@ def imported(files: list[Path]) -> set[str]:
     for file in files:
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Import):
-                modules |= {alias.name.split(".")[0] for alias in node.names}
+                modules |= {top_level(alias.name) for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
-                modules.add(node.module.split(".")[0])
+                modules.add(top_level(node.module))
     ours = {"musicrec", *(program.stem for program in PROGRAMS)}
     return {owners()[module] for module in modules - ours - set(sys.stdlib_module_names)}
+
+
+def top_level(module: str) -> str:
+    """What a distribution owns of it: Hydra's plugins share the package hydra_plugins."""
+    parts = module.removesuffix(".py").split(".")
+    return ".".join(parts[: 2 if parts[0] == "hydra_plugins" else 1])
 
 
 @functools.cache
@@ -46,7 +52,7 @@ def owners() -> dict[str, str]:
     """{top-level module: installed distribution}. (packages_distributions of Python 3.10 misses many.)"""
     found = {}
     for distribution in distributions():
-        modules = {file.parts[0].removesuffix(".py") for file in distribution.files or []}
+        modules = {top_level(".".join(file.parts)) for file in distribution.files or []}
         found |= dict.fromkeys(modules, canonicalize_name(distribution.metadata["Name"]))
     return found
 

@@ -80,7 +80,7 @@ def sweep_job(what: str) -> str | int | None:
     hydra = HydraConfig.get()
     if hydra.mode != RunMode.MULTIRUN:
         return None
-    return {"name": Path(hydra.sweep.dir).name, "number": hydra.job.num}[what]
+    return {"name": Path(hydra.sweep.dir).name, "number": int(hydra.sweep.subdir)}[what]
 
 
 OmegaConf.register_resolver("sweep_job", sweep_job, replace=True)

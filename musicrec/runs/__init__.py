@@ -1,0 +1,1 @@
+"""What a training run leaves on record, and how to find a run by it."""

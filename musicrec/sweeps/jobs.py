@@ -1,0 +1,146 @@
+"""The jobs of a sweep: a numbered folder each, launched by whatever launcher Hydra was told to use."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobStatus
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
+
+from musicrec.runs.record import read_run
+
+Value = str | int | float | bool | None
+DONE = ("finished", "pruned")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """overrides: of the command line, with one value each. folder: of the run."""
+
+    number: int
+    overrides: tuple[str, ...]
+    folder: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a job ended. params: what distinguishes it from the others of its sweep.
+
+    status: finished, pruned, failed, interrupted, running (elsewhere) or "not started". objective: None where none was
+    reached. mode: max or min, what is better.
+    """
+
+    number: int
+    params: dict[str, Value]
+    folder: Path
+    status: str
+    objective: float | None = None
+    metric: str = "objective"
+    mode: str = "max"
+    wandb: str | None = None
+    error: str | None = None
+    git_commit: str | None = None
+
+
+for _name in ("hydra", "hydra_plugins"):  # the launchers' own lines: a job says by itself what it is
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+
+class JobRunner:
+    """Launches jobs below the sweep folder of a multirun's config."""
+
+    def __init__(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self.folder = Path(config.hydra.sweep.dir)
+        self.loader, self.config = hydra_context.config_loader, config
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def validate(self, jobs: Sequence[Job]) -> None:
+        """Compose the config of every job: what is wrong with the last one is told before the first one trains."""
+        for job in jobs:
+            self.loader.load_sweep_config(self.config, self._overrides(job))
+
+    def launch(self, jobs: Sequence[Job]) -> dict[int, bool]:
+        """Run the jobs; {number: whether it ended well}. Blocks until all of them ended."""
+        OmegaConf.save(self.config, self.folder / "multirun.yaml")
+        returned = self.launcher.launch([self._overrides(job) for job in jobs], initial_job_idx=jobs[0].number)
+        pairs = zip(jobs, returned, strict=True)
+        return {job.number: done.status is JobStatus.COMPLETED for job, done in pairs}
+
+    def _overrides(self, job: Job) -> list[str]:
+        # The folder as it is for the sweep: in a job, ${name} may be another one.
+        folder = QuotedString(text=str(self.folder.absolute()), quote=Quote.single).with_quotes()
+        return [*job.overrides, f"hydra.sweep.dir={folder}", f"hydra.sweep.subdir={job.number}"]
+
+
+def plan(folder: Path, combinations: Sequence[Sequence[str]]) -> list[Job]:
+    """A job for each combination of overrides: in the folder that such a job had when the sweep ran before, else in a
+    new one with the next free number."""
+    before = {}
+    for number, run in run_folders(folder).items():
+        overrides = run / ".hydra" / "overrides.yaml"
+        if overrides.is_file():
+            before[identity(OmegaConf.to_container(OmegaConf.load(overrides)))] = number
+    free = max(run_folders(folder), default=-1) + 1
+    jobs = []
+    for overrides in dict.fromkeys(map(tuple, combinations)):
+        number = before.get(identity(overrides))
+        if number is None:
+            number, free = free, free + 1
+        jobs.append(Job(number=number, overrides=overrides, folder=folder / str(number)))
+    return jobs
+
+
+def run_folders(folder: Path) -> dict[int, Path]:
+    """{number: run folder} below a sweep folder."""
+    return {int(path.name): path for path in folder.glob("*") if path.name.isdigit() and path.is_dir()}
+
+
+def identity(overrides: Sequence[str]) -> frozenset[str]:
+    """What makes two jobs the same: their settings, but not those of the sweep that they are part of."""
+    return frozenset(text for text in overrides if not text.startswith(("sweep.", "+sweep.", "~sweep.", "resume=")))
+
+
+def varied(jobs: Sequence[Job]) -> dict[int, dict[str, Value]]:
+    """{number: {key: value}} of the overrides in which the jobs differ; of a single job, of all of them."""
+    parser = OverridesParser.create()
+    settings = {job.number: dict(map(_key_and_value, parser.parse_overrides(list(job.overrides)))) for job in jobs}
+    keys = dict.fromkeys(key for values in settings.values() for key in values)
+    differing = [key for key in keys if len({str(values.get(key)) for values in settings.values()}) > 1]
+    return {number: {key: values.get(key) for key in differing or keys} for number, values in settings.items()}
+
+
+def _key_and_value(override: object) -> tuple[str, Value]:
+    value = override.value()
+    if isinstance(value, QuotedString):
+        value = value.text
+    return override.key_or_group, value if isinstance(value, Value) else str(value)
+
+
+def outcome(job: Job, params: dict[str, Value], *, ended_well: bool | None = None) -> Outcome:
+    """What the run folder of a job says. ended_well: what the launcher says of a program that keeps no record; None
+    where the job was not launched."""
+    record = read_run(job.folder)
+    if record is None:
+        status = {None: "not started", True: "finished", False: "failed"}[ended_well]
+        error = "it ended before it began its record" if status == "failed" else None
+        return Outcome(number=job.number, params=params, folder=job.folder, status=status, error=error)
+    reached = record["objective"] or {}
+    return Outcome(
+        number=job.number,
+        params=params,
+        folder=job.folder,
+        status=record["status"],
+        objective=reached.get("value"),
+        metric=reached.get("metric", "objective"),
+        mode=reached.get("mode", "max"),
+        wandb=record["wandb"],
+        error=record["error"],
+        git_commit=record["git_commit"],
+    )

@@ -1,0 +1,149 @@
+"""The ranked table that a sweep ends with: on the terminal, and as CSV."""
+
+import csv
+import statistics
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from musicrec.sweeps.jobs import Outcome, Value
+
+SPREAD_OVER = "seed"  # runs that differ in nothing else are one setting
+RANKING, JOBS = "ranking.csv", "jobs.csv"
+_PIPE_WIDTH = 160  # of a terminal that is none: a log file or a pipe
+_SHOWN = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """Parameters without the seed, and the runs with them, the best first."""
+
+    params: dict[str, Value]
+    runs: list[Outcome]
+
+    @property
+    def values(self) -> list[float]:
+        """The objectives of its finished runs."""
+        return [run.objective for run in self.runs if run.status == "finished" and run.objective is not None]
+
+    @property
+    def mean(self) -> float | None:
+        return statistics.fmean(self.values) if self.values else None
+
+    @property
+    def spread(self) -> float | None:
+        """Standard deviation over the seeds, of a sample; None of fewer than two."""
+        return statistics.stdev(self.values) if len(self.values) > 1 else None
+
+    @property
+    def status(self) -> str:
+        return "finished" if self.values else self.runs[0].status
+
+
+def rank(outcomes: Sequence[Outcome]) -> list[Setting]:
+    """The settings, the best mean first; then those that were pruned, and those that ended without an objective."""
+    sign = -1 if any(outcome.mode == "max" for outcome in outcomes) else 1
+    groups: dict[tuple, list[Outcome]] = {}
+    for found in outcomes:
+        groups.setdefault(tuple(item for item in found.params.items() if item[0] != SPREAD_OVER), []).append(found)
+
+    def key_of_run(run: Outcome) -> tuple:
+        order = {"finished": 0, "pruned": 1}.get(run.status, 2)
+        return order, run.objective is None, sign * (run.objective or 0.0), run.number
+
+    def key_of_setting(setting: Setting) -> tuple:
+        best = key_of_run(setting.runs[0])
+        return (*best[:2], sign * setting.mean if setting.values else best[2], best[3])
+
+    settings = [Setting(params=dict(key), runs=sorted(runs, key=key_of_run)) for key, runs in groups.items()]
+    return sorted(settings, key=key_of_setting)
+
+
+def write_ranking(folder: Path, settings: Sequence[Setting]) -> None:
+    """ranking.csv, a row a setting, and jobs.csv, a row a job."""
+    names = list(settings[0].params) if settings else []
+    with_spread = any(SPREAD_OVER in run.params for setting in settings for run in setting.runs)
+    rows, jobs = [], []
+    for place, setting in enumerate(settings, start=1):
+        best, params = setting.runs[0], list(setting.params.values())
+        finished = setting.values
+        ends = [min(finished), max(finished)] if finished else [None, None]
+        value = setting.mean if finished else best.objective
+        rows.append([
+            place if finished else None, *params, value, setting.spread, *ends, len(finished), len(setting.runs),
+            setting.status, best.folder, best.wandb,
+        ])  # fmt: skip
+        for run in setting.runs:
+            seed = [run.params.get(SPREAD_OVER)] if with_spread else []
+            jobs.append([run.number, *params, *seed, run.status, run.objective, run.folder, run.wandb, run.error])
+    _write_csv(folder / RANKING, ["rank", *names, "objective", "std", "min", "max", "finished", "runs", "status",
+                                  "best_run", "wandb"], rows)  # fmt: skip
+    seed = [SPREAD_OVER] if with_spread else []
+    _write_csv(folder / JOBS, ["job", *names, *seed, "status", "objective", "run", "wandb", "error"], jobs)
+
+
+def print_ranking(folder: Path, settings: Sequence[Setting]) -> None:
+    """The best settings as a table, what failed and why, and where the rest lies."""
+    out = Console(highlight=False)
+    if not out.is_terminal:
+        out = Console(highlight=False, width=_PIPE_WIDTH)
+    runs = sorted((run for setting in settings for run in setting.runs), key=lambda run: run.number)
+    metric = next((run.metric for run in runs if run.objective is not None), None)
+    if metric:
+        out.print(_table(out, settings, metric=metric))
+        left = len(settings) - _SHOWN
+        more = f"; {left} more in {RANKING}" if left > 0 else ""
+        out.print(f"sweep: {escape(str(folder))} ({RANKING}, {JOBS}; a job's run folder is its number){more}")
+    counts = Counter(run.status for run in runs)
+    out.print(f"{len(runs)} jobs: " + ", ".join(f"{counts[status]} {status}" for status in sorted(counts)))
+    for run in runs:
+        if run.status == "failed":
+            text = " ".join(f"{key}={value}" for key, value in run.params.items())
+            out.print(
+                f"[bold red]job {run.number} failed[/] ({escape(text)}): {escape(run.error or '')}", soft_wrap=True
+            )
+
+
+def _table(out: Console, settings: Sequence[Setting], *, metric: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD if out.is_terminal else box.MARKDOWN)
+    spread = any(len(setting.runs) > 1 for setting in settings)
+    table.add_column("rank", justify="right")
+    for name in settings[0].params:
+        table.add_column(escape(name))
+    table.add_column(escape(metric), justify="right", style="bold")
+    if spread:
+        table.add_column("± std", justify="right")
+        table.add_column("seeds", justify="right")
+    logged = any(run.wandb for setting in settings for run in setting.runs)
+    for title in ("status", "job", "W&B")[: 3 if logged else 2]:
+        table.add_column(title)
+    for place, setting in enumerate(settings[:_SHOWN], start=1):
+        best = setting.runs[0]
+        value = setting.mean if setting.values else best.objective
+        seeds = [_number(setting.spread), f"{len(setting.values)} of {len(setting.runs)}"] if spread else []
+        jobs = " ".join(str(run.number) for run in setting.runs)
+        ids = [best.wandb or "–"] if logged else []
+        table.add_row(str(place) if setting.values else "–", *map(_text, setting.params.values()), _number(value),
+                      *seeds, setting.status, jobs, *ids)  # fmt: skip
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4f}"
+
+
+def _text(value: Value) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else escape(str(value))
+
+
+def _write_csv(path: Path, header: list[str], rows: list[list]) -> None:
+    partial = path.with_suffix(".tmp")
+    with open(partial, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *rows])
+    partial.replace(path)

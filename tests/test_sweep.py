@@ -1,0 +1,127 @@
+"""Multiruns of train.py as a user starts them: a grid with a job that fails, and a study that is killed."""
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FAST = ["debug=fast", "model=short_chunk_resnet", "task=[genre]", "callbacks.progress=null", "-m"]
+
+
+@pytest.fixture(scope="module")
+def music(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    cache = tmp_path_factory.mktemp("cache")
+    return ["data=manifest", f"data.manifest={tiny_music}", f"paths.cache={cache}"]
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open() as file:
+        return list(csv.DictReader(file))
+
+
+def run(folder: Path) -> dict:
+    return json.loads((folder / "run.json").read_text())
+
+
+GRID = ["optim.lr=1e-3,-1", "seed=0,1", "sweep.name=grid"]
+
+
+@pytest.fixture(scope="module")
+def grid(program: Callable, music: list[str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A sweep folder in which two jobs of four failed, and what was printed."""
+    runs = tmp_path_factory.mktemp("runs")
+    done = program("train.py", *FAST, *music, *GRID, f"paths.runs={runs}", status=1)
+    return runs / "grid", done.stdout
+
+
+def test_a_failed_job_loses_no_other_and_is_told_in_the_end(grid: tuple[Path, str]):
+    folder, printed = grid
+    assert [run(folder / job)["status"] for job in "0123"] == ["finished", "finished", "failed", "failed"]
+    assert (folder / "1" / "export" / "config.json").is_file() and not (folder / "2" / "export").exists()
+    end = " ".join(printed[printed.rindex("| rank") :].split())
+    assert "4 jobs: 2 failed, 2 finished" in end
+    assert "job 2 failed (optim.lr=-1 seed=0): ValueError: Invalid learning rate: -1" in end
+    (best, worst) = table(folder / "ranking.csv")
+    objectives = [run(folder / job)["objective"]["value"] for job in "01"]
+    assert (best["rank"], best["optim.lr"], best["runs"]) == ("1", "0.001", "2")
+    assert float(best["objective"]) == pytest.approx(sum(objectives) / 2)
+    assert float(best["std"]) == pytest.approx(abs(objectives[0] - objectives[1]) / 2**0.5)
+    assert (worst["rank"], worst["status"]) == ("", "failed")
+
+
+def test_a_grid_that_grows_runs_only_what_is_new(program: Callable, music: list[str], grid: tuple[Path, str]):
+    folder, _ = grid
+    before = run(folder / "0")
+    arguments = ["optim.lr=3e-3,1e-3", "seed=0,1", "sweep.name=grid", f"paths.runs={folder.parent}"]
+    done = program("train.py", *FAST, *music, *arguments)
+    assert "sweep of 4 jobs, 2 of them finished earlier" in done.stdout
+    assert run(folder / "0") == before
+    assert [run(folder / job)["overrides"][-4] for job in "45"] == ["optim.lr=0.003"] * 2
+    assert {row["run"] for row in table(folder / "jobs.csv")} == {str(folder / job) for job in "0145"}
+    assert all(float(row["objective"]) > 0 for row in table(folder / "ranking.csv"))
+
+
+def test_a_mistake_in_the_last_job_is_told_before_the_first_runs(
+    program: Callable, music: list[str], tmp_path: Path, capfd: pytest.CaptureFixture
+):
+    program("train.py", *FAST, *music, "optim=adamw,adamw9", f"hydra.sweep.dir={tmp_path}", status=1)
+    assert not (tmp_path / "0").exists()
+
+
+@pytest.mark.parametrize("setting", ["trainer.devices=2", "trainer.strategy=ddp"])
+def test_several_processes_a_job_are_refused(program: Callable, music: list[str], tmp_path: Path, setting: str):
+    arguments = [setting, "trainer.accelerator=cpu", "seed=0", f"hydra.sweep.dir={tmp_path}"]
+    done = program("train.py", *FAST, *music, *arguments, status=1)
+    assert setting in done.stderr and "would each run the whole multirun; use trainer.strategy=auto" in done.stderr
+
+
+def test_a_killed_study_goes_on(program: Callable, music: list[str], tmp_path: Path):
+    """Killed without warning in its second trial: that one is run again, the first is not."""
+    arguments = [*FAST, *music, "sweep=optuna", "sweep.trials=3", f"paths.runs={tmp_path}", "sweep.name=study"]
+    folder = tmp_path / "study"
+    process = subprocess.Popen(
+        [sys.executable, "train.py", *arguments], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 180
+    while not (folder / "1" / "run.json").exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    first, second = run(folder / "0"), run(folder / "1")
+    assert (first["status"], second["status"]) == ("finished", "running")
+
+    done = program("train.py", *arguments)
+    assert "study of 3 trials, 2 of them begun earlier" in done.stdout
+    assert run(folder / "0") == first
+    assert run(folder / "1")["overrides"] == second["overrides"]
+    assert run(folder / "1")["started"] > second["started"]
+    assert [run(folder / job)["status"] for job in "012"] == ["finished"] * 3
+    rows = table(folder / "ranking.csv")
+    assert {row["optim.lr"] for row in rows} == {str(run(folder / job)["config"]["optim"]["lr"]) for job in "012"}
+    assert [float(row["objective"]) for row in rows] == sorted((float(row["objective"]) for row in rows), reverse=True)
+
+    done = program("train.py", *arguments)
+    assert "3 jobs: 3 finished" in done.stdout and "job 3" not in done.stdout
+
+
+def test_a_hopeless_trial_ends_early_and_cleanly(program: Callable, music: list[str], tmp_path: Path):
+    pruner = ["sweep.pruner._target_=optuna.pruners.ThresholdPruner", "+sweep.pruner.lower=2.0"]
+    pruner += ["~sweep.pruner.n_startup_trials", "~sweep.pruner.n_warmup_steps", "trainer.max_epochs=3"]
+    done = program("train.py", *FAST, *music, "sweep=optuna", "sweep.trials=1", *pruner, f"hydra.sweep.dir={tmp_path}")
+    assert "1 jobs: 1 pruned" in done.stdout
+    assert run(tmp_path / "0")["status"] == "pruned" and run(tmp_path / "0")["objective"]["value"] < 2
+    assert sum(bool(row.get("val/score")) for row in table(tmp_path / "0" / "metrics.csv")) == 1, "after one epoch"
+    assert not (tmp_path / "0" / "export").exists()
+
+
+def test_a_search_needs_a_multirun(program: Callable, music: list[str], tmp_path: Path):
+    arguments = [*FAST[:-1], *music, "sweep=optuna", f"hydra.run.dir={tmp_path / 'one'}"]
+    done = program("train.py", *arguments, status=1)
+    assert "start it with -m" in done.stderr
