@@ -14,7 +14,8 @@ from musicrec.cli import TARGETS, build_all, build_heads, in_multirun, plain, pr
 from musicrec.errors import ConfigError
 from musicrec.evaluation.calibration import calibrate
 from musicrec.evaluation.report import print_scores, score_heads
-from musicrec.export import read_checkpoint, write_export
+from musicrec.export import read_checkpoint, read_export, write_export
+from musicrec.figures.drawing import choose_tracks, draw_figures
 from musicrec.hardware import best_precision, keep_freed_memory
 from musicrec.module import MusicModule
 from musicrec.resume import last_checkpoint
@@ -22,7 +23,7 @@ from musicrec.runs.record import RunRecord
 from musicrec.sweeps.pruning import was_pruned
 from musicrec.tracking import closing_wandb, finishing, keep_earlier_metrics
 from musicrec.tracking.lineage import log_data, log_export
-from musicrec.tracking.results import log_results
+from musicrec.tracking.results import log_examples, log_results
 
 
 @hydra.main(config_path="conf", config_name="train", execution_whitelist=TARGETS)
@@ -51,6 +52,7 @@ def train(cfg: DictConfig, run: Path, record: RunRecord) -> float:
         spec_augment=instantiate(cfg.augment.spectrogram),
     )
     data.open()
+    shown = choose_tracks(data, cfg.figure_tracks)
     network = instantiate(cfg.model)({head.name: len(head.classes) for head in data.heads})
     module = MusicModule(network, data.heads, instantiate(cfg.optim), channels_last=cfg.channels_last, seed=cfg.seed)
 
@@ -69,7 +71,10 @@ def train(cfg: DictConfig, run: Path, record: RunRecord) -> float:
             "one, without -m"
         )
     # The export computes in float32, so the figures that go with it are measured in float32.
-    tester = instantiate(cfg.trainer, precision="32-true", logger=loggers, enable_checkpointing=False)
+    tester, calibrator = (
+        instantiate(cfg.trainer, precision="32-true", logger=logger, enable_checkpointing=False)
+        for logger in (loggers, False)  # what is validated once more is logged already
+    )
     with finishing(trainer):
         trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
         best = trainer.checkpoint_callback
@@ -82,7 +87,7 @@ def train(cfg: DictConfig, run: Path, record: RunRecord) -> float:
         if was_pruned(callbacks):
             record.note(status="pruned")
             return objective
-        tester.validate(module, data, ckpt_path=best.best_model_path, weights_only=True, verbose=False)
+        calibrator.validate(module, data, ckpt_path=best.best_model_path, weights_only=True, verbose=False)
         module.heads, calibration = calibrate(data.heads, module.predictions.pop(data.valid_split))
         tester.test(module, data, verbose=False)
         record.note(metrics=module.metrics)
@@ -103,6 +108,10 @@ def train(cfg: DictConfig, run: Path, record: RunRecord) -> float:
         print(f"export: {export}")
         log_export(loggers, export, name=cfg.name)
         log_results(loggers, scores, module.predictions, dataset=data.manifest_path.resolve().parent.name)
+        model, device = read_export(export), trainer.strategy.root_device
+        log_examples(loggers, model, data, shown, device=device)
+        if cfg.figures:
+            draw_figures(run / "figures", model, data, module.predictions, tracks=shown, device=device, run=run)
     return objective
 
 

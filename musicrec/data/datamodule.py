@@ -21,7 +21,7 @@ from musicrec.deformations.base import Deformation
 from musicrec.deformations.mixup import Mixup
 from musicrec.deformations.spec_augment import SpecAugment
 from musicrec.errors import ManifestError, StoreError
-from musicrec.frontend import MelSpectrogram
+from musicrec.frontend import INT16_SCALE, MelSpectrogram
 from musicrec.heads import Head
 
 
@@ -214,6 +214,14 @@ class MusicDataModule(lightning.LightningDataModule):
                 "train.py, splits in evaluate.py)"
             )
         return frame
+
+    def track(self, track_id: str) -> tuple[np.ndarray, dict[str, Tensor]]:
+        """Waveform (samples,) float32 in [-1, 1] of a track of the store, and its label for every head."""
+        row = self.store.index[track_id]
+        samples = self.store.read(np.array([row]), np.array([0]), int(self.store.lengths[row]))[0]
+        frame = self.frame.filter(pl.col("track_id") == track_id)
+        truth = {head.name: self._with_columns(head, head.encode, frame)[0] for head in self.heads}
+        return samples.astype(np.float32) * INT16_SCALE, truth
 
     def _with_columns(self, head: Head, read: Callable[[pl.DataFrame], object], frame: pl.DataFrame) -> object:
         try:

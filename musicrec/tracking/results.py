@@ -4,14 +4,21 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import torch
 from pytorch_lightning.loggers import Logger
 
+from musicrec.data.datamodule import MusicDataModule
 from musicrec.evaluation.plots import plot_all
 from musicrec.evaluation.report import HeadScore, Predictions
+from musicrec.export import Model
+from musicrec.figures.drawing import hear_track
+from musicrec.figures.style import image
+from musicrec.figures.tracks import track_figure
 from musicrec.heads import Head
 from musicrec.heads.tempo import TempoHead
 from musicrec.tracking.runs import forgiving, wandb_runs
 
+_EXAMPLES, _EXAMPLE_S = 8, 10
 _CONFUSION_CLASSES = 50  # of more, the interactive chart has too many cells to be read
 
 
@@ -26,6 +33,32 @@ def log_results(
 
             paths = plot_all(Path(folder), scores, predictions, dataset=dataset)
             run.log(_tables(scores, predictions) | {f"pictures/{path.stem}": wandb.Image(str(path)) for path in paths})
+
+
+def log_examples(
+    loggers: Sequence[Logger],
+    model: Model,
+    data: MusicDataModule,
+    tracks: Sequence[str],
+    *,
+    device: torch.device | str,
+) -> None:
+    """Log what the model says of some tracks, as pictures over time, and ten seconds of each to listen to; at most
+    eight tracks, so that a run stays small."""
+    for run in wandb_runs(loggers):
+        with forgiving("examples"):
+            import wandb
+
+            pictures, sounds = [], []
+            for track_id in tracks[:_EXAMPLES]:
+                hearing = hear_track(model, data, track_id, device=device)
+                pictures.append(wandb.Image(image(track_figure(hearing)), caption=track_id))
+                rate = model.sample_rate
+                start = max(0, (len(hearing.waveform) - _EXAMPLE_S * rate) // 2)
+                middle = hearing.waveform[start : start + _EXAMPLE_S * rate]
+                sounds.append(wandb.Audio(middle, sample_rate=rate, caption=track_id))
+            if tracks:
+                run.log({"examples/pictures": pictures, "examples/audio": sounds})
 
 
 def _tables(scores: Sequence[HeadScore], predictions: Mapping[str, Predictions]) -> dict:

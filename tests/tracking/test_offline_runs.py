@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import soundfile
 
 FAST = ["debug=fast", "model=short_chunk_resnet", "task=[genre,instruments,key]"]
 FAST += ["trainer.max_epochs=2", "trainer.log_every_n_steps=1"]
@@ -68,6 +69,9 @@ def test_results_are_tables_charts_and_pictures(sweep: Path, offline_runs: Calla
     assert {path.name.rsplit("_", 2)[0] for path in pictures.iterdir()} == {
         "test_genre_confusion", "test_instruments_curves", "test_key_confusion",
     }  # fmt: skip
+    (shown,) = (run.folder / "files" / "media" / "images" / "examples").glob("pictures_*.png")
+    (sound,) = (run.folder / "files" / "media" / "audio" / "examples").glob("audio_*.wav")
+    assert shown.stat().st_size < 200_000 and soundfile.info(sound).duration == pytest.approx(6.0, abs=0.01)
 
 
 def test_lineage_leads_from_the_manifest_to_the_export(sweep: Path, offline_runs: Callable, tiny_music: Path):

@@ -1,0 +1,43 @@
+"""figures=true as a user gives it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+CHOICES = ["debug=fast", "model=short_chunk_resnet", "task=[genre,instruments,tempo]", "data=manifest"]
+
+
+@pytest.fixture(scope="module")
+def music(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    return [f"data.manifest={tiny_music}", f"paths.cache={tmp_path_factory.mktemp('cache')}"]
+
+
+@pytest.fixture(scope="module")
+def trained(program: Callable, music: list[str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    folder = tmp_path_factory.mktemp("run")
+    done = program("train.py", *CHOICES, *music, "figures=true", f"hydra.run.dir={folder}")
+    return folder, done.stdout
+
+
+def test_pictures_of_a_training(trained: tuple[Path, str], tiny_music: Path):
+    folder, printed = trained
+    names = {path.name for path in (folder / "figures").iterdir()}
+    (track,) = [name.removeprefix("track_") for name in names if name.startswith("track_")]
+    assert (tiny_music.parent / "audio" / track).with_suffix(".flac").is_file()
+    assert names == {
+        f"track_{track}", f"saliency_{track}", "learning.png", "test_embedding.png",
+        "test_genre_confusion.png", "test_instruments_curves.png", "test_tempo_scatter.png",
+        "test_genre_classes.png", "test_instruments_classes.png", "test_tempo_classes.png",
+    }  # fmt: skip
+    assert f"figures: {folder / 'figures'} (10 pictures)" in printed
+    for path in (folder / "figures").iterdir():
+        assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" and path.stat().st_size < 200_000, path.name
+
+
+def test_an_unknown_track_is_told_before_the_training(program: Callable, music: list[str], tmp_path: Path):
+    done = program(
+        "train.py", *CHOICES, *music, "figure_tracks=[nobody]", f"hydra.run.dir={tmp_path}", status=1,
+    )  # fmt: skip
+    assert "figure_tracks: no readable track 'nobody' in" in " ".join(done.stderr.split())
+    assert not (tmp_path / "checkpoints").exists()
