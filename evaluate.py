@@ -1,4 +1,4 @@
-"""Evaluate an export or a checkpoint on the splits of a dataset. `python evaluate.py --help` shows how."""
+"""Evaluate exports or checkpoints on the splits of a dataset. `python evaluate.py --help` shows how."""
 
 import sys
 from pathlib import Path
@@ -6,55 +6,84 @@ from pathlib import Path
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from musicrec import sweeps
-from musicrec.cli import TARGETS, program
+from musicrec.cli import TARGETS, listed, program
 from musicrec.errors import ConfigError
+from musicrec.evaluation.aggregate import POOLINGS
+from musicrec.evaluation.bootstrap import Bootstrap
+from musicrec.evaluation.comparison import compare, print_comparison, write_comparison
 from musicrec.evaluation.files import write_report
+from musicrec.evaluation.measure import measure, write_calibrated
 from musicrec.evaluation.plots import plot_all
-from musicrec.evaluation.report import print_per_class, print_scores, score_heads
-from musicrec.export import package_version, read_model
-from musicrec.module import MusicModule
+from musicrec.evaluation.reliability import plot_reliability
+from musicrec.evaluation.report import score_heads
+from musicrec.evaluation.result import Result, check_comparable, read_result
+from musicrec.evaluation.tables import print_calibration, print_per_class, print_scores
+from musicrec.export import Model, read_model
 
 
 @hydra.main(config_path="conf", config_name="evaluate", execution_whitelist=TARGETS)
 @program
 def main(cfg: DictConfig) -> None:
-    if OmegaConf.is_missing(cfg, "export"):
-        raise ConfigError("nothing to evaluate; give export=PATH, an export folder or a checkpoint that train.py wrote")
-    if not cfg.splits:
-        raise ConfigError("splits is empty; name some, as in splits=[test]")
-    model = read_model(cfg.export)
-    data = instantiate(cfg.data, heads=model.heads, frontend=model.frontend, chunk_samples=model.network.chunk_samples)
-    module = MusicModule(model.network, model.heads)
-    trainer = instantiate(cfg.trainer, enable_progress_bar=sys.stdout.isatty())
-    trainer.test(module, data, verbose=False)
+    check(cfg)
+    run, bootstrap = Path(HydraConfig.get().runtime.output_dir), instantiate(cfg.bootstrap)
+    if cfg.compare:
+        results = [read_result(folder) for folder in listed(cfg.compare)]
+        check_comparable(results)
+    else:
+        paths = listed(cfg.export)
+        models = [read_model(path) for path in paths]  # a mistake in any of them is told before the first one runs
+        folders = [run] if len(paths) == 1 else [run / str(number) for number in range(len(paths))]
+        results = [evaluate(cfg, *one, bootstrap) for one in zip(paths, models, folders, strict=True)]
+    for number, other in enumerate(results[1:], start=1):
+        folder = run if len(results) == 2 else run / f"0_{number}"
+        differences, left_out = compare(results[0], other, bootstrap)
+        print_comparison(results[0], other, differences, left_out, bootstrap)
+        write_comparison(folder, results[0], other, differences, bootstrap)
+        print(f"comparison: {folder} (comparison.json, comparison.csv)")
 
-    run = Path(HydraConfig.get().runtime.output_dir)
-    dataset = data.manifest_path.resolve().parent.name
-    scores = score_heads(module.predictions, model.heads)
-    pictures = plot_all(run, scores, module.predictions, dataset=dataset) if cfg.plots else []
-    write_report(
-        run,
-        scores,
-        module.predictions,
-        track_ids={split: data.tracks(split)["track_id"].to_list() for split in module.predictions},
-        about={
-            "export": str(cfg.export),
-            "network": type(model.network).__name__,
-            "dataset": dataset,
-            "manifest": data.manifest_path.name,
-            "manifest_hash": data.manifest_hash,
-            "musicrec_version": package_version(),
-        },
-    )
+
+def evaluate(cfg: DictConfig, path: str, model: Model, folder: Path, bootstrap: Bootstrap | None) -> Result:
+    """Measure one model and write the report on it."""
+    data = instantiate(cfg.data, heads=model.heads, frontend=model.frontend, chunk_samples=model.network.chunk_samples)
+    trainer = instantiate(cfg.trainer, enable_progress_bar=sys.stdout.isatty())
+    result, model = measure(path, model, data, trainer, pooling=cfg.pooling, calibrate_on=cfg.calibrate)
+    artists = {split: result.artists(split) for split in result.predictions}
+    scores = score_heads(result.predictions, result.heads, bootstrap=bootstrap, artists=artists)
+    write_report(folder, scores, result, bootstrap=bootstrap)
+    pictures = []
+    if cfg.plots:
+        for plot in (plot_all, plot_reliability):
+            pictures += plot(folder, scores, result.predictions, dataset=result.about["dataset"])
 
     for score in scores:
         if score.labelled:
             print_per_class(score)
-    print_scores(scores, title=f"{cfg.export} on {dataset}")
-    print(f"report: {run} (metrics.json, metrics.csv, per_class_*.csv, predictions.csv, {len(pictures)} pictures)")
+    print_calibration(scores)
+    print_scores(scores, title=f"{path} on {result.about['dataset']}", bootstrap=bootstrap)
+    print(f"report: {folder} (metrics.json, metrics.csv, per_class_*.csv, predictions.csv, {len(pictures)} pictures)")
+    if cfg.calibrate and cfg.pooling == "mean":
+        print(f"export: {write_calibrated(model, result, folder / 'export')}")
+    return result
+
+
+def check(cfg: DictConfig) -> None:
+    """Raises ConfigError for choices that cannot work."""
+    exports, reports = listed(cfg.export), listed(cfg.compare)
+    if not exports and not reports:
+        raise ConfigError("nothing to evaluate; give export=PATH, an export folder or a checkpoint that train.py wrote")
+    if exports and reports:
+        raise ConfigError("export= evaluates models, compare= reads reports that are there already; give one of them")
+    if len(reports) == 1:
+        raise ConfigError(f"compare={reports[0]}: a comparison takes two reports, as in compare=[A,B]")
+    if exports and not listed(cfg.splits):
+        raise ConfigError("splits is empty; name some, as in splits=[test]")
+    if cfg.pooling not in POOLINGS:
+        raise ConfigError(f"pooling={cfg.pooling}: choose {', '.join(POOLINGS)}")
+    if cfg.bootstrap is None and len(exports) + len(reports) > 1:
+        raise ConfigError("bootstrap=null: a comparison needs it for its intervals")
 
 
 if __name__ == "__main__":

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import hydra
 from hydra.utils import instantiate
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig
 
 from musicrec.audio import decode
-from musicrec.cli import TARGETS, plain, program
+from musicrec.cli import TARGETS, listed, plain, program
 from musicrec.errors import ConfigError, LibraryError
 from musicrec.recommend import exports, indexing, report
 from musicrec.recommend.arguments import quote_paths
@@ -136,11 +136,6 @@ def analysed(library: Library, query: str, cfg: DictConfig) -> tuple[Track, tupl
 
 def folders(cfg: DictConfig) -> list[str]:
     return [str(Path(folder).expanduser()) for folder in listed(cfg.exports)]
-
-
-def listed(value: str | ListConfig | None) -> list[str]:
-    """key=ONE or key=[ONE,TWO]."""
-    return [value] if isinstance(value, str) else list(value or [])
 
 
 if __name__ == "__main__":

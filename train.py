@@ -13,7 +13,8 @@ from musicrec import sweeps
 from musicrec.cli import TARGETS, build_all, build_heads, in_multirun, plain, program
 from musicrec.errors import ConfigError
 from musicrec.evaluation.calibration import calibrate
-from musicrec.evaluation.report import print_scores, score_heads
+from musicrec.evaluation.report import score_heads
+from musicrec.evaluation.tables import print_scores
 from musicrec.export import read_checkpoint, read_export, write_export
 from musicrec.figures.drawing import choose_tracks, draw_figures
 from musicrec.hardware import best_precision, keep_freed_memory

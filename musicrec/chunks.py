@@ -5,10 +5,15 @@ import math
 import numpy as np
 
 
-def chunk_starts(length: int, chunk_samples: int) -> np.ndarray:
+def chunk_starts(length: int, chunk_samples: int, count: int | None = None) -> np.ndarray:
     """Where the chunks of a track begin: as few as cover it, evenly spread, the last ending where it ends.
 
-    length: of the track, in samples. Returns (chunks,) int64; one chunk, to be padded, for a track shorter than it.
+    length: of the track, in samples. count: instead so many, a `count`-th of the room apart, from the beginning; that,
+    with 16, is the rule of sota-music-tagging-models (Won et al. 2020), whose last chunk ends before the track does.
+    Returns (chunks,) int64; one chunk, to be padded, for a track shorter than it.
     """
+    if count is not None:
+        hop = max(0, length - chunk_samples) // count
+        return np.arange(count if hop else 1, dtype=np.int64) * hop
     count = max(1, math.ceil(length / chunk_samples))
     return np.linspace(0, max(0, length - chunk_samples), count).round().astype(np.int64)

@@ -13,7 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.types import RunMode
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from rich.console import Console
@@ -136,6 +136,11 @@ def build_heads(task: DictConfig) -> list:
         fields = {key: tuple(value) for key, value in vars(head).items() if isinstance(value, list)}
         heads.append(type(head)(**{**vars(head), **fields}))
     return heads
+
+
+def listed(value: str | ListConfig | None) -> list[str]:
+    """key=ONE or key=[ONE,TWO]."""
+    return [value] if isinstance(value, str) else list(value or [])
 
 
 def plain(cfg: DictConfig) -> dict:

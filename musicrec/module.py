@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from musicrec.errors import ExportError, MusicrecError
-from musicrec.evaluation.aggregate import TrackMean
+from musicrec.evaluation.aggregate import TrackPooling
 from musicrec.export import describe
 from musicrec.heads import Head
 from musicrec.optim import Recipe
@@ -26,6 +26,7 @@ class MusicModule(lightning.LightningModule):
     channels_last: the layout in which convolutions are faster on CPUs and on GPUs with bf16.
     seed: with the number of the batch and the rank, the seed of dropout, so that a resumed run draws what an unbroken
     one would have drawn.
+    pooling: how the chunks of a track become its probabilities (evaluation/aggregate.py).
     After a test, `metrics` holds {split: {name: value}} and `predictions` {split: {head: (probabilities, target)}};
     the latter also after `trainer.validate`, which logs nothing.
     """
@@ -38,6 +39,7 @@ class MusicModule(lightning.LightningModule):
         *,
         channels_last: bool = True,
         seed: int = 0,
+        pooling: str = "mean",
     ) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last) if channels_last else network
@@ -45,9 +47,10 @@ class MusicModule(lightning.LightningModule):
         self.recipe = recipe
         self.stage = 0
         self.seed = seed
+        self.pooling = pooling
         self.metrics: dict[str, dict[str, float]] = {}
         self.predictions: dict[str, dict[str, tuple[Tensor, Tensor]]] = {}
-        self._means: list[nn.ModuleDict] = []
+        self._pools: list[nn.ModuleDict] = []
 
     def forward(self, decibels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         return self.network(decibels)
@@ -101,24 +104,29 @@ class MusicModule(lightning.LightningModule):
     def _collect(self, loaders: DataLoader | list[DataLoader]) -> None:
         """Make room for the scores of the tracks that the loaders will bring."""
         self._datasets = [loader.dataset for loader in (loaders if isinstance(loaders, list) else [loaders])]
-        self._means = [
-            nn.ModuleDict({head.name: TrackMean(len(dataset.rows), len(head.classes)) for head in self.heads}).to(
-                self.device
-            )
+        self._pools = [
+            nn.ModuleDict(
+                {
+                    head.name: TrackPooling(
+                        len(dataset.rows), len(head.classes), pooling=self.pooling, activation=head.activation
+                    )
+                    for head in self.heads
+                }
+            ).to(self.device)
             for dataset in self._datasets
         ]
 
     def _score_chunks(self, batch: dict, loader: int) -> Tensor:
         _, logits = self(batch["mel"])
         for head in self.heads:
-            self._means[loader][head.name].update(head.probabilities(logits[head.name]), batch["track"])
+            self._pools[loader][head.name].update(head.probabilities(logits[head.name]), batch["track"])
         return self._losses(logits, batch["target"])[0]
 
     def _score_tracks(self, loader: int) -> tuple[dict[str, float], dict[str, tuple[Tensor, Tensor]]]:
         """Metrics, and (probabilities, target) a head, of all tracks of a loader, on the CPU."""
         result, predictions, primary = {}, {}, []
         for head in self.heads:
-            probabilities = head.calibrated(self._means[loader][head.name].compute().cpu())
+            probabilities = head.calibrated(self._pools[loader][head.name].compute().cpu())
             target = self._datasets[loader].targets[head.name]
             predictions[head.name] = probabilities, target
             scores = head.metrics(probabilities, target)

@@ -43,19 +43,29 @@ def test_report_is_complete(evaluated: tuple[Path, str], tiny_music: Path):
         "metrics.json",
         "metrics.csv",
         "predictions.csv",
+        "predictions.safetensors",
+        "result.json",
         "per_class_genre.csv",
         "per_class_instruments.csv",
         "per_class_tempo.csv",
         *(
             f"{split}_{picture}.png"
             for split in ("test", "valid")
-            for picture in ("genre_confusion", "instruments_curves", "tempo_scatter")
+            for picture in (
+                "genre_confusion",
+                "genre_reliability",
+                "instruments_curves",
+                "instruments_reliability",
+                "tempo_scatter",
+                "tempo_reliability",
+            )
         ),
     }
     summary = json.loads((folder / "metrics.json").read_text())
     assert summary["manifest"] == "manifest.csv" and summary["dataset"] == tiny_music.parent.name
     assert len(summary["manifest_hash"]) == 64 and list(summary["splits"]) == ["test", "valid"]
-    for text in ("genre accuracy", "tempo acc2", "chance", "instruments on valid, by class", f"report: {folder}"):
+    for text in ("genre accuracy", "tempo acc2", "chance", "instruments on valid, by class", f"report: {folder}",
+                 "95% by track", "95% by artist", "2000 bootstrap resamples", "calibration: raw"):  # fmt: skip
         assert text in printed
     assert "\x1b" not in printed, "plain where there is no terminal"
 
@@ -112,6 +122,13 @@ def test_checkpoint_on_a_set_of_its_own_with_nothing_to_train_on(
     ("overrides", "message"),
     [
         ([], "give export=PATH"),
+        (["export={export}", "compare=[a,b]"], "give one of them"),
+        (["compare=[a]"], "a comparison takes two reports"),
+        (["compare=[a,b]"], "a is not a report of evaluate.py"),
+        (["export={export}", "pooling=median"], "pooling=median: choose mean, max, attention"),
+        (["export={export}", "bootstrap.resamples=3"], "bootstrap.resamples=3: give a whole number, 100 or more"),
+        (["export=[{export},{export}]", "bootstrap=null"], "bootstrap=null: a comparison needs it"),
+        (["export={export}", "calibrate=validation"], "no readable track has split 'validation'"),
         (["export=nowhere"], "nowhere: there is no such file or folder"),
         (["export=setup.cfg"], "setup.cfg is not a checkpoint of train.py"),
         (["export={export}", "splits=[training]"], "no readable track has split 'training' (splits there: test, train"),
@@ -125,3 +142,56 @@ def test_a_mistake_gets_one_message(
     assert message in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "report" / "metrics.json").exists()
+
+
+@pytest.fixture(scope="module")
+def pooled(program: Callable, trained: Path, music: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report on the export with other pooling and chunks, calibrated anew."""
+    folder = tmp_path_factory.mktemp("pooled")
+    choices = ["pooling=max", "data.eval_chunks=2", "calibrate=train", "bootstrap.resamples=100", "plots=false"]
+    program("evaluate.py", f"export={trained / 'export'}", *music, *choices, f"hydra.run.dir={folder}")
+    return folder
+
+
+def test_reports_of_one_split_are_compared_and_of_others_refused(
+    program: Callable, evaluated: tuple[Path, str], pooled: Path, trained: Path, music: list[str], tmp_path: Path
+):
+    message = program("evaluate.py", f"compare=[{evaluated[0]},{pooled}]", f"hydra.run.dir={tmp_path}", status=1).stderr
+    assert "can be compared; evaluate both in one command" in " ".join(message.split())
+    assert not (tmp_path / "comparison.json").exists()
+    mean = tmp_path / "mean"
+    program("evaluate.py", f"export={trained / 'export'}", *music, "bootstrap=null", "plots=false",
+            f"hydra.run.dir={mean}")  # fmt: skip
+    done = program("evaluate.py", f"compare=[{mean},{pooled}]", "bootstrap.resamples=100", f"hydra.run.dir={tmp_path}")
+    assert "| genre accuracy" in done.stdout and "100 paired bootstrap resamples" in done.stdout
+    rows = list(csv.DictReader((tmp_path / "comparison.csv").open()))
+    assert {row["head"] for row in rows} == {"genre", "instruments", "tempo"} and {row["tracks"] for row in rows} == {
+        "4"
+    }
+
+
+def test_other_pooling_has_no_use_for_the_calibration_of_the_export(pooled: Path):
+    about = json.loads((pooled / "metrics.json").read_text())
+    assert (about["pooling"], about["eval_chunks"], about["calibrated_on"]) == ("max", 2, "train")
+    assert not (pooled / "export").exists(), "an export takes the mean"
+
+
+def test_two_exports_in_one_command(program: Callable, trained: Path, music: list[str], tmp_path: Path):
+    """Calibrated anew, the same network is another model, which the second command compares with the first."""
+    choices = [*music, "bootstrap.resamples=100", "plots=false"]
+    done = program(
+        "evaluate.py", f"export={trained / 'export'}", *choices, "calibrate=train", f"hydra.run.dir={tmp_path / 'one'}"
+    )
+    again = tmp_path / "one" / "export"
+    assert f"export: {again}" in done.stdout
+    config = json.loads((again / "config.json").read_text())
+    assert config["calibration"]["split"] == "train" and config["data"]["manifest"] == "manifest.csv"
+    thresholds = {head["name"]: head.get("thresholds") for head in config["heads"]}
+    assert thresholds["instruments"] and thresholds["tempo"] is None
+    done = program(
+        "evaluate.py", f"export=[{trained / 'export'},{again}]", *choices, f"hydra.run.dir={tmp_path / 'both'}"
+    )
+    assert f"A: {trained / 'export'}" in done.stdout and f"B: {again}" in done.stdout
+    assert {path.name for path in (tmp_path / "both").iterdir()} >= {"0", "1", "comparison.csv", "comparison.json"}
+    rows = {row["metric"]: row for row in csv.DictReader((tmp_path / "both" / "comparison.csv").open())}
+    assert float(rows["roc_auc"]["difference"]) == 0, "a threshold ranks nothing anew"

@@ -95,10 +95,13 @@ class LateLoader(DataLoader):
 
 
 class AllChunks(Sampler):
-    """Every chunk of every track, in order; with several processes, every process a share, none twice."""
+    """Every chunk of every track (or `count` of each), in order; with several processes, every process a share, none
+    twice."""
 
-    def __init__(self, lengths: np.ndarray, *, samples: int, rank: int = 0, processes: int = 1) -> None:
-        starts = [chunk_starts(int(length), samples) for length in lengths]
+    def __init__(
+        self, lengths: np.ndarray, *, samples: int, count: int | None = None, rank: int = 0, processes: int = 1
+    ) -> None:
+        starts = [chunk_starts(int(length), samples, count) for length in lengths]
         tracks = np.repeat(np.arange(len(lengths)), [len(s) for s in starts])
         chunks = list(zip(tracks.tolist(), np.concatenate(starts).tolist(), strict=True))
         self.chunks = chunks[rank::processes]
@@ -117,7 +120,8 @@ class MusicDataModule(lightning.LightningDataModule):
     waveform store of each manifest lies (built when it is not there). heads: the labels to read. chunk_samples: what
     the network takes. augment: deformations of the training waveforms, applied in turn; they move the labels.
     mixup: lays training chunks over each other.
-    chunks_per_track: random chunks a track and epoch. test_splits: each is tested by itself. max_tracks: of each
+    chunks_per_track: random chunks a track and epoch. eval_chunks: equally spaced chunks of every track to evaluate on
+    (16: the published rule); None takes as many as cover it. test_splits: each is tested by itself. max_tracks: of each
     split. workers: None takes 0 on the CPU, where reading is a memory copy and the cores are the network's, and up to
     4 beside a GPU.
     """
@@ -135,6 +139,7 @@ class MusicDataModule(lightning.LightningDataModule):
         spec_augment: SpecAugment | None = None,
         batch_size: int = 16,
         eval_batch_size: int | None = None,
+        eval_chunks: int | None = None,
         chunks_per_track: int = 8,
         train_split: str = "train",
         valid_split: str = "valid",
@@ -148,6 +153,7 @@ class MusicDataModule(lightning.LightningDataModule):
         self.heads, self.frontend, self.chunk_samples = list(heads), frontend, chunk_samples
         self.augment, self.mixup, self.spec_augment = list(augment), mixup, spec_augment
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size or batch_size
+        self.eval_chunks = eval_chunks
         self.chunks_per_track, self.max_tracks, self.seed = chunks_per_track, max_tracks, seed
         self.train_split, self.valid_split = train_split, valid_split
         self.test_splits = [test_splits] if isinstance(test_splits, str) else list(test_splits)
@@ -303,9 +309,9 @@ class MusicDataModule(lightning.LightningDataModule):
             )
 
     def eval_dataloader(self, split: str) -> DataLoader:
-        """All chunks of all tracks of a split."""
+        """All chunks of all tracks of a split, or `eval_chunks` of each."""
         dataset, lengths = self._dataset(split, samples=self.chunk_samples)
-        sampler = AllChunks(lengths, samples=self.chunk_samples, **self._share())
+        sampler = AllChunks(lengths, samples=self.chunk_samples, count=self.eval_chunks, **self._share())
         return self._loader(dataset, sampler, batch_size=self.eval_batch_size, drop_last=False)
 
     def val_dataloader(self) -> DataLoader:

@@ -1,28 +1,55 @@
-"""From chunks to tracks: a track's score is the mean over its chunks."""
+"""From chunks to tracks."""
+
+import math
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
+POOLINGS = ("mean", "max", "attention")
 
-class TrackMean(Metric):
-    """Collects chunk probabilities and gives the mean of every track.
 
-    The states are sums over tracks, so processes that saw different chunks add up to the same result.
+class TrackPooling(Metric):
+    """Collects chunk probabilities and gives those of every track.
+
+    pooling: "mean" of the chunks. "max": of each class, the surest chunk. "attention": the mean weighted by how sure
+    each chunk is (1 - its entropy as a share of the highest there could be), the same for all classes; nothing in it is
+    learned. activation: "softmax" or "sigmoid", of the head: decides what the entropy is of.
+    The states are sums and maxima over tracks, so processes that saw different chunks come to the same result.
     """
 
     full_state_update = False
 
-    def __init__(self, tracks: int, classes: int) -> None:
+    def __init__(self, tracks: int, classes: int, *, pooling: str = "mean", activation: str = "softmax") -> None:
         super().__init__()
-        self.add_state("total", torch.zeros(tracks, classes, dtype=torch.float64), dist_reduce_fx="sum")
-        self.add_state("count", torch.zeros(tracks, dtype=torch.int64), dist_reduce_fx="sum")
+        self.pooling, self.activation = pooling, activation
+        start, reduce = (-math.inf, "max") if pooling == "max" else (0.0, "sum")
+        self.add_state("total", torch.full((tracks, classes), start, dtype=torch.float64), dist_reduce_fx=reduce)
+        self.add_state("weight", torch.zeros(tracks, dtype=torch.float64), dist_reduce_fx="sum")
 
     def update(self, probabilities: Tensor, track: Tensor) -> None:
         """probabilities: (batch, classes). track: (batch,) int64 number of the track each chunk is from."""
-        self.total.index_add_(0, track, probabilities.to(self.total.dtype))
-        self.count.index_add_(0, track, torch.ones_like(track))
+        probabilities = probabilities.to(self.total.dtype)
+        if self.pooling == "max":
+            self.total.scatter_reduce_(0, track[:, None].expand_as(probabilities), probabilities, reduce="amax")
+            return
+        weight = torch.ones_like(probabilities[:, 0])
+        if self.pooling == "attention":
+            weight = sureness(probabilities, self.activation)
+        self.total.index_add_(0, track, probabilities * weight[:, None])
+        self.weight.index_add_(0, track, weight)
 
     def compute(self) -> Tensor:
         """(tracks, classes) float32; NaN for a track of which no chunk was seen."""
-        return (self.total / self.count[:, None]).float()
+        if self.pooling == "max":
+            return torch.where(self.total.isinf(), torch.nan, self.total).float()
+        return (self.total / self.weight[:, None]).float()
+
+
+def sureness(probabilities: Tensor, activation: str) -> Tensor:
+    """(chunks,) between nearly 0, all classes alike, and 1, no doubt. probabilities: (chunks, classes)."""
+    if activation == "sigmoid":
+        doubt = (torch.special.entr(probabilities) + torch.special.entr(1 - probabilities)).mean(dim=1) / math.log(2)
+    else:
+        doubt = torch.special.entr(probabilities).sum(dim=1) / math.log(max(2, probabilities.shape[1]))
+    return (1 - doubt).clamp(min=1e-6)

@@ -32,7 +32,8 @@ def calibrate(
     """The heads with the temperatures and thresholds that fit their predictions, and what was found of each head.
 
     heads: uncalibrated, as they were when they predicted. predictions: {head: (probabilities, target)} of validation
-    tracks. A temperature is kept only if it lowers the NLL of tracks that it was not fitted on (five folds).
+    tracks. A temperature is kept only if it lowers the NLL of tracks that it was not fitted on (five folds), by more
+    than the standard error of the gain.
     """
     fitted, notes = [], {}
     for head in heads:
@@ -55,6 +56,12 @@ def calibrate(
     return fitted, {name: {key: _plain(value) for key, value in note.items()} for name, note in notes.items()}
 
 
+def uncalibrated(head: Head) -> Head:
+    """The head as it was trained: temperature 1, thresholds 0.5."""
+    settings = {"thresholds": ()} if hasattr(head, "thresholds") else {}
+    return dataclasses.replace(head, temperature=1.0, **settings)
+
+
 def _temperature(head: Head, probabilities: Tensor, truth: Tensor) -> tuple[float, dict]:
     """The temperature to use, 1 where none helps, and the out-of-fold NLL with and without."""
     if len(truth) < FEWEST_TRACKS:
@@ -73,9 +80,10 @@ def _temperature(head: Head, probabilities: Tensor, truth: Tensor) -> tuple[floa
     for fold in range(_FOLDS):
         held_out = folds == fold
         calibrated[held_out] = _nll_at(best(~held_out), probabilities[held_out], truth[held_out], head.activation)
-    plain = float(nll(probabilities, truth, head.activation).mean())
-    helps = float(calibrated.mean()) < plain
-    note = {"nll": plain, "nll_calibrated": float(calibrated.mean())}
+    plain = nll(probabilities, truth, head.activation)
+    gain = plain - calibrated
+    helps = float(gain.mean()) > float(gain.std()) / math.sqrt(len(gain))
+    note = {"nll": float(plain.mean()), "nll_calibrated": float(calibrated.mean())}
     return best(np.full(len(truth), True)) if helps else 1.0, note
 
 
@@ -123,6 +131,20 @@ def confidence(head: Head, probabilities: Tensor, target: Tensor) -> tuple[Tenso
         return sure, truth[known].gather(1, said[:, None])[:, 0]
     known = ~truth.isnan()
     return probabilities[known], truth[known]
+
+
+def reliability(head: Head, probabilities: Tensor, target: Tensor) -> dict[str, float]:
+    """NLL (mean, in nats) and ECE of a head's calibrated probabilities, and of the raw ones they came from."""
+    raw = at_temperature(probabilities, 1 / head.temperature, head.activation)
+    truth = head.one_hot(target)
+    return {
+        name: value
+        for suffix, values in (("_raw", raw), ("", probabilities))
+        for name, value in (
+            (f"nll{suffix}", float(nll(values, truth, head.activation).mean())),
+            (f"ece{suffix}", ece(*confidence(head, values, target))),
+        )
+    }
 
 
 def ece(sure: Tensor, right: Tensor) -> float:

@@ -4,35 +4,34 @@ import csv
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 from torch import Tensor
 
 from musicrec.errors import MusicrecError
-from musicrec.evaluation.report import HeadScore, Predictions
+from musicrec.evaluation.bootstrap import Bootstrap
+from musicrec.evaluation.report import HeadScore
+from musicrec.evaluation.result import Result
 from musicrec.heads import Head
 
 
 def write_report(
-    folder: Path,
-    scores: Sequence[HeadScore],
-    predictions: Mapping[str, Predictions],
-    *,
-    track_ids: Mapping[str, Sequence[str]],
-    about: dict,
+    folder: Path, scores: Sequence[HeadScore], result: Result, *, bootstrap: Bootstrap | None = None
 ) -> None:
-    """Write metrics.csv, per_class_<head>.csv and predictions.csv, and last of all metrics.json.
+    """Write metrics.csv, per_class_<head>.csv, predictions.csv, what `read_result` reads, and last of all metrics.json.
 
-    track_ids: {split: names of the tracks in the order of the predictions}. about: what metrics.json says of the model
-    and the data, in plain JSON types. Raises MusicrecError when the folder cannot be written.
+    bootstrap: what the scores' intervals come from. Raises MusicrecError when the folder cannot be written.
     """
     labelled = [score for score in scores if score.labelled]
-    heads = list({score.head.name: score.head for score in scores}.values())
     try:
-        _write_csv(folder / "metrics.csv", ["split", "head", "metric", "value", "chance"], [
-            [score.split, score.head.name, metric, _plain(value), _plain(score.chance[metric])]
+        folder.mkdir(parents=True, exist_ok=True)
+        units = list(dict.fromkeys(unit for score in labelled for unit in score.units))
+        limits = [f"{end}_{unit}" for unit in units for end in ("low", "high")]
+        _write_csv(folder / "metrics.csv", ["split", "head", "metric", "value", *limits, "chance", "tracks"], [
+            [score.split, score.head.name, metric, _plain(value), *_limits(score, metric, units),
+             _plain(score.chance[metric]), score.labelled]
             for score in labelled for metric, value in score.metrics.items()
         ])  # fmt: skip
         for name in dict.fromkeys(score.head.name for score in labelled):
@@ -41,11 +40,15 @@ def write_report(
                 values = [[_rounded(value) for value in row.values()] for row in rows]
                 _write_csv(folder / f"per_class_{file_name(name)}.csv", list(rows[0]), values)
         frames = [
-            prediction_rows(head, *by_head[head.name], track_ids=track_ids[split], split=split)
-            for split, by_head in predictions.items() for head in heads
+            prediction_rows(head, *by_head[head.name], track_ids=result.track_ids(split), split=split)
+            for split, by_head in result.predictions.items() for head in result.heads
         ]  # fmt: skip
         pl.concat(frames).write_csv(folder / "predictions.csv")
-        summary = {**about, "splits": _summary(scores)}
+        result.write(folder)
+        how = {} if bootstrap is None else {
+            "resamples": bootstrap.resamples, "confidence": bootstrap.confidence, "seed": bootstrap.seed
+        }  # fmt: skip
+        summary = {**result.about, "bootstrap": how, "splits": _summary(scores)}
         (folder / "metrics.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     except OSError as error:
         raise MusicrecError(f"cannot write the report to {folder}: {error.strerror or error}") from error
@@ -100,9 +103,21 @@ def _summary(scores: Sequence[HeadScore]) -> dict:
             "labelled": score.labelled,
             "metrics": {name: _plain(value) for name, value in score.metrics.items()},
             "chance": {name: _plain(value) for name, value in score.chance.items()},
+            "intervals": {
+                unit: {name: [_plain(limit) for limit in limits] for name, limits in found.items()}
+                for unit, found in score.intervals.items()
+            },
+            "units": score.units,
+            "calibration": {"temperature": round(score.head.temperature, 4)}
+            | {name: _plain(value) for name, value in score.calibration.items()},
             "classes_left_out": score.classes_left_out,
         }
     return splits
+
+
+def _limits(score: HeadScore, metric: str, units: Sequence[str]) -> list[float | None]:
+    nothing = (math.nan, math.nan)
+    return [_plain(limit) for unit in units for limit in score.intervals.get(unit, {}).get(metric, nothing)]
 
 
 def _rounded(value: object) -> object:

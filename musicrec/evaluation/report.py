@@ -1,22 +1,19 @@
-"""How well a model did: scores of every head, and tables of them for the terminal."""
+"""How well a model did: scores of every head."""
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import numpy as np
 import torch
-from rich import box
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 from torch import Tensor
 
+from musicrec.evaluation.bootstrap import Bootstrap
+from musicrec.evaluation.calibration import reliability
 from musicrec.heads import Head
 
 Predictions = dict[str, tuple[Tensor, Tensor]]  # head: (probabilities (tracks, classes), target)
-
-_PIPE_WIDTH = 160  # of a terminal that is none: a log file or a pipe
-_WHOLE_TABLE = 24  # classes; of more, the terminal shows the ends
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +23,10 @@ class HeadScore:
     tracks: in the split. labelled: of them, those that have a label for this head; only they count.
     metrics, chance: {metric: value}; chance is what the same answers score when dealt out to the tracks at random.
     per_class: rows as the head gives them. NaN and None are values that the split cannot tell.
+    intervals: {unit: {metric: (low, high)}}, of the bootstrap by track and by artist; NaN where it can give none.
+    units: {unit: how many there are among the labelled tracks}. The rows by class then have `<metric>_low` and
+    `<metric>_high` of the last unit.
+    calibration: NLL and ECE of the probabilities without and with the head's temperature.
     """
 
     split: str
@@ -35,6 +36,9 @@ class HeadScore:
     metrics: dict[str, float]
     chance: dict[str, float]
     per_class: list[dict]
+    intervals: dict[str, dict[str, tuple[float, float]]] = field(default_factory=dict)
+    units: dict[str, int] = field(default_factory=dict)
+    calibration: dict[str, float] = field(default_factory=dict)
 
     @property
     def classes_left_out(self) -> list[str]:
@@ -53,102 +57,62 @@ def chance_level(head: Head, probabilities: Tensor, target: Tensor) -> dict[str,
     return {name: sum(s[name] for s in scores) / repeats for name in scores[0]}
 
 
-def score_heads(predictions: Mapping[str, Predictions], heads: Sequence[Head]) -> list[HeadScore]:
-    """The scores of every split and head, in this order. predictions: {split: {head: (probabilities, target)}}."""
+def score_heads(
+    predictions: Mapping[str, Predictions],
+    heads: Sequence[Head],
+    *,
+    bootstrap: Bootstrap | None = None,
+    artists: Mapping[str, Sequence[str | None]] | None = None,
+) -> list[HeadScore]:
+    """The scores of every split and head, in this order. predictions: {split: {head: (probabilities, target)}}.
+
+    bootstrap: gives the scores intervals; then artists is {split: the artist of every track, where known}.
+    """
     scores = []
     for split, by_head in predictions.items():
         for head in heads:
             probabilities, target = by_head[head.name]
             known = (~target.isnan()).reshape(len(target), -1).any(dim=1)
             probabilities, target = probabilities[known], target[known]
-            scores.append(
-                HeadScore(
-                    split=split,
-                    head=head,
-                    tracks=len(known),
-                    labelled=len(target),
-                    metrics=head.metrics(probabilities, target),
-                    chance=chance_level(head, probabilities, target),
-                    per_class=head.per_class(probabilities, target),
-                )
+            score = HeadScore(
+                split=split,
+                head=head,
+                tracks=len(known),
+                labelled=len(target),
+                metrics=head.metrics(probabilities, target),
+                chance=chance_level(head, probabilities, target),
+                per_class=head.per_class(probabilities, target),
+                calibration=reliability(head, probabilities, target) if len(target) else {},
             )
+            if bootstrap is not None:
+                named = [artist for artist, there in zip(artists[split], known.tolist(), strict=True) if there]
+                score = _with_intervals(score, probabilities, target, bootstrap, bootstrap.clusters(named))
+            scores.append(score)
     return scores
 
 
-def print_metrics(predictions: Mapping[str, Predictions], heads: Sequence[Head], *, title: str) -> None:
-    """Print a row a metric, and for every split its value, what chance gives, and the number of labelled tracks."""
-    print_scores(score_heads(predictions, heads), title=title)
-
-
-def print_scores(scores: Sequence[HeadScore], *, title: str) -> None:
-    """The same for scores that are there already. A head that no track is labelled for gets a line of its own."""
-    out = _console()
-    splits = list(dict.fromkeys(score.split for score in scores))
-    found = {(score.split, score.head.name): score for score in scores}
-    table = _table(out, "metric")
-    for split in splits:
-        table.add_column(escape(split), justify="right", style="bold")
-        table.add_column("chance", justify="right", style="dim")
-        table.add_column("tracks", justify="right", style="dim")
-    for name in dict.fromkeys(score.head.name for score in scores if score.labelled):
-        of_splits = [found[split, name] for split in splits]
-        for metric in of_splits[0].metrics:
-            cells = [(_number(s.metrics[metric]), _number(s.chance[metric]), str(s.labelled)) for s in of_splits]
-            table.add_row(escape(f"{name} {metric}"), *(cell for triple in cells for cell in triple))
-    out.print(f"\n[bold]{escape(title)}[/]")
-    if table.row_count:
-        out.print(table)
-    for split in splits:
-        unlabelled = [score.head.name for score in scores if score.split == split and not score.labelled]
-        if unlabelled:
-            out.print(f"{escape(split)}: no track is labelled for {escape(', '.join(unlabelled))}; left out")
-        partly = [s for s in scores if s.split == split and 0 < s.labelled < s.tracks]
-        if partly:
-            counts = ", ".join(f"{score.head.name} {score.labelled}" for score in partly)
-            out.print(f"{escape(split)}: of {partly[0].tracks} tracks, those count that have a label the model knows: "
-                      f"{escape(counts)}")  # fmt: skip
-
-
-def print_per_class(score: HeadScore) -> None:
-    """Print a row a class; of many classes, the most and the least successful."""
-    out = _console()
-    name, split = escape(score.head.name), escape(score.split)
-    rows, left_out = score.per_class, score.classes_left_out
-    if not rows:
-        return
-    columns = list(rows[0])
-    if len(rows) > _WHOLE_TABLE:
-        key = "roc_auc" if "roc_auc" in columns else columns[-1]
-        known = sorted((row for row in rows if row[key] is not None), key=lambda row: -row[key])
-        rows = [*known[: _WHOLE_TABLE // 2], *known[-(_WHOLE_TABLE // 2) :]] if len(known) > _WHOLE_TABLE else known
-    table = _table(out, name)
-    for column in columns[1:]:
-        table.add_column(column, justify="right")
-    for row in rows:
-        table.add_row(escape(row["class"]), *(_cell(row[column]) for column in columns[1:]))
-    out.print(f"\n[bold]{name} on {split}, by class[/]")
-    out.print(table)
-    if len(rows) < len(score.per_class):
-        out.print(f"{len(score.per_class) - len(rows)} more classes in per_class_{name}.csv")
-    if left_out:
-        shown = ", ".join(left_out[:10]) + (f" and {len(left_out) - 10} more" if len(left_out) > 10 else "")
-        out.print(f"no metric counts these, as {split} cannot tell: {escape(shown)}")
-
-
-def _console() -> Console:
-    out = Console(highlight=False)
-    return out if out.is_terminal else Console(highlight=False, width=_PIPE_WIDTH)
-
-
-def _table(out: Console, first_column: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD if out.is_terminal else box.MARKDOWN)
-    table.add_column(first_column)
-    return table
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None or math.isnan(value) else f"{value:.3f}"
-
-
-def _cell(value: float | int | None) -> str:
-    return str(value) if isinstance(value, int) else _number(value)
+def _with_intervals(
+    score: HeadScore, probabilities: Tensor, target: Tensor, bootstrap: Bootstrap, clusters: Mapping[str, np.ndarray]
+) -> HeadScore:
+    head, intervals, rows = score.head, {}, score.per_class
+    for unit, of_tracks in clusters.items():
+        drawn = bootstrap.scores(
+            lambda weights: head.score(probabilities, target, weights), of_tracks, classes=len(head.classes)
+        )
+        intervals[unit] = {
+            name: tuple(bootstrap.interval(values, score.metrics[name]).tolist())
+            for name, values in drawn.overall.items()
+        }
+        here = {name: [math.nan if row[name] is None else row[name] for row in rows] for name in drawn.by_class}
+        limits = {name: bootstrap.interval(values, here[name]).T.tolist() for name, values in drawn.by_class.items()}
+        rows = [
+            row
+            | {
+                f"{name}_{end}": None if math.isnan(values[index][side]) else values[index][side]
+                for name, values in limits.items()
+                for side, end in enumerate(("low", "high"))
+            }
+            for index, row in enumerate(rows)
+        ]
+    units = {unit: int(of_tracks.max()) + 1 for unit, of_tracks in clusters.items()}
+    return dataclasses.replace(score, per_class=rows, intervals=intervals, units=units)

@@ -9,9 +9,12 @@ import polars as pl
 import pytest
 import torch
 
-from musicrec.errors import MusicrecError
+from musicrec.errors import ConfigError, MusicrecError
+from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.evaluation.files import prediction_rows, write_report
-from musicrec.evaluation.report import print_metrics, print_per_class, score_heads
+from musicrec.evaluation.report import score_heads
+from musicrec.evaluation.result import Result, read_result
+from musicrec.evaluation.tables import print_calibration, print_per_class, print_scores
 from musicrec.heads.classes import ClassHead
 from musicrec.heads.key import KeyHead
 from musicrec.heads.tags import TagHead
@@ -32,6 +35,9 @@ TAG_SCORES = (
 TEMPI = torch.eye(120)[[72, 72, 72, 72]], torch.full((4,), UNKNOWN)
 HEADS = [GENRE, TAGS, TEMPO]
 PREDICTIONS = {"test": {"genre": GENRES, "tags": TAG_SCORES, "tempo": TEMPI}}
+TRACKS = pl.DataFrame({"split": ["test"] * 4, "track_id": list("abcd"), "artist": ["x", "x", "y", None]})
+ABOUT = {"export": "x", "dataset": "set", "manifest": "m.csv", "manifest_hash": "f00", "split_hashes": {"test": "ba1"}}
+RESULT = Result(name="x", heads=HEADS, predictions=PREDICTIONS, tracks=TRACKS, about=ABOUT)
 
 
 def test_scores_count_labelled_tracks_only():
@@ -62,7 +68,7 @@ def test_chance_is_what_shuffled_answers_score():
 
 
 def test_tables_are_plain_where_there_is_no_terminal(capsys: pytest.CaptureFixture):
-    print_metrics(PREDICTIONS, HEADS, title="a [title]")
+    print_scores(score_heads(PREDICTIONS, HEADS), title="a [title]")
     for score in score_heads(PREDICTIONS, HEADS)[:2]:
         print_per_class(score)
     printed = capsys.readouterr().out
@@ -92,17 +98,19 @@ def test_of_many_classes_the_ends_are_shown(capsys: pytest.CaptureFixture):
 
 def test_files_hold_the_scores(tmp_path: Path):
     scores = score_heads(PREDICTIONS, HEADS)
-    write_report(tmp_path, scores, PREDICTIONS, track_ids={"test": list("abcd")}, about={"export": "x"})
+    write_report(tmp_path, scores, RESULT)
     assert {path.name for path in tmp_path.iterdir()} == {
         "metrics.json",
         "metrics.csv",
         "per_class_genre.csv",
         "per_class_tags.csv",
         "predictions.csv",
+        "predictions.safetensors",
+        "result.json",
     }
     rows = list(csv.DictReader((tmp_path / "metrics.csv").open()))
     assert {row["head"] for row in rows} == {"genre", "tags"}
-    assert list(rows[0]) == ["split", "head", "metric", "value", "chance"]
+    assert list(rows[0]) == ["split", "head", "metric", "value", "chance", "tracks"]
     assert float(rows[0]["value"]) == pytest.approx(2 / 3, abs=1e-6) and rows[0]["metric"] == "accuracy"
     per_class = list(csv.DictReader((tmp_path / "per_class_tags.csv").open()))
     assert [row["roc_auc"] for row in per_class] == ["1.0", "0.0", ""]
@@ -113,6 +121,9 @@ def test_files_hold_the_scores(tmp_path: Path):
         "labelled": 0,
         "metrics": dict.fromkeys(("acc1", "acc2", "acc1_2pct", "acc2_2pct")),
         "chance": dict.fromkeys(("acc1", "acc2", "acc1_2pct", "acc2_2pct")),
+        "intervals": {},
+        "units": {},
+        "calibration": {"temperature": 1.0},
         "classes_left_out": [],
     }
 
@@ -138,5 +149,46 @@ def test_predictions_are_in_words():
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path):
     scores = score_heads(PREDICTIONS, HEADS)
+    (tmp_path / "nowhere").write_text("a file")
     with pytest.raises(MusicrecError, match=r"cannot write the report to .*nowhere"):
-        write_report(tmp_path / "nowhere", scores, PREDICTIONS, track_ids={"test": list("abcd")}, about={})
+        write_report(tmp_path / "nowhere", scores, RESULT)
+
+
+def test_intervals_stand_beside_the_values(tmp_path: Path, capsys: pytest.CaptureFixture):
+    bootstrap = Bootstrap(resamples=500)
+    scores = score_heads(PREDICTIONS, HEADS, bootstrap=bootstrap, artists={"test": RESULT.artists("test")})
+    genre = scores[0]
+    assert genre.units == {"track": 3, "artist": 2}
+    low, high = genre.intervals["track"]["accuracy"]
+    assert 0 <= low < 2 / 3 < high <= 1
+    assert scores[2].units == {} and scores[2].intervals == {}, "no track is labelled for tempo"
+    print_scores(scores, title="x on set", bootstrap=bootstrap)
+    print_per_class(genre)
+    print_calibration(scores)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "| metric | test | 95% by track | 95% by artist | chance | tracks |" in printed
+    assert f"| genre accuracy | 0.667 | [{low:.3f}, {high:.3f}] |" in printed
+    assert "500 bootstrap resamples of 3 tracks and of 2 artists" in printed
+    assert "no interval where all resamples agree" in printed
+    assert "| genre | test | 1.00 |" in printed
+
+    write_report(tmp_path, scores, RESULT, bootstrap=bootstrap)
+    (row,) = (r for r in csv.DictReader((tmp_path / "metrics.csv").open()) if r["metric"] == "accuracy")
+    assert [float(row["low_track"]), float(row["high_track"])] == pytest.approx([low, high], abs=1e-6)
+    per_class = list(csv.DictReader((tmp_path / "per_class_genre.csv").open()))
+    assert {"f1_low", "f1_high"} <= set(per_class[0])
+    summary = json.loads((tmp_path / "metrics.json").read_text())
+    assert summary["bootstrap"] == {"resamples": 500, "confidence": 0.95, "seed": 0}
+    assert summary["splits"]["test"]["heads"]["genre"]["intervals"]["track"]["accuracy"] == pytest.approx([low, high])
+
+
+def test_a_result_reads_back_equal(tmp_path: Path):
+    RESULT.write(tmp_path)
+    again = read_result(tmp_path)
+    assert again.heads == HEADS and again.about == ABOUT and again.tracks.equals(TRACKS)
+    for head, (probabilities, target) in PREDICTIONS["test"].items():
+        assert torch.equal(again.predictions["test"][head][0], probabilities)
+        assert torch.equal(again.predictions["test"][head][1].isnan(), target.isnan())
+    (tmp_path / "result.json").write_text("{}")
+    with pytest.raises(ConfigError, match=r"is not a report of evaluate\.py"):
+        read_result(tmp_path)

@@ -1,0 +1,85 @@
+"""Runs a model over the splits of a dataset."""
+
+import dataclasses
+from pathlib import Path
+
+import polars as pl
+import pytorch_lightning as lightning
+
+from musicrec.data.datamodule import MusicDataModule
+from musicrec.data.manifest import manifest_hash
+from musicrec.evaluation.calibration import calibrate, uncalibrated
+from musicrec.evaluation.result import Result
+from musicrec.export import Model, package_version, write_export
+from musicrec.module import MusicModule
+
+
+def measure(
+    name: str,
+    model: Model,
+    data: MusicDataModule,
+    trainer: lightning.Trainer,
+    *,
+    pooling: str = "mean",
+    calibrate_on: str | None = None,
+) -> tuple[Result, Model]:
+    """What a model says of the test splits of `data`, and the model with the heads that said so.
+
+    calibrate_on: a split; the temperatures and thresholds are fitted on it instead of taken from the model, and its own
+    scores are in the result only if it is a test split anyway. Those of an export belong to the mean over chunks: with
+    another pooling, and none fitted for it, there are none (temperature 1, thresholds 0.5).
+    """
+    wanted = list(data.test_splits)
+    fitting = calibrate_on is not None
+    if fitting and calibrate_on not in wanted:
+        data.test_splits.append(calibrate_on)
+    heads = model.heads if pooling == "mean" and not fitting else [uncalibrated(head) for head in model.heads]
+    module = MusicModule(model.network, heads, pooling=pooling)
+    trainer.test(module, data, verbose=False)
+    predictions, fitted = module.predictions, model.config.get("calibration")
+    if fitting:
+        heads, found = calibrate(heads, predictions[calibrate_on])
+        fitted = {"split": calibrate_on, "heads": found}
+        predictions = {
+            split: {head.name: (head.calibrated(by_head[head.name][0]), by_head[head.name][1]) for head in heads}
+            for split, by_head in predictions.items()
+        }
+    tracks = [data.tracks(split).select(pl.lit(split).alias("split"), "track_id", "artist") for split in wanted]
+    result = Result(
+        name=name,
+        heads=heads,
+        predictions={split: predictions[split] for split in wanted},
+        tracks=pl.concat(tracks),
+        about={
+            "export": name,
+            "network": type(model.network).__name__,
+            "dataset": data.manifest_path.resolve().parent.name,
+            "manifest": data.manifest_path.name,
+            "manifest_hash": data.manifest_hash,
+            "split_hashes": {split: manifest_hash(data.tracks(split)) for split in wanted},
+            "pooling": pooling,
+            "eval_chunks": data.eval_chunks,
+            "calibrated_on": fitted["split"] if fitted and (pooling == "mean" or fitting) else None,
+            "musicrec_version": package_version(),
+        },
+    )
+    return result, dataclasses.replace(model, heads=heads, config={**model.config, "calibration": fitted})
+
+
+def write_calibrated(model: Model, result: Result, folder: Path) -> Path:
+    """Write an export of the model as it is now, with the metrics of the result."""
+    metrics = {
+        split: {f"{head.name}/{name}": value for head in result.heads
+                for name, value in head.metrics(*by_head[head.name]).items()}
+        for split, by_head in result.predictions.items()
+    }  # fmt: skip
+    return write_export(
+        folder,
+        network=model.network,
+        heads=model.heads,
+        frontend=model.frontend,
+        metrics=metrics,
+        data=model.config.get("data") or {},
+        calibration=model.config["calibration"],
+        licence=model.config.get("licence", "unspecified"),
+    )
