@@ -22,6 +22,7 @@ from musicrec.evaluation.report import score_heads
 from musicrec.evaluation.result import Result, check_comparable, read_result
 from musicrec.evaluation.tables import print_calibration, print_per_class, print_scores
 from musicrec.export import Model, read_model
+from musicrec.figures.drawing import choose_tracks, draw_figures
 
 
 @hydra.main(config_path="conf", config_name="evaluate", execution_whitelist=TARGETS)
@@ -48,6 +49,8 @@ def main(cfg: DictConfig) -> None:
 def evaluate(cfg: DictConfig, path: str, model: Model, folder: Path, bootstrap: Bootstrap | None) -> Result:
     """Measure one model and write the report on it."""
     data = instantiate(cfg.data, heads=model.heads, frontend=model.frontend, chunk_samples=model.network.chunk_samples)
+    data.open(fit=False)
+    shown = choose_tracks(data, cfg.figure_tracks) if cfg.figures else []
     trainer = instantiate(cfg.trainer, enable_progress_bar=sys.stdout.isatty())
     result, model = measure(path, model, data, trainer, pooling=cfg.pooling, calibrate_on=cfg.calibrate)
     artists = {split: result.artists(split) for split in result.predictions}
@@ -64,6 +67,10 @@ def evaluate(cfg: DictConfig, path: str, model: Model, folder: Path, bootstrap: 
     print_calibration(scores)
     print_scores(scores, title=f"{path} on {result.about['dataset']}", bootstrap=bootstrap)
     print(f"report: {folder} (metrics.json, metrics.csv, per_class_*.csv, predictions.csv, {len(pictures)} pictures)")
+    if cfg.figures:
+        run = next((parent for parent in list(Path(path).parents)[:2] if (parent / "checkpoints").is_dir()), None)
+        draw_figures(folder / "figures", model, data, scores, result.predictions, tracks=shown, run=run,
+                     device=trainer.strategy.root_device)  # fmt: skip
     if cfg.calibrate and cfg.pooling == "mean":
         print(f"export: {write_calibrated(model, result, folder / 'export')}")
     return result

@@ -112,7 +112,7 @@ def train(cfg: DictConfig, run: Path, record: RunRecord) -> float:
         model, device = read_export(export), trainer.strategy.root_device
         log_examples(loggers, model, data, shown, device=device)
         if cfg.figures:
-            draw_figures(run / "figures", model, data, module.predictions, tracks=shown, device=device, run=run)
+            draw_figures(run / "figures", model, data, scores, module.predictions, tracks=shown, device=device, run=run)
     return objective
 
 

@@ -40,6 +40,7 @@ def build(cfg: DictConfig) -> None:
 def test_all_files_are_seen():
     seen = {str(CONF / path) for path in (*OPTIONS, *EXPERIMENTS)} | {str(CONF / f"{name}.yaml") for name in PROGRAMS}
     seen |= {str(CONF / "hydra" / "sweeper" / f"{name}.yaml") for name in SWEEPERS}
+    seen.add(str(CONF / "wandb_sweep.yaml"))  # tests/tracking/test_wandb_sweep.py
     left = {str(path) for path in CONF.rglob("*.yaml") if path.stem != "base"} - seen
     assert not left
     assert len(OPTIONS) >= 25 and len(EXPERIMENTS) >= 5

@@ -12,7 +12,8 @@ from musicrec.data.datamodule import MusicDataModule
 from musicrec.errors import ConfigError
 from musicrec.evaluation.files import file_name
 from musicrec.evaluation.plots import plot_all
-from musicrec.evaluation.report import Predictions, score_heads
+from musicrec.evaluation.reliability import plot_reliability
+from musicrec.evaluation.report import HeadScore, Predictions
 from musicrec.export import Model
 from musicrec.figures.classes import class_figure
 from musicrec.figures.embedding import embedding_figure
@@ -50,6 +51,7 @@ def draw_figures(
     folder: Path,
     model: Model,
     data: MusicDataModule,
+    scores: Sequence[HeadScore],
     predictions: Mapping[str, Predictions],
     *,
     tracks: Sequence[str],
@@ -59,17 +61,18 @@ def draw_figures(
     """Draw into `folder`, say so, and return the paths of
 
     track_<name>.png, saliency_<name>.png   for each of the tracks
-    <split>_<head>_<kind>.png               confusion matrices, curves and true against estimated tempo
+    <split>_<head>_<kind>.png               confusion matrices, curves, reliability, true against estimated tempo
     <split>_<head>_classes.png              how well each class is known
     <split>_embedding.png                   the tracks of each split as the network groups them
-    learning.png                            where `run` is a folder with a metrics.csv
+    learning.png                            where `run` holds a metrics.csv
 
-    predictions: {split: {head: (probabilities, target)}}, what the model says of whole tracks.
+    scores, predictions: of whole tracks, {split: {head: (probabilities, target)}}. run: the folder of the training.
     """
     folder.mkdir(parents=True, exist_ok=True)
     dataset = data.manifest_path.resolve().parent.name
-    scores = score_heads(predictions, model.heads)
-    paths = plot_all(folder, scores, predictions, dataset=dataset)
+    paths = [
+        path for plot in (plot_all, plot_reliability) for path in plot(folder, scores, predictions, dataset=dataset)
+    ]
 
     def keep(name: str, picture: Figure | None) -> None:
         if picture is not None:

@@ -9,6 +9,7 @@ from pytorch_lightning.loggers import Logger
 
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.evaluation.plots import plot_all
+from musicrec.evaluation.reliability import plot_reliability
 from musicrec.evaluation.report import HeadScore, Predictions
 from musicrec.export import Model
 from musicrec.figures.drawing import hear_track
@@ -31,7 +32,9 @@ def log_results(
         with forgiving("results"), tempfile.TemporaryDirectory() as folder:
             import wandb  # not at the top: runs that are logged elsewhere are spared it
 
-            paths = plot_all(Path(folder), scores, predictions, dataset=dataset)
+            paths = []
+            for plot in (plot_all, plot_reliability):
+                paths += plot(Path(folder), scores, predictions, dataset=dataset)
             run.log(_tables(scores, predictions) | {f"pictures/{path.stem}": wandb.Image(str(path)) for path in paths})
 
 

@@ -83,4 +83,10 @@ def sweep_job(what: str) -> str | int | None:
     return {"name": Path(hydra.sweep.dir).name, "number": int(hydra.sweep.subdir)}[what]
 
 
+def is_continued(resume: bool, ckpt_path: str | None) -> bool:
+    """Whether a run goes on with what an earlier one began."""
+    return resume or ckpt_path is not None
+
+
 OmegaConf.register_resolver("sweep_job", sweep_job, replace=True)
+OmegaConf.register_resolver("is_continued", is_continued, replace=True)

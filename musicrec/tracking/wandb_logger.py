@@ -17,6 +17,7 @@ def wandb_logger(
     save_dir: str | Path,
     group: str | None = None,
     job: int | None = None,
+    continued: bool = False,
 ) -> WandbLogger:
     """Begin a W&B run that never asks. It is written below save_dir; `wandb sync` uploads an offline one later.
 
@@ -24,6 +25,7 @@ def wandb_logger(
     offline, with a warning, when W&B cannot be reached or refuses the key.
 
     group, job: of a job of a multirun, the sweep's name and the job's number, which the run's name then ends with.
+    continued: go on under the id of the run that was begun in save_dir, if there is one.
     """
     os.environ.setdefault("WANDB_SILENT", "true")
     folder = Path(save_dir, "wandb").resolve()
@@ -31,10 +33,14 @@ def wandb_logger(
     os.environ["WANDB_DATA_DIR"] = _DATA_DIR or str(folder)  # else tables wait for the upload in the home folder
     run_name = name if job is None else f"{name}-{job}"
 
+    earlier = sorted(path.name.split("-")[-2:] for path in folder.glob("*run-*-*"))  # (offline-)run-TIME-ID
+    run_id = earlier[-1][-1] if continued and earlier else None
+    config = {"run": {"folder": str(save_dir), "job": job}}
+
     def begin(mode: str) -> WandbLogger:
         logger = WandbLogger(
-            project=project, name=run_name, group=group, config={"run": {"folder": str(save_dir), "job": job}},
-            save_dir=str(save_dir), mode=mode, reinit="finish_previous",
+            project=project, name=run_name, group=group, id=run_id, config=config, save_dir=str(save_dir),
+            mode=mode, reinit="finish_previous",
         )  # fmt: skip
         _ = logger.experiment  # now, so that what is wrong with the connection shows before hours of training
         return logger

@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
+
+from musicrec.data.manifest import read_manifest
 
 CHOICES = ["debug=fast", "model=short_chunk_resnet", "task=[genre,instruments,tempo]", "data=manifest"]
 
@@ -26,11 +29,12 @@ def test_pictures_of_a_training(trained: tuple[Path, str], tiny_music: Path):
     (track,) = [name.removeprefix("track_") for name in names if name.startswith("track_")]
     assert (tiny_music.parent / "audio" / track).with_suffix(".flac").is_file()
     assert names == {
-        f"track_{track}", f"saliency_{track}", "learning.png", "test_embedding.png",
+        f"track_{track}", f"saliency_{track}", "learning.png", "test_genre_reliability.png",
+        "test_instruments_reliability.png", "test_tempo_reliability.png", "test_embedding.png",
         "test_genre_confusion.png", "test_instruments_curves.png", "test_tempo_scatter.png",
         "test_genre_classes.png", "test_instruments_classes.png", "test_tempo_classes.png",
     }  # fmt: skip
-    assert f"figures: {folder / 'figures'} (10 pictures)" in printed
+    assert f"figures: {folder / 'figures'} (13 pictures)" in printed
     for path in (folder / "figures").iterdir():
         assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" and path.stat().st_size < 200_000, path.name
 
@@ -41,3 +45,17 @@ def test_an_unknown_track_is_told_before_the_training(program: Callable, music: 
     )  # fmt: skip
     assert "figure_tracks: no readable track 'nobody' in" in " ".join(done.stderr.split())
     assert not (tmp_path / "checkpoints").exists()
+
+
+def test_pictures_of_an_evaluation(
+    program: Callable, trained: tuple[Path, str], music: list[str], tiny_music: Path, tmp_path: Path
+):
+    """Also of a track that is in none of the splits evaluated; and the curves of the run that the export is from."""
+    frame = read_manifest(tiny_music)
+    track = frame.filter(pl.col("split") == "train")["track_id"][0]
+    program(
+        "evaluate.py", f"export={trained[0] / 'export'}", "data=manifest", *music, "figures=true", "plots=false",
+        f"figure_tracks=[{track}]", f"hydra.run.dir={tmp_path}",
+    )  # fmt: skip
+    names = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert {f"track_{track}.png", f"saliency_{track}.png", "test_embedding.png", "learning.png"} <= names

@@ -64,3 +64,13 @@ def test_jobs_of_a_sweep_share_a_group_and_have_names_of_their_own(begun: list[d
     assert [(run["name"], run["group"], run["config"]["run"]["job"]) for run in begun] == [
         ("n-0", "rates", 0), ("n-1", "rates", 1),
     ]  # fmt: skip
+
+
+def test_a_run_that_is_continued_keeps_its_id(begun: list[dict], tmp_path: Path):
+    begin(tmp_path, continued=True)
+    for name in ("offline-run-20260101_100000-first111", "run-20260101_110000-second22"):
+        (tmp_path / "wandb" / name).mkdir(parents=True)
+    (tmp_path / "wandb" / "latest-run").symlink_to("run-20260101_110000-second22")
+    begin(tmp_path, continued=True)
+    begin(tmp_path)
+    assert [run["id"] for run in begun] == [None, "second22", None]
