@@ -14,7 +14,12 @@ from musicrec.sweeps import sweepers
 
 CONF = Path(__file__).parents[1] / "conf"
 PROGRAMS = ("train", "evaluate", "recommend")
-OPTIONS = sorted(path.relative_to(CONF) for path in CONF.glob("*/*.yaml") if path.stem != "base")
+OPTIONS = sorted(
+    path.relative_to(CONF)
+    for path in CONF.glob("*/*.yaml")
+    if path.stem != "base" and path.parent.name != "deformation"  # tests/deformations/test_every_deformation.py
+)
+DEFORMATIONS = sorted(path.relative_to(CONF) for path in CONF.glob("deformation/*.yaml"))
 EXPERIMENTS = sorted(path.relative_to(CONF) for path in CONF.glob("experiment/*/*.yaml"))
 SWEEPERS = {"grid": "GridSweeper", "study": "StudySweeper"}
 # Overlays that only make sense on top of another one.
@@ -38,7 +43,8 @@ def build(cfg: DictConfig) -> None:
 
 
 def test_all_files_are_seen():
-    seen = {str(CONF / path) for path in (*OPTIONS, *EXPERIMENTS)} | {str(CONF / f"{name}.yaml") for name in PROGRAMS}
+    seen = {str(CONF / path) for path in (*OPTIONS, *EXPERIMENTS, *DEFORMATIONS)}
+    seen |= {str(CONF / f"{name}.yaml") for name in PROGRAMS}
     seen |= {str(CONF / "hydra" / "sweeper" / f"{name}.yaml") for name in SWEEPERS}
     seen.add(str(CONF / "wandb_sweep.yaml"))  # tests/tracking/test_wandb_sweep.py
     left = {str(path) for path in CONF.rglob("*.yaml") if path.stem != "base"} - seen

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -49,14 +50,21 @@ def test_manifest_example_reads_as_described(tmp_path: Path):
 
 
 @pytest.fixture
-def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Puts the Python and the YAML of an example of CONTRIBUTING.md where it says; gives the YAML's content."""
+def block() -> Callable[[str, str], str]:
+    """block(named, language): the block of CONTRIBUTING.md below the paragraph that begins with the file's name."""
     text = (ROOT / "CONTRIBUTING.md").read_text()
 
-    def block(named: str, language: str) -> str:
-        found = re.search(rf"^`{re.escape(named)}`.*\n\n```{language}\n((?s:.*?))^```", text, re.MULTILINE)
+    def find(named: str, language: str) -> str:
+        found = re.search(rf"^`{re.escape(named)}`(?:.+\n)*\n*```{language}\n((?s:.*?))^```", text, re.MULTILINE)
         assert found, f"CONTRIBUTING.md has no {language} block for {named}"
         return found[1]
+
+    return find
+
+
+@pytest.fixture
+def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: Callable[[str, str], str]):
+    """Puts the Python and the YAML of an example of CONTRIBUTING.md where it says; gives the YAML's content."""
 
     def put(package: str, module: str, config: str) -> DictConfig:
         path = f"{package.replace('.', '/')}/{module}.py"
@@ -94,15 +102,23 @@ def test_example_of_a_dataset(example, tmp_path: Path):
     assert frame.filter(pl.col("track_id").str.starts_with("jazz/"))["genre"].to_list() == ["jazz"] * 10
 
 
-def test_example_of_a_deformation(example):
-    config = example("musicrec.deformations", "gain", "conf/augment/gain.yaml")
-    result = instantiate(config.waveform.gain)(
-        torch.ones(64, 100), samples=50, generator=torch.Generator().manual_seed(0)
-    )
-    assert result.waveform.shape == (64, 50)
-    gain_db = 20 * result.waveform[:, 0].log10()
-    assert -6 <= gain_db.min() < -4 and 4 < gain_db.max() <= 6
-    assert not result.shift_semitones.any() and (result.tempo_ratio == 1).all()
+def test_example_of_a_deformation(example, block):
+    config = example("musicrec.deformations", "tremolo", "conf/deformation/tremolo.yaml")
+    waveform, seeds = torch.ones(64, 16_000), range(64)
+    for strength, deformation in instantiate(config.tremolo):
+        result = deformation(waveform, samples=8000, sample_rate=16_000, seeds=seeds)
+        assert result.waveform.shape == (64, 8000)
+        level_db = 20 * result.waveform.log10()
+        assert level_db.amax(dim=1).tolist() == pytest.approx([0.0] * 64, abs=0.01)
+        assert level_db.amin(dim=1).tolist() == pytest.approx([-strength] * 64, abs=0.01)
+        assert len(set(level_db.argmax(dim=1).tolist())) > 50, "each example has its phase"
+        assert not result.shift_semitones.any() and (result.tempo_ratio == 1).all()
+    config = OmegaConf.create(block("conf/augment/tremolo.yaml", "yaml"))
+    assert config.keys() == OmegaConf.load(ROOT / "conf" / "augment" / "none.yaml").keys(), "train.py reads all three"
+    training = instantiate(config.waveform.tremolo)(waveform, samples=8000, sample_rate=16_000, seeds=seeds)
+    still = (training.waveform == 1).all(dim=1)
+    assert 20 < still.sum() < 44
+    assert 0 > 20 * training.waveform.amin().log10() > -12
 
 
 def test_example_of_a_head():

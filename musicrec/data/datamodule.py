@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from musicrec.chunks import chunk_starts
 from musicrec.data.manifest import manifest_hash, read_manifest
 from musicrec.data.store import WaveformStore, build_store
-from musicrec.deformations.base import Deformation
+from musicrec.deformations.base import Deformation, seed_of
 from musicrec.deformations.mixup import Mixup
 from musicrec.deformations.spec_augment import SpecAugment
 from musicrec.errors import ManifestError, StoreError
@@ -343,19 +343,24 @@ class MusicDataModule(lightning.LightningDataModule):
         generator = torch.Generator().manual_seed((self.seed * 1_000_003 + step) * 1009 + rank)
         waveform = waveform.float() / 32768
         if self.augment:
-            waveform, prepared["target"] = self._deform(waveform, prepared["target"], generator)
+            waveform, prepared["target"] = self._deform(waveform, prepared, step)
         if self.mixup is not None:
             waveform, partner, prepared["share"] = self.mixup(waveform, generator=generator)
             prepared["partner"] = {name: values[partner] for name, values in prepared["target"].items()}
         mel = self.frontend(waveform)
         return prepared | {"mel": mel if self.spec_augment is None else self.spec_augment(mel, generator=generator)}
 
-    def _deform(self, waveform: Tensor, target: dict[str, Tensor], generator: torch.Generator) -> tuple[Tensor, dict]:
+    def _deform(self, waveform: Tensor, prepared: dict, step: int) -> tuple[Tensor, dict]:
+        target, tracks, rank = prepared["target"], prepared["track"].tolist(), self._share()["rank"]
         remaining = math.prod(deformation.input_ratio for deformation in self.augment)
-        for deformation in self.augment:
+        for number, deformation in enumerate(self.augment):
             remaining /= deformation.input_ratio
-            samples = round(self.chunk_samples * remaining)
-            deformed = deformation(waveform, samples=samples, generator=generator)
+            deformed = deformation(
+                waveform,
+                samples=round(self.chunk_samples * remaining),
+                sample_rate=self.frontend.sample_rate,
+                seeds=[seed_of(self.seed, step, rank, number, track) for track in tracks],
+            )
             waveform = deformed.waveform
             for head in self.heads:
                 target[head.name] = head.move(

@@ -1,30 +1,43 @@
-"""Random change of speed, tape style: pitch and tempo together, and the labels with them."""
+"""Change of speed, tape style: pitch and tempo together, and the labels with them."""
 
-import functools
-import math
-from fractions import Fraction
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torchaudio.transforms import Resample
 
-from musicrec.deformations.base import Deformed
+from musicrec.deformations._playing import played, speed_of
+from musicrec.deformations.base import Deformed, draw_whole, limits
+from musicrec.deformations.sometimes import Sometimes
 from musicrec.errors import ConfigError
 
 
-@functools.cache
-def speed_of(semitones: int) -> Fraction:
-    """The fraction nearest to 2^(semitones/12) with a denominator of at most 64: under 3 cents off, and quick."""
-    return Fraction(2 ** (semitones / 12)).limit_denominator(64)
+class Resample:
+    """Plays 2^(shift_semitones/12) times faster, shift_semitones a whole number.
+
+    The key moves by so many semitones and the tempo by that factor. Sinc interpolation by torchaudio; the examples of
+    a batch that share a shift are resampled together.
+    """
+
+    def __init__(self, *, shift_semitones: int | Sequence[int] = 1) -> None:
+        self.shift_semitones = limits("shift_semitones", shift_semitones, least=-12, most=12, whole=True)
+        self.input_ratio = float(speed_of(self.shift_semitones[1])) + 1e-3  # a little over: the sinc filter has a width
+
+    def __call__(self, waveform: Tensor, *, samples: int, sample_rate: int, seeds: Sequence[int]) -> Deformed:
+        shift = torch.tensor(draw_whole("shift_semitones", self.shift_semitones, seeds))
+        result = waveform.new_empty(len(waveform), samples)
+        for semitones in shift.unique().tolist():
+            rows = (shift == semitones).nonzero(as_tuple=True)[0].to(waveform.device)
+            result[rows] = played(waveform[rows], speed_of(semitones), samples=samples)
+        speed = torch.tensor([float(speed_of(semitones)) for semitones in shift.tolist()])
+        return Deformed(
+            waveform=result, shift_semitones=shift.float().to(result.device), tempo_ratio=speed.to(result.device)
+        )
 
 
 class RandomResample:
-    """Plays each example 2^(n/12) times faster, n a random whole number of semitones.
+    """`Resample` by a random whole number of semitones in [-max_semitones, max_semitones], other for each example.
 
-    The key moves by n semitones and the tempo by 2^(n/12). Sinc interpolation by torchaudio; the examples of a batch
-    that share an n are resampled together.
-
-    max_semitones: n is uniform in [-max_semitones, max_semitones]. probability: of an example to be changed at all.
+    probability: of an example to be changed at all.
     """
 
     def __init__(self, *, max_semitones: int = 4, probability: float = 1.0) -> None:
@@ -32,27 +45,10 @@ class RandomResample:
             raise ConfigError(
                 f"RandomResample: max_semitones={max_semitones} must lie in 0–12 and probability={probability} in 0–1"
             )
+        resample = Resample(shift_semitones=[-max_semitones, max_semitones])
         self.max_semitones = max_semitones
-        self.probability = probability
-        self.input_ratio = float(speed_of(max_semitones)) + 1e-3  # a little over: the sinc filter has a width
-        self._resamplers: dict[tuple[int, torch.device], Resample] = {}
+        self.deformation = Sometimes(deformation=resample, probability=probability)
+        self.input_ratio = resample.input_ratio
 
-    def __call__(self, waveform: Tensor, *, samples: int, generator: torch.Generator) -> Deformed:
-        batch, limit = len(waveform), self.max_semitones
-        shift = torch.randint(-limit, limit + 1, (batch,), generator=generator)
-        shift *= torch.rand(batch, generator=generator) < self.probability
-        result = waveform.new_empty(batch, samples)
-        for semitones in shift.unique().tolist():
-            rows = (shift == semitones).nonzero(as_tuple=True)[0].to(waveform.device)
-            needed = min(math.ceil(samples * float(speed_of(semitones))) + 32, waveform.shape[1])
-            result[rows] = self._resampler(semitones, waveform.device)(waveform[rows, :needed])[:, :samples]
-        speed = torch.tensor([float(speed_of(n)) for n in shift.tolist()])
-        return Deformed(
-            waveform=result, shift_semitones=shift.float().to(result.device), tempo_ratio=speed.to(result.device)
-        )
-
-    def _resampler(self, semitones: int, device: torch.device) -> Resample:
-        if (semitones, device) not in self._resamplers:
-            speed = speed_of(semitones)
-            self._resamplers[semitones, device] = Resample(speed.numerator, speed.denominator).to(device)
-        return self._resamplers[semitones, device]
+    def __call__(self, waveform: Tensor, *, samples: int, sample_rate: int, seeds: Sequence[int]) -> Deformed:
+        return self.deformation(waveform, samples=samples, sample_rate=sample_rate, seeds=seeds)

@@ -1,0 +1,39 @@
+"""Gaps, as a stream has that loses packets."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from musicrec.deformations.base import Deformed, draw, limits, seed_of, unmoved
+from musicrec.errors import ConfigError
+
+
+class DroppedSamples:
+    """Silences packets of gap_ms, each with the probability dropped_share; where the packets begin is random.
+
+    gap_ms: 20 is a packet of speech on the internet; 0 drops single samples.
+    """
+
+    input_ratio = 1.0
+
+    def __init__(self, *, dropped_share: float | Sequence[float] = 0.05, gap_ms: float = 20.0) -> None:
+        if not 0 <= gap_ms <= 60_000:
+            raise ConfigError(f"gap_ms={gap_ms}: give a number from 0 (single samples) to 60000")
+        self.dropped_share = limits("dropped_share", dropped_share, least=0, most=1)
+        self.gap_ms = gap_ms
+
+    def __call__(self, waveform: Tensor, *, samples: int, sample_rate: int, seeds: Sequence[int]) -> Deformed:
+        waveform = waveform[:, :samples]
+        gap = max(1, round(self.gap_ms / 1000 * sample_rate))
+        packets = waveform.shape[1] // gap + 2
+        phase, kept = [], []
+        for seed, share in zip(seeds, draw("dropped_share", self.dropped_share, seeds), strict=True):
+            rng = np.random.default_rng(seed_of(seed, "packets"))
+            phase.append(int(rng.integers(gap)))
+            kept.append(rng.random(packets) >= share)
+        kept = torch.from_numpy(np.stack(kept)).to(waveform.device)
+        first = torch.tensor(phase, device=waveform.device)[:, None]
+        packet = (first + torch.arange(waveform.shape[1], device=waveform.device)) // gap
+        return unmoved(waveform * kept.gather(1, packet))

@@ -1,0 +1,23 @@
+"""Low-pass filter."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from musicrec.deformations._spectrum import filtered, low_pass_gain
+from musicrec.deformations.base import Deformed, column, draw, limits, unmoved
+
+ORDER = 4
+
+
+class LowPass:
+    """Takes away what lies above cutoff_hz: Butterworth magnitude, 24 dB an octave, without delay."""
+
+    input_ratio = 1.0
+
+    def __init__(self, *, cutoff_hz: float | Sequence[float] = 2000.0) -> None:
+        self.cutoff_hz = limits("cutoff_hz", cutoff_hz, least=20, most=24_000)
+
+    def __call__(self, waveform: Tensor, *, samples: int, sample_rate: int, seeds: Sequence[int]) -> Deformed:
+        cutoff_hz = column(draw("cutoff_hz", self.cutoff_hz, seeds), waveform)
+        return unmoved(filtered(waveform[:, :samples], sample_rate, lambda f: low_pass_gain(f, cutoff_hz, order=ORDER)))

@@ -1,0 +1,16 @@
+"""Inverted polarity."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from musicrec.deformations.base import Deformed, unmoved
+
+
+class PolarityInversion:
+    """Turns the sign of every sample: nobody hears it, and no network should."""
+
+    input_ratio = 1.0
+
+    def __call__(self, waveform: Tensor, *, samples: int, sample_rate: int, seeds: Sequence[int]) -> Deformed:
+        return unmoved(-waveform[:, :samples])

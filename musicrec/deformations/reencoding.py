@@ -1,0 +1,79 @@
+"""Lossy compression, there and back."""
+
+import io
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import soundfile
+import torch
+from torch import Tensor
+
+from musicrec.deformations.base import Deformed, draw, limits, unmoved
+from musicrec.errors import ConfigError
+
+# codec: (container, encoding, lowest and highest kbit/s of one channel at 16 to 24 kHz)
+CODECS = {
+    "mp3": ("MP3", "MPEG_LAYER_III", 8, 160),
+    "vorbis": ("OGG", "VORBIS", 24, 100),
+    "opus": ("OGG", "OPUS", 6, 256),
+}
+MP3_DELAY = 1105  # samples of LAME and of the decoder, where the frames are too small to hold the tag that tells them
+# libvorbis' nominal bit rates of one channel at 15 to 19 kHz, by quality (its setup_16.h, rate_mapping_16)
+VORBIS_KBPS, VORBIS_QUALITY = (16.0, 28.0, 64.0, 100.0), (-0.1, 0.05, 0.5, 1.0)
+BLOCK = 16_384  # libsndfile encodes a longer block on the stack
+
+
+class Reencoding:
+    """Encodes as MP3 (LAME, constant bit rate), Vorbis or Opus at bitrate_kbps, and decodes.
+
+    The bit rate is that of one channel at the sample rate of the model: 16 kHz mono at 32 kbit/s sounds about as 44.1
+    kHz stereo at 128. MP3 takes the next of the rates it has (8, 16, 24, 32, 40, 48, 56, 64, 80 … 160). Vorbis has a
+    variable bit rate: bitrate_kbps is the nominal one, as for `oggenc -b`. Through libsndfile, in memory, on the CPU, a
+    thread for each core; the result lies in time where the input did.
+    """
+
+    input_ratio = 1.0
+
+    def __init__(self, *, codec: str = "mp3", bitrate_kbps: float | Sequence[float] = 32.0) -> None:
+        if codec not in CODECS:
+            raise ConfigError(f"codec={codec}: choose {', '.join(CODECS)}")
+        self.codec = codec
+        _, _, least, most = CODECS[codec]
+        self.bitrate_kbps = limits("bitrate_kbps", bitrate_kbps, least=least, most=most)
+
+    def __call__(self, waveform: Tensor, *, samples: int, sample_rate: int, seeds: Sequence[int]) -> Deformed:
+        if not 16_000 <= sample_rate <= 24_000 or (self.codec == "vorbis" and sample_rate != 16_000):
+            raise ConfigError(f"codec={self.codec}: bit rates are known at 16000 Hz, not at {sample_rate} Hz")
+        bitrates = draw("bitrate_kbps", self.bitrate_kbps, seeds)
+        examples = waveform[:, :samples].cpu().numpy()
+        with ThreadPoolExecutor(torch.get_num_threads()) as threads:
+            results = threads.map(
+                lambda example, bitrate: reencoded(example, self.codec, bitrate, sample_rate), examples, bitrates
+            )
+            return unmoved(torch.from_numpy(np.stack(list(results))).to(waveform.device))
+
+
+def encoded(waveform: np.ndarray, codec: str, bitrate_kbps: float, sample_rate: int) -> bytes:
+    """The file that (samples,) float32 becomes."""
+    container, encoding, least, most = CODECS[codec]
+    if codec == "vorbis":
+        compression = 1 - float(np.interp(bitrate_kbps, VORBIS_KBPS, VORBIS_QUALITY))
+    else:  # libsndfile maps 0 … 1 to the bit rates, highest first; it takes 1 itself for a mistake
+        compression = min((most - bitrate_kbps) / (most - least), 0.999)
+    file = io.BytesIO()
+    constant = {"bitrate_mode": "CONSTANT"} if codec == "mp3" else {}
+    with soundfile.SoundFile(
+        file, "w", sample_rate, 1, subtype=encoding, format=container, compression_level=compression, **constant
+    ) as encoder:
+        for start in range(0, len(waveform), BLOCK):
+            encoder.write(waveform[start : start + BLOCK])
+    return file.getvalue()
+
+
+def reencoded(waveform: np.ndarray, codec: str, bitrate_kbps: float, sample_rate: int) -> np.ndarray:
+    """(samples,) float32 through the codec, as long and as late as before."""
+    decoded, _ = soundfile.read(io.BytesIO(encoded(waveform, codec, bitrate_kbps, sample_rate)), dtype="float32")
+    delay = MP3_DELAY if codec == "mp3" and len(decoded) > len(waveform) else 0
+    decoded = decoded[delay : delay + len(waveform)]
+    return np.pad(decoded, (0, len(waveform) - len(decoded)))

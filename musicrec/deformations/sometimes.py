@@ -1,0 +1,32 @@
+"""A deformation that only some examples undergo."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch import Tensor
+
+from musicrec.deformations.base import Deformation, Deformed, seed_of, unmoved
+from musicrec.errors import ConfigError
+
+
+class Sometimes:
+    """Applies a deformation to each example with a probability; the others, and their labels, stay."""
+
+    def __init__(self, *, deformation: Deformation, probability: float = 0.5) -> None:
+        if not 0 <= probability <= 1:
+            raise ConfigError(f"probability={probability}: give a number from 0 to 1")
+        self.deformation, self.probability = deformation, probability
+        self.input_ratio = max(1.0, deformation.input_ratio)
+
+    def __call__(self, waveform: Tensor, *, samples: int, sample_rate: int, seeds: Sequence[int]) -> Deformed:
+        result = unmoved(waveform[:, :samples].clone())
+        coins = [np.random.default_rng(seed_of(seed, "sometimes")).random() for seed in seeds]
+        rows = [row for row, coin in enumerate(coins) if coin < self.probability]
+        if rows:
+            deformed = self.deformation(
+                waveform[rows], samples=samples, sample_rate=sample_rate, seeds=[seeds[row] for row in rows]
+            )
+            result.waveform[rows] = deformed.waveform
+            result.shift_semitones[rows] = deformed.shift_semitones
+            result.tempo_ratio[rows] = deformed.tempo_ratio
+        return result

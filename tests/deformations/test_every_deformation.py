@@ -1,0 +1,114 @@
+"""What every deformation of conf/deformation must do, and that each class has a file there."""
+
+import inspect
+import math
+from pathlib import Path
+
+import pytest
+import soundfile
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from musicrec.cli import TARGETS
+from musicrec.deformations.sweep import Sweep
+from musicrec.registry import find_classes
+
+CONF = Path(__file__).parents[2] / "conf"
+NAMES = sorted(path.stem for path in (CONF / "deformation").glob("*.yaml") if path.stem != "all")
+SAMPLES = 12_000
+LABELS_MOVE = {"pitch_shift", "time_stretch", "resample"}
+
+
+@pytest.fixture(scope="module")
+def noises(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("noises")
+    for number in range(3):
+        generator = torch.Generator().manual_seed(number)
+        soundfile.write(folder / f"{number}.wav", torch.randn(9_000, generator=generator).numpy() / 10, 16_000)
+    return folder
+
+
+@pytest.fixture
+def sweep(request: pytest.FixtureRequest, noises: Path) -> Sweep:
+    config = OmegaConf.load(CONF / "deformation" / f"{request.param}.yaml")[request.param]
+    if request.param == "folder_noise":
+        config.deformation.folder = str(noises)
+    return instantiate(config, _execution_whitelist_=TARGETS)
+
+
+@pytest.mark.parametrize("sweep", NAMES, indirect=True)
+def test_an_example_gets_the_same_in_any_batch(sweep: Sweep, deform, request):
+    """Alone, and among others in another order; also the shapes, the device's types, and that the input stays."""
+    generator = torch.Generator().manual_seed(1)
+    mildest, *_, harshest = [*sweep, *sweep]
+    for strength, deformation in (mildest, harshest):
+        samples = math.ceil(SAMPLES * deformation.input_ratio) + 1
+        batch = torch.randn(3, samples, generator=generator).cumsum(dim=1) / 400
+        before, seeds = batch.clone(), [11, 22, 33]
+        together = deform(deformation, batch, SAMPLES, seeds)
+        assert torch.equal(batch, before)
+        assert together.waveform.shape == (3, SAMPLES) and together.waveform.dtype == torch.float32
+        assert together.waveform.isfinite().all()
+        assert together.shift_semitones.shape == together.tempo_ratio.shape == (3,)
+        assert not torch.equal(together.waveform, batch[:, :SAMPLES]), f"{strength}: nothing happened"
+        alone = deform(deformation, batch[1], SAMPLES, seeds[1:2])
+        torch.testing.assert_close(alone.waveform[0], together.waveform[1], rtol=1e-4, atol=1e-5)
+        turned = deform(deformation, batch.flip(0), SAMPLES, seeds[::-1])
+        torch.testing.assert_close(turned.waveform.flip(0), together.waveform, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(turned.tempo_ratio.flip(0), together.tempo_ratio)
+
+
+@pytest.mark.parametrize("sweep", NAMES, indirect=True)
+def test_silence_gives_no_nan(sweep: Sweep, deform):
+    _, deformation = list(sweep)[-1]
+    assert (
+        deform(deformation, torch.zeros(2, math.ceil(4000 * deformation.input_ratio)), 4000).waveform.isfinite().all()
+    )
+
+
+@pytest.mark.parametrize("sweep", NAMES, indirect=True)
+def test_only_those_that_say_so_move_labels(sweep: Sweep, deform, request):
+    moves = set()
+    for _, deformation in sweep:
+        result = deform(deformation, torch.zeros(1, math.ceil(500 * deformation.input_ratio)), 500)
+        moves.add((float(result.shift_semitones), float(result.tempo_ratio)))
+    name = request.node.callspec.params["sweep"]
+    assert (moves == {(0.0, 1.0)}) == (name not in LABELS_MOVE)
+    assert name not in LABELS_MOVE or len(moves) == len(sweep), "every strength moves the labels elsewhere"
+
+
+def test_all_composes_and_leaves_out_only_what_needs_a_folder():
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF)):
+        names = set(compose("train", overrides=["+deformation=all"]).deformation)
+        assert names == set(NAMES) - {"folder_noise"} and len(names) >= 21
+        chosen = compose("train", overrides=["+deformation=[mp3,gain]", "deformation.gain.strengths=[3]"]).deformation
+    assert set(chosen) == {"mp3", "gain"}
+    assert [float(strength) for strength, _ in instantiate(chosen.gain, _execution_whitelist_=TARGETS)] == [3]
+
+
+def test_every_class_has_a_file():
+    wanted = {
+        f"{cls.__module__}.{name}"
+        for name, cls in find_classes("musicrec.deformations").items()
+        if "seeds" in inspect.signature(cls.__call__).parameters
+    } - {
+        f"musicrec.deformations.{name}"
+        for name in ("base.Deformation", "sometimes.Sometimes", "resample.RandomResample")
+    }
+    there = {OmegaConf.load(CONF / "deformation" / f"{name}.yaml")[name].deformation._target_ for name in NAMES}
+    assert wanted == there and len(there) >= 17
+
+
+def test_a_sweep_goes_through_its_strengths():
+    config = OmegaConf.load(CONF / "deformation" / "white_noise.yaml").white_noise
+    sweep = instantiate(config, _execution_whitelist_=TARGETS)
+    assert (sweep.title, sweep.unit, len(sweep)) == ("white noise", "dB SNR", 4)
+    assert [(strength, deformation.snr_db) for strength, deformation in sweep] == [
+        (30, (30, 30)), (20, (20, 20)), (10, (10, 10)), (0, (0, 0)),
+    ]  # fmt: skip
+    assert {deformation.colour for _, deformation in sweep} == {"white"}
+    assert [strength for strength, _ in Sweep(title="plain", deformation=dict)] == [None]

@@ -1,0 +1,18 @@
+"""SpecAugment: how much is hidden, and by what."""
+
+import torch
+
+from musicrec.deformations.spec_augment import SpecAugment
+
+
+def test_spec_augment_hides_bands_at_the_mean_level():
+    mel = torch.randn(8, 1, 40, 60)
+    augment = SpecAugment(frequency_masks=1, max_channels=10, time_masks=1, max_frames=20)
+    result = augment(mel, generator=torch.Generator().manual_seed(0))
+    changed = result != mel
+    assert changed.any(dim=(1, 2, 3)).sum() >= 7
+    for index in range(8):
+        rows, columns = changed[index, 0].all(dim=1).sum(), changed[index, 0].all(dim=0).sum()
+        assert rows <= 10 and columns <= 20
+        hidden = result[index][changed[index]]
+        torch.testing.assert_close(hidden, mel[index].mean().expand_as(hidden))
