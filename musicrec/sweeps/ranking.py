@@ -88,8 +88,8 @@ def write_ranking(folder: Path, settings: Sequence[Setting]) -> None:
     _write_csv(folder / JOBS, ["job", *names, *seed, "status", "objective", "run", "wandb", "error"], jobs)
 
 
-def print_ranking(folder: Path, settings: Sequence[Setting]) -> None:
-    """The best settings as a table, what failed and why, and where the rest lies."""
+def print_ranking(folder: Path, settings: Sequence[Setting], *, files: Sequence[str]) -> None:
+    """The best settings as a table, what failed and why, and the files of the sweep folder to look into."""
     out = Console(highlight=False)
     if not out.is_terminal:
         out = Console(highlight=False, width=_PIPE_WIDTH)
@@ -99,7 +99,7 @@ def print_ranking(folder: Path, settings: Sequence[Setting]) -> None:
         out.print(_table(out, settings, metric=metric))
         left = len(settings) - _SHOWN
         more = f"; {left} more in {RANKING}" if left > 0 else ""
-        out.print(f"sweep: {escape(str(folder))} ({RANKING}, {JOBS}; a job's run folder is its number){more}")
+        out.print(f"sweep: {escape(str(folder))} ({', '.join(files)}; a job's run folder is its number){more}")
     counts = Counter(run.status for run in runs)
     out.print(f"{len(runs)} jobs: " + ", ".join(f"{counts[status]} {status}" for status in sorted(counts)))
     for run in runs:

@@ -16,7 +16,8 @@ from musicrec.cli import one_message, print_error
 from musicrec.errors import ConfigError, SweepError
 from musicrec.locks import held
 from musicrec.sweeps.jobs import DONE, Job, JobRunner, Outcome, Value, outcome, plan, varied
-from musicrec.sweeps.ranking import print_ranking, rank, write_ranking
+from musicrec.sweeps.plots import plot_sweep
+from musicrec.sweeps.ranking import JOBS, RANKING, print_ranking, rank, write_ranking
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -89,7 +90,8 @@ class Progress:
             found = outcomes()
             settings = rank(found)
             write_ranking(folder, settings)
-            print_ranking(folder, settings)
+            pictures = plot_sweep(folder, found)
+            print_ranking(folder, settings, files=[RANKING, JOBS, *(path.name for path in pictures)])
             if not complete or any(run.number in self.begun and run.status not in DONE for run in found):
                 print(again.format(folder=folder))
                 sys.exit(1)

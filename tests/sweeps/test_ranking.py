@@ -47,7 +47,7 @@ def test_a_loss_is_ranked_upwards():
 def test_tables_hold_every_setting_and_every_job(tmp_path: Path, capsys: pytest.CaptureFixture):
     settings = rank(JOBS)
     write_ranking(tmp_path, settings)
-    print_ranking(tmp_path, settings)
+    print_ranking(tmp_path, settings, files=["ranking.csv"])
     rows = list(csv.DictReader((tmp_path / "ranking.csv").open()))
     assert [row["rank"] for row in rows] == ["1", "2", "3", "", ""]
     assert (rows[1]["lr"], rows[1]["min"], rows[1]["max"], rows[1]["best_run"]) == ("0.1", "0.5", "0.9", "runs/1")
