@@ -23,18 +23,25 @@ from musicrec.evaluation.result import Result, check_comparable, read_result
 from musicrec.evaluation.tables import print_calibration, print_per_class, print_scores
 from musicrec.export import Model, read_model
 from musicrec.figures.drawing import choose_tracks, draw_figures
+from musicrec.runs.compare import compare_runs, print_runs, write_runs
+from musicrec.runs.find import find_export
 
 
 @hydra.main(config_path="conf", config_name="evaluate", execution_whitelist=TARGETS)
 @program
 def main(cfg: DictConfig) -> None:
+    if cfg.runs is not None:
+        rows = compare_runs(listed(cfg.runs), sort=cfg.sort, mixed=cfg.mixed)
+        print_runs(rows, sort=cfg.sort)
+        print(f"table: {write_runs(Path(HydraConfig.get().runtime.output_dir), rows)}")
+        return
     check(cfg)
     run, bootstrap = Path(HydraConfig.get().runtime.output_dir), instantiate(cfg.bootstrap)
     if cfg.compare:
         results = [read_result(folder) for folder in listed(cfg.compare)]
         check_comparable(results)
     else:
-        paths = listed(cfg.export)
+        paths = [find_export(named, runs=cfg.paths.runs) for named in listed(cfg.export)]
         models = [read_model(path) for path in paths]  # a mistake in any of them is told before the first one runs
         folders = [run] if len(paths) == 1 else [run / str(number) for number in range(len(paths))]
         results = [evaluate(cfg, *one, bootstrap) for one in zip(paths, models, folders, strict=True)]

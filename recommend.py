@@ -16,6 +16,7 @@ from musicrec.recommend import exports, indexing, report
 from musicrec.recommend.arguments import quote_paths
 from musicrec.recommend.library import Library, Track
 from musicrec.recommend.ranking import check_counts, recommend
+from musicrec.runs.find import find_export
 
 PATH_KEYS = ("query", "source", "library")
 
@@ -135,7 +136,8 @@ def analysed(library: Library, query: str, cfg: DictConfig) -> tuple[Track, tupl
 
 
 def folders(cfg: DictConfig) -> list[str]:
-    return [str(Path(folder).expanduser()) for folder in listed(cfg.exports)]
+    named = [find_export(export, runs=cfg.paths.runs) for export in listed(cfg.exports)]
+    return [str(Path(folder).expanduser()) for folder in named]
 
 
 if __name__ == "__main__":

@@ -68,6 +68,24 @@ def test_a_grid_that_grows_runs_only_what_is_new(program: Callable, music: list[
     assert all(float(row["objective"]) > 0 for row in table(folder / "ranking.csv"))
 
 
+def test_runs_are_compared_and_the_best_is_found(
+    program: Callable, music: list[str], grid: tuple[Path, str], tmp_path: Path
+):
+    folder, _ = grid
+    done = program("evaluate.py", f"runs={folder}", f"hydra.run.dir={tmp_path / 'compared'}", "sort=test/score")
+    (first, *_) = rows = table(tmp_path / "compared" / "runs.csv")
+    assert len(rows) >= 2 and first["rank"] == "1" and "test/score" in done.stdout
+    assert float(first["test/score"]) == run(Path(first["run"]))["metrics"]["test"]["score"]
+
+    arguments = ["export=best:grid", f"paths.runs={folder.parent}", f"hydra.run.dir={tmp_path / 'evaluated'}"]
+    done = program("evaluate.py", *music, *arguments, "plots=false")
+    objectives = {job: (run(job)["objective"] or {"value": 0.0})["value"] for job in sorted(folder.glob("[0-9]"))}
+    best = max(objectives, key=objectives.get)
+    assert f"best:grid: {best} (val/score {objectives[best]:.4f}, of {len(rows)} runs" in done.stderr
+    evaluated = json.loads((tmp_path / "evaluated" / "metrics.json").read_text())
+    assert evaluated["export"] == str(best / "export")
+
+
 def test_a_mistake_in_the_last_job_is_told_before_the_first_runs(
     program: Callable, music: list[str], tmp_path: Path, capfd: pytest.CaptureFixture
 ):

@@ -107,13 +107,13 @@ def identity(overrides: Sequence[str]) -> frozenset[str]:
     return frozenset(text for text in overrides if not text.startswith(("sweep.", "+sweep.", "~sweep.", "resume=")))
 
 
-def varied(jobs: Sequence[Job]) -> dict[int, dict[str, Value]]:
-    """{number: {key: value}} of the overrides in which the jobs differ; of a single job, of all of them."""
+def differing_settings(runs: Sequence[Sequence[str]]) -> list[dict[str, Value]]:
+    """{key: value} of the overrides in which runs differ, for each of them; of a single run, of all."""
     parser = OverridesParser.create()
-    settings = {job.number: dict(map(_key_and_value, parser.parse_overrides(list(job.overrides)))) for job in jobs}
-    keys = dict.fromkeys(key for values in settings.values() for key in values)
-    differing = [key for key in keys if len({str(values.get(key)) for values in settings.values()}) > 1]
-    return {number: {key: values.get(key) for key in differing or keys} for number, values in settings.items()}
+    settings = [dict(map(_key_and_value, parser.parse_overrides(list(overrides)))) for overrides in runs]
+    keys = dict.fromkeys(key for values in settings for key in values)
+    differing = [key for key in keys if len({str(values.get(key)) for values in settings}) > 1]
+    return [{key: values.get(key) for key in differing or keys} for values in settings]
 
 
 def _key_and_value(override: object) -> tuple[str, Value]:

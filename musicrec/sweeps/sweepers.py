@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from musicrec.cli import one_message, print_error
 from musicrec.errors import ConfigError, SweepError
 from musicrec.locks import held
-from musicrec.sweeps.jobs import DONE, Job, JobRunner, Outcome, Value, outcome, plan, varied
+from musicrec.sweeps.jobs import DONE, Job, JobRunner, Outcome, Value, differing_settings, outcome, plan
 from musicrec.sweeps.plots import plot_sweep
 from musicrec.sweeps.ranking import JOBS, RANKING, print_ranking, rank, write_ranking
 
@@ -51,7 +51,8 @@ class GridSweeper(Sweeper):
             if not alone:
                 raise SweepError(f"{folder}: another process runs this sweep; wait for it, or name another folder")
             jobs = plan(folder, combinations)
-            params = varied(jobs)
+            settings = differing_settings([job.overrides for job in jobs])
+            params = {job.number: values for job, values in zip(jobs, settings, strict=True)}
             wanted = [job for job in jobs if outcome(job, {}).status not in DONE]
             self.runner.validate(wanted)
             earlier = f", {len(jobs) - len(wanted)} of them finished earlier" if len(wanted) < len(jobs) else ""

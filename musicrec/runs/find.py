@@ -1,0 +1,89 @@
+"""Finding runs by what they reached."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from musicrec.errors import ConfigError
+from musicrec.runs.record import FILE, read_run
+
+BEST = "best"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """A run folder and its record."""
+
+    folder: Path
+    record: dict
+
+    @property
+    def objective(self) -> float | None:
+        return (self.record["objective"] or {}).get("value")
+
+    @property
+    def judged_by(self) -> str:
+        """What its objective is the value of: only runs in which all of this is equal can be ranked by it."""
+        reached, config = self.record["objective"], self.record["config"]
+        heads = ", ".join(name for name, head in config["task"]["heads"].items() if head is not None)
+        return f"{reached['metric']} ({reached['mode']}) of {heads} on {config['data']['valid_split']} of {self.data}"
+
+    @property
+    def data(self) -> str:
+        """The manifest, its hash, and how many tracks of each split took part."""
+        data = self.record["data"]
+        splits = ", ".join(f"{split} {count}" for split, count in data["tracks"].items())
+        return f"{data['manifest']} {data['manifest_hash'][:12]} ({splits})"
+
+
+def find_runs(folder: str | Path) -> list[Run]:
+    """Every run with a record at or below a folder, by path. Raises ConfigError where there is none."""
+    folder = Path(folder).expanduser()
+    found = [Run(folder=path.parent, record=read_run(path.parent)) for path in sorted(folder.rglob(FILE))]
+    if not found:
+        raise ConfigError(f"{folder}: there is no run below it; train.py writes a {FILE} into every run folder")
+    return found
+
+
+def finished(runs: Sequence[Run]) -> list[Run]:
+    return [run for run in runs if run.record["status"] == "finished" and run.objective is not None]
+
+
+def find_export(named: str, *, runs: str | Path) -> str:
+    """The export folder that a name stands for: "best" is that of the best run below `runs`, "best:STUDY" that of the
+    best below runs/STUDY (or below the folder STUDY), and anything else is a path already.
+
+    Says which one it is. Raises ConfigError where there is none, or where the runs cannot be ranked.
+    """
+    if named != BEST and not named.startswith(f"{BEST}:"):
+        return named
+    study = named.removeprefix(BEST).removeprefix(":")
+    below = Path(runs).expanduser() / study
+    if study and not below.is_dir() and Path(study).expanduser().is_dir():
+        below = Path(study).expanduser()
+    if not below.is_dir():
+        raise ConfigError(f"export={named}: there is no folder {below}; paths.runs says where the runs are")
+    candidates = [run for run in finished(find_runs(below)) if (run.folder / "export").is_dir()]
+    if not candidates:
+        raise ConfigError(f"export={named}: no run below {below} has finished with an export")
+    judged: dict[str, list[Run]] = {}
+    for run in candidates:
+        judged.setdefault(run.judged_by, []).append(run)
+    if len(judged) > 1:
+        groups = "; ".join(f"{what}: {_some(group)}" for what, group in judged.items())
+        raise ConfigError(
+            f"export={named}: the {len(candidates)} runs below {below} were judged by different things, and none of "
+            f"them is the best of all ({groups}); name a folder of runs that compare, as in export=best:STUDY"
+        )
+    sign = 1 if candidates[0].record["objective"]["mode"] == "max" else -1
+    best = max(candidates, key=lambda run: sign * run.objective)
+    metric = best.record["objective"]["metric"]
+    chosen = f"{named}: {best.folder} ({metric} {best.objective:.4f}, of {len(candidates)} runs below {below})"
+    print(chosen, file=sys.stderr)  # what a program answers may be read by another one
+    return str(best.folder / "export")
+
+
+def _some(runs: Sequence[Run]) -> str:
+    more = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
+    return f"{runs[0].folder}{more}"

@@ -1,0 +1,71 @@
+"""Runs side by side."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from musicrec.errors import ConfigError
+from musicrec.runs.compare import compare_runs, print_runs, write_runs
+
+
+@pytest.fixture
+def runs(tmp_path: Path, make_run: Callable) -> Path:
+    folder = tmp_path / "runs"
+    make_run(folder / "0", 0.7, overrides=["optim.lr=0.001", "seed=0", "sweep.name=a"], accuracy=0.4)
+    make_run(folder / "1", 0.6, overrides=["optim.lr=0.01", "seed=0", "sweep.name=b"], accuracy=0.8)
+    make_run(folder / "2", None, status="failed", overrides=["optim.lr=1.0"])
+    return folder
+
+
+def test_the_best_first_with_the_settings_that_differ(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    rows = compare_runs([str(runs)], sort=None, mixed=False)
+    assert [row["settings"] for row in rows] == [{"optim.lr": 0.001}, {"optim.lr": 0.01}]
+    assert [
+        row["settings"]["optim.lr"] for row in compare_runs([str(runs)], sort="test/genre/accuracy", mixed=False)
+    ] == [
+        0.01,
+        0.001,
+    ]
+    print_runs(rows, sort=None)
+    printed = capsys.readouterr().out
+    assert "2 runs, measured on m.csv aaaaaaaaaaaa (train 16, valid 4, test 4)" in printed
+    header = printed.split("|---")[0]
+    assert [cell.strip() for cell in header.strip().strip("|").split("|")] == [
+        "rank", "run", "optim.lr", "val/score", "test/genre/accuracy", "test/score",
+    ]  # fmt: skip
+    with write_runs(tmp_path, rows).open() as file:
+        first, second = csv.DictReader(file)
+    assert (first["rank"], first["run"], first["optim.lr"], first["val/score"]) == (
+        "1",
+        str(runs / "0"),
+        "0.001",
+        "0.7",
+    )
+    assert second["test/genre/accuracy"] == "0.8"
+
+
+def test_folders_may_overlap_and_a_run_is_a_folder_too(runs: Path):
+    assert len(compare_runs([str(runs), str(runs / "1")], sort=None, mixed=False)) == 2
+    assert [row["settings"] for row in compare_runs([str(runs / "1")], sort=None, mixed=False)] == [
+        {"optim.lr": 0.01, "seed": 0}
+    ]
+
+
+def test_different_data_are_not_mixed_in_silence(runs: Path, make_run: Callable, capsys: pytest.CaptureFixture):
+    make_run(runs / "other", 0.9, manifest_hash="b" * 64)
+    with pytest.raises(ConfigError, match=r"different data.*m.csv aaaaaaaaaaaa.*m.csv bbbbbbbbbbbb.*mixed=true"):
+        compare_runs([str(runs)], sort=None, mixed=False)
+    print_runs(compare_runs([str(runs)], sort=None, mixed=True), sort=None)
+    printed = capsys.readouterr().out
+    assert "measured on" in printed and "bbbbbbbbbbbb" in printed
+
+
+def test_mistakes(runs: Path, tmp_path: Path):
+    with pytest.raises(ConfigError, match=r"sort=test/x: no run has that metric; there are: test/genre/accuracy"):
+        compare_runs([str(runs)], sort="test/x", mixed=False)
+    with pytest.raises(ConfigError, match="none of the 1 runs there has finished"):
+        compare_runs([str(runs / "2")], sort=None, mixed=False)
+    with pytest.raises(ConfigError, match="there is no run below it"):
+        compare_runs([str(tmp_path / "nowhere")], sort=None, mixed=False)
