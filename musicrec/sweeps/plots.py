@@ -73,6 +73,7 @@ def parallel_coordinates(finished: Sequence[Outcome], names: Sequence[str]) -> F
     heights = np.array([_axis(axes, place, values) for place, values in enumerate(columns.values())])
     merit = np.array(columns[finished[0].metric]) * (1 if finished[0].mode == "max" else -1)
     colour, norm = colormaps["viridis_r"], Normalize(merit.min(), merit.max())  # the best are dark
+    heights = np.array([*(_apart(heights[place], merit) for place in range(len(names))), heights[-1]])
     for job in np.argsort(merit):  # and on top
         points = [(place, height) for place, height in enumerate(heights[:, job])]
         axes.add_patch(PathPatch(_smooth(points), facecolor="none", edgecolor=colour(norm(merit[job])),
@@ -108,6 +109,15 @@ def _axis(axes: Axes, place: int, values: Sequence[Value]) -> list[float]:
         axes.text(place + 0.05, height, text, fontsize=8, va="center", zorder=4,
                   bbox={"color": "white", "alpha": 0.75, "pad": 0.6})  # fmt: skip
     return heights
+
+
+def _apart(heights: np.ndarray, merit: np.ndarray) -> np.ndarray:
+    """Heights of which equal ones lie a little apart, the better above: else lines of a grid cover each other."""
+    moved = heights.copy()
+    for height in np.unique(heights):
+        alike = np.flatnonzero(heights == height)
+        moved[alike[np.argsort(merit[alike])]] += np.linspace(-1, 1, len(alike)) * min(0.03, 0.004 * (len(alike) - 1))
+    return moved
 
 
 def _smooth(points: Sequence[tuple[float, float]]) -> Curve:

@@ -22,12 +22,8 @@ def runs(tmp_path: Path, make_run: Callable) -> Path:
 def test_the_best_first_with_the_settings_that_differ(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     rows = compare_runs([str(runs)], sort=None, mixed=False)
     assert [row["settings"] for row in rows] == [{"optim.lr": 0.001}, {"optim.lr": 0.01}]
-    assert [
-        row["settings"]["optim.lr"] for row in compare_runs([str(runs)], sort="test/genre/accuracy", mixed=False)
-    ] == [
-        0.01,
-        0.001,
-    ]
+    by_test = compare_runs([str(runs)], sort="test/genre/accuracy", mixed=False)
+    assert [row["settings"]["optim.lr"] for row in by_test] == [0.01, 0.001]
     print_runs(rows, sort=None)
     printed = capsys.readouterr().out
     assert "2 runs, measured on m.csv aaaaaaaaaaaa (train 16, valid 4, test 4)" in printed
