@@ -87,7 +87,9 @@ def check(cfg: DictConfig) -> None:
     """Raises ConfigError for choices that cannot work."""
     exports, reports = listed(cfg.export), listed(cfg.compare)
     if not exports and not reports:
-        raise ConfigError("nothing to evaluate; give export=PATH, an export folder or a checkpoint that train.py wrote")
+        raise ConfigError(
+            "nothing to evaluate; give export=PATH, an export folder or a checkpoint of train.py, or runs=FOLDER"
+        )
     if exports and reports:
         raise ConfigError("export= evaluates models, compare= reads reports that are there already; give one of them")
     if len(reports) == 1:
