@@ -23,22 +23,25 @@ from musicrec.figures.style import save
 from musicrec.figures.tracks import saliency_figure, track_figure
 
 
-def choose_tracks(data: MusicDataModule, tracks: int | Sequence[str]) -> list[str]:
+def choose_tracks(data: MusicDataModule, tracks: int | str | Sequence[str] | None) -> list[str]:
     """The names of the tracks to show: the given ones, or so many of the first test split, evenly spread over it.
 
     data: opened. Raises ConfigError for a name that the manifest has not, or that could not be decoded.
     """
     if isinstance(tracks, int):
+        if tracks < 0:
+            raise ConfigError(f"figure_tracks={tracks}: give how many tracks to show, or their names, as in [t1,t2]")
         names = data.tracks(data.test_splits[0])["track_id"].to_list()
         places = np.linspace(0, len(names), min(tracks, len(names)), endpoint=False)
         return [names[int(place)] for place in places]
+    tracks = [tracks] if isinstance(tracks, str) else [str(name) for name in tracks or []]
     unknown = [name for name in tracks if name not in data.store.index]
     if unknown:
         raise ConfigError(
             f"figure_tracks: no readable track {', '.join(map(repr, unknown))} in {data.manifest_path}; give names of "
             "its column track_id, or a number of tracks"
         )
-    return list(tracks)
+    return tracks
 
 
 def hear_track(model: Model, data: MusicDataModule, track_id: str, *, device: torch.device | str) -> Hearing:

@@ -39,11 +39,16 @@ def test_pictures_of_a_training(trained: tuple[Path, str], tiny_music: Path):
         assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" and path.stat().st_size < 200_000, path.name
 
 
-def test_an_unknown_track_is_told_before_the_training(program: Callable, music: list[str], tmp_path: Path):
-    done = program(
-        "train.py", *CHOICES, *music, "figure_tracks=[nobody]", f"hydra.run.dir={tmp_path}", status=1,
-    )  # fmt: skip
-    assert "figure_tracks: no readable track 'nobody' in" in " ".join(done.stderr.split())
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [("[nobody]", "no readable track 'nobody' in"), ("nobody", "no readable track 'nobody' in"), ("-1", "how many")],
+)
+def test_a_mistake_is_told_before_the_training(
+    program: Callable, music: list[str], tmp_path: Path, chosen: str, message: str
+):
+    arguments = [*CHOICES, *music, f"figure_tracks={chosen}", f"hydra.run.dir={tmp_path}"]
+    done = program("train.py", *arguments, status=1)
+    assert message in " ".join(done.stderr.split()) and "Traceback" not in done.stderr
     assert not (tmp_path / "checkpoints").exists()
 
 
