@@ -2,14 +2,18 @@
 
 import csv
 import json
+import re
+import shlex
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 ROOT = Path(__file__).parents[1]
 FAST = ["debug=fast", "model=short_chunk_resnet", "task=[genre]", "callbacks.progress=null", "-m"]
@@ -61,7 +65,7 @@ def test_a_grid_that_grows_runs_only_what_is_new(program: Callable, music: list[
     before = run(folder / "0")
     arguments = ["optim.lr=3e-3,1e-3", "seed=0,1", "sweep.name=grid", f"paths.runs={folder.parent}"]
     done = program("train.py", *FAST, *music, *arguments)
-    assert "sweep of 4 jobs, 2 of them finished earlier" in done.stdout
+    assert "sweep of 4 jobs, 2 of them begun earlier" in done.stdout
     assert run(folder / "0") == before
     assert [run(folder / job)["overrides"][-4] for job in "45"] == ["optim.lr=0.003"] * 2
     assert {row["run"] for row in table(folder / "jobs.csv")} == {str(folder / job) for job in "0145"}
@@ -143,3 +147,29 @@ def test_a_search_needs_a_multirun(program: Callable, music: list[str], tmp_path
     arguments = [*FAST[:-1], *music, "sweep=optuna", f"hydra.run.dir={tmp_path / 'one'}"]
     done = program("train.py", *arguments, status=1)
     assert "start it with -m" in done.stderr
+
+
+COMMANDS = [line for block in re.findall(r"^```bash\n(.*?)^```", (ROOT / "docs" / "sweeps.md").read_text(), re.M | re.S)
+            for line in block.splitlines() if line.startswith("python train.py")]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_commands_of_the_document_compose(program: Callable, line: str):
+    """The launchers are not started here: Slurm and Ray are not everywhere."""
+    _, name, *arguments = shlex.split(line)
+    launcher = next((text.split("=")[1] for text in arguments if text.startswith("hydra/launcher=")), "")
+    plugin = {"joblib": "joblib", "ray": "ray"}.get(launcher, "submitit" if launcher else "")
+    if plugin and find_spec(f"hydra_plugins.hydra_{plugin}_launcher") is None:
+        pytest.skip(f"hydra/launcher={launcher} is not installed (docs/dependencies.md)")
+    given = OverridesParser.create().parse_overrides([text for text in arguments if text != "-m"])
+    single = [override.input_line for override in given if not override.is_sweep_override()]
+    swept = [override.key_or_group for override in given if override.is_sweep_override()]
+    assert set(swept) <= {"model", "optim.lr", "seed"}
+    done = program(name, *single, "--cfg", "hydra")
+    assert (
+        launcher in done.stdout and f"musicrec.sweeps.sweepers.{'Study' if 'sweep=' in line else 'Grid'}" in done.stdout
+    )
+
+
+def test_the_document_has_commands():
+    assert len(COMMANDS) >= 8

@@ -138,7 +138,7 @@ class StudyWorker:
                 found = outcome(self.job(trial))
                 if found.status in _TOLD:  # it ended, and its worker died before it could say so
                     self.tell(found)
-                elif len(jobs) < count:
+                elif found.status != "running" and len(jobs) < count:  # on a cluster a job outlives who launched it
                     open_trial(self.study, trial.number).set_user_attr(WORKER, self.name)
                     jobs.append(self.job(trial))
             wanted = self.trials - self._failed - sum(t.state is not TrialState.FAIL for t in self._trials())

@@ -1,5 +1,6 @@
 """Hydra's sweepers: every combination, and a study that searches."""
 
+import dataclasses
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -53,9 +54,9 @@ class GridSweeper(Sweeper):
             jobs = plan(folder, combinations)
             settings = differing_settings([job.overrides for job in jobs])
             params = {job.number: values for job, values in zip(jobs, settings, strict=True)}
-            wanted = [job for job in jobs if outcome(job, {}).status not in DONE]
+            wanted = [job for job in jobs if outcome(job, {}).status not in (*DONE, "running")]
             self.runner.validate(wanted)
-            earlier = f", {len(jobs) - len(wanted)} of them finished earlier" if len(wanted) < len(jobs) else ""
+            earlier = f", {len(jobs) - len(wanted)} of them begun earlier" if len(wanted) < len(jobs) else ""
             print(f"sweep of {len(jobs)} jobs{earlier}: {folder}", flush=True)
             progress = Progress(self.runner)
             with progress.reported(lambda: [progress.read(job, params[job.number]) for job in jobs], again=GRID_AGAIN):
@@ -148,10 +149,14 @@ class StudySweeper(Sweeper):
         def read(job: Job) -> Outcome:
             return progress.read(job, worker.params(job.number))
 
+        def seen(job: Job) -> Outcome:
+            found = read(job)  # a trial that has left nothing yet is being begun by another worker
+            return dataclasses.replace(found, status="running") if found.status == "not started" else found
+
         before = len(worker.jobs())
         earlier = f", {before} of them begun earlier" if before else ""
         print(f"study of {self.trials} trials{earlier}: {worker.folder}", flush=True)
-        with progress.reported(lambda: [read(job) for job in worker.jobs()], again=STUDY_AGAIN):
+        with progress.reported(lambda: [seen(job) for job in worker.jobs()], again=STUDY_AGAIN):
             while jobs := worker.take(self.parallel, outcome=read):
                 try:
                     progress.launch(jobs)
