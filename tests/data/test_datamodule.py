@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from musicrec.data.datamodule import AllChunks, ChunkDataset, MusicDataModule, RandomChunks
-from musicrec.deformations.resample import RandomResample
+from musicrec.deformations.noise import Noise
+from musicrec.deformations.resample import RandomResample, Resample
 from musicrec.deformations.spec_augment import SpecAugment
 from musicrec.errors import ManifestError, StoreError
 from musicrec.frontend import MelSpectrogram
@@ -210,6 +211,18 @@ def test_deformations_follow_from_the_number_of_the_batch():
     assert torch.equal(first["mel"], again["mel"])
     assert torch.equal(first["target"]["tempo"], again["target"]["tempo"])
     assert not torch.equal(first["target"]["tempo"], other["target"]["tempo"])
+
+
+def test_what_a_track_undergoes_does_not_depend_on_the_others_of_its_batch():
+    data = data_module([8000], augment=[Resample(shift_semitones=[-4, 4]), Noise(snr_db=[0.0, 20.0])])
+    batch = tones()
+    together = data.prepare(batch, step=5)
+    order = torch.randperm(16)[:5]
+    target = {name: values[order] for name, values in batch["target"].items()}
+    some = data.prepare({"waveform": batch["waveform"][order], "track": order, "target": target}, step=5)
+    torch.testing.assert_close(some["mel"], together["mel"][order], rtol=0, atol=0.02)
+    for name, values in some["target"].items():
+        assert torch.equal(values, together["target"][name][order])
 
 
 def test_processes_and_batches_of_one_optimiser_step_draw_their_own():

@@ -34,7 +34,7 @@ def snr_db(before: torch.Tensor, after: torch.Tensor) -> float:
 
 
 @pytest.mark.parametrize(
-    ("codec", "bitrates"), [("mp3", (8, 24, 32, 64)), ("vorbis", (24, 48, 96)), ("opus", (12, 24, 64))]
+    ("codec", "bitrates"), [("mp3", (8, 24, 32, 64)), ("vorbis", (24, 40, 60)), ("opus", (12, 24, 64))]
 )
 def test_more_bits_lose_less_and_nothing_moves_in_time(codec, bitrates, music, deform):
     quality = []
@@ -44,14 +44,15 @@ def test_more_bits_lose_less_and_nothing_moves_in_time(codec, bitrates, music, d
         assert result[-800:].square().mean() > 0.3 * music[-800:].square().mean(), "it lasts to the end"
         quality.append(snr_db(music, result))
     assert quality == sorted(quality) and quality[-1] > quality[0] + 5
-    assert 1 < quality[0] < 20 and 12 < quality[-1] < 60
+    assert 1 < quality[0] < 25 and 12 < quality[-1] < 60
 
 
 @pytest.mark.parametrize(("codec", "bitrate"), [("mp3", 16), ("mp3", 64), ("opus", 12), ("opus", 64), ("vorbis", 48)])
 def test_the_files_have_the_bit_rate(codec, bitrate, music):
-    kbps = len(encoded(music.numpy(), codec, bitrate, 16_000)) * 8 / (SAMPLES / 16_000) / 1000
+    size = [len(encoded(music.repeat(times).numpy(), codec, bitrate, 16_000)) for times in (1, 2)]
+    kbps = (size[1] - size[0]) * 8 / (SAMPLES / 16_000) / 1000  # without the headers
     # Opus' pages cost 2 kbit/s; what Vorbis takes depends on the music.
-    low, high = {"mp3": (0.95, 1.15), "opus": (0.8, 1.35), "vorbis": (0.5, 1.3)}[codec]
+    low, high = {"mp3": (0.95, 1.15), "opus": (0.8, 1.35), "vorbis": (0.65, 1.3)}[codec]
     assert low * bitrate < kbps < high * bitrate
 
 

@@ -1,0 +1,105 @@
+"""Cost of every deformation, per second of audio, beside the forward pass of the published Short-Chunk ResNet.
+
+    python benchmarks/deformations.py
+
+Batches of 16 chunks of 59,049 samples of synthetic music; all in one process, on the same threads, in turns. A
+deformation is measured at each of its strengths, the table shows the dearest. The forward pass is mel spectrogram and
+network, in float32, as `evaluate.py` runs it.
+"""
+
+import argparse
+import math
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from rich.box import MARKDOWN
+from rich.console import Console
+from rich.table import Table
+
+from musicrec.audio import decode
+from musicrec.cli import TARGETS
+from musicrec.data.manifest import read_manifest
+from musicrec.data.synthetic import make_synthetic
+from musicrec.deformations.base import seed_of
+from musicrec.frontend import MelSpectrogram
+from musicrec.models.short_chunk_resnet import ShortChunkResNet
+
+CONF = Path(__file__).parents[1] / "conf"
+SAMPLE_RATE, SAMPLES = 16_000, 59_049
+
+
+def chunks(count: int) -> torch.Tensor:
+    """(count, 8 s) float32 of synthetic music: more than any deformation needs for a chunk."""
+    with tempfile.TemporaryDirectory() as folder:
+        manifest = make_synthetic(Path(folder), tracks=16, duration_s=8.0, progress=False)
+        tracks = [torch.from_numpy(decode(path)) for path in read_manifest(manifest)["path"]]
+    return torch.stack([tracks[number % len(tracks)] for number in range(count)])
+
+
+def milliseconds(work: Callable[[], object], device: torch.device) -> float:
+    """Wall-clock time of one call."""
+    started = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return 1000 * (time.perf_counter() - started)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--turns", type=int, default=3, help="of which the median is taken")
+    parser.add_argument("--deformations", default="all", help="as in deformation=…: a name, or several: mp3,opus")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    arguments = parser.parse_args()
+
+    device = torch.device(arguments.device)
+    batch = chunks(arguments.batch_size).to(device)
+    seeds = [seed_of(0, number) for number in range(len(batch))]
+    network = ShortChunkResNet({"tags": 50}).eval().to(device, memory_format=torch.channels_last)
+    frontend = MelSpectrogram(n_mels=network.n_mels).to(device)
+    chunk = batch[:, :SAMPLES].contiguous()
+    jobs: dict[tuple[str, object], Callable[[], object]] = {
+        ("forward pass", None): lambda: network(frontend(chunk).contiguous(memory_format=torch.channels_last))
+    }
+    with initialize_config_dir(str(CONF)):
+        cfg = compose("train", overrides=[f"+deformation=[{arguments.deformations}]"])
+    for name, entry in cfg.deformation.items():
+        for strength, deformation in instantiate(entry, _execution_whitelist_=TARGETS):
+            waveform = batch[:, : math.ceil(SAMPLES * deformation.input_ratio)].contiguous()
+            jobs[name, strength] = lambda deformation=deformation, waveform=waveform: deformation(
+                waveform, samples=SAMPLES, sample_rate=SAMPLE_RATE, seeds=seeds
+            )
+
+    times: dict[tuple[str, object], list[float]] = {job: [] for job in jobs}
+    with torch.inference_mode():
+        for turn in range(arguments.turns + 1):
+            for job, work in jobs.items():
+                taken = milliseconds(work, device)
+                if turn:  # the first warms up
+                    times[job].append(taken)
+
+    seconds = len(batch) * SAMPLES / SAMPLE_RATE
+    cost = {job: statistics.median(taken) / seconds for job, taken in times.items()}
+    forward = cost.pop(("forward pass", None))
+    table = Table(box=MARKDOWN)
+    for heading in ("deformation", "dearest strength", "ms per s of audio", "share of the forward pass"):
+        table.add_column(heading, justify="left" if heading == "deformation" else "right")
+    table.add_row("forward pass of the Short-Chunk ResNet", "", f"{forward:.2f}", "1.00")
+    for name in sorted(cfg.deformation, key=lambda name: -max(cost[job] for job in cost if job[0] == name)):
+        dearest = max((job for job in cost if job[0] == name), key=cost.get)
+        strength = "" if dearest[1] is None else str(dearest[1])
+        table.add_row(name, strength, f"{cost[dearest]:.2f}", f"{cost[dearest] / forward:.2f}")
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} thread(s)"
+    Console().print(f"{where}, batches of {len(batch)} chunks, median of {arguments.turns}")
+    Console(width=120).print(table)
+
+
+if __name__ == "__main__":
+    main()
