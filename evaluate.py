@@ -7,6 +7,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
+from pytorch_lightning.utilities import rank_zero_only
 
 from musicrec import sweeps
 from musicrec.cli import TARGETS, listed, program
@@ -45,6 +46,8 @@ def main(cfg: DictConfig) -> None:
         models = [read_model(path) for path in paths]  # a mistake in any of them is told before the first one runs
         folders = [run] if len(paths) == 1 else [run / str(number) for number in range(len(paths))]
         results = [evaluate(cfg, *one, bootstrap) for one in zip(paths, models, folders, strict=True)]
+    if rank_zero_only.rank != 0:
+        return  # of several processes, all of which know the scores of all tracks, the first one tells them
     for number, other in enumerate(results[1:], start=1):
         folder = run if len(results) == 2 else run / f"0_{number}"
         differences, left_out = compare(results[0], other, bootstrap)
@@ -54,12 +57,19 @@ def main(cfg: DictConfig) -> None:
 
 
 def evaluate(cfg: DictConfig, path: str, model: Model, folder: Path, bootstrap: Bootstrap | None) -> Result:
-    """Measure one model and write the report on it."""
+    """Measure one model, and report on it."""
     data = instantiate(cfg.data, heads=model.heads, frontend=model.frontend, chunk_samples=model.network.chunk_samples)
     data.open(fit=False)
     shown = choose_tracks(data, cfg.figure_tracks) if cfg.figures else []
     trainer = instantiate(cfg.trainer, enable_progress_bar=sys.stdout.isatty())
     result, model = measure(path, model, data, trainer, pooling=cfg.pooling, calibrate_on=cfg.calibrate)
+    if trainer.is_global_zero:
+        report(cfg, result, model, folder, bootstrap)
+    return result
+
+
+def report(cfg: DictConfig, result: Result, model: Model, folder: Path, bootstrap: Bootstrap | None) -> None:
+    """Write the report on one model, and print its tables."""
     artists = {split: result.artists(split) for split in result.predictions}
     scores = score_heads(result.predictions, result.heads, bootstrap=bootstrap, artists=artists)
     write_report(folder, scores, result, bootstrap=bootstrap)
@@ -72,7 +82,8 @@ def evaluate(cfg: DictConfig, path: str, model: Model, folder: Path, bootstrap: 
         if score.labelled:
             print_per_class(score)
     print_calibration(scores)
-    print_scores(scores, title=f"{path} on {result.about['dataset']}", bootstrap=bootstrap)
+    title = "\n".join([result.name, *result.provenance()])
+    print_scores(scores, title=title, bootstrap=bootstrap)
     print(f"report: {folder} (metrics.json, metrics.csv, per_class_*.csv, predictions.csv, {len(pictures)} pictures)")
     if cfg.figures:
         run = next((parent for parent in list(Path(path).parents)[:2] if (parent / "checkpoints").is_dir()), None)
@@ -80,7 +91,6 @@ def evaluate(cfg: DictConfig, path: str, model: Model, folder: Path, bootstrap: 
                      device=trainer.strategy.root_device)  # fmt: skip
     if cfg.calibrate and cfg.pooling == "mean":
         print(f"export: {write_calibrated(model, result, folder / 'export')}")
-    return result
 
 
 def check(cfg: DictConfig) -> None:

@@ -80,7 +80,9 @@ class MusicModule(lightning.LightningModule):
             )
         size = len(batch["mel"])
         self.log("train/loss", loss, on_step=True, on_epoch=True, prog_bar=True, batch_size=size)
-        self.log_dict({f"train/{name}/loss": part for name, part in parts.items()}, on_step=False, on_epoch=True)
+        self.log_dict(
+            {f"train/{name}/loss": part for name, part in parts.items()}, on_step=False, on_epoch=True, sync_dist=True
+        )
         return loss
 
     def configure_optimizers(self) -> dict:

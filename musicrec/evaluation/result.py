@@ -34,6 +34,16 @@ class Result:
     def track_ids(self, split: str) -> list[str]:
         return self.tracks.filter(pl.col("split") == split)["track_id"].to_list()
 
+    def provenance(self) -> list[str]:
+        """On what, and how, in lines for a person."""
+        about = self.about
+        lines = [f"{about['dataset']}, {split}: {sha[:12]}" for split, sha in about["split_hashes"].items()]
+        if about["pooling"] != "mean" or about["eval_chunks"]:
+            lines.append(f"{about['pooling']} of {about['eval_chunks'] or 'all'} chunks")
+        if about["pooling"] != "mean" and not about["calibrated_on"]:
+            lines.append("without the export's temperatures and thresholds, which belong to the mean of the chunks")
+        return lines
+
     def write(self, folder: Path) -> None:
         """Write predictions.safetensors and result.json, which `read_result` reads."""
         tensors = {
