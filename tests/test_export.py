@@ -1,5 +1,6 @@
 """Exports: equal answers after a round trip, one message for what is broken, nothing run on loading."""
 
+import dataclasses
 import json
 import pickle
 
@@ -84,6 +85,51 @@ def test_whole_track(export):
     assert analysis.feature_vector.shape == (sum(len(head.classes) for head in HEADS),)
     assert analysis.embedding.shape == (32,)
     assert analysis.duration_s == pytest.approx(len(waveform) / 16000)
+
+
+def test_temperatures_and_thresholds_are_those_of_whole_tracks(export, tmp_path):
+    """Chunks are answered as before; a track's probabilities and tags follow the calibration in the config."""
+    plain, waveform = musicrec.load(export), np.random.default_rng(0).normal(0, 0.1, 59_049 * 2).astype("float32")
+    config = json.loads((export / "config.json").read_text())
+    assert config["calibration"] is None
+    genre, instruments = config["heads"][:2]
+    genre["temperature"], instruments["temperature"] = 0.5, 2.0
+    answers = plain.analyze(waveform).probabilities
+    odds = np.sqrt(answers["instruments"] / (1 - answers["instruments"]))
+    expected = odds / (1 + odds)
+    instruments["thresholds"] = [0.0, float(expected[1]) + 1e-4, float(expected[2]) - 1e-4]
+    (export / "config.json").write_text(json.dumps(config))
+    calibrated = musicrec.load(export)
+    for name, values in plain.predict(waveform[:59_049]).items():
+        np.testing.assert_array_equal(calibrated.predict(waveform[:59_049])[name], values)
+    analysis = calibrated.analyze(waveform)
+    squares = answers["genre"] ** 2
+    np.testing.assert_allclose(analysis.probabilities["genre"], squares / squares.sum(), atol=1e-6)
+    np.testing.assert_allclose(analysis.probabilities["instruments"], expected, atol=1e-6)
+    np.testing.assert_allclose(analysis.probabilities["tempo"], answers["tempo"], atol=1e-7)
+    present = {tag["tag"]: tag["present"] for tag in analysis.tags["instruments"]}
+    assert present == {"bass": True, "drums": False, "piano": True}
+
+
+def test_export_from_before_there_was_calibration_loads(export):
+    config = json.loads((export / "config.json").read_text())
+    del config["calibration"]
+    for head in config["heads"]:
+        del head["temperature"]
+        head.pop("thresholds", None)
+    (export / "config.json").write_text(json.dumps(config))
+    assert read_export(export).heads == HEADS
+
+
+def test_card_tells_the_calibration(network, tmp_path):
+    heads = [
+        ClassHead(name="genre", column="genre", classes=("jazz", "rock"), role="tag", temperature=1.25),
+        *HEADS[1:],
+    ]
+    made = write_export(tmp_path / "made", network=network, heads=heads, frontend=MelSpectrogram(n_mels=128), metrics={},
+                        data={}, calibration={"split": "valid", "heads": {}})  # fmt: skip
+    assert "temperatures genre 1.25, instruments 1.00" in (made / "README.md").read_text()
+    assert read_export(made).heads == heads
 
 
 def test_short_and_silent_input_is_padded_and_remarked_on(export):

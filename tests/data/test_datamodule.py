@@ -110,6 +110,13 @@ def test_a_worker_that_dies_gets_one_message():
         list(iterator)
 
 
+def test_published_rule_takes_sixteen_chunks_from_the_beginning_on():
+    """As the evaluation of sota-music-tagging-models: hop = (length - chunk) // 16, chunk i begins at i * hop."""
+    chunks = list(AllChunks(np.array([1000, 10, 4]), samples=10, count=16))
+    assert [start for track, start in chunks if track == 0] == [i * ((1000 - 10) // 16) for i in range(16)]
+    assert [(track, start) for track, start in chunks if track > 0] == [(1, 0), (2, 0)], "sixteen times the same: once"
+
+
 @pytest.mark.parametrize("processes", [1, 2, 3, 5])
 def test_shares_of_all_chunks_are_disjoint_and_complete(processes: int):
     shares = [list(AllChunks(LENGTHS, samples=10, rank=rank, processes=processes)) for rank in range(processes)]

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -21,6 +23,13 @@ def test_a_track_has_sure_tags_or_else_its_first(heads: dict):
     probabilities = values([0.9, 0.2, 0.5, 0.4], [0.1, 0.4, 0.3, 0.2])
     own = TagFilter(at_least=2).own(heads["instruments"], probabilities)
     assert own.tolist() == [[True, False, True, False], [False, True, True, False]]
+
+
+def test_a_track_has_a_tag_from_the_threshold_of_the_export_on(heads: dict):
+    head = dataclasses.replace(heads["instruments"], thresholds=(0.95, 0.2, 0.5, 0.9))
+    probabilities = values([0.9, 0.2, 0.4, 0.4])
+    assert TagFilter().own(head, probabilities).tolist() == [[False, True, False, False]]
+    assert TagFilter(threshold=0.5).own(head, probabilities).tolist() == [[True, False, False, False]]
 
 
 def test_tags_that_say_most_come_first(heads: dict):
