@@ -19,7 +19,7 @@ from musicrec.evaluation.files import write_report
 from musicrec.evaluation.measure import measure, write_calibrated
 from musicrec.evaluation.plots import plot_all
 from musicrec.evaluation.reliability import plot_reliability
-from musicrec.evaluation.report import score_heads
+from musicrec.evaluation.report import HeadScore, score_heads
 from musicrec.evaluation.result import Result, check_comparable, read_result
 from musicrec.evaluation.tables import print_calibration, print_per_class, print_scores
 from musicrec.export import Model, read_model
@@ -64,33 +64,35 @@ def evaluate(cfg: DictConfig, path: str, model: Model, folder: Path, bootstrap: 
     trainer = instantiate(cfg.trainer, enable_progress_bar=sys.stdout.isatty())
     result, model = measure(path, model, data, trainer, pooling=cfg.pooling, calibrate_on=cfg.calibrate)
     if trainer.is_global_zero:
-        report(cfg, result, model, folder, bootstrap)
+        scores = report(cfg, result, folder, bootstrap)
+        if cfg.figures:
+            run = next((parent for parent in list(Path(path).parents)[:2] if (parent / "checkpoints").is_dir()), None)
+            draw_figures(folder / "figures", model, data, scores, result.predictions, tracks=shown, run=run,
+                         device=trainer.strategy.root_device)  # fmt: skip
+        if cfg.calibrate and cfg.pooling == "mean":
+            print(f"export: {write_calibrated(model, result, folder / 'export')}")
     return result
 
 
-def report(cfg: DictConfig, result: Result, model: Model, folder: Path, bootstrap: Bootstrap | None) -> None:
-    """Write the report on one model, and print its tables."""
+def report(cfg: DictConfig, result: Result, folder: Path, bootstrap: Bootstrap | None) -> list[HeadScore]:
+    """Score one model, write the report on it, and print its tables."""
     artists = {split: result.artists(split) for split in result.predictions}
-    scores = score_heads(result.predictions, result.heads, bootstrap=bootstrap, artists=artists)
+    scores = score_heads(result.predictions, result.heads, bootstrap=bootstrap, artists=artists, raw=result.raw)
     write_report(folder, scores, result, bootstrap=bootstrap)
     pictures = []
     if cfg.plots:
-        for plot in (plot_all, plot_reliability):
-            pictures += plot(folder, scores, result.predictions, dataset=result.about["dataset"])
+        pictures += plot_all(folder, scores, result.predictions, dataset=result.about["dataset"])
+        pictures += plot_reliability(folder, scores, result)
 
     for score in scores:
         if score.labelled:
             print_per_class(score)
     print_calibration(scores)
-    title = "\n".join([result.name, *result.provenance()])
-    print_scores(scores, title=title, bootstrap=bootstrap)
+    for split in result.predictions:
+        of_split = [score for score in scores if score.split == split]
+        print_scores(of_split, title=result.title(split), bootstrap=bootstrap)
     print(f"report: {folder} (metrics.json, metrics.csv, per_class_*.csv, predictions.csv, {len(pictures)} pictures)")
-    if cfg.figures:
-        run = next((parent for parent in list(Path(path).parents)[:2] if (parent / "checkpoints").is_dir()), None)
-        draw_figures(folder / "figures", model, data, scores, result.predictions, tracks=shown, run=run,
-                     device=trainer.strategy.root_device)  # fmt: skip
-    if cfg.calibrate and cfg.pooling == "mean":
-        print(f"export: {write_calibrated(model, result, folder / 'export')}")
+    return scores
 
 
 def check(cfg: DictConfig) -> None:

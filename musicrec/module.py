@@ -28,7 +28,8 @@ class MusicModule(lightning.LightningModule):
     one would have drawn.
     pooling: how the chunks of a track become its probabilities (evaluation/aggregate.py).
     After a test, `metrics` holds {split: {name: value}} and `predictions` {split: {head: (probabilities, target)}};
-    the latter also after `trainer.validate`, which logs nothing.
+    the latter also after `trainer.validate`, which logs nothing. `raw` holds {split: {head: probabilities}} before any
+    temperature.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class MusicModule(lightning.LightningModule):
         self.pooling = pooling
         self.metrics: dict[str, dict[str, float]] = {}
         self.predictions: dict[str, dict[str, tuple[Tensor, Tensor]]] = {}
+        self.raw: dict[str, dict[str, Tensor]] = {}
         self._pools: list[nn.ModuleDict] = []
 
     def forward(self, decibels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -128,7 +130,9 @@ class MusicModule(lightning.LightningModule):
         """Metrics, and (probabilities, target) a head, of all tracks of a loader, on the CPU."""
         result, predictions, primary = {}, {}, []
         for head in self.heads:
-            probabilities = head.calibrated(self._pools[loader][head.name].compute().cpu())
+            raw = self._pools[loader][head.name].compute().cpu()
+            self.raw.setdefault(self._datasets[loader].split, {})[head.name] = raw
+            probabilities = head.calibrated(raw)
             target = self._datasets[loader].targets[head.name]
             predictions[head.name] = probabilities, target
             scores = head.metrics(probabilities, target)

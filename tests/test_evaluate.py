@@ -57,7 +57,6 @@ def test_report_is_complete(evaluated: tuple[Path, str], tiny_music: Path):
                 "instruments_curves",
                 "instruments_reliability",
                 "tempo_scatter",
-                "tempo_reliability",
             )
         ),
     }

@@ -122,12 +122,16 @@ def test_export_from_before_there_was_calibration_loads(export):
 
 
 def test_card_tells_the_calibration(network, tmp_path):
-    heads = [
-        ClassHead(name="genre", column="genre", classes=("jazz", "rock"), role="tag", temperature=1.25),
-        *HEADS[1:],
-    ]
-    made = write_export(tmp_path / "made", network=network, heads=heads, frontend=MelSpectrogram(n_mels=128), metrics={},
-                        data={}, calibration={"split": "valid", "heads": {}})  # fmt: skip
+    heads = [dataclasses.replace(HEADS[0], temperature=1.25), *HEADS[1:]]
+    made = write_export(
+        tmp_path / "made",
+        network=network,
+        heads=heads,
+        frontend=MelSpectrogram(n_mels=128),
+        metrics={},
+        data={},
+        calibration={"split": "valid", "heads": {}},
+    )
     assert "temperatures genre 1.25, instruments 1.00" in (made / "README.md").read_text()
     assert read_export(made).heads == heads
 

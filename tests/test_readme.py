@@ -1,4 +1,5 @@
-"""Every command in the README runs as it is written, with settings added that make it quick."""
+"""Every command in the README, and then in docs/evaluation.md, runs as it is written, with settings added that make it
+quick."""
 
 import re
 import shlex
@@ -10,8 +11,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+COMMANDS = README + (ROOT / "docs" / "evaluation.md").read_text()
 LINES = [
-    line for block in re.findall(r"^```bash\n(.*?)^```", README, re.M | re.S) for line in block.splitlines() if line
+    line for block in re.findall(r"^```bash\n(.*?)^```", COMMANDS, re.M | re.S) for line in block.splitlines() if line
 ]
 QUICK = ["debug=fast"]
 QUICK_MUSIC = ["data.manifest.tracks=24", "data.manifest.duration_s=6.0"]  # where a command synthesises its music

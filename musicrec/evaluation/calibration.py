@@ -22,6 +22,7 @@ from musicrec.heads.base import at_temperature
 
 BINS = 15
 FEWEST_TRACKS = 20
+FEWEST_WRONG = 5
 _FOLDS = 5
 _LOG_RANGE = (math.log(0.05), math.log(20.0))
 
@@ -33,14 +34,18 @@ def calibrate(
 
     heads: uncalibrated, as they were when they predicted. predictions: {head: (probabilities, target)} of validation
     tracks. A temperature is kept only if it lowers the NLL of tracks that it was not fitted on (five folds), by more
-    than the standard error of the gain.
+    than the standard error of the gain. A head that does not calibrate (tempo) stays as it is.
     """
     fitted, notes = [], {}
     for head in heads:
+        if not head.calibrates:
+            fitted.append(head)
+            continue
         probabilities, target = predictions[head.name]
         known = (~target.isnan()).reshape(len(target), -1).any(dim=1)
         probabilities, target = probabilities[known], target[known]
-        temperature, note = _temperature(head, probabilities, head.one_hot(target))
+        wrong = int((confidence(head, probabilities, target)[1] < 0.5).sum()) if head.exclusive else None
+        temperature, note = _temperature(head, probabilities, head.one_hot(target), wrong=wrong)
         settings = {"temperature": temperature}
         if hasattr(head, "thresholds"):
             calibrated = at_temperature(probabilities, temperature, head.activation)
@@ -62,9 +67,12 @@ def uncalibrated(head: Head) -> Head:
     return dataclasses.replace(head, temperature=1.0, **settings)
 
 
-def _temperature(head: Head, probabilities: Tensor, truth: Tensor) -> tuple[float, dict]:
-    """The temperature to use, 1 where none helps, and the out-of-fold NLL with and without."""
-    if len(truth) < FEWEST_TRACKS:
+def _temperature(head: Head, probabilities: Tensor, truth: Tensor, *, wrong: int | None) -> tuple[float, dict]:
+    """The temperature to use, 1 where none helps, and the out-of-fold NLL with and without.
+
+    wrong: tracks whose likeliest class is not theirs. With hardly any, the best fit is to be sure of everything.
+    """
+    if len(truth) < FEWEST_TRACKS or (wrong is not None and wrong < FEWEST_WRONG):
         return 1.0, {"nll": float(nll(probabilities, truth, head.activation).mean()), "nll_calibrated": None}
 
     def best(rows: np.ndarray) -> float:
@@ -133,9 +141,8 @@ def confidence(head: Head, probabilities: Tensor, target: Tensor) -> tuple[Tenso
     return probabilities[known], truth[known]
 
 
-def reliability(head: Head, probabilities: Tensor, target: Tensor) -> dict[str, float]:
+def reliability(head: Head, probabilities: Tensor, raw: Tensor, target: Tensor) -> dict[str, float]:
     """NLL (mean, in nats) and ECE of a head's calibrated probabilities, and of the raw ones they came from."""
-    raw = at_temperature(probabilities, 1 / head.temperature, head.activation)
     truth = head.one_hot(target)
     return {
         name: value

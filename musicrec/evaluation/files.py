@@ -108,8 +108,8 @@ def _summary(scores: Sequence[HeadScore]) -> dict:
                 for unit, found in score.intervals.items()
             },
             "units": score.units,
-            "calibration": {"temperature": round(score.head.temperature, 4)}
-            | {name: _plain(value) for name, value in score.calibration.items()},
+            "temperature": round(score.head.temperature, 4),
+            "calibration": {name: _plain(value) for name, value in score.calibration.items()},
             "classes_left_out": score.classes_left_out,
         }
     return splits

@@ -62,6 +62,7 @@ def measure(
             "calibrated_on": fitted["split"] if fitted and (pooling == "mean" or fitting) else None,
             "musicrec_version": package_version(),
         },
+        raw={split: module.raw[split] for split in wanted},
     )
     return result, dataclasses.replace(model, heads=heads, config={**model.config, "calibration": fitted})
 

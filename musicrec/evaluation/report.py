@@ -63,10 +63,12 @@ def score_heads(
     *,
     bootstrap: Bootstrap | None = None,
     artists: Mapping[str, Sequence[str | None]] | None = None,
+    raw: Mapping[str, Mapping[str, Tensor]] | None = None,
 ) -> list[HeadScore]:
     """The scores of every split and head, in this order. predictions: {split: {head: (probabilities, target)}}.
 
     bootstrap: gives the scores intervals; then artists is {split: the artist of every track, where known}.
+    raw: {split: {head: probabilities}} before any temperature; gives the scores what they say of calibration.
     """
     scores = []
     for split, by_head in predictions.items():
@@ -82,8 +84,10 @@ def score_heads(
                 metrics=head.metrics(probabilities, target),
                 chance=chance_level(head, probabilities, target),
                 per_class=head.per_class(probabilities, target),
-                calibration=reliability(head, probabilities, target) if len(target) else {},
             )
+            if raw is not None and len(target) and head.calibrates:
+                of_raw = reliability(head, probabilities, raw[split][head.name][known], target)
+                score = dataclasses.replace(score, calibration=of_raw)
             if bootstrap is not None:
                 named = [artist for artist, there in zip(artists[split], known.tolist(), strict=True) if there]
                 score = _with_intervals(score, probabilities, target, bootstrap, bootstrap.clusters(named))

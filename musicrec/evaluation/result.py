@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from musicrec.errors import ConfigError, MusicrecError
 from musicrec.evaluation.report import Predictions
@@ -20,13 +21,15 @@ _TRACKS = {"split": pl.String, "track_id": pl.String, "artist": pl.String}
 class Result:
     """name: of the model, as the user gave it. predictions: {split: {head: (probabilities, target)}}. tracks: columns
     split, track_id, artist, in the order of the predictions. about: model and data in plain JSON types, among them
-    `dataset`, `manifest_hash` and `split_hashes`, {split: hash of the tracks and labels in it}."""
+    `dataset`, `manifest_hash` and `split_hashes`, {split: hash of the tracks and labels in it}. raw: {split: {head:
+    probabilities}} before any temperature; a result that was read has none."""
 
     name: str
     heads: list[Head]
     predictions: dict[str, Predictions]
     tracks: pl.DataFrame
     about: dict
+    raw: dict[str, dict[str, Tensor]] = field(default_factory=dict)
 
     def artists(self, split: str) -> list[str | None]:
         return self.tracks.filter(pl.col("split") == split)["artist"].to_list()
@@ -34,15 +37,15 @@ class Result:
     def track_ids(self, split: str) -> list[str]:
         return self.tracks.filter(pl.col("split") == split)["track_id"].to_list()
 
-    def provenance(self) -> list[str]:
-        """On what, and how, in lines for a person."""
+    def title(self, split: str) -> str:
+        """Who answered, on what, and how, in lines for a person."""
         about = self.about
-        lines = [f"{about['dataset']}, {split}: {sha[:12]}" for split, sha in about["split_hashes"].items()]
+        lines = [self.name, f"{about['dataset']}, {split} (tracks and labels {about['split_hashes'][split][:12]})"]
         if about["pooling"] != "mean" or about["eval_chunks"]:
             lines.append(f"{about['pooling']} of {about['eval_chunks'] or 'all'} chunks")
         if about["pooling"] != "mean" and not about["calibrated_on"]:
             lines.append("without the export's temperatures and thresholds, which belong to the mean of the chunks")
-        return lines
+        return "\n".join(lines)
 
     def write(self, folder: Path) -> None:
         """Write predictions.safetensors and result.json, which `read_result` reads."""

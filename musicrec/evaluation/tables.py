@@ -18,20 +18,17 @@ _WHOLE_TABLE = 24  # classes; of more, the terminal shows the ends
 def print_scores(scores: Sequence[HeadScore], *, title: str, bootstrap: Bootstrap | None = None) -> None:
     """Print a row a metric, and for every split its value, what chance gives, and the number of labelled tracks.
 
-    A head that no track is labelled for gets a line of its own.
-
-    bootstrap: what the scores' intervals come from, if they have some; each split then has a table of its own.
+    A head that no track is labelled for gets a line of its own. bootstrap: what the scores' intervals come from, if
+    they have some; then give one split at a time, else the table gets too wide.
     """
     out = console()
     splits = list(dict.fromkeys(score.split for score in scores))
-    for together in [splits] if bootstrap is None else [[split] for split in splits]:
-        named = "" if bootstrap is None or len(splits) == 1 else f", {together[0]}"
-        out.print(f"\n[bold]{escape(title + named)}[/]")
-        table = _metrics_table(out, scores, together, bootstrap)
-        if table.row_count:
-            out.print(table)
-        if bootstrap is not None:
-            _print_interval_notes(out, [score for score in scores if score.split in together], bootstrap)
+    out.print(f"\n[bold]{escape(title)}[/]")
+    table = _metrics_table(out, scores, splits, bootstrap)
+    if table.row_count:
+        out.print(table)
+    if bootstrap is not None:
+        _print_interval_notes(out, scores, bootstrap)
     for split in splits:
         unlabelled = [score.head.name for score in scores if score.split == split and not score.labelled]
         if unlabelled:

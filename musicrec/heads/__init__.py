@@ -9,7 +9,8 @@ A head is a small frozen dataclass with no weights (the network holds the linear
     answer(probabilities)          what they say in the terms of the target: class index, BPM, 0 or 1 a tag
     label(value)                   (exclusive heads) an entry of a target in words: "jazz", "A minor", "120.0"
     one_hot(target)                the labels as the probabilities should be: (batch, size) of 0, 1 or NaN
-    calibrated(probabilities)      a track's probabilities after its temperature (musicrec/evaluation/calibration.py)
+    calibrated(probabilities)      a track's probabilities after its temperature (musicrec/evaluation/calibration.py);
+                                   `calibrates` is False where none is to be fitted
     score(probabilities, target, weights)  song-level metrics, overall and by class, of each resample of the tracks
     metrics(probabilities, target) the overall ones of the tracks as they are; `primary` names the one to select a
                                    model by

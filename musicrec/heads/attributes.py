@@ -38,6 +38,7 @@ class AttributeHead:
     weight: float = 1.0
     temperature: float = 1.0
     exclusive = False
+    calibrates = True
     activation = "sigmoid"
     role = "feature"
     primary = "roc_auc"

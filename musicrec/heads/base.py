@@ -25,6 +25,7 @@ class Head(Protocol):
     role: str
     primary: str
     temperature: float
+    calibrates: bool
 
     def fit(self, frame: pl.DataFrame) -> "Head": ...
     def encode(self, frame: pl.DataFrame) -> Tensor: ...

@@ -29,6 +29,7 @@ class ClassHead:
     weight: float = 1.0
     temperature: float = 1.0
     exclusive = True
+    calibrates = True
     primary = "accuracy"
 
     def fit(self, frame: pl.DataFrame) -> "ClassHead":

@@ -30,6 +30,7 @@ class KeyHead:
     weight: float = 1.0
     temperature: float = 1.0
     exclusive = True
+    calibrates = True
     role = "feature"
     primary = "accuracy"
 

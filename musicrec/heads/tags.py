@@ -29,6 +29,7 @@ class TagHead:
     temperature: float = 1.0
     thresholds: tuple[float, ...] = ()
     exclusive = False
+    calibrates = True
     activation = "sigmoid"
     role = "tag"
     primary = "roc_auc"

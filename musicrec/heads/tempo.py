@@ -32,6 +32,7 @@ class TempoHead:
     weight: float = 1.0
     temperature: float = 1.0
     exclusive = True
+    calibrates = False  # its target is spread over classes, so no probability says how often it is right
     role = "feature"
     primary = "acc2"
 

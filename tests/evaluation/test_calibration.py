@@ -51,6 +51,19 @@ def test_a_network_that_is_calibrated_or_little_data_is_left_alone():
     assert fitted.temperature == 1.0 and notes["genre"]["nll_calibrated"] is None
 
 
+def test_a_head_that_is_never_wrong_learns_no_boundless_confidence():
+    sure = torch.full((200, 5), 0.1) + 0.5 * torch.eye(5)[torch.arange(200) % 5]
+    (fitted,), _ = calibrate([GENRE], {"genre": (sure, (torch.arange(200) % 5).float())})
+    assert fitted.temperature == 1.0
+
+
+def test_tempo_keeps_its_probabilities():
+    """Its target is spread over neighbours, and its answer is drawn from them."""
+    tempo = TempoHead()
+    (fitted,), notes = calibrate([tempo], {"tempo": (torch.rand(50, 120), torch.full((50,), 120.0))})
+    assert fitted == tempo and notes == {}
+
+
 def test_calibrating_changes_no_answer_and_no_ranking():
     probabilities, _ = drawn(GENRE, overconfidence=1.0, tracks=200)
     for temperature in (0.3, 4.0):

@@ -123,7 +123,8 @@ def test_files_hold_the_scores(tmp_path: Path):
         "chance": dict.fromkeys(("acc1", "acc2", "acc1_2pct", "acc2_2pct")),
         "intervals": {},
         "units": {},
-        "calibration": {"temperature": 1.0},
+        "temperature": 1.0,
+        "calibration": {},
         "classes_left_out": [],
     }
 
@@ -156,7 +157,8 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path):
 
 def test_intervals_stand_beside_the_values(tmp_path: Path, capsys: pytest.CaptureFixture):
     bootstrap = Bootstrap(resamples=500)
-    scores = score_heads(PREDICTIONS, HEADS, bootstrap=bootstrap, artists={"test": RESULT.artists("test")})
+    raw = {"test": {name: probabilities for name, (probabilities, _) in PREDICTIONS["test"].items()}}
+    scores = score_heads(PREDICTIONS, HEADS, bootstrap=bootstrap, artists={"test": RESULT.artists("test")}, raw=raw)
     genre = scores[0]
     assert genre.units == {"track": 3, "artist": 2}
     low, high = genre.intervals["track"]["accuracy"]
