@@ -67,7 +67,7 @@ def evaluate(cfg: DictConfig, path: str, model: Model, folder: Path, bootstrap: 
         scores = report(cfg, result, folder, bootstrap)
         if cfg.figures:
             run = next((parent for parent in list(Path(path).parents)[:2] if (parent / "checkpoints").is_dir()), None)
-            draw_figures(folder / "figures", model, data, scores, result.predictions, tracks=shown, run=run,
+            draw_figures(folder / "figures", model, data, scores, result.predictions, result.raw, tracks=shown, run=run,
                          device=trainer.strategy.root_device)  # fmt: skip
         if cfg.calibrate and cfg.pooling == "mean":
             print(f"export: {write_calibrated(model, result, folder / 'export')}")
@@ -81,8 +81,9 @@ def report(cfg: DictConfig, result: Result, folder: Path, bootstrap: Bootstrap |
     write_report(folder, scores, result, bootstrap=bootstrap)
     pictures = []
     if cfg.plots:
-        pictures += plot_all(folder, scores, result.predictions, dataset=result.about["dataset"])
-        pictures += plot_reliability(folder, scores, result)
+        dataset = result.about["dataset"]
+        pictures += plot_all(folder, scores, result.predictions, dataset=dataset)
+        pictures += plot_reliability(folder, scores, result.predictions, result.raw, dataset=dataset)
 
     for score in scores:
         if score.labelled:

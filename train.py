@@ -104,7 +104,7 @@ def train(cfg: DictConfig, run: Path, record: RunRecord) -> float:
             data=data.summary(),
             licence=cfg.licence,
         )
-        scores = score_heads(module.predictions, module.heads)
+        scores = score_heads(module.predictions, module.heads, raw=module.raw)
         print_scores(scores, title=f"{cfg.name}: best of {trainer.current_epoch} epochs")
         print(f"export: {export}")
         log_export(loggers, export, name=cfg.name)
@@ -112,7 +112,8 @@ def train(cfg: DictConfig, run: Path, record: RunRecord) -> float:
         model, device = read_export(export), trainer.strategy.root_device
         log_examples(loggers, model, data, shown, device=device)
         if cfg.figures:
-            draw_figures(run / "figures", model, data, scores, module.predictions, tracks=shown, device=device, run=run)
+            draw_figures(run / "figures", model, data, scores, module.predictions, module.raw, tracks=shown,
+                         device=device, run=run)  # fmt: skip
     return objective
 
 

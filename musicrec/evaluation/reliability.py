@@ -1,6 +1,6 @@
 """The reliability picture: how often answers of a certain confidence are right."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -11,22 +11,29 @@ from torch import Tensor
 
 from musicrec.evaluation.calibration import BINS, confidence, ece
 from musicrec.evaluation.files import file_name
-from musicrec.evaluation.report import HeadScore
-from musicrec.evaluation.result import Result
+from musicrec.evaluation.report import HeadScore, Predictions
 
 _DPI = 110
 
 
-def plot_reliability(folder: Path, scores: Sequence[HeadScore], result: Result) -> list[Path]:
-    """Write `<split>_<head>_reliability.png` for every head that calibrates and has labelled tracks; the paths."""
+def plot_reliability(
+    folder: Path,
+    scores: Sequence[HeadScore],
+    predictions: Mapping[str, Predictions],
+    raw: Mapping[str, Mapping[str, Tensor]],
+    *,
+    dataset: str,
+) -> list[Path]:
+    """Write `<split>_<head>_reliability.png` for every head that calibrates and has labelled tracks; the paths.
+
+    raw: {split: {head: probabilities}} before any temperature.
+    """
     paths = []
     for score in scores:
         if score.calibration:
             split, name = score.split, score.head.name
             paths.append(folder / f"{file_name(split)}_{file_name(name)}_reliability.png")
-            figure = reliability_figure(
-                score, *result.predictions[split][name], result.raw[split][name], dataset=result.about["dataset"]
-            )
+            figure = reliability_figure(score, *predictions[split][name], raw[split][name], dataset=dataset)
             figure.savefig(paths[-1], dpi=_DPI, bbox_inches="tight")
     return paths
 

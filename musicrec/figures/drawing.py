@@ -56,6 +56,7 @@ def draw_figures(
     data: MusicDataModule,
     scores: Sequence[HeadScore],
     predictions: Mapping[str, Predictions],
+    raw: Mapping[str, Mapping[str, torch.Tensor]],
     *,
     tracks: Sequence[str],
     device: torch.device | str,
@@ -69,13 +70,13 @@ def draw_figures(
     <split>_embedding.png                   the tracks of each split as the network groups them
     learning.png                            where `run` holds a metrics.csv
 
-    scores, predictions: of whole tracks, {split: {head: (probabilities, target)}}. run: the folder of the training.
+    scores, predictions: of whole tracks, {split: {head: (probabilities, target)}}. raw: {split: {head: probabilities}}
+    before any temperature. run: the folder of the training.
     """
     folder.mkdir(parents=True, exist_ok=True)
     dataset = data.manifest_path.resolve().parent.name
-    paths = [
-        path for plot in (plot_all, plot_reliability) for path in plot(folder, scores, predictions, dataset=dataset)
-    ]
+    paths = plot_all(folder, scores, predictions, dataset=dataset)
+    paths += plot_reliability(folder, scores, predictions, raw, dataset=dataset)
 
     def keep(name: str, picture: Figure | None) -> None:
         if picture is not None:

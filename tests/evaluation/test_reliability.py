@@ -2,13 +2,11 @@
 
 from pathlib import Path
 
-import polars as pl
 import pytest
 import torch
 
 from musicrec.evaluation.reliability import bins, plot_reliability, reliability_figure
 from musicrec.evaluation.report import score_heads
-from musicrec.evaluation.result import Result
 from musicrec.heads.classes import ClassHead
 
 
@@ -25,20 +23,13 @@ def test_a_head_with_a_temperature_is_shown_before_and_after(tmp_path: Path, tem
     head = ClassHead(name="$genre", column="genre", classes=("a", "b"), temperature=temperature)
     raw = torch.tensor([[0.9, 0.1]] * 50)
     target = torch.tensor([0.0, 0, 0, 0, 1] * 10)
-    result = Result(
-        name="x",
-        heads=[head],
-        predictions={"test": {"$genre": (head.calibrated(raw), target)}},
-        tracks=pl.DataFrame(),
-        about={"dataset": "set"},
-        raw={"test": {"$genre": raw}},
-    )
-    scores = score_heads(result.predictions, [head], raw=result.raw)
-    figure = reliability_figure(scores[0], *result.predictions["test"]["$genre"], raw, dataset="set")
+    predictions = {"test": {"$genre": (head.calibrated(raw), target)}}
+    scores = score_heads(predictions, [head], raw={"test": {"$genre": raw}})
+    figure = reliability_figure(scores[0], *predictions["test"]["$genre"], raw, dataset="set")
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     if temperature == 1:
         assert labels == ["calibrated", "as the network gives them, ECE 0.100"]
     else:  # odds of 9 become odds of 3, where 0.8 are right
         assert labels == ["calibrated", "raw, ECE 0.100", "temperature 2.00, ECE 0.050"]
-    (path,) = plot_reliability(tmp_path, scores, result)
+    (path,) = plot_reliability(tmp_path, scores, predictions, {"test": {"$genre": raw}}, dataset="set")
     assert path.name == "test__genre_reliability.png" and path.stat().st_size < 200_000
