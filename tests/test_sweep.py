@@ -149,6 +149,12 @@ def test_a_search_needs_a_multirun(program: Callable, music: list[str], tmp_path
     assert "start it with -m" in done.stderr
 
 
+def test_the_best_may_be_recommended_with(program: Callable, tiny_music: Path, tmp_path: Path):
+    arguments = ["exports=[best:nothing,best]", f"source={tiny_music}", f"library={tmp_path / 'l.sqlite'}"]
+    done = program("recommend.py", "action=index", *arguments, f"paths.runs={tmp_path}", status=1)
+    assert f"export=best:nothing: there is no folder {tmp_path / 'nothing'}" in " ".join(done.stderr.split())
+
+
 COMMANDS = [line for block in re.findall(r"^```bash\n(.*?)^```", (ROOT / "docs" / "sweeps.md").read_text(), re.M | re.S)
             for line in block.splitlines() if line.startswith("python train.py")]  # fmt: skip
 

@@ -152,8 +152,9 @@ class StudyWorker:
     def tell(self, found: Outcome) -> None:
         """How a trial ended, unless it still has to be done."""
         if found.status in _TOLD:
-            state = _TOLD[found.status]
-            values = found.objective if state is TrialState.COMPLETE else None
+            state, values = _TOLD[found.status], None
+            if state is TrialState.COMPLETE:  # without a value where the metric was not a number
+                state, values = (TrialState.FAIL, None) if found.objective is None else (state, found.objective)
             self.study.tell(found.number, values, state=state, skip_if_finished=True)
             self._failed += state is TrialState.FAIL
 

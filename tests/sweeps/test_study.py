@@ -115,6 +115,19 @@ def test_a_trial_that_ended_before_its_worker_could_say_so_is_not_run_again(tmp_
     assert second.study.get_trials()[0].value == 0.7
 
 
+def test_a_job_that_outlives_its_worker_is_left_alone(tmp_path: Path):
+    worker(tmp_path).take(1, outcome=read)
+    second = worker(tmp_path)
+    assert [job.number for job in second.take(2, outcome=lambda job: ended(job, None, "running"))] == [1, 2]
+
+
+def test_a_metric_that_is_no_number_is_a_failure(tmp_path: Path):
+    one = worker(tmp_path)
+    (job,) = one.take(1, outcome=read)
+    one.tell(ended(job, None))
+    assert one.study.get_trials()[0].state is TrialState.FAIL
+
+
 def test_a_study_is_not_continued_with_other_settings(tmp_path: Path):
     worker(tmp_path)
     worker(tmp_path, "sweep.trials=9", trials=9)
