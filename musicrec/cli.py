@@ -26,11 +26,13 @@ from musicrec.resume import run_folder
 TARGETS = ["musicrec.*", "pytorch_lightning.*", "optuna.pruners.*"]
 
 # Advice that does not apply: with the store in memory the CPU needs no workers, a short epoch is no mistake, Hydra has
-# written into the run folder before the CSV logger does, the sampler does go on within an epoch, and the trainer that
-# tests the best checkpoint writes none, and the scores of tracks are those of all processes already.
+# written into the run folder before the CSV logger does, a job that runs again has checkpoints there, the sampler does
+# go on within an epoch, the trainer that tests the best checkpoint writes none, and the scores of tracks are those of
+# all processes already.
 NOISE = (
     ".*does not have many workers.*",
     ".*is smaller than the logging interval.*",
+    ".*Checkpoint directory .* exists and is not empty.*",
     ".*logs directory .* exists and is not empty.*",
     ".*LeafSpec.*is deprecated.*",
     ".*your dataloader is not resumable.*",

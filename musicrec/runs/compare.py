@@ -65,7 +65,8 @@ def print_runs(rows: Sequence[dict], *, sort: str | None) -> None:
     if not out.is_terminal:
         out = Console(highlight=False, width=_PIPE_WIDTH)
     first = sort or rows[0]["metric"]
-    others = [name for name in _names(rows, "metrics") if name != first]
+    measured = [name for name in _names(rows, "metrics") if any(row["metrics"].get(name) is not None for row in rows)]
+    others = [name for name in measured if name != first]
     metrics = [first, *others][:_SHOWN_METRICS]
     table = Table(box=box.SIMPLE_HEAD if out.is_terminal else box.MARKDOWN)
     table.add_column("rank", justify="right")

@@ -22,14 +22,17 @@ class TrialPruning(Callback):
         number = Path(run).name
         if not number.isdigit():
             raise ConfigError("a search has many jobs; start it with -m, as in python train.py -m sweep=optuna")
-        self.trial = open_trial(open_study(storage, pruner=pruner), int(number))
+        study = open_study(storage, pruner=pruner)
+        self.trial = open_trial(study, int(number))
+        self.reported = study.get_trials(deepcopy=False)[int(number)].intermediate_values.keys()
         self.monitor = monitor
         self.pruned = False
 
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
         if trainer.sanity_checking or self.pruned:
             return
-        self.trial.report(float(trainer.callback_metrics[self.monitor]), step=trainer.current_epoch)
+        if trainer.current_epoch not in self.reported:  # in a trial that runs again, what it said before stays
+            self.trial.report(float(trainer.callback_metrics[self.monitor]), step=trainer.current_epoch)
         if self.trial.should_prune():
             self.pruned = trainer.should_stop = True
 
