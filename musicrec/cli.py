@@ -107,6 +107,8 @@ def explain(error: Exception) -> str | None:
         return f"{error}; install the extra that holds it (docs/dependencies.md)"
     if "HYDRA_FULL_ERROR" in os.environ:
         return None
+    if isinstance(error, RuntimeError) and "DataLoader worker" in str(error):  # torch raises it wherever the program is
+        return f"{str(error).splitlines()[0]}: mostly for want of memory; use fewer workers, or none (data.workers=0)"
     if isinstance(error, OSError):
         return f"{error.filename or 'a file'}: {error.strerror or error} (HYDRA_FULL_ERROR=1 shows where)"
     if isinstance(error, MisconfigurationException | RuntimeError | TypeError | ValueError):

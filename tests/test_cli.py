@@ -1,5 +1,7 @@
 """What a mistake prints, and what a config builds."""
 
+import errno
+
 import pytest
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
@@ -55,6 +57,13 @@ def test_a_mistake_in_a_setting_is_named(capsys: pytest.CaptureFixture, name: st
 
 def test_a_missing_extra_is_named(capsys: pytest.CaptureFixture):
     assert "No module named 'essentia'" in fail(ModuleNotFoundError("No module named 'essentia'"), capsys)
+
+
+def test_a_worker_that_died_and_a_full_disk_are_explained(capsys: pytest.CaptureFixture):
+    died = RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")
+    assert "(pid 7) is killed by signal: Killed. : mostly for want of memory" in fail(died, capsys)
+    full = OSError(errno.ENOSPC, "No space left on device", "runs/a/metrics.csv")
+    assert fail(full, capsys).startswith("error: runs/a/metrics.csv: No space left on device (")
 
 
 def test_a_fault_of_ours_keeps_its_traceback():

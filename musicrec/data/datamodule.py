@@ -20,7 +20,7 @@ from musicrec.data.store import WaveformStore, build_store
 from musicrec.deformations.base import Deformation, seed_of
 from musicrec.deformations.mixup import Mixup
 from musicrec.deformations.spec_augment import SpecAugment
-from musicrec.errors import ManifestError, StoreError
+from musicrec.errors import ManifestError
 from musicrec.frontend import INT16_SCALE, MelSpectrogram
 from musicrec.heads import Head
 
@@ -84,14 +84,7 @@ class LateLoader(DataLoader):
     the epoch, and has restored how far a resumed run had come in it. Workers would have read ahead before."""
 
     def __iter__(self) -> Iterator[dict]:
-        try:
-            yield from super().__iter__()
-        except RuntimeError as error:
-            if "DataLoader worker" not in str(error):
-                raise
-            raise StoreError(
-                f"{str(error).splitlines()[0]}: mostly for want of memory; use fewer workers, or none (data.workers=0)"
-            ) from error
+        yield from super().__iter__()
 
 
 class AllChunks(Sampler):

@@ -1,7 +1,6 @@
 """Which chunks are read, and what becomes of them on the device, against a store whose content is known by heart."""
 
 import math
-import multiprocessing
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -16,7 +15,7 @@ from musicrec.data.datamodule import AllChunks, ChunkDataset, MusicDataModule, R
 from musicrec.deformations.noise import Noise
 from musicrec.deformations.resample import RandomResample, Resample
 from musicrec.deformations.spec_augment import SpecAugment
-from musicrec.errors import ManifestError, StoreError
+from musicrec.errors import ManifestError
 from musicrec.frontend import MelSpectrogram
 from musicrec.heads.key import KeyHead
 from musicrec.heads.tempo import TempoHead
@@ -100,21 +99,6 @@ def test_the_loader_asks_for_the_epoch_when_the_first_batch_is_wanted():
     sampler = data_module(np.full(8, 9000)).train_dataloader().sampler
     sampler.set_epoch(3)
     assert first == [track for track, _ in sampler][:4]
-
-
-def test_a_worker_that_dies_gets_one_message():
-    iterator = iter(data_module(np.full(8, 9000), workers=1, chunks_per_track=50).train_dataloader())
-    next(iterator)
-    multiprocessing.active_children()[0].kill()
-    with pytest.raises(StoreError, match=r"DataLoader worker .*: mostly for want of memory; use fewer workers"):
-        list(iterator)
-
-
-def test_published_rule_takes_sixteen_chunks_from_the_beginning_on():
-    """As the evaluation of sota-music-tagging-models: hop = (length - chunk) // 16, chunk i begins at i * hop."""
-    chunks = list(AllChunks(np.array([1000, 10, 4]), samples=10, count=16))
-    assert [start for track, start in chunks if track == 0] == [i * ((1000 - 10) // 16) for i in range(16)]
-    assert [(track, start) for track, start in chunks if track > 0] == [(1, 0), (2, 0)], "sixteen times the same: once"
 
 
 @pytest.mark.parametrize("processes", [1, 2, 3, 5])
