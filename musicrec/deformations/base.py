@@ -62,8 +62,10 @@ def limits(
 
     Raises ConfigError where it is neither, or lies outside least … most.
     """
-    ends = [setting, setting] if isinstance(setting, int | float) else list(setting)
-    numbers = all(isinstance(end, int | float) and (not whole or end == round(end)) for end in ends)
+    ends = list(setting) if isinstance(setting, Sequence) else [setting, setting]
+    numbers = all(
+        isinstance(end, int | float) and not isinstance(end, bool) and (not whole or end == round(end)) for end in ends
+    )
     if len(ends) != 2 or not numbers or not least <= ends[0] <= ends[1] <= most:
         raise ConfigError(
             f"{name}={setting}: give a {'whole ' * whole}number from {least:g} to {most:g}, "

@@ -19,7 +19,7 @@ def test_limits_of_a_number_and_of_a_range():
     assert limits("rate", [1.5, 3], least=1, most=3) == (1.5, 3)
 
 
-@pytest.mark.parametrize("setting", [4, 0.5, [1, 4], [2, 1], [1], [1, 2, 3], "fast"])
+@pytest.mark.parametrize("setting", [4, 0.5, [1, 4], [2, 1], [1], [1, 2, 3], "fast", "ab", None, True, float("nan")])
 def test_settings_that_cannot_work_are_named(setting):
     with pytest.raises(ConfigError, match=r"rate=.*give a number from 1 to 3, or a range \[lowest, highest\]"):
         limits("rate", setting, least=1, most=3)
