@@ -91,7 +91,7 @@ def report(cfg: DictConfig, result: Result, folder: Path, bootstrap: Bootstrap |
     print_calibration(scores)
     for split in result.predictions:
         of_split = [score for score in scores if score.split == split]
-        print_scores(of_split, title=result.title(split), bootstrap=bootstrap)
+        print_scores(of_split, title="\n".join(result.title(split)), bootstrap=bootstrap)
     print(f"report: {folder} (metrics.json, metrics.csv, per_class_*.csv, predictions.csv, {len(pictures)} pictures)")
     return scores
 

@@ -12,7 +12,8 @@ POOLINGS = ("mean", "max", "attention")
 class TrackPooling(Metric):
     """Collects chunk probabilities and gives those of every track.
 
-    pooling: "mean" of the chunks. "max": of each class, the surest chunk. "attention": the mean weighted by how sure
+    pooling: "mean" of the chunks. "max": of each class, the surest chunk (of a softmax,
+    scaled to a sum of one). "attention": the mean weighted by how sure
     each chunk is (1 - its entropy as a share of the highest there could be), the same for all classes; nothing in it is
     learned. activation: "softmax" or "sigmoid", of the head: decides what the entropy is of.
     The states are sums and maxima over tracks, so processes that saw different chunks come to the same result.
@@ -42,7 +43,8 @@ class TrackPooling(Metric):
     def compute(self) -> Tensor:
         """(tracks, classes) float32; NaN for a track of which no chunk was seen."""
         if self.pooling == "max":
-            return torch.where(self.total.isinf(), torch.nan, self.total).float()
+            highest = torch.where(self.total.isinf(), torch.nan, self.total)
+            return (highest if self.activation == "sigmoid" else highest / highest.sum(dim=1, keepdim=True)).float()
         return (self.total / self.weight[:, None]).float()
 
 

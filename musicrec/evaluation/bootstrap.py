@@ -100,7 +100,7 @@ class Bootstrap:
         at = torch.as_tensor(at, dtype=torch.float64)
         tail = torch.tensor([(1 - self.confidence) / 2, (1 + self.confidence) / 2], dtype=torch.float64)
         z = torch.special.ndtri(tail).reshape(2, *[1] * at.ndim)
-        limits = _quantile(values, torch.special.ndtr(2 * _bias(values, at) + z))
+        limits = _quantile(values, torch.special.ndtr(2 * _normal_share(values, at) + z))
         lowest = values.nan_to_num(nan=torch.inf).amin(dim=0)
         highest = values.nan_to_num(nan=-torch.inf).amax(dim=0)
         return torch.where(highest - lowest > _EQUAL, limits, torch.nan)
@@ -110,24 +110,25 @@ class Bootstrap:
         widest interval that leaves zero out. NaN where all resamples agree."""
         if differences.isnan().all() or float(differences.nan_to_num(nan=at).std()) < _EQUAL:
             return float("nan")
-        at = torch.tensor(at, dtype=torch.float64)
-        below = torch.special.ndtr(_below(differences, torch.zeros_like(at)) - 2 * _bias(differences, at))
-        return float(2 * torch.minimum(below, 1 - below))
+        bias, zero = _normal_share(differences, torch.tensor(at, dtype=torch.float64)), torch.zeros(1)
+        # Resamples without a difference count on either side: an interval that ends at zero holds it.
+        tails = (
+            torch.special.ndtr(_normal_share(sign * differences, zero, equal=1.0) - 2 * sign * bias) for sign in (1, -1)
+        )
+        return min(1.0, 2 * min(map(float, tails)))
 
 
-def _below(values: Tensor, at: Tensor) -> Tensor:
-    """(…): the normal quantile of how much of (resamples, …) lies below `at` (…); equal values lie half below."""
+def _normal_share(values: Tensor, at: Tensor, *, equal: float = 0.5) -> Tensor:
+    """(…): the normal quantile of the share of (resamples, …) values below `at` (…); a share `equal` of ties counts.
+
+    Of the number itself it is zero where half of the resamples lie below, as they should; else it is the bias to
+    correct (Efron 1981). An average precision comes out too high on a resample: what is in it twice supports itself.
+    """
     count = (~values.isnan()).sum(dim=0).double()
-    equal = (values - at).abs() < _EQUAL
-    share = ((values < at) & ~equal).sum(dim=0) + 0.5 * equal.sum(dim=0)
+    near = (values - at).abs() < _EQUAL
+    share = ((values < at) & ~near).sum(dim=0) + equal * near.sum(dim=0)
     least = 1 / (count + 1)
     return torch.special.ndtri((share / count).clamp(least, 1 - least))
-
-
-def _bias(values: Tensor, at: Tensor) -> Tensor:
-    """Zero where half of the resamples lie below the number itself, as they should (Efron 1981). An average precision
-    comes out too high on a resample, as tracks that are in it twice support each other."""
-    return _below(values, at)
 
 
 def _quantile(values: Tensor, levels: Tensor) -> Tensor:

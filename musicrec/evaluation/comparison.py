@@ -137,12 +137,11 @@ def print_comparison(
         for row in rows:
             cells = [number(row.first), number(row.second), f"{row.second - row.first:+.3f}"]
             for unit in units:
-                cells += [interval_text(row.intervals.get(unit), signed=True), number(row.p_values.get(unit))]
+                cells += [interval_text(row.intervals.get(unit), signed=True), _p_text(row.p_values.get(unit))]
             who = {"first": "A", "second": "B", "": "–"}[row.better]
             table.add_row(escape(f"{row.head} {row.metric}"), *cells, who, str(row.tracks))
-        about = first.about
-        out.print(f"\n[bold]{escape(about['dataset'])}, {escape(split)}[/] ({about['split_hashes'][split][:12]})")
-        out.print(f"A: {escape(first.name)}\nB: {escape(second.name)}")
+        for letter, result in (("A", first), ("B", second)):
+            out.print(f"{'' if letter == 'B' else chr(10)}{letter}: {escape(', '.join(result.title(split)))}")
         if rows:
             out.print(table)
             counts = ", ".join(f"{count} {unit}s" for unit, count in rows[0].units.items())
@@ -150,6 +149,10 @@ def print_comparison(
                       "leaves zero out. Of 20 rows one does so by chance.")  # fmt: skip
     for reason in left_out:
         out.print(f"not compared: {escape(reason)}")
+
+
+def _p_text(p: float | None) -> str:
+    return "<0.001" if p is not None and p < 0.001 else number(p)
 
 
 def write_comparison(

@@ -37,15 +37,15 @@ class Result:
     def track_ids(self, split: str) -> list[str]:
         return self.tracks.filter(pl.col("split") == split)["track_id"].to_list()
 
-    def title(self, split: str) -> str:
-        """Who answered, on what, and how, in lines for a person."""
+    def title(self, split: str) -> list[str]:
+        """Who answered, on what, and how, in words for a person."""
         about = self.about
         lines = [self.name, f"{about['dataset']}, {split} (tracks and labels {about['split_hashes'][split][:12]})"]
         if about["pooling"] != "mean" or about["eval_chunks"]:
             lines.append(f"{about['pooling']} of {about['eval_chunks'] or 'all'} chunks")
         if about["pooling"] != "mean" and not about["calibrated_on"]:
             lines.append("without the export's temperatures and thresholds, which belong to the mean of the chunks")
-        return "\n".join(lines)
+        return lines
 
     def write(self, folder: Path) -> None:
         """Write predictions.safetensors and result.json, which `read_result` reads."""

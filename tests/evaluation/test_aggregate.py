@@ -20,7 +20,7 @@ def by_hand(pooling: str, chunks: torch.Tensor) -> torch.Tensor:
     if pooling == "mean":
         return chunks.mean(dim=0)
     if pooling == "max":
-        return chunks.max(dim=0).values
+        return chunks.max(dim=0).values / chunks.max(dim=0).values.sum()
     weights = torch.tensor([1 + float((c * c.log()).sum()) / math.log(3) for c in chunks])
     return (weights[:, None] * chunks).sum(dim=0) / weights.sum()
 

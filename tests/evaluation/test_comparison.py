@@ -38,7 +38,15 @@ def result(name: str, right: list[bool], *, heads: list | None = None, sha: str 
                 "artist": [f"artist {i % 25}" for i in range(len(right))],
             }
         ),
-        about={"dataset": "set", "manifest": "m.csv", "manifest_hash": sha, "split_hashes": {"test": sha}},
+        about={
+            "dataset": "set",
+            "manifest": "m.csv",
+            "manifest_hash": sha,
+            "split_hashes": {"test": sha},
+            "pooling": "mean",
+            "eval_chunks": None,
+            "calibrated_on": None,
+        },
     )
 
 
@@ -121,7 +129,7 @@ def test_table_and_files_say_who_is_better(tmp_path: Path, capsys: pytest.Captur
     differences, _ = compare(A, B, BOOTSTRAP)
     print_comparison(A, B, differences, ["x: only A has it"], BOOTSTRAP)
     printed = " ".join(capsys.readouterr().out.split())
-    assert "set, test (aa)" in printed and "A: A B: B" in printed and "not compared: x: only A has it" in printed
+    assert "A: A, set, test (tracks and labels aa) B: B, set" in printed and "not compared: x: only A has it" in printed
     assert "| genre accuracy | 0.650 | 0.800 | +0.150 |" in printed and "| B | 100 |" in printed
     assert "2000 paired bootstrap resamples of 100 tracks, 25 artists" in printed
     write_comparison(tmp_path, A, B, differences, BOOTSTRAP)
