@@ -108,7 +108,8 @@ def train(cfg: DictConfig, run: Path, record: RunRecord) -> float:
         print_scores(scores, title=f"{cfg.name}: best of {trainer.current_epoch} epochs")
         print(f"export: {export}")
         log_export(loggers, export, name=cfg.name)
-        log_results(loggers, scores, module.predictions, dataset=data.manifest_path.resolve().parent.name)
+        dataset = data.manifest_path.resolve().parent.name
+        log_results(loggers, scores, module.predictions, module.raw, dataset=dataset)
         model, device = read_export(export), trainer.strategy.root_device
         log_examples(loggers, model, data, shown, device=device)
         if cfg.figures:

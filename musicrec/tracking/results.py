@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 from pytorch_lightning.loggers import Logger
+from torch import Tensor
 
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.evaluation.plots import plot_all
@@ -24,17 +25,21 @@ _CONFUSION_CLASSES = 50  # of more, the interactive chart has too many cells to 
 
 
 def log_results(
-    loggers: Sequence[Logger], scores: Sequence[HeadScore], predictions: Mapping[str, Predictions], *, dataset: str
+    loggers: Sequence[Logger],
+    scores: Sequence[HeadScore],
+    predictions: Mapping[str, Predictions],
+    raw: Mapping[str, Mapping[str, Tensor]],
+    *,
+    dataset: str,
 ) -> None:
     """Log the scores of every split and head: `per_class/…` as tables, `confusion/…` as charts that one can sort, and
-    `pictures/…`, those that evaluate.py draws."""
+    `pictures/…`, those that evaluate.py draws. raw: {split: {head: probabilities}} before any temperature."""
     for run in wandb_runs(loggers):
         with forgiving("results"), tempfile.TemporaryDirectory() as folder:
             import wandb  # not at the top: runs that are logged elsewhere are spared it
 
-            paths = []
-            for plot in (plot_all, plot_reliability):
-                paths += plot(Path(folder), scores, predictions, dataset=dataset)
+            paths = plot_all(Path(folder), scores, predictions, dataset=dataset)
+            paths += plot_reliability(Path(folder), scores, predictions, raw, dataset=dataset)
             run.log(_tables(scores, predictions) | {f"pictures/{path.stem}": wandb.Image(str(path)) for path in paths})
 
 

@@ -58,7 +58,7 @@ from pathlib import Path
 from pytorch_lightning.loggers import CSVLogger
 train.log_data([CSVLogger("x")], None)
 train.log_export([CSVLogger("x")], Path("x"), name="x")
-train.log_results([CSVLogger("x")], [], {}, dataset="x")
+train.log_results([CSVLogger("x")], [], {}, {}, dataset="x")
 print("imported:", sorted(name for name in sys.modules if name.split(".")[0] == "wandb"))
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120)
