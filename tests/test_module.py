@@ -84,6 +84,7 @@ def fit(
         enable_progress_bar=False,
         enable_model_summary=False,
     )
+    torch.manual_seed(0)  # for the weights it begins with
     module = Recorded(seed=3, stop_after=stop_after)
     if stop_after is None:
         trainer.fit(module, data, ckpt_path=ckpt_path, weights_only=True)
