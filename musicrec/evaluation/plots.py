@@ -13,6 +13,7 @@ from torchmetrics.functional.classification import binary_precision_recall_curve
 from musicrec.evaluation import metrics
 from musicrec.evaluation.files import file_name
 from musicrec.evaluation.report import HeadScore, Predictions
+from musicrec.figures.style import text
 from musicrec.heads.key import KeyHead
 from musicrec.heads.tempo import TempoHead
 from musicrec.keys import PITCH_CLASSES
@@ -55,7 +56,7 @@ def confusion(score: HeadScore, probabilities: Tensor, target: Tensor, *, datase
         # A minor is as far down the minor keys as C major down the major ones: relatives make diagonals of their own.
         order = [*_FIFTHS, *(12 + (tonic + 9) % 12 for tonic in _FIFTHS)] if head.modes else _FIFTHS
     counts = metrics.confusion_matrix(head.answer(probabilities), target, size)[order][:, order]
-    names = [_text(names[index]) for index in order]
+    names = [text(names[index]) for index in order]
     totals = counts.sum(dim=1)
     shares = counts / totals.clamp(min=1)[:, None]
 
@@ -69,8 +70,8 @@ def confusion(score: HeadScore, probabilities: Tensor, target: Tensor, *, datase
         range(size), [f"{name} ({total})" for name, total in zip(names, totals.tolist(), strict=True)], fontsize=font
     )
     along = ", along the circle of fifths" if isinstance(head, KeyHead) else ""
-    axes.set_xlabel(f"predicted {_text(head.name)}{along}")
-    axes.set_ylabel(f"true {_text(head.name)} (tracks)")
+    axes.set_xlabel(f"predicted {text(head.name)}{along}")
+    axes.set_ylabel(f"true {text(head.name)} (tracks)")
     if size <= _COUNTED_CLASSES:
         for row, column in counts.nonzero().tolist():
             dark = shares[row, column] > 0.55
@@ -96,7 +97,7 @@ def curves(score: HeadScore, probabilities: Tensor, target: Tensor, *, dataset: 
         values, truth = probabilities[known, column].float(), target[known, column].int()
         false_positives, true_positives, _ = binary_roc(values, truth)
         precision, recall = pr_steps(values, truth)
-        name = _text(row["class"])
+        name = text(row["class"])
         roc.plot(false_positives, true_positives, color=colour, linewidth=1.6, label=f"{row['roc_auc']:.2f}  {name}")
         pr.step(recall, precision, where="post", color=colour, linewidth=1.6,
                 label=f"{row['pr_auc']:.2f}  {name} ({row['positives']})")  # fmt: skip
@@ -183,9 +184,4 @@ def _title(score: HeadScore, dataset: str, *names: str) -> str:
     """What, on what, of how many tracks, how well."""
     values = ", ".join(f"{name} {score.metrics[name]:.2f} (chance {score.chance[name]:.2f})" for name in names)
     tracks = f"{score.labelled} track{'s' if score.labelled != 1 else ''}"
-    return f"{_text(score.head.name)} · {_text(dataset)}, {_text(score.split)}, {tracks}\n{values}"
-
-
-def _text(name: str) -> str:
-    """A name as it is written: matplotlib takes what stands between two dollar signs as a formula."""
-    return name.replace("$", r"\$")
+    return f"{text(score.head.name)} · {text(dataset)}, {text(score.split)}, {tracks}\n{values}"
