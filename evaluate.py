@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from pytorch_lightning.utilities import rank_zero_only
 
 from musicrec import sweeps
-from musicrec.cli import TARGETS, listed, program
+from musicrec.cli import TARGETS, listed, module_settings, program
 from musicrec.errors import ConfigError
 from musicrec.evaluation.aggregate import POOLINGS
 from musicrec.evaluation.bootstrap import Bootstrap
@@ -58,7 +58,8 @@ def main(cfg: DictConfig) -> None:
 
 def evaluate(cfg: DictConfig, path: str, model: Model, folder: Path, bootstrap: Bootstrap | None) -> Result:
     """Measure one model, and report on it."""
-    data = instantiate(cfg.data, heads=model.heads, frontend=model.frontend, chunk_samples=model.network.chunk_samples)
+    settings = module_settings(cfg.data) | {"chunk_samples": model.network.chunk_samples}
+    data = instantiate(settings, heads=model.heads, frontend=model.frontend)
     data.open(fit=False)
     shown = choose_tracks(data, cfg.figure_tracks) if cfg.figures else []
     trainer = instantiate(cfg.trainer, enable_progress_bar=sys.stdout.isatty())

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from pytorch_lightning.loggers import WandbLogger
 
 from musicrec import sweeps
-from musicrec.cli import TARGETS, build_all, build_heads, in_multirun, plain, program
+from musicrec.cli import TARGETS, build_all, build_heads, in_multirun, module_settings, plain, program
 from musicrec.errors import ConfigError
 from musicrec.evaluation.calibration import calibrate
 from musicrec.evaluation.report import score_heads
@@ -45,7 +45,7 @@ def train(cfg: DictConfig, run: Path, record: RunRecord) -> float:
     lightning.seed_everything(cfg.seed, workers=True, verbose=False)
 
     data = instantiate(
-        cfg.data,
+        module_settings(cfg.data),
         heads=build_heads(cfg.task),
         frontend=instantiate(cfg.frontend),
         augment=build_all(cfg.augment.waveform),

@@ -1,6 +1,7 @@
 """What the command-line programs share: one message for a mistake, and building objects from the config."""
 
 import functools
+import inspect
 import logging
 import os
 import sys
@@ -19,6 +20,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from rich.console import Console
 from rich.markup import escape
 
+from musicrec.data.datamodule import MusicDataModule
 from musicrec.errors import ConfigError, JobFailed, MusicrecError
 from musicrec.resume import run_folder
 
@@ -141,6 +143,16 @@ def build_heads(task: DictConfig) -> list:
         fields = {key: tuple(value) for key, value in vars(head).items() if isinstance(value, list)}
         heads.append(type(head)(**{**vars(head), **fields}))
     return heads
+
+
+def module_settings(data: DictConfig) -> dict:
+    """What of a data group is the DataModule's. A dataset's own settings, such as data.root, stand beside them, and
+    data.manifest refers to them."""
+    settings = OmegaConf.to_container(data, resolve=True, throw_on_missing=True)
+    manifest = settings.get("manifest")
+    own = inspect.signature(MusicDataModule).parameters
+    read = {name for name in manifest if name not in own} if isinstance(manifest, dict) else set()
+    return {name: value for name, value in settings.items() if name not in read or name.startswith("_")}
 
 
 def listed(value: str | ListConfig | None) -> list[str]:

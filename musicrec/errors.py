@@ -13,6 +13,10 @@ class ManifestError(MusicrecError):
     """A manifest does not say what it should."""
 
 
+class DownloadError(MusicrecError):
+    """A file of a dataset cannot be fetched, or is not what it should be."""
+
+
 class StoreError(MusicrecError):
     """A waveform store cannot be built, opened or trusted."""
 

@@ -110,9 +110,10 @@ class MusicDataModule(lightning.LightningDataModule):
     """Manifest and waveform store in, batches with mel spectrograms and labels out.
 
     manifest: path of a manifest, or a callable that makes one and returns its path. stores: folder in which the
-    waveform store of each manifest lies (built when it is not there). heads: the labels to read. chunk_samples: what
-    the network takes. augment: deformations of the training waveforms, applied in turn; they move the labels.
-    mixup: lays training chunks over each other.
+    waveform store of each manifest lies (built when it is not there). share_store: manifests in one folder, such as the
+    splits of a dataset, share a store, so that no track of theirs is decoded twice. heads: the labels to read.
+    chunk_samples: what the network takes. augment: deformations of the training waveforms, applied in turn; they move
+    the labels. mixup: lays training chunks over each other.
     chunks_per_track: random chunks a track and epoch. eval_chunks: equally spaced chunks of every track to evaluate on
     (16: the published rule); None takes as many as cover it. test_splits: each is tested by itself. max_tracks: of each
     split. workers: None takes 0 on the CPU, where reading is a memory copy and the cores are the network's, and up to
@@ -124,6 +125,7 @@ class MusicDataModule(lightning.LightningDataModule):
         *,
         manifest: str | Path | Callable[[], Path],
         stores: str | Path,
+        share_store: bool = False,
         heads: Sequence[Head],
         frontend: MelSpectrogram,
         chunk_samples: int,
@@ -142,7 +144,7 @@ class MusicDataModule(lightning.LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        self.manifest, self.stores = manifest, Path(stores)
+        self.manifest, self.stores, self.share_store = manifest, Path(stores), share_store
         self.heads, self.frontend, self.chunk_samples = list(heads), frontend, chunk_samples
         self.augment, self.mixup, self.spec_augment = list(augment), mixup, spec_augment
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size or batch_size
@@ -176,7 +178,8 @@ class MusicDataModule(lightning.LightningDataModule):
             train = self.tracks(self.train_split)
             self.heads = [self._with_columns(head, head.fit, train) for head in self.heads]
             self._check_labels()
-        where = str(self.manifest_path.resolve())
+        manifest = self.manifest_path.resolve()
+        where = str(manifest.parent if self.share_store else manifest)
         folder = self.stores / f"{self.manifest_path.parent.name}-{hashlib.sha256(where.encode()).hexdigest()[:8]}"
         self.store = build_store(self.frame, folder, sample_rate=self.frontend.sample_rate)
         self.frame = self.frame.filter(pl.col("track_id").is_in(list(self.store.index)))

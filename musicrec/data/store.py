@@ -157,6 +157,8 @@ def build_store(
                 current = _index_of_finished(folder, sample_rate)  # once more: another process may just have ended
                 settings = {"sample_rate": sample_rate, "workers": workers, "progress": progress}
                 fill(folder, wanted, current=current, **settings)
+                # While the lock is held: another process may want other tracks of a shared store.
+                return WaveformStore.open(folder)
     except OSError as error:
         raise StoreError(
             f"{folder}: cannot be written ({error.strerror or error}); what is decoded is kept: make room or permit "

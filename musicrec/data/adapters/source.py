@@ -1,0 +1,220 @@
+"""A public dataset as it lies on the disk: finding its files, and keeping the manifest that is made of them."""
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from musicrec.audio import AUDIO_SUFFIXES
+from musicrec.data.adapters import checks
+from musicrec.data.adapters.checks import Report
+from musicrec.data.adapters.download import Archive, fetch
+from musicrec.data.manifest import write_manifest
+from musicrec.errors import ConfigError, ManifestError
+from musicrec.locks import locked
+
+log = logging.getLogger(__name__)
+
+Files = Mapping[str, int]  # every audio file below a folder, by its path there, and its size in bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """What is known of a dataset beforehand.
+
+    name: as in data=NAME and in docs/datasets.md. layout: what lies in data.root. get: what to download, from where,
+    and how large it is. suspects: track_ids whose files are damaged in some copies.
+    version: raise it whenever the same files give another manifest.
+    """
+
+    name: str
+    layout: str
+    get: str
+    licence: str
+    suspects: tuple[str, ...] = ()
+    version: int = 1
+
+    def error(self, problem: str) -> ManifestError:
+        return ManifestError(
+            f"{self.name}: {problem}; see docs/datasets.md#{self.name}\n"
+            f"  data.root holds: {self.layout}\n  to get it: {self.get}\n  licence: {self.licence}"
+        )
+
+
+class Source:
+    """Finds the files of a dataset below its root.
+
+    root: data.root. archives: what data.download=true fetches into root, where it is not there.
+
+    Raises:
+        ManifestError: no root is named, or there is no such folder; the message says how to get the dataset.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        root: str | os.PathLike | None,
+        *,
+        archives: Sequence[Archive] = (),
+        download: bool = False,
+    ) -> None:
+        self.dataset = dataset
+        if root is None:
+            raise dataset.error("data.root is not set: name the folder that holds the dataset")
+        self.root = Path(os.path.abspath(Path(root).expanduser()))
+        if download and not archives:
+            raise dataset.error("data.download=true: it has no archive that could be fetched and checked")
+        if download:
+            self.root.mkdir(parents=True, exist_ok=True)
+            fetch(archives, self.root)
+        if not self.root.is_dir():
+            raise dataset.error(f"data.root={root}: no such folder")
+
+    def missing(self, name: str) -> ManifestError:
+        return self.dataset.error(f"no {name} below data.root={self.root}")
+
+    def file(self, *names: str) -> Path:
+        """The first of these files, by their paths below the root, that is there. Raises ManifestError for none."""
+        for name in names:
+            if (self.root / name).is_file():
+                return self.root / name
+        raise self.missing(f"file {' or '.join(names)}")
+
+    def folder(self, *names: str, holding: str) -> Path:
+        """The first of these folders that holds a file or folder matching a pattern. Raises ManifestError for none."""
+        for name in names:
+            if next((self.root / name).glob(holding), None) is not None:
+                return self.root / name
+        like = " or ".join(holding if name == "." else f"{name}/{holding}" for name in names)
+        raise self.missing(f"file or folder like {like}")
+
+    def manifest(
+        self,
+        read: Callable[[Files, Report], pl.DataFrame],
+        *,
+        folder: str | os.PathLike,
+        options: Mapping[str, object],
+        annotations: Sequence[Path],
+        audio: Path,
+        published: Mapping[str, int],
+        vocabulary: Mapping[str, Collection[str] | int],
+        partial: bool = False,
+    ) -> Path:
+        """The path of the manifest of these options, which is made unless it is there and up to date.
+
+        A manifest that somebody has edited is used as it is, and never overwritten.
+
+        Args:
+            read: gives a row for every track that the annotations name: track_id, `path` below `audio`, labels, and
+                `split`, null where a track is no part of what the options choose.
+            folder: the manifest becomes folder/NAME/OPTIONS.csv, with a report of the checks beside it.
+            options: by name, for the file's name.
+            annotations: the files that `read` reads.
+            audio: the folder of the audio; files below it that no row names are reported.
+            published: {split: tracks}. A deviation is a warning.
+            vocabulary: {column: the labels that it should hold, or their number}.
+            partial: leave out tracks whose file is missing; else a missing file is an error.
+
+        Raises:
+            ManifestError: files are missing, there is no track at all, or the annotations have changed beneath an
+                edited manifest.
+        """
+        stem = "_".join(str(value) for value in options.values()) or self.dataset.name
+        path = Path(folder) / self.dataset.name / f"{stem}.csv"
+        files = audio_files(audio)
+        state = {"adapter": self.dataset.version, "data.root": str(self.root), "data.partial": partial}
+        state |= {os.path.relpath(file, self.root): _digest(file) for file in annotations}
+        listing = "\n".join(f"{name}\t{size}" for name, size in files.items())
+        state["the audio files"] = hashlib.sha256(listing.encode(errors="surrogateescape")).hexdigest()
+        if _up_to_date(path, state):
+            return path
+        with locked(path.with_name(f".{stem}.lock")):
+            if _up_to_date(path, state):  # another process has just made it
+                return path
+            chosen = " ".join(f"{name}={value}" for name, value in options.items())
+            report = Report(f"{self.dataset.name} {chosen}".strip(), str(audio))
+            frame = read(files, report)
+            frame = checks.unique(frame, report)
+            known = {"suspects": self.dataset.suspects, "error": self.dataset.error}
+            frame = checks.present(frame, files, report, audio=audio, partial=partial, **known)
+            checks.duplicates(frame, files, report, audio=audio)
+            checks.counts(frame, report, published=published)
+            checks.labels(frame, report, vocabulary=vocabulary)
+            checks.leaks(frame, report)
+            frame = frame.with_columns(path=pl.concat_str(pl.lit(f"{audio}/"), "path"))
+            write_manifest(frame, path)
+            path.with_suffix(".checks.txt").write_text(report.text() + "\n")
+            record = {"state": state, "sha256": _digest(path)}
+            path.with_suffix(".json").write_text(json.dumps(record, indent=1))
+        print(report.text(shown=5))
+        print(f"manifest: {path}", flush=True)
+        return path
+
+
+def audio_files(folder: Path) -> Files:
+    """Every audio file below a folder, hidden ones left out, sorted by its path there."""
+    found, folders = {}, [str(folder)]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir():
+                    folders.append(entry.path)
+                elif os.path.splitext(entry.name)[1].lower() in AUDIO_SUFFIXES:
+                    found[os.path.relpath(entry.path, folder)] = entry.stat().st_size
+    return dict(sorted(found.items()))
+
+
+def one_of(name: str, value: object, choices: Sequence) -> None:
+    """Raise ConfigError where a setting is none of its choices."""
+    if value not in choices:
+        raise ConfigError(f"{name}={value}: choose one of {', '.join(str(choice) for choice in choices)}")
+
+
+def table(path: Path, *, columns: Collection[str], separator: str = ",") -> pl.DataFrame:
+    """A table of a dataset, every cell as text.
+
+    Raises:
+        ManifestError: it cannot be read, or lacks one of the columns.
+    """
+    try:
+        frame = pl.read_csv(path, separator=separator, infer_schema=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise ManifestError(f"{path}: cannot be read: {str(error).splitlines()[0]}; fetch the file again") from None
+    absent = [name for name in columns if name not in frame.columns]
+    if absent:
+        raise ManifestError(f"{path}: has no column {', '.join(absent)} (it has {', '.join(frame.columns[:12])} …)")
+    return frame
+
+
+def _digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def _up_to_date(manifest: Path, state: dict) -> bool:
+    """Whether a manifest can be used as it is. Raises ManifestError where that is for its editor to decide."""
+    if not manifest.is_file():
+        return False
+    try:
+        record = json.loads(manifest.with_suffix(".json").read_text())
+        before, edited = record["state"], record["sha256"] != _digest(manifest)
+    except (OSError, ValueError, KeyError):
+        before, edited = {}, True
+    changed = [name for name in {**before, **state} if before.get(name) != state.get(name)]
+    if edited and changed:
+        raise ManifestError(
+            f"{manifest}: has been edited, and changed since it was made: {', '.join(changed)}. To keep the edits: "
+            f"data=manifest data.manifest={manifest} data.share_store=true; to have it made anew: delete it"
+        )
+    if edited:
+        log.info("%s: edited since it was made, and used as it is", manifest)
+    if changed:
+        log.warning("%s: made anew, because changed: %s", manifest, ", ".join(changed))
+    return not changed
