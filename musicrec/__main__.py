@@ -15,6 +15,15 @@ evaluate.py and recommend.py read. Nothing in the checkpoint is run.
 
 Its one head is called "tags". tags.txt names the outputs in their order, a name a line."""
 
+RENDER_HELP = """\
+Render a folder of MIDI files with FluidSynth and General MIDI sound fonts into audio and a manifest: instruments,
+tempo, metre and key come from the files, artists and titles from their names (docs/midi.md).
+
+  python -m musicrec render-midi MIDI_FOLDER --sound-font FluidR3_GM.sf2 --out rendered
+  python train.py data=manifest data.manifest=rendered/manifest.csv
+
+Interrupted, the same command goes on where it was."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the answer is the exit status."""
@@ -24,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MusicrecError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -44,6 +56,24 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--out", required=True, metavar="DIR", help="the export folder to write")
     command.add_argument("--licence", help="of the weights; goes into the model card")
     command.set_defaults(command=_import_checkpoint)
+
+    command = commands.add_parser(
+        "render-midi",
+        help="turn MIDI files into audio with labels",
+        description=RENDER_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.add_argument("source", metavar="FOLDER", help="of MIDI files")
+    command.add_argument("--sound-font", required=True, nargs="+", metavar="FILE", help=".sf2; each makes a variant")
+    command.add_argument("--out", required=True, metavar="DIR", help="the folder to write audio and manifest into")
+    command.add_argument(
+        "--duration-s", type=float, default=60.0, metavar="S", help="of each file, from its first note"
+    )
+    command.add_argument("--sample-rate", type=int, default=16_000, metavar="HZ")
+    command.add_argument("--genre-folders", action="store_true", help="the folders just below FOLDER are genres")
+    command.add_argument("--seed", type=int, default=0, help="of the splits, which keep artists apart")
+    command.add_argument("--workers", type=int, metavar="N", help="files at a time; all cores if left out")
+    command.set_defaults(command=_render_midi)
     return parser
 
 
@@ -59,6 +89,27 @@ def _import_checkpoint(options: argparse.Namespace) -> int:
         **licence,
     )
     print(f"export: {export}")
+    return 0
+
+
+def _render_midi(options: argparse.Namespace) -> int:
+    try:
+        from musicrec.data.midi.collection import render_folder
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"{error}; install it with: pip install -c constraints.txt -e .[midi]") from None
+
+    done = render_folder(
+        options.source,
+        sound_fonts=options.sound_font,
+        out=options.out,
+        duration_s=options.duration_s,
+        sample_rate=options.sample_rate,
+        genre_folders=options.genre_folders,
+        seed=options.seed,
+        workers=options.workers,
+    )
+    for line in done.told():
+        print(line)
     return 0
 
 

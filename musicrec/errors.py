@@ -17,6 +17,10 @@ class DownloadError(MusicrecError):
     """A file of a dataset cannot be fetched, or is not what it should be."""
 
 
+class MidiError(MusicrecError):
+    """A MIDI file cannot be read or rendered."""
+
+
 class StoreError(MusicrecError):
     """A waveform store cannot be built, opened or trusted."""
 

@@ -1,0 +1,165 @@
+"""A folder of MIDI files becomes audio and a manifest. What is left out is listed; an interrupted call can go on."""
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import soundfile
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from musicrec.data.manifest import write_manifest
+from musicrec.data.midi.fluidsynth import check_sound_font, find_fluidsynth
+from musicrec.data.midi.making import Journal, TrackMaker
+from musicrec.data.midi.names import MidiFile, find_midi_files, split_by_artist
+from musicrec.data.midi.reading import LARGEST_BYTES
+from musicrec.data.schema import SCHEMA
+from musicrec.errors import ConfigError, MidiError
+from musicrec.locks import held
+
+VERSION = 1  # raise it whenever the same files and settings give other audio or labels
+SHORTEST_S, LONGEST_S = 4.0, 600.0
+LOWEST_SAMPLE_RATE = 8000
+MANIFEST, LEFT_OUT, JOURNAL = "manifest.csv", "left_out.csv", "rendered.jsonl"
+_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """What came of a folder. tracks: the manifest as it was written. left_out: (MIDI file, why)."""
+
+    manifest: Path
+    tracks: pl.DataFrame
+    left_out: list[tuple[str, str]]
+
+    def told(self) -> list[str]:
+        """What a person wants to know of it, a line each."""
+        splits = ", ".join(f"{count} {name}" for name, count in sorted(self.tracks["split"].value_counts().iter_rows()))
+        known = ", ".join(f"{name} {self.tracks[name].count()}" for name in ("bpm", "time_signature", "key", "artist"))
+        lines = [f"{self.manifest}: {self.tracks.height} tracks ({splits}); known: {known}"]
+        if self.tracks["split"].n_unique() == 1:
+            lines.append("fewer than three artists, so there is no valid and no test; set the column split yourself")
+        if self.left_out:
+            lines.append(f"left out: {len(self.left_out)} files, see {self.manifest.with_name(LEFT_OUT)}")
+            lines += [f"  {name}: {reason}" for name, reason in self.left_out[:_SHOWN]]
+            if len(self.left_out) > _SHOWN:
+                lines.append(f"  and {len(self.left_out) - _SHOWN} more")
+        return lines
+
+
+def render_folder(
+    source: str | os.PathLike,
+    *,
+    sound_fonts: Iterable[str | os.PathLike],
+    out: str | os.PathLike,
+    duration_s: float = 60.0,
+    sample_rate: int = 16_000,
+    genre_folders: bool = False,
+    seed: int = 0,
+    workers: int | None = None,
+    progress: bool = True,
+) -> Rendering:
+    """Render every MIDI file below a folder with every sound font.
+
+    Args:
+        source: the folder; `names.py` says what names and folders of the files tell.
+        sound_fonts: .sf2 or .sf3 of General MIDI. Each makes a variant of every file, in the same split.
+        out: receives `manifest.csv`, `audio/`, `left_out.csv` and `rendered.jsonl`, from which the same call goes on
+            when it was interrupted. Files and sound fonts that changed are rendered anew.
+        duration_s: of each file, from its first note, 4 to 600.
+        genre_folders: the folders just below `source` are genres.
+        seed: of the splits: a tenth of the tracks test, a tenth valid, no artist in two of them.
+        workers: files at a time; the result does not depend on it.
+
+    Raises:
+        ConfigError: a setting that cannot work, no FluidSynth, no sound font, or a folder that cannot be written.
+        MidiError: there is no MIDI file, or none of them gave a track.
+    """
+    if not SHORTEST_S <= duration_s <= LONGEST_S:
+        raise ConfigError(f"duration_s={duration_s:g} cannot be rendered; use {SHORTEST_S:g} to {LONGEST_S:g}")
+    if sample_rate < LOWEST_SAMPLE_RATE:
+        raise ConfigError(f"sample_rate={sample_rate} is too low; use {LOWEST_SAMPLE_RATE} or more")
+    program, fonts, out = find_fluidsynth(), [Path(font) for font in sound_fonts], Path(os.path.abspath(out))
+    for font in fonts:
+        check_sound_font(font)
+    if len({font.stem for font in fonts}) < len(fonts):
+        raise ConfigError(f"two sound fonts have the same name, which tells their tracks apart: "
+                          f"{', '.join(map(str, fonts))}; rename one")  # fmt: skip
+    if workers is not None and workers < 1:
+        raise ConfigError(f"workers={workers} cannot work; use 1 or more")
+    files = find_midi_files(Path(source), genre_folders=genre_folders)
+    if progress:
+        most_gb = len(files) * len(fonts) * duration_s * sample_rate * 2 / 1e9
+        print(f"{len(files)} MIDI files, {len(fonts)} sound fonts: at most {most_gb:.1f} GB in {out}", file=sys.stderr)
+    settings = {"version": VERSION, "duration_s": float(duration_s), "sample_rate": sample_rate}
+    left_out: list[tuple[str, str]] = []
+    try:
+        (out / "audio").mkdir(parents=True, exist_ok=True)
+        with held(out / ".lock") as free:
+            if not free:
+                raise ConfigError(f"{out}: another process renders into it; wait for it, or choose another folder")
+            with closing(Journal(out / JOURNAL, settings)) as journal:
+                make = TrackMaker(program=program, sound_fonts=fonts, audio=out / "audio", journal=journal,
+                                  duration_s=duration_s, sample_rate=sample_rate)  # fmt: skip
+                rows = _make_all(make, files, left_out, workers or len(os.sched_getaffinity(0)), progress)
+            _write_left_out(left_out, out / LEFT_OUT)
+            if not rows:
+                raise MidiError(f"{source}: none of its {len(files)} MIDI files gave a track; why is in "
+                                f"{out / LEFT_OUT}, the first: {': '.join(left_out[0])}")  # fmt: skip
+            types = {name: SCHEMA[name] for name in rows[0] if name in SCHEMA}
+            splits = split_by_artist([row["artist"] or row["midi_file"] for row in rows], seed=seed)
+            tracks = pl.DataFrame(rows, schema_overrides=types).insert_column(2, pl.Series("split", splits))
+            write_manifest(tracks, out / MANIFEST)
+    except (OSError, soundfile.SoundFileError) as error:
+        raise ConfigError(f"{out}: cannot be written ({error}); make room, or choose another folder") from None
+    return Rendering(out / MANIFEST, tracks, left_out)
+
+
+def _make_all(
+    make: TrackMaker, files: list[MidiFile], left_out: list[tuple[str, str]], workers: int, progress: bool
+) -> list[dict]:
+    """The rows of all files, in their order. Why a file has none goes into left_out."""
+    first: dict[str, MidiFile] = {}
+    with ThreadPoolExecutor(workers) as pool:
+        for file, content in zip(files, _with_bar("Reading", pool, _content, files, progress), strict=True):
+            same = first.setdefault(content, file)
+            if same is not file:  # in two splits it would be a leak
+                left_out.append((file.name, f"the same file as {same.name}"))
+        rows = []
+        made = _with_bar("Rendering", pool, lambda item: make(item[1], item[0]), list(first.items()), progress)
+        for file, answer in zip(first.values(), made, strict=True):
+            if isinstance(answer, str):
+                left_out.append((file.name, answer))
+            else:
+                rows += answer
+    return rows
+
+
+def _write_left_out(left_out: list[tuple[str, str]], path: Path) -> None:
+    part = path.with_suffix(".part")
+    pl.DataFrame(left_out, schema=["midi_file", "reason"], orient="row").write_csv(part)
+    os.replace(part, path)
+
+
+def _with_bar(title: str, pool: ThreadPoolExecutor, function: Callable, items: list, progress: bool) -> list:
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not progress) as bar:
+        try:
+            return list(bar.track(pool.map(function, items), total=len(items)))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # Ctrl-C need not wait for what has not begun
+            raise
+
+
+def _content(file: MidiFile) -> str:
+    try:
+        with open(file.path, "rb") as opened:
+            return hashlib.sha256(opened.read(LARGEST_BYTES + 1)).hexdigest()
+    except OSError:
+        return file.name  # reading it will say why

@@ -1,0 +1,110 @@
+"""What a MIDI file says of its music, and how far it can be believed."""
+
+from collections import Counter
+from collections.abc import Hashable
+
+import numpy as np
+
+from musicrec.data.midi.reading import DRUM_CHANNEL, Piece
+from musicrec.keys import PITCH_CLASSES, parse_key
+
+# The 128 programs of General MIDI as instruments that a listener would name, as (first program, name). None: effects,
+# and the orchestra hit, which is no instrument.
+_FAMILIES = (
+    (0, "piano"), (4, "electric piano"), (6, "harpsichord"), (7, "electric piano"), (8, "mallets"), (16, "organ"),
+    (21, "accordion"), (22, "harmonica"), (23, "accordion"), (24, "acoustic guitar"), (26, "electric guitar"),
+    (29, "distorted guitar"), (32, "bass"), (40, "strings"), (46, "harp"), (47, "timpani"), (48, "strings"),
+    (52, "voice"), (55, None), (56, "trumpet"), (57, "brass"), (59, "trumpet"), (60, "brass"), (64, "saxophone"),
+    (68, "oboe"), (70, "bassoon"), (71, "clarinet"), (72, "flute"), (80, "synth lead"), (88, "synth pad"), (96, None),
+    (104, "plucked"), (108, "mallets"), (109, "bagpipe"), (110, "strings"), (111, "oboe"), (112, "mallets"),
+    (115, "drums"), (119, None),
+)  # fmt: skip
+INSTRUMENTS = tuple(
+    next(name for first, name in reversed(_FAMILIES) if first <= program) for program in range(128)
+)  # by program
+LEAST_SOUND_S, LEAST_HITS = 1.0, 4  # what counts as playing along: a stray note does not
+SAME_TEMPO = 0.04  # the tolerance of tempo metrics
+LEAST_SHARE = 0.9  # of the time, that a tempo, metre or key has to hold
+_BETTER_FIT = 0.05  # of the notes: another signature must fit that many more to disprove the stated one
+_MAJOR_SCALE = (0, 2, 4, 5, 7, 9, 11)
+
+
+def labels_of(piece: Piece) -> dict[str, object]:
+    """instruments, bpm, key (pitch class), mode and time_signature; None is a label that the file does not give."""
+    metre = _prevailing(piece.metres, piece.duration_s)
+    bpm = tempo_of(piece)
+    if bpm is not None and metre is not None and metre[1] == 8 and metre[0] in (6, 9, 12):
+        bpm *= 2 / 3  # the beat of a compound metre is three eighths, a tempo of MIDI is in quarter notes
+    key, mode = key_of(piece)
+    return {
+        "instruments": instruments_of(piece),
+        "bpm": round(bpm, 2) if bpm is not None and 20 <= bpm <= 400 else None,
+        "key": key,
+        "mode": mode,
+        "time_signature": metre[0] if metre is not None and 1 <= metre[0] <= 32 else None,
+    }
+
+
+def instruments_of(piece: Piece) -> list[str]:
+    """Names, sorted. What sounds for less than a second, or a drum kit of less than four hits, is left out."""
+    sound_s, hits = Counter(), Counter()
+    for note in piece.notes:
+        name = "drums" if note.channel == DRUM_CHANNEL else INSTRUMENTS[note.program]
+        sound_s[name] += note.end_s - note.start_s
+        hits[name] += 1
+    return sorted(
+        name
+        for name in hits
+        if name is not None and (hits[name] >= LEAST_HITS if name == "drums" else sound_s[name] >= LEAST_SOUND_S)
+    )
+
+
+def tempo_of(piece: Piece) -> float | None:
+    """Quarter notes a minute, where one tempo within `SAME_TEMPO` holds for `LEAST_SHARE` of the time.
+
+    A file without a tempo was mostly played in freely, without regard to the 120 that it then stands for.
+    """
+    lengths_s, tempi = _spans(piece.tempi, piece.duration_s)
+    if not tempi:
+        return None
+    order = np.argsort(tempi)
+    passed_s = np.cumsum(lengths_s[order])
+    middle = tempi[order[np.searchsorted(passed_s, passed_s[-1] / 2)]]  # half of the time is slower, half faster
+    same_s = sum(length_s for length_s, bpm in zip(lengths_s, tempi, strict=True) if abs(bpm / middle - 1) < SAME_TEMPO)
+    return middle if same_s >= LEAST_SHARE * piece.duration_s else None
+
+
+def key_of(piece: Piece) -> tuple[int | None, str | None]:
+    """Pitch class and mode of the key signature that prevails, unless the notes fit another one clearly better.
+
+    C major is what many programs write unasked; among such files this leaves those whose notes are C major's.
+    """
+    name = _prevailing(piece.keys, piece.duration_s)
+    if name is None:
+        return None, None
+    key, mode = parse_key(name)
+    mode = mode or "major"
+    weights = np.zeros(len(PITCH_CLASSES))
+    for note in piece.notes:
+        if note.channel != DRUM_CHANNEL:
+            weights[note.pitch % 12] += note.end_s - note.start_s
+    fits = np.array([np.roll(weights, -tonic)[list(_MAJOR_SCALE)].sum() for tonic in range(12)])
+    stated = fits[(key + 3) % 12 if mode == "minor" else key]
+    if not weights.sum() or fits.max() - stated > _BETTER_FIT * weights.sum():
+        return None, None
+    return key, mode
+
+
+def _prevailing(changes: list[tuple[float, Hashable]], end_s: float) -> Hashable | None:
+    """The value that holds for `LEAST_SHARE` of the time, None if none does."""
+    held_s = Counter()
+    for length_s, value in zip(*_spans(changes, end_s), strict=True):
+        held_s[value] += length_s
+    (value, most_s), *_ = held_s.most_common(1) or [(None, 0.0)]
+    return value if most_s >= LEAST_SHARE * end_s else None
+
+
+def _spans(changes: list[tuple[float, Hashable]], end_s: float) -> tuple[np.ndarray, list]:
+    """How long each value holds, in seconds, and the values."""
+    times_s = [time_s for time_s, _ in changes]
+    return np.diff([*times_s, end_s]), [value for _, value in changes]

@@ -1,0 +1,122 @@
+"""Reads a MIDI file into seconds: notes, tempi, metres and key signatures. Made for files from anywhere."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import mido
+
+from musicrec.errors import MidiError
+
+LARGEST_BYTES = 1 << 20  # mido needs some 500 times as much for objects; scores of an hour stay far below
+DRUM_CHANNEL = 9  # channel 10 of General MIDI, which counts from 1
+_DEFAULT_TEMPO = 500_000  # microseconds a quarter note, where a file states none
+_VOLUME = 7  # the controller
+_CHANNEL_MESSAGES = frozenset(
+    {"note_on", "note_off", "program_change", "control_change", "pitchwheel", "aftertouch", "polytouch"}
+)
+
+
+@dataclass(frozen=True)
+class Note:
+    """One tone or hit. channel 0..15, program 0..127 (of General MIDI, from 0), pitch a MIDI number."""
+
+    start_s: float
+    end_s: float
+    channel: int
+    program: int
+    pitch: int
+
+
+@dataclass
+class Piece:
+    """A file from its first note on. Changes are (time in s, value), at 0 what holds when the first note sounds.
+
+    tempi in quarter notes a minute, metres as (numerator, denominator), keys as mido names them (``"F#m"``); each is
+    empty where the file states none. events: what a synthesiser has to be sent, as (time in s, message).
+    """
+
+    duration_s: float
+    notes: list[Note] = field(default_factory=list)
+    tempi: list[tuple[float, float]] = field(default_factory=list)
+    metres: list[tuple[float, tuple[int, int]]] = field(default_factory=list)
+    keys: list[tuple[float, str]] = field(default_factory=list)
+    events: list[tuple[float, mido.Message]] = field(default_factory=list)
+
+
+def read_midi(path: Path, *, duration_s: float) -> Piece:
+    """The first `duration_s` seconds of a file, from its first note.
+
+    Raises:
+        MidiError: the file is too large, damaged, no MIDI file with beats, or has no note. The message names it.
+    """
+    try:
+        size = path.stat().st_size
+        if size > LARGEST_BYTES:
+            raise MidiError(f"{path}: {size:,} bytes; files of more than {LARGEST_BYTES:,} are not read")
+        file = mido.MidiFile(path, clip=True)
+        if file.type == 2:
+            raise MidiError(f"{path}: a MIDI file of type 2, whose tracks have no common time")
+        if file.ticks_per_beat <= 0:
+            raise MidiError(f"{path}: timed in frames of a film (SMPTE) and not in beats, so that no tempo is known")
+        messages = mido.merge_tracks(file.tracks, skip_checks=True)
+    except MidiError:
+        raise
+    except Exception as error:  # mido lets through whatever a damaged file makes it stumble over
+        reason = "it ends too early" if isinstance(error, EOFError) else str(error) or type(error).__name__
+        raise MidiError(f"{path}: cannot be read as MIDI ({reason})") from None
+    piece = _timed(messages, file.ticks_per_beat, duration_s)
+    if not piece.notes:
+        raise MidiError(f"{path}: no notes in it")
+    return piece
+
+
+def _timed(messages: list, ticks_per_beat: int, longest_s: float) -> Piece:
+    time_s, begin_s, tempo = 0.0, None, _DEFAULT_TEMPO
+    piece, programs, volumes = Piece(duration_s=0.0), [0] * 16, [100] * 16
+    sounding: dict[tuple[int, int], tuple[float, int]] = {}  # (channel, pitch): since when, in which program
+
+    def note_off(channel: int, pitch: int, end_s: float) -> None:
+        start_s, program = sounding.pop((channel, pitch))
+        piece.notes.append(Note(start_s, end_s, channel, program, pitch))
+
+    for message in messages:
+        time_s += message.time * tempo / ticks_per_beat / 1e6
+        at_s = 0.0 if begin_s is None else time_s - begin_s
+        if at_s >= longest_s:
+            break
+        match message.type:
+            case "set_tempo":
+                tempo = message.tempo or tempo
+                _change(piece.tempi, at_s, 6e7 / tempo)
+            case "time_signature":
+                _change(piece.metres, at_s, (message.numerator, message.denominator))
+            case "key_signature":
+                _change(piece.keys, at_s, message.key)
+            case "note_on" | "note_off":
+                struck = message.type == "note_on" and message.velocity > 0 and volumes[message.channel] > 0
+                if struck and begin_s is None:
+                    begin_s = time_s
+                if (message.channel, message.note) in sounding:
+                    note_off(message.channel, message.note, at_s)
+                if struck:
+                    sounding[message.channel, message.note] = (at_s, programs[message.channel])
+                piece.duration_s = at_s
+            case "program_change":
+                programs[message.channel] = message.program
+            case "control_change" if message.control == _VOLUME:
+                volumes[message.channel] = message.value  # karaoke files mute the voice
+        if message.type in _CHANNEL_MESSAGES:
+            piece.events.append((at_s, message))
+    else:
+        longest_s = piece.duration_s
+    piece.duration_s = longest_s
+    for channel, pitch in list(sounding):
+        note_off(channel, pitch, longest_s)
+    return piece
+
+
+def _change(changes: list[tuple[float, object]], at_s: float, value: object) -> None:
+    """Before the first note, and where two come at once, the last one holds."""
+    if changes and changes[-1][0] == at_s:
+        changes.pop()
+    changes.append((at_s, value))
