@@ -1,10 +1,9 @@
 """The one LightningDataModule: int16 chunks leave the store, mel spectrograms are made on the device."""
 
-import hashlib
 import math
 import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,98 +11,17 @@ import polars as pl
 import pytorch_lightning as lightning
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Sampler
 
-from musicrec.chunks import chunk_starts
+from musicrec.data.chunking import AllChunks, ChunkDataset, LateLoader, RandomChunks
 from musicrec.data.manifest import manifest_hash, read_manifest
-from musicrec.data.store import WaveformStore, build_store
+from musicrec.data.store import WaveformStore, build_store, store_folder
 from musicrec.deformations.base import Deformation, seed_of
 from musicrec.deformations.mixup import Mixup
 from musicrec.deformations.spec_augment import SpecAugment
 from musicrec.errors import ManifestError
 from musicrec.frontend import INT16_SCALE, MelSpectrogram
 from musicrec.heads import Head
-
-
-class ChunkDataset(Dataset):
-    """Reads chunks given as (row of the store, first sample) pairs, a batch at a time."""
-
-    def __init__(
-        self, store: WaveformStore, *, split: str, rows: np.ndarray, targets: dict[str, Tensor], samples: int
-    ) -> None:
-        self.store, self.split, self.rows, self.targets, self.samples = store, split, rows, targets, samples
-
-    def __getitems__(self, chunks: list[tuple[int, int]]) -> dict:
-        """waveform (batch, samples) int16, track (batch,) int64, target {head: (batch, …)}."""
-        track, start = np.asarray(chunks, dtype=np.int64).T
-        waveform = self.store.read(self.rows[track], start, self.samples)
-        index = torch.from_numpy(track.copy())
-        target = {name: values[index] for name, values in self.targets.items()}
-        return {"waveform": torch.from_numpy(waveform), "track": index, "target": target}
-
-
-class RandomChunks(Sampler):
-    """`chunks_per_track` random chunks of every track, in random order, another draw each epoch.
-
-    The draw depends on (seed, epoch) alone, so a resumed run sees what the unbroken one would have seen. seen: how many
-    of this epoch's chunks are behind the training already, asked when the epoch's first chunk is wanted.
-    """
-
-    def __init__(
-        self,
-        lengths: np.ndarray,
-        *,
-        samples: int,
-        chunks_per_track: int,
-        seed: int,
-        seen: Callable[[], int] = lambda: 0,
-        rank: int = 0,
-        processes: int = 1,
-    ) -> None:
-        self.lengths, self.samples, self.chunks_per_track, self.seed = lengths, samples, chunks_per_track, seed
-        self.seen, self.rank, self.processes, self.epoch = seen, rank, processes, 0
-
-    def set_epoch(self, epoch: int) -> None:  # called by Lightning
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return len(self.lengths) * self.chunks_per_track // self.processes
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        rng = np.random.default_rng((self.seed, self.epoch))
-        # A permutation after another: between two chunks of a track lie, on average, all other tracks.
-        tracks = np.concatenate([rng.permutation(len(self.lengths)) for _ in range(self.chunks_per_track)])
-        room = np.maximum(self.lengths[tracks] - self.samples, 0)
-        starts = (rng.random(len(tracks)) * (room + 1)).astype(np.int64)
-        mine = slice(self.rank + self.seen() * self.processes, len(self) * self.processes, self.processes)
-        return iter(zip(tracks[mine].tolist(), starts[mine].tolist(), strict=True))
-
-
-class LateLoader(DataLoader):
-    """Draws its first batch when that is wanted, not when the loop is set up: by then Lightning has told the sampler
-    the epoch, and has restored how far a resumed run had come in it. Workers would have read ahead before."""
-
-    def __iter__(self) -> Iterator[dict]:
-        yield from super().__iter__()
-
-
-class AllChunks(Sampler):
-    """Every chunk of every track (or `count` of each), in order; with several processes, every process a share, none
-    twice."""
-
-    def __init__(
-        self, lengths: np.ndarray, *, samples: int, count: int | None = None, rank: int = 0, processes: int = 1
-    ) -> None:
-        starts = [chunk_starts(int(length), samples, count) for length in lengths]
-        tracks = np.repeat(np.arange(len(lengths)), [len(s) for s in starts])
-        chunks = list(zip(tracks.tolist(), np.concatenate(starts).tolist(), strict=True))
-        self.chunks = chunks[rank::processes]
-
-    def __len__(self) -> int:
-        return len(self.chunks)
-
-    def __iter__(self) -> Iterator[tuple[int, int]]:
-        return iter(self.chunks)
 
 
 class MusicDataModule(lightning.LightningDataModule):
@@ -178,11 +96,9 @@ class MusicDataModule(lightning.LightningDataModule):
             train = self.tracks(self.train_split)
             self.heads = [self._with_columns(head, head.fit, train) for head in self.heads]
             self._check_labels()
-        manifest = self.manifest_path.resolve()
-        where = str(manifest.parent if self.share_store else manifest)
-        folder = self.stores / f"{self.manifest_path.parent.name}-{hashlib.sha256(where.encode()).hexdigest()[:8]}"
+        folder = store_folder(self.manifest_path, self.stores, shared=self.share_store)
         self.store = build_store(self.frame, folder, sample_rate=self.frontend.sample_rate)
-        self.frame = self.frame.filter(pl.col("track_id").is_in(list(self.store.index)))
+        self.frame = self.frame.filter(pl.Series(self.store.rows(self.frame["track_id"]) >= 0))
 
     def _check_labels(self) -> None:
         """Every output needs a label to learn from, and a validation label to choose the best checkpoint by."""
@@ -248,7 +164,7 @@ class MusicDataModule(lightning.LightningDataModule):
 
     def _dataset(self, split: str, *, samples: int) -> tuple[ChunkDataset, np.ndarray]:
         frame = self.tracks(split)
-        rows = np.array([self.store.index[track] for track in frame["track_id"]], dtype=np.int64)
+        rows = self.store.rows(frame["track_id"])
         targets = {head.name: self._with_columns(head, head.encode, frame) for head in self.heads}
         dataset = ChunkDataset(self.store, split=split, rows=rows, targets=targets, samples=samples)
         return dataset, self.store.lengths[rows]

@@ -6,6 +6,7 @@ last and removed first, without which the store is unfinished. Samples of tracks
 changed stay in the file unused; delete the folder to win their space back.
 """
 
+import hashlib
 import json
 import os
 from functools import cached_property
@@ -64,6 +65,12 @@ class WaveformStore:
     def index(self) -> dict[str, int]:
         return {track_id: row for row, track_id in enumerate(self.track_ids)}
 
+    def rows(self, track_ids: pl.Series) -> np.ndarray:
+        """(tracks,) int64, the rows of tracks by their names; -1 for what is not in the store."""
+        known = self._tracks.select("track_id").with_row_index("row")
+        joined = pl.DataFrame({"track_id": track_ids}).join(known, on="track_id", how="left", maintain_order="left")
+        return joined["row"].cast(pl.Int64).fill_null(-1).to_numpy()
+
     @property
     def unreadable(self) -> list[dict[str, str]]:
         return self._unreadable.to_dicts()
@@ -116,6 +123,13 @@ class WaveformStore:
                 f"{self.folder}: samples of {len(damaged)} tracks are damaged ({', '.join(damaged[:10])}{more}); "
                 f"delete {MARKER} in it and build the store again: only these are decoded anew"
             )
+
+
+def store_folder(manifest: Path, stores: Path, *, shared: bool = False) -> Path:
+    """Where the store of a manifest lies. shared: one for all manifests in its folder."""
+    manifest = manifest.resolve()
+    where = hashlib.sha256(str(manifest.parent if shared else manifest).encode()).hexdigest()
+    return stores / f"{manifest.parent.name}-{where[:8]}"
 
 
 def build_store(

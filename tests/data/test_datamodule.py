@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 import torch
 
-from musicrec.data.datamodule import AllChunks, ChunkDataset, MusicDataModule, RandomChunks
+from musicrec.data.chunking import AllChunks, ChunkDataset, RandomChunks
+from musicrec.data.datamodule import MusicDataModule
 from musicrec.deformations.noise import Noise
 from musicrec.deformations.resample import RandomResample, Resample
 from musicrec.deformations.spec_augment import SpecAugment
@@ -32,6 +33,9 @@ class Store:
     def __init__(self, lengths: np.ndarray) -> None:
         self.lengths = np.asarray(lengths)
         self.index = {f"t{row}": row for row in range(len(lengths))}
+
+    def rows(self, track_ids: pl.Series) -> np.ndarray:
+        return np.array([self.index[name] for name in track_ids])
 
     def read(self, rows: np.ndarray, starts: np.ndarray, samples: int) -> np.ndarray:
         position = starts[:, None] + np.arange(samples)
