@@ -19,7 +19,9 @@ def chunk_starts(length: int, chunk_samples: int, count: int | None = None) -> n
     return np.linspace(0, max(0, length - chunk_samples), count).round().astype(np.int64)
 
 
-def all_chunk_starts(lengths: np.ndarray, chunk_samples: int, count: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+def all_chunk_starts(
+    lengths: np.ndarray, chunk_samples: int, count: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """`chunk_starts` of many tracks: the track, and the start, of every chunk, (chunks,) int64 each."""
     room = np.maximum(lengths - chunk_samples, 0)
     if count is not None:

@@ -22,7 +22,7 @@ from musicrec.data.schema import LABELS, REQUIRED, ROW, Problems, check_cells, c
 from musicrec.errors import ManifestError
 from musicrec.keys import PITCH_CLASSES
 
-_CSV_ROWS_AT_ONCE = 65_536  # rows held as Python objects; the others are columns already
+_CSV_ROWS_AT_ONCE = 4_096  # rows held as Python objects; the others are columns already
 
 
 def read_manifest(path: str | os.PathLike, *, check_files: bool = True) -> pl.DataFrame:

@@ -127,8 +127,8 @@ class WaveformStore:
 
 def store_folder(manifest: Path, stores: Path, *, shared: bool = False) -> Path:
     """Where the store of a manifest lies. shared: one for all manifests in its folder."""
-    manifest = manifest.resolve()
-    where = hashlib.sha256(str(manifest.parent if shared else manifest).encode()).hexdigest()
+    whole = manifest.resolve()
+    where = hashlib.sha256(str(whole.parent if shared else whole).encode()).hexdigest()
     return stores / f"{manifest.parent.name}-{where[:8]}"
 
 
