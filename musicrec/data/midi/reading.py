@@ -7,7 +7,8 @@ import mido
 
 from musicrec.errors import MidiError
 
-LARGEST_BYTES = 1 << 20  # mido needs some 500 times as much for objects; scores of an hour stay far below
+LARGEST_BYTES = 1 << 20  # for which mido needs 300 MB; the scores of an opera's acts stay below
+MOST_NOTES_PER_S = 200  # on average; an orchestra stays below 50
 DRUM_CHANNEL = 9  # channel 10 of General MIDI, which counts from 1
 _DEFAULT_TEMPO = 500_000  # microseconds a quarter note, where a file states none
 _VOLUME = 7  # the controller
@@ -47,7 +48,8 @@ def read_midi(path: Path, *, duration_s: float) -> Piece:
     """The first `duration_s` seconds of a file, from its first note.
 
     Raises:
-        MidiError: the file is too large, damaged, no MIDI file with beats, or has no note. The message names it.
+        MidiError: the file is too large, damaged, no MIDI file with beats, or has no notes or far too many. The
+            message names it.
     """
     try:
         size = path.stat().st_size
@@ -67,6 +69,8 @@ def read_midi(path: Path, *, duration_s: float) -> Piece:
     piece = _timed(messages, file.ticks_per_beat, duration_s)
     if not piece.notes:
         raise MidiError(f"{path}: no notes in it")
+    if len(piece.notes) > MOST_NOTES_PER_S * max(1.0, piece.duration_s):
+        raise MidiError(f"{path}: {len(piece.notes):,} notes in {piece.duration_s:.1f} s, which no synthesiser plays")
     return piece
 
 

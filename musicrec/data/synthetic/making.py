@@ -4,7 +4,7 @@ import fcntl
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -17,7 +17,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from musicrec.data.manifest import write_manifest
 from musicrec.data.synthetic.composition import Track
 from musicrec.data.synthetic.instruments import render
-from musicrec.data.synthetic.planning import LEAST_TRACKS, plan_tracks
+from musicrec.data.synthetic.mixing import Mixing
+from musicrec.data.synthetic.planning import least_tracks, plan_tracks
 from musicrec.data.synthetic.styles import STYLES
 from musicrec.errors import ConfigError
 
@@ -37,6 +38,10 @@ def make_synthetic(
     duration_s: float = 15.0,
     sample_rate: int = 16000,
     seed: int = 0,
+    genres: Sequence[str] | None = None,
+    reverberation_s: float | Sequence[float] | None = None,
+    noise_snr_db: float | Sequence[float] | None = None,
+    level_db: float | Sequence[float] | None = None,
     workers: int | None = None,
     progress: bool = True,
 ) -> Path:
@@ -45,8 +50,10 @@ def make_synthetic(
     Args:
         folder: receives `manifest.csv`, `audio/*.flac` (mono, 16 bit) and `synthetic.json`, the record of the
             settings. The record calls the set complete only once everything else is written.
-        tracks: how many, 16 or more; genres, keys, modes and splits are spread evenly over them.
+        tracks: how many, at least two a genre (nine of one alone); genres, keys, modes and splits are spread evenly.
         duration_s: length of each track, 4 s or more.
+        genres: some of `STYLES`; None: all eight.
+        reverberation_s, noise_snr_db, level_db: see `Mixing`; None leaves the clean synthesis as it is.
         workers: threads (NumPy releases the interpreter's lock); the music does not depend on their number.
 
     Returns:
@@ -55,14 +62,22 @@ def make_synthetic(
     Raises:
         ConfigError: a setting that cannot work, or a folder that holds somebody else's manifest or cannot be written.
     """
-    for name, value, least in (("tracks", tracks, LEAST_TRACKS), ("duration_s", duration_s, SHORTEST_S),
+    genres = list(STYLES if genres is None else genres)
+    if not genres or len(set(genres)) < len(genres) or not set(genres) <= set(STYLES):
+        raise ConfigError(f"synthetic music: genres={genres}; choose some of {', '.join(STYLES)}, each once")
+    for name, value, least in (("tracks", tracks, least_tracks(genres)), ("duration_s", duration_s, SHORTEST_S),
                                ("sample_rate", sample_rate, LOWEST_SAMPLE_RATE), ("seed", seed, 0)):  # fmt: skip
         if value < least:
             raise ConfigError(f"synthetic music: {name}={value} is too small; use {least} or more")
     folder = Path(folder)
     settings = {"version": VERSION, "tracks": tracks, "duration_s": float(duration_s), "sample_rate": sample_rate,
                 "seed": seed}  # fmt: skip
-    planned = plan_tracks(tracks=tracks, seed=seed)
+    chosen = {"genres": None if genres == list(STYLES) else genres, "reverberation_s": reverberation_s,
+              "noise_snr_db": noise_snr_db, "level_db": level_db}  # fmt: skip
+    # Only what is chosen, so that a set made before there was a choice is still known as complete.
+    settings |= {name: _plain(value) for name, value in chosen.items() if value is not None}
+    mixing = Mixing(reverberation_s=reverberation_s, noise_snr_db=noise_snr_db, level_db=level_db)
+    planned = plan_tracks(tracks=tracks, seed=seed, genres=genres)
     if _is_complete(folder, settings, planned):  # asked before locking: a finished set may lie on a read-only disk
         return folder / "manifest.csv"
     workers = workers or min(8, len(os.sched_getaffinity(0)))
@@ -70,13 +85,18 @@ def make_synthetic(
         folder.mkdir(parents=True, exist_ok=True)
         with _only_one_maker(folder):
             if not _is_complete(folder, settings, planned):
-                _make(folder, settings, planned, workers=workers, progress=progress)
+                _make(folder, settings, planned, mixing, workers=workers, progress=progress)
     except (OSError, soundfile.SoundFileError) as error:
         raise ConfigError(f"{folder}: synthetic music cannot be written ({error}); choose another folder") from error
     return folder / "manifest.csv"
 
 
-def _make(folder: Path, settings: dict, planned: list[Track], *, workers: int, progress: bool) -> None:
+def _plain(value: object) -> object:
+    """As JSON gives it back: lists of a config are none of Python's."""
+    return list(value) if isinstance(value, Sequence) else value
+
+
+def _make(folder: Path, settings: dict, planned: list[Track], mixing: Mixing, *, workers: int, progress: bool) -> None:
     manifest, audio = folder / "manifest.csv", folder / "audio"
     if not (folder / _RECORD).exists() and (manifest.exists() or audio.exists()):
         raise ConfigError(f"{folder}: holds other music (no {_RECORD} beside it); choose an empty folder")
@@ -90,7 +110,7 @@ def _make(folder: Path, settings: dict, planned: list[Track], *, workers: int, p
     columns = (TextColumn("synthetic music"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with ThreadPoolExecutor(workers) as pool, Progress(*columns, disable=not progress) as bar:
         try:
-            made = pool.map(lambda track: _make_track(track, audio, settings), planned)
+            made = pool.map(lambda track: _make_track(track, audio, settings, mixing), planned)
             rows = list(bar.track(made, total=len(planned)))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)  # Ctrl-C need not wait for what has not begun
@@ -99,9 +119,10 @@ def _make(folder: Path, settings: dict, planned: list[Track], *, workers: int, p
     _write_record(folder, settings, complete=True)
 
 
-def _make_track(track: Track, audio: Path, settings: dict) -> dict:
+def _make_track(track: Track, audio: Path, settings: dict, mixing: Mixing) -> dict:
     duration_s, sample_rate = settings["duration_s"], settings["sample_rate"]
     samples, instruments = render(track, duration_s=duration_s, sample_rate=sample_rate)
+    samples = mixing(samples, sample_rate=sample_rate, seed=track.track_seed)
     path = audio / f"{track.track_id}.flac"
     part = path.with_suffix(".flac.part")
     soundfile.write(part, samples, sample_rate, format="FLAC", subtype="PCM_16")

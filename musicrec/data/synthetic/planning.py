@@ -1,6 +1,6 @@
 """Decides what a synthetic set holds: which artist plays what, in which key and tempo, in which split."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -16,16 +16,21 @@ _SPLITS = (
 )
 _ARTISTS_PER_SPLIT_CYCLE = 10
 _TRACKS_PER_ARTIST = 4
-LEAST_TRACKS = 2 * len(STYLES)
+_FIRST_TEST_ARTIST = _SPLITS[0].index("test")  # where there is one genre alone
 
 
-def plan_tracks(*, tracks: int, seed: int) -> list[Track]:
+def least_tracks(genres: Sequence[str]) -> int:
+    """How many tracks it takes for all three splits."""
+    return max(2 * len(genres), _FIRST_TEST_ARTIST + 1 if len(genres) == 1 else 0)
+
+
+def plan_tracks(*, tracks: int, seed: int, genres: Sequence[str] = tuple(STYLES)) -> list[Track]:
     """The tracks of a set: genres in turn, artists of a genre in turn, keys and modes dealt out evenly in each split.
 
-    At least `LEAST_TRACKS` are needed for all three splits, 240 for every genre, key and mode in each of them.
+    At least `least_tracks` are needed for all three splits, 240 for all eight genres, keys and modes in each of them.
     """
     rng = np.random.default_rng((seed, 0))
-    genres = list(STYLES)
+    styles = list(STYLES)
     per_genre = -(-tracks // len(genres))
     cycles = -(-per_genre // (_TRACKS_PER_ARTIST * _ARTISTS_PER_SPLIT_CYCLE))
     artists = min(per_genre, cycles * _ARTISTS_PER_SPLIT_CYCLE)
@@ -55,8 +60,8 @@ def plan_tracks(*, tracks: int, seed: int) -> list[Track]:
                 mode=mode,
                 time_signature=metre,
                 energy=round(float(energy), 3),
-                artist_seed=(seed, 1, genre_index, artist),
-                track_seed=(seed, 2, genre_index, number),
+                artist_seed=(seed, 1, styles.index(genre), artist),
+                track_seed=(seed, 2, styles.index(genre), number),
             )
         )
     return planned

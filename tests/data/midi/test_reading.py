@@ -15,6 +15,7 @@ def chunk(name: bytes, data: bytes) -> bytes:
 
 
 NOTE = b"\x00\x90\x3c\x40\x60\x80\x3c\x00\x00\xff\x2f\x00"
+HAIL = b"\x00\x90\x3c\x40\x01\x80\x3c\x00"  # a note of a tick
 
 
 def test_times_follow_the_tempo(tmp_path, write_midi, tones):
@@ -77,6 +78,10 @@ def test_a_note_struck_again_ends_the_one_before(tmp_path, write_midi):
         (chunk(b"MThd", struct.pack(">hhh", 1, 1, -6400)) + chunk(b"MTrk", NOTE), "SMPTE"),
         (chunk(b"MThd", struct.pack(">hhh", 1, 1, 0)) + chunk(b"MTrk", NOTE), "SMPTE|beats"),
         (chunk(b"MThd", struct.pack(">hhh", 1, 1, 480)) + chunk(b"MTrk", NOTE[-4:]), "no notes in it"),
+        (
+            chunk(b"MThd", struct.pack(">hhh", 1, 1, 480)) + chunk(b"MTrk", HAIL * 2000 + NOTE[-4:]),
+            "2,000 notes in 2.1 s",
+        ),
         (b"MThd" + bytes(LARGEST_BYTES), "1,048,580 bytes; files of more than 1,048,576 are not read"),
     ],
 )
@@ -90,7 +95,7 @@ def test_any_damage_ends_in_a_piece_or_in_a_message(tmp_path, write_midi, tones)
     header = [mido.MetaMessage("set_tempo", tempo=400_000), mido.MetaMessage("key_signature", key="Bb")]
     whole = write_midi(tmp_path / "a.mid", tones([60, 64, 67] * 5), header=header).read_bytes()
     rng, refused = np.random.default_rng(0), 0
-    for _ in range(300):
+    for _ in range(150):
         damaged = np.frombuffer(whole, np.uint8).copy()
         damaged[rng.integers(0, len(damaged), 3)] = rng.integers(0, 256, 3)
         (tmp_path / "b.mid").write_bytes(damaged[: rng.integers(20, 2 * len(damaged))].tobytes())
@@ -99,4 +104,4 @@ def test_any_damage_ends_in_a_piece_or_in_a_message(tmp_path, write_midi, tones)
             assert piece.notes and 0 <= piece.duration_s <= 30
         except MidiError:
             refused += 1
-    assert 50 < refused < 300
+    assert 25 < refused < 150
