@@ -20,11 +20,13 @@ from musicrec.figures.drawing import choose_tracks, draw_figures
 from musicrec.hardware import best_precision, keep_freed_memory
 from musicrec.module import MusicModule
 from musicrec.resume import last_checkpoint
+from musicrec.runs.find import find_export
 from musicrec.runs.record import RunRecord
 from musicrec.sweeps.pruning import was_pruned
 from musicrec.tracking import closing_wandb, finishing, keep_earlier_metrics
 from musicrec.tracking.lineage import log_data, log_export
 from musicrec.tracking.results import log_examples, log_results
+from musicrec.transfer import start_from
 
 
 @hydra.main(config_path="conf", config_name="train", execution_whitelist=TARGETS)
@@ -55,7 +57,12 @@ def train(cfg: DictConfig, run: Path, record: RunRecord) -> float:
     data.open()
     shown = choose_tracks(data, cfg.figure_tracks)
     network = instantiate(cfg.model)({head.name: len(head.classes) for head in data.heads})
-    module = MusicModule(network, data.heads, instantiate(cfg.optim), channels_last=cfg.channels_last, seed=cfg.seed)
+    if cfg.start_from is not None:
+        copied, new = start_from(find_export(cfg.start_from, runs=cfg.paths.runs), network, data.frontend)
+        print(f"start_from={cfg.start_from}: {copied} tensors taken, new: {', '.join(new) or 'nothing'}")
+    module = MusicModule(
+        network, data.heads, instantiate(cfg.optim), channels_last=cfg.channels_last, seed=cfg.seed, frozen=cfg.freeze
+    )
 
     keep_earlier_metrics(run)
     loggers = build_all(cfg.logger)

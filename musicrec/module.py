@@ -14,6 +14,7 @@ from musicrec.evaluation.aggregate import TrackPooling
 from musicrec.export import describe
 from musicrec.heads import Head
 from musicrec.optim import Recipe
+from musicrec.transfer import freeze
 
 
 class MusicModule(lightning.LightningModule):
@@ -27,6 +28,7 @@ class MusicModule(lightning.LightningModule):
     seed: with the number of the batch and the rank, the seed of dropout, so that a resumed run draws what an unbroken
     one would have drawn.
     pooling: how the chunks of a track become its probabilities (evaluation/aggregate.py).
+    frozen: names of modules of the network that are not trained, nor their batch statistics (transfer.py).
     After a test, `metrics` holds {split: {name: value}} and `predictions` {split: {head: (probabilities, target)}};
     the latter also after `trainer.validate`, which logs nothing. `raw` holds {split: {head: probabilities}} before any
     temperature.
@@ -41,8 +43,10 @@ class MusicModule(lightning.LightningModule):
         channels_last: bool = True,
         seed: int = 0,
         pooling: str = "mean",
+        frozen: Sequence[str] = (),
     ) -> None:
         super().__init__()
+        self._frozen = freeze(network, frozen)
         self.network = network.to(memory_format=torch.channels_last) if channels_last else network
         self.heads = list(heads)
         self.recipe = recipe
@@ -53,9 +57,16 @@ class MusicModule(lightning.LightningModule):
         self.predictions: dict[str, dict[str, tuple[Tensor, Tensor]]] = {}
         self.raw: dict[str, dict[str, Tensor]] = {}
         self._pools: list[nn.ModuleDict] = []
+        self.train()
 
     def forward(self, decibels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         return self.network(decibels)
+
+    def train(self, mode: bool = True) -> "MusicModule":
+        super().train(mode)
+        for part in self._frozen:
+            part.eval()
+        return self
 
     def _losses(self, logits: dict[str, Tensor], target: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         parts = {head.name: head.loss(logits[head.name].float(), target[head.name]) for head in self.heads}
@@ -89,7 +100,8 @@ class MusicModule(lightning.LightningModule):
 
     def configure_optimizers(self) -> dict:
         total = int(self.trainer.estimated_stepping_batches)
-        optimizer, scheduler = self.recipe.configure(self.network.parameters(), stage=self.stage, total_steps=total)
+        trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+        optimizer, scheduler = self.recipe.configure(trained, stage=self.stage, total_steps=total)
         if scheduler is None:
             return {"optimizer": optimizer}
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

@@ -2,6 +2,7 @@
 
 import itertools
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -25,6 +26,9 @@ class CRNN(nn.Module):
         width: channels of the first block; the other three have twice as many.
         gru_size: size of each of the two recurrent layers, and of the embedding.
         dropout: before the linear layers of the heads.
+        mean_features: whether the mean over time of what the convolutions heard stands beside the last state in the
+            embedding; the published network has the state alone. With few or short tracks the state is learnt late,
+            the mean at once.
 
     Raises:
         ConfigError: a setting that leaves nothing after pooling.
@@ -39,6 +43,7 @@ class CRNN(nn.Module):
         width: int = 64,
         gru_size: int = 32,
         dropout: float = 0.5,
+        mean_features: bool = False,
     ) -> None:
         super().__init__()
         if n_mels < POOLED:
@@ -49,18 +54,21 @@ class CRNN(nn.Module):
             "width": width,
             "gru_size": gru_size,
             "dropout": dropout,
+            "mean_features": mean_features,
         }
         self.n_mels = n_mels
         self.chunk_samples = chunk_samples
-        self.embedding_size = gru_size
+        self.mean_features = mean_features
+        steps_size = 2 * width * (n_mels // POOLED)
+        self.embedding_size = gru_size + steps_size * mean_features
 
         channels = (1, width, 2 * width, 2 * width, 2 * width)
         self.input_norm = nn.BatchNorm2d(1)
         self.blocks = nn.Sequential(
             *(_Block(*sizes, pool=pool) for sizes, pool in zip(itertools.pairwise(channels), POOLS, strict=True))
         )
-        self.gru = nn.GRU(2 * width * (n_mels // POOLED), gru_size, num_layers=2, batch_first=True)
-        self.classifier = Classifier(gru_size, outputs, dropout=dropout)
+        self.gru = nn.GRU(steps_size, gru_size, num_layers=2, batch_first=True)
+        self.classifier = Classifier(self.embedding_size, outputs, dropout=dropout)
 
     def forward(self, decibels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Embedding and logits of a batch of chunks.
@@ -69,7 +77,7 @@ class CRNN(nn.Module):
             decibels: (batch, 1, n_mels, frames), at least 96 frames.
 
         Returns:
-            Embedding (batch, gru_size) and logits {head: (batch, outputs[head])}.
+            Embedding (batch, embedding_size) and logits {head: (batch, outputs[head])}.
         """
         if decibels.shape[-1] < POOLED:
             raise ConfigError(
@@ -79,7 +87,7 @@ class CRNN(nn.Module):
         features = self.blocks(self.input_norm(decibels))
         steps = features.flatten(1, 2).transpose(1, 2)
         states, _ = self.gru(steps)
-        embedding = states[:, -1]
+        embedding = torch.cat([states[:, -1], steps.mean(dim=1)], dim=1) if self.mean_features else states[:, -1]
         return embedding, self.classifier(embedding)
 
 

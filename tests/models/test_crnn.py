@@ -33,6 +33,16 @@ def test_embedding_is_the_last_step_and_feeds_the_heads():
     assert embedding.abs().max() < 1  # a GRU's state lies within ±1
 
 
+def test_the_mean_over_time_beside_the_last_step():
+    network = CRNN({"tags": 5}, n_mels=192, width=8, mean_features=True).eval()
+    decibels = torch.randn(2, 1, 192, 300)
+    embedding, _ = network(decibels)
+    features = network.blocks(network.input_norm(decibels))  # (2, 16, 2, 3)
+    assert embedding.shape == (2, network.embedding_size) == (2, 32 + 32)
+    torch.testing.assert_close(embedding[:, 32:], features.mean(dim=3).flatten(1))
+    assert embedding[:, :32].abs().max() < 1
+
+
 def test_published_order_of_pooling_gives_the_same_gradients():
     torch.manual_seed(0)
     block = CRNN({"tags": 5}, width=8).blocks[1].double()
