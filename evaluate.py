@@ -11,6 +11,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from musicrec import sweeps
 from musicrec.cli import TARGETS, listed, module_settings, program
+from musicrec.data.datamodule import MusicDataModule
 from musicrec.errors import ConfigError
 from musicrec.evaluation.aggregate import POOLINGS
 from musicrec.evaluation.bootstrap import Bootstrap
@@ -21,11 +22,16 @@ from musicrec.evaluation.plots import plot_all
 from musicrec.evaluation.reliability import plot_reliability
 from musicrec.evaluation.report import HeadScore, score_heads
 from musicrec.evaluation.result import Result, check_comparable, read_result
+from musicrec.evaluation.settings import Setting, score_settings
+from musicrec.evaluation.settings_report import print_settings, write_settings
 from musicrec.evaluation.tables import print_calibration, print_per_class, print_scores
 from musicrec.export import Model, read_model
 from musicrec.figures.drawing import choose_tracks, draw_figures
+from musicrec.figures.settings import settings_figure
+from musicrec.figures.style import save
 from musicrec.runs.compare import compare_runs, print_runs, write_runs
-from musicrec.runs.find import find_export
+from musicrec.runs.find import ALL, find_all, find_export
+from musicrec.runs.settings import by_setting, mean_minutes
 
 
 @hydra.main(config_path="conf", config_name="evaluate", execution_whitelist=TARGETS)
@@ -38,6 +44,9 @@ def main(cfg: DictConfig) -> None:
         return
     check(cfg)
     run, bootstrap = Path(HydraConfig.get().runtime.output_dir), instantiate(cfg.bootstrap)
+    if any(named.startswith(ALL) for named in listed(cfg.export)):
+        evaluate_settings(cfg, run, bootstrap)
+        return
     if cfg.compare:
         results = [read_result(folder) for folder in listed(cfg.compare)]
         check_comparable(results)
@@ -58,9 +67,7 @@ def main(cfg: DictConfig) -> None:
 
 def evaluate(cfg: DictConfig, path: str, model: Model, folder: Path, bootstrap: Bootstrap | None) -> Result:
     """Measure one model, and report on it."""
-    settings = module_settings(cfg.data) | {"chunk_samples": model.network.chunk_samples}
-    data = instantiate(settings, heads=model.heads, frontend=model.frontend)
-    data.open(fit=False)
+    data = open_data(cfg, model)
     shown = choose_tracks(data, cfg.figure_tracks) if cfg.figures else []
     trainer = instantiate(cfg.trainer, enable_progress_bar=sys.stdout.isatty())
     result, model = measure(path, model, data, trainer, pooling=cfg.pooling, calibrate_on=cfg.calibrate)
@@ -73,6 +80,41 @@ def evaluate(cfg: DictConfig, path: str, model: Model, folder: Path, bootstrap: 
         if cfg.calibrate and cfg.pooling == "mean":
             print(f"export: {write_calibrated(model, result, folder / 'export')}")
     return result
+
+
+def evaluate_settings(cfg: DictConfig, folder: Path, bootstrap: Bootstrap) -> None:
+    """Measure every finished run of a sweep, and compare its settings."""
+    runs = find_all(cfg.export if isinstance(cfg.export, str) else cfg.export[0], runs=cfg.paths.runs)
+    settings, number = [], 0
+    for params, members in by_setting(runs):
+        results = []
+        for member in members:
+            number += 1
+            print(f"{number} of {len(runs)}: {member.folder}", flush=True)
+            path = str(member.folder / "export")
+            model = read_model(path)
+            trainer = instantiate(cfg.trainer, enable_progress_bar=sys.stdout.isatty())
+            data = open_data(cfg, model)
+            result, _ = measure(path, model, data, trainer, pooling=cfg.pooling, calibrate_on=cfg.calibrate)
+            results.append(result)
+        settings.append(Setting(params=params, results=results, minutes=mean_minutes(members)))
+    if rank_zero_only.rank != 0:
+        return
+    scores, left_out = score_settings(settings, bootstrap)
+    results = [result for setting in settings for result in setting.results]
+    print_settings(results, scores, left_out, bootstrap)
+    print(f"table: {write_settings(folder, scores, bootstrap)}")
+    figure = settings_figure(scores, dataset=results[0].about["dataset"], confidence=bootstrap.confidence)
+    if cfg.plots and figure is not None:
+        print(f"picture: {save(figure, folder / 'settings.png')}")
+
+
+def open_data(cfg: DictConfig, model: Model) -> MusicDataModule:
+    """The data as a model takes them."""
+    settings = module_settings(cfg.data) | {"chunk_samples": model.network.chunk_samples}
+    data = instantiate(settings, heads=model.heads, frontend=model.frontend)
+    data.open(fit=False)
+    return data
 
 
 def report(cfg: DictConfig, result: Result, folder: Path, bootstrap: Bootstrap | None) -> list[HeadScore]:
@@ -108,11 +150,17 @@ def check(cfg: DictConfig) -> None:
         raise ConfigError("export= evaluates models, compare= reads reports that are there already; give one of them")
     if len(reports) == 1:
         raise ConfigError(f"compare={reports[0]}: a comparison takes two reports, as in compare=[A,B]")
+    if len(exports) > 1 and any(named.startswith(ALL) for named in exports):
+        raise ConfigError(f"export={','.join(exports)}: all:STUDY compares the settings of one sweep; give it alone")
+    if cfg.figures and any(named.startswith(ALL) for named in exports):
+        raise ConfigError(
+            f"figures=true draws what one model says; name one instead of {exports[0]}, such as best:STUDY"
+        )
     if exports and not listed(cfg.splits):
         raise ConfigError("splits is empty; name some, as in splits=[test]")
     if cfg.pooling not in POOLINGS:
         raise ConfigError(f"pooling={cfg.pooling}: choose {', '.join(POOLINGS)}")
-    if cfg.bootstrap is None and len(exports) + len(reports) > 1:
+    if cfg.bootstrap is None and (len(exports) + len(reports) > 1 or exports[0].startswith(ALL)):
         raise ConfigError("bootstrap=null: a comparison needs it for its intervals")
 
 

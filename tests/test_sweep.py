@@ -13,7 +13,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import torch
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from pytorch_lightning import Trainer
+
+from musicrec.errors import MusicrecError
+from musicrec.module import MusicModule
+from musicrec.resume import ResumePoint
 
 ROOT = Path(__file__).parents[1]
 FAST = ["debug=fast", "model=short_chunk_resnet", "task=[genre]", "callbacks.progress=null", "-m"]
@@ -88,6 +94,63 @@ def test_runs_are_compared_and_the_best_is_found(
     assert f"best:grid: {best} (val/score {objectives[best]:.4f}, of {len(rows)} runs" in done.stderr
     evaluated = json.loads((tmp_path / "evaluated" / "metrics.json").read_text())
     assert evaluated["export"] == str(best / "export")
+
+
+def test_settings_are_compared_over_their_seeds(
+    program: Callable, music: list[str], grid: tuple[Path, str], tmp_path: Path
+):
+    folder, _ = grid
+    arguments = ["export=all:grid", f"paths.runs={folder.parent}", f"hydra.run.dir={tmp_path}"]
+    done = program("evaluate.py", *music, *arguments, "bootstrap.resamples=100")
+    rows = [row for row in table(tmp_path / "settings.csv") if row["metric"] == "accuracy"]
+    assert (rows[0]["split"], rows[0]["runs"], rows[0]["difference"], rows[0]["tracks"]) == ("test", "2", "", "4")
+    measured = [run(folder / job)["metrics"]["test"]["genre/accuracy"] for job in "01"]
+    assert float(rows[0]["mean"]) == pytest.approx(sum(measured) / 2, abs=1e-6)
+    assert float(rows[0]["min"]) == pytest.approx(min(measured), abs=1e-6) and float(rows[0]["minutes"]) < 10
+    for text in (f"1 of {2 * len(rows)}: {folder / '0'}", "| genre accuracy", f"picture: {tmp_path / 'settings.png'}"):
+        assert text in done.stdout
+    assert 1000 < (tmp_path / "settings.png").stat().st_size < 200_000
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("export=[all:grid,best:grid]", "all:STUDY compares the settings of one sweep; give it alone"),
+        ("figures=true", "figures=true draws what one model says; name one instead of all:grid"),
+        ("bootstrap=null", "bootstrap=null: a comparison needs it"),
+        ("paths.runs=nowhere", "export=all:grid: there is no folder nowhere/grid; paths.runs says where the runs are"),
+    ],
+)
+def test_mistakes_with_settings(
+    program: Callable, music: list[str], grid: tuple[Path, str], tmp_path: Path, setting: str, message: str
+):
+    arguments = ["export=all:grid", f"paths.runs={grid[0].parent}", f"hydra.run.dir={tmp_path}", setting]
+    assert message in " ".join(program("evaluate.py", *music, *arguments, status=1).stderr.split())
+
+
+def test_a_grid_started_again_goes_on_from_the_checkpoints_of_its_jobs(
+    program: Callable, music: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    arguments = [*FAST, *music, "trainer.max_epochs=2", "seed=0", f"hydra.sweep.dir={tmp_path}"]
+    save = ResumePoint.on_train_epoch_end
+
+    def stop(point: ResumePoint, trainer: Trainer, module: MusicModule) -> None:
+        save(point, trainer, module)
+        raise MusicrecError("stopped")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ResumePoint, "on_train_epoch_end", stop)
+        program("train.py", *arguments, status=1)
+    last = tmp_path / "0" / "checkpoints" / "last.ckpt"
+    before = torch.load(last, weights_only=True)
+    assert run(tmp_path / "0")["error"] == "stopped" and before["epoch"] == 0
+
+    done = program("train.py", *arguments, "resume=true")
+    assert f"resume: from {last}" in done.stdout and "1 jobs: 1 finished" in done.stdout
+    assert torch.load(last, weights_only=True)["global_step"] == 2 * before["global_step"]
+    validated = [row for row in table(tmp_path / "0" / "metrics.csv") if row.get("val/score")]
+    assert [row["epoch"] for row in validated] == ["1"], "the first epoch is not trained again"
+    assert done.stdout.count("job 0:") == 1 and "job 1" not in done.stdout
 
 
 def test_a_mistake_in_the_last_job_is_told_before_the_first_runs(

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Sampler
 from musicrec.data.chunking import AllChunks, ChunkDataset, LateLoader, RandomChunks
 from musicrec.data.manifest import manifest_hash, read_manifest
 from musicrec.data.store import WaveformStore, build_store, store_folder
+from musicrec.data.subset import keep_fraction
 from musicrec.deformations.base import Deformation, seed_of
 from musicrec.deformations.mixup import Mixup
 from musicrec.deformations.spec_augment import SpecAugment
@@ -34,8 +35,9 @@ class MusicDataModule(lightning.LightningDataModule):
     the labels. mixup: lays training chunks over each other.
     chunks_per_track: random chunks a track and epoch. eval_chunks: equally spaced chunks of every track to evaluate on
     (16: the published rule); None takes as many as cover it. test_splits: each is tested by itself. max_tracks: of each
-    split. workers: None takes 0 on the CPU, where reading is a memory copy and the cores are the network's, and up to
-    4 beside a GPU.
+    split. fraction: of the training tracks, a choice that follows from the seed (subset.py); the vocabularies are those
+    of all, and an epoch stays as long: the tracks that are left give more chunks. workers: None takes 0 on the CPU,
+    where reading is a memory copy and the cores are the network's, and up to 4 beside a GPU.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class MusicDataModule(lightning.LightningDataModule):
         valid_split: str = "valid",
         test_splits: Sequence[str] = ("test",),
         max_tracks: int | None = None,
+        fraction: float = 1.0,
         workers: int | None = None,
         seed: int = 0,
     ) -> None:
@@ -67,7 +70,8 @@ class MusicDataModule(lightning.LightningDataModule):
         self.augment, self.mixup, self.spec_augment = list(augment), mixup, spec_augment
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size or batch_size
         self.eval_chunks = eval_chunks
-        self.chunks_per_track, self.max_tracks, self.seed = chunks_per_track, max_tracks, seed
+        self.chunks_per_track, self.max_tracks, self.fraction = chunks_per_track, max_tracks, fraction
+        self.seed = seed
         self.train_split, self.valid_split = train_split, valid_split
         self.test_splits = [test_splits] if isinstance(test_splits, str) else list(test_splits)
         if workers is None:
@@ -88,16 +92,19 @@ class MusicDataModule(lightning.LightningDataModule):
             return
         self.manifest_path = Path(self.manifest() if callable(self.manifest) else self.manifest)
         frame = read_manifest(self.manifest_path)
-        self.frame = frame if self.max_tracks is None else self._sample(frame)
+        self.frame = frame = frame if self.max_tracks is None else self._sample(frame)
         self.manifest_hash = manifest_hash(self.frame)
         for split in [*([self.train_split, self.valid_split] if fit else []), *self.test_splits]:
             self.tracks(split)
         if fit:
             train = self.tracks(self.train_split)
             self.heads = [self._with_columns(head, head.fit, train) for head in self.heads]
+            kept = keep_fraction(train, self.fraction, seed=self.seed)["track_id"]
+            elsewhere = pl.col("split").ne_missing(self.train_split)
+            self.frame = frame.filter(elsewhere | pl.col("track_id").is_in(kept.implode()))
             self._check_labels()
         folder = store_folder(self.manifest_path, self.stores, shared=self.share_store)
-        self.store = build_store(self.frame, folder, sample_rate=self.frontend.sample_rate)
+        self.store = build_store(frame, folder, sample_rate=self.frontend.sample_rate)
         self.frame = self.frame.filter(pl.Series(self.store.rows(self.frame["track_id"]) >= 0))
 
     def _check_labels(self) -> None:
@@ -193,7 +200,7 @@ class MusicDataModule(lightning.LightningDataModule):
         sampler = RandomChunks(
             lengths,
             samples=dataset.samples,
-            chunks_per_track=self.chunks_per_track,
+            chunks_per_track=round(self.chunks_per_track / self.fraction),
             seed=self.seed,
             seen=self._seen,
             **self._share(),

@@ -57,7 +57,7 @@ def compare(first: Result, second: Result, bootstrap: Bootstrap) -> tuple[list[D
                 left_out.append(f"{head.name}: only {first.name} has it")
                 continue
             pairs = first.predictions[split][head.name], second.predictions[split][head.name]
-            if not _same_question(head, other, *pairs):
+            if not same_question(head, other, *pairs):
                 left_out.append(f"{head.name}: the models answer other questions (classes, range)")
                 continue
             differences += _of_head(split, (head, other), pairs, first.artists(split), bootstrap)
@@ -65,7 +65,7 @@ def compare(first: Result, second: Result, bootstrap: Bootstrap) -> tuple[list[D
     return differences, list(dict.fromkeys(left_out))
 
 
-def _same_question(head: Head, other: Head, pair: tuple[Tensor, Tensor], other_pair: tuple[Tensor, Tensor]) -> bool:
+def same_question(head: Head, other: Head, pair: tuple[Tensor, Tensor], other_pair: tuple[Tensor, Tensor]) -> bool:
     """Do labels of both mean the same? Tempo classes may differ: tempi are compared in BPM."""
     (_, target), (_, other_target) = pair, other_pair
     if type(head) is not type(other) or target.shape != other_target.shape:
@@ -137,7 +137,7 @@ def print_comparison(
         for row in rows:
             cells = [number(row.first), number(row.second), f"{row.second - row.first:+.3f}"]
             for unit in units:
-                cells += [interval_text(row.intervals.get(unit), signed=True), _p_text(row.p_values.get(unit))]
+                cells += [interval_text(row.intervals.get(unit), signed=True), p_text(row.p_values.get(unit))]
             who = {"first": "A", "second": "B", "": "–"}[row.better]
             table.add_row(escape(f"{row.head} {row.metric}"), *cells, who, str(row.tracks))
         for letter, result in (("A", first), ("B", second)):
@@ -151,7 +151,7 @@ def print_comparison(
         out.print(f"not compared: {escape(reason)}")
 
 
-def _p_text(p: float | None) -> str:
+def p_text(p: float | None) -> str:
     return "<0.001" if p is not None and p < 0.001 else number(p)
 
 

@@ -1,5 +1,6 @@
 """Finding runs by what they reached."""
 
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 from musicrec.errors import ConfigError
 from musicrec.runs.record import FILE, read_run
 
-BEST = "best"
+BEST, ALL = "best", "all:"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +32,10 @@ class Run:
 
     @property
     def data(self) -> str:
-        """The manifest, its hash, and how many tracks of each split took part."""
-        data = self.record["data"]
-        splits = ", ".join(f"{split} {count}" for split, count in data["tracks"].items())
+        """The manifest, its hash, and how many tracks of each split the figures are of: training on fewer tracks does
+        not change what is measured."""
+        data, training = self.record["data"], self.record["config"]["data"]["train_split"]
+        splits = ", ".join(f"{split} {count}" for split, count in data["tracks"].items() if split != training)
         return f"{data['manifest']} {data['manifest_hash'][:12]} ({splits})"
 
 
@@ -58,15 +60,7 @@ def find_export(named: str, *, runs: str | Path) -> str:
     """
     if named != BEST and not named.startswith(f"{BEST}:"):
         return named
-    study = named.removeprefix(BEST).removeprefix(":")
-    below = Path(runs).expanduser() / study
-    if study and not below.is_dir() and Path(study).expanduser().is_dir():
-        below = Path(study).expanduser()
-    if not below.is_dir():
-        raise ConfigError(f"export={named}: there is no folder {below}; paths.runs says where the runs are")
-    candidates = [run for run in finished(find_runs(below)) if (run.folder / "export").is_dir()]
-    if not candidates:
-        raise ConfigError(f"export={named}: no run below {below} has finished with an export")
+    below, candidates = _with_exports(named, study=named.removeprefix(BEST).removeprefix(":"), runs=runs)
     judged: dict[str, list[Run]] = {}
     for run in candidates:
         judged.setdefault(run.judged_by, []).append(run)
@@ -82,6 +76,28 @@ def find_export(named: str, *, runs: str | Path) -> str:
     chosen = f"{named}: {best.folder} ({metric} {best.objective:.4f}, of {len(candidates)} runs below {below})"
     print(chosen, file=sys.stderr)  # what a program answers may be read by another one
     return str(best.folder / "export")
+
+
+def find_all(named: str, *, runs: str | Path) -> list[Run]:
+    """The finished runs that "all:STUDY" stands for, those below runs/STUDY or below the folder STUDY, by number.
+
+    Raises ConfigError where there is none.
+    """
+    _, found = _with_exports(named, study=named.removeprefix(ALL), runs=runs)
+    return sorted(found, key=lambda run: [int(t) if t.isdigit() else t for t in re.split(r"(\d+)", str(run.folder))])
+
+
+def _with_exports(named: str, *, study: str, runs: str | Path) -> tuple[Path, list[Run]]:
+    """The folder that `named` means, and the finished runs below it that have an export."""
+    below = Path(runs).expanduser() / study
+    if study and not below.is_dir() and Path(study).expanduser().is_dir():
+        below = Path(study).expanduser()
+    if not below.is_dir():
+        raise ConfigError(f"export={named}: there is no folder {below}; paths.runs says where the runs are")
+    candidates = [run for run in finished(find_runs(below)) if (run.folder / "export").is_dir()]
+    if not candidates:
+        raise ConfigError(f"export={named}: no run below {below} has finished with an export")
+    return below, candidates
 
 
 def _some(runs: Sequence[Run]) -> str:

@@ -19,6 +19,7 @@ from musicrec.deformations.spec_augment import SpecAugment
 from musicrec.errors import ManifestError
 from musicrec.frontend import MelSpectrogram
 from musicrec.heads.key import KeyHead
+from musicrec.heads.tags import TagHead
 from musicrec.heads.tempo import TempoHead
 
 LENGTHS = np.array([5, 10, 20, 23, 1, 40, 100])
@@ -260,6 +261,32 @@ def test_missing_labels_stay_missing_and_the_batch_is_left_as_it_was():
     assert moved["key"].isnan().tolist() == [True, False] * 8
     assert moved["tempo"].isnan().tolist() == [False, True] * 8
     assert (batch["target"]["key"][1::2] == 9).all() and (batch["target"]["tempo"][::2] == 120).all()
+
+
+def test_a_fraction_of_the_training_tracks_changes_neither_vocabulary_nor_what_is_measured(
+    tiny_music: Path, tmp_path: Path
+):
+    def opened(fraction: float) -> MusicDataModule:
+        data = MusicDataModule(
+            manifest=tiny_music,
+            stores=tmp_path,
+            heads=[TagHead(name="instruments", columns=("instruments",))],
+            frontend=MelSpectrogram(sample_rate=RATE, n_mels=96),
+            chunk_samples=4000,
+            chunks_per_track=2,
+            batch_size=4,
+            fraction=fraction,
+        )
+        data.open()
+        return data
+
+    few, all_tracks = opened(0.125), opened(1.0)
+    assert (len(few.tracks("train")), len(all_tracks.tracks("train"))) == (2, 16)
+    assert few.heads == all_tracks.heads and few.manifest_hash == all_tracks.manifest_hash
+    assert few.tracks("valid").equals(all_tracks.tracks("valid"))
+    assert few.summary()["tracks"] == {"train": 2, "valid": 4, "test": 4}
+    assert set(few.store.index) == set(all_tracks.store.index), "they share a store"
+    assert len(few.train_dataloader()) == len(all_tracks.train_dataloader()) == 8, "an epoch stays as long"
 
 
 # -- messages ----------------------------------------------------------------------------------------------------------

@@ -35,7 +35,10 @@ def make_run() -> Callable[..., Path]:
             "metrics": {"test": {"genre/accuracy": accuracy, "score": accuracy}},
             "data": {"manifest": "m.csv", "manifest_hash": manifest_hash, "tracks": tracks},
             "overrides": list(overrides),
-            "config": {"task": {"heads": {head: {}, "gone": None}}, "data": {"valid_split": "valid"}},
+            "config": {
+                "task": {"heads": {head: {}, "gone": None}},
+                "data": {"train_split": "train", "valid_split": "valid"},
+            },
         }
         (folder / "run.json").write_text(json.dumps(record))
         return folder

@@ -26,7 +26,7 @@ def test_the_best_first_with_the_settings_that_differ(runs: Path, tmp_path: Path
     assert [row["settings"]["optim.lr"] for row in by_test] == [0.01, 0.001]
     print_runs(rows, sort=None)
     printed = capsys.readouterr().out
-    assert "2 runs, measured on m.csv aaaaaaaaaaaa (train 16, valid 4, test 4)" in printed
+    assert "2 runs, measured on m.csv aaaaaaaaaaaa (valid 4, test 4)" in printed
     header = printed.split("|---")[0]
     assert [cell.strip() for cell in header.strip().strip("|").split("|")] == [
         "rank", "run", "optim.lr", "val/score", "test/genre/accuracy", "test/score",

@@ -1,0 +1,37 @@
+"""A share of the training tracks, to find out how much they matter."""
+
+import numpy as np
+import polars as pl
+
+from musicrec.errors import ConfigError
+
+
+def keep_fraction(frame: pl.DataFrame, fraction: float, *, seed: int) -> pl.DataFrame:
+    """The share `fraction` of the rows, at least one, in their order.
+
+    Every artist keeps about the same share (where none is named, every genre). The draw follows from the seed; with the
+    same seed a smaller share is part of a larger one, so that what differs between two shares is what was added.
+
+    Raises ConfigError unless 0 < fraction <= 1.
+    """
+    if isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 < fraction <= 1:
+        raise ConfigError(f"data.fraction={fraction}: give a share of the training tracks, above 0 and up to 1")
+    if fraction == 1:
+        return frame
+    groups = [
+        artist or genre or "" for artist, genre in zip(_texts(frame, "artist"), _texts(frame, "genre"), strict=True)
+    ]
+    rng = np.random.default_rng(seed)
+    _, group, size = np.unique(groups, return_inverse=True, return_counts=True)
+    # The tracks of a group stand evenly spaced in [0, 1), from an offset on: below any limit lies that share.
+    shuffled = rng.permutation(len(frame))
+    place = np.empty(len(frame))
+    for number, offset in enumerate(rng.random(len(size))):
+        members = shuffled[group[shuffled] == number]
+        place[members] = (np.arange(len(members)) + offset) / len(members)
+    count = max(1, round(fraction * len(frame)))
+    return frame[np.sort(np.lexsort((shuffled.argsort(), place))[:count])]
+
+
+def _texts(frame: pl.DataFrame, column: str) -> list[str | None]:
+    return frame[column].cast(pl.String).to_list() if column in frame.columns else [None] * len(frame)
