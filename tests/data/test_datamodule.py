@@ -285,7 +285,7 @@ def test_a_fraction_of_the_training_tracks_changes_neither_vocabulary_nor_what_i
     assert few.heads == all_tracks.heads and few.manifest_hash == all_tracks.manifest_hash
     assert few.tracks("valid").equals(all_tracks.tracks("valid"))
     assert few.summary()["tracks"] == {"train": 2, "valid": 4, "test": 4}
-    assert set(few.store.index) == set(all_tracks.store.index), "they share a store"
+    assert (few.store.rows(all_tracks.frame["track_id"]) >= 0).all(), "they share a store, which holds all tracks"
     assert len(few.train_dataloader()) == len(all_tracks.train_dataloader()) == 8, "an epoch stays as long"
 
 
