@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
 from musicrec.data.chunking import AllChunks, ChunkDataset, LateLoader, RandomChunks
+from musicrec.data.durations import compare_durations
 from musicrec.data.manifest import manifest_hash, read_manifest
 from musicrec.data.store import WaveformStore, build_store, store_folder
 from musicrec.data.subset import keep_fraction
@@ -105,6 +106,7 @@ class MusicDataModule(lightning.LightningDataModule):
             self._check_labels()
         folder = store_folder(self.manifest_path, self.stores, shared=self.share_store)
         self.store = build_store(frame, folder, sample_rate=self.frontend.sample_rate)
+        compare_durations(frame, self.store)
         self.frame = self.frame.filter(pl.Series(self.store.rows(self.frame["track_id"]) >= 0))
 
     def _check_labels(self) -> None:

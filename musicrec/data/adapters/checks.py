@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Sized
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -44,6 +44,10 @@ class Report:
         return "\n".join(lines)
 
 
+def number(things: Sized, noun: str) -> str:
+    return f"{len(things):,} {noun}{'s' * (len(things) != 1)}"
+
+
 def some(names: Sequence[str], shown: int = 5) -> str:
     more = f" and {len(names) - shown:,} more" if len(names) > shown else ""
     return ", ".join(names[:shown]) + more
@@ -53,7 +57,10 @@ def unique(frame: pl.DataFrame, report: Report) -> pl.DataFrame:
     """The first row of every track_id."""
     again = frame.filter(~pl.col("track_id").is_first_distinct())
     if again.height:
-        report.warn(f"{again.height:,} rows of the annotations are there twice, the first counts", again["track_id"])
+        report.warn(
+            f"{number(again, 'row')} of the annotations with a track_id seen before, not used",
+            again["track_id"],
+        )
     return frame.unique("track_id", keep="first", maintain_order=True)
 
 
@@ -70,7 +77,7 @@ def present(
     """The rows that have a split and a file that can be used; what is missing, empty or surplus is reported."""
     surplus = sorted(set(files) - set(frame["path"]))
     if surplus:
-        report.warn(f"{len(surplus):,} audio files that no annotation names, not used", surplus)
+        report.warn(f"{number(surplus, 'audio file')} that no annotation names, not used", surplus)
     frame = frame.filter(pl.col("split").is_not_null())
     sizes = frame["path"].replace_strict(files, default=-1, return_dtype=pl.Int64)
     absent = frame.filter(sizes < 0)
@@ -91,9 +98,9 @@ def present(
     known = [f"{track} ({bad[track]})" for track in bad if track in suspects]
     unknown = [f"{track} ({bad[track]})" for track in bad if track not in suspects]
     if known:
-        report.note(f"{len(known):,} files known to be damaged, left out", known)
+        report.note(f"{number(known, 'file')} known to be damaged, left out", known)
     if unknown:
-        report.warn(f"{len(unknown):,} files are empty, left out: fetch them again", unknown)
+        report.warn(f"{number(unknown, 'file')} without content, to be fetched again; left out", unknown)
     frame = frame.filter((sizes >= 0) & ~pl.col("track_id").is_in(list(bad)))
     if frame.is_empty():
         raise error(f"no usable audio file below {audio}")
@@ -127,10 +134,10 @@ def duplicates(frame: pl.DataFrame, files: Mapping[str, int], report: Report, *,
     across = [group for group in alike if len({splits[path] for path in group}) > 1]
     within = [group for group in alike if group not in across]
     if within:
-        report.note(f"{len(within):,} groups of files of the same bytes within a split", map(" = ".join, within))
+        report.note(f"{number(within, 'group')} of files of the same bytes within a split", map(" = ".join, within))
     if across:
         names = [" = ".join(f"{path} ({splits[path]})" for path in group) for group in across]
-        report.warn(f"{len(across):,} groups of files of the same bytes in different splits", names)
+        report.warn(f"{number(across, 'group')} of files of the same bytes in different splits", names)
 
 
 def _groups(paths: Iterable[str], key: Callable[[str], object]) -> list[list[str]]:
@@ -150,12 +157,14 @@ def _hash(path: Path, size: int, *, whole: bool) -> bytes:
 
 
 def counts(frame: pl.DataFrame, report: Report, *, published: Mapping[str, int]) -> None:
-    """Tracks of each split beside the published numbers."""
+    """Tracks of each split, or of "all", beside the published numbers."""
     there = dict(frame["split"].value_counts().iter_rows())
+    if "all" in published:
+        there["all"] = frame.height
     for split in [*published, *sorted(set(there) - set(published))]:
         tracks, expected = there.get(split, 0), published.get(split)
         if expected is None:
-            report.note(f"{split}: {tracks:,} tracks")
+            report.note(f"{split}: {tracks:,} tracks, no number is published")
         elif tracks == expected:
             report.ok(f"{split}: {tracks:,} tracks, as published")
         else:
@@ -167,15 +176,15 @@ def labels(frame: pl.DataFrame, report: Report, *, vocabulary: Mapping[str, Coll
     for column, expected in vocabulary.items():
         values = frame[column].explode() if isinstance(frame[column].dtype, pl.List) else frame[column]
         there = set(values.drop_nulls().cast(pl.String))
-        number = expected if isinstance(expected, int) else len(expected)
+        size = expected if isinstance(expected, int) else len(expected)
         if isinstance(expected, int):
             missing = unknown = []
         else:
             missing, unknown = [name for name in expected if name not in there], sorted(there - set(expected))
-        if len(there) == number and not missing:
-            report.ok(f"{column}: {number:,} different labels, as published")
+        if len(there) == size and not missing:
+            report.ok(f"{column}: {size:,} different labels, as published")
         else:
-            report.warn(f"{column}: {len(there):,} different labels, published are {number:,}",
+            report.warn(f"{column}: {len(there):,} different labels, published are {size:,}",
                         [f"without {name}" for name in missing] + [f"unknown {name}" for name in unknown])  # fmt: skip
 
 
@@ -188,7 +197,7 @@ def leaks(frame: pl.DataFrame, report: Report) -> None:
         splits = frame.drop_nulls(column).group_by(column).agg(pl.col("split").unique().sort())
         torn = splits.filter(pl.col("split").list.len() > 1).sort(column)
         if torn.is_empty():
-            report.ok(f"{splits.height:,} {column}s, each in one split only")
+            report.ok(f"{number(splits, column)}, each in one split only")
             continue
         names = [f"{name} ({', '.join(parts)})" for name, parts in torn.iter_rows()]
-        report.warn(f"{torn.height:,} of {splits.height:,} {column}s are in more than one split", names)
+        report.warn(f"in more than one split are {torn.height:,} of {number(splits, column)}", names)

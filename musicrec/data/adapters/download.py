@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 
+from rich import progress
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn, track
 
@@ -129,7 +130,8 @@ def _receive(url: str, part: Path, bar: Progress, task: int) -> None:
 def _verify(path: Path, checksum: str, url: str) -> None:
     algorithm, _, expected = checksum.partition(":")
     digest = hashlib.new(algorithm, usedforsecurity=False)
-    with open(path, "rb") as file:
+    console = Console(stderr=True)
+    with progress.open(path, "rb", description=f"Checking {path.stem}", console=console, transient=True) as file:
         while block := file.read(_BLOCK_BYTES):
             digest.update(block)
     if digest.hexdigest() != expected:
@@ -166,7 +168,8 @@ def _unpack(archive: Path, target: Path, *, inner: str) -> None:
     except tarfile.FilterError as error:
         raise DownloadError(f"{archive}: would write elsewhere ({error}); not unpacked") from None
     except (zipfile.BadZipFile, tarfile.TarError, NotImplementedError, EOFError) as error:
-        raise DownloadError(f"{archive}: cannot be unpacked ({error}); delete it and fetch it again") from None
+        reason = str(error).splitlines()[0]
+        raise DownloadError(f"{archive}: cannot be unpacked ({reason}); delete it and fetch it again") from None
     if not (beside / inner).is_dir():
         raise DownloadError(f"{archive}: holds no folder {inner}")
     os.replace(beside / inner, target)

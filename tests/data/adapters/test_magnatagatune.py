@@ -79,8 +79,8 @@ def test_empty_files_are_left_out(tree: Path, tmp_path: Path, capsys: pytest.Cap
     frame = read_manifest(magnatagatune(root=tree, folder=tmp_path))
     assert set(frame["track_id"]) == {"2", "10", "11", "12"}
     out = capsys.readouterr().out
-    assert "note     1 files known to be damaged, left out: 35644 (0 bytes)" in out
-    assert "warning  1 files are empty, left out: fetch them again: 22 (0 bytes)" in out
+    assert "note     1 file known to be damaged, left out: 35644 (0 bytes)" in out
+    assert "warning  1 file without content, to be fetched again; left out: 22 (0 bytes)" in out
 
 
 def test_without_the_names_of_artists(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):

@@ -1,0 +1,140 @@
+"""GiantSteps tempo and key: excerpts of two minutes of electronic dance music, to test on.
+
+Knees, Faraldo, Herrera, Vogl, Böck, Hörschläger, Le Goff (2015): Two data sets for tempo estimation and key detection
+in electronic dance music annotated from user corrections. ISMIR. Second annotations of the tempo: Schreiber, Müller
+(2018): A crowdsourced experiment for tempo estimation of electronic dance music. ISMIR.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+
+from musicrec.data.adapters.checks import Report
+from musicrec.data.adapters.download import Archive
+from musicrec.data.adapters.source import Dataset, Files, Source, one_of
+from musicrec.errors import ManifestError
+from musicrec.keys import parse_key
+
+HOST = "https://www.cp.jku.at/datasets/giantsteps/backup"
+LICENCE = "none is stated; the excerpts are previews of beatport.com, for research"
+TEMPO, KEY = (
+    Dataset(
+        name=f"giantsteps_{what}",
+        layout=f"the repository of the dataset: audio/<id>.LOFI.mp3 and {annotations}/<id>.LOFI.{suffix}",
+        get=f"git clone https://github.com/GiantSteps/giantsteps-{what}-dataset DIR, which is data.root; then its "
+        f"audio_dl.sh, or data.download=true ({size})",
+        licence=LICENCE,
+    )
+    for what, annotations, suffix, size in (
+        ("tempo", "annotations_v2/tempo", "bpm", "664 files, 1 GB"),
+        ("key", "annotations/key", "key", "604 files, 850 MB"),
+    )
+)
+DURATION_S = 120.0
+SHORT_S = {"906760": 62.0, "1327052": 70.0, "4416506": 80.0}  # of the tempo set, says its README
+
+
+def giantsteps_tempo(
+    *,
+    root: str | os.PathLike | None,
+    folder: str | os.PathLike,
+    version: int = 2,
+    partial: bool = False,
+    download: bool = False,
+) -> Path:
+    """The manifest of GiantSteps tempo: 664 excerpts, all of them `test`.
+
+    version: of the annotations. 2 (2018) corrects 1 and says of three excerpts that they have no tempo.
+    """
+    one_of("data.version", version, (1, 2))
+    annotations = "annotations_v2/tempo" if version == 2 else "annotations/tempo"
+
+    def label(text: str) -> dict:
+        tempo = float(text)
+        return {"bpm": tempo or None, "split": "test" if tempo else None}
+
+    return _manifest(
+        TEMPO, root, folder, label, options={"version": f"v{version}"}, annotations=annotations, suffix="bpm",
+        published=661 if version == 2 else 664, partial=partial, download=download,
+    )  # fmt: skip
+
+
+def giantsteps_key(
+    *, root: str | os.PathLike | None, folder: str | os.PathLike, partial: bool = False, download: bool = False
+) -> Path:
+    """The manifest of GiantSteps key: 604 excerpts, all of them `test`."""
+
+    def label(text: str) -> dict:
+        key, mode = parse_key(text)
+        return {"key": key, "mode": mode, "split": "test"}
+
+    return _manifest(
+        KEY, root, folder, label, options={}, annotations="annotations/key", suffix="key", published=604,
+        partial=partial, download=download,
+    )  # fmt: skip
+
+
+def _manifest(
+    dataset: Dataset,
+    root: str | os.PathLike | None,
+    folder: str | os.PathLike,
+    label: Callable[[str], dict],
+    *,
+    options: dict,
+    annotations: str,
+    suffix: str,
+    published: int,
+    partial: bool,
+    download: bool,
+) -> Path:
+    """label: gives the cells of an annotation's text; ValueError where it is none."""
+    source = Source(dataset, root)
+    labels = sorted(source.folder(annotations, holding=f"*.{suffix}").glob(f"*.{suffix}"))
+    if download:
+        source = Source(dataset, root, archives=_archives(source), download=True)
+    audio = source.folder("audio", "wav", ".", holding="*.LOFI.*")
+    genres = {_number(path): path.read_text().strip() for path in (source.root / "annotations/genre").glob("*.genre")}
+
+    def read(files: Files, report: Report) -> pl.DataFrame:
+        by_number = {_number(Path(name)): name for name in files}
+        rows = []
+        for path in labels:
+            text = path.read_text().strip()
+            try:
+                cells = label(text)
+            except ValueError:
+                raise ManifestError(f"{path}: {text[:40]!r} is no {dataset.name.removeprefix('giantsteps_')}") from None
+            number = _number(path)
+            audio_name = by_number.get(number, f"{path.name.removesuffix(f'.{suffix}')}.mp3")
+            about = {"genre": genres.get(number) or None, "duration_s": SHORT_S.get(number, DURATION_S)}
+            rows.append({"track_id": number, "path": audio_name, **about, **cells})
+        frame = pl.DataFrame(rows, infer_schema_length=None)
+        without = frame.filter(pl.col("split").is_null())
+        if without.height:
+            report.note(f"{without.height:,} excerpts have no tempo, left out", without["track_id"])
+        return frame
+
+    return source.manifest(
+        read, folder=folder, options=options, annotations=labels, audio=audio, published={"test": published},
+        vocabulary={}, partial=partial,
+    )  # fmt: skip
+
+
+def _number(path: Path) -> str:
+    """The number of an excerpt; some copies fill it up with zeros."""
+    return path.name.split(".")[0].lstrip("0")
+
+
+def _archives(source: Source) -> list[Archive]:
+    """The excerpts one by one; their checksums come with the repository."""
+    sums = sorted(source.folder("md5", holding="*.md5").glob("*.md5"))
+    return [
+        Archive(
+            urls=(f"{HOST}/{path.stem}.mp3",),
+            checksums=(f"md5:{path.read_text().split()[0]}",),
+            becomes=f"audio/{path.stem}.mp3",
+        )
+        for path in sums
+    ]

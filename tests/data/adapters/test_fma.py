@@ -1,0 +1,99 @@
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from musicrec.data.adapters.fma import fma
+from musicrec.data.manifest import read_manifest
+from musicrec.errors import ManifestError
+
+COLUMNS = [
+    ("album", "id"), ("album", "title"), ("artist", "id"), ("artist", "name"), ("set", "split"), ("set", "subset"),
+    ("track", "duration"), ("track", "genre_top"), ("track", "genres"), ("track", "title"),
+]  # fmt: skip
+# (id, artist, split, subset, top genre, genres)
+TRACKS = [
+    (2, 1, "training", "small", "Hip-Hop", "[21]"),
+    (5, 1, "training", "small", "Rock", "[25]"),
+    (140, 2, "training", "small", "Rock", "[12]"),
+    (141, 3, "validation", "small", "Rock", "[25]"),
+    (148, 4, "test", "small", "Hip-Hop", "[21]"),
+    (98565, 5, "training", "small", "Rock", "[12]"),
+    (133297, 6, "training", "small", "Rock", "[12]"),
+    (200, 7, "training", "medium", "Blues", "[3]"),
+    (300, 8, "training", "large", "", "[25, 21]"),
+]
+GENRES = [(3, 0, "Blues"), (12, 0, "Rock"), (21, 0, "Hip-Hop"), (85, 12, "Garage"), (25, 85, "Punk")]
+
+
+@pytest.fixture
+def tree(tmp_path: Path, audio: Callable) -> Path:
+    """fma_metadata/ and fma_small/, as the archives unpack, with the header of three rows."""
+    root = tmp_path / "FMA"
+    (root / "fma_metadata").mkdir(parents=True)
+    with open(root / "fma_metadata" / "tracks.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["", *(group for group, _ in COLUMNS)])
+        writer.writerow(["", *(name for _, name in COLUMNS)])
+        writer.writerow(["track_id", *([""] * len(COLUMNS))])
+        for track, artist, split, subset, top, genres in TRACKS:
+            title = f'A "quoted", two-line\ntitle {track}'
+            writer.writerow([track, artist, "Album", artist, "The Same Name", split, subset, 217, top, genres, title])
+    lines = ["genre_id,#tracks,parent,title,top_level", *(f"{i},1,{parent},{title},12" for i, parent, title in GENRES)]
+    (root / "fma_metadata" / "genres.csv").write_text("\n".join(lines) + "\n")
+    for track, *_ in TRACKS[:5]:
+        audio(root / "fma_small" / f"{track:06}"[:3] / f"{track:06}.mp3", duration_s=15.1)
+    audio(root / "fma_small" / "098" / "098565.mp3", duration_s=1.6)
+    (root / "fma_small" / "133").mkdir()
+    (root / "fma_small" / "133" / "133297.mp3").write_bytes(b"ID3" + bytes(1749))
+    return root
+
+
+def test_small(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    rows = {row["track_id"]: row for row in read_manifest(fma(root=tree, folder=tmp_path)).to_dicts()}
+    assert set(rows) == {"000002", "000005", "000140", "000141", "000148"}
+    assert (rows["000141"]["split"], rows["000141"]["genre"]) == ("valid", "Rock")
+    assert rows["000005"]["tags"] == ["Punk", "Garage", "Rock"], "a genre, and all above it"
+    assert rows["000002"]["title"] == 'A "quoted", two-line\ntitle 2'
+    printed = capsys.readouterr().out
+    assert "2 files known to be damaged, left out: 098565 (1.6 s of 30 s), 133297 (" in printed
+    assert "train: 3 tracks, published are 6,400" in printed and "genre: 2 different labels, published are 8" in printed
+    assert "4 artists, each in one split only" in printed, "artists of the same name are told apart by their number"
+
+
+def test_large_and_all_genres(tree: Path, tmp_path: Path, audio: Callable):
+    (tree / "fma_small").rename(tree / "fma_large")
+    for track in (200, 300):
+        audio(tree / "fma_large" / "000" / f"{track:06}.mp3")
+    assert read_manifest(fma(root=tree, folder=tmp_path, subset="large")).height == 6
+    every = read_manifest(fma(root=tree, folder=tmp_path, subset="large", genres="all"))
+    assert every.height == 7
+    without_top = every.filter(track_id="000300").row(0, named=True)
+    assert without_top["genre"] is None and without_top["tags"] == ["Punk", "Garage", "Rock", "Hip-Hop"]
+
+
+def test_damage_is_told(tree: Path, tmp_path: Path, audio: Callable, capsys: pytest.CaptureFixture):
+    with pytest.raises(ManifestError, match=r"no file or folder like fma_medium/\[0-9\]"):
+        fma(root=tree, folder=tmp_path, subset="medium")
+    audio(tree / "fma_small" / "009" / "009999.mp3")
+    fma(root=tree, folder=tmp_path)
+    assert "1 audio file that no annotation names, not used: 009/009999.mp3" in capsys.readouterr().out
+    tracks = tree / "fma_metadata" / "tracks.csv"
+    tracks.write_text(tracks.read_text().replace("genre_top", "genre"))
+    with pytest.raises(ManifestError, match=r"tracks.csv: has no column \(track, genre_top\)"):
+        fma(root=tree, folder=tmp_path)
+    tracks.write_text("track_id,genre\n2,Rock\n")
+    with pytest.raises(ManifestError, match="its header should have three rows"):
+        fma(root=tree, folder=tmp_path)
+
+
+def test_the_same_file_in_two_splits_is_told(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    (tree / "fma_small" / "000" / "000148.mp3").write_bytes((tree / "fma_small" / "000" / "000002.mp3").read_bytes())
+    fma(root=tree, folder=tmp_path)
+    expected = "1 group of files of the same bytes in different splits: 000/000002.mp3 (train) = 000/000148.mp3 (test)"
+    assert expected in capsys.readouterr().out
+
+
+def test_one_command_trains(tree: Path, train: Callable):
+    assert "genre accuracy" in train("data=fma", f"data.root={tree}", "task=[genre,autotagging]")

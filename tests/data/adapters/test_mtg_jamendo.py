@@ -1,0 +1,111 @@
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from musicrec.data.adapters.mtg_jamendo import TAGS, mtg_jamendo
+from musicrec.data.manifest import read_manifest
+from musicrec.errors import ConfigError, ManifestError
+
+HEADER = "TRACK_ID\tARTIST_ID\tALBUM_ID\tPATH\tDURATION\tTAGS"
+PARTS = {"train": (101, 102, 103), "validation": (201,), "test": (301, 302)}
+
+
+def row(number: int, *tags: str, artist: int | None = None) -> str:
+    path = f"{number % 100:02}/{number}.mp3"
+    return "\t".join(
+        [f"track_{number:07}", f"artist_{artist or number:06}", f"album_{number:06}", path, "212.7", *tags]
+    )
+
+
+@pytest.fixture
+def tree(tmp_path: Path, audio: Callable) -> Path:
+    """The repository of the dataset, as cloned, with the audio beside its folder data/."""
+    root = tmp_path / "jamendo"
+    for split in (0, 3):
+        folder = root / "data" / "splits" / f"split-{split}"
+        folder.mkdir(parents=True)
+        for part, numbers in PARTS.items():
+            tags = ("genre---rock", "instrument---piano", "mood/theme---happy")
+            lines = [HEADER, *(row(number, *tags[: 1 + number % 3]) for number in numbers)]
+            (folder / f"autotagging_top50tags-{part}.tsv").write_text("\n".join(lines) + "\n")
+            moods = [HEADER, *(row(number, "mood/theme---happy") for number in numbers if number % 3 == 2)]
+            (folder / f"autotagging_moodtheme-{part}.tsv").write_text("\n".join(moods) + "\n")
+    everything = [HEADER, *(row(number, "genre---rock") for numbers in PARTS.values() for number in (*numbers, 999))]
+    (root / "data" / "raw_30s.tsv").write_text("\n".join(everything) + "\n")
+    for number in (*PARTS["train"], *PARTS["validation"], *PARTS["test"], 999):
+        audio(root / "audio" / f"{number % 100:02}" / f"{number}.mp3")
+    return root
+
+
+def test_tags_behind_the_sixth_column_are_read(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    path = mtg_jamendo(root=tree, folder=tmp_path)
+    assert path.name == "top50_split0.csv"
+    rows = {item["track_id"]: item for item in read_manifest(path).to_dicts()}
+    assert rows["track_0000101"]["tags"] == ["genre---rock", "instrument---piano", "mood/theme---happy"]
+    assert rows["track_0000101"]["instruments"] == ["piano"]
+    assert rows["track_0000102"]["instruments"] is None, "without an instrument tag they are not known"
+    assert (rows["track_0000201"]["split"], rows["track_0000201"]["duration_s"]) == ("valid", 212.7)
+    printed = capsys.readouterr().out
+    assert "all: 6 tracks, published are 54,380" in printed and "each in one split only" in printed
+    assert "no annotation names" not in printed, "999 is a track of the dataset, though not of this subset"
+
+
+def test_subset_and_fold(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    frame = read_manifest(mtg_jamendo(root=tree, folder=tmp_path, subset="mood", fold=3))
+    assert set(frame["track_id"]) == {"track_0000101", "track_0000302"} and TAGS["mood"] == 56
+    assert "tags: 1 different labels, published are 56" in capsys.readouterr().out
+    with pytest.raises(ConfigError, match=r"data.fold=5: choose one of 0, 1, 2, 3, 4"):
+        mtg_jamendo(root=tree, folder=tmp_path, fold=5)
+    with pytest.raises(ConfigError, match=r"data.subset=rock: choose one of all, top50, genre, instrument, mood"):
+        mtg_jamendo(root=tree, folder=tmp_path, subset="rock")
+    with pytest.raises(ManifestError, match=r"no file data/splits/split-1/autotagging_top50tags-train.tsv below"):
+        mtg_jamendo(root=tree, folder=tmp_path, fold=1)
+
+
+def test_small_audio_has_other_names(tree: Path, tmp_path: Path):
+    for path in list((tree / "audio").rglob("*.mp3")):
+        path.rename(path.with_suffix(".low.mp3"))
+    (tree / "audio").rename(tree / "audio-low")
+    frame = read_manifest(mtg_jamendo(root=tree, folder=tmp_path))
+    assert frame["path"][0] == str(tree / "audio-low" / "01" / "101.low.mp3")
+
+
+def test_an_artist_in_two_splits_is_told(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    test = tree / "data" / "splits" / "split-0" / "autotagging_top50tags-test.tsv"
+    test.write_text(f"{HEADER}\n{row(301, 'genre---rock', artist=101)}\n{row(302, 'genre---rock')}\n")
+    mtg_jamendo(root=tree, folder=tmp_path)
+    assert "in more than one split are 1 of 5 artists: artist_000101 (test, train)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("<!DOCTYPE html>", r"-train.tsv: begins with '<!DOCTYPE html>', expected the columns TRACK_ID"),
+        (f"{HEADER}\ntrack_0000101\tartist", r"-train.tsv: row 2: 'track_0000101.tartist' is no track with its tags"),
+    ],
+)
+def test_damaged_lists_are_told(tree: Path, tmp_path: Path, text: str, message: str):
+    (tree / "data" / "splits" / "split-0" / "autotagging_top50tags-train.tsv").write_text(text)
+    with pytest.raises(ManifestError, match=message.replace(".t", r".*t")):
+        mtg_jamendo(root=tree, folder=tmp_path)
+
+
+def test_what_is_to_be_fetched_is_in_the_repository(tree: Path):
+    from musicrec.data.adapters.mtg_jamendo import DATASET, _archives
+    from musicrec.data.adapters.source import Source
+
+    sums = tree / "data" / "download" / "raw_30s_audio-low_sha256_tars.txt"
+    sums.parent.mkdir()
+    checksum = hashlib.sha256(b"").hexdigest()
+    sums.write_text("".join(f"{checksum} raw_30s_audio-low-{part:02}.tar\n" for part in range(100)))
+    archives = _archives(Source(DATASET, tree))
+    assert len(archives) == 100
+    assert archives[7].urls == ("https://cdn.freesound.org/mtg-jamendo/raw_30s/audio-low/raw_30s_audio-low-07.tar",)
+    assert (archives[7].becomes, archives[7].inner) == ("audio-low/07", "07")
+    assert archives[7].checksums == (f"sha256:{checksum}",)
+
+
+def test_one_command_trains(tree: Path, train: Callable):
+    assert "tags roc_auc" in train("data=mtg_jamendo", f"data.root={tree}")

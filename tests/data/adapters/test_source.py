@@ -1,0 +1,158 @@
+"""How a manifest is kept, and what is checked, on a dataset of four tracks."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from musicrec.data.adapters.source import Dataset, Source, table
+from musicrec.data.datamodule import MusicDataModule
+from musicrec.data.manifest import read_manifest
+from musicrec.errors import ManifestError
+from musicrec.frontend import MelSpectrogram
+from musicrec.heads.classes import ClassHead
+
+FOUR = Dataset(name="four", layout="music/ and labels.csv", get="four.zip (1 MB)", licence="CC0", suspects=("odd",))
+
+
+@pytest.fixture
+def tree(tmp_path: Path, audio: Callable) -> Path:
+    root = tmp_path / "four"
+    for name in ("a", "b", "c", "d"):
+        audio(root / "music" / f"{name}.wav")
+    (root / "labels.csv").write_text("name,genre,split,artist\na,x,train,A\nb,y,train,B\nc,x,valid,C\nd,y,test,D\n")
+    return root
+
+
+def adapt(root: Path | None, folder: Path, *, half: bool = False, **settings) -> Path:
+    source = Source(FOUR, root)
+    labels = source.file("labels.csv")
+
+    def read(files, report) -> pl.DataFrame:
+        frame = table(labels, columns=["name", "genre", "split"]).rename({"name": "track_id"})
+        wanted = pl.col("track_id").is_in(["a", "c"]) | (not half)
+        path = pl.col("track_id") + ".wav"
+        return frame.with_columns(path=path, split=pl.when(wanted).then("split"), duration_s=pl.lit(1.0))
+
+    settings = {"published": {"train": 2, "valid": 1, "test": 1}, "vocabulary": {"genre": ("x", "y")}} | settings
+    return source.manifest(
+        read, folder=folder, options={"part": "half" if half else "whole"}, annotations=[labels],
+        audio=source.root / "music", **settings,
+    )  # fmt: skip
+
+
+def test_a_manifest_is_made_once(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    path = adapt(tree, tmp_path)
+    assert path == tmp_path / "four" / "whole.csv"
+    assert read_manifest(path)["path"].to_list() == [str(tree / "music" / f"{name}.wav") for name in "abcd"]
+    assert capsys.readouterr().out == (
+        f"four part=whole  ({tree}/music)\n"
+        "  ok       train: 2 tracks, as published\n"
+        "  ok       valid: 1 tracks, as published\n"
+        "  ok       test: 1 tracks, as published\n"
+        "  ok       genre: 2 different labels, as published\n"
+        "  ok       4 artists, each in one split only\n"
+        "  note     albums are not known, so that no leak of them between splits would be seen\n"
+        f"manifest: {path}\n"
+    )
+    assert "train: 2 tracks, as published" in path.with_suffix(".checks.txt").read_text()
+    before = path.stat().st_mtime_ns
+    assert adapt(tree, tmp_path) == path
+    assert path.stat().st_mtime_ns == before and not capsys.readouterr().out
+
+
+def test_an_edited_manifest_is_kept(tree: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    path = adapt(tree, tmp_path)
+    edited = path.read_text().replace(",x,", ",z,")
+    path.write_text(edited)
+    with caplog.at_level(logging.INFO):
+        adapt(tree, tmp_path)
+    assert path.read_text() == edited and "edited since it was made, and used as it is" in caplog.text
+    with open(tree / "labels.csv", "a") as file:
+        file.write("e,x,test,E\n")
+    with pytest.raises(ManifestError, match=r"has been edited, and changed since it was made: labels.csv. To keep"):
+        adapt(tree, tmp_path)
+    assert path.read_text() == edited
+    path.unlink()
+    with pytest.raises(ManifestError, match=r"no file e.wav below .*music; data.partial=true"):
+        adapt(tree, tmp_path)
+    assert adapt(tree, tmp_path, partial=True).is_file()
+
+
+def test_somebody_elses_manifest_is_kept(tree: Path, tmp_path: Path):
+    (tmp_path / "four").mkdir(exist_ok=True)
+    (tmp_path / "four" / "whole.csv").write_text("mine")
+    with pytest.raises(ManifestError, match=r"whole.csv: has been edited, .* to have it made anew: delete it"):
+        adapt(tree, tmp_path)
+
+
+def test_it_is_made_anew_when_the_dataset_changes(
+    tree: Path, tmp_path: Path, audio: Callable, caplog: pytest.LogCaptureFixture
+):
+    path = adapt(tree, tmp_path)
+    labels = tree / "labels.csv"
+    labels.write_text(labels.read_text().replace("a,x", "a,y"))
+    adapt(tree, tmp_path)
+    assert "made anew, because changed: labels.csv" in caplog.text
+    assert read_manifest(path)["genre"].to_list() == ["y", "y", "x", "y"]
+    audio(tree / "music" / "e.wav")
+    adapt(tree, tmp_path)
+    assert "made anew, because changed: the audio files" in caplog.text
+    assert "no annotation names, not used\n             e.wav" in path.with_suffix(".checks.txt").read_text()
+
+
+def test_all_that_differs_is_reported(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    labels = tree / "labels.csv"
+    labels.write_text(labels.read_text() + "a,y,test,A\n")
+    (tree / "music" / "b.wav").write_bytes((tree / "music" / "a.wav").read_bytes())
+    (tree / "music" / "d.wav").write_bytes((tree / "music" / "c.wav").read_bytes())
+    adapt(tree, tmp_path, published={"train": 3, "all": 4}, vocabulary={"genre": ("x", "w"), "artist": 5})
+    printed = capsys.readouterr().out
+    for line in (
+        "warning  1 row of the annotations with a track_id seen before, not used: a",
+        "note     1 group of files of the same bytes within a split: a.wav = b.wav",
+        "warning  1 group of files of the same bytes in different splits: c.wav (valid) = d.wav (test)",
+        "warning  train: 2 tracks, published are 3",
+        "ok       all: 4 tracks, as published",
+        "note     test: 1 tracks, no number is published",
+        "warning  genre: 2 different labels, published are 2: without w, unknown y",
+        "warning  artist: 4 different labels, published are 5",
+    ):
+        assert line in printed
+
+
+def test_nothing_usable(tree: Path, tmp_path: Path):
+    for path in (tree / "music").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(ManifestError, match=r"four: no usable audio file below .*music; see docs/datasets.md#four"):
+        adapt(tree, tmp_path)
+
+
+def test_what_is_missing_is_said_with_where_to_get_it(tree: Path, tmp_path: Path):
+    for root, problem in ((None, "data.root is not set"), ("/nowhere", "data.root=/nowhere: no such folder")):
+        with pytest.raises(ManifestError) as error:
+            adapt(root, tmp_path)
+        first, *others = str(error.value).splitlines()
+        assert first.startswith(f"four: {problem}") and first.endswith("; see docs/datasets.md#four")
+        expected = ["data.root holds: music/ and labels.csv", "to get it: four.zip (1 MB)", "licence: CC0"]
+        assert [line.strip() for line in others] == expected
+    with pytest.raises(ManifestError, match=r"data.download=true: it has no archive that could be fetched"):
+        Source(FOUR, tree, download=True)
+
+
+def test_manifests_of_a_dataset_share_a_store(tree: Path, tmp_path: Path):
+    def data(half: bool) -> MusicDataModule:
+        module = MusicDataModule(
+            manifest=lambda: adapt(tree, tmp_path, half=half), stores=tmp_path / "stores", share_store=True,
+            heads=[ClassHead(name="genre", column="genre")], frontend=MelSpectrogram(sample_rate=16_000),
+            chunk_samples=4000, test_splits=[],
+        )  # fmt: skip
+        module.open()
+        return module
+
+    whole, half = data(False), data(True)
+    assert (len(whole.frame), len(half.frame)) == (4, 2)
+    assert whole.store.folder == half.store.folder
+    assert (whole.store.folder / "waveforms.i16").stat().st_size == 4 * 16_000 * 2, "no track is decoded twice"
