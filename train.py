@@ -57,9 +57,11 @@ def train(cfg: DictConfig, run: Path, record: RunRecord) -> float:
     data.open()
     shown = choose_tracks(data, cfg.figure_tracks)
     network = instantiate(cfg.model)({head.name: len(head.classes) for head in data.heads})
+    began = {}
     if cfg.start_from is not None:
-        copied, new = start_from(find_export(cfg.start_from, runs=cfg.paths.runs), network, data.frontend)
-        print(f"start_from={cfg.start_from}: {copied} tensors taken, new: {', '.join(new) or 'nothing'}")
+        start = start_from(find_export(cfg.start_from, runs=cfg.paths.runs), network, data.frontend)
+        print(f"start_from={cfg.start_from}: {start.copied} tensors taken, new: {', '.join(start.new) or 'nothing'}")
+        began = {"began_with": start.origin}
     module = MusicModule(
         network, data.heads, instantiate(cfg.optim), channels_last=cfg.channels_last, seed=cfg.seed, frozen=cfg.freeze
     )
@@ -108,7 +110,7 @@ def train(cfg: DictConfig, run: Path, record: RunRecord) -> float:
             frontend=data.frontend,
             metrics=module.metrics,
             calibration={"split": data.valid_split, "heads": calibration},
-            data=data.summary(),
+            data=data.summary() | began,
             licence=cfg.licence,
         )
         scores = score_heads(module.predictions, module.heads, raw=module.raw)

@@ -29,7 +29,7 @@ TARGETS = ["musicrec.*", "pytorch_lightning.*", "optuna.pruners.*"]
 
 # Advice that does not apply: with the store in memory the CPU needs no workers, a short epoch is no mistake, Hydra has
 # written into the run folder before the CSV logger does, a job that runs again has checkpoints there, the sampler does
-# go on within an epoch, the trainer that tests the best checkpoint writes none, and the scores of tracks are those of
+# go on within an epoch, frozen parts are in eval mode, the trainer that tests the best checkpoint writes none, and the scores of tracks are those of
 # all processes already.
 NOISE = (
     ".*does not have many workers.*",
@@ -39,6 +39,7 @@ NOISE = (
     ".*LeafSpec.*is deprecated.*",
     ".*your dataloader is not resumable.*",
     ".*callbacks used to create the checkpoint need to be provided.*",
+    r".*module\(s\) in eval mode at the start of training.*",
     r".*recommended to use `self.log\('(val|test).*sync_dist=True.*",
 )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from torch import nn
 
@@ -10,14 +11,20 @@ from musicrec.export import read_export
 from musicrec.frontend import MelSpectrogram
 
 
-def start_from(export: str | Path, network: nn.Module, frontend: MelSpectrogram) -> tuple[int, list[str]]:
+class Start(NamedTuple):
+    """With what a network began: how many tensors were copied, the parts that begin anew, such as ["classifier",
+    "gru"], and, for the export's card, the data and the licence of the weights."""
+
+    copied: int
+    new: list[str]
+    origin: dict
+
+
+def start_from(export: str | Path, network: nn.Module, frontend: MelSpectrogram) -> Start:
     """Copy into `network` the weights of an export, wherever names and shapes agree.
 
     Other heads, or another size of a layer, leave those layers as they were drawn. The front ends must be equal:
     weights that know one picture of the sound know nothing of another.
-
-    Returns:
-        How many tensors were copied, and the names of the parts that begin anew, such as ["classifier", "gru"].
 
     Raises:
         ExportError: no export there.
@@ -40,7 +47,10 @@ def start_from(export: str | Path, network: nn.Module, frontend: MelSpectrogram)
     if not copied:
         raise ConfigError(f"start_from={export}: no layer of it has the shape it has here; give the model its settings")
     network.load_state_dict(copied, strict=False)
-    return len(copied), sorted({name.split(".")[0] for name in own.keys() - copied.keys()})
+    new = sorted({name.split(".")[0] for name in own.keys() - copied.keys()})
+    data = model.config["data"]
+    about = {name: data[name] for name in ("origin", "weights", "manifest", "manifest_hash") if name in data}
+    return Start(len(copied), new, about | {"licence": model.config["licence"]})
 
 
 def freeze(network: nn.Module, parts: Sequence[str]) -> list[nn.Module]:

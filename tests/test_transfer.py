@@ -37,7 +37,7 @@ def test_takes_what_has_the_same_shape(trained: Path):
     weights = load_file(trained / "model.safetensors")
     network = CRNN({"tags": 5}, width=8, gru_size=16)
     drawn = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    copied, new = start_from(trained, network, MelSpectrogram(**FRONTEND))
+    copied, new, _ = start_from(trained, network, MelSpectrogram(**FRONTEND))
     assert new == ["classifier", "gru"]
     now = network.state_dict()
     same = [name for name in weights if now[name].shape == weights[name].shape]
@@ -47,7 +47,7 @@ def test_takes_what_has_the_same_shape(trained: Path):
 
 def test_all_of_it_for_the_same_heads(trained: Path):
     network = CRNN({"tags": 3}, width=8, gru_size=8)
-    copied, new = start_from(trained, network, MelSpectrogram(**FRONTEND))
+    copied, new, _ = start_from(trained, network, MelSpectrogram(**FRONTEND))
     assert (copied, new) == (len(network.state_dict()), [])
 
 
@@ -102,8 +102,9 @@ def test_frozen_parts_do_not_move_and_the_others_do(tmp_path: Path):
 
 def test_public_weights_on_the_command_line(program: Callable, public_crnn: Path, tiny_music: Path, tmp_path: Path):
     public = import_checkpoint(
-        public_crnn, architecture="crnn", classes=[f"tag {number}" for number in range(50)], out=tmp_path / "public"
-    )
+        public_crnn, architecture="crnn", classes=[f"tag {number}" for number in range(50)], out=tmp_path / "public",
+        licence="MIT",
+    )  # fmt: skip
     done = program(
         "train.py", "debug=fast", "data=manifest", f"data.manifest={tiny_music}", f"paths.cache={tmp_path / 'cache'}",
         f"start_from={public}", "freeze=[input_norm,blocks]", "task=[genre]", "logger=csv", "model.width=8",
@@ -113,4 +114,6 @@ def test_public_weights_on_the_command_line(program: Callable, public_crnn: Path
     theirs, ours = (load_file(folder / "model.safetensors") for folder in (public, tmp_path / "run" / "export"))
     blocks = [name for name in theirs if name.startswith("blocks.")]
     assert blocks and all(torch.equal(theirs[name], ours[name]) for name in blocks)
+    card = (tmp_path / "run" / "export" / "README.md").read_text()
+    assert "**Began with**: origin sota-music-tagging-models, weights crnn.pth, licence MIT" in card
     assert not torch.equal(theirs["gru.weight_hh_l0"], ours["gru.weight_hh_l0"])
