@@ -30,11 +30,15 @@ def parse_pitch_class(text: str) -> int:
 
 
 def parse_key(text: str) -> tuple[int, str | None]:
-    """Pitch class and mode of ``A minor``, ``F#m``, ``Db:maj`` or ``C``; the mode is None where the text names none.
+    """Pitch class and mode of ``A minor``, ``F#m``, ``Db:maj``, ``8A`` or ``1m`` (the wheels of DJ software: Camelot,
+    Open Key) or ``C``; the mode is None where the text names none.
 
     Raises:
         ValueError: `text` is not a note name, or what follows it is not a mode.
     """
+    on_wheel = re.fullmatch(r"0?([1-9]|1[0-2])\s*([ABabDMdm])", text.strip())
+    if on_wheel is not None:
+        return _from_wheel(int(on_wheel[1]), on_wheel[2].upper())
     match = re.fullmatch(r"([A-Ga-g][#♯b♭]?)[\s:_-]*(\D*)", text.strip())
     if match is None:
         raise ValueError(f"{text!r} is not a key such as A minor, F# or Bb major")
@@ -46,6 +50,14 @@ def parse_key(text: str) -> tuple[int, str | None]:
     if mode.lower() not in _MODE_NAMES:
         raise ValueError(f"{text!r} is not a key such as A minor, F# or Bb major")
     return parse_pitch_class(note), _MODE_NAMES[mode.lower()]
+
+
+def _from_wheel(number: int, letter: str) -> tuple[int, str]:
+    """Camelot: A minor, B major, C major is 8B. Open Key: m minor, d major ("dur"), C major is 1d."""
+    mode = "minor" if letter in "AM" else "major"
+    fifths_above_c = number - (8 if letter in "AB" else 1)
+    relative_major = 7 * fifths_above_c % 12
+    return (relative_major - 3 * (mode == "minor")) % 12, mode
 
 
 def key_index(pitch_class: int, mode: str) -> int:

@@ -41,10 +41,20 @@ def test_parse_key(text, expected):
     assert parse_key(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "A dorian", "minor", "8A", "C minor minor", "C4"])
+@pytest.mark.parametrize("text", ["", "A dorian", "minor", "13A", "0d", "8C", "C minor minor", "C4"])
 def test_parse_key_rejects(text):
     with pytest.raises(ValueError, match="not a key"):
         parse_key(text)
+
+
+@pytest.mark.parametrize("number", range(1, 13))
+def test_parse_key_reads_the_wheels(number):
+    major, minor = parse_pitch_class(WHEEL_MAJOR[number - 1]), parse_pitch_class(WHEEL_MINOR[number - 1])
+    assert parse_key(f"{number}B") == parse_key(f"{number:02}b") == (major, "major")
+    assert parse_key(f"{number}A") == (minor, "minor")
+    open_key = (number - 8) % 12 + 1  # as printed on it: 1d is C major, 1m A minor
+    assert parse_key(f"{open_key}d") == (major, "major")
+    assert parse_key(f"{open_key}m") == (minor, "minor")
 
 
 def test_order_of_the_24_classes():

@@ -1,5 +1,6 @@
 """The one LightningDataModule: int16 chunks leave the store, mel spectrograms are made on the device."""
 
+import logging
 import math
 import os
 import warnings
@@ -16,6 +17,7 @@ from torch.utils.data import DataLoader, Sampler
 from musicrec.data.chunking import AllChunks, ChunkDataset, LateLoader, RandomChunks
 from musicrec.data.durations import compare_durations
 from musicrec.data.manifest import manifest_hash, read_manifest
+from musicrec.data.splitting import split_tracks
 from musicrec.data.store import WaveformStore, build_store, store_folder
 from musicrec.data.subset import keep_fraction
 from musicrec.deformations.base import Deformation, seed_of
@@ -24,6 +26,8 @@ from musicrec.deformations.spec_augment import SpecAugment
 from musicrec.errors import ManifestError
 from musicrec.frontend import INT16_SCALE, MelSpectrogram
 from musicrec.heads import Head
+
+log = logging.getLogger(__name__)
 
 
 class MusicDataModule(lightning.LightningDataModule):
@@ -60,6 +64,10 @@ class MusicDataModule(lightning.LightningDataModule):
         train_split: str = "train",
         valid_split: str = "valid",
         test_splits: Sequence[str] = ("test",),
+        valid_share: float = 0.1,
+        test_share: float = 0.1,
+        split_by: str = "artist",
+        split_seed: int = 0,
         max_tracks: int | None = None,
         fraction: float = 1.0,
         workers: int | None = None,
@@ -75,6 +83,9 @@ class MusicDataModule(lightning.LightningDataModule):
         self.seed = seed
         self.train_split, self.valid_split = train_split, valid_split
         self.test_splits = [test_splits] if isinstance(test_splits, str) else list(test_splits)
+        self.splitting = {
+            "valid_share": valid_share, "test_share": test_share, "unit": split_by, "seed": split_seed
+        }  # fmt: skip
         if workers is None:
             workers = min(4, os.cpu_count() or 1) if torch.cuda.is_available() else 0
         self.workers = workers
@@ -93,6 +104,12 @@ class MusicDataModule(lightning.LightningDataModule):
             return
         self.manifest_path = Path(self.manifest() if callable(self.manifest) else self.manifest)
         frame = read_manifest(self.manifest_path)
+        if frame["split"].null_count() == frame.height:
+            frame = split_tracks(frame, **self.splitting)
+            counts = ", ".join(
+                f"{split} {tracks:,}" for split, tracks in frame["split"].value_counts().sort("split").iter_rows()
+            )
+            log.info("%s: no track has a split; split by %s: %s", self.manifest_path, self.splitting["unit"], counts)
         self.frame = frame = frame if self.max_tracks is None else self._sample(frame)
         self.manifest_hash = manifest_hash(self.frame)
         for split in [*([self.train_split, self.valid_split] if fit else []), *self.test_splits]:

@@ -11,7 +11,7 @@ import hashlib
 import itertools
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,12 +25,15 @@ from musicrec.keys import PITCH_CLASSES
 _CSV_ROWS_AT_ONCE = 4_096  # rows held as Python objects; the others are columns already
 
 
-def read_manifest(path: str | os.PathLike, *, check_files: bool = True) -> pl.DataFrame:
+def read_manifest(
+    path: str | os.PathLike, *, check_files: bool = True, required: Sequence[str] = REQUIRED
+) -> pl.DataFrame:
     """Read and validate a manifest: CSV (commas or tabs) or Parquet.
 
     Args:
         path: the manifest; the paths in it are relative to its folder, or absolute.
         check_files: also make sure that every audio file exists.
+        required: columns that must be there; a table of labels by path needs no track_id.
 
     Raises:
         ManifestError: lists every problem of the file at once, by row (the header is row 1), column, value and what
@@ -45,7 +48,7 @@ def read_manifest(path: str | os.PathLike, *, check_files: bool = True) -> pl.Da
     except (OSError, UnicodeDecodeError, pl.exceptions.PolarsError) as error:
         reason = str(error).splitlines()[0]
         raise ManifestError(f"{path}: cannot be read as {'Parquet' if parquet else 'CSV in UTF-8'}: {reason}") from None
-    check_header([name for name in raw.columns if name != ROW], problems)
+    check_header([name for name in raw.columns if name != ROW], problems, required)
     if parquet:
         raw = raw.with_row_index(ROW, offset=1)
     elif ROW not in raw.columns:

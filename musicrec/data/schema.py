@@ -4,7 +4,7 @@ import difflib
 import os
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
@@ -86,7 +86,7 @@ def complete(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(absent).select(*SCHEMA, *extra)
 
 
-def check_header(header: list[str], problems: Problems) -> None:
+def check_header(header: list[str], problems: Problems, required: Sequence[str] = REQUIRED) -> None:
     """Required columns are there, and no column is a misspelt one."""
     absent = [name for name in SCHEMA if name not in header]
     for name in header:
@@ -94,7 +94,7 @@ def check_header(header: list[str], problems: Problems) -> None:
             called = _OTHER_NAMES.get(name.lower(), name.lower())
             for meant in difflib.get_close_matches(called, absent, n=1, cutoff=0.8):
                 problems.add(1, name, f"unknown column; did you mean {meant!r}?")
-    for name in REQUIRED:
+    for name in required:
         if name not in header:
             problems.add(1, name, f"required column is missing; the file has {', '.join(header) or 'none'}")
 
@@ -173,7 +173,7 @@ def _keys_and_modes(raw: pl.DataFrame, rows: pl.Series, problems: Problems) -> d
             expected = "major, minor, 1 (major) or 0 (minor), or an empty cell"
             columns["mode"] = _parsed(raw["mode"], rows, problems, _mode, pl.String, expected)
         if "key" in raw.columns:
-            expected = "a note such as C, F# or Bb, a key such as A minor, or an empty cell"
+            expected = "a note such as C, F# or Bb, a key such as A minor or 8A, or an empty cell"
             keys = _parsed(raw["key"], rows, problems, _key, pl.String, expected)  # "9 minor", "9 "
             columns["key"] = keys.str.extract(r"^(\d+)").cast(pl.Int8)
             key_modes = keys.str.extract(r"(\w+)$").set(keys.str.ends_with(" "), None)

@@ -25,10 +25,10 @@ def keep_fraction(frame: pl.DataFrame, fraction: float, *, seed: int) -> pl.Data
     _, group, size = np.unique(groups, return_inverse=True, return_counts=True)
     # The tracks of a group stand evenly spaced in [0, 1), from an offset on: below any limit lies that share.
     shuffled = rng.permutation(len(frame))
+    order = np.lexsort((shuffled.argsort(), group))  # group after group, each in the order of the shuffle
+    position = np.arange(len(frame)) - np.repeat(np.cumsum(size) - size, size)
     place = np.empty(len(frame))
-    for number, offset in enumerate(rng.random(len(size))):
-        members = shuffled[group[shuffled] == number]
-        place[members] = (np.arange(len(members)) + offset) / len(members)
+    place[order] = (position + np.repeat(rng.random(len(size)), size)) / np.repeat(size, size)
     count = max(1, round(fraction * len(frame)))
     return frame[np.sort(np.lexsort((shuffled.argsort(), place))[:count])]
 

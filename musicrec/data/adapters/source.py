@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import logging
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,11 +13,9 @@ from musicrec.audio import AUDIO_SUFFIXES
 from musicrec.data.adapters import checks
 from musicrec.data.adapters.checks import Report
 from musicrec.data.adapters.download import Archive, fetch
-from musicrec.data.manifest import write_manifest
+from musicrec.data.adapters.kept import digest, keep, up_to_date
 from musicrec.errors import ConfigError, ManifestError
 from musicrec.locks import locked
-
-log = logging.getLogger(__name__)
 
 Files = Mapping[str, int]  # every audio file below a folder, by its path there, and its size in bytes
 
@@ -128,16 +125,16 @@ class Source:
         path = Path(folder) / self.dataset.name / f"{stem}.csv"
         files = audio_files(audio)
         state = {"adapter": self.dataset.version, "data.root": str(self.root), "data.partial": partial}
-        digests = {os.path.relpath(file, self.root): _digest(file) for file in annotations}
+        digests = {os.path.relpath(file, self.root): digest(file) for file in annotations}
         if len(digests) > 5:
             digests = {"the annotations": hashlib.sha256(json.dumps(digests).encode()).hexdigest()}
         state |= digests
         listing = "\n".join(f"{name}\t{size}" for name, size in files.items())
         state["the audio files"] = hashlib.sha256(listing.encode(errors="surrogateescape")).hexdigest()
-        if _up_to_date(path, state):
+        if up_to_date(path, state):
             return path
         with locked(path.with_name(f".{stem}.lock")):
-            if _up_to_date(path, state):  # another process has just made it
+            if up_to_date(path, state, tell=False):  # another process has just made it
                 return path
             chosen = " ".join(f"{name}={value}" for name, value in options.items())
             report = Report(f"{self.dataset.name} {chosen}".strip(), str(audio))
@@ -150,10 +147,8 @@ class Source:
             checks.labels(frame, report, vocabulary=vocabulary)
             checks.leaks(frame, report)
             frame = frame.with_columns(path=pl.concat_str(pl.lit(f"{audio}/"), "path"))
-            write_manifest(frame, path)
             path.with_suffix(".checks.txt").write_text(report.text() + "\n")
-            record = {"state": state, "sha256": _digest(path)}
-            path.with_suffix(".json").write_text(json.dumps(record, indent=1))
+            keep(frame, path, state)
         print(report.text(shown=5))
         print(f"manifest: {path}", flush=True)
         return path
@@ -194,30 +189,3 @@ def table(path: Path, *, columns: Collection[str], separator: str = ",") -> pl.D
     if absent:
         raise ManifestError(f"{path}: has no column {', '.join(absent)} (it has {', '.join(frame.columns[:12])} …)")
     return frame
-
-
-def _digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()
-
-
-def _up_to_date(manifest: Path, state: dict) -> bool:
-    """Whether a manifest can be used as it is. Raises ManifestError where that is for its editor to decide."""
-    if not manifest.is_file():
-        return False
-    try:
-        record = json.loads(manifest.with_suffix(".json").read_text())
-        before, edited = record["state"], record["sha256"] != _digest(manifest)
-    except (OSError, ValueError, KeyError):
-        before, edited = {}, True
-    changed = [name for name in {**before, **state} if before.get(name) != state.get(name)]
-    if edited and changed:
-        raise ManifestError(
-            f"{manifest}: has been edited, and changed since it was made: {', '.join(changed)}. To keep the edits: "
-            f"data=manifest data.manifest={manifest} data.share_store=true; to have it made anew: delete it"
-        )
-    if edited:
-        log.info("%s: edited since it was made, and used as it is", manifest)
-    if changed:
-        log.warning("%s: made anew, because changed: %s", manifest, ", ".join(changed))
-    return not changed

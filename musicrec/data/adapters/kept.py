@@ -1,0 +1,49 @@
+"""Manifests that were made, kept on the disk with what they were made of, and perhaps edited since."""
+
+import hashlib
+import json
+import logging
+from pathlib import Path
+
+import polars as pl
+
+from musicrec.data.manifest import write_manifest
+from musicrec.errors import ManifestError
+
+log = logging.getLogger(__name__)
+
+
+def keep(frame: pl.DataFrame, manifest: Path, state: dict) -> None:
+    """Write a manifest, and beside it, as JSON, the state of what it was made of."""
+    write_manifest(frame, manifest)
+    manifest.with_suffix(".json").write_text(json.dumps({"state": state, "sha256": digest(manifest)}, indent=1))
+
+
+def up_to_date(manifest: Path, state: dict, *, tell: bool = True) -> bool:
+    """Whether a manifest can be used as it is. Raises ManifestError where that is for its editor to decide.
+
+    tell: say that it has been edited, or why it cannot be used.
+    """
+    if not manifest.is_file():
+        return False
+    try:
+        record = json.loads(manifest.with_suffix(".json").read_text())
+        before, edited = record["state"], record["sha256"] != digest(manifest)
+    except (OSError, ValueError, KeyError):
+        before, edited = {}, True
+    changed = [name for name in {**before, **state} if before.get(name) != state.get(name)]
+    if edited and changed:
+        raise ManifestError(
+            f"{manifest}: has been edited, and changed since it was made: {', '.join(changed)}. To keep the edits: "
+            f"data=manifest data.manifest={manifest} data.share_store=true; to have it made anew: delete it"
+        )
+    if edited and tell:
+        log.info("%s: edited since it was made, and used as it is", manifest)
+    if changed and tell:
+        log.warning("%s: made anew, because changed: %s", manifest, ", ".join(changed))
+    return not changed
+
+
+def digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
