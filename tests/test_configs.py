@@ -1,11 +1,14 @@
 """Every YAML file composes, and what it describes can be built."""
 
 import inspect
+import re
+import shlex
 from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
@@ -24,6 +27,15 @@ EXPERIMENTS = sorted(path.relative_to(CONF) for path in CONF.glob("experiment/*/
 SWEEPERS = {"grid": "GridSweeper", "study": "StudySweeper"}
 # Overlays that only make sense on top of another one.
 BESIDE = {"experiment/demo/small.yaml": "crnn"}
+
+
+COMMANDS = sorted(
+    {
+        (path.parent.name, line)
+        for path in (CONF / "experiment").glob("*/README.md")
+        for line in re.findall(r"^python (?:train|evaluate)\.py .*$", path.read_text(), re.M)
+    }
+)
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +79,29 @@ def test_experiment_composes_and_builds(experiment: Path):
     chosen = f"[{beside},{name}]" if beside else name
     cfg = compose("train", overrides=[f"+experiment/{experiment.parent.name}={chosen}"])
     build(cfg)
+
+
+def test_every_study_has_its_command():
+    """The one that trains; and nothing in a command or a file is a path of one machine."""
+    trained = {study for study, line in COMMANDS if f"+experiment/{study}=" in line}
+    assert trained >= {"networks", "recipes", "label_efficiency", "sweep"}
+    assert not [line for _, line in COMMANDS if "data.manifest=" in line and "CORPUS/manifest.csv" not in line]
+
+
+@pytest.mark.parametrize(("study", "line"), COMMANDS, ids=[f"{study}-{n}" for n, (study, _) in enumerate(COMMANDS)])
+def test_command_of_a_study_composes(study: str, line: str):
+    """With the first and with the last of the values that it sweeps."""
+    _, program, *overrides = shlex.split(line)
+    given = OverridesParser.create().parse_overrides([text for text in overrides if text != "-m"])
+    assert ("-m" in overrides) == any(override.is_sweep_override() for override in given)
+    for end in (0, -1):
+        chosen = [
+            f"{override.get_key_element()}={list(override.sweep_string_iterator())[end]}"
+            if override.is_sweep_override()
+            else override.input_line
+            for override in given
+        ]
+        assert compose(program.removesuffix(".py"), overrides=chosen)
 
 
 @pytest.mark.parametrize("tasks", ["tags", "[tags]", "[genre,features]", "[tags,features]", "[key_and_mode,tempo]"])

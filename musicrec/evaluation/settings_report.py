@@ -59,15 +59,18 @@ def print_settings(
     out = console()
     for split in dict.fromkeys(score.split for score in scores):
         rows = [score for score in scores if score.split == split]
-        unit = list(rows[0].units)[-1] if rows[0].units else None
+        unit = list(rows[0].units)[-1] if rows[0].units else ""
+        limits = f"{bootstrap.confidence:.0%} by {unit}" if unit else "interval"
         seeds, timed = any(row.spread is not None for row in rows), any(row.setting.minutes for row in rows)
+        compared = any(row.difference is not None for row in rows)
         table = make_table(out, "metric")
         for key in rows[0].setting.params:
             table.add_column(escape(key))
         columns = ["runs"] if seeds else []
         columns += ["minutes"] if timed else []
-        columns += [split, *(["± std"] if seeds else []), f"{bootstrap.confidence:.0%} by {unit}", "chance"]
-        columns += ["– first", f"{bootstrap.confidence:.0%} by {unit}", "p"]
+        columns += [split, *(["± std"] if seeds else []), limits, "chance"]
+        if compared:
+            columns += ["to the first", limits, "p"]
         for column in columns:
             table.add_column(escape(column), justify="right", style="bold" if column == split else None)
         for row in rows:
@@ -78,16 +81,20 @@ def print_settings(
                 *([number(row.spread)] if seeds else []),
                 interval_text(row.intervals.get(unit)),
             ]
-            gap = "" if row.difference is None else f"{row.difference:+.3f}"
-            apart = "" if row.difference is None else interval_text(row.differences.get(unit), signed=True)
-            cells += [number(row.chance), gap, apart, "" if row.difference is None else p_text(row.p_values.get(unit))]
+            cells.append(number(row.chance))
+            if compared and row.difference is None:
+                cells += ["", "", ""]
+            elif compared:
+                apart = interval_text(row.differences.get(unit), signed=True)
+                cells += [f"{row.difference:+.3f}", apart, p_text(row.p_values.get(unit))]
             params = (escape(str(value)) for value in row.setting.params.values())
             table.add_row(escape(f"{row.head} {row.metric}"), *params, *cells)
         out.print(f"\n{escape(results[0].title(split)[1])}")
         out.print(table)
         counts = " and ".join(f"{count} {name}s" for name, count in rows[0].units.items())
-        out.print(f"intervals: {bootstrap.resamples} paired bootstrap resamples of {counts}, of the mean over runs; "
-                  "the spread over seeds is in ± std. Of 20 differences one leaves zero out by chance.")  # fmt: skip
+        out.print(f"intervals: {bootstrap.resamples} paired bootstrap resamples of {counts}; ± std: over the runs")
+    if compared:
+        out.print("Of 20 differences one leaves zero out by chance.")
     for reason in left_out:
         out.print(f"not compared: {escape(reason)}")
 
