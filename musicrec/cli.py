@@ -27,10 +27,10 @@ from musicrec.resume import run_folder
 # All that a config may build: it cannot call anything else.
 TARGETS = ["musicrec.*", "pytorch_lightning.*", "optuna.pruners.*"]
 
-# Advice that does not apply: with the store in memory the CPU needs no workers, a short epoch is no mistake, Hydra has
-# written into the run folder before the CSV logger does, a job that runs again has checkpoints there, the sampler does
-# go on within an epoch, frozen parts are in eval mode, the trainer that tests the best checkpoint writes none, and the scores of tracks are those of
-# all processes already.
+# Advice that does not apply: with the store in memory the CPU needs no workers, a short epoch is no mistake, Hydra
+# has written into the run folder before the CSV logger does, a job that runs again has checkpoints there, the sampler
+# does go on within an epoch, frozen parts are in eval mode, the trainer that tests the best checkpoint writes none,
+# and the scores of tracks are those of all processes already.
 NOISE = (
     ".*does not have many workers.*",
     ".*is smaller than the logging interval.*",
