@@ -89,14 +89,14 @@ def test_example_of_a_network(example):
 
 
 def test_example_of_a_dataset(example, tmp_path: Path):
-    config = example("musicrec.data", "genre_folders", "conf/data/genre_folders.yaml")
-    music = tmp_path / "music"
+    config = example("musicrec.data.adapters", "genre_folders", "conf/data/genre_folders.yaml")
+    music = tmp_path / "dataset" / "music"
     for genre in ("jazz", "rock"):
         (music / genre).mkdir(parents=True)
         for number in range(10):
             soundfile.write(music / genre / f"{number}.wav", [0.0] * 1600, 16000)
-    assert config.defaults == ["base"]
-    config.manifest.root = str(music)
+    assert config.defaults == ["base", {"override /task@_global_.task": ["genre"]}]
+    config.root, config.stores = str(music.parent), str(tmp_path / "stores")
     frame = read_manifest(instantiate(config.manifest)())
     assert dict(frame["split"].value_counts().iter_rows()) == {"train": 16, "valid": 2, "test": 2}
     assert frame.filter(pl.col("track_id").str.starts_with("jazz/"))["genre"].to_list() == ["jazz"] * 10

@@ -118,7 +118,7 @@ def _manifest(
 
     return source.manifest(
         read, folder=folder, options=options, annotations=labels, audio=audio, published={"test": published},
-        vocabulary={}, partial=partial,
+        partial=partial,
     )  # fmt: skip
 
 

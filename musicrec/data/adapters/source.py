@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import polars as pl
 
@@ -14,6 +15,7 @@ from musicrec.data.adapters import checks
 from musicrec.data.adapters.checks import Report
 from musicrec.data.adapters.download import Archive, fetch
 from musicrec.data.adapters.kept import digest, keep, up_to_date
+from musicrec.data.schema import complete
 from musicrec.errors import ConfigError, ManifestError
 from musicrec.locks import locked
 
@@ -98,8 +100,8 @@ class Source:
         options: Mapping[str, object],
         annotations: Sequence[Path],
         audio: Path,
-        published: Mapping[str, int],
-        vocabulary: Mapping[str, Collection[str] | int],
+        published: Mapping[str, int] = MappingProxyType({}),
+        vocabulary: Mapping[str, Collection[str] | int] = MappingProxyType({}),
         partial: bool = False,
     ) -> Path:
         """The path of the manifest of these options, which is made unless it is there and up to date.
@@ -138,8 +140,7 @@ class Source:
                 return path
             chosen = " ".join(f"{name}={value}" for name, value in options.items())
             report = Report(f"{self.dataset.name} {chosen}".strip(), str(audio))
-            frame = read(files, report)
-            frame = checks.unique(frame, report)
+            frame = checks.unique(complete(read(files, report)), report)
             known = {"suspects": self.dataset.suspects, "error": self.dataset.error}
             frame = checks.present(frame, files, report, audio=audio, partial=partial, **known)
             checks.duplicates(frame, files, report, audio=audio)

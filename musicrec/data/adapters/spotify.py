@@ -79,8 +79,6 @@ def spotify(
         options={"csv": features.stem, "seed": seed},
         annotations=[features],
         audio=source.root,
-        published={},
-        vocabulary={},
         partial=partial,
     )
 

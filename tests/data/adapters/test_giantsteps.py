@@ -92,8 +92,13 @@ def test_what_is_to_be_fetched_is_in_the_repository(tempo_tree: Path):
     assert archive.becomes == "audio/1030011.LOFI.mp3"
 
 
-def test_commands(tempo_tree: Path, key_tree: Path, train: Callable):
+def test_commands(tempo_tree: Path, key_tree: Path, train: Callable, program: Callable, tmp_path: Path):
     """There is nothing to train on; a network that trains on the test tracks shows that they can be read."""
     splits = ("data.train_split=test", "data.valid_split=test")
     assert "tempo acc1" in train("data=giantsteps_tempo", f"data.root={tempo_tree}", *splits)
+    tested = program(
+        "evaluate.py", f"export={tmp_path}/run/export", "data=giantsteps_tempo", f"data.root={tempo_tree}",
+        "bootstrap=null", "plots=false", f"paths.cache={tmp_path}/cache", f"hydra.run.dir={tmp_path}/report",
+    )  # fmt: skip
+    assert "tempo acc1" in tested.stdout
     assert "no readable track has split 'train'" in train("data=giantsteps_key", f"data.root={key_tree}", status=1)
