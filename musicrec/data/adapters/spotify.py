@@ -12,8 +12,8 @@ import polars as pl
 
 from musicrec.data.adapters.checks import Report
 from musicrec.data.adapters.source import Dataset, Files, Source, table
-from musicrec.data.adapters.splitting import tenths
-from musicrec.data.schema import UNIT_FEATURES
+from musicrec.data.schema import UNIT_FEATURES, complete
+from musicrec.data.splitting import split_tracks
 from musicrec.errors import ManifestError
 
 DATASET = Dataset(
@@ -70,8 +70,7 @@ def spotify(
         )
         if "split" in frame.columns:
             return frame
-        frame = frame.unique("track_id", keep="first", maintain_order=True)
-        return tenths(frame, seed=seed, by="artist" if "artist" in frame.columns else None)
+        return split_tracks(complete(frame.unique("track_id", keep="first", maintain_order=True)), seed=seed)
 
     return source.manifest(
         read,
