@@ -51,6 +51,7 @@ def train(cfg: DictConfig, run: Path, record: RunRecord) -> float:
         heads=build_heads(cfg.task),
         frontend=instantiate(cfg.frontend),
         augment=build_all(cfg.augment.waveform),
+        move_labels=cfg.augment.move_labels,
         mixup=instantiate(cfg.augment.mixup),
         spec_augment=instantiate(cfg.augment.spectrogram),
     )

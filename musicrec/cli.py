@@ -100,7 +100,9 @@ def print_error(message: str) -> None:
 def explain(error: Exception) -> str | None:
     """The one message for a mistake of the user; None for an error that only a traceback explains."""
     if isinstance(error, MusicrecError):
-        return str(error)
+        # Where Hydra was building what raised it; before Python 3.11 an error takes no notes.
+        keys = [note.removeprefix("full_key: ") for note in getattr(error, "__notes__", ()) if "full_key: " in note]
+        return f"{error} (config key: {keys[0]})" if keys else str(error)
     if isinstance(error, InstantiationException):
         # Hydra's own text tells the key; its cause tells what is wrong with it.
         return f"{error.__cause__ or str(error).splitlines()[0]} (config key: {_full_key(error)})"

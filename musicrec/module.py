@@ -93,9 +93,8 @@ class MusicModule(lightning.LightningModule):
             )
         size = len(batch["mel"])
         self.log("train/loss", loss, on_step=True, on_epoch=True, prog_bar=True, batch_size=size)
-        self.log_dict(
-            {f"train/{name}/loss": part for name, part in parts.items()}, on_step=False, on_epoch=True, sync_dist=True
-        )
+        losses = {f"train/{name}/loss": part for name, part in parts.items()}
+        self.log_dict(losses, on_step=False, on_epoch=True, sync_dist=True, batch_size=size)
         return loss
 
     def configure_optimizers(self) -> dict:

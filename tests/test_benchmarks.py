@@ -23,6 +23,12 @@ def test_cost_of_deformations(table):
     assert float(rows["gain"][1]) < float(rows["forward pass of the Short-Chunk ResNet"][1])
 
 
+def test_cost_of_presets(table):
+    rows = table("augmentation", "--batches", "1", "--batch-size", "2", "--presets", "none,robust")
+    assert rows.keys() == {"augment", "training step of the network", "none", "robust"}
+    assert float(rows["none"][0]) > 0 and float(rows["robust"][0]) > 0
+
+
 def test_stretching(table):
     rows = table("stretching", "--rates", "1.05", "--semitones", "1")
     ours, vocoder = rows["musicrec: Signalsmith Stretch"], rows["torchaudio: phase vocoder, window 512"]

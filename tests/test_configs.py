@@ -22,6 +22,8 @@ OPTIONS = sorted(
     for path in CONF.glob("*/*.yaml")
     if path.stem != "base" and path.parent.name != "deformation"  # tests/deformations/test_every_deformation.py
 )
+# tests/deformations/test_training.py builds them.
+AUGMENTATIONS = sorted(path.relative_to(CONF) for path in CONF.glob("augment/*/*.yaml"))
 DEFORMATIONS = sorted(path.relative_to(CONF) for path in CONF.glob("deformation/*.yaml"))
 EXPERIMENTS = sorted(path.relative_to(CONF) for path in CONF.glob("experiment/*/*.yaml"))
 SWEEPERS = {"grid": "GridSweeper", "study": "StudySweeper"}
@@ -52,10 +54,12 @@ def build(cfg: DictConfig) -> None:
     assert network.n_mels == cfg.frontend.n_mels
     instantiate(cfg.optim, _execution_whitelist_=TARGETS)
     build_all(cfg.augment.waveform)
+    instantiate(cfg.augment.mixup, _execution_whitelist_=TARGETS)
+    instantiate(cfg.augment.spectrogram, _execution_whitelist_=TARGETS)
 
 
 def test_all_files_are_seen():
-    seen = {str(CONF / path) for path in (*OPTIONS, *EXPERIMENTS, *DEFORMATIONS)}
+    seen = {str(CONF / path) for path in (*OPTIONS, *EXPERIMENTS, *AUGMENTATIONS, *DEFORMATIONS)}
     seen |= {str(CONF / f"{name}.yaml") for name in PROGRAMS}
     seen |= {str(CONF / "hydra" / "sweeper" / f"{name}.yaml") for name in SWEEPERS}
     seen.add(str(CONF / "wandb_sweep.yaml"))  # tests/tracking/test_wandb_sweep.py

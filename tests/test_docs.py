@@ -113,9 +113,10 @@ def test_example_of_a_deformation(example, block):
         assert level_db.amin(dim=1).tolist() == pytest.approx([-strength] * 64, abs=0.01)
         assert len(set(level_db.argmax(dim=1).tolist())) > 50, "each example has its phase"
         assert not result.shift_semitones.any() and (result.tempo_ratio == 1).all()
-    config = OmegaConf.create(block("conf/augment/tremolo.yaml", "yaml"))
-    assert config.keys() == OmegaConf.load(ROOT / "conf" / "augment" / "none.yaml").keys(), "train.py reads all three"
-    training = instantiate(config.waveform.tremolo)(waveform, samples=8000, sample_rate=16_000, seeds=seeds)
+    config = OmegaConf.create({"augment": OmegaConf.load(ROOT / "conf" / "augment" / "none.yaml")})
+    config.augment.waveform = OmegaConf.create(block("conf/augment/waveform/tremolo.yaml", "yaml"))
+    config.augment.probability = 0.5
+    training = instantiate(config.augment.waveform.tremolo)(waveform, samples=8000, sample_rate=16_000, seeds=seeds)
     still = (training.waveform == 1).all(dim=1)
     assert 20 < still.sum() < 44
     assert 0 > 20 * training.waveform.amin().log10() > -12

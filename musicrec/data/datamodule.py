@@ -36,8 +36,9 @@ class MusicDataModule(lightning.LightningDataModule):
     manifest: path of a manifest, or a callable that makes one and returns its path. stores: folder in which the
     waveform store of each manifest lies (built when it is not there). share_store: manifests in one folder, such as the
     splits of a dataset, share a store, so that no track of theirs is decoded twice. heads: the labels to read.
-    chunk_samples: what the network takes. augment: deformations of the training waveforms, applied in turn; they move
-    the labels. mixup: lays training chunks over each other.
+    chunk_samples: what the network takes. augment: deformations of the training waveforms, applied in turn.
+    move_labels: they move the labels, too; False keeps those of the undeformed track, to measure what moving them is
+    worth. mixup: lays training chunks over each other.
     chunks_per_track: random chunks a track and epoch. eval_chunks: equally spaced chunks of every track to evaluate on
     (16: the published rule); None takes as many as cover it. test_splits: each is tested by itself. max_tracks: of each
     split. fraction: of the training tracks, a choice that follows from the seed (subset.py); the vocabularies are those
@@ -55,6 +56,7 @@ class MusicDataModule(lightning.LightningDataModule):
         frontend: MelSpectrogram,
         chunk_samples: int,
         augment: Sequence[Deformation] = (),
+        move_labels: bool = True,
         mixup: Mixup | None = None,
         spec_augment: SpecAugment | None = None,
         batch_size: int = 16,
@@ -76,7 +78,8 @@ class MusicDataModule(lightning.LightningDataModule):
         super().__init__()
         self.manifest, self.stores, self.share_store = manifest, Path(stores), share_store
         self.heads, self.frontend, self.chunk_samples = list(heads), frontend, chunk_samples
-        self.augment, self.mixup, self.spec_augment = list(augment), mixup, spec_augment
+        self.augment, self.move_labels = list(augment), move_labels
+        self.mixup, self.spec_augment = mixup, spec_augment
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size or batch_size
         self.eval_chunks = eval_chunks
         self.chunks_per_track, self.max_tracks, self.fraction = chunks_per_track, max_tracks, fraction
@@ -300,7 +303,7 @@ class MusicDataModule(lightning.LightningDataModule):
                 seeds=[seed_of(self.seed, step, rank, number, track) for track in tracks],
             )
             waveform = deformed.waveform
-            for head in self.heads:
+            for head in self.heads if self.move_labels else ():
                 target[head.name] = head.move(
                     target[head.name],
                     shift_semitones=deformed.shift_semitones,

@@ -6,6 +6,7 @@ result depends neither on the size nor on the order of a batch.
 """
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -80,9 +81,22 @@ def draw(name: str, ends: tuple[float, float], seeds: Sequence[int]) -> list[flo
     return [low if low == high else np.random.default_rng(seed_of(seed, name)).uniform(low, high) for seed in seeds]
 
 
+def draw_log(name: str, ends: tuple[float, float], seeds: Sequence[int]) -> list[float]:
+    """A value above 0 for each example, uniform in its logarithm: each octave between the ends is as likely."""
+    low, high = ends
+    if low == high:
+        return [low] * len(seeds)
+    return [math.exp(value) for value in draw(name, (math.log(low), math.log(high)), seeds)]
+
+
 def draw_whole(name: str, ends: tuple[float, float], seeds: Sequence[int]) -> list[int]:
     """A whole number for each example, both ends included."""
     return [int(np.random.default_rng(seed_of(seed, name)).integers(ends[0], ends[1] + 1)) for seed in seeds]
+
+
+def choose(name: str, choices: Sequence[str], seeds: Sequence[int]) -> list[str]:
+    """One of the choices for each example, each as likely."""
+    return [choices[np.random.default_rng(seed_of(seed, name)).integers(len(choices))] for seed in seeds]
 
 
 def column(values: Sequence[float], like: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torchaudio.functional import lfilter
 
-from musicrec.deformations.base import Deformed, seed_of, unmoved
+from musicrec.deformations.base import Deformed, choose, unmoved
 from musicrec.errors import ConfigError
 
 BLOCK_S = 0.001  # the level is followed in steps of a millisecond
@@ -58,12 +58,11 @@ class DynamicRangeCompression:
 
     def __call__(self, waveform: Tensor, *, samples: int, sample_rate: int, seeds: Sequence[int]) -> Deformed:
         waveform = waveform[:, :samples]
-        size = len(self.presets)
-        chosen = torch.tensor([np.random.default_rng(seed_of(seed, "preset")).integers(size) for seed in seeds])
+        chosen = choose("preset", self.presets, seeds)
         result = torch.empty_like(waveform)
-        for number in chosen.unique().tolist():
-            rows = (chosen == number).nonzero(as_tuple=True)[0].to(waveform.device)
-            result[rows] = compressed(waveform[rows], PRESETS[self.presets[number]], sample_rate)
+        for preset in set(chosen):
+            rows = [row for row, name in enumerate(chosen) if name == preset]
+            result[rows] = compressed(waveform[rows], PRESETS[preset], sample_rate)
         return unmoved(result)
 
 

@@ -9,7 +9,7 @@ import soundfile
 import torch
 from torch import Tensor
 
-from musicrec.deformations.base import Deformed, draw, limits, unmoved
+from musicrec.deformations.base import Deformed, draw_log, limits, unmoved
 from musicrec.errors import ConfigError
 
 # codec: (container, encoding, lowest and highest kbit/s of one channel at 16 to 24 kHz)
@@ -47,7 +47,7 @@ class Reencoding:
     def __call__(self, waveform: Tensor, *, samples: int, sample_rate: int, seeds: Sequence[int]) -> Deformed:
         if not 16_000 <= sample_rate <= 24_000 or (self.codec == "vorbis" and sample_rate != 16_000):
             raise ConfigError(f"codec={self.codec}: bit rates are known at 16000 Hz, not at {sample_rate} Hz")
-        bitrates = draw("bitrate_kbps", self.bitrate_kbps, seeds)
+        bitrates = draw_log("bitrate_kbps", self.bitrate_kbps, seeds)
         examples = waveform[:, :samples].cpu().numpy()
         with ThreadPoolExecutor(torch.get_num_threads()) as threads:
             results = threads.map(

@@ -7,7 +7,7 @@ import torch
 from scipy.fft import next_fast_len
 from torch import Tensor
 
-from musicrec.deformations.base import Deformed, column, draw, limits, unmoved, white_noise
+from musicrec.deformations.base import Deformed, column, draw, draw_log, limits, unmoved, white_noise
 
 
 class Reverberation:
@@ -37,7 +37,7 @@ class Reverberation:
 
     def _room(self, seeds: Sequence[int], samples: int, sample_rate: int, like: Tensor) -> Tensor:
         """(batch, samples of the answer): the direct sound, then the noise."""
-        decay_s = column(draw("decay_s", self.decay_s, seeds), like)
+        decay_s = column(draw_log("decay_s", self.decay_s, seeds), like)
         ratio_db = column(draw("direct_to_reverberant_db", self.direct_to_reverberant_db, seeds), like)
         # As long as the longest that may be drawn: the noise of an example must not depend on the others.
         length = min(samples, math.ceil(self.decay_s[1] * sample_rate))

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from musicrec.errors import ConfigError
+
 
 class SpecAugment:
     """Hides, in each example, bands of mel channels and of frames; what is hidden gets the example's mean level.
@@ -13,6 +15,11 @@ class SpecAugment:
     def __init__(
         self, *, frequency_masks: int = 1, max_channels: int = 12, time_masks: int = 1, max_frames: int = 24
     ) -> None:
+        settings = {"frequency_masks": frequency_masks, "max_channels": max_channels,
+                    "time_masks": time_masks, "max_frames": max_frames}  # fmt: skip
+        for name, value in settings.items():
+            if not isinstance(value, int) or value < 0:
+                raise ConfigError(f"{name}={value}: give a whole number, 0 for none")
         self.frequency_masks, self.max_channels = frequency_masks, max_channels
         self.time_masks, self.max_frames = time_masks, max_frames
 

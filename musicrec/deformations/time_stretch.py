@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from musicrec.deformations._playing import stretched
-from musicrec.deformations.base import Deformed, draw, limits
+from musicrec.deformations.base import Deformed, draw_log, limits
 
 
 class TimeStretch:
@@ -20,7 +20,7 @@ class TimeStretch:
         self.input_ratio = self.rate[1]
 
     def __call__(self, waveform: Tensor, *, samples: int, sample_rate: int, seeds: Sequence[int]) -> Deformed:
-        rates = draw("rate", self.rate, seeds)
+        rates = draw_log("rate", self.rate, seeds)
         return Deformed(
             waveform=stretched(waveform, rates, samples=samples, sample_rate=sample_rate),
             shift_semitones=torch.zeros(len(waveform), device=waveform.device),

@@ -13,9 +13,13 @@ import torch
 
 from musicrec.data.chunking import AllChunks, ChunkDataset, RandomChunks
 from musicrec.data.datamodule import MusicDataModule
+from musicrec.deformations.gain import Gain
 from musicrec.deformations.noise import Noise
+from musicrec.deformations.pitch_shift import PitchShift
 from musicrec.deformations.resample import RandomResample, Resample
+from musicrec.deformations.sometimes import Sometimes
 from musicrec.deformations.spec_augment import SpecAugment
+from musicrec.deformations.time_stretch import TimeStretch
 from musicrec.errors import ManifestError
 from musicrec.frontend import MelSpectrogram
 from musicrec.heads.key import KeyHead
@@ -199,6 +203,40 @@ def test_labels_move_together_with_the_audio():
         assert peak(mel) == peak(data.frontend(tone(1760 * float(bpm) / 120, 4000)[None])[0]), f"{shift} semitones"
         shifts.add(shift)
     assert len(shifts) > 4 and min(shifts) < 0 < max(shifts)
+
+
+def test_labels_move_by_all_deformations_of_a_chain():
+    chain = [Resample(shift_semitones=2), TimeStretch(rate=1.1), PitchShift(shift_semitones=-3)]
+    moved = data_module([8000], augment=chain).prepare(tones(), step=3)["target"]
+    assert (moved["key"] == (9 + 2 - 3) % 12).all(), "A, two up, three down: A flat"
+    assert moved["tempo"].tolist() == pytest.approx([120 * 2 ** (2 / 12) * 1.1] * 16, rel=2e-3)
+
+
+def test_a_tempo_that_leaves_the_classes_is_no_label_to_learn_from():
+    data = data_module([8000], augment=[TimeStretch(rate=1.5)])
+    for bpm, known in ((190.0, True), (210.0, False)):  # 285 and 315; the classes end at 300
+        target = data.prepare(tones(bpm), step=3)["target"]["tempo"]
+        assert target.tolist() == pytest.approx([1.5 * bpm] * 16)
+        loss = TempoHead().loss(torch.randn(16, len(TempoHead().classes)), target)
+        assert (loss > 0) == known
+
+
+def test_labels_stay_where_they_are_not_to_be_moved():
+    settings = {"augment": [Resample(shift_semitones=[-4, 4])]}
+    moved = data_module([8000], **settings).prepare(tones(), step=3)
+    still = data_module([8000], **settings, move_labels=False).prepare(tones(), step=3)
+    assert torch.equal(still["mel"], moved["mel"]), "the same audio"
+    assert (still["target"]["key"] == 9).all() and (still["target"]["tempo"] == 120).all()
+    assert not torch.equal(still["target"]["tempo"], moved["target"]["tempo"])
+
+
+def test_without_one_deformation_the_others_draw_the_same():
+    def prepared(probability: float) -> torch.Tensor:
+        noise = Sometimes(deformation=Noise(snr_db=0.0), probability=probability)
+        return data_module([8000], augment=[noise, Gain(gain_db=[-20, 0])]).prepare(tones(), step=5)["mel"]
+
+    same = (prepared(0.5) == prepared(0.0)).flatten(1).all(dim=1)
+    assert 3 < same.sum() < 13, "those that get no noise either way"
 
 
 def test_deformations_follow_from_the_number_of_the_batch():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from musicrec.deformations.base import draw, draw_whole, limits, seed_of, unmoved, white_noise
+from musicrec.deformations.base import choose, draw, draw_log, draw_whole, limits, seed_of, unmoved, white_noise
 from musicrec.errors import ConfigError
 
 
@@ -40,6 +40,16 @@ def test_draws_are_uniform_and_each_name_draws_for_itself():
     assert draw("a", (3.0, 3.0), seeds[:2]) == [3.0, 3.0]
     whole = np.bincount(np.array(draw_whole("a", (-1, 2), seeds)) + 1)
     assert len(whole) == 4 and whole.min() > 400
+
+
+def test_draws_in_the_logarithm_and_of_choices():
+    seeds = [seed_of(7, number) for number in range(2000)]
+    octaves = np.log2(draw_log("a", (100.0, 1600.0), seeds)) - np.log2(100)
+    assert 0 <= octaves.min() < 0.05 and 3.95 < octaves.max() <= 4
+    assert (np.bincount(octaves.astype(int)) / 2000).tolist() == pytest.approx([0.25] * 4, abs=0.04)
+    assert draw_log("a", (0.0, 0.0), seeds[:2]) == [0.0, 0.0], "a number needs no logarithm"
+    chosen = choose("b", ["x", "y", "z"], seeds)
+    assert [chosen.count(name) / 2000 for name in "xyz"] == pytest.approx([1 / 3] * 3, abs=0.04)
 
 
 def test_noise_is_normal_and_that_of_an_example_its_own():

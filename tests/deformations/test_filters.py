@@ -72,5 +72,11 @@ def test_every_example_has_its_own_cutoff(deform):
 def test_mistakes_are_named():
     with pytest.raises(ConfigError, match="cutoff_hz=5: give a number from 20 to 24000"):
         LowPass(cutoff_hz=5)
-    with pytest.raises(ConfigError, match="band=am: choose narrow or wide"):
+    with pytest.raises(ConfigError, match="band=am: choose of narrow, wide"):
         TelephoneBand(band="am")
+
+
+def test_of_several_bands_each_is_drawn(tone, deform):
+    batch = tone(5000, 8000).expand(24, -1)  # within the wide band only
+    heard = deform(TelephoneBand(band=["wide", "narrow"]), batch).waveform[:, 2000:-2000].abs().amax(dim=1)
+    assert ((heard > 0.9) | (heard < 0.1)).all() and 5 < (heard > 0.9).sum() < 19

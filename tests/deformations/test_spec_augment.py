@@ -1,8 +1,10 @@
 """SpecAugment: how much is hidden, and by what."""
 
+import pytest
 import torch
 
 from musicrec.deformations.spec_augment import SpecAugment
+from musicrec.errors import ConfigError
 
 
 def test_spec_augment_hides_bands_at_the_mean_level():
@@ -16,3 +18,11 @@ def test_spec_augment_hides_bands_at_the_mean_level():
         assert rows <= 10 and columns <= 20
         hidden = result[index][changed[index]]
         torch.testing.assert_close(hidden, mel[index].mean().expand_as(hidden))
+
+
+def test_none_hides_nothing_and_a_mistake_is_named():
+    mel = torch.randn(2, 1, 40, 60)
+    nothing = SpecAugment(frequency_masks=0, time_masks=2, max_frames=0)
+    assert torch.equal(nothing(mel, generator=torch.Generator().manual_seed(0)), mel)
+    with pytest.raises(ConfigError, match="max_frames=-3: give a whole number, 0 for none"):
+        SpecAugment(max_frames=-3)

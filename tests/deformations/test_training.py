@@ -1,0 +1,184 @@
+"""The deformations as training draws them: conf/augment, and what docs/augmentation.md says of it."""
+
+import functools
+import math
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import soundfile
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from musicrec.cli import TARGETS, build_all
+
+ROOT = Path(__file__).parents[2]
+CONF = ROOT / "conf"
+NAMES = sorted(path.stem for path in (CONF / "augment" / "waveform").glob("*.yaml"))
+ON_THE_CPU = {"pitch_shift", "time_stretch", "mp3", "vorbis", "opus", "folder_noise"}
+LABELS_MOVE = {"pitch_shift", "time_stretch", "resample"}
+SAMPLES = 6000
+SEMITONES = {"pitch_shift": range(-2, 3), "time_stretch": [0], "resample": range(-4, 5)}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def hydra() -> Iterator[None]:
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF)):
+        yield
+
+
+@functools.cache
+def composed(*overrides: str) -> DictConfig:
+    return compose("train", overrides=list(overrides)).augment
+
+
+@pytest.fixture(scope="module")
+def every(tmp_path_factory: pytest.TempPathFactory) -> DictConfig:
+    """Each deformation of conf/augment/waveform, added on the command line."""
+    folder = tmp_path_factory.mktemp("noises")
+    soundfile.write(folder / "noise.wav", torch.randn(9000, generator=torch.Generator().manual_seed(0)).numpy(), 16_000)
+    noise = f"augment.waveform.folder_noise.deformation.folder={folder}"
+    return composed("augment=none", f"+augment/waveform=[{','.join(NAMES)}]", noise).waveform
+
+
+def built(config: DictConfig, *, probability: float):
+    config = config.copy()
+    config.probability = probability
+    return instantiate(config, _execution_whitelist_=TARGETS)
+
+
+def music(count: int, ratio: float) -> torch.Tensor:
+    """(count, samples × ratio): brown noise, quiet enough that nothing clips by itself."""
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(count, math.ceil(SAMPLES * ratio) + 1, generator=generator).cumsum(dim=1) / 800
+
+
+def test_every_deformation_of_a_report_trains(every: DictConfig):
+    reported = {path.stem for path in (CONF / "deformation").glob("*.yaml")} - {"all"}
+    assert set(every) == set(NAMES) == reported and len(NAMES) >= 22
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_draws_follow_from_the_seed_and_from_nothing_else(name: str, every: DictConfig, deform: Callable):
+    deformation = built(every[name], probability=1.0)
+    batch, seeds = music(4, deformation.input_ratio), [11, 22, 33, 44]
+    once = deform(deformation, batch, SAMPLES, seeds)
+    assert once.waveform.shape == (4, SAMPLES) and once.waveform.isfinite().all()
+    again = deform(deformation, batch, SAMPLES, seeds)
+    assert torch.equal(once.waveform, again.waveform) and torch.equal(once.tempo_ratio, again.tempo_ratio)
+    some = deform(deformation, batch[[2, 0]], SAMPLES, [33, 11])
+    torch.testing.assert_close(some.waveform, once.waveform[[2, 0]], rtol=1e-4, atol=1e-5)
+    assert torch.equal(some.shift_semitones, once.shift_semitones[[2, 0]])
+    if name != "polarity":  # which has nothing to draw
+        same = batch[:1].expand(6, -1)
+        results = deform(deformation, same, SAMPLES, range(6)).waveform
+        assert len({tuple(result.tolist()) for result in results}) > 1, "one example, six seeds"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_probability_0_leaves_audio_and_labels(name: str, every: DictConfig, deform: Callable):
+    deformation = built(every[name], probability=0.0)
+    batch = music(3, deformation.input_ratio)
+    result = deform(deformation, batch, SAMPLES)
+    assert torch.equal(result.waveform, batch[:, :SAMPLES])
+    assert not result.shift_semitones.any() and (result.tempo_ratio == 1).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_labels_are_told_what_was_drawn(name: str, every: DictConfig, deform: Callable):
+    deformation = built(every[name], probability=0.5)
+    count = 24
+    samples = 300 if name in LABELS_MOVE else 2000
+    result = deform(deformation, torch.zeros(count, math.ceil(samples * deformation.input_ratio) + 1), samples)
+    shift, ratio = result.shift_semitones, result.tempo_ratio
+    if name not in LABELS_MOVE:
+        assert not shift.any() and (ratio == 1).all()
+        return
+    assert set(shift.tolist()) <= set(SEMITONES[name])
+    if name == "resample":
+        torch.testing.assert_close(ratio, 2 ** (shift / 12), rtol=2e-3, atol=0)
+    else:
+        assert (ratio == 1).all() == (name == "pitch_shift") and 0.9 <= ratio.min() <= ratio.max() <= 1.1
+    moved = (shift != 0) | (ratio != 1)
+    assert 4 < moved.sum() < 20, "about half of them"
+
+
+def test_presets():
+    assert composed("augment=none").waveform == {}
+    assert set(composed().waveform) == set(composed("augment=mixup").waveform) == {"resample"}
+    robust, full, dj = (set(composed(f"augment={name}").waveform) for name in ("robust", "full", "dj"))
+    assert not robust & ON_THE_CPU and set(NAMES) - robust - ON_THE_CPU == {"crop"}
+    assert set(NAMES) - full == {"crop", "folder_noise"}, "chunks begin anywhere as it is; the folder is yours"
+    assert LABELS_MOVE < dj < full
+    for preset in ("robust", "full", "dj"):
+        cfg = composed(f"augment={preset}")
+        labels_alone = [entry.probability for name, entry in cfg.waveform.items() if name not in LABELS_MOVE]
+        assert sum(labels_alone) < 1.5, f"{preset}: so much at once that little is left of the music"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "gone"),
+    [
+        (["~augment.waveform.white_noise"], {"white_noise"}),
+        (["augment.waveform.white_noise=null", "augment.waveform.mp3=null"], {"white_noise", "mp3"}),
+    ],
+)
+def test_one_may_be_left_out(overrides: list[str], gone: set[str]):
+    whole = composed("augment=full").waveform
+    left = composed("augment=full", *overrides).waveform
+    assert {name for name, entry in left.items() if entry is not None} == set(whole) - gone
+    assert len(build_all(left)) == len(whole) - len(gone)
+
+
+def test_one_probability_for_all_and_one_for_each():
+    cfg = composed("augment=full", "augment.probability=0", "augment.waveform.gain.probability=0.7")
+    probabilities = {name: entry.probability for name, entry in cfg.waveform.items()}
+    assert probabilities.pop("gain") == 0.7
+    assert {name for name, value in probabilities.items() if value} == {"resample", "mp3", "vorbis", "opus"}
+    one = composed("augment=none", "+augment/waveform=[mp3,white_noise]", "+augment/mixup=mixup")
+    assert list(one.waveform) == ["mp3", "white_noise"], "in this order"
+    assert one.waveform.mp3.probability == 0.3 and one.mixup.alpha == 1.0 and one.spectrogram is None
+    assert composed("augment=full", "augment.mixup=null", "augment.spectrogram=null").mixup is None
+    assert composed("augment=none", "+augment/spectrogram=spec_augment").spectrogram.time_masks == 1
+
+
+COMMANDS = [
+    line
+    for block in re.findall(r"^```bash\n(.*?)^```", (ROOT / "docs" / "augmentation.md").read_text(), re.M | re.S)
+    for line in block.splitlines()
+]
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_commands_of_the_document_compose(line: str):
+    """The first job of a sweep, and the last."""
+    python, program, *arguments = shlex.split(line)
+    assert (python, program) == ("python", "train.py")
+    given = OverridesParser.create().parse_overrides([text for text in arguments if text != "-m"])
+    for number in (0, -1) if "-m" in arguments else (0,):
+        chosen = [f"{one.key_or_group}={list(one.sweep_string_iterator())[number]}" if one.is_sweep_override()
+                  else one.input_line for one in given]  # fmt: skip
+        cfg = composed(*chosen)
+        assert set(cfg) == set(composed("augment=none"))
+
+
+def test_the_document_has_commands():
+    assert len(COMMANDS) >= 8
+
+
+def test_full_preset_trains(program: Callable, tiny_music: Path, tmp_path: Path):
+    """With every deformation, mixup and SpecAugment; each so often that a batch of eight has some of it."""
+    arguments = ["debug=fast", "augment=full", "augment.probability=0.5", "augment.waveform.opus.probability=0.3",
+                 "task=[genre,features]", "data=manifest", f"data.manifest={tiny_music}", "data.chunks_per_track=2",
+                 "model=short_chunk_resnet", "model.chunk_samples=32000", "model.n_mels=64", "frontend.n_mels=64",
+                 f"paths.cache={tmp_path}/cache"]  # fmt: skip
+    done = program("train.py", *arguments, f"hydra.run.dir={tmp_path}/run")
+    assert "key accuracy" in done.stdout and (tmp_path / "run" / "export" / "model.safetensors").is_file()
+    assert "ambiguous" not in done.stderr
