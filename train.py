@@ -58,6 +58,11 @@ def train(cfg: DictConfig, run: Path, record: RunRecord) -> float:
     data.open()
     shown = choose_tracks(data, cfg.figure_tracks)
     network = instantiate(cfg.model)({head.name: len(head.classes) for head in data.heads})
+    if network.n_mels != data.frontend.n_mels:
+        raise ConfigError(
+            f"frontend.n_mels={data.frontend.n_mels}: the network takes {network.n_mels}; set model.n_mels, which the "
+            "front end follows"
+        )
     began = {}
     if cfg.start_from is not None:
         start = start_from(find_export(cfg.start_from, runs=cfg.paths.runs), network, data.frontend)
@@ -89,6 +94,11 @@ def train(cfg: DictConfig, run: Path, record: RunRecord) -> float:
     with finishing(trainer):
         trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
         best = trainer.checkpoint_callback
+        if best.best_model_score is None:
+            raise ConfigError(
+                f"trainer.max_epochs={cfg.trainer.max_epochs}, trainer.max_time={cfg.trainer.max_time}: the training "
+                f"ended before a validation, so that no checkpoint is the best by {best.monitor}; let it go on longer"
+            )
         objective = float(best.best_model_score)
         record.note(
             objective={"metric": best.monitor, "mode": best.mode, "value": objective},
@@ -115,7 +125,8 @@ def train(cfg: DictConfig, run: Path, record: RunRecord) -> float:
             licence=cfg.licence,
         )
         scores = score_heads(module.predictions, module.heads, raw=module.raw)
-        print_scores(scores, title=f"{cfg.name}: best of {trainer.current_epoch} epochs")
+        epochs = trainer.current_epoch
+        print_scores(scores, title=f"{cfg.name}: best of {epochs} epoch{'s' * (epochs != 1)}")
         print(f"export: {export}")
         log_export(loggers, export, name=cfg.name)
         dataset = data.manifest_path.resolve().parent.name

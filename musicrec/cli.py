@@ -9,9 +9,11 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
+from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -22,10 +24,21 @@ from rich.markup import escape
 
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.errors import ConfigError, JobFailed, MusicrecError
-from musicrec.resume import run_folder
+from musicrec.resume import run_folder, unused
+from musicrec.settings import check_types
 
-# All that a config may build: it cannot call anything else.
-TARGETS = ["musicrec.*", "pytorch_lightning.*", "optuna.pruners.*"]
+# All that a config may build: it cannot call anything else. Not all of Lightning, whose modules can also be loaded from
+# pickles.
+TARGETS = [
+    "musicrec.*",
+    "pytorch_lightning.Trainer",
+    "pytorch_lightning.callbacks.*",
+    "pytorch_lightning.loggers.*",
+    "pytorch_lightning.plugins.*",
+    "pytorch_lightning.profilers.*",
+    "pytorch_lightning.strategies.*",
+    "optuna.pruners.*",
+]
 
 # Advice that does not apply: with the store in memory the CPU needs no workers, a short epoch is no mistake, Hydra
 # has written into the run folder before the CSV logger does, a job that runs again has checkpoints there, the sampler
@@ -54,13 +67,16 @@ def program(task: Callable[[DictConfig], object]) -> Callable[[DictConfig], obje
     def guarded(cfg: DictConfig) -> object:
         for pattern in NOISE:
             warnings.filterwarnings("ignore", pattern)
+        warnings.formatwarning = _in_one_line
         logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
         if not in_multirun():
             with one_message():
+                check_types(cfg, allowed=TARGETS)
                 return task(cfg)
         job = HydraConfig.get()
         print(f"\njob {job.sweep.subdir}: {' '.join(job.overrides.task)}", flush=True)
         try:
+            check_types(cfg, allowed=TARGETS)
             return task(cfg)
         except Exception as error:
             message = explain(error)
@@ -77,6 +93,28 @@ def program(task: Callable[[DictConfig], object]) -> Callable[[DictConfig], obje
 def in_multirun() -> bool:
     """Whether this is a job of a multirun."""
     return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+
+
+class OutputFolder(Callback):
+    """Makes the folder of a run or a sweep before Hydra does, for which a folder that cannot be written is a fault of
+    the program."""
+
+    def on_run_start(self, config: DictConfig, **settings: object) -> None:
+        self._make(config, "run")
+
+    def on_multirun_start(self, config: DictConfig, **settings: object) -> None:
+        self._make(config, "sweep")
+
+    def _make(self, config: DictConfig, kind: str) -> None:
+        HydraConfig.instance().set_config(config)  # the name of a run is that of its model, which Hydra knows
+        with one_message():
+            folder = Path(config.hydra[kind].dir)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise ConfigError(
+                    f"hydra.{kind}.dir={folder}: cannot be made ({error.strerror}); name a folder that can be written"
+                ) from None
 
 
 @contextmanager
@@ -105,7 +143,8 @@ def explain(error: Exception) -> str | None:
         return f"{error} (config key: {keys[0]})" if keys else str(error)
     if isinstance(error, InstantiationException):
         # Hydra's own text tells the key; its cause tells what is wrong with it.
-        return f"{error.__cause__ or str(error).splitlines()[0]} (config key: {_full_key(error)})"
+        text = " ".join(line for line in str(error).splitlines() if not line.startswith("full_key:"))
+        return f"{error.__cause__ or text} (config key: {_full_key(error)})"
     if isinstance(error, OmegaConfBaseException):
         return f"config: {str(error).splitlines()[0]} (key: {error.full_key})"
     if isinstance(error, ModuleNotFoundError):
@@ -121,12 +160,23 @@ def explain(error: Exception) -> str | None:
     return None
 
 
+def _in_one_line(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """A warning of ours without the place in the code that gave it; others, which ask for a look at it, as usual."""
+    if category is UserWarning and Path(filename).is_relative_to(Path(__file__).parent):
+        return f"warning: {message}\n"
+    return f"{filename}:{lineno}: {category.__name__}: {message}\n"
+
+
 def _full_key(error: InstantiationException) -> str:
     lines = [line for line in str(error).splitlines() if line.startswith("full_key:")]
     return lines[-1].removeprefix("full_key:").strip() if lines else "?"
 
 
-OmegaConf.register_resolver("run_folder", run_folder, replace=True)
+# Cached: a program asks several times where its folder is, the last ones when it is there already.
+OmegaConf.register_resolver("run_folder", run_folder, replace=True, use_cache=True)
+OmegaConf.register_resolver("unused", unused, replace=True, use_cache=True)
 
 
 def build_all(group: DictConfig | None) -> list:

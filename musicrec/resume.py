@@ -1,5 +1,6 @@
 """What makes an interrupted training go on where it was: checkpoints within an epoch, always whole, and found again."""
 
+import itertools
 import os
 import signal
 import threading
@@ -115,8 +116,8 @@ class ResumePoint(Checkpoint):
 def run_folder(new: str, ckpt_path: str | None, resume: bool, overrides: ListConfig) -> str:
     """The folder of a run: with `resume`, or the checkpoint of an earlier run, the folder of that run; else `new`.
 
-    new: runs/NAME/TIME. With `resume`, the newest folder in runs/NAME that the same overrides began and that has no
-    export yet.
+    new: runs/NAME/TIME; another name where there is such a folder already, of a run that began in the same second. With
+    `resume`, the newest folder in runs/NAME that the same overrides began and that has no export yet.
     """
     if ckpt_path is not None and Path(ckpt_path).parent.name == "checkpoints":
         return str(Path(ckpt_path).parents[1])
@@ -126,7 +127,13 @@ def run_folder(new: str, ckpt_path: str | None, resume: bool, overrides: ListCon
             same = _substance(OmegaConf.load(begun)) == _substance(overrides)
             if same and not (run / "export").exists():
                 return str(run)
-    return new
+    return unused(new)
+
+
+def unused(folder: str) -> str:
+    """The folder, or FOLDER_2, FOLDER_3 … where there is one of this name already."""
+    names = itertools.chain([folder], (f"{folder}_{number}" for number in itertools.count(2)))
+    return next(name for name in names if not Path(name).exists())
 
 
 def last_checkpoint(run: Path) -> Path | None:

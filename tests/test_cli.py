@@ -1,8 +1,11 @@
 """What a mistake prints, and what a config builds."""
 
 import errno
+import warnings
+from pathlib import Path
 
 import pytest
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
@@ -11,6 +14,8 @@ from musicrec.deformations.resample import RandomResample
 from musicrec.errors import AudioError, ConfigError
 from musicrec.heads.key import KeyHead
 from musicrec.heads.tempo import TempoHead
+
+ROOT = Path(__file__).parents[1]
 
 
 def fail(error: BaseException, capsys: pytest.CaptureFixture) -> str:
@@ -53,6 +58,33 @@ def test_a_mistake_in_a_setting_is_named(capsys: pytest.CaptureFixture, name: st
     printed = capsys.readouterr().err
     assert end.value.code == 1
     assert message in printed and "Traceback" not in printed
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "os.system",
+        "musicrec.export.os.system",
+        "musicrec.export.torch.load",
+        "pytorch_lightning.LightningModule.load_from_checkpoint",
+        "musicrec.module.MusicModule.load_from_checkpoint",
+    ],
+)
+def test_a_config_calls_nothing_but_ours(tmp_path: Path, target: str):
+    """Not even what our modules import, or what reads pickles."""
+    with pytest.raises(InstantiationException, match=r"[Ww]hitelist"):
+        instantiate({"_target_": target, "_args_": [str(tmp_path / "x")]}, _execution_whitelist_=TARGETS)
+
+
+def test_a_warning_of_ours_is_a_line_for_the_user():
+    @program
+    def main(cfg: object) -> None:
+        pass
+
+    main(OmegaConf.create())
+    ours = warnings.formatwarning("much padding", UserWarning, str(ROOT / "musicrec" / "module.py"), 7)
+    assert ours == "warning: much padding\n"
+    assert "torch/x.py:7: UserWarning: odd" in warnings.formatwarning("odd", UserWarning, "torch/x.py", 7)
 
 
 def test_a_missing_extra_is_named(capsys: pytest.CaptureFixture):

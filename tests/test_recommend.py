@@ -1,11 +1,9 @@
 """recommend.py as a user runs it, with networks of random weights: the plumbing, not the taste."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -31,16 +29,8 @@ ROOT = Path(__file__).parents[1]
 RATE = 16_000
 
 
-def run(*overrides: str, status: int = 0) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(ROOT / "recommend.py"), *overrides]
-    environment = {**os.environ, "COLUMNS": "120"}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
-    assert done.returncode == status, done.stdout + done.stderr
-    return done
-
-
 def call(*overrides: str) -> None:
-    """The same in this process, without the start that takes seconds; errors come as they are raised."""
+    """What the program does, without its beginning and end: errors come as they are raised."""
     with initialize_config_dir(str(ROOT / "conf")):
         quoted = recommend.quote_paths(overrides, keys=recommend.PATH_KEYS, list_keys=("exports",))
         cfg = compose("recommend", overrides=quoted)
@@ -57,7 +47,7 @@ def make_export(folder: Path, heads: list, *, seed: int) -> Path:
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def world(program: Callable, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Two exports, eight tracks of noise and tone (one name is a trap for the command line), one that is no audio."""
     folder = tmp_path_factory.mktemp("world")
     genre = ClassHead(name="genre", column="genre", role="tag", classes=("house", "jazz"))
@@ -72,7 +62,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         soundfile.write(music / f"{name}.wav", 0.3 * tone + generator.normal(0, 0.02 * i, 2 * RATE), RATE)
     (music / "letter.wav").write_text("dear DJ")
     library = folder / "library.sqlite"
-    done = run("action=index", f"exports=[{tags},{features}]", f"source={music}", f"library={library}")
+    done = program(
+        "recommend.py", "action=index", f"exports=[{tags},{features}]", f"source={music}", f"library={library}"
+    )
     return {"folder": folder, "tags": tags, "features": features, "music": music, "library": library, "done": done}
 
 
@@ -83,9 +75,11 @@ def test_index_says_what_it_did(world: dict):
     assert "9/9 tracks" in world["done"].stderr, "the progress bar goes to standard error"
 
 
-def test_json_is_json_and_nothing_else(world: dict):
+def test_json_is_json_and_nothing_else(program: Callable, world: dict):
     query = world["music"] / "Artist - Title, Part 1 (Extended Mix).wav"
-    done = run("action=query", f"query={query}", "k=3", "format=json", f"library={world['library']}")
+    done = program(
+        "recommend.py", "action=query", f"query={query}", "k=3", "format=json", f"library={world['library']}"
+    )
     answer = json.loads(done.stdout)
     assert [row["rank"] for row in answer["results"]] == [1, 2, 3]
     assert str(query) not in [row["path"] for row in answer["results"]], "the query is left out"
@@ -99,25 +93,33 @@ def test_json_is_json_and_nothing_else(world: dict):
     assert answer["library"]["tracks"] == 8
 
 
-def test_the_table_of_a_file_that_is_not_in_the_library(world: dict, tmp_path: Path):
+def test_the_table_of_a_file_that_is_not_in_the_library(program: Callable, world: dict, tmp_path: Path):
     generator = np.random.default_rng(9)
     soundfile.write(tmp_path / "mine.flac", generator.normal(0, 0.1, 3 * RATE), RATE)
     before = world["library"].read_bytes()
-    done = run("action=query", f"query={tmp_path / 'mine.flac'}", f"library={world['library']}", "k=8")
+    done = program(
+        "recommend.py", "action=query", f"query={tmp_path / 'mine.flac'}", f"library={world['library']}", "k=8"
+    )
     assert world["library"].read_bytes() == before, "it is not added"
     for text in ("mine  0:03", "genre", "BPM", "1 tags", "2 similarity  cosine over tempo, key", "track 0", "Extended"):
         assert text in done.stdout
     assert len(re.findall(r"[+-]\d+\.\d %", done.stdout)) == 8
 
 
-def test_a_mistake_is_one_message(world: dict):
-    done = run("action=query", f"query={world['music'] / 'letter.wav'}", f"library={world['library']}", status=1)
+def test_a_mistake_is_one_message(program: Callable, world: dict):
+    done = program(
+        "recommend.py",
+        "action=query",
+        f"query={world['music'] / 'letter.wav'}",
+        f"library={world['library']}",
+        status=1,
+    )
     assert done.stdout == "" and done.stderr.startswith("error: ") and len(done.stderr.splitlines()) == 1
     assert "letter.wav" in done.stderr
 
 
-def test_help_teaches():
-    shown = run("--help").stdout
+def test_help_teaches(program: Callable):
+    shown = program("recommend.py", "--help").stdout
     assert "action=index exports=[RUN/export,RUN/export]" in shown and "metric: cosine" in shown
 
 

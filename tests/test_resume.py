@@ -63,3 +63,12 @@ def test_resume_finds_the_newest_unfinished_run_of_the_same_command(tmp_path: Pa
     assert run_folder(new, None, True, OmegaConf.create(["optim.lr=3", "resume=true"])) == new
     assert run_folder(new, str(tmp_path / "1/checkpoints/last.ckpt"), False, command) == str(tmp_path / "1")
     assert run_folder(new, "elsewhere/last.ckpt", False, command) == new
+
+
+def test_runs_that_begin_in_one_second_have_folders_of_their_own(tmp_path: Path):
+    new = tmp_path / "12-00-00"
+    found = []
+    for _ in range(3):
+        found.append(run_folder(str(new), None, False, OmegaConf.create([])))
+        Path(found[-1]).mkdir()
+    assert found == [str(new), f"{new}_2", f"{new}_3"]

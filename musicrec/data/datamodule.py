@@ -23,7 +23,7 @@ from musicrec.data.subset import keep_fraction
 from musicrec.deformations.base import Deformation, seed_of
 from musicrec.deformations.mixup import Mixup
 from musicrec.deformations.spec_augment import SpecAugment
-from musicrec.errors import ManifestError
+from musicrec.errors import ConfigError, ManifestError
 from musicrec.frontend import INT16_SCALE, MelSpectrogram
 from musicrec.heads import Head
 
@@ -76,6 +76,10 @@ class MusicDataModule(lightning.LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        counts = {"batch_size": batch_size, "eval_batch_size": eval_batch_size, "chunks_per_track": chunks_per_track}
+        for name, count in (counts | {"eval_chunks": eval_chunks, "max_tracks": max_tracks}).items():
+            if count is not None and count < 1:
+                raise ConfigError(f"data.{name}={count}: give a whole number, 1 or more")
         self.manifest, self.stores, self.share_store = manifest, Path(stores), share_store
         self.heads, self.frontend, self.chunk_samples = list(heads), frontend, chunk_samples
         self.augment, self.move_labels = list(augment), move_labels
@@ -85,7 +89,9 @@ class MusicDataModule(lightning.LightningDataModule):
         self.chunks_per_track, self.max_tracks, self.fraction = chunks_per_track, max_tracks, fraction
         self.seed = seed
         self.train_split, self.valid_split = train_split, valid_split
-        self.test_splits = [test_splits] if isinstance(test_splits, str) else list(test_splits)
+        self.test_splits = [test_splits] if isinstance(test_splits, str) else list(dict.fromkeys(test_splits))
+        if not self.test_splits:
+            raise ConfigError("data.test_splits is empty; name some, as in data.test_splits=[test]")
         self.splitting = {
             "valid_share": valid_share, "test_share": test_share, "unit": split_by, "seed": split_seed
         }  # fmt: skip
@@ -147,8 +153,8 @@ class MusicDataModule(lightning.LightningDataModule):
     def _sample(self, frame: pl.DataFrame) -> pl.DataFrame:
         """At most max_tracks of each split, spread over the manifest, which often is sorted by label."""
         rank, size = pl.int_range(pl.len()).over("split"), pl.len().over("split")
-        step = (size / self.max_tracks).ceil().clip(1).cast(pl.Int64)
-        return frame.filter((rank % step == 0) & (rank // step < self.max_tracks))
+        wanted = pl.min_horizontal(size, pl.lit(self.max_tracks)).cast(pl.Int64)
+        return frame.filter((rank + 1) * wanted // size > rank * wanted // size)
 
     def tracks(self, split: str) -> pl.DataFrame:
         """The manifest rows of a split. Raises ManifestError when there is none."""

@@ -130,6 +130,10 @@ class StudySweeper(Sweeper):
 
         folder = self.runner.folder
         with one_message():
+            for name in ("trials", "parallel"):
+                value = getattr(self, name)
+                if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                    raise SweepError(f"sweep.{name}={value}: give a whole number, 1 or more")
             space, fixed = search_space([f"{key}={value}" for key, value in self.params.items()], arguments)
             worker = StudyWorker(
                 folder,
