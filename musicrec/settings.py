@@ -12,11 +12,11 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from musicrec.errors import ConfigError
 
-_NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "text", types.NoneType: "null"}
+_NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "null"}
 
 
 def check_types(cfg: DictConfig, *, allowed: Sequence[str]) -> None:
-    """Hold every value in a config that goes to a parameter of a plain type (int, float, bool, str or None) against it.
+    """Hold every value in a config that goes to a parameter of a plain type (int, float, bool, str) against that type.
 
     allowed: patterns of the targets that may be looked up at all. Raises ConfigError that lists all that is wrong.
     """
@@ -38,7 +38,7 @@ def _plain_settings(cfg: DictConfig | ListConfig, allowed: Sequence[str]) -> Ite
         if OmegaConf.is_missing(cfg, name):
             continue
         value = cfg[name]
-        if name in parameters:
+        if name in parameters and value is not None:  # what is null may be for the program to fill in
             yield cfg._get_full_key(name), value, parameters[name]
         if isinstance(value, DictConfig | ListConfig):
             yield from _plain_settings(value, allowed)
@@ -59,7 +59,7 @@ def _parameters(target: str, allowed: Sequence[str]) -> dict[str, set[type]]:
 def _kinds(annotation: object) -> set[type]:
     if get_origin(annotation) in (Union, types.UnionType):
         return {kind for part in get_args(annotation) for kind in _kinds(part)}
-    return {types.NoneType if annotation is None else annotation} if isinstance(annotation, type | None) else {object}
+    return {type(None) if annotation is None else annotation} if isinstance(annotation, type | None) else {object}
 
 
 def _fits(value: object, kinds: set[type]) -> bool:

@@ -8,7 +8,7 @@ from musicrec.errors import ConfigError
 from musicrec.settings import check_types
 
 FITTING = {
-    "optim": {"_target_": "musicrec.optim.AdamWCosine", "lr": 1, "warmup": 0.1},
+    "optim": {"_target_": "musicrec.optim.AdamWCosine", "lr": 1, "warmup": None},
     "filter": {"_target_": "musicrec.recommend.filters.TagFilter", "top": 3, "threshold": None, "match": "any"},
     "trainer": {"_target_": "pytorch_lightning.Trainer", "max_epochs": None, "precision": "32-true", "devices": [0]},
     "learned": [{"_target_": "musicrec.evaluation.bootstrap.Bootstrap", "resamples": "${tracks}", "confidence": "???"}],

@@ -77,7 +77,8 @@ class MusicDataModule(lightning.LightningDataModule):
     ) -> None:
         super().__init__()
         counts = {"batch_size": batch_size, "eval_batch_size": eval_batch_size, "chunks_per_track": chunks_per_track}
-        for name, count in (counts | {"eval_chunks": eval_chunks, "max_tracks": max_tracks}).items():
+        counts |= {"eval_chunks": eval_chunks, "max_tracks": max_tracks, "chunk_samples": chunk_samples}
+        for name, count in counts.items():
             if count is not None and count < 1:
                 raise ConfigError(f"data.{name}={count}: give a whole number, 1 or more")
         self.manifest, self.stores, self.share_store = manifest, Path(stores), share_store
