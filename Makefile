@@ -15,7 +15,7 @@ CACHE := $(or $(MUSICREC_CACHE),cache)
 help:
 	@echo 'make demo                 train both networks on synthetic music, recommend from it (under 8 minutes on 2 cores)'
 	@echo 'make demo SETTING=small   the same on a handful of tracks: does it run at all? (under 2 minutes)'
-	@echo 'make test                 every test; PYTEST="tests/data -x" hands arguments to pytest'
+	@echo 'make test                 every test, on up to four cores; PYTEST="tests/data -x" hands arguments to pytest'
 	@echo 'make lint                 ruff: rules and format'
 	@echo 'make install              only .venv; VENV=FOLDER puts it elsewhere, PYTHON=python3.12 takes another Python'
 	@echo 'make clean                delete .venv, runs, cache and what the tools leave behind'
@@ -58,7 +58,7 @@ demo: $(INSTALLED)
 	$(RUN) recommend.py action=query query=$(MUSIC)/audio/disco_0001.flac k=8 library=$(DEMO)/library.sqlite
 
 test: $(INSTALLED)
-	$(RUN) -m pytest $(PYTEST)
+	$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST)
 
 lint: $(INSTALLED)
 	$(RUN) -m ruff check

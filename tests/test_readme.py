@@ -29,9 +29,9 @@ def quick(line: str) -> list[str]:
             return ["recommend.py", *rest, *QUICK]
         case ["python", "train.py" | "evaluate.py" as program, *rest]:
             music = [] if "data=manifest" in rest else QUICK_MUSIC
-            epochs = ["trainer.max_epochs=1"] if program == "train.py" else []
+            less = ["trainer.max_epochs=1"] if program == "train.py" else ["bootstrap.resamples=100"]
             trials = ["sweep.trials=2"] if "sweep=optuna" in rest else []
-            return [program, *rest, *QUICK, *music, *epochs, *trials]
+            return [program, *rest, *QUICK, *music, *less, *trials]
     raise AssertionError(f"README.md has a command that no test runs: {line}; teach tests/test_readme.py to run it")
 
 

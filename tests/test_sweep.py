@@ -7,7 +7,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -167,18 +166,29 @@ def test_several_processes_a_job_are_refused(program: Callable, music: list[str]
     assert setting in done.stderr and "would each run the whole multirun; use trainer.strategy=auto" in done.stderr
 
 
+KILLED = """
+import os, runpy, signal
+from musicrec.runs.record import RunRecord
+
+enter = RunRecord.__enter__
+def enter_and_die(self):
+    enter(self)
+    if self.path.parent.name == "1":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return self
+
+RunRecord.__enter__ = enter_and_die
+runpy.run_path({train!r}, run_name="__main__")
+"""
+
+
 def test_a_killed_study_goes_on(program: Callable, music: list[str], tmp_path: Path):
     """Killed without warning in its second trial: that one is run again, the first is not."""
     arguments = [*FAST, *music, "sweep=optuna", "sweep.trials=3", f"paths.runs={tmp_path}", "sweep.name=study"]
     folder = tmp_path / "study"
-    process = subprocess.Popen(
-        [sys.executable, "train.py", *arguments], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    deadline = time.monotonic() + 180
-    while not (folder / "1" / "run.json").exists() and process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    code = KILLED.format(train=str(ROOT / "train.py"))
+    done = subprocess.run([sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
     first, second = run(folder / "0"), run(folder / "1")
     assert (first["status"], second["status"]) == ("finished", "running")
 
