@@ -8,7 +8,8 @@ from typing import Union, get_args, get_origin
 
 from hydra.errors import InstantiationException
 from hydra.utils import get_object
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from musicrec.errors import ConfigError
 
@@ -35,9 +36,10 @@ def _plain_settings(cfg: DictConfig | ListConfig, allowed: Sequence[str]) -> Ite
     if isinstance(cfg, DictConfig) and "_target_" in cfg:
         parameters = _parameters(str(cfg["_target_"]), allowed)
     for name in cfg if isinstance(cfg, DictConfig) else range(len(cfg)):
-        if OmegaConf.is_missing(cfg, name):
+        try:
+            value = cfg[name]
+        except OmegaConfBaseException:  # missing, or referring to what is: who needs it tells
             continue
-        value = cfg[name]
         if name in parameters and value is not None:  # what is null may be for the program to fill in
             yield cfg._get_full_key(name), value, parameters[name]
         if isinstance(value, DictConfig | ListConfig):
@@ -63,7 +65,9 @@ def _kinds(annotation: object) -> set[type]:
 
 
 def _fits(value: object, kinds: set[type]) -> bool:
-    return type(value) in kinds or (type(value) is int and float in kinds)
+    """A whole number is a number, too; and a name such as 2024 is one to the command line."""
+    kinds = kinds | {int} if float in kinds else kinds | {int, float} if str in kinds else kinds
+    return type(value) in kinds
 
 
 def _expected(kinds: set[type]) -> str:

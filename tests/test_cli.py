@@ -1,13 +1,17 @@
 """What a mistake prints, and what a config builds."""
 
 import errno
+import sys
 import warnings
 from pathlib import Path
 
+import hydra
 import pytest
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from musicrec.cli import TARGETS, build_all, build_heads, plain, program
 from musicrec.deformations.resample import RandomResample
@@ -85,6 +89,23 @@ def test_a_warning_of_ours_is_a_line_for_the_user():
     ours = warnings.formatwarning("much padding", UserWarning, str(ROOT / "musicrec" / "module.py"), 7)
     assert ours == "warning: much padding\n"
     assert "torch/x.py:7: UserWarning: odd" in warnings.formatwarning("odd", UserWarning, "torch/x.py", 7)
+
+
+def test_two_runs_never_share_a_folder_and_each_knows_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Also when both begin within a second, and when asked again after the folder was made, as DDP asks."""
+    found = []
+
+    @hydra.main(config_path=str(ROOT / "conf"), config_name="evaluate")
+    def main(cfg: DictConfig) -> None:
+        found.append((Path(HydraConfig.get().run.dir), Path(HydraConfig.get().runtime.output_dir)))
+
+    monkeypatch.setattr(sys, "argv", ["evaluate.py", f"paths.runs={tmp_path}", "hydra/sweeper=basic"])
+    for _ in range(2):
+        GlobalHydra.instance().clear()
+        main()
+    (first, first_output), (second, second_output) = found
+    assert (first, second) == (first_output, second_output) and first != second
+    assert {path.name for path in (tmp_path / "evaluate").iterdir()} == {first.name, second.name}
 
 
 def test_a_missing_extra_is_named(capsys: pytest.CaptureFixture):

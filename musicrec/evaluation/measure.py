@@ -44,6 +44,7 @@ def measure(
             split: {head.name: (head.calibrated(by_head[head.name][0]), by_head[head.name][1]) for head in heads}
             for split, by_head in predictions.items()
         }
+    trained = model.config.get("data") or {}
     tracks = [data.tracks(split).select(pl.lit(split).alias("split"), "track_id", "artist") for split in wanted]
     result = Result(
         name=name,
@@ -59,6 +60,7 @@ def measure(
             "split_hashes": {split: manifest_hash(data.tracks(split)) for split in wanted},
             "pooling": pooling,
             "eval_chunks": data.eval_chunks,
+            "trained_on": {name: trained.get(name) for name in ("manifest", "manifest_hash")},
             "calibrated_on": fitted["split"] if fitted and (pooling == "mean" or fitting) else None,
             "musicrec_version": package_version(),
         },

@@ -41,6 +41,9 @@ class Result:
         """Who answered, on what, and how, in words for a person."""
         about = self.about
         lines = [self.name, f"{about['dataset']}, {split} (tracks and labels {about['split_hashes'][split][:12]})"]
+        trained = about.get("trained_on") or {}
+        if trained.get("manifest_hash") not in (None, about["manifest_hash"]):
+            lines.append(f"trained on other tracks or labels: {trained['manifest']} {trained['manifest_hash'][:12]}")
         if about["pooling"] != "mean" or about["eval_chunks"]:
             lines.append(f"{about['pooling']} of {about['eval_chunks'] or 'all'} chunks")
         if about["pooling"] != "mean" and not about["calibrated_on"]:

@@ -1,6 +1,7 @@
 """Scores, the tables made of them, and the files: every number against arithmetic."""
 
 import csv
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -38,6 +39,15 @@ PREDICTIONS = {"test": {"genre": GENRES, "tags": TAG_SCORES, "tempo": TEMPI}}
 TRACKS = pl.DataFrame({"split": ["test"] * 4, "track_id": list("abcd"), "artist": ["x", "x", "y", None]})
 ABOUT = {"export": "x", "dataset": "set", "manifest": "m.csv", "manifest_hash": "f00", "split_hashes": {"test": "ba1"}}
 RESULT = Result(name="x", heads=HEADS, predictions=PREDICTIONS, tracks=TRACKS, about=ABOUT)
+
+
+@pytest.mark.parametrize(("other", "told"), [("f00", False), ("b" * 64, True), (None, False)])
+def test_a_model_that_was_trained_on_other_data_is_marked(other: str | None, told: bool):
+    trained = {"trained_on": {"manifest": "old.csv", "manifest_hash": other}}
+    about = {**ABOUT, "pooling": "mean", "eval_chunks": None, "calibrated_on": None, **trained}
+    lines = dataclasses.replace(RESULT, about=about).title("test")
+    assert lines[:2] == ["x", "set, test (tracks and labels ba1)"]
+    assert lines[2:] == ["trained on other tracks or labels: old.csv bbbbbbbbbbbb"] * told
 
 
 def test_scores_count_labelled_tracks_only():
