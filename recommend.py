@@ -37,7 +37,7 @@ def index(cfg: DictConfig) -> None:
     source = Path(cfg.source).expanduser()
     frame, splits = indexing.read_source(source), listed(cfg.splits)
     indexing.of_splits(frame, splits, source=source)  # a mistake is told before the models load
-    existed = path.exists()
+    existed = path.exists() and path.stat().st_size > 0  # an empty file is left where a first start was killed
     if existed:
         library = Library.open(path)
         refs = exports.check_same(library.exports, named, library=path)

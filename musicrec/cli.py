@@ -119,10 +119,13 @@ class OutputFolder(Callback):
 
 @contextmanager
 def one_message() -> Iterator[None]:
-    """Turn a mistake of the user into one message and exit status 1."""
+    """Turn a mistake of the user into one message and exit status 1, and Ctrl-C into a word and 130."""
     try:
         yield
         return
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
     except Exception as error:
         message = explain(error)
         if message is None:

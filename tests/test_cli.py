@@ -91,6 +91,16 @@ def test_a_warning_of_ours_is_a_line_for_the_user():
     assert "torch/x.py:7: UserWarning: odd" in warnings.formatwarning("odd", UserWarning, "torch/x.py", 7)
 
 
+def test_ctrl_c_is_no_fault(capsys: pytest.CaptureFixture):
+    @program
+    def main(cfg: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(SystemExit) as end:
+        main(OmegaConf.create())
+    assert (end.value.code, capsys.readouterr().err) == (130, "interrupted\n")
+
+
 def test_two_runs_never_share_a_folder_and_each_knows_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Also when both begin within a second, and when asked again after the folder was made, as DDP asks."""
     found = []

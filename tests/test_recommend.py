@@ -225,6 +225,7 @@ def test_a_bad_file_is_told_before_the_models_load(world, monkeypatch):
 
 def test_nothing_readable_is_an_error_and_leaves_no_library(world: dict, tmp_path: Path):
     (tmp_path / "bad.wav").write_text("no audio")
+    (tmp_path / "l").touch()  # as a start that was killed leaves it
     with pytest.raises(LibraryError, match="none of its 1 files could be read"):
         call("action=index", f"exports={world['tags']}", f"source={tmp_path}", f"library={tmp_path / 'l'}")
     assert not (tmp_path / "l").exists()
