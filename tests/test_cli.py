@@ -105,7 +105,7 @@ def test_two_runs_never_share_a_folder_and_each_knows_its_own(tmp_path: Path, mo
     """Also when both begin within a second, and when asked again after the folder was made, as DDP asks."""
     found = []
 
-    @hydra.main(config_path=str(ROOT / "conf"), config_name="evaluate")
+    @hydra.main(config_path=str(ROOT / "conf"), config_name="evaluate", execution_whitelist=TARGETS)
     def main(cfg: DictConfig) -> None:
         found.append((Path(HydraConfig.get().run.dir), Path(HydraConfig.get().runtime.output_dir)))
 
