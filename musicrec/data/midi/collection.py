@@ -17,9 +17,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from musicrec.data.manifest import write_manifest
 from musicrec.data.midi.fluidsynth import check_sound_font, find_fluidsynth
 from musicrec.data.midi.making import Journal, TrackMaker
-from musicrec.data.midi.names import MidiFile, find_midi_files, split_by_artist
+from musicrec.data.midi.names import MidiFile, find_midi_files
 from musicrec.data.midi.reading import LARGEST_BYTES
 from musicrec.data.schema import SCHEMA
+from musicrec.data.splitting import split_tracks
 from musicrec.errors import ConfigError, MidiError
 from musicrec.locks import held
 
@@ -40,11 +41,11 @@ class Rendering:
 
     def told(self) -> list[str]:
         """What a person wants to know of it, a line each."""
-        splits = ", ".join(f"{count} {name}" for name, count in sorted(self.tracks["split"].value_counts().iter_rows()))
         known = ", ".join(f"{name} {self.tracks[name].count()}" for name in ("bpm", "time_signature", "key", "artist"))
-        lines = [f"{self.manifest}: {self.tracks.height} tracks ({splits}); known: {known}"]
-        if self.tracks["split"].n_unique() == 1:
-            lines.append("fewer than three artists, so there is no valid and no test; set the column split yourself")
+        lines = [f"{self.manifest}: {self.tracks.height} tracks; known: {known}"]
+        splits = self.tracks["split"].drop_nulls().value_counts(sort=True).iter_rows()
+        parts = ", ".join(f"{name} {count}" for name, count in splits)
+        lines.append(f"split by artist: {parts}" if parts else "too few artists to split: add a column split yourself")
         if self.left_out:
             lines.append(f"left out: {len(self.left_out)} files, see {self.manifest.with_name(LEFT_OUT)}")
             lines += [f"  {name}: {reason}" for name, reason in self.left_out[:_SHOWN]]
@@ -74,7 +75,7 @@ def render_folder(
             when it was interrupted. Files and sound fonts that changed are rendered anew.
         duration_s: of each file, from its first note, 4 to 600.
         genre_folders: the folders just below `source` are genres.
-        seed: of the splits: a tenth of the tracks test, a tenth valid, no artist in two of them.
+        seed: of the splits: about a tenth of the tracks test, a tenth valid, no artist in two of them.
         workers: files at a time; the result does not depend on it.
 
     Raises:
@@ -113,12 +114,21 @@ def render_folder(
                 raise MidiError(f"{source}: none of its {len(files)} MIDI files gave a track; why is in "
                                 f"{out / LEFT_OUT}, the first: {': '.join(left_out[0])}")  # fmt: skip
             types = {name: SCHEMA[name] for name in rows[0] if name in SCHEMA}
-            splits = split_by_artist([row["artist"] or row["midi_file"] for row in rows], seed=seed)
-            tracks = pl.DataFrame(rows, schema_overrides=types).insert_column(2, pl.Series("split", splits))
+            tracks = pl.DataFrame(rows, schema_overrides=types)
+            tracks.insert_column(2, _splits(tracks, seed))
             write_manifest(tracks, out / MANIFEST)
     except (OSError, soundfile.SoundFileError) as error:
         raise ConfigError(f"{out}: cannot be written ({error}); make room, or choose another folder") from None
     return Rendering(out / MANIFEST, tracks, left_out)
+
+
+def _splits(tracks: pl.DataFrame, seed: int) -> pl.Series:
+    """By artist, the variants of a file together; null where there are too few artists."""
+    alone = pl.Series("split", [None] * tracks.height, dtype=pl.String)
+    try:
+        return split_tracks(tracks.with_columns(alone, album="midi_file"), seed=seed)["split"]
+    except ConfigError:
+        return alone
 
 
 def _make_all(

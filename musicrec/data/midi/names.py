@@ -1,16 +1,13 @@
 """Which MIDI files there are, and what their names and folders tell."""
 
-import hashlib
 import os
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from musicrec.errors import MidiError
 
 SUFFIXES = (".mid", ".midi", ".kar")
-_SHARE = 0.1  # of the tracks, for each of the held-out splits
 
 
 @dataclass(frozen=True)
@@ -48,24 +45,6 @@ def find_midi_files(source: Path, *, genre_folders: bool) -> list[MidiFile]:
             raise MidiError(f"{source}: file name {os.fsencode(path)!r} is not UTF-8; rename the file")
     alike = Counter(path.with_suffix("") for path in found)
     return [_named(source, path, alone=alike[path.with_suffix("")] == 1, genre_folders=genre_folders) for path in found]
-
-
-def split_by_artist(artists: Sequence[str], *, seed: int) -> list[str]:
-    """The split of every track, given its artist: a tenth of the tracks test and valid each, one artist at least.
-
-    Fewer than three artists are all train. Which artists are held out follows from the seed and their names.
-    """
-    tracks = Counter(artists)
-    order = sorted(tracks, key=lambda artist: hashlib.sha256(f"{seed} {artist}".encode()).digest())
-    split = dict.fromkeys(order, "train")
-    for name, splits_to_fill in (("test", 2), ("valid", 1)) if len(order) >= 3 else ():
-        left, held_out, room = [artist for artist in order if split[artist] == "train"], [], _SHARE * len(artists)
-        for artist in left:
-            if tracks[artist] <= room and len(held_out) < (len(left) - 1) // splits_to_fill:
-                held_out.append(artist)
-                room -= tracks[artist]
-        split |= dict.fromkeys(held_out or [min(left, key=tracks.__getitem__)], name)
-    return [split[artist] for artist in artists]
 
 
 def _named(source: Path, path: Path, *, alone: bool, genre_folders: bool) -> MidiFile:

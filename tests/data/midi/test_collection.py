@@ -14,7 +14,7 @@ from hydra.core.global_hydra import GlobalHydra
 
 from musicrec.__main__ import main
 from musicrec.data.manifest import read_manifest
-from musicrec.data.midi.names import find_midi_files, split_by_artist
+from musicrec.data.midi.names import find_midi_files
 
 SCALE = [60, 62, 64, 65, 67, 69, 71, 72]
 
@@ -63,7 +63,7 @@ def test_folder_to_manifest(source, stand_in, sound_font, tmp_path, capsys):
         "rock/none.mid": "no notes in it",
     }
     printed = capsys.readouterr().out
-    assert "3 tracks (1 test, 1 train, 1 valid); known: bpm 1, time_signature 1, key 1, artist 3" in printed
+    assert "3 tracks; known: bpm 1, time_signature 1, key 1, artist 3\nsplit by artist: " in printed
     assert "rock/bad.mid: cannot be read as MIDI" in printed
 
 
@@ -172,16 +172,12 @@ def test_names_of_files(source):
     assert without["rock/bad.mid"] == ("rock", None)
 
 
-def test_artists_are_kept_apart():
-    artists = [f"artist {number % 50}" for number in range(500)]
-    splits = split_by_artist(artists, seed=0)
-    assert [splits.count(name) for name in ("train", "valid", "test")] == [400, 50, 50]
-    assert len(set(zip(artists, splits, strict=True))) == 50
-    assert split_by_artist(artists, seed=1) != splits
-    assert set(split_by_artist(["a", "b"], seed=0)) == {"train"}
-    # One artist who has most of the tracks is trained on.
-    splits = split_by_artist(["many"] * 90 + [f"artist {number}" for number in range(10)], seed=0)
-    assert set(splits[:90]) == {"train"} and {"valid", "test"} < set(splits)
+def test_too_few_artists_are_not_split(tmp_path, stand_in, sound_font, write_midi, tones, capsys):
+    for name in ("a", "b"):
+        write_midi(tmp_path / "midi" / "Ada" / f"{name}.mid", tones(SCALE, program=ord(name) - 97))
+    render(tmp_path / "midi", "--sound-font", sound_font, "--out", tmp_path / "out")
+    assert read_manifest(tmp_path / "out" / "manifest.csv")["split"].to_list() == [None, None]
+    assert "too few artists to split: add a column split yourself" in capsys.readouterr().out
 
 
 def test_what_is_heard_is_what_is_written(general_midi, tmp_path, write_midi, tones):
@@ -190,7 +186,7 @@ def test_what_is_heard_is_what_is_written(general_midi, tmp_path, write_midi, to
     write_midi(tmp_path / "midi" / "a.mid", tones([69, 73] * 4, program=73), header=header)
     render(tmp_path / "midi", "--sound-font", general_midi, "--out", tmp_path / "out")
     (row,) = read_manifest(tmp_path / "out" / "manifest.csv").to_dicts()
-    assert (row["bpm"], row["key"], row["mode"], row["split"]) == (90, 9, "major", "train")
+    assert (row["bpm"], row["key"], row["mode"]) == (90, 9, "major")
     sound, sample_rate = soundfile.read(row["path"])
     assert len(sound) / sample_rate == pytest.approx(8 * 60 / 90 + 1, abs=0.001)
     for beat in range(8):
