@@ -177,6 +177,10 @@ class MusicDataModule(lightning.LightningDataModule):
         truth = {head.name: self._with_columns(head, head.encode, frame)[0] for head in self.heads}
         return samples.astype(np.float32) * INT16_SCALE, truth
 
+    def labels(self, head: Head, frame: pl.DataFrame) -> Tensor:
+        """What a head reads of rows of the manifest: (tracks, …), NaN where a label is missing."""
+        return self._with_columns(head, head.encode, frame)
+
     def _with_columns(self, head: Head, read: Callable[[pl.DataFrame], object], frame: pl.DataFrame) -> object:
         try:
             return read(frame)

@@ -71,6 +71,10 @@ class WaveformStore:
         joined = pl.DataFrame({"track_id": track_ids}).join(known, on="track_id", how="left", maintain_order="left")
         return joined["row"].cast(pl.Int64).fill_null(-1).to_numpy()
 
+    def checksum(self, track_id: str) -> int:
+        """CRC-32 of a track's samples."""
+        return self._tracks["crc32"][self.index[track_id]]
+
     @property
     def unreadable(self) -> list[dict[str, str]]:
         return self._unreadable.to_dicts()

@@ -1,0 +1,129 @@
+"""Which audio is deformed: tracks, the excerpts of each, and the batches that they make."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from musicrec.data.store import WaveformStore
+from musicrec.deformations.base import seed_of, unmoved
+from musicrec.errors import ConfigError
+from musicrec.frontend import INT16_SCALE
+from musicrec.robustness.conditions import Condition
+
+
+@dataclass(frozen=True, kw_only=True)
+class Excerpts:
+    """track: (excerpts,) number of the track each is from. row: of the track in the store. start, length: in samples.
+    name: what seeds its deformations."""
+
+    track: np.ndarray
+    row: np.ndarray
+    start: np.ndarray
+    length: np.ndarray
+    name: list[str]
+
+    def batches(self, size: int) -> list[np.ndarray]:
+        """Numbers of excerpts, at most `size` together, all of a batch of one length."""
+        groups = [np.flatnonzero(self.length == length) for length in np.unique(self.length)]
+        return [group[begin : begin + size] for group in groups for begin in range(0, len(group), size)]
+
+
+@dataclass(kw_only=True)
+class DeformedBatch:
+    """condition, number: which of each it is. track: (batch,) int64. waveform: (batch, samples) float32.
+    shift_semitones, tempo_ratio: (batch,). deforming_s: what it took. audio_s: how long all of it is."""
+
+    condition: int
+    number: int
+    track: Tensor
+    waveform: Tensor
+    shift_semitones: Tensor
+    tempo_ratio: Tensor
+    deforming_s: float
+    audio_s: float
+
+
+class DeformedExcerpts(Dataset):
+    """Reads batches of excerpts from the store and deforms them; an index is (number of the condition, of the batch).
+
+    A deformed excerpt holds the same music as the clean one: stretched by 1.25, 15 s become 12.
+    device: where it is done. What is drawn at random follows from the seed and from the excerpt's name, so that a
+    track meets the same noise at every strength.
+    """
+
+    def __init__(
+        self,
+        store: WaveformStore,
+        excerpts: Excerpts,
+        conditions: Sequence[Condition],
+        *,
+        batch_size: int,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self.store, self.excerpts, self.conditions = store, excerpts, conditions
+        self.batches, self.seed, self.device = excerpts.batches(batch_size), seed, device
+
+    def __getitem__(self, index: tuple[int, int]) -> DeformedBatch:
+        begin, (condition, number) = time.perf_counter(), index
+        chosen, deformation = self.batches[number], self.conditions[condition].deformation
+        length = int(self.excerpts.length[chosen[0]])
+        samples = self.store.read(self.excerpts.row[chosen], self.excerpts.start[chosen], length)
+        waveform = torch.from_numpy(samples).to(self.device).float() * INT16_SCALE
+        if deformation is None:
+            deformed = unmoved(waveform)
+        else:
+            deformed = deformation(
+                waveform,
+                samples=max(1, int(length / deformation.input_ratio)),
+                sample_rate=self.store.sample_rate,
+                seeds=[seed_of(self.seed, self.excerpts.name[excerpt]) for excerpt in chosen],
+            )
+        return DeformedBatch(
+            condition=condition,
+            number=number,
+            track=torch.from_numpy(self.excerpts.track[chosen]),
+            waveform=deformed.waveform,
+            shift_semitones=deformed.shift_semitones,
+            tempo_ratio=deformed.tempo_ratio,
+            deforming_s=time.perf_counter() - begin,
+            audio_s=len(chosen) * length / self.store.sample_rate,
+        )
+
+
+def cut(store: WaveformStore, track_ids: Sequence[str], *, samples: int, count: int) -> Excerpts:
+    """`count` excerpts of each track, evenly spread over it, or the middle one of one; a track that is no longer than
+    an excerpt is one as a whole."""
+    found = []
+    for number, track_id in enumerate(track_ids):
+        row = store.index[track_id]
+        room = int(store.lengths[row]) - samples
+        starts = [0] if room <= 0 else [room // 2] if count == 1 else np.linspace(0, room, count).astype(int).tolist()
+        found += [(number, row, start, min(samples, int(store.lengths[row])), f"{track_id}/{start}")
+                  for start in starts]  # fmt: skip
+    track, row, start, length, name = zip(*found, strict=True)
+    return Excerpts(track=np.array(track), row=np.array(row), start=np.array(start), length=np.array(length),
+                    name=list(name))  # fmt: skip
+
+
+def choose_tracks(frame: pl.DataFrame, tracks: int | None, *, stratify: str | None, seed: int) -> pl.DataFrame:
+    """`tracks` of the rows, at random, with as large a share of every value of the column `stratify` as it has in all;
+    in their order. None: all of them. Raises ConfigError for a number below 1 and an unknown column."""
+    if tracks is None:
+        return frame
+    if isinstance(tracks, bool) or not isinstance(tracks, int) or tracks < 1:
+        raise ConfigError(f"tracks={tracks}: give a whole number, 1 or more, or null for all of a split")
+    if stratify is not None and stratify not in frame.columns:
+        raise ConfigError(f"stratify={stratify}: the manifest has no such column; choose of {', '.join(frame.columns)}")
+    shuffled = frame.with_row_index("_place").sample(fraction=1.0, shuffle=True, seed=seed)
+    if stratify is not None:
+        # Of a value with n tracks, these come at 1/2n, 3/2n, 5/2n … of the way.
+        among = (2 * pl.int_range(pl.len()) + 1) / (2 * pl.len())
+        shuffled = shuffled.sort(among.over(stratify), maintain_order=True)
+    return shuffled.head(tracks).sort("_place").drop("_place")

@@ -1,0 +1,175 @@
+"""A report: what is told of the models on one split, and its files."""
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from musicrec.errors import MusicrecError
+from musicrec.evaluation.files import file_name
+from musicrec.robustness.measuring import Measured
+from musicrec.robustness.recommending import Overlaps
+from musicrec.robustness.scoring import Effect, Number, Rank
+from musicrec.runs.record import write_json
+
+FORMAT = "musicrec-robustness/1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """names: of the models. about: what it is of, in plain JSON types, among them dataset and split. left_out: what is
+    not in it, and why. scoring_s, recommending_s: what these took."""
+
+    names: list[str]
+    about: dict
+    tracks: int
+    measured: Measured
+    effects: list[Effect]
+    ranks: list[Rank]
+    overlaps: Overlaps | None
+    left_out: list[str]
+    scoring_s: float
+    recommending_s: float
+
+    @property
+    def split(self) -> str:
+        return self.about["split"]
+
+    def of(self, subject: int) -> list[Effect]:
+        return [effect for effect in self.effects if effect.subject == subject]
+
+    def seconds(self) -> list[dict]:
+        """A row a deformation, of all its conditions and of the clean audio: audio_s deformed, and what deforming, mel
+        spectrograms and networks took; those of an earlier run count as they did then."""
+        rows: dict[str, dict] = {}
+        for number, condition in enumerate(self.measured.conditions):
+            answers = [of[number] for of in self.measured.answers]
+            row = rows.setdefault(
+                condition.name,
+                {"deformation": condition.name, "audio_s": 0.0, "deforming": 0.0, "mel": 0.0, "network": 0.0},
+            )
+            # Deformed once for all of the models that lacked it.
+            row["audio_s"] += max(answer.audio_s for answer in answers)
+            row["deforming"] += max(answer.seconds["deforming"] for answer in answers)
+            for part in ("mel", "network"):
+                row[part] += sum(answer.seconds[part] for answer in answers)
+        return list(rows.values())
+
+
+def write_report(folder: Path, report: Report) -> list[Path]:
+    """Write <split>_metrics.csv, _moved.csv, _classes.csv, _ranking.csv, _recommendations.csv, _seconds.csv, and last
+    of all <split>.json, which holds all of them but the classes. Raises MusicrecError where it cannot."""
+    tables = {
+        "metrics": metric_rows(report),
+        "moved": moved_rows(report),
+        "classes": class_rows(report),
+        "ranking": ranking_rows(report),
+        "recommendations": overlap_rows(report),
+        "seconds": [_rounded(row) for row in report.seconds()],
+    }
+    written = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, rows in tables.items():
+            if rows:
+                written.append(folder / f"{file_name(report.split)}_{name}.csv")
+                with open(written[-1], "w", newline="", encoding="utf-8") as file:
+                    writer = csv.DictWriter(file, list(rows[0]))
+                    writer.writeheader()
+                    writer.writerows(rows)
+    except OSError as error:
+        raise MusicrecError(f"cannot write the report to {folder}: {error.strerror or error}") from error
+    summary = {"format": FORMAT, **report.about, "left_out": report.left_out}
+    summary |= {name: rows for name, rows in tables.items() if name != "classes"}
+    written.append(folder / f"{file_name(report.split)}.json")
+    write_json(written[-1], summary)
+    return written
+
+
+def metric_rows(report: Report) -> list[dict]:
+    """A row a model, head, condition and metric."""
+    return [
+        _where(report, one)
+        | {"metric": name, "tracks": one.tracks}
+        | _rounded({"clean": change.clean, "moved": change.moved, "original": change.original})
+        | _interval("drop", change.drop)
+        | _interval("difference", change.difference)
+        for one in report.effects
+        for name, change in one.changes.items()
+    ]
+
+
+def moved_rows(report: Report) -> list[dict]:
+    """A row a model, head and condition: how often the answer did what the label does."""
+    return [
+        _where(report, one) | {"label_moves": int(one.moves), "right_before": one.right}
+        | _interval("went_right", one.went_right) | _interval("went", one.went)
+        for one in report.effects
+    ]  # fmt: skip
+
+
+def class_rows(report: Report) -> list[dict]:
+    return [_where(report, one) | _rounded(row) for one in report.effects for row in one.by_class]
+
+
+def ranking_rows(report: Report) -> list[dict]:
+    return [
+        {"rank": place, "deformation": rank.name}
+        | _interval("drop", rank.drop)
+        | {f"worst_{name}": value for name, value in _where(report, rank.worst).items() if name != "deformation"}
+        | _rounded({"worst_drop": rank.worst.primary.drop.value})
+        for place, rank in enumerate(report.ranks, start=1)
+    ]
+
+
+def overlap_rows(report: Report) -> list[dict]:
+    return [
+        {"deformation": one.condition.name, "strength": one.condition.strength, "k": report.overlaps.k,
+         "queries": report.overlaps.queries}
+        | _interval("kept", one.kept) | _interval("first", one.first)
+        | _rounded({"by_chance": report.overlaps.by_chance})
+        for one in (report.overlaps.of if report.overlaps else [])
+    ]  # fmt: skip
+
+
+def sensitivity(effects: Sequence[Effect]) -> list[dict]:
+    """Of one head of one model, by class: {"class", "tracks", "measure", "clean", "mean", "worst", "by"}: how well it
+    is known clean, in the mean over the deformations (each the mean of its strengths), and under the worst condition,
+    most sensitive first."""
+    found: dict[str, list[tuple[Effect, dict]]] = {}
+    for one in effects:
+        for row in one.by_class:
+            found.setdefault(row["class"], []).append((one, row))
+    rows = []
+    for name, pairs in found.items():
+        by_deformation: dict[str, list[float]] = {}
+        for one, row in pairs:
+            by_deformation.setdefault(one.condition.name, []).append(row["deformed"])
+        means = [sum(values) / len(values) for values in by_deformation.values()]
+        worst, row = min(pairs, key=lambda pair: pair[1]["deformed"])
+        first = pairs[0][1]
+        rows.append({
+            "class": name, "tracks": first["tracks"], "measure": first["measure"], "clean": first["clean"],
+            "mean": sum(means) / len(means), "worst": row["deformed"],
+            "by": f"{worst.condition.title} {worst.condition.label}".rstrip(),
+        })  # fmt: skip
+    return sorted(rows, key=lambda row: row["mean"] - row["clean"])
+
+
+def _where(report: Report, one: Effect) -> dict:
+    return {"export": report.names[one.subject], "head": one.head.name, "deformation": one.condition.name,
+            "strength": one.condition.strength}  # fmt: skip
+
+
+def _interval(name: str, number: Number) -> dict:
+    return _rounded({name: number.value, f"{name}_low": number.interval[0], f"{name}_high": number.interval[1]})
+
+
+def _rounded(row: dict) -> dict:
+    def plain(value: object) -> object:
+        if not isinstance(value, float):
+            return value
+        return round(value, 6) if math.isfinite(value) else None
+
+    return {name: plain(value) for name, value in row.items()}
