@@ -88,6 +88,8 @@ def _panels(
         draw(axes, of)
         condition = of[0].condition
         labels = list(dict.fromkeys(one.condition.strength for one in of))
+        if labels == [None]:
+            axes.tick_params(axis="x", bottom=False)
         shown = ["" if label is None else label if isinstance(label, str) else f"{label:g}" for label in labels]
         shown = [name.replace("_", "\n") for name in shown]
         axes.set_xticks(range(len(shown)), shown, fontsize=6 if any("\n" in name for name in shown) else 7)

@@ -81,6 +81,7 @@ def write_report(folder: Path, report: Report) -> list[Path]:
     except OSError as error:
         raise MusicrecError(f"cannot write the report to {folder}: {error.strerror or error}") from error
     summary = {"format": FORMAT, **report.about, "left_out": report.left_out}
+    summary |= {"moved_summary": moved_summary(report)}
     summary |= {name: rows for name, rows in tables.items() if name != "classes"}
     written.append(folder / f"{file_name(report.split)}.json")
     write_json(written[-1], summary)
@@ -107,6 +108,21 @@ def moved_rows(report: Report) -> list[dict]:
         | _interval("went_right", one.went_right) | _interval("went", one.went)
         for one in report.effects
     ]  # fmt: skip
+
+
+def moved_summary(report: Report) -> list[dict]:
+    """Where labels move: the share of answers, right before, that moved along, over all strengths of a deformation."""
+    found: dict[tuple[str, str, str], list[Effect]] = {}
+    for one in report.effects:
+        if one.moves and one.right:
+            found.setdefault((report.names[one.subject], one.head.name, one.condition.name), []).append(one)
+    rows = []
+    for (export, head, deformation), of in found.items():
+        right = sum(one.right for one in of)
+        moved = sum(one.right * one.went_right.value for one in of)
+        rows.append({"export": export, "head": head, "deformation": deformation, "right_before": right,
+                     "went_right": round(moved / right, 6)})  # fmt: skip
+    return rows
 
 
 def class_rows(report: Report) -> list[dict]:

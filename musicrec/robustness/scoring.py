@@ -224,7 +224,9 @@ def rank(effects: Sequence[Effect], bootstrap: Bootstrap | None) -> list[Rank]:
     for name, found in by_name.items():
         value = float(np.mean([one.primary.drop.value for one in found]))
         drawn = torch.stack([one.drops for one in found]).nanmean(dim=0)
-        interval = tuple(bootstrap.interval(drawn, value).tolist()) if len(drawn) else _NOTHING
+        interval = (
+            tuple(bootstrap.interval(drawn, value).tolist()) if bootstrap is not None and len(drawn) else _NOTHING
+        )
         worst = max(found, key=lambda one: one.primary.drop.value)
         ranks.append(Rank(name=name, title=found[0].condition.title, drop=Number(value=value, interval=interval),
                           worst=worst))  # fmt: skip

@@ -9,7 +9,7 @@ from rich.markup import escape
 from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.evaluation.tables import console, interval_text, make_table, number
 from musicrec.heads import Head
-from musicrec.robustness.report import Report, sensitivity
+from musicrec.robustness.report import Report, moved_summary, sensitivity
 from musicrec.robustness.scoring import Effect
 
 _CLASSES = 5  # most sensitive ones of a head
@@ -61,28 +61,24 @@ def _print_moved(out: Console, report: Report) -> None:
     if not moving:
         return
     table = make_table(out, "head")
-    columns = ("deformation", "strength", "metric", "clean", "moved label", "original label", "right before",
-               "of these moved", "95% interval", "of all moved")  # fmt: skip
+    columns = ("deformation", "strength", "clean", "moved label", "old label", "right before", "of these moved",
+               "interval", "of all moved")  # fmt: skip
     for column in columns:
-        table.add_column(column, justify="left" if column in columns[:3] else "right")
+        table.add_column(column, justify="left" if column in columns[:2] else "right")
     for one in moving:
         change = one.primary
         table.add_row(
-            escape(_head_of(report, one)), escape(one.condition.title), escape(one.condition.label),
-            escape(one.head.primary), number(change.clean), number(change.moved), number(change.original),
+            escape(f"{_head_of(report, one)} {one.head.primary}"), escape(one.condition.title),
+            escape(one.condition.label), number(change.clean), number(change.moved), number(change.original),
             str(one.right), number(one.went_right.value), interval_text(one.went_right.interval),
             number(one.went.value),
         )  # fmt: skip
     out.print("\n[bold]Where labels move: does the answer move along?[/]")
     out.print(table)
-    for name in dict.fromkeys(_head_of(report, one) for one in moving):
-        for title in dict.fromkeys(one.condition.title for one in moving if _head_of(report, one) == name):
-            of = [one for one in moving if _head_of(report, one) == name and one.condition.title == title]
-            right = sum(one.right for one in of)
-            moved = sum(one.went_right.value * one.right for one in of if one.right)
-            if right:
-                out.print(f"{escape(name)} moved with {escape(title)} in {moved / right:.1%} of {right} cases "
-                          "in which it was right before")  # fmt: skip
+    for row in moved_summary(report):
+        who = row["head"] if len(report.names) == 1 else f"{row['head']} of {row['export']}"
+        out.print(f"{escape(who)} moved with {escape(row['deformation'])} in {row['went_right']:.1%} of the "
+                  f"{row['right_before']} cases in which it was right before")  # fmt: skip
 
 
 def _print_classes(out: Console, report: Report) -> None:
