@@ -17,7 +17,7 @@ from musicrec.settings import check_types
 from musicrec.sweeps import sweepers
 
 CONF = Path(__file__).parents[1] / "conf"
-PROGRAMS = ("train", "evaluate", "recommend")
+PROGRAMS = ("train", "evaluate", "recommend", "robustness")
 OPTIONS = sorted(
     path.relative_to(CONF)
     for path in CONF.glob("*/*.yaml")
@@ -145,8 +145,8 @@ def test_sweepers_are_built_by_hydra(name: str):
     assert cfg.hydra.sweeper._target_ == f"{sweeper.__module__}.{sweeper.__name__}"
 
 
-@pytest.mark.parametrize("program", ["evaluate", "recommend"])
+@pytest.mark.parametrize("program", ["evaluate", "recommend", "robustness"])
 def test_other_programs_compose(program: str):
-    overrides = ["export=somewhere"] if program == "evaluate" else ["action=query"]
+    overrides = ["action=query"] if program == "recommend" else ["export=somewhere"]
     assert compose(program, overrides=overrides)
     assert compose(program, overrides=[*overrides, "debug=fast"])

@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-PROGRAMS = [ROOT / "train.py", ROOT / "evaluate.py", ROOT / "recommend.py"]
+PROGRAMS = [ROOT / "train.py", ROOT / "evaluate.py", ROOT / "recommend.py", ROOT / "robustness.py"]
 
 
 @pytest.fixture(scope="module")

@@ -115,12 +115,12 @@ def cut(store: WaveformStore, track_ids: Sequence[str], *, samples: int, count: 
 def choose_tracks(frame: pl.DataFrame, tracks: int | None, *, stratify: str | None, seed: int) -> pl.DataFrame:
     """`tracks` of the rows, at random, with as large a share of every value of the column `stratify` as it has in all;
     in their order. None: all of them. Raises ConfigError for a number below 1 and an unknown column."""
+    if stratify is not None and stratify not in frame.columns:
+        raise ConfigError(f"stratify={stratify}: the manifest has no such column; choose of {', '.join(frame.columns)}")
     if tracks is None:
         return frame
     if isinstance(tracks, bool) or not isinstance(tracks, int) or tracks < 1:
         raise ConfigError(f"tracks={tracks}: give a whole number, 1 or more, or null for all of a split")
-    if stratify is not None and stratify not in frame.columns:
-        raise ConfigError(f"stratify={stratify}: the manifest has no such column; choose of {', '.join(frame.columns)}")
     shuffled = frame.with_row_index("_place").sample(fraction=1.0, shuffle=True, seed=seed)
     if stratify is not None:
         # Of a value with n tracks, these come at 1/2n, 3/2n, 5/2n … of the way.
