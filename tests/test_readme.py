@@ -1,5 +1,4 @@
-"""Every command in the README, and then in docs/evaluation.md, runs as it is written, with settings added that make it
-quick."""
+"""Every command in the README and in two documents runs as it is written, with settings added that make it quick."""
 
 import re
 import shlex
@@ -11,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-COMMANDS = README + (ROOT / "docs" / "evaluation.md").read_text()
+COMMANDS = README + "".join((ROOT / "docs" / name).read_text() for name in ("evaluation.md", "robustness.md"))
 LINES = [
     line for block in re.findall(r"^```bash\n(.*?)^```", COMMANDS, re.M | re.S) for line in block.splitlines() if line
 ]
@@ -27,6 +26,9 @@ def quick(line: str) -> list[str]:
             return ["musicrec/__main__.py", *rest]
         case ["python", "recommend.py", *rest]:
             return ["recommend.py", *rest, *QUICK]
+        case ["python", "robustness.py", *rest]:
+            few = [] if "deformation" in line else ["deformation=polarity"]
+            return ["robustness.py", *rest, *few, *QUICK, *QUICK_MUSIC, "tracks=2", "measurement.workers=0"]
         case ["python", "train.py" | "evaluate.py" as program, *rest]:
             music = [] if "data=manifest" in rest else QUICK_MUSIC
             less = ["trainer.max_epochs=1"] if program == "train.py" else ["bootstrap.resamples=100"]
