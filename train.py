@@ -43,6 +43,8 @@ def train(cfg: DictConfig, run: Path, record: RunRecord) -> float:
     checkpoint = last_checkpoint(run) if cfg.resume else cfg.ckpt_path
     if checkpoint is not None:
         read_checkpoint(checkpoint)  # says in one line what is wrong with it, before anything is built
+    if not cfg.data.test_splits:
+        raise ConfigError("data.test_splits is empty; name some, as in data.test_splits=[test]")
     keep_freed_memory()
     lightning.seed_everything(cfg.seed, workers=True, verbose=False)
 

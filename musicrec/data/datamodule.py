@@ -91,8 +91,6 @@ class MusicDataModule(lightning.LightningDataModule):
         self.seed = seed
         self.train_split, self.valid_split = train_split, valid_split
         self.test_splits = [test_splits] if isinstance(test_splits, str) else list(dict.fromkeys(test_splits))
-        if not self.test_splits:
-            raise ConfigError("data.test_splits is empty; name some, as in data.test_splits=[test]")
         self.splitting = {
             "valid_share": valid_share, "test_share": test_share, "unit": split_by, "seed": split_seed
         }  # fmt: skip
