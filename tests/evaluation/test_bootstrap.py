@@ -117,6 +117,23 @@ def test_p_is_that_of_a_paired_test(shift: float):
     assert (p < 0.05) == bool(low > 0 or high < 0)
 
 
+@pytest.mark.parametrize("gap", [0.0, 0.1, 0.14, 0.18, 0.22, 0.3])
+def test_p_goes_with_the_interval_also_where_resamples_are_biased(gap: float):
+    """A standard deviation is too small on a resample: without the correction p would be that of another interval."""
+    points = torch.tensor(np.random.default_rng(1).normal(size=60))
+    here = float(points.std(correction=0))
+    bootstrap = Bootstrap(resamples=4000)
+
+    def spread(weights: torch.Tensor) -> Scores:
+        return Scores(overall={"sd": (mean(points**2, weights) - mean(points, weights) ** 2).sqrt()})
+
+    drawn = bootstrap.scores(spread, np.arange(60), classes=1).overall["sd"] - (here - gap)
+    p = bootstrap.p_value(drawn, gap)
+    for confidence in (0.5, 0.8, 0.9, 0.95, 0.99):
+        low, high = Bootstrap(resamples=4000, confidence=confidence).interval(drawn, gap).tolist()
+        assert abs(p - (1 - confidence)) < 0.004 or (p < 1 - confidence) == (low > 0 or high < 0), confidence
+
+
 @pytest.mark.parametrize(
     "settings", [{"resamples": 10}, {"confidence": 95}, {"units": ["album"]}, {"units": []}, {"resamples": 1000.5}]
 )

@@ -66,6 +66,15 @@ def test_difference_interval_and_p_are_those_of_paired_data():
     assert accuracy.units == {"track": 100, "artist": 25} and accuracy.better == "second"
 
 
+def test_who_is_better_is_decided_by_artist():
+    """By track where there are none."""
+    accuracy = next(d for d in compare(A, B, BOOTSTRAP)[0] if d.metric == "accuracy")
+    assert accuracy.intervals["track"][0] > 0 and list(accuracy.intervals) == ["track", "artist"]
+    unsure = dataclasses.replace(accuracy, intervals={**accuracy.intervals, "artist": (-0.1, 0.4)})
+    assert (accuracy.better, unsure.better) == ("second", "")
+    assert dataclasses.replace(accuracy, intervals={"track": accuracy.intervals["track"]}).better == "second"
+
+
 def test_the_other_way_round_is_the_same_with_the_sign_turned():
     there, back = ({d.metric: d for d in compare(*pair, BOOTSTRAP)[0]} for pair in ((A, B), (B, A)))
     for metric, difference in there.items():

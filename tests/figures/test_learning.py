@@ -32,6 +32,13 @@ def test_parts_join_and_what_was_done_again_counts_once(tmp_path: Path):
     assert frame["test/score"].null_count() == 5
 
 
+def test_steps_that_only_the_part_before_logged_do_not_count_where_the_next_one_did_them_again(tmp_path: Path):
+    write(tmp_path, "metrics_1.csv", "0,9,2.0,0.1,0.1,", "1,14,9.0,0.9,0.9,")
+    write(tmp_path, "metrics.csv", "1,12,1.9,0.2,0.1,", "1,19,1.8,0.3,0.1,")
+    frame = read_metrics(tmp_path)
+    assert frame["step"].to_list() == [9, 12, 19] and frame["val/score"].to_list() == [0.1, 0.2, 0.3]
+
+
 def test_a_part_that_was_killed_before_it_logged_anything(tmp_path: Path):
     (tmp_path / "metrics_1.csv").write_text("")
     write(tmp_path, "metrics_2.csv")

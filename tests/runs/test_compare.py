@@ -42,6 +42,14 @@ def test_the_best_first_with_the_settings_that_differ(runs: Path, tmp_path: Path
     assert second["test/genre/accuracy"] == "0.8"
 
 
+def test_less_is_better_only_of_what_is_minimised(tmp_path: Path, make_run: Callable):
+    for number, (loss, accuracy) in enumerate(((0.9, 0.8), (0.3, 0.4))):
+        make_run(tmp_path / str(number), loss, accuracy=accuracy, metric="val/loss", mode="min")
+    by_loss, by_test = (compare_runs([str(tmp_path)], sort=sort, mixed=False) for sort in (None, "test/score"))
+    assert [row["metrics"]["val/loss"] for row in by_loss] == [0.3, 0.9]
+    assert [row["metrics"]["test/score"] for row in by_test] == [0.8, 0.4]
+
+
 def test_folders_may_overlap_and_a_run_is_a_folder_too(runs: Path):
     assert len(compare_runs([str(runs), str(runs / "1")], sort=None, mixed=False)) == 2
     assert [row["settings"] for row in compare_runs([str(runs / "1")], sort=None, mixed=False)] == [
