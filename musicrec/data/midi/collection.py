@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -105,10 +106,14 @@ def render_folder(
         with held(out / ".lock") as free:
             if not free:
                 raise ConfigError(f"{out}: another process renders into it; wait for it, or choose another folder")
+            scratch = out / ".scratch"
+            shutil.rmtree(scratch, ignore_errors=True)  # what a kill has left
+            scratch.mkdir()
             with closing(Journal(out / JOURNAL, settings)) as journal:
-                make = TrackMaker(program=program, sound_fonts=fonts, audio=out / "audio", journal=journal,
-                                  duration_s=duration_s, sample_rate=sample_rate)  # fmt: skip
+                make = TrackMaker(program=program, sound_fonts=fonts, audio=out / "audio", scratch=scratch,
+                                  journal=journal, duration_s=duration_s, sample_rate=sample_rate)  # fmt: skip
                 rows = _make_all(make, files, left_out, workers or len(os.sched_getaffinity(0)), progress)
+            scratch.rmdir()
             _write_left_out(left_out, out / LEFT_OUT)
             if not rows:
                 raise MidiError(f"{source}: none of its {len(files)} MIDI files gave a track; why is in "

@@ -18,6 +18,7 @@ _GAIN = 0.1  # in float, so that neither this nor anything louder clips before t
 _PEAK_DB = -1.0
 _SILENCE = 1e-5  # of full scale, before the level is set
 _FADE_S = 0.05
+_ALL_SOUND_OFF = 120  # the controller
 _TICKS_PER_S = 1920  # of the file that is rendered: 960 a quarter note at 120 a minute
 
 
@@ -40,14 +41,18 @@ def check_sound_font(path: Path) -> None:
         raise ConfigError(f"--sound-font {path}: is no sound font (.sf2 or .sf3)")
 
 
-def render(piece: Piece, *, program: str, sound_font: Path, duration_s: float, sample_rate: int) -> np.ndarray:
+def render(
+    piece: Piece, *, program: str, sound_font: Path, scratch: Path, duration_s: float, sample_rate: int
+) -> np.ndarray:
     """The sound of a piece, at most `duration_s` of it: (samples,) float32 mono, its peak at -1 dB.
+
+    scratch: a folder for files that are deleted again.
 
     Raises:
         MidiError: FluidSynth fails, takes too long or is silent; the message says which and does not name the file.
     """
     duration_s = min(duration_s, piece.duration_s + TAIL_S)
-    with tempfile.TemporaryDirectory(prefix="musicrec_midi_") as folder:
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
         score, sound = Path(folder, "score.mid"), Path(folder, "sound.wav")
         _write_score(piece, score, duration_s)
         options = ["-n", "-i", "-q", "-r", str(_RENDER_RATE), "-g", str(_GAIN), "-T", "wav", "-O", "float"]
@@ -73,9 +78,14 @@ def render(piece: Piece, *, program: str, sound_font: Path, duration_s: float, s
 
 
 def _write_score(piece: Piece, path: Path, duration_s: float) -> None:
-    """The events as a file of one track and one tempo: whatever came in, FluidSynth is given what mido wrote."""
+    """The events as a file of one track and one tempo: whatever came in, FluidSynth is given what mido wrote.
+
+    It ends in silence, since FluidSynth goes on for as long as anything sounds: a note that is cut before its end would
+    sound for ever.
+    """
     track, at = mido.MidiTrack(), 0
-    for time_s, message in [*piece.events, (duration_s, mido.MetaMessage("end_of_track"))]:
+    silence = [mido.Message("control_change", channel=channel, control=_ALL_SOUND_OFF) for channel in range(16)]
+    for time_s, message in [*piece.events, *((duration_s, message) for message in silence)]:
         tick = max(at, round(time_s * _TICKS_PER_S))
         track.append(message.copy(time=tick - at, skip_checks=True))
         at = tick

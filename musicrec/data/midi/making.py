@@ -54,11 +54,13 @@ class TrackMaker:
         program: str,
         sound_fonts: list[Path],
         audio: Path,
+        scratch: Path,
         journal: Journal,
         duration_s: float,
         sample_rate: int,
     ) -> None:
-        self.program, self.sound_fonts, self.audio, self.journal = program, sound_fonts, audio, journal
+        self.program, self.sound_fonts, self.journal = program, sound_fonts, journal
+        self.audio, self.scratch = audio, scratch
         self.duration_s, self.sample_rate = duration_s, sample_rate
 
     def __call__(self, file: MidiFile, content: str) -> list[dict] | str:
@@ -84,7 +86,12 @@ class TrackMaker:
     def _render(self, piece: Piece, font: Path, path: Path) -> float:
         """Write the audio; its length in seconds."""
         waveform = render(
-            piece, program=self.program, sound_font=font, duration_s=self.duration_s, sample_rate=self.sample_rate
+            piece,
+            program=self.program,
+            sound_font=font,
+            scratch=self.scratch,
+            duration_s=self.duration_s,
+            sample_rate=self.sample_rate,
         )
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(f"{path.name}.part")

@@ -56,6 +56,7 @@ def test_folder_to_manifest(source, stand_in, sound_font, tmp_path, capsys):
     sound, sample_rate = soundfile.read(ada["path"])
     assert (sample_rate, len(sound)) == (16_000, 9 * 16_000)
     assert np.abs(sound).max() == pytest.approx(10 ** (-1 / 20), abs=1e-3)
+    assert not (out / ".scratch").exists()
     left_out = dict(pl.read_csv(out / "left_out.csv").iter_rows())
     assert left_out == {
         "rock/copy.mid": "the same file as jazz/Ada/One_more.mid",
@@ -196,6 +197,14 @@ def test_what_is_heard_is_what_is_written(general_midi, tmp_path, write_midi, to
         octaves = np.log2(peak_hz / (440.0 if beat % 2 == 0 else 554.37))
         assert abs(octaves - round(octaves)) < 0.02, beat
     assert np.abs(sound[-800:]).max() < 0.05
+
+
+def test_a_note_that_is_cut_ends(general_midi, tmp_path, write_midi, tones):
+    """FluidSynth goes on for as long as anything sounds."""
+    write_midi(tmp_path / "midi" / "a.mid", tones([57] * 2, program=19, ticks=480 * 100))
+    render(tmp_path / "midi", "--sound-font", general_midi, "--out", tmp_path / "out", "--duration-s", "4")
+    (row,) = read_manifest(tmp_path / "out" / "manifest.csv").to_dicts()
+    assert soundfile.info(row["path"]).frames == 4 * 16_000
 
 
 def test_a_silent_sound_font_is_told(sound_font, tmp_path, write_midi, tones, monkeypatch, capsys, stand_in):
