@@ -156,17 +156,20 @@ def _hash(path: Path, size: int, *, whole: bool) -> bytes:
         return hashlib.sha256(file.read(_SAMPLE_BYTES)).digest()
 
 
-def counts(frame: pl.DataFrame, report: Report, *, published: Mapping[str, int]) -> None:
-    """Tracks of each split, or of "all", beside the published numbers."""
-    there = dict(frame["split"].value_counts().iter_rows())
-    if "all" in published:
-        there["all"] = frame.height
+def counts(frame: pl.DataFrame, report: Report, *, published: Mapping[str, int], damaged: pl.DataFrame) -> None:
+    """Tracks of each split, or of "all", beside the published numbers. damaged: tracks known to be so and left out, that
+    may be among those published."""
+    there, lost = (dict(rows["split"].value_counts().iter_rows()) | {"all": rows.height} for rows in (frame, damaged))
+    if "all" not in published:
+        del there["all"]
     for split in [*published, *sorted(set(there) - set(published))]:
         tracks, expected = there.get(split, 0), published.get(split)
         if expected is None:
             report.note(f"{split}: {tracks:,} tracks, no number is published")
         elif tracks == expected:
             report.ok(f"{split}: {tracks:,} tracks, as published")
+        elif tracks + lost.get(split, 0) == expected:
+            report.ok(f"{split}: {tracks:,} tracks, and {lost[split]:,} damaged of the {expected:,} published")
         else:
             report.warn(f"{split}: {tracks:,} tracks, published are {expected:,}")
 

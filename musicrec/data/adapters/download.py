@@ -77,7 +77,7 @@ def _download(url: str, root: Path, *, checksum: str, counted: str) -> Path:
         return done
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     failures = 0
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with Progress(*columns, console=Console(stderr=True), transient=bool(counted)) as bar:
         task = bar.add_task(f"{counted}{name}", total=None)
         while True:
             before = part.stat().st_size if part.exists() else 0

@@ -140,11 +140,13 @@ class Source:
                 return path
             chosen = " ".join(f"{name}={value}" for name, value in options.items())
             report = Report(f"{self.dataset.name} {chosen}".strip(), str(audio))
-            frame = checks.unique(complete(read(files, report)), report)
+            rows = checks.unique(complete(read(files, report)), report)
             known = {"suspects": self.dataset.suspects, "error": self.dataset.error}
-            frame = checks.present(frame, files, report, audio=audio, partial=partial, **known)
+            frame = checks.present(rows, files, report, audio=audio, partial=partial, **known)
+            lost = rows.join(frame, on="track_id", how="anti").drop_nulls("split")
+            damaged = lost.filter(pl.col("track_id").is_in(self.dataset.suspects), pl.col("path").is_in(list(files)))
             checks.duplicates(frame, files, report, audio=audio)
-            checks.counts(frame, report, published=published)
+            checks.counts(frame, report, published=published, damaged=damaged)
             checks.labels(frame, report, vocabulary=vocabulary)
             checks.leaks(frame, report)
             frame = frame.with_columns(path=pl.concat_str(pl.lit(f"{audio}/"), "path"))

@@ -123,6 +123,19 @@ def test_all_that_differs_is_reported(tree: Path, tmp_path: Path, capsys: pytest
         assert line in printed
 
 
+def test_a_clip_that_is_damaged_in_every_copy_is_no_deviation(
+    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+):
+    with open(tree / "labels.csv", "a") as file:
+        file.write("odd,x,train,A\n")
+    (tree / "music" / "odd.wav").write_text("not audio")
+    adapt(tree, tmp_path, published={"train": 3, "valid": 1, "test": 1})
+    printed = capsys.readouterr().out
+    assert "note     1 file known to be damaged, left out: odd (not audio that" in printed
+    assert "ok       train: 2 tracks, and 1 damaged of the 3 published" in printed
+    assert "warning" not in printed
+
+
 def test_nothing_usable(tree: Path, tmp_path: Path):
     for path in (tree / "music").iterdir():
         path.write_bytes(b"")
