@@ -157,7 +157,7 @@ def _hash(path: Path, size: int, *, whole: bool) -> bytes:
 
 
 def counts(frame: pl.DataFrame, report: Report, *, published: Mapping[str, int], damaged: pl.DataFrame) -> None:
-    """Tracks of each split, or of "all", beside the published numbers. damaged: tracks known to be so and left out, that
+    """Tracks of each split, or of "all", beside the published ones. damaged: tracks known to be so and left out, that
     may be among those published."""
     there, lost = (dict(rows["split"].value_counts().iter_rows()) | {"all": rows.height} for rows in (frame, damaged))
     if "all" not in published:

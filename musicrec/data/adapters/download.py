@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import tarfile
+import time
 import urllib.error
 import urllib.request
 import zipfile
@@ -17,9 +18,11 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn, track
 
 from musicrec.errors import DownloadError
+from musicrec.locks import locked
 
 _BLOCK_BYTES = 1 << 20
 _TIMEOUT_S = 60
+PAUSE_S = 2.0  # before the second attempt; longer before every further one
 _ATTEMPTS = 5  # without a byte between them
 
 
@@ -46,6 +49,11 @@ def fetch(archives: Sequence[Archive], root: Path) -> None:
         DownloadError: a host does not answer, a checksum is wrong, an archive is damaged or would write elsewhere, or
             the disk is full.
     """
+    with locked(root / ".download.lock"):  # of two processes, one fetches
+        _fetch(archives, root)
+
+
+def _fetch(archives: Sequence[Archive], root: Path) -> None:
     for number, archive in enumerate(archives, start=1):
         target = root / archive.becomes
         if target.exists():
@@ -91,9 +99,9 @@ def _download(url: str, root: Path, *, checksum: str, counted: str) -> Path:
                 failures = failures + 1 if there == before else 1
                 if failures == _ATTEMPTS:
                     reason = getattr(error, "reason", None) or str(error) or type(error).__name__
-                    raise DownloadError(
-                        f"{url}: broken off after {there:,} bytes ({reason}); they are kept, the same command goes on"
-                    ) from None
+                    kept = f"; {there:,} bytes are kept, and" if there else ";"
+                    raise DownloadError(f"{url}: cannot be fetched ({reason}){kept} the same command goes on") from None
+                time.sleep(PAUSE_S * failures)
     _verify(part, checksum, url)
     os.replace(part, done)
     return done

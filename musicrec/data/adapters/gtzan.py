@@ -36,6 +36,7 @@ def gtzan(
     split: str = "filtered",
     seed: int = 0,
     partial: bool = False,
+    download: bool = False,
 ) -> Path:
     """The manifest of GTZAN.
 
@@ -44,7 +45,7 @@ def gtzan(
     seed: of the other two.
     """
     one_of("data.split", split, ("filtered", "artist", "stratified"))
-    source = Source(DATASET, root)
+    source = Source(DATASET, root, download=download)
     audio = source.folder("genres", "genres_original", "Data/genres_original", ".", holding="blues")
     index = source.root / "GTZANindex.txt"
     if split == "artist":

@@ -35,12 +35,13 @@ def spotify(
     csv: str | None = None,
     seed: int = 0,
     partial: bool = False,
+    download: bool = False,
 ) -> Path:
     """The manifest of a dump. Its column `split` is used where it has one; else tracks are split by artist.
 
     csv: the file of the features, below the root; None where it is the only one.
     """
-    source = Source(DATASET, root)
+    source = Source(DATASET, root, download=download)
     found = sorted(source.root.glob("*.csv"))
     if csv is None and len(found) != 1:
         names = ", ".join(path.name for path in found) or "none"

@@ -43,7 +43,7 @@ def tree(tmp_path: Path, audio: Callable) -> Path:
     lines = ["genre_id,#tracks,parent,title,top_level", *(f"{i},1,{parent},{title},12" for i, parent, title in GENRES)]
     (root / "fma_metadata" / "genres.csv").write_text("\n".join(lines) + "\n")
     for track, *_ in TRACKS[:5]:
-        audio(root / "fma_small" / f"{track:06}"[:3] / f"{track:06}.mp3", duration_s=15.1)
+        audio(root / "fma_small" / f"{track:06}"[:3] / f"{track:06}.mp3")
     audio(root / "fma_small" / "098" / "098565.mp3", duration_s=1.6)
     (root / "fma_small" / "133").mkdir()
     (root / "fma_small" / "133" / "133297.mp3").write_bytes(b"ID3" + bytes(1749))

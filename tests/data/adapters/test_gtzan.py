@@ -97,6 +97,8 @@ def test_missing_things_are_told(tree: Path, tmp_path: Path):
         gtzan(root=tree, folder=tmp_path)
     with pytest.raises(ManifestError, match=r"gtzan: data.root=/nowhere: no such folder; see docs/datasets.md#gtzan"):
         gtzan(root="/nowhere", folder=tmp_path)
+    with pytest.raises(ManifestError, match=r"gtzan: data.download=true: it has no archive"):
+        gtzan(root=tree, folder=tmp_path, download=True)
 
 
 def test_one_command_trains(tree: Path, train: Callable):
