@@ -11,7 +11,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from musicrec import sweeps
-from musicrec.cli import TARGETS, build_all, listed, plain, program
+from musicrec.cli import TARGETS, build_all, listed, module_settings, plain, program
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.data.manifest import manifest_hash
 from musicrec.errors import ConfigError
@@ -40,7 +40,8 @@ def main(cfg: DictConfig) -> None:
         raise ConfigError("splits is empty; name some, as in splits=[test]")
     subjects = read_subjects([find_export(named, runs=cfg.paths.runs) for named in listed(cfg.export)])
     model = subjects[0].model
-    data = instantiate(cfg.data, heads=model.heads, frontend=model.frontend, chunk_samples=model.network.chunk_samples)
+    settings = module_settings(cfg.data) | {"chunk_samples": model.network.chunk_samples}
+    data = instantiate(settings, heads=model.heads, frontend=model.frontend)
     data.open(fit=False)
     frames = [
         choose_tracks(data.tracks(split), cfg.tracks, stratify=cfg.stratify, seed=cfg.seed)

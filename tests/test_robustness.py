@@ -66,6 +66,17 @@ def reported(
     return folder, done.stdout
 
 
+def test_a_dataset_with_settings_of_its_own(
+    program: Callable, exports: dict[str, Path], tiny_music: Path, tmp_path: Path
+):
+    labels = pl.read_csv(tiny_music).with_columns(pl.col("path").str.strip_prefix("audio/"))
+    labels.write_csv(tmp_path / "labels.csv")
+    own = ["data=folder", f"data.root={tiny_music.parent / 'audio'}", f"data.labels={tmp_path / 'labels.csv'}"]
+    done = program("robustness.py", f"export={exports['features']}", *own, *BRIEF, f"paths.cache={tmp_path / 'cache'}",
+                   f"hydra.run.dir={tmp_path / 'report'}")  # fmt: skip
+    assert "polarity" in done.stdout
+
+
 def table(path: Path) -> list[dict[str, str]]:
     with path.open() as file:
         return list(csv.DictReader(file))
