@@ -27,11 +27,12 @@ from torch import nn
 
 from musicrec import heads as heads_package
 from musicrec.errors import ExportError
-from musicrec.frontend import MelSpectrogram
+from musicrec.frontend import Frontend, LogFrequencySpectrogram, MelSpectrogram
 from musicrec.heads import Head
 from musicrec.registry import find_class
 
 FORMAT = "musicrec-export/1"
+FRONTENDS = {cls.__name__: cls for cls in (MelSpectrogram, LogFrequencySpectrogram)}
 
 
 @dataclass(kw_only=True)
@@ -39,7 +40,7 @@ class Model:
     """What an export holds, ready to run: front end and network in eval mode, heads, and the rest of config.json."""
 
     network: nn.Module
-    frontend: MelSpectrogram
+    frontend: Frontend
     heads: list[Head]
     config: dict
     source: Path | None = None
@@ -49,22 +50,23 @@ class Model:
         return self.frontend.sample_rate
 
 
-def describe(network: nn.Module, heads: Sequence[Head], frontend: MelSpectrogram) -> dict:
+def describe(network: nn.Module, heads: Sequence[Head], frontend: Frontend) -> dict:
     """Network, front end and heads in plain JSON types, enough to build them again with `build`."""
     description = {
         "network": {"class": type(network).__name__, "settings": network.settings},
-        "frontend": frontend.settings,
+        "frontend": {"class": type(frontend).__name__, **frontend.settings},
         "heads": [heads_package.to_dict(head) for head in heads],
     }
     return json.loads(json.dumps(description))  # tuples become lists, as after a round trip through the file
 
 
-def build(description: dict) -> tuple[nn.Module, list[Head], MelSpectrogram]:
+def build(description: dict) -> tuple[nn.Module, list[Head], Frontend]:
     """The untrained network, the heads and the front end that `describe` described."""
     heads = [heads_package.from_dict(head) for head in description["heads"]]
     cls = find_class("musicrec.models", description["network"]["class"])
     network = cls({head.name: len(head.classes) for head in heads}, **description["network"]["settings"])
-    return network, heads, MelSpectrogram(**description["frontend"])
+    frontend = {"class": "MelSpectrogram", **description["frontend"]}  # what exports without the class have
+    return network, heads, FRONTENDS[frontend.pop("class")](**frontend)
 
 
 def write_export(
@@ -72,7 +74,7 @@ def write_export(
     *,
     network: nn.Module,
     heads: Sequence[Head],
-    frontend: MelSpectrogram,
+    frontend: Frontend,
     metrics: dict[str, dict[str, float]],
     data: dict,
     calibration: dict | None = None,

@@ -1,5 +1,9 @@
-"""From waveform to decibels: the mel spectrogram that every network here listens to."""
+"""From waveform to decibels: the spectrograms that networks listen to, in mel bands or in bands of equal intervals.
 
+Both give (batch, 1, n_mels, frames) and share `settings`, `sample_rate`, `hop_length`, `n_mels` and `band_of`.
+"""
+
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -7,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from nnAudio import features
 from torch import Tensor, nn
+
+from musicrec.errors import ConfigError
 
 INT16_SCALE = 2.0**-15
 POWER_FLOOR = 1e-10  # -100 dB: what digital silence becomes
@@ -74,18 +80,108 @@ class MelSpectrogram(nn.Module):
         Returns:
             (batch, 1, n_mels, samples // hop_length + 1) float32, at least -100 dB.
         """
-        if waveform.ndim != 2:
-            raise ValueError(f"waveform must be (batch, samples), not {tuple(waveform.shape)}")
-        if waveform.dtype == torch.int16:
-            waveform = waveform.float() * INT16_SCALE
-        elif not waveform.is_floating_point():
-            raise ValueError(f"waveform must be floating point or int16, not {waveform.dtype}")
+        waveform = _floating(waveform)
         samples = waveform.shape[1]
         # Quiet bands lie 100 dB below loud ones: reduced precision would move them by 10 dB.
         with torch.autocast(waveform.device.type, enabled=False), _exact_float32():
             padded = F.pad(waveform.float(), (0, max(0, self.shortest_samples - samples)))
             power = self.mel(padded)[..., : samples // self.hop_length + 1]
             return 10.0 * torch.log10(power.clamp(min=POWER_FLOOR)).unsqueeze(1)
+
+    def band_of(self, hertz: float) -> float:
+        """The place of a frequency among the bands; 0 is the centre of the lowest."""
+        low, high = self.settings["f_min"], self.settings["f_max"]
+        mel, first, last = (2595 * math.log10(1 + value / 700) for value in (hertz, low, high))
+        return (mel - first) / (last - first) * (self.n_mels + 1) - 1
+
+
+class LogFrequencySpectrogram(nn.Module):
+    """Spectrogram in decibels whose bands lie at equal musical intervals, so that a transposition moves it up or down.
+
+    As the input of Korzeniowski and Widmer 2018, "Genre-agnostic key classification with convolutional neural
+    networks": triangles on one Fourier transform. Where bands lie closer than the bins of the transform, a triangle is
+    as wide as a bin. Computed by FFT, which costs a fraction of nnAudio's convolutions with long windows, and in
+    float32. It holds nothing to train or to save.
+
+    Args:
+        sample_rate: in hertz.
+        n_fft: window and transform length in samples.
+        hop_length: samples from one frame to the next.
+        n_mels: how many bands; the name is that of `MelSpectrogram`, as networks ask for it.
+        f_min: centre of the lowest band in hertz.
+        bands_per_octave: of the centres.
+
+    Raises:
+        ConfigError: the highest band lies above half the sample rate.
+    """
+
+    def __init__(
+        self,
+        *,
+        sample_rate: int = 16_000,
+        n_fft: int = 8192,
+        hop_length: int = 4096,
+        n_mels: int = 216,
+        f_min: float = 64.159,
+        bands_per_octave: int = 36,
+    ) -> None:
+        super().__init__()
+        self.settings = {
+            "sample_rate": sample_rate,
+            "n_fft": n_fft,
+            "hop_length": hop_length,
+            "n_mels": n_mels,
+            "f_min": f_min,
+            "bands_per_octave": bands_per_octave,
+        }
+        self.sample_rate, self.n_fft, self.hop_length, self.n_mels = sample_rate, n_fft, hop_length, n_mels
+        self.shortest_samples = n_fft // 2 + 1  # reflection at both ends needs more than half a window
+        centres = f_min * 2 ** (torch.arange(n_mels, dtype=torch.float64) / bands_per_octave)
+        if not 0 < f_min <= centres[-1] <= sample_rate / 2:
+            raise ConfigError(
+                f"n_mels={n_mels}: from f_min={f_min} with bands_per_octave={bands_per_octave} they reach up to "
+                f"{float(centres[-1]):.0f} Hz, and must stay within half of sample_rate={sample_rate}"
+            )
+        bin_hz = sample_rate / n_fft
+        width = (centres * (2 ** (1 / bands_per_octave) - 1)).clamp(min=bin_hz)
+        bins = torch.arange(n_fft // 2 + 1, dtype=torch.float64) * bin_hz
+        triangles = (1 - (bins - centres[:, None]).abs() / width[:, None]).clamp(min=0)
+        triangles /= triangles.sum(dim=1, keepdim=True)
+        self.used_bins = int(triangles.any(dim=0).nonzero().max()) + 1
+        window = torch.hann_window(n_fft, dtype=torch.float64)
+        # A full-scale sine has 0 dB in the bin it falls in.
+        self.register_buffer("window", (2 * window / window.sum()).float(), persistent=False)
+        self.register_buffer("triangles", triangles[:, : self.used_bins].float(), persistent=False)
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """waveform: (batch, samples), floating point in [-1, 1] or int16; input of half a window or less is padded with
+        zeros. Returns (batch, 1, n_mels, samples // hop_length + 1) float32, at least -100 dB."""
+        waveform = _floating(waveform)
+        samples = waveform.shape[1]
+        with torch.autocast(waveform.device.type, enabled=False), _exact_float32():
+            padded = F.pad(waveform.float(), (0, max(0, self.shortest_samples - samples)))
+            spectrum = torch.stft(padded, self.n_fft, self.hop_length, window=self.window, return_complex=True)
+            spectrum = spectrum[:, : self.used_bins, : samples // self.hop_length + 1]
+            power = self.triangles @ (spectrum.real.square() + spectrum.imag.square())
+            return 10.0 * torch.log10(power.clamp(min=POWER_FLOOR)).unsqueeze(1)
+
+    def band_of(self, hertz: float) -> float:
+        """The place of a frequency among the bands; 0 is the centre of the lowest."""
+        return self.settings["bands_per_octave"] * math.log2(hertz / self.settings["f_min"])
+
+
+def _floating(waveform: Tensor) -> Tensor:
+    """(batch, samples) as floating point. Raises ValueError for another shape and for integers other than int16."""
+    if waveform.ndim != 2:
+        raise ValueError(f"waveform must be (batch, samples), not {tuple(waveform.shape)}")
+    if waveform.dtype == torch.int16:
+        return waveform.float() * INT16_SCALE
+    if not waveform.is_floating_point():
+        raise ValueError(f"waveform must be floating point or int16, not {waveform.dtype}")
+    return waveform
+
+
+Frontend = MelSpectrogram | LogFrequencySpectrogram
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import torch
 import musicrec
 from musicrec.errors import AudioError, ConfigError, ExportError
 from musicrec.export import build, describe, read_checkpoint, read_export, write_export
-from musicrec.frontend import MelSpectrogram
+from musicrec.frontend import LogFrequencySpectrogram, MelSpectrogram
 from musicrec.heads.classes import ClassHead
 from musicrec.heads.key import KeyHead
 from musicrec.heads.tags import TagHead
@@ -227,6 +227,16 @@ def test_everybody_may_read_an_export(export):
 def test_description_round_trip(network):
     description = describe(network, HEADS, MelSpectrogram(n_mels=128))
     assert describe(*build(description)) == description
+
+
+def test_any_front_end_round_trips_and_old_exports_have_mel(network):
+    frontend = LogFrequencySpectrogram(n_mels=128, bands_per_octave=20)
+    description = describe(network, HEADS, frontend)
+    again = build(description)[2]
+    assert type(again) is LogFrequencySpectrogram and again.settings == frontend.settings
+    mel = describe(network, HEADS, MelSpectrogram(n_mels=128))
+    del mel["frontend"]["class"]
+    assert type(build(mel)[2]) is MelSpectrogram
 
 
 def break_json(folder):

@@ -4,7 +4,10 @@ import pytest
 import torch
 import torchaudio
 
-from musicrec.frontend import MelSpectrogram
+from musicrec.errors import ConfigError
+from musicrec.frontend import LogFrequencySpectrogram, MelSpectrogram
+
+BOTH = pytest.mark.parametrize("kind", [MelSpectrogram, LogFrequencySpectrogram])
 
 
 @pytest.fixture(scope="module")
@@ -48,23 +51,29 @@ def test_int16_is_the_same_waveform(waveform):
     torch.testing.assert_close(frontend(integers), frontend(integers.double() / 32768), atol=0, rtol=0)
 
 
+@BOTH
 @pytest.mark.parametrize("dtype", [torch.float32, torch.int16])
-def test_silence_is_minus_100_decibels(dtype):
-    decibels = MelSpectrogram()(torch.zeros(1, 4_000, dtype=dtype))
-    torch.testing.assert_close(decibels, torch.full((1, 1, 96, 16), -100.0), atol=1e-4, rtol=0)
+def test_silence_is_minus_100_decibels(kind, dtype):
+    frontend = kind()
+    decibels = frontend(torch.zeros(1, 4_000, dtype=dtype))
+    assert decibels.shape == (1, 1, frontend.n_mels, 4_000 // frontend.hop_length + 1)
+    torch.testing.assert_close(decibels, torch.full_like(decibels, -100.0), atol=1e-4, rtol=0)
 
 
+@BOTH
 @pytest.mark.parametrize("samples", [0, 1, 100, 255, 256, 257, 511, 512, 513])
-def test_short_input(waveform, samples):
-    decibels = MelSpectrogram()(waveform[:1, :samples])
-    assert decibels.shape == (1, 1, 96, samples // 256 + 1)
+def test_short_input(waveform, kind, samples):
+    frontend = kind(n_fft=512, hop_length=256)
+    decibels = frontend(waveform[:1, :samples])
+    assert decibels.shape == (1, 1, frontend.n_mels, samples // 256 + 1)
     assert decibels.isfinite().all()
     assert decibels.max() == pytest.approx(-100) if samples == 0 else decibels.max() > -60
 
 
+@BOTH
 @pytest.mark.parametrize("cast", ["autocast", "matmul_precision"])
-def test_reduced_precision_around_it_changes_nothing(waveform, cast):
-    frontend = MelSpectrogram()
+def test_reduced_precision_around_it_changes_nothing(waveform, kind, cast):
+    frontend = kind()
     expected = frontend(waveform)
     before = torch.get_float32_matmul_precision()
     try:
@@ -91,8 +100,9 @@ def test_on_the_gpu_with_tf32_and_autocast_allowed(waveform):
     assert (decibels - expected).abs()[expected > -90].max() < 0.05
 
 
-def test_has_nothing_to_save_or_train():
-    frontend = MelSpectrogram()
+@BOTH
+def test_has_nothing_to_save_or_train(kind):
+    frontend = kind()
     assert frontend.state_dict() == {}
     assert list(frontend.parameters()) == []
 
@@ -102,11 +112,42 @@ def test_settings_rebuild_it(waveform):
     assert frontend.settings["sample_rate"] == 16_000
     assert torch.equal(MelSpectrogram(**frontend.settings)(waveform), frontend(waveform))
     assert frontend(waveform).shape == (2, 1, 48, 81)
+    other = LogFrequencySpectrogram(n_fft=1024, hop_length=200, n_mels=48, f_min=100.0, bands_per_octave=8)
+    assert torch.equal(LogFrequencySpectrogram(**other.settings)(waveform), other(waveform))
 
 
+@BOTH
 @pytest.mark.parametrize(
     "bad", [torch.zeros(4_000), torch.zeros(1, 1, 4_000), torch.zeros(1, 4_000, dtype=torch.int32)]
 )
-def test_refuses_other_shapes_and_integers(bad):
+def test_refuses_other_shapes_and_integers(kind, bad):
     with pytest.raises(ValueError, match="waveform must be"):
-        MelSpectrogram()(bad)
+        kind()(bad)
+
+
+def test_mel_bands_are_where_the_triangles_of_the_filters_peak():
+    frequencies = torch.linspace(0, 8000, 20_001)  # 0.4 Hz apart
+    filters = torchaudio.functional.melscale_fbanks(20_001, 0.0, 8000.0, 96, 16_000)
+    frontend = MelSpectrogram(n_mels=96)
+    for band in (0, 10, 50, 95):
+        assert frontend.band_of(float(frequencies[filters[:, band].argmax()])) == pytest.approx(band, abs=0.02)
+
+
+@pytest.mark.parametrize("midi", [45, 60, 69, 81, 100])
+def test_a_note_lies_in_the_middle_of_its_three_bands(midi):
+    hertz = 440 * 2 ** ((midi - 69) / 12)
+    frontend = LogFrequencySpectrogram()
+    tone = torch.sin(2 * math.pi * hertz / 16_000 * torch.arange(32_000))[None]
+    band = frontend(tone)[0, 0, :, 4].argmax().item()
+    assert band == round(frontend.band_of(hertz)) == 3 * (midi - 36) + 1  # C2 is MIDI note 36
+
+
+def test_level_of_a_full_scale_tone():
+    frontend = LogFrequencySpectrogram(n_fft=8192, f_min=62.5, n_mels=36)  # 62.5 Hz is the 32nd bin of the transform
+    tone = torch.sin(2 * math.pi * 62.5 / 16_000 * torch.arange(32_000))[None]
+    assert frontend(tone)[0, 0, 0, 4].item() == pytest.approx(0.0, abs=0.01)
+
+
+def test_refuses_bands_above_half_the_sample_rate():
+    with pytest.raises(ConfigError, match=r"n_mels=300.*reach up to 20\d\d\d Hz"):
+        LogFrequencySpectrogram(n_mels=300)

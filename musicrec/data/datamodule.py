@@ -24,7 +24,7 @@ from musicrec.deformations.base import Deformation, seed_of
 from musicrec.deformations.mixup import Mixup
 from musicrec.deformations.spec_augment import SpecAugment
 from musicrec.errors import ConfigError, ManifestError
-from musicrec.frontend import INT16_SCALE, MelSpectrogram
+from musicrec.frontend import INT16_SCALE, Frontend
 from musicrec.heads import Head
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class MusicDataModule(lightning.LightningDataModule):
         stores: str | Path,
         share_store: bool = False,
         heads: Sequence[Head],
-        frontend: MelSpectrogram,
+        frontend: Frontend,
         chunk_samples: int,
         augment: Sequence[Deformation] = (),
         move_labels: bool = True,

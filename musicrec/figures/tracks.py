@@ -10,7 +10,7 @@ from musicrec.figures.hearing import Hearing
 from musicrec.figures.saliency import saliency
 from musicrec.figures.signals import HOP_LENGTH, spectral_rolloff, zero_crossing_rate
 from musicrec.figures.style import AGAINST, COLOURS, FOR, GREY, SHARE, SPECTROGRAM, shortened, text
-from musicrec.frontend import MelSpectrogram
+from musicrec.frontend import Frontend, MelSpectrogram
 from musicrec.heads import Head
 from musicrec.heads.tempo import TempoHead
 
@@ -145,20 +145,13 @@ def _spectrogram(axes: Axes, hearing: Hearing) -> object:
     return image
 
 
-def _frequency_axis(axes: Axes, frontend: MelSpectrogram) -> None:
-    low, high = frontend.settings["f_min"], frontend.settings["f_max"]
-    ticks = [hertz for hertz in _TICKS_HZ if low < hertz <= high]
-    names = [f"{hertz // 1000}k" if hertz >= 1000 else str(hertz) for hertz in ticks]
-    axes.set_yticks([mel_band(hertz, low=low, high=high, n_mels=frontend.n_mels) for hertz in ticks], names, fontsize=8)
+def _frequency_axis(axes: Axes, frontend: Frontend) -> None:
+    bands = {hertz: frontend.band_of(hertz) for hertz in _TICKS_HZ}
+    shown = {hertz: band for hertz, band in bands.items() if -0.5 <= band <= frontend.n_mels - 0.5}
+    names = [f"{hertz // 1000}k" if hertz >= 1000 else str(hertz) for hertz in shown]
+    axes.set_yticks(list(shown.values()), names, fontsize=8)
     axes.set_ylim(-0.5, frontend.n_mels - 0.5)
-    axes.set_ylabel("mel (Hz)")
-
-
-def mel_band(hertz: float, *, low: float, high: float, n_mels: int) -> float:
-    """The place of a frequency among bands whose centres are evenly spread on the HTK mel scale; 0 is the centre of the
-    lowest."""
-    mel, first, last = (2595 * np.log10(1 + value / 700) for value in (hertz, low, high))
-    return (mel - first) / (last - first) * (n_mels + 1) - 1
+    axes.set_ylabel("mel (Hz)" if isinstance(frontend, MelSpectrogram) else "Hz")
 
 
 def _line(axes: Axes, values: np.ndarray, hearing: Hearing, label: str, colour: str) -> None:

@@ -88,16 +88,21 @@ class TempoHead:
         return f"{value:.1f}"
 
     def bpm(self, probabilities: Tensor) -> Tensor:
-        """(tracks,) BPM: the probability-weighted mean, in log tempo, of the best class and its two neighbours."""
+        """(tracks,) BPM: where a parabola through the logarithms of the best class and its neighbours is highest.
+
+        That is exact for the Gaussian that the target is: the answer is as fine as what the network can tell apart,
+        and not as the classes.
+        """
+        centres = self.centres_bpm.to(probabilities.device)
+        best = probabilities.argmax(dim=1)
         if self.edges_bpm is not None:
-            return self.centres_bpm.to(probabilities.device)[probabilities.argmax(dim=1)]
-        size = probabilities.shape[1]
-        near = (probabilities.argmax(dim=1, keepdim=True) + torch.arange(-1, 2, device=probabilities.device)).clamp(
-            0, size - 1
-        )
-        weight = probabilities.gather(1, near)
-        log_bpm = self.centres_bpm.to(probabilities.device).log2()[near]
-        return 2 ** ((weight * log_bpm).sum(dim=1) / weight.sum(dim=1))
+            return centres[best]
+        near = (best[:, None] + torch.arange(-1, 2, device=best.device)).clamp(0, probabilities.shape[1] - 1)
+        below, at, above = probabilities.double().clamp(min=1e-12).log().gather(1, near).unbind(1)
+        bend = 2 * at - below - above
+        offset = torch.where(bend > 0, 0.5 * (above - below) / bend.clamp(min=1e-12), 0.0)
+        offset = torch.where((near[:, 0] == best) | (near[:, 2] == best), 0.0, offset)  # the first and the last class
+        return centres[best] * 2 ** (offset / self.classes_per_octave).to(centres.dtype)
 
     def one_hot(self, target: Tensor) -> Tensor:
         index = torch.bucketize(target, self.edges, right=True) - 1.0

@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgb
 from musicrec.export import Model
 from musicrec.figures.hearing import Hearing, hear
 from musicrec.figures.style import AGAINST, FOR, image
-from musicrec.figures.tracks import is_true, mel_band, overlay, rows_of, saliency_figure, track_figure
+from musicrec.figures.tracks import is_true, overlay, rows_of, saliency_figure, track_figure
 
 
 @pytest.fixture(scope="module")
@@ -56,14 +56,6 @@ def test_saliency_picture_explains_the_likeliest_answer_of_every_head(hearing: H
     titles = [axes.get_title(loc="left") for axes in saliency_figure(hearing).axes]
     assert [title.split(":")[0] for title in titles] == ["genre", "tempo", "key", "instruments"]
     assert titles[0] == "genre: genre a  (probability 0.50)"
-
-
-def test_mel_bands_are_where_the_triangles_of_the_filters_peak():
-    frequencies = torch.linspace(0, 8000, 20_001)  # 0.4 Hz apart
-    filters = torchaudio.functional.melscale_fbanks(20_001, 0.0, 8000.0, 96, 16_000)
-    for band in (0, 10, 50, 95):
-        peak = float(frequencies[filters[:, band].argmax()])
-        assert mel_band(peak, low=0.0, high=8000.0, n_mels=96) == pytest.approx(band, abs=0.02)
 
 
 def test_overlay_colours_what_speaks_for_and_against():

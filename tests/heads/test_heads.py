@@ -166,6 +166,14 @@ def test_tempo_decodes_within_half_a_percent(bpm):
     assert float(head.bpm(head.probabilities(logits.detach()))) == pytest.approx(bpm, rel=0.005)
 
 
+@pytest.mark.parametrize("bpm", [30.1, 41.3, 120.0, 121.0, 299.0])
+def test_tempo_between_two_classes_is_exact_where_the_network_is(bpm):
+    head = TempoHead()
+    distances = (bpm / head.centres_bpm).log2() * 36
+    probabilities = (-0.5 * distances**2).softmax(dim=0)[None]
+    assert float(head.bpm(probabilities)) == pytest.approx(bpm, rel=1e-4 if 31 < bpm < 295 else 0.01)
+
+
 def test_tempo_moves_with_speed_and_out_of_range_is_missing():
     head = TempoHead()
     moved = head.move(head.encode(FRAME), shift_semitones=torch.zeros(4), tempo_ratio=torch.tensor([1.5, 1, 1, 1]))

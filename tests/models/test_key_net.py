@@ -1,0 +1,66 @@
+import pytest
+import torch
+
+from musicrec.errors import ConfigError
+from musicrec.frontend import LogFrequencySpectrogram
+from musicrec.models.key_net import KeyNet
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    return KeyNet({"key": 24, "genre": 3}, width=8).eval()
+
+
+def chord(shift_semitones: int) -> torch.Tensor:
+    """(1, 1, 216, 8) decibels: a few bands of the middle octaves above silence."""
+    generator = torch.Generator().manual_seed(1)
+    decibels = torch.full((1, 1, 216, 8), -100.0)
+    rows = torch.randint(72, 108, (9,), generator=generator) + 3 * shift_semitones
+    decibels[0, 0, rows] = -40 * torch.rand(9, 8, generator=generator)
+    return decibels
+
+
+@pytest.mark.parametrize("shift", [1, 5, 11])
+def test_transposing_turns_the_keys(network, shift):
+    with torch.no_grad():
+        (embedding, logits), (moved_embedding, moved) = network(chord(0)), network(chord(shift))
+    expected = logits["key"].unflatten(1, (2, 12)).roll(shift, dims=2).flatten(1)  # majors, then minors
+    assert not torch.allclose(logits["key"], expected)
+    torch.testing.assert_close(moved["key"], expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(moved_embedding, embedding, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(moved["genre"], logits["genre"], rtol=1e-4, atol=1e-5)
+
+
+def test_a_transposed_recording_turns_the_keys(network):
+    """Through the front end: a chord of decaying harmonics, and the same a fourth higher."""
+    time = torch.arange(64_000) / 16_000
+
+    def logits(semitones: int) -> torch.Tensor:
+        notes = [262 * 2 ** ((note + semitones) / 12) for note in (0, 4, 7)]
+        waveform = sum(torch.sin(2 * torch.pi * f * h * time) / h**2 for f in notes for h in (1, 2, 3)) / 8
+        with torch.no_grad():
+            return network(LogFrequencySpectrogram()(waveform[None]))[1]["key"].unflatten(1, (2, 12))
+
+    low, high = logits(0), logits(5)
+    spread = float(low.std())
+    assert (high - low.roll(5, dims=2)).abs().max() < 0.2 * spread
+    assert (high - low).abs().max() > 0.5 * spread
+
+
+def test_level_says_nothing(network):
+    decibels = chord(0)
+    with torch.no_grad():
+        expected, quieter = (network(d)[1]["key"] for d in (decibels, decibels - 30))
+    torch.testing.assert_close(quieter, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("outputs", "size"), [(24, 24), (12, 12), (3, 3)])
+def test_head_sizes(outputs, size):
+    assert KeyNet({"key": outputs}, width=8).eval()(chord(0))[1]["key"].shape == (1, size)
+
+
+@pytest.mark.parametrize("settings", [{"n_mels": 200}, {"bands_per_octave": 30, "n_mels": 180}])
+def test_refuses_broken_octaves(settings):
+    with pytest.raises(ConfigError, match="whole octaves"):
+        KeyNet({"key": 24}, **settings)
