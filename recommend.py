@@ -50,6 +50,8 @@ def index(cfg: DictConfig) -> None:
         analyzer = exports.load_analyzer(refs, device=cfg.device)
         size = sum(model.network.embedding_size for model in analyzer.models)
         library = Library.create(path, exports=refs, heads=list(analyzer.heads.values()), embedding_size=size)
+    for remark in analyzer.passed_over:
+        print(remark)
     with library:
         done = indexing.index(library, analyzer, frame, source=source, splits=splits, max_files=cfg.max_files)
         size = len(library)

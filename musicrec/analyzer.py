@@ -43,17 +43,25 @@ class TrackAnalysis:
 
 
 class TrackAnalyzer:
-    """Runs one exported model or several (say, one for tags and one for tempo and key) on waveforms and files.
+    """Runs one exported model or several (say, one for tags, one for tempo and one for key) on waveforms and files.
 
-    A head that two of the models have is answered by the first of them.
+    A head that several of the models have is answered by the first of them; `passed_over` tells, in a
+    sentence each, which are not asked.
     """
 
     def __init__(self, models: Sequence[Model], *, device: str | torch.device = "cpu", batch_size: int = 16) -> None:
         self.models, self.device, self.batch_size = list(models), torch.device(device), batch_size
         self.heads: dict[str, Head] = {}
+        answering: dict[str, Model] = {}
+        self.passed_over: list[str] = []
         for model in self.models:
             for head in model.heads:
                 self.heads.setdefault(head.name, head)
+                if answering.setdefault(head.name, model) is not model:
+                    self.passed_over.append(
+                        f"{head.name}: {answering[head.name].source} answers, as it is named first; {model.source}, "
+                        "which has this head too, is not asked"
+                    )
             model.network.to(self.device).eval()
             model.frontend.to(self.device)
         rates = {model.sample_rate for model in self.models}

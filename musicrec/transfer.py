@@ -8,7 +8,7 @@ from torch import nn
 
 from musicrec.errors import ConfigError
 from musicrec.export import read_export
-from musicrec.frontend import MelSpectrogram
+from musicrec.frontend import Frontend
 
 
 class Start(NamedTuple):
@@ -20,7 +20,7 @@ class Start(NamedTuple):
     origin: dict
 
 
-def start_from(export: str | Path, network: nn.Module, frontend: MelSpectrogram) -> Start:
+def start_from(export: str | Path, network: nn.Module, frontend: Frontend) -> Start:
     """Copy into `network` the weights of an export, wherever names and shapes agree.
 
     Other heads, or another size of a layer, leave those layers as they were drawn. The front ends must be equal:

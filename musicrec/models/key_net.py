@@ -47,8 +47,8 @@ class KeyNet(nn.Module):
         super().__init__()
         if bands_per_octave % 12 or n_mels % bands_per_octave:
             raise ConfigError(
-                f"n_mels={n_mels}, bands_per_octave={bands_per_octave}: give whole octaves, such as 216, and a multiple "
-                "of 12 bands an octave, such as 36"
+                f"n_mels={n_mels}, bands_per_octave={bands_per_octave}: give whole octaves, such as 216, and a "
+                "multiple of 12 bands an octave, such as 36"
             )
         self.settings = {
             "n_mels": n_mels,

@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-import torchaudio
 from matplotlib.colors import to_rgb
 
 from musicrec.export import Model

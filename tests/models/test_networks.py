@@ -10,7 +10,7 @@ from musicrec.registry import find_class, find_classes
 
 NAMES = sorted(find_classes("musicrec.models"))
 # With 50 outputs; those of the first two as published.
-PARAMETERS = {"CRNN": 394_100, "KeyNet": 0, "ShortChunkResNet": 12_104_244, "TempoNet": 0}
+PARAMETERS = {"CRNN": 394_100, "KeyNet": 16_674, "ShortChunkResNet": 12_104_244, "TempoNet": 57_332}
 OUTPUTS = {"tags": 7, "tempo": 3}
 
 
