@@ -66,8 +66,9 @@ def mtg_jamendo(
         frame = pl.DataFrame(rows, infer_schema_length=None)
         report.ok(f"{FILES[subset]}, split {fold}: {frame.height:,} tracks{', audio in low quality' * low}")
         if whole.is_file():  # tracks of other subsets are no surplus
-            frame = pl.concat([frame, pl.DataFrame(_rows(whole), infer_schema_length=None)], how="diagonal_relaxed")
-            frame = frame.unique("track_id", keep="first", maintain_order=True)
+            cells = [line.split("\t") for line in whole.read_text().splitlines()[1:] if line.count("\t") >= 3]
+            others = pl.DataFrame({"track_id": [row[0] for row in cells], "path": [row[3] for row in cells]})
+            frame = pl.concat([frame, others.join(frame, on="track_id", how="anti")], how="diagonal")
         return frame.with_columns(pl.col("path").str.replace(r"\.mp3$", ".low.mp3")) if low else frame
 
     published = {"all": TRACKS[subset]} if subset in TRACKS else {}
@@ -92,10 +93,11 @@ def _rows(path: Path) -> list[dict]:
         raise ManifestError(f"{path}: begins with {header[:80]!r}, expected the columns {' '.join(COLUMNS)}")
     rows = []
     for number, line in enumerate(lines, start=2):
-        track, artist, album, audio, duration_s, *tags = (line.split("\t") + [""] * 5)[: max(6, line.count("\t") + 1)]
-        tags = [tag for tag in tags if tag]
+        cells = line.split("\t")
+        tags = [tag for tag in cells[5:] if tag]
         if not tags:
             raise ManifestError(f"{path}: row {number}: {line[:80]!r} is no track with its tags; fetch the file again")
+        track, artist, album, audio, duration_s = cells[:5]
         instruments = [tag.removeprefix("instrument---") for tag in tags if tag.startswith("instrument---")]
         rows.append(
             {

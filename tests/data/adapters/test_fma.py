@@ -70,6 +70,9 @@ def test_large_and_all_genres(tree: Path, tmp_path: Path, audio: Callable):
     every = read_manifest(fma(root=tree, folder=tmp_path, subset="large", genres="all"))
     assert every.height == 7
     without_top = every.filter(track_id="000300").row(0, named=True)
+    (tree / "fma_large").rename(tree / "fma_full")
+    full = read_manifest(fma(root=tree, folder=tmp_path, subset="full"))
+    assert (full["duration_s"][0], every["duration_s"][0]) == (217, 30), "whole tracks, and clips of them"
     assert without_top["genre"] is None and without_top["tags"] == ["Punk", "Garage", "Rock", "Hip-Hop"]
 
 
