@@ -1,8 +1,18 @@
-"""The benchmarks of deformations run, and print what they should."""
+"""The benchmarks run, and print what they should."""
 
 import re
+import sys
 
+import polars as pl
 import pytest
+
+from musicrec.data.manifest import read_manifest
+from musicrec.export import write_export
+from musicrec.frontend import LogFrequencySpectrogram, MelSpectrogram
+from musicrec.heads.key import KeyHead
+from musicrec.heads.tempo import TempoHead
+from musicrec.models.key_net import KeyNet
+from musicrec.models.tempo_net import TempoNet
 
 
 @pytest.fixture
@@ -37,3 +47,21 @@ def test_stretching(table):
             map(float, row[column].split(" / ")) for row in (ours, vocoder)
         )
         assert error_db < 2.5 < vocoder_db and onsets > 0.9 > vocoder_onsets
+
+
+def test_tempo_and_key(table, tiny_music, tmp_path, monkeypatch):
+    heads = {"tempo": TempoHead(), "key": KeyHead()}
+    networks = {"tempo": TempoNet({"tempo": len(heads["tempo"].classes)}, width=8), "key": KeyNet({"key": 24}, width=8)}
+    for name, network in networks.items():
+        frontend = LogFrequencySpectrogram() if name == "key" else MelSpectrogram(n_mels=48)
+        write_export(tmp_path / name, network=network, heads=[heads[name]], frontend=frontend, metrics={}, data={})
+    monkeypatch.setitem(sys.modules, "essentia", None)  # as if it were not installed
+    monkeypatch.setenv("COLUMNS", "200")
+    exports = f"{tmp_path / 'tempo'},{tmp_path / 'key'}"
+    asked = ("--exports", exports, "--manifest", str(tiny_music), "--splits", "test", "--tracks")
+    rows = table("tempo_and_key", *asked)
+    assert "Essentia" not in rows
+    acc1, acc2, fine, keys, mirex = map(float, rows["musicrec"][:5])
+    assert fine <= acc1 <= acc2 <= 1 and keys <= mirex <= 1
+    tracks = read_manifest(tiny_music).filter(pl.col("split") == "test")
+    assert {rows[name][0] for name in tracks["track_id"]} == {f"{bpm:g}" for bpm in tracks["bpm"]}

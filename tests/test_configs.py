@@ -28,6 +28,8 @@ AUGMENTATIONS = sorted(path.relative_to(CONF) for path in CONF.glob("augment/*/*
 DEFORMATIONS = sorted(path.relative_to(CONF) for path in CONF.glob("deformation/*.yaml"))
 EXPERIMENTS = sorted(path.relative_to(CONF) for path in CONF.glob("experiment/*/*.yaml"))
 SWEEPERS = {"grid": "GridSweeper", "study": "StudySweeper"}
+# Options that need another one.
+WITH = {"model/key_net.yaml": "frontend=log_frequency"}
 # Overlays that only make sense on top of another one.
 BESIDE = {"experiment/demo/small.yaml": "crnn"}
 
@@ -75,7 +77,8 @@ def test_all_files_are_seen():
 def test_option_composes_and_builds(option: Path):
     group, name = option.parent.name, option.stem
     value = f"[{name}]" if group == "task" else name
-    cfg = compose("train", overrides=[f"{group}={value}"])
+    also = [WITH[str(option)]] if str(option) in WITH else []
+    cfg = compose("train", overrides=[f"{group}={value}", *also])
     build(cfg)
 
 

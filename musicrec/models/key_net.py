@@ -23,15 +23,15 @@ class KeyNet(nn.Module):
         outputs: how many logits each head gives, by the head's name. The head `key`, of 24 outputs or 12 (tonics), in
             the order of `musicrec.keys`, moves with pitch; other heads have a linear layer on the embedding, which does
             not.
-        n_mels: bands of the input, whole octaves; three thirds of a semitone belong to a note, the middle one its
-            centre, from C on.
+        n_mels: bands of the input, whole octaves from the lowest band of a C on.
         chunk_samples: length of the chunks it is trained on, in samples.
-        bands_per_octave: of the input, 12 or a multiple.
+        bands_per_octave: of the input, 12 or a multiple: a note has as many bands as it is a multiple.
         width: channels of the first convolutions; later ones have twice as many.
         dropout: before each of the last two layers.
 
     Raises:
-        ConfigError: n_mels are no whole octaves, or bands_per_octave no whole semitones.
+        ConfigError: n_mels are no whole octaves, or bands_per_octave no whole semitones or None, as of a front end that
+            has no such bands.
     """
 
     def __init__(
@@ -40,11 +40,13 @@ class KeyNet(nn.Module):
         *,
         n_mels: int = 216,
         chunk_samples: int = 240_000,
-        bands_per_octave: int = 36,
+        bands_per_octave: int | None = 36,
         width: int = 16,
         dropout: float = 0.2,
     ) -> None:
         super().__init__()
+        if bands_per_octave is None:
+            raise ConfigError("the key network needs bands at equal musical intervals: add frontend=log_frequency")
         if bands_per_octave % 12 or n_mels % bands_per_octave:
             raise ConfigError(
                 f"n_mels={n_mels}, bands_per_octave={bands_per_octave}: give whole octaves, such as 216, and a "

@@ -64,3 +64,8 @@ def test_head_sizes(outputs, size):
 def test_refuses_broken_octaves(settings):
     with pytest.raises(ConfigError, match="whole octaves"):
         KeyNet({"key": 24}, **settings)
+
+
+def test_says_which_front_end_it_needs():
+    with pytest.raises(ConfigError, match="add frontend=log_frequency"):
+        KeyNet({"key": 24}, bands_per_octave=None)
