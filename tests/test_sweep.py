@@ -152,11 +152,20 @@ def test_a_grid_started_again_goes_on_from_the_checkpoints_of_its_jobs(
     assert done.stdout.count("job 0:") == 1 and "job 1" not in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["optim=adamw,adamw9"], "adamw9"),
+        (["optim.lr=1e-3,fast"], "error: optim.lr=fast: give a number"),
+        (["sweep=optuna", "trainer.max_epochs=many"], "error: trainer.max_epochs=many: give a whole number"),
+        (["sweep=optuna", "sweep.trials=0"], "error: sweep.trials=0: give a whole number, 1 or more"),
+    ],
+)
 def test_a_mistake_in_the_last_job_is_told_before_the_first_runs(
-    program: Callable, music: list[str], tmp_path: Path, capfd: pytest.CaptureFixture
+    program: Callable, music: list[str], tmp_path: Path, arguments: list[str], message: str
 ):
-    program("train.py", *FAST, *music, "optim=adamw,adamw9", f"hydra.sweep.dir={tmp_path}", status=1)
-    assert not (tmp_path / "0").exists()
+    done = program("train.py", *FAST, *music, *arguments, f"hydra.sweep.dir={tmp_path}", status=1)
+    assert message in done.stderr and not (tmp_path / "0").exists()
 
 
 @pytest.mark.parametrize("setting", ["trainer.devices=2", "trainer.strategy=ddp"])

@@ -36,7 +36,10 @@ def search_space(params: Sequence[str], arguments: Sequence[str]) -> tuple[dict[
     """
     space, fixed, removed = {}, {}, []
     for overrides in (params, arguments):
-        ranges, values, without = create_params_from_overrides(list(overrides))
+        try:
+            ranges, values, without = create_params_from_overrides(list(overrides))
+        except ValueError as error:
+            raise ConfigError(f"{' '.join(overrides)}: {error}") from None
         space = {key: value for key, value in space.items() if key not in values} | ranges
         fixed = {key: value for key, value in fixed.items() if key not in ranges} | values
         removed += without

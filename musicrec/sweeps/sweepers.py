@@ -135,6 +135,7 @@ class StudySweeper(Sweeper):
                 if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                     raise SweepError(f"sweep.{name}={value}: give a whole number, 1 or more")
             space, fixed = search_space([f"{key}={value}" for key, value in self.params.items()], arguments)
+            self.runner.validate([Job(number=0, overrides=tuple(fixed), folder=folder / "0")])
             worker = StudyWorker(
                 folder,
                 storage=self.storage,

@@ -46,6 +46,8 @@ def test_ranges_are_typed_and_an_argument_replaces_them():
     assert fixed == []
     with pytest.raises(ConfigError, match="nothing to search"):
         search_space([], ["data=manifest"])
+    with pytest.raises(ConfigError, match=r"^optim.lr=interval\(3,1\): .*low.*high"):
+        search_space(RANGES, ["optim.lr=interval(3,1)"])
 
 
 @pytest.mark.parametrize("storage", ["study.db", "study.journal"])
