@@ -20,7 +20,7 @@ Render a folder of MIDI files with FluidSynth and General MIDI sound fonts into 
 tempo, metre and key come from the files, artists and titles from their names (docs/midi.md).
 
   python -m musicrec render-midi MIDI_FOLDER --sound-font FluidR3_GM.sf2 --out rendered
-  python train.py data=manifest data.manifest=rendered/manifest.csv
+  python train.py data=manifest data.manifest=rendered/manifest.csv 'task=[instruments,features]'
 
 Interrupted, the same command goes on where it was."""
 

@@ -98,7 +98,9 @@ def render_folder(
     files = find_midi_files(Path(source), genre_folders=genre_folders)
     if progress:
         most_gb = len(files) * len(fonts) * duration_s * sample_rate * 2 / 1e9
-        print(f"{len(files)} MIDI files, {len(fonts)} sound fonts: at most {most_gb:.1f} GB in {out}", file=sys.stderr)
+        print(
+            f"MIDI files: {len(files)}, sound fonts: {len(fonts)}, at most {most_gb:.2g} GB in {out}", file=sys.stderr
+        )
     settings = {"version": VERSION, "duration_s": float(duration_s), "sample_rate": sample_rate}
     left_out: list[tuple[str, str]] = []
     try:
