@@ -1,5 +1,6 @@
 """How models hold when the audio changes, scored against labels that move. `python robustness.py --help` shows how."""
 
+import itertools
 import sys
 import time
 from pathlib import Path
@@ -22,7 +23,7 @@ from musicrec.robustness.excerpts import choose_tracks
 from musicrec.robustness.plots import plot_report
 from musicrec.robustness.report import Report, write_report
 from musicrec.robustness.scoring import rank, score
-from musicrec.robustness.subjects import Subject, read_labels, read_subjects
+from musicrec.robustness.subjects import Subject, left_out_of_comparison, read_labels, read_subjects
 from musicrec.robustness.tables import print_report, print_seconds
 from musicrec.runs.find import find_export
 from musicrec.tracking import closing_wandb
@@ -75,7 +76,7 @@ def report_on(
     split, progress = frame["split"][0], sys.stderr.isatty()
     labels, left_out = zip(*(read_labels(data, one, frame) for one in subjects), strict=True)
     recommender = instantiate(cfg.recommender)
-    unable = recommender.check(subjects) if recommender else "recommender=null"
+    unable = recommender.check(subjects) if recommender else ["recommendations: recommender=null"]
     measured = instantiate(cfg.measurement).run(
         subjects, conditions, data.store, frame["track_id"].to_list(), title=split, progress=progress
     )
@@ -93,7 +94,7 @@ def report_on(
         "tracks": len(frame),
         "tracks_hash": manifest_hash(frame),
         "excerpt_s": measured.excerpt_s,
-        "measurement": plain(cfg.measurement),
+        "measurement": {name: value for name, value in plain(cfg.measurement).items() if name != "folder"},
         "bootstrap": plain(cfg.bootstrap) if bootstrap else None,
         "musicrec_version": package_version(),
     }
@@ -105,10 +106,7 @@ def report_on(
         effects=effects,
         ranks=rank(effects, bootstrap),
         overlaps=overlaps,
-        left_out=[
-            *(reason for of_one in left_out for reason in of_one),
-            *([f"recommendations: {unable}"] if unable else []),
-        ],
+        left_out=[*itertools.chain(*left_out), *unable, *left_out_of_comparison(subjects)],
         scoring_s=scored - begin,
         recommending_s=time.perf_counter() - scored,
     )

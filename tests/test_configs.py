@@ -153,3 +153,4 @@ def test_other_programs_compose(program: str):
     overrides = ["action=query"] if program == "recommend" else ["export=somewhere"]
     assert compose(program, overrides=overrides)
     assert compose(program, overrides=[*overrides, "debug=fast"])
+    assert program == "recommend" or compose(program, overrides=[*overrides, "data=gtzan", "data.root=somewhere"])

@@ -154,19 +154,17 @@ def test_an_interrupted_report_goes_on(
     assert "left out: recommendations: recommender=null" in done.stdout
 
 
-def test_multirun_goes_through_exports_and_deformations(
+def test_multirun_makes_a_report_for_each_export(
     program: Callable, exports: dict[str, Path], music: list[str], tmp_path: Path
 ):
     brief = [text for text in BRIEF if not text.startswith("deformation")]
     program("robustness.py", "-m", f"export={exports['tags']},{exports['features']}", *music, *brief, "tracks=2",
-            "deformation=polarity,telephone", f"hydra.sweep.dir={tmp_path}")  # fmt: skip
-    jobs = [table(tmp_path / str(job) / "test_moved.csv") for job in range(4)]
+            "deformation=polarity", f"hydra.sweep.dir={tmp_path}")  # fmt: skip
+    jobs = [table(tmp_path / str(job) / "test_moved.csv") for job in range(2)]
     assert [{(row["export"], row["deformation"]) for row in rows} for rows in jobs] == [
-        {(str(exports[name]), deformation)}
-        for name in ("tags", "features")
-        for deformation in ("polarity", "telephone")
+        {(str(exports[name]), "polarity")} for name in ("tags", "features")
     ]
-    assert [len(rows) for rows in jobs] == [2, 4, 3, 6], "heads by strengths"
+    assert [len(rows) for rows in jobs] == [2, 3], "a row a head"
 
 
 @pytest.mark.parametrize(
@@ -180,19 +178,15 @@ def test_multirun_goes_through_exports_and_deformations(
             "bitrate_kbps=4: give a number from",
         ),
         (["export={features}", "tracks=0"], "tracks=0: give a whole number, 1 or more"),
-        (["export={features}", "stratify=moods"], "stratify=moods: the manifest has no such column"),
         (
             ["export={features}", "splits=[training]"],
             "no readable track has split 'training' (splits there: test, train",
         ),
-        (["export={features}", "splits=[]"], "splits is empty"),
         (["export=[{features},{features}]"], "the same model is given twice"),
         (["export=[{features},{low}]"], "one deformation cannot serve both; make a report of each"),
         (["export={mood}"], "no track of {manifest} in split 'test' is labelled for mood"),
         (["export=nowhere"], "nowhere: there is no such file or folder"),
-        (["export={features}", "measurement.batch_size=0"], "measurement.batch_size=0: give a whole number, 1 or more"),
         (["export={features}", "recommender.library=none.sqlite"], "none.sqlite: no such library"),
-        (["export={features}", "recommender.k=0"], "k=0: give a whole number, 1 or more"),
     ],
 )
 def test_a_mistake_gets_one_message(

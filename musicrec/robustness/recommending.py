@@ -73,8 +73,8 @@ class Recommending:
         self.k, self.tag_filter, self.similarity = k, tag_filter, similarity
         self.library = None if library is None else Path(library).expanduser()
 
-    def check(self, subjects: Sequence[Subject]) -> str | None:
-        """Why it cannot be asked of these models; None if it can.
+    def check(self, subjects: Sequence[Subject]) -> list[str]:
+        """Why it cannot be asked of these models; nothing if it can.
 
         Raises LibraryError or ExportError for a library that is none, or that other models made.
         """
@@ -83,8 +83,8 @@ class Recommending:
                 check_same(library.exports, [one.name for one in subjects], library=self.library)
         heads = _heads(subjects)
         if not any(head.role == "feature" for head in heads) and not self._compares(heads):
-            return "the models tell no feature, such as tempo or key, to rank by"
-        return None
+            return ["recommendations: the models tell no feature, such as tempo or key, to rank by"]
+        return []
 
     def _compares(self, heads: Sequence[Head]) -> bool:
         try:

@@ -38,6 +38,14 @@ def read_subjects(paths: Sequence[str]) -> list[Subject]:
     return found
 
 
+def left_out_of_comparison(subjects: Sequence[Subject]) -> list[str]:
+    """A remark where no two of several models answer the same question."""
+    names = [{head.name for head in one.model.heads} for one in subjects]
+    if len(subjects) < 2 or sum(map(len, names)) > len(set.union(*names)):
+        return []
+    return ["a comparison: no two of these models have a head in common, so they stand side by side"]
+
+
 def read_labels(data: MusicDataModule, subject: Subject, frame: pl.DataFrame) -> tuple[dict[str, Tensor], list[str]]:
     """{head: labels} of rows of the manifest, and why some heads will have no score.
 
