@@ -22,7 +22,7 @@ from musicrec.robustness.conditions import Condition, list_conditions
 from musicrec.robustness.excerpts import choose_tracks
 from musicrec.robustness.plots import plot_report
 from musicrec.robustness.report import Report, write_report
-from musicrec.robustness.scoring import rank, score
+from musicrec.robustness.scoring import Drawing, rank, score
 from musicrec.robustness.subjects import Subject, left_out_of_comparison, read_labels, read_subjects
 from musicrec.robustness.tables import print_report, print_seconds
 from musicrec.runs.find import find_export
@@ -80,12 +80,11 @@ def report_on(
     measured = instantiate(cfg.measurement).run(
         subjects, conditions, data.store, frame["track_id"].to_list(), title=split, progress=progress
     )
-    begin, artists = time.perf_counter(), frame["artist"].to_list()
-    heads = [one.model.heads for one in subjects]
-    effects = score(measured, heads, labels, bootstrap=bootstrap, artists=artists, progress=progress)
+    begin, drawing = time.perf_counter(), Drawing(bootstrap, frame["artist"].to_list())
+    effects = score(measured, [one.model.heads for one in subjects], labels, drawing=drawing, progress=progress)
     scored, overlaps = time.perf_counter(), None
     if not unable:
-        overlaps = recommender.run(subjects, measured, frame, bootstrap=bootstrap, progress=progress)
+        overlaps = recommender.run(subjects, measured, frame, drawing=drawing, progress=progress)
     about = {
         "exports": {one.name: one.fingerprint for one in subjects},
         "dataset": data.manifest_path.resolve().parent.name,
@@ -104,7 +103,7 @@ def report_on(
         tracks=len(frame),
         measured=measured,
         effects=effects,
-        ranks=rank(effects, bootstrap),
+        ranks=rank(effects, drawing),
         overlaps=overlaps,
         left_out=[*itertools.chain(*left_out), *unable, *left_out_of_comparison(subjects)],
         scoring_s=scored - begin,

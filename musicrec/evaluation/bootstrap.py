@@ -64,10 +64,14 @@ class Bootstrap:
             counts = rng.multinomial(size, np.full(size, 1 / size), size=rows)
             yield torch.from_numpy(counts[:, clusters].astype(np.float64))
 
-    def scores(self, score: Callable[[Tensor], Scores], clusters: np.ndarray, *, classes: int) -> Scores:
-        """The scores of all resamples. score: of weights (resamples, tracks). classes: of the head."""
+    def scores(
+        self, score: Callable[[Tensor], Scores], clusters: np.ndarray, *, classes: int, progress: bool = True
+    ) -> Scores:
+        """The scores of all resamples. score: of weights (resamples, tracks). classes: of the head. progress: show a
+        bar where it takes its time."""
         rows_at_once = max(1, _BLOCK // max(1, len(clusters) * classes))
-        blocks = [score(weights) for weights in self._shown(self.weights(clusters, rows_at_once=rows_at_once))]
+        weights = self.weights(clusters, rows_at_once=rows_at_once)
+        blocks = [score(block) for block in (self._shown(weights) if progress else weights)]
         first = blocks[0]
         return Scores(
             overall={name: torch.cat([block.overall[name] for block in blocks]) for name in first.overall},

@@ -41,7 +41,7 @@ def overview(report: Report) -> Figure:
     title = "what stays of each head's metric, against the moved labels"
     figure, panels = _panels(report, report.effects, draw, title=title)
     for axes in panels:
-        axes.set_ylim(0, max(1.1, min(1.6, max(axes.get_ylim()[1] for axes in panels))))
+        axes.set_ylim(0, 1.3)
     handles = [_handle(number, text(name)) for number, name in enumerate(lines.values())]
     figure.legend(handles=[*handles, _band("95 % interval, paired")], loc="outside lower center", ncols=4, fontsize=8,
                   frameon=False)  # fmt: skip
@@ -103,8 +103,12 @@ def _panels(
         axes.spines[["top", "right"]].set_visible(False)
     for axes in grid[len(names) :]:
         axes.set_visible(False)
-    figure.suptitle(f"{text(report.about['dataset'])}, {text(report.split)}, {report.tracks} tracks · {text(title)}",
-                    fontsize=10, x=0.01, ha="left")  # fmt: skip
+    heading = f"{text(report.about['dataset'])}, {text(report.split)}, {report.tracks} tracks · {text(title)}"
+    if len(report.names) > 1:
+        heading += "\n" + " · ".join(
+            f"{_who(report, subject)}{text(shortened(name, 60))}" for subject, name in enumerate(report.names)
+        )
+    figure.suptitle(heading, fontsize=10, x=0.01, ha="left")
     return figure, list(grid[: len(names)])
 
 

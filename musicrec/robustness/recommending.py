@@ -1,5 +1,6 @@
 """How much of a recommendation stays when its query is deformed."""
 
+import math
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,8 +14,7 @@ from rich.console import Console
 from rich.progress import track as shown
 
 from musicrec.errors import ConfigError
-from musicrec.evaluation.bootstrap import Bootstrap
-from musicrec.evaluation.metrics import Scores, mean, whole
+from musicrec.evaluation.metrics import Scores, mean
 from musicrec.heads import Head
 from musicrec.recommend.exports import ExportRef, check_same
 from musicrec.recommend.filters import TagFilter
@@ -24,7 +24,7 @@ from musicrec.recommend.similarity import Similarity
 from musicrec.robustness.answers import Answers
 from musicrec.robustness.conditions import Condition
 from musicrec.robustness.measuring import Measured
-from musicrec.robustness.scoring import Number, clusters_of
+from musicrec.robustness.scoring import Drawing, Number
 from musicrec.robustness.subjects import Subject
 
 
@@ -98,11 +98,10 @@ class Recommending:
         measured: Measured,
         frame: pl.DataFrame,
         *,
-        bootstrap: Bootstrap | None,
+        drawing: Drawing,
         progress: bool = True,
     ) -> Overlaps:
         """frame: the rows of the manifest of the tracks, in the order of the answers."""
-        clusters = clusters_of(bootstrap, frame["artist"].to_list())
         with self._opened(subjects, measured, frame) as (library, order):
             similarity = self.similarity(list(library.heads.values()))
             own_hash = {track.path: track.audio_hash for track in library.tracks}
@@ -128,16 +127,15 @@ class Recommending:
                 ]
 
             clean, found = lists(0), []
-            numbers = range(1, len(measured.conditions))
-            bar = shown(numbers, "recommending", console=Console(stderr=True), transient=True, disable=not progress)
+            rest = range(1, len(measured.conditions))
+            bar = shown(rest, "recommending", console=Console(stderr=True), transient=True, disable=not progress)
             for number in bar:
                 pairs = list(zip(clean, lists(number), strict=True))
-                points = {
-                    "kept": [len({*one} & {*other}) / len(one) if one else np.nan for one, other in pairs],
-                    "first": [float(one[:1] == other[:1]) if one else np.nan for one, other in pairs],
-                }
-                numbers_of = {name: _number(torch.tensor(of), bootstrap, clusters) for name, of in points.items()}
-                found.append(Overlap(condition=measured.conditions[number], **numbers_of))
+                kept = torch.tensor([len({*one} & {*other}) / len(one) if one else math.nan for one, other in pairs])
+                first = torch.tensor([float(one[:1] == other[:1]) if one else math.nan for one, other in pairs])
+                values = drawing.values(_means({"kept": kept, "first": first}), len(pairs))
+                numbers = {name: drawing.number(of) for name, of in values.items()}
+                found.append(Overlap(condition=measured.conditions[number], **numbers))
             others = len(library) - sum(path in own_hash for path in frame["path"][:1])
             where = "the same tracks" if self.library is None else str(self.library)
         return Overlaps(of=found, k=self.k, queries=len(frame), library=where, tracks=max(1, others))
@@ -197,12 +195,6 @@ def _values(subjects: Sequence[Subject], answers: Sequence[Answers]) -> dict[str
     return found | {"embedding": torch.cat([of_one.embedding for of_one in answers], dim=1).numpy()}
 
 
-def _number(points: torch.Tensor, bootstrap: Bootstrap | None, clusters: np.ndarray | None) -> Number:
-    def score(weights: torch.Tensor) -> Scores:
-        return Scores(overall={"mean": mean(points, weights)})
-
-    here = float(score(whole(len(points))).overall["mean"])
-    if clusters is None:
-        return Number(value=here)
-    drawn = bootstrap.scores(score, clusters, classes=1).overall["mean"]
-    return Number(value=here, interval=tuple(bootstrap.interval(drawn, here).tolist()))
+def _means(points: dict[str, torch.Tensor]) -> Callable[[torch.Tensor], Scores]:
+    """The weighted means over tracks."""
+    return lambda weights: Scores(overall={name: mean(of, weights) for name, of in points.items()})

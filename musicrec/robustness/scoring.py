@@ -1,9 +1,9 @@
 """How far a head falls under each condition: paired with its own answers to the clean audio of the same tracks."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from rich.console import Console
 from rich.progress import track as shown
@@ -20,7 +20,6 @@ from musicrec.robustness.moving import agree, moved, share, went_along
 
 Interval = tuple[float, float]
 _NOTHING = (float("nan"), float("nan"))
-WENT_RIGHT, WENT = "went_right", "went"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +49,7 @@ class Effect:
     subject: number of the model. tracks: that have a label, before and after. moves: whether the labels moved.
     changes: {metric: Change}. went_right, went: the share of answers (of tags: track by tag) that moved as the label
     does, or stayed where it stays, among those that were right before, and among all. right: how many were.
-    by_class: a row a class. drops: (resamples,) of the primary metric, empty without a bootstrap.
+    by_class: a row a class. drops: (1 + resamples,) of the primary metric, that of the tracks at hand first.
     """
 
     subject: int
@@ -70,17 +69,55 @@ class Effect:
         return self.changes[self.head.primary]
 
 
+class Drawing:
+    """Numbers of the tracks at hand together with those of resamples of them, of which every number meets the same.
+
+    Tracks are drawn by the coarsest of the bootstrap's units; without a bootstrap, or with a single track, not at all.
+    """
+
+    def __init__(self, bootstrap: Bootstrap | None, artists: Sequence[str | None]) -> None:
+        self.bootstrap = bootstrap
+        found = {} if bootstrap is None else bootstrap.clusters(artists)
+        self.clusters = list(found.values())[-1] if found else None
+        self._clean: dict[tuple, dict[str, Tensor]] = {}
+
+    def values(self, score: Callable[[Tensor], Scores], tracks: int, *, classes: int = 1) -> dict[str, Tensor]:
+        """(1 + resamples,) of everything that the score tells overall, the tracks at hand first. score: of weights."""
+        here = score(whole(tracks)).overall
+        if self.clusters is None:
+            return here
+        # Without a bar: it would be one within that of the conditions.
+        drawn = self.bootstrap.scores(score, self.clusters, classes=classes, progress=False).overall
+        return {name: torch.cat([value, drawn[name]]) for name, value in here.items()}
+
+    def clean(self, subject: int, head: Head, probabilities: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """The values of the metrics on the clean audio, which are the same for nearly every condition."""
+        key = subject, head.name, target.isnan().numpy().tobytes()
+        if key not in self._clean:
+            self._clean[key] = self.metrics(head, probabilities, target)
+        return self._clean[key]
+
+    def metrics(self, head: Head, probabilities: Tensor, target: Tensor) -> dict[str, Tensor]:
+        return self.values(
+            lambda weights: head.score(probabilities, target, weights), len(target), classes=len(head.classes)
+        )
+
+    def number(self, values: Tensor) -> Number:
+        here = float(values[0])
+        if len(values) == 1:
+            return Number(value=here)
+        return Number(value=here, interval=tuple(self.bootstrap.interval(values[1:], here).tolist()))
+
+
 def score(
     measured: Measured,
     heads: Sequence[Sequence[Head]],
     targets: Sequence[Mapping[str, Tensor]],
     *,
-    bootstrap: Bootstrap | None,
-    artists: Sequence[str | None],
+    drawing: Drawing,
     progress: bool = True,
 ) -> list[Effect]:
     """Every labelled head of every model under every condition. heads, targets: of each model, {head: labels}."""
-    clusters = clusters_of(bootstrap, artists)
     work = [
         (subject, head, number)
         for subject, of_subject in enumerate(heads)
@@ -97,17 +134,10 @@ def score(
             targets[subject][head.name],
             condition=measured.conditions[number],
             subject=subject,
-            bootstrap=bootstrap,
-            clusters=clusters,
+            drawing=drawing,
         )
         for subject, head, number in bar
     ]
-
-
-def clusters_of(bootstrap: Bootstrap | None, artists: Sequence[str | None]) -> np.ndarray | None:
-    """(tracks,) what is drawn together, by the coarsest of the bootstrap's units; None where nothing can be drawn."""
-    found = {} if bootstrap is None else bootstrap.clusters(artists)
-    return list(found.values())[-1] if found else None
 
 
 def effect(
@@ -118,8 +148,7 @@ def effect(
     *,
     condition: Condition,
     subject: int,
-    bootstrap: Bootstrap | None,
-    clusters: np.ndarray | None,
+    drawing: Drawing,
 ) -> Effect:
     """target: labels of the tracks, NaN where one is missing."""
     moves = {"shift_semitones": deformed.shift_semitones, "tempo_ratio": deformed.tempo_ratio}
@@ -130,26 +159,16 @@ def effect(
     right = agree(head, head.answer(before), target)
     along = went_along(head, head.answer(before), head.answer(after), **moves)
 
-    def scores(weights: Tensor) -> Scores:
-        at_first, now = (head.score(p, t, weights).overall for p, t in ((before, target), (after, there)))
-        old = now if stays else head.score(after, target, weights).overall
-        found = {WENT_RIGHT: share(along, right, weights), WENT: share(along, torch.ones_like(right), weights)}
-        for name, value in at_first.items():
-            lost = torch.where(value > 0, 1 - now[name] / value, torch.nan)
-            found |= {f"clean/{name}": value, f"moved/{name}": now[name], f"original/{name}": old[name]}
-            found |= {f"drop/{name}": lost, f"difference/{name}": now[name] - value}
-        return Scores(overall=found)
-
-    here, drawn = scores(whole(len(target))).values(), {}
-    if clusters is not None:
-        drawn = bootstrap.scores(scores, clusters, classes=len(head.classes)).overall
-
-    def number(name: str) -> Number:
-        if not drawn:
-            return Number(value=here[name])
-        return Number(value=here[name], interval=tuple(bootstrap.interval(drawn[name], here[name]).tolist()))
-
-    names = [name.removeprefix("clean/") for name in here if name.startswith("clean/")]
+    at_first, now = drawing.clean(subject, head, before, target), drawing.metrics(head, after, there)
+    original = {name: float(values[0]) for name, values in now.items()} if stays else head.metrics(after, target)
+    everything = torch.ones_like(right)
+    shares = drawing.values(
+        lambda weights: Scores(
+            overall={"right": share(along, right, weights), "all": share(along, everything, weights)}
+        ),
+        len(target),
+    )
+    drops = {name: torch.where(value > 0, 1 - now[name] / value, torch.nan) for name, value in at_first.items()}
     return Effect(
         subject=subject,
         head=head,
@@ -158,19 +177,19 @@ def effect(
         moves=not stays,
         changes={
             name: Change(
-                clean=here[f"clean/{name}"],
-                moved=here[f"moved/{name}"],
-                original=here[f"original/{name}"],
-                drop=number(f"drop/{name}"),
-                difference=number(f"difference/{name}"),
+                clean=float(value[0]),
+                moved=float(now[name][0]),
+                original=original[name],
+                drop=drawing.number(drops[name]),
+                difference=drawing.number(now[name] - value),
             )
-            for name in names
+            for name, value in at_first.items()
         },
-        went_right=number(WENT_RIGHT),
-        went=number(WENT),
+        went_right=drawing.number(shares["right"]),
+        went=drawing.number(shares["all"]),
         right=int((right & ~along.isnan()).sum()),
         by_class=by_class(head, before, after, target, there),
-        drops=drawn.get(f"drop/{head.primary}", torch.empty(0)),
+        drops=drops[head.primary],
     )
 
 
@@ -214,20 +233,19 @@ class Rank:
     worst: Effect
 
 
-def rank(effects: Sequence[Effect], bootstrap: Bootstrap | None) -> list[Rank]:
+def rank(effects: Sequence[Effect], drawing: Drawing) -> list[Rank]:
     """The deformations, the one that costs most first."""
     by_name: dict[str, list[Effect]] = {}
     for one in effects:
-        if one.primary.drop.value == one.primary.drop.value:
+        if not math.isnan(one.primary.drop.value):
             by_name.setdefault(one.condition.name, []).append(one)
-    ranks = []
-    for name, found in by_name.items():
-        value = float(np.mean([one.primary.drop.value for one in found]))
-        drawn = torch.stack([one.drops for one in found]).nanmean(dim=0)
-        interval = (
-            tuple(bootstrap.interval(drawn, value).tolist()) if bootstrap is not None and len(drawn) else _NOTHING
+    ranks = [
+        Rank(
+            name=name,
+            title=found[0].condition.title,
+            drop=drawing.number(torch.stack([one.drops for one in found]).nanmean(dim=0)),
+            worst=max(found, key=lambda one: one.primary.drop.value),
         )
-        worst = max(found, key=lambda one: one.primary.drop.value)
-        ranks.append(Rank(name=name, title=found[0].condition.title, drop=Number(value=value, interval=interval),
-                          worst=worst))  # fmt: skip
+        for name, found in by_name.items()
+    ]
     return sorted(ranks, key=lambda one: -one.drop.value)

@@ -118,7 +118,7 @@ def _print_ranking(out: Console, report: Report) -> None:
         table.add_column(column, justify="left" if column in ("of", "at") else "right")
     for rank in report.ranks:
         worst = rank.worst
-        table.add_row(escape(rank.title), _drop(rank.drop.value), interval_text(rank.drop.interval),
+        table.add_row(escape(rank.title), _drop(rank.drop.value), _drops(rank.drop.interval),
                       _drop(worst.primary.drop.value), escape(f"{_head_of(report, worst)} {worst.head.primary}"),
                       escape(worst.condition.label))  # fmt: skip
     out.print("\n[bold]Ranking[/]: the mean drop over strengths, heads and models")
@@ -168,6 +168,10 @@ def _heads(effects: Sequence[Effect]) -> list[Head]:
 
 def _head_of(report: Report, one: Effect) -> str:
     return one.head.name if len(report.names) == 1 else f"{chr(ord('A') + one.subject)} {one.head.name}"
+
+
+def _drops(interval: tuple[float, float]) -> str:
+    return "–" if math.isnan(interval[0]) else "[" + ", ".join(_drop(value) for value in interval) + "]"
 
 
 def _drop(value: float, interval: tuple[float, float] | None = None) -> str:

@@ -15,7 +15,7 @@ from musicrec.heads.tags import TagHead
 from musicrec.heads.tempo import TempoHead
 from musicrec.robustness.answers import Answers
 from musicrec.robustness.conditions import Condition
-from musicrec.robustness.scoring import Effect, effect, rank
+from musicrec.robustness.scoring import Drawing, Effect, effect, rank
 
 BOOTSTRAP = Bootstrap(resamples=400, units=["track"])
 GENRE = ClassHead(name="genre", column="genre", classes=("jazz", "rock"))
@@ -37,8 +37,8 @@ def answers(head: Head, said: Tensor, *, shift: float = 0.0, ratio: float = 1.0)
 
 def under(head: Head, before: Answers, after: Answers, target: Tensor, **condition) -> Effect:
     named = {"name": "x", "title": "x", "deformation": None, "described": "x"} | condition
-    return effect(head, before, after, target, condition=Condition(**named), subject=0, bootstrap=BOOTSTRAP,
-                  clusters=np.arange(len(target)))  # fmt: skip
+    return effect(head, before, after, target, condition=Condition(**named), subject=0,
+                  drawing=Drawing(BOOTSTRAP, [None] * len(target)))  # fmt: skip
 
 
 def test_an_oracle_moves_and_a_constant_does_not():
@@ -120,10 +120,10 @@ def test_without_labels_and_without_a_bootstrap():
     clean = answers(GENRE, torch.tensor([0.0, 1.0, 1.0]))
     condition = Condition(name="x", title="x", deformation=None, described="x")
     after = answers(GENRE, torch.tensor([0.0, 0.0, 0.0]))
-    found = effect(GENRE, clean, after, target, condition=condition, subject=0, bootstrap=None, clusters=None)
+    found = effect(GENRE, clean, after, target, condition=condition, subject=0, drawing=Drawing(None, []))
     assert (found.tracks, found.primary.drop.value, found.went_right.value) == (2, 0.5, 0.5)
     assert found.went.value == pytest.approx(1 / 3), "the track without a label has an answer that may move"
-    assert math.isnan(found.primary.drop.interval[0]) and len(found.drops) == 0
+    assert math.isnan(found.primary.drop.interval[0]) and len(found.drops) == 1
 
 
 def test_rank_is_by_the_mean_drop_of_strengths_and_heads():
@@ -134,8 +134,7 @@ def test_rank_is_by_the_mean_drop_of_strengths_and_heads():
         return under(GENRE, clean, after, target, name=name, title=name, strength=strength)
 
     effects = [lost("mild", 1.0, 0), lost("mild", 2.0, 2), lost("harsh", 1.0, 2), lost("harsh", 2.0, 6)]
-    first, second = rank(effects, BOOTSTRAP)
+    first, second = rank(effects, Drawing(BOOTSTRAP, [None] * 8))
     assert (first.name, first.drop.value, first.worst.condition.strength) == ("harsh", 0.5, 2.0)
     assert (second.name, second.drop.value) == ("mild", 0.125)
     assert first.drop.interval[0] > second.drop.value, "the tracks are the same in all resamples"
-    assert rank(effects, None)[0].drop.value == 0.5
