@@ -169,11 +169,10 @@ def test_interrupt_keeps_a_checkpoint_and_says_how_to_go_on(music: list[str], tm
         text=True,
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # ignored below a shell's `&`
     )
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "metrics.csv").is_file() and time.monotonic() < deadline:
+    while not (tmp_path / "metrics.csv").is_file() and process.poll() is None:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    printed, _ = process.communicate(timeout=180)
+    printed, _ = process.communicate()
     assert process.returncode != 0
     assert "interrupted" in printed and f"ckpt_path={tmp_path}/checkpoints/last.ckpt" in printed, printed
     assert "Traceback" not in printed

@@ -72,7 +72,8 @@ def parallel_coordinates(finished: Sequence[Outcome], names: Sequence[str]) -> F
     axes = figure.add_subplot()
     heights = np.array([_axis(axes, place, values) for place, values in enumerate(columns.values())])
     merit = np.array(columns[finished[0].metric]) * (1 if finished[0].mode == "max" else -1)
-    colour, norm = colormaps["viridis_r"], Normalize(merit.min(), merit.max())  # the best are dark
+    pale = 0.2 * (merit.max() - merit.min())  # of the colours, which would be too pale for lines on white
+    colour, norm = colormaps["viridis_r"], Normalize(merit.min() - pale, merit.max())  # the best are dark
     heights = np.array([*(_apart(heights[place], merit) for place in range(len(names))), heights[-1]])
     for job in np.argsort(merit):  # and on top
         points = [(place, height) for place, height in enumerate(heights[:, job])]
