@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from pytorch_lightning.utilities import rank_zero_only
 
 from musicrec import sweeps
-from musicrec.cli import TARGETS, listed, module_settings, program
+from musicrec.cli import TARGETS, listed, module_settings, program, spelled_out
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.errors import ConfigError
 from musicrec.evaluation.aggregate import POOLINGS
@@ -165,5 +165,6 @@ def check(cfg: DictConfig) -> None:
 
 
 if __name__ == "__main__":
+    sys.argv = spelled_out(sys.argv)
     sweeps.register()
     main()

@@ -1,5 +1,6 @@
 """Train a network, test its best checkpoint, export it. `python train.py --help` shows how."""
 
+import sys
 from pathlib import Path
 
 import hydra
@@ -10,9 +11,9 @@ from omegaconf import DictConfig
 from pytorch_lightning.loggers import WandbLogger
 
 from musicrec import sweeps
-from musicrec.cli import TARGETS, build_all, build_heads, in_multirun, module_settings, plain, program
+from musicrec.cli import TARGETS, build_all, build_heads, in_multirun, module_settings, plain, program, spelled_out
 from musicrec.errors import ConfigError
-from musicrec.evaluation.calibration import calibrate
+from musicrec.evaluation.calibration import calibrate, joined
 from musicrec.evaluation.report import score_heads
 from musicrec.evaluation.tables import print_scores
 from musicrec.export import read_checkpoint, read_export, write_export
@@ -111,7 +112,8 @@ def train(cfg: DictConfig, run: Path, record: RunRecord) -> float:
             record.note(status="pruned")
             return objective
         calibrator.validate(module, data, ckpt_path=best.best_model_path, weights_only=True, verbose=False)
-        module.heads, calibration = calibrate(data.heads, module.predictions.pop(data.valid_split))
+        of_validation = [module.predictions.pop(split) for split in data.splits(data.valid_split)]
+        module.heads, calibration = calibrate(data.heads, joined(of_validation))
         tester.test(module, data, verbose=False)
         record.note(metrics=module.metrics)
 
@@ -142,5 +144,6 @@ def train(cfg: DictConfig, run: Path, record: RunRecord) -> float:
 
 
 if __name__ == "__main__":
+    sys.argv = spelled_out(sys.argv)
     sweeps.register()
     main()

@@ -4,6 +4,7 @@ import functools
 import inspect
 import logging
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -39,6 +40,8 @@ TARGETS = [
     "pytorch_lightning.strategies.*",
     "optuna.pruners.*",
 ]
+
+_OF_MIXTURES = {"weight", "columns"}  # settings of a dataset that count within a mixture only
 
 # Advice that does not apply: with the store in memory the CPU needs no workers, a short epoch is no mistake, Hydra
 # has written into the run folder before the CSV logger does, a job that runs again has checkpoints there, the sampler
@@ -203,12 +206,46 @@ def build_heads(task: DictConfig) -> list:
 
 def module_settings(data: DictConfig) -> dict:
     """What of a data group is the DataModule's. A dataset's own settings, such as data.root, stand beside them, and
-    data.manifest refers to them."""
+    data.manifest refers to them. The datasets of a mixture are data groups themselves."""
+    if "sets" in data:
+        own = [name for name in data if name not in ("sets", "manifest", *_OF_MIXTURES)]
+        return {name: _resolved(data, name) for name in own} | {"manifest": _mixture(data)}
     settings = OmegaConf.to_container(data, resolve=True, throw_on_missing=True)
     manifest = settings.get("manifest")
     own = inspect.signature(MusicDataModule).parameters
     read = {name for name in manifest if name not in own} if isinstance(manifest, dict) else set()
+    read |= _OF_MIXTURES
     return {name: value for name, value in settings.items() if name not in read or name.startswith("_")}
+
+
+def _mixture(data: DictConfig) -> dict:
+    """What builds the mixture of data.sets. Of each dataset only what says which tracks it has is read."""
+    parts = {}
+    for name, dataset in data.sets.items():
+        fields = ("manifest", "stores", "share_store", "train_split", "valid_split", *sorted(_OF_MIXTURES))
+        shares = {"valid_share": "valid_share", "test_share": "test_share", "unit": "split_by", "seed": "split_seed"}
+        parts[name] = {
+            "_target_": "musicrec.data.mixture.Part",
+            "_convert_": "all",
+            **{field: _resolved(dataset, field) for field in fields},
+            "splitting": {setting: _resolved(dataset, field) for setting, field in shares.items()},
+        }
+    return {"_target_": "musicrec.data.mixture.Mixture", "folder": _resolved(data, "stores"), "parts": parts}
+
+
+def _resolved(group: DictConfig, name: str) -> object:
+    value = group[name]
+    return OmegaConf.to_container(value, resolve=True, throw_on_missing=True) if OmegaConf.is_config(value) else value
+
+
+def spelled_out(arguments: list[str]) -> list[str]:
+    """The command line with data=[a,b] as Hydra takes it: a mixture, and each dataset in a group of its own."""
+    out = []
+    for argument in arguments:
+        several = re.fullmatch(r"data=\[(.*)\]", argument)
+        names = [name.strip() for name in several[1].split(",")] if several else []
+        out += ["data=mixture", *(f"+data@data.sets.{name}={name}" for name in names)] if names else [argument]
+    return out
 
 
 def listed(value: str | ListConfig | None) -> list[str]:

@@ -8,6 +8,7 @@ import torch
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
+from torchmetrics import MeanMetric
 
 from musicrec.errors import ExportError, MusicrecError
 from musicrec.evaluation.aggregate import TrackPooling
@@ -21,7 +22,8 @@ class MusicModule(lightning.LightningModule):
     """Trains a network on any set of heads.
 
     The loss is the weighted sum of the heads' losses. Validation and test score whole tracks:
-    `<split>/<head>/<metric>`, and `<split>/score`, the mean of the heads' primary metrics (for choosing the best).
+    `<split>/<head>/<metric>`, and `<split>/score`, the mean of the heads' primary metrics (for choosing the best). Each
+    dataset of a mixture is scored by itself, as `<split>/<dataset>/…`; `val/score` is then the mean over the datasets.
 
     network: takes (batch, 1, mel channels, frames) decibels, gives (embedding, {head: logits}).
     channels_last: the layout in which convolutions are faster on CPUs and on GPUs with bf16.
@@ -159,21 +161,29 @@ class MusicModule(lightning.LightningModule):
         return self.trainer.state.fn == TrainerFn.VALIDATING
 
     def on_validation_epoch_start(self) -> None:
+        self._loss = MeanMetric().to(self.device)
         self._collect(self.trainer.val_dataloaders)
 
-    def validation_step(self, batch: dict, batch_index: int) -> None:
-        loss = self._score_chunks(batch, 0)
+    def validation_step(self, batch: dict, batch_index: int, dataloader_idx: int = 0) -> None:
+        loss = self._score_chunks(batch, dataloader_idx)
         if not self._only_validates:
-            self.log("val/loss", loss, on_epoch=True, batch_size=len(batch["mel"]), sync_dist=True)
+            self._loss.update(loss.double(), weight=len(batch["mel"]))
 
     def on_validation_epoch_end(self) -> None:
-        scores, predictions = self._score_tracks(0)
-        if self._only_validates:
-            self.predictions[self._datasets[0].split] = predictions
-        if self._only_validates or self.trainer.sanity_checking:
-            return
-        self.log("val/score", scores.pop("score"), prog_bar=True)
-        self.log_dict({f"val/{name}": value for name, value in scores.items()})
+        overall = []
+        for loader, dataset in enumerate(self._datasets):
+            scores, predictions = self._score_tracks(loader)
+            overall.append(scores.pop("score"))
+            if self._only_validates:
+                self.predictions[dataset.split] = predictions
+            elif not self.trainer.sanity_checking:
+                # "val/genre/accuracy", of a mixture "val/<dataset>/genre/accuracy".
+                within = "".join(f"{name}/" for name in dataset.split.split("/")[1:])
+                self.log_dict({f"val/{within}{name}": value for name, value in scores.items()})
+        if not self._only_validates and not self.trainer.sanity_checking:
+            known = [score for score in overall if not math.isnan(score)]
+            self.log("val/score", sum(known) / len(known) if known else math.nan, prog_bar=True)
+            self.log("val/loss", self._loss.compute().float())
 
     def on_test_epoch_start(self) -> None:
         self._collect(self.trainer.test_dataloaders)

@@ -33,6 +33,8 @@ class ChunkDataset(Dataset):
 class RandomChunks(Sampler):
     """`chunks_per_track` random chunks of every track, in random order, another draw each epoch.
 
+    weights: (tracks,), how often each track is drawn instead: `chunks_per_track` times its weight, on average.
+
     The draw depends on (seed, epoch) alone, so a resumed run sees what the unbroken one would have seen. seen: how many
     of this epoch's chunks are behind the training already, asked when the epoch's first chunk is wanted.
     """
@@ -43,6 +45,7 @@ class RandomChunks(Sampler):
         *,
         samples: int,
         chunks_per_track: int,
+        weights: np.ndarray | None = None,
         seed: int,
         seen: Callable[[], int] = lambda: 0,
         rank: int = 0,
@@ -50,17 +53,20 @@ class RandomChunks(Sampler):
     ) -> None:
         self.lengths, self.samples, self.chunks_per_track, self.seed = lengths, samples, chunks_per_track, seed
         self.seen, self.rank, self.processes, self.epoch = seen, rank, processes, 0
+        # Tracks of the same weight, and how many chunks of them there are in an epoch.
+        weights = np.ones(len(lengths)) if weights is None else weights
+        members = [np.flatnonzero(weights == weight) for weight in np.unique(weights[weights > 0])]
+        self.groups = [(group, max(1, round(chunks_per_track * weights[group].sum()))) for group in members]
 
     def set_epoch(self, epoch: int) -> None:  # called by Lightning
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return len(self.lengths) * self.chunks_per_track // self.processes
+        return sum(chunks for _, chunks in self.groups) // self.processes
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         rng = np.random.default_rng((self.seed, self.epoch))
-        # A permutation after another: between two chunks of a track lie, on average, all other tracks.
-        tracks = np.concatenate([rng.permutation(len(self.lengths)) for _ in range(self.chunks_per_track)])
+        tracks = _mixed([_drawn(group, chunks, rng) for group, chunks in self.groups], rng)
         room = np.maximum(self.lengths[tracks] - self.samples, 0)
         starts = (rng.random(len(tracks)) * (room + 1)).astype(np.int64)
         mine = slice(self.rank + self.seen() * self.processes, len(self) * self.processes, self.processes)
@@ -89,6 +95,20 @@ class AllChunks(Sampler):
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         return _pairs(self.tracks, self.starts)
+
+
+def _drawn(tracks: np.ndarray, chunks: int, rng: np.random.Generator) -> np.ndarray:
+    """So many of the tracks, a permutation after another: between two chunks of a track lie, on average, all others."""
+    turns = -(-chunks // len(tracks))
+    return tracks[np.concatenate([rng.permutation(len(tracks)) for _ in range(turns)])[:chunks]]
+
+
+def _mixed(draws: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
+    """All draws, each spread over the whole evenly, so that every batch has about the same share of each."""
+    if len(draws) == 1:
+        return draws[0]
+    places = [(np.arange(len(drawn)) + rng.random(len(drawn))) / len(drawn) for drawn in draws]
+    return np.concatenate(draws)[np.argsort(np.concatenate(places))]
 
 
 def _pairs(tracks: np.ndarray, starts: np.ndarray) -> Iterator[tuple[int, int]]:

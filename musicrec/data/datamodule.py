@@ -17,7 +17,8 @@ from torch.utils.data import DataLoader, Sampler
 from musicrec.data.chunking import AllChunks, ChunkDataset, LateLoader, RandomChunks
 from musicrec.data.durations import compare_durations
 from musicrec.data.manifest import manifest_hash, read_manifest
-from musicrec.data.splitting import split_tracks
+from musicrec.data.mixture import Mixture, StoreGroup
+from musicrec.data.splitting import with_splits
 from musicrec.data.store import WaveformStore, build_store, store_folder
 from musicrec.data.subset import keep_fraction
 from musicrec.deformations.base import Deformation, seed_of
@@ -33,7 +34,8 @@ log = logging.getLogger(__name__)
 class MusicDataModule(lightning.LightningDataModule):
     """Manifest and waveform store in, batches with mel spectrograms and labels out.
 
-    manifest: path of a manifest, or a callable that makes one and returns its path. stores: folder in which the
+    manifest: path of a manifest, or a callable that makes one and returns its path; a `Mixture` brings the stores of
+    its datasets along. stores: folder in which the
     waveform store of each manifest lies (built when it is not there). share_store: manifests in one folder, such as the
     splits of a dataset, share a store, so that no track of theirs is decoded twice. heads: the labels to read.
     chunk_samples: what the network takes. augment: deformations of the training waveforms, applied in turn.
@@ -97,7 +99,8 @@ class MusicDataModule(lightning.LightningDataModule):
         if workers is None:
             workers = min(4, os.cpu_count() or 1) if torch.cuda.is_available() else 0
         self.workers = workers
-        self.store: WaveformStore | None = None
+        self.mixture = manifest if isinstance(manifest, Mixture) else None
+        self.store: WaveformStore | StoreGroup | None = None
 
     def open(self, *, fit: bool = True) -> None:
         """Read the manifest, check it, and build what is missing of the store.
@@ -111,26 +114,24 @@ class MusicDataModule(lightning.LightningDataModule):
         if self.store is not None:
             return
         self.manifest_path = Path(self.manifest() if callable(self.manifest) else self.manifest)
-        frame = read_manifest(self.manifest_path)
-        if frame["split"].null_count() == frame.height:
-            frame = split_tracks(frame, **self.splitting)
-            counts = ", ".join(
-                f"{split} {tracks:,}" for split, tracks in frame["split"].value_counts().sort("split").iter_rows()
-            )
-            log.info("%s: no track has a split; split by %s: %s", self.manifest_path, self.splitting["unit"], counts)
+        frame = with_splits(read_manifest(self.manifest_path), self.manifest_path, **self.splitting)
         self.frame = frame = frame if self.max_tracks is None else self._sample(frame)
         self.manifest_hash = manifest_hash(self.frame)
         for split in [*([self.train_split, self.valid_split] if fit else []), *self.test_splits]:
             self.tracks(split)
+        self.test_splits = [name for split in self.test_splits for name in self.splits(split)]
         if fit:
             train = self.tracks(self.train_split)
             self.heads = [self._with_columns(head, head.fit, train) for head in self.heads]
             kept = keep_fraction(train, self.fraction, seed=self.seed)["track_id"]
-            elsewhere = pl.col("split").ne_missing(self.train_split)
-            self.frame = frame.filter(elsewhere | pl.col("track_id").is_in(kept.implode()))
+            dropped = _of_split(self.train_split) & ~pl.col("track_id").is_in(kept.implode())
+            self.frame = frame.filter(~dropped)
             self._check_labels()
-        folder = store_folder(self.manifest_path, self.stores, shared=self.share_store)
-        self.store = build_store(frame, folder, sample_rate=self.frontend.sample_rate)
+        if self.mixture is not None:
+            self.store = self.mixture.open_store(frame, sample_rate=self.frontend.sample_rate)
+        else:
+            folder = store_folder(self.manifest_path, self.stores, shared=self.share_store)
+            self.store = build_store(frame, folder, sample_rate=self.frontend.sample_rate)
         compare_durations(frame, self.store)
         self.frame = self.frame.filter(pl.Series(self.store.rows(self.frame["track_id"]) >= 0))
 
@@ -138,7 +139,7 @@ class MusicDataModule(lightning.LightningDataModule):
         """Every output needs a label to learn from, and a validation label to choose the best checkpoint by."""
         for split in (self.train_split, self.valid_split):
             for head in self.heads:
-                known = ~self._with_columns(head, head.encode, self.tracks(split)).isnan()
+                known = ~self.labels(head, self.tracks(split)).isnan()
                 outputs = known.any(dim=0).reshape(-1)
                 if outputs.all():
                     continue
@@ -156,8 +157,8 @@ class MusicDataModule(lightning.LightningDataModule):
         return frame.filter((rank + 1) * wanted // size > rank * wanted // size)
 
     def tracks(self, split: str) -> pl.DataFrame:
-        """The manifest rows of a split. Raises ManifestError when there is none."""
-        frame = self.frame.filter(pl.col("split") == split)
+        """The manifest rows of a split, or of all "<split>/…". Raises ManifestError when there is none."""
+        frame = self.frame.filter(_of_split(split))
         if frame.is_empty():
             there = ", ".join(self.frame["split"].drop_nulls().unique().sort().to_list()) or "none at all"
             raise ManifestError(
@@ -167,17 +168,22 @@ class MusicDataModule(lightning.LightningDataModule):
             )
         return frame
 
+    def splits(self, split: str) -> list[str]:
+        """The split itself, or of a mixture each dataset's, "<split>/<dataset>"."""
+        return self.tracks(split)["split"].unique(maintain_order=True).to_list()
+
     def track(self, track_id: str) -> tuple[np.ndarray, dict[str, Tensor]]:
         """Waveform (samples,) float32 in [-1, 1] of a track of the store, and its label for every head."""
         row = self.store.index[track_id]
         samples = self.store.read(np.array([row]), np.array([0]), int(self.store.lengths[row]))[0]
         frame = self.frame.filter(pl.col("track_id") == track_id)
-        truth = {head.name: self._with_columns(head, head.encode, frame)[0] for head in self.heads}
+        truth = {head.name: self.labels(head, frame)[0] for head in self.heads}
         return samples.astype(np.float32) * INT16_SCALE, truth
 
     def labels(self, head: Head, frame: pl.DataFrame) -> Tensor:
         """What a head reads of rows of the manifest: (tracks, …), NaN where a label is missing."""
-        return self._with_columns(head, head.encode, frame)
+        target = self._with_columns(head, head.encode, frame)
+        return target if self.mixture is None else self.mixture.without_foreign_tags(head, target, frame, self.frame)
 
     def _with_columns(self, head: Head, read: Callable[[pl.DataFrame], object], frame: pl.DataFrame) -> object:
         try:
@@ -190,7 +196,7 @@ class MusicDataModule(lightning.LightningDataModule):
 
     def summary(self) -> dict:
         """What a model card says of the data."""
-        splits = [self.train_split, self.valid_split, *self.test_splits]
+        splits = [*self.splits(self.train_split), *self.splits(self.valid_split), *self.test_splits]
         return {
             "manifest": self.manifest_path.name,
             "manifest_hash": self.manifest_hash,
@@ -203,7 +209,7 @@ class MusicDataModule(lightning.LightningDataModule):
     def _dataset(self, split: str, *, samples: int) -> tuple[ChunkDataset, np.ndarray]:
         frame = self.tracks(split)
         rows = self.store.rows(frame["track_id"])
-        targets = {head.name: self._with_columns(head, head.encode, frame) for head in self.heads}
+        targets = {head.name: self.labels(head, frame) for head in self.heads}
         dataset = ChunkDataset(self.store, split=split, rows=rows, targets=targets, samples=samples)
         return dataset, self.store.lengths[rows]
 
@@ -232,6 +238,7 @@ class MusicDataModule(lightning.LightningDataModule):
             lengths,
             samples=dataset.samples,
             chunks_per_track=round(self.chunks_per_track / self.fraction),
+            weights=None if self.mixture is None else self.mixture.weights(self.tracks(self.train_split)),
             seed=self.seed,
             seen=self._seen,
             **self._share(),
@@ -264,8 +271,9 @@ class MusicDataModule(lightning.LightningDataModule):
         sampler = AllChunks(lengths, samples=self.chunk_samples, count=self.eval_chunks, **self._share())
         return self._loader(dataset, sampler, batch_size=self.eval_batch_size, drop_last=False)
 
-    def val_dataloader(self) -> DataLoader:
-        return self.eval_dataloader(self.valid_split)
+    def val_dataloader(self) -> DataLoader | list[DataLoader]:
+        loaders = [self.eval_dataloader(split) for split in self.splits(self.valid_split)]
+        return loaders[0] if len(loaders) == 1 else loaders
 
     def test_dataloader(self) -> list[DataLoader]:
         return [self.eval_dataloader(split) for split in self.test_splits]
@@ -319,6 +327,11 @@ class MusicDataModule(lightning.LightningDataModule):
                     tempo_ratio=deformed.tempo_ratio,
                 )
         return waveform, target
+
+
+def _of_split(split: str) -> pl.Expr:
+    """Whether a row is of a split, or of one below it. False for a row without a split."""
+    return ((pl.col("split") == split) | pl.col("split").str.starts_with(f"{split}/")).fill_null(False)
 
 
 def _as_is(batch: dict) -> dict:

@@ -1,11 +1,26 @@
 """Tracks into training, validation and test, an artist in one of them only."""
 
 import hashlib
+import logging
+from pathlib import Path
 
 import polars as pl
 
 from musicrec.data.schema import LABELS
 from musicrec.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+
+def with_splits(frame: pl.DataFrame, manifest: Path, **settings) -> pl.DataFrame:
+    """The tracks of a manifest; if none of them has a split, as `split_tracks` splits them with these settings."""
+    if frame["split"].null_count() < frame.height:
+        return frame
+    frame = split_tracks(frame, **settings)
+    counts = frame["split"].value_counts().sort("split").iter_rows()
+    said = ", ".join(f"{split} {tracks:,}" for split, tracks in counts)
+    log.info("%s: no track has a split; split by %s: %s", manifest, settings.get("unit", "artist"), said)
+    return frame
 
 
 def split_tracks(

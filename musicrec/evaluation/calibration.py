@@ -27,6 +27,14 @@ _FOLDS = 5
 _LOG_RANGE = (math.log(0.05), math.log(20.0))
 
 
+def joined(parts: Sequence[Mapping[str, tuple[Tensor, Tensor]]]) -> dict[str, tuple[Tensor, Tensor]]:
+    """The predictions of all parts of a split, such as its datasets, {head: (probabilities, target)}, as one."""
+    return {
+        name: tuple(torch.cat(tensors) for tensors in zip(*(part[name] for part in parts), strict=True))
+        for name in parts[0]
+    }
+
+
 def calibrate(
     heads: Sequence[Head], predictions: Mapping[str, tuple[Tensor, Tensor]]
 ) -> tuple[list[Head], dict[str, dict]]:

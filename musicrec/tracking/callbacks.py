@@ -51,7 +51,9 @@ class Throughput(Callback):
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.sanity_checking:
-            tracks = len(trainer.val_dataloaders.dataset.rows)
+            loaders = trainer.val_dataloaders
+            datasets = [loader.dataset for loader in (loaders if isinstance(loaders, list) else [loaders])]
+            tracks = sum(len(dataset.rows) for dataset in datasets)
             log(trainer, {"speed/valid_tracks_per_s": tracks / (time.perf_counter() - self._validation_start)})
 
 

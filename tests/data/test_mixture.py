@@ -1,0 +1,200 @@
+"""Two small datasets that label different heads, trained on together and evaluated apart."""
+
+import json
+import math
+import pickle
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+
+from musicrec.cli import spelled_out
+from musicrec.data.chunking import RandomChunks
+from musicrec.data.datamodule import MusicDataModule
+from musicrec.data.manifest import read_manifest, write_manifest
+from musicrec.data.mixture import Mixture, Part
+from musicrec.errors import ConfigError
+from musicrec.frontend import MelSpectrogram
+from musicrec.heads.classes import ClassHead
+from musicrec.heads.key import KeyHead
+from musicrec.heads.tags import TagHead
+from musicrec.models.short_chunk_resnet import ShortChunkResNet
+from musicrec.module import MusicModule
+
+CONF = Path(__file__).parents[2] / "conf"
+
+
+@pytest.fixture(scope="module")
+def sets(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """genres: 12 tracks with genre and instruments, keys: the 12 others with key and, of instruments, flute alone."""
+    frame, folder = read_manifest(tiny_music), tmp_path_factory.mktemp("sets")
+    of_split = pl.int_range(pl.len()).over("split")
+    of_set = {"genres": frame.filter(of_split % 2 == 0).drop("key", "mode", "bpm")}
+    flute = pl.col("instruments").list.filter(pl.element() == "flute")
+    of_set["keys"] = frame.filter(of_split % 2 == 1).drop("genre", "bpm").with_columns(flute)
+    for name, part in of_set.items():
+        (folder / name).mkdir()
+        write_manifest(part, folder / name / "manifest.csv")
+    return {name: folder / name / "manifest.csv" for name in of_set}
+
+
+def mixture(sets: dict[str, Path], stores: Path, **settings: dict) -> Mixture:
+    parts = {name: Part(manifest=path, stores=stores, **settings.get(name, {})) for name, path in sets.items()}
+    return Mixture(parts=parts, folder=stores)
+
+
+@pytest.fixture(scope="module")
+def data(sets: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> MusicDataModule:
+    stores = tmp_path_factory.mktemp("stores")
+    heads = [ClassHead(name="genre", column="genre"), KeyHead(), TagHead(name="instruments", columns=("instruments",))]
+    data = MusicDataModule(
+        manifest=mixture(sets, stores, keys={"weight": 3}), stores=stores, heads=heads, chunk_samples=16_000,
+        frontend=MelSpectrogram(sample_rate=16_000, n_mels=128, n_fft=512, hop_length=256), batch_size=16, workers=0,
+    )  # fmt: skip
+    data.open()
+    return data
+
+
+def test_splits_stand_beside_each_other(data: MusicDataModule, sets: dict[str, Path]):
+    assert data.splits("train") == ["train/genres", "train/keys"] and data.test_splits == ["test/genres", "test/keys"]
+    assert data.tracks("train").height == sum(data.tracks(split).height for split in data.splits("train"))
+    own = read_manifest(sets["keys"])
+    assert data.tracks("test/keys")["track_id"].to_list() == [
+        f"keys/{name}" for name in own.filter(split="test")["track_id"]
+    ]
+    assert data.manifest_path.parent.name == "genres+keys"
+    assert {loader.dataset.split for loader in data.val_dataloader()} == {"valid/genres", "valid/keys"}
+
+
+def test_the_parts_keep_their_own_stores(data: MusicDataModule):
+    stores = {path.parent.name.split("-")[0]: path for path in data.stores.glob("*/waveforms.i16")}
+    assert stores.keys() == {"genres", "keys"}
+    before = {name: path.stat().st_mtime_ns for name, path in stores.items()}
+    alone = MusicDataModule(
+        manifest=data.mixture.parts["keys"].manifest, stores=data.stores, heads=[KeyHead()], frontend=data.frontend,
+        chunk_samples=16_000, workers=0,
+    )  # fmt: skip
+    alone.open()
+    assert {name: path.stat().st_mtime_ns for name, path in stores.items()} == before, "nothing is decoded again"
+    group = pickle.loads(pickle.dumps(data.store))
+    names = ["keys/" + alone.store.track_ids[2], "genres/" + data.store.stores["genres"].track_ids[1], "keys/none"]
+    rows = group.rows(pl.Series(names))
+    assert rows[2] == -1 and [group.index[name] for name in names[:2]] == rows[:2].tolist()
+    starts = np.array([500, 90_000])
+    chunks = group.read(rows[:2], starts, 8000)
+    assert np.array_equal(chunks[0], alone.store.read(np.array([2]), starts[:1], 8000)[0])
+    assert np.array_equal(chunks[1], data.store.stores["genres"].read(np.array([1]), starts[1:], 8000)[0])
+    assert group.lengths[rows[0]] == alone.store.lengths[2]
+
+
+def test_a_label_is_missing_where_a_dataset_has_none(data: MusicDataModule):
+    dataset = data.train_dataloader().dataset
+    of_keys = (data.tracks("train")["dataset"] == "keys").to_numpy()
+    assert dataset.targets["genre"].isnan().numpy().tolist() == of_keys.tolist()
+    assert dataset.targets["key"].isnan().numpy().tolist() == (~of_keys).tolist()
+    tags, instruments = data.heads[2], dataset.targets["instruments"]
+    flute = tags.classes.index("flute")
+    others = [number for number in range(len(tags.classes)) if number != flute]
+    assert instruments[of_keys][:, others].isnan().all(), "nobody has listened for these there"
+    assert not instruments[of_keys][:, flute].isnan().any() and not instruments[~of_keys].isnan().any()
+
+
+def test_a_head_learns_from_the_tracks_that_have_its_label_alone(data: MusicDataModule):
+    torch.manual_seed(0)
+    network = ShortChunkResNet({head.name: len(head.classes) for head in data.heads}, chunk_samples=16_000, width=8)
+    module = MusicModule(network.eval(), data.heads)  # eval: no example changes the norms of others
+    batch = data.prepare(next(iter(data.train_dataloader())))
+    of_keys = ~batch["target"]["key"].isnan()
+    assert of_keys.any() and not of_keys.all(), "a batch mixes the datasets"
+
+    def gradients(rows: torch.Tensor) -> dict[str, torch.Tensor]:
+        network.zero_grad()
+        _, logits = module(batch["mel"][rows])
+        module._losses(logits, {name: values[rows] for name, values in batch["target"].items()})[0].backward()
+        return {head.name: network.classifier.linears[head.name].weight.grad.clone() for head in data.heads}
+
+    both, genres, keys = gradients(torch.ones_like(of_keys)), gradients(~of_keys), gradients(of_keys)
+    assert not keys["genre"].any() and not genres["key"].any()
+    torch.testing.assert_close(both["key"], keys["key"])
+    torch.testing.assert_close(both["genre"], genres["genre"])
+    flute = data.heads[2].classes.index("flute")
+    assert keys["instruments"][flute].any() and keys["instruments"].any(dim=1).sum() == 1
+
+
+def test_weights_say_how_often_the_tracks_of_a_dataset_are_drawn(data: MusicDataModule):
+    tracks = data.tracks("train")
+    drawn = Counter(tracks["dataset"][track] for track, _ in data.train_dataloader().sampler)
+    genres = tracks.filter(dataset="genres").height
+    assert drawn == {"genres": 8 * genres, "keys": 3 * 8 * (tracks.height - genres)}
+    lengths, weights = np.full(30, 100), np.array([1.0] * 20 + [2.5] * 8 + [0.0] * 2)
+    sampler = RandomChunks(lengths, samples=10, chunks_per_track=4, weights=weights, seed=0)
+    order = [track for track, _ in sampler]
+    assert len(order) == len(sampler) == 20 * 4 + 8 * 10
+    assert set(Counter(order).values()) == {4, 10} and not {28, 29} & set(order)
+    for first in range(0, 160, 20):
+        assert 9 <= sum(track < 20 for track in order[first : first + 20]) <= 11, "half of every batch, as of the whole"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"keys": {"weight": -1}}, r"data.sets.keys.weight=-1"),
+     ({"keys": {"columns": ["mood"]}}, r"data.sets.keys.columns: no label mood; it has .*instruments")],
+)  # fmt: skip
+def test_settings_that_cannot_be(sets: dict[str, Path], tmp_path: Path, settings: dict, message: str):
+    with pytest.raises(ConfigError, match=message):
+        mixture(sets, tmp_path, **settings)()
+
+
+def test_columns_that_are_not_taken_are_missing(sets: dict[str, Path], tmp_path: Path):
+    frame = read_manifest(mixture(sets, tmp_path, keys={"columns": ["key", "mode"]})())
+    assert frame.filter(dataset="keys")["instruments"].null_count() == 12
+    assert frame.filter(dataset="keys")["key"].null_count() == 0
+
+
+def test_the_command_line_names_datasets_in_a_list():
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF)):
+        overrides = spelled_out(["data=[magnatagatune,giantsteps_key]", "task=[autotagging,key]", "seed=1"])
+        cfg = compose("train", overrides=[*overrides, "data.sets.giantsteps_key.root=here"])
+    assert cfg.data.sets.keys() == {"magnatagatune", "giantsteps_key"} and cfg.seed == 1
+    assert cfg.data.sets.giantsteps_key.manifest.root == "here" and cfg.data.sets.magnatagatune.manifest.root is None
+    assert {*cfg.task.heads} == {"tags", "key"}
+    assert spelled_out(["data=synthetic", "task=[genre,key]"]) == ["data=synthetic", "task=[genre,key]"]
+
+
+def test_training_and_evaluation_through_the_command_line(sets: dict[str, Path], tmp_path: Path, program):
+    both = ["data=mixture", f"paths.cache={tmp_path}", "debug=fast"]
+    for name, path in sets.items():
+        both += [f"+data@data.sets.{name}=manifest", f"data.sets.{name}.manifest={path}"]
+    run = tmp_path / "run"
+    train = ["task=[genre,key]", "model=short_chunk_resnet", "data.sets.keys.weight=2", f"hydra.run.dir={run}"]
+    done = program("train.py", *both, *train)
+    assert "keys: train 8, valid 2, test 2 tracks; weight 2: 67 % of the training chunks" in done.stdout
+    metrics = json.loads((run / "export" / "metrics.json").read_text())
+    assert metrics.keys() == {"test/genres", "test/keys"}
+    assert metrics["test/keys"]["genre/accuracy"] is None and metrics["test/keys"]["key/accuracy"] is not None
+    rows = pl.read_csv(run / "metrics.csv", infer_schema_length=None).to_dicts()
+    last = {name: value for row in rows for name, value in row.items() if value is not None}
+    apart = [last["val/genres/score"] if "val/genres/score" in last else last["val/genres/genre/accuracy"],
+             last["val/keys/key/accuracy"]]  # fmt: skip
+    assert last["val/score"] == pytest.approx(sum(apart) / 2) and math.isfinite(last["val/loss"])
+
+    report = tmp_path / "report"
+    program(
+        "evaluate.py", *both, f"export={run / 'export'}", "bootstrap=null", "plots=false", f"hydra.run.dir={report}"
+    )
+    result = json.loads((report / "result.json").read_text())["about"]
+    assert result["dataset"] == "genres+keys" and result["split_hashes"].keys() == {"test/genres", "test/keys"}
+    one = tmp_path / "one"
+    program("evaluate.py", *both, f"export={run / 'export'}", "bootstrap=null", "plots=false", f"hydra.run.dir={one}",
+            "splits=[test/keys]")  # fmt: skip
+    assert json.loads((one / "result.json").read_text())["about"]["split_hashes"].keys() == {"test/keys"}
+    assert (
+        "no dataset is named"
+        in program("train.py", "data=mixture", "debug=fast", f"hydra.run.dir={tmp_path}", status=1).stderr
+    )
