@@ -1,12 +1,14 @@
 """How a waveform store comes to hold what a manifest names: decoding in threads, the journal, the index, the report."""
 
 import contextlib
+import datetime
 import fcntl
 import io
 import itertools
 import json
 import logging
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
@@ -19,12 +21,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from musicrec.audio import decode
+from musicrec.data.estimate import estimate
 from musicrec.data.journal import KEY, Journal, read_finished
 from musicrec.errors import AudioError, StoreError
 
 INDEX, REPORT, MARKER = "index.parquet", "unreadable.csv", "store.json"
 FORMAT = 1
 _LOOKED_AT_ONCE, _LOOKERS = 1024, 8
+_TOLD_FROM = 200  # tracks to decode; fewer are soon done
 
 log = logging.getLogger(__name__)
 
@@ -86,6 +90,7 @@ def fill(
         known_unreadable = wanted.clear() if current is None else current.filter(pl.col("reason").is_not_null())
         if not todo.join(known_unreadable, on=KEY, how="anti").is_empty():
             (folder / MARKER).unlink(missing_ok=True)
+        _announce(todo, folder, sample_rate=sample_rate, workers=workers, progress=progress)
         failures = _decode_all(todo, journal, sample_rate, workers, progress)
         journal.sync()
     finally:
@@ -102,6 +107,37 @@ def fill(
     _write_atomically(folder / INDEX, table.getvalue())
     marker = {"format": FORMAT, "sample_rate": sample_rate, "tracks": index["reason"].null_count()}
     _write_atomically(folder / MARKER, json.dumps(marker).encode())
+
+
+def _announce(todo: pl.DataFrame, folder: Path, *, sample_rate: int, workers: int, progress: bool) -> None:
+    """Say what decoding will take, if it is more than a little. Raises StoreError where the disk has no room for it."""
+    if todo.is_empty():
+        return
+    told = progress and todo.height >= _TOLD_FROM
+    needed = estimate(todo, sample_rate=sample_rate, workers=workers, timed=told)
+    free = shutil.disk_usage(folder).free
+    if needed.store_bytes > free:
+        raise StoreError(
+            f"{folder}: the waveforms of {todo.height:,} tracks ({needed.audio_s / 3600:,.1f} h) take about "
+            f"{_size(needed.store_bytes)}, {_size(free)} are free; make room, let paths.cache=FOLDER name a larger "
+            "disk, or take fewer tracks (data.max_tracks)"
+        )
+    if not told:
+        return
+    wall = ""
+    if needed.build_s is not None:
+        wall = f", in about {datetime.timedelta(seconds=round(needed.build_s))} (h:mm:ss)"
+    print(
+        f"{todo.height:,} tracks to decode, about {needed.audio_s / 3600:,.1f} h: they will take "
+        f"{_size(needed.store_bytes)} of {_size(free)} that are free in {folder}{wall}; a build that is broken off goes "
+        "on where it was",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:,.1f} GB" if count >= 1e8 else f"{count / 1e6:,.1f} MB"
 
 
 def _decode_all(

@@ -107,7 +107,7 @@ def test_a_label_is_missing_where_a_dataset_has_none(data: MusicDataModule):
 def test_a_head_learns_from_the_tracks_that_have_its_label_alone(data: MusicDataModule):
     torch.manual_seed(0)
     network = ShortChunkResNet({head.name: len(head.classes) for head in data.heads}, chunk_samples=16_000, width=8)
-    module = MusicModule(network.eval(), data.heads)  # eval: no example changes the norms of others
+    module = MusicModule(network, data.heads).eval()  # eval: no example changes the norms of others
     batch = data.prepare(next(iter(data.train_dataloader())))
     of_keys = ~batch["target"]["key"].isnan()
     assert of_keys.any() and not of_keys.all(), "a batch mixes the datasets"
