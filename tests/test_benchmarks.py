@@ -1,18 +1,23 @@
 """The benchmarks run, and print what they should."""
 
+import importlib.util
 import re
 import sys
+from pathlib import Path
 
 import polars as pl
 import pytest
 
 from musicrec.data.manifest import read_manifest
+from musicrec.data.store import store_folder
 from musicrec.export import write_export
 from musicrec.frontend import LogFrequencySpectrogram, MelSpectrogram
 from musicrec.heads.key import KeyHead
 from musicrec.heads.tempo import TempoHead
 from musicrec.models.key_net import KeyNet
 from musicrec.models.tempo_net import TempoNet
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -65,3 +70,17 @@ def test_tempo_and_key(table, tiny_music, tmp_path, monkeypatch):
     assert fine <= acc1 <= acc2 <= 1 and keys <= mirex <= 1
     tracks = read_manifest(tiny_music).filter(pl.col("split") == "test")
     assert {rows[name][0] for name in tracks["track_id"]} == {f"{bpm:g}" for bpm in tracks["bpm"]}
+
+
+def test_large_manifests(tmp_path: Path):
+    """The steps, in this process: one each would cost the imports seven times."""
+    spec = importlib.util.spec_from_file_location("large_manifests", ROOT / "benchmarks" / "large_manifests.py")
+    benchmark = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(benchmark)
+    frame = benchmark.make_manifest(tmp_path, 500)
+    manifest, stores = tmp_path / "manifest.csv", tmp_path / "stores"
+    assert read_manifest(manifest).drop("album").equals(read_manifest(tmp_path / "manifest.parquet").drop("album"))
+    benchmark.make_store(store_folder(manifest, stores), frame)
+    for step in benchmark.STEPS.values():
+        seconds, _, peak_mb = benchmark.measured(step, manifest, stores)
+        assert seconds >= 0 and peak_mb > 0

@@ -10,6 +10,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
+from musicrec.cli import spelled_out
+
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "datasets.md").read_text()
 COMMANDS = [
@@ -25,10 +27,10 @@ PUBLIC = [
 @pytest.mark.parametrize("line", COMMANDS)
 def test_command_composes(line: str):
     python, program, *overrides = shlex.split(line)
-    assert python == "python" and program in ("train.py", "evaluate.py")
+    assert python == "python" and program in ("train.py", "evaluate.py", "recommend.py")
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(ROOT / "conf")):
-        cfg = compose(program.removesuffix(".py"), overrides=overrides)
+        cfg = compose(program.removesuffix(".py"), overrides=spelled_out(overrides))
     for setting, value in re.findall(r"data\.(\w+)=(\S+)", line):
         assert str(cfg.data.manifest[setting]).lower() == value.lower(), f"data.{setting} does not reach the adapter"
 

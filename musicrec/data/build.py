@@ -129,8 +129,8 @@ def _announce(todo: pl.DataFrame, folder: Path, *, sample_rate: int, workers: in
         wall = f", in about {datetime.timedelta(seconds=round(needed.build_s))} (h:mm:ss)"
     print(
         f"{todo.height:,} tracks to decode, about {needed.audio_s / 3600:,.1f} h: they will take "
-        f"{_size(needed.store_bytes)} of {_size(free)} that are free in {folder}{wall}; a build that is broken off goes "
-        "on where it was",
+        f"{_size(needed.store_bytes)} of {_size(free)} that are free in {folder}{wall}; a build that is broken off "
+        "goes on where it was",
         file=sys.stderr,
         flush=True,
     )
