@@ -1,14 +1,11 @@
 """The recipe of the published tables: its commands, what it costs, and that it trains."""
 
 import re
-import shlex
 from pathlib import Path
 
 import polars as pl
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 
 from musicrec.data.adapters.fma import PUBLISHED as FMA
 from musicrec.data.adapters.magnatagatune import PUBLISHED as MAGNATAGATUNE
@@ -18,19 +15,10 @@ README = (ROOT / "experiments" / "published" / "README.md").read_text()
 
 
 def test_every_overlay_has_its_command():
-    """tests/test_configs.py composes the overlays."""
+    """tests/test_configs.py composes both."""
     overlays = {path.stem for path in (ROOT / "experiments" / "published").glob("*.yaml")} - {"won2020"}
     commands = re.findall(r"^python train.py \+experiment/published=(\w+) data.root=FOLDER$", README, re.M)
     assert sorted(commands) == sorted(overlays)
-
-
-def test_commands_that_evaluate_compose():
-    lines = re.findall(r"^python (evaluate).py (.*)", README, re.M)
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(ROOT / "conf")):
-        for program, line in lines:
-            assert compose(program, overrides=shlex.split(line)).data.root == "FOLDER"
-    assert len(lines) == 3
 
 
 @pytest.fixture(scope="module")
