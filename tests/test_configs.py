@@ -38,7 +38,7 @@ COMMANDS = sorted(
     {
         (path.parent.name, line)
         for path in (CONF / "experiment").glob("*/README.md")
-        for line in re.findall(r"^python (?:train|evaluate)\.py .*$", path.read_text(), re.M)
+        for line in re.findall(r"^python (?:train|evaluate|robustness)\.py .*$", path.read_text(), re.M)
     }
 )
 
