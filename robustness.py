@@ -12,7 +12,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from musicrec import sweeps
-from musicrec.cli import TARGETS, build_all, listed, module_settings, plain, program
+from musicrec.cli import TARGETS, build_all, listed, module_settings, plain, program, spelled_out
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.data.manifest import manifest_hash
 from musicrec.errors import ConfigError
@@ -112,5 +112,6 @@ def report_on(
 
 
 if __name__ == "__main__":
+    sys.argv = spelled_out(sys.argv)
     sweeps.register()
     main()

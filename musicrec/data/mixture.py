@@ -63,6 +63,7 @@ class Mixture:
                 raise ConfigError(f"data.sets.{name}.weight={part.weight}: give a number, 0 or above")
         self.parts, self.folder = dict(parts), Path(folder)
         self._manifests: dict[str, Path] = {}
+        self._place = self.folder
 
     def __call__(self) -> Path:
         frames = []
@@ -75,8 +76,8 @@ class Mixture:
             f"{name} {self._manifests[name].resolve()} {part.columns} {part.splitting}"
             for name, part in self.parts.items()
         )
-        folder = self.folder / f"mixture-{hashlib.sha256(where.encode()).hexdigest()[:8]}" / "+".join(self.parts)
-        folder.mkdir(parents=True, exist_ok=True)
+        self._place = self.folder / f"mixture-{hashlib.sha256(where.encode()).hexdigest()[:8]}" / "+".join(self.parts)
+        self._place.mkdir(parents=True, exist_ok=True)
         try:
             frame = pl.concat(frames, how="diagonal_relaxed")
         except pl.exceptions.PolarsError as error:
@@ -85,8 +86,8 @@ class Mixture:
                 "it out of one, data.sets.NAME.columns=[…]"
             ) from None
         self._tell(frame)
-        write_manifest(frame, folder / "manifest.parquet")
-        return folder / "manifest.parquet"
+        write_manifest(frame, self._place / "manifest.parquet")
+        return self._place / "manifest.parquet"
 
     def _tell(self, frame: pl.DataFrame) -> None:
         drawn = frame.filter(pl.col("split").str.starts_with("train/"))
@@ -124,7 +125,7 @@ class Mixture:
                 continue
             folder = store_folder(self._manifests[name], Path(part.stores), shared=part.share_store)
             stores[name] = build_store(own, folder, sample_rate=sample_rate)
-        return StoreGroup(stores, folder=self.folder)
+        return StoreGroup(stores, folder=self._place)
 
     def weights(self, frame: pl.DataFrame) -> np.ndarray:
         """(tracks,) float64, how often each track is drawn."""
