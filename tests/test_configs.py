@@ -5,6 +5,7 @@ import re
 import shlex
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -34,6 +35,7 @@ WITH = {"model/key_net.yaml": "frontend=log_frequency"}
 BESIDE = {"experiment/demo/small.yaml": "crnn"}
 
 
+STUDIES = ("label_efficiency", "networks", "recipes", "sweep")
 COMMANDS = sorted(
     {
         (path.parent.name, line)
@@ -94,11 +96,27 @@ def test_experiment_composes_and_builds(experiment: Path):
 def test_every_study_has_its_command():
     """The one that trains; and nothing in a command or a file is a path of one machine."""
     trained = {study for study, line in COMMANDS if f"+experiment/{study}=" in line}
-    assert trained >= {"networks", "recipes", "label_efficiency", "sweep"}
+    assert trained >= set(STUDIES)
     manifests = ("data.manifest=CORPUS/manifest.csv", "data.manifest=MANIFEST")
     assert not [
         line for _, line in COMMANDS if "data.manifest=" in line and not any(name in line for name in manifests)
     ]
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_study_has_its_table_with_intervals_and_its_figure(study: str):
+    folder = CONF / "experiment" / study
+    table = pl.read_csv(folder / "settings.csv")
+    primary = table.filter(pl.col("metric").is_in(["accuracy", "roc_auc"]))
+    assert set(primary["split"]) == {"test", "test_shift"} and set(primary["head"]) == {"genre", "instruments"}
+    assert (
+        primary.select((pl.col("low_artist") < pl.col("mean")) & (pl.col("mean") < pl.col("high_artist")))
+        .to_series()
+        .all()
+    )
+    assert primary.filter(pl.col("runs") < 2).is_empty() and len(primary) >= 8
+    assert "settings.png" in (folder / "README.md").read_text()
+    assert (folder / "settings.png").stat().st_size < 200_000
 
 
 @pytest.mark.parametrize(("study", "line"), COMMANDS, ids=[f"{study}-{n}" for n, (study, _) in enumerate(COMMANDS)])
