@@ -26,13 +26,6 @@ class Setting:
     results: list[Result]
     minutes: float | None = None
 
-    @property
-    def name(self) -> str:
-        """A single parameter by its value, several by name and value."""
-        if len(self.params) == 1:
-            return str(*self.params.values())
-        return " ".join(f"{key}={value}" for key, value in self.params.items()) or "all"
-
 
 @dataclass(frozen=True, kw_only=True)
 class SettingScore:

@@ -23,9 +23,10 @@ def settings_figure(scores: Sequence[SettingScore], *, dataset: str, confidence:
         return None
     settings = list({id(score.setting): score.setting for score in shown}.values())
     heads, splits = ([*dict.fromkeys(getattr(score, what) for score in shown)] for what in ("head", "split"))
-    names = [text(shortened(setting.name, _NAME_LENGTH)) for setting in settings]
+    names = ["\n".join(text(shortened(str(v), _NAME_LENGTH)) for v in s.params.values()) for s in settings]
     at, label = _places(settings)
-    turned = label is None and max(map(len, names)) * len(names) > 40
+    params = list(settings[0].params)
+    turned = label is None and max(len(line) for name in names for line in name.split("\n")) * len(names) > 40
     width = max(3.6, 1.6 + 0.5 * len(settings))
     figure = Figure(figsize=(width * len(heads), 5.2 if turned else 4.2), layout="constrained")
     for axes, head in zip(figure.subplots(1, len(heads), squeeze=False)[0], heads, strict=True):
@@ -41,7 +42,7 @@ def settings_figure(scores: Sequence[SettingScore], *, dataset: str, confidence:
         axes.set_xticks(at, names, rotation=30 if turned else 0, ha="right" if turned else "center",
                         rotation_mode="anchor" if turned else None)  # fmt: skip
         axes.set_xlim(min(at) - 0.5, max(at) + 0.5)
-        axes.set_xlabel(text(label or ", ".join(settings[0].params)))
+        axes.set_xlabel(text(label or f"{'from top: ' if len(params) > 1 else ''}{', '.join(params)}"))
         axes.set_title(text(f"{head} {of_head[0].metric}"), fontsize=11, loc="left")
         axes.grid(axis="y", color="#eee")
         axes.set_axisbelow(True)

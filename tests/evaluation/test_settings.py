@@ -42,7 +42,13 @@ def result(right: int, *, heads: tuple = (GENRE,), sha: str = "aa") -> Result:
                 "artist": [f"artist {track % 25}" for track in range(100)],
             }
         ),
-        about={"dataset": "set", "split_hashes": {"test": sha}, "pooling": "mean", "eval_chunks": None},
+        about={
+            "dataset": "set",
+            "manifest_hash": sha,
+            "split_hashes": {"test": sha},
+            "pooling": "mean",
+            "eval_chunks": None,
+        },
     )
 
 
@@ -135,8 +141,5 @@ def test_settings_of_several_parameters_are_named_by_all_of_them():
         [Setting(params={"model": "crnn", "optim.lr": lr}, results=[result(50)]) for lr in (0.1, 0.2)], BOOTSTRAP
     )
     (axes,) = settings_figure(scores, dataset="set", confidence=0.95).axes
-    assert [label.get_text() for label in axes.get_xticklabels()] == [
-        "model=crnn optim.lr=0.1",
-        "model=crnn optim.lr=0.2",
-    ]
-    assert axes.get_xlabel() == "model, optim.lr"
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["crnn\n0.1", "crnn\n0.2"]
+    assert axes.get_xlabel() == "from top: model, optim.lr"
