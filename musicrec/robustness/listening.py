@@ -58,9 +58,8 @@ class Listener:
     def _cut(self, waveform: Tensor) -> Tensor:
         """(batch × chunks, chunk samples) of (batch, samples), an excerpt's chunks one after another."""
         length, size = waveform.shape[1], self.model.network.chunk_samples
-        starts = chunk_starts(length, size)
-        if self.chunks is not None and len(starts) > self.chunks:
-            room = length - size
+        starts, room = chunk_starts(length, size), length - size
+        if self.chunks is not None and room > 0:
             starts = np.linspace(0, room, self.chunks) if self.chunks > 1 else np.array([room / 2])
         waveform = torch.nn.functional.pad(waveform, (0, max(0, size - length)))
         return waveform.unfold(1, size, 1)[:, torch.as_tensor(starts).round().long()].flatten(0, 1)

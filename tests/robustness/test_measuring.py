@@ -157,6 +157,8 @@ def test_chunks_are_spread_over_the_excerpt():
     assert [chunk.unique().tolist() for chunk in listener._cut(seconds)] == [[0.0], [4.0]]
     listener.chunks = 1
     assert [chunk.unique().tolist() for chunk in listener._cut(seconds)] == [[2.0]]
+    listener.chunks = 9
+    assert [chunk.unique().tolist() for chunk in listener._cut(seconds)[:3]] == [[0.0], [0.0, 1.0], [1.0]]
     listener.chunks = None
     assert [chunk.unique().tolist() for chunk in listener._cut(seconds)] == [[0.0], [1.0], [2.0], [3.0], [4.0]]
 
