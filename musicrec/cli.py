@@ -242,7 +242,7 @@ def spelled_out(arguments: list[str]) -> list[str]:
     """The command line with data=[a,b] as Hydra takes it: a mixture, and each dataset in a group of its own."""
     out = []
     for argument in arguments:
-        several = re.fullmatch(r"data=\[(.*)\]", argument)
+        several = re.fullmatch(r"data=\[(.+)\]", argument)
         names = [name.strip() for name in several[1].split(",")] if several else []
         out += ["data=mixture", *(f"+data@data.sets.{name}={name}" for name in names)] if names else [argument]
     return out

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from musicrec.data.manifest import read_manifest, write_manifest
-from musicrec.data.schema import LABELS, REQUIRED
+from musicrec.data.schema import REQUIRED
 from musicrec.data.splitting import with_splits
 from musicrec.data.store import WaveformStore, build_store, store_folder
 from musicrec.errors import ConfigError, ManifestError
@@ -107,8 +107,7 @@ class Mixture:
             unknown = [column for column in part.columns if column not in known]
             if unknown:
                 raise ConfigError(f"data.sets.{name}.columns: no label {', '.join(unknown)}; it has {', '.join(known)}")
-            dropped = [label for label in (*LABELS, *frame.columns) if label not in (*_ABOUT, *part.columns)]
-            frame = frame.drop(dropped, strict=False)
+            frame = frame.select(column for column in frame.columns if column in (*_ABOUT, *part.columns))
         split = pl.col("split").replace({part.train_split: "train", part.valid_split: "valid"})
         return frame.with_columns(
             track_id=pl.concat_str(pl.lit(f"{name}/"), "track_id"),
