@@ -13,7 +13,7 @@ RUN := $(VENV)/bin/python
 CACHE := $(or $(MUSICREC_CACHE),cache)
 
 help:
-	@echo 'make demo                 train both networks on synthetic music, recommend from it (under 8 minutes on 2 cores)'
+	@echo 'make demo                 train three networks on synthetic music, recommend from it (under 8 minutes on 2 cores)'
 	@echo 'make demo SETTING=small   the same on a handful of tracks: does it run at all? (under 2 minutes)'
 	@echo 'make test                 every test, on up to four cores; PYTEST="tests/data -x" hands arguments to pytest'
 	@echo 'make lint                 ruff: rules and format'
@@ -53,7 +53,9 @@ demo: $(INSTALLED)
 	@rm -rf $(DEMO)
 	$(RUN) train.py '+experiment/demo=$(call overlay,crnn)' hydra.run.dir=$(DEMO)/crnn
 	$(RUN) train.py '+experiment/demo=$(call overlay,short_chunk_resnet)' hydra.run.dir=$(DEMO)/short_chunk_resnet
-	$(RUN) recommend.py action=index 'exports=[$(DEMO)/crnn/export,$(DEMO)/short_chunk_resnet/export]' \
+	$(RUN) train.py '+experiment/demo=$(call overlay,tempo_net)' hydra.run.dir=$(DEMO)/tempo_net
+	$(RUN) recommend.py action=index \
+	  'exports=[$(DEMO)/crnn/export,$(DEMO)/tempo_net/export,$(DEMO)/short_chunk_resnet/export]' \
 	  source=$(MUSIC)/manifest.csv 'splits=[test]' library=$(DEMO)/library.sqlite
 	$(RUN) recommend.py action=query query=$(MUSIC)/audio/disco_0001.flac k=8 library=$(DEMO)/library.sqlite
 
