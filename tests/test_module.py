@@ -11,7 +11,9 @@ import torch
 
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.deformations.mixup import Mixup
+from musicrec.deformations.noise import Noise
 from musicrec.deformations.resample import RandomResample
+from musicrec.deformations.sometimes import Sometimes
 from musicrec.errors import MusicrecError
 from musicrec.frontend import MelSpectrogram
 from musicrec.heads.key import KeyHead
@@ -63,7 +65,7 @@ def fit(
         heads=HEADS,
         frontend=MelSpectrogram(n_mels=16),
         chunk_samples=8000,
-        augment=[RandomResample(max_semitones=2)],
+        augment=[RandomResample(max_semitones=2), Sometimes(deformation=Noise(snr_db=[0, 20]), probability=0.5)],
         mixup=Mixup(),
         batch_size=4,
         chunks_per_track=1,
