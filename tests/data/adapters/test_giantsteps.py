@@ -102,3 +102,4 @@ def test_commands(tempo_tree: Path, key_tree: Path, train: Callable, program: Ca
     )  # fmt: skip
     assert "tempo acc1" in tested.stdout
     assert "no readable track has split 'train'" in train("data=giantsteps_key", f"data.root={key_tree}", status=1)
+    assert "key accuracy" in train("data=giantsteps_key", f"data.root={key_tree}", *splits)
