@@ -76,14 +76,15 @@ def report_on(
     split, progress = frame["split"][0], sys.stderr.isatty()
     labels, left_out = zip(*(read_labels(data, one, frame) for one in subjects), strict=True)
     recommender = instantiate(cfg.recommender)
-    unable = recommender.check(subjects) if recommender else ["recommendations: recommender=null"]
+    if recommender:
+        recommender.check(subjects)
     measured = instantiate(cfg.measurement).run(
         subjects, conditions, data.store, frame["track_id"].to_list(), title=split, progress=progress
     )
     begin, drawing = time.perf_counter(), Drawing(bootstrap, frame["artist"].to_list())
     effects = score(measured, [one.model.heads for one in subjects], labels, drawing=drawing, progress=progress)
     scored, overlaps = time.perf_counter(), None
-    if not unable:
+    if recommender:
         overlaps = recommender.run(subjects, measured, frame, drawing=drawing, progress=progress)
     about = {
         "exports": {one.name: one.fingerprint for one in subjects},
@@ -105,7 +106,11 @@ def report_on(
         effects=effects,
         ranks=rank(effects, drawing),
         overlaps=overlaps,
-        left_out=[*itertools.chain(*left_out), *unable, *left_out_of_comparison(subjects)],
+        left_out=[
+            *itertools.chain(*left_out),
+            *([] if recommender else ["recommendations: recommender=null"]),
+            *left_out_of_comparison(subjects),
+        ],
         scoring_s=scored - begin,
         recommending_s=time.perf_counter() - scored,
     )

@@ -27,7 +27,8 @@ class Similarity:
         euclidean: 1 / (1 + distance), where the square of the whole distance is the weighted mean of the blocks'. The
             vectors of heads keep their lengths, so an unsure answer is not a sure one; embeddings are unit vectors.
     weights: {block: weight}; None stands for the default, which is 1 for heads that the recommender compares (role
-        "feature") and 0 for the others. A block of weight 0 is left out.
+        "feature") and 0 for the others; models that have no such head are compared by their embedding. A block of
+        weight 0 is left out.
 
     Raises ConfigError for an unknown metric or block, and weights that cannot work.
     """
@@ -39,7 +40,8 @@ class Similarity:
             raise ConfigError(f"metric={metric}: choose one of {', '.join(METRICS)}")
         self.metric = metric
         self._heads = {head.name: head for head in heads}
-        chosen = {name: float(head.role == "feature") for name, head in self._heads.items()} | {"embedding": 0.0}
+        chosen = {name: float(head.role == "feature") for name, head in self._heads.items()}
+        chosen["embedding"] = float(not any(chosen.values()))
         for name, weight in (weights or {}).items():
             if weight is None:
                 continue

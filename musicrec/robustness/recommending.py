@@ -13,7 +13,6 @@ import torch
 from rich.console import Console
 from rich.progress import track as shown
 
-from musicrec.errors import ConfigError
 from musicrec.evaluation.metrics import Scores, mean
 from musicrec.heads import Head
 from musicrec.recommend.exports import ExportRef, check_same
@@ -73,24 +72,16 @@ class Recommending:
         self.k, self.tag_filter, self.similarity = k, tag_filter, similarity
         self.library = None if library is None else Path(library).expanduser()
 
-    def check(self, subjects: Sequence[Subject]) -> list[str]:
-        """Why it cannot be asked of these models; nothing if it can.
+    def check(self, subjects: Sequence[Subject]) -> None:
+        """Tell before anything is measured what cannot work.
 
-        Raises LibraryError or ExportError for a library that is none, or that other models made.
+        Raises LibraryError or ExportError for a library that is none, or that other models made, ConfigError for
+        settings of the similarity.
         """
         if self.library is not None:
             with Library.open(self.library) as library:
                 check_same(library.exports, [one.name for one in subjects], library=self.library)
-        heads = _heads(subjects)
-        if not any(head.role == "feature" for head in heads) and not self._compares(heads):
-            return ["recommendations: the models tell no feature, such as tempo or key, to rank by"]
-        return []
-
-    def _compares(self, heads: Sequence[Head]) -> bool:
-        try:
-            return bool(self.similarity(heads).weights)
-        except ConfigError:
-            return False
+        self.similarity(_heads(subjects))
 
     def run(
         self,

@@ -123,6 +123,7 @@ def test_default_weights_are_the_features(heads: dict):
     assert Similarity(list(heads.values())).weights == {"tempo": 1.0, "key": 1.0}
     chosen = Similarity(list(heads.values()), weights={"tempo": 0, "genre": 2, "metre": None, "key": None})
     assert chosen.weights == {"genre": 2.0, "key": 1.0}
+    assert Similarity([heads["genre"], heads["instruments"]]).weights == {"embedding": 1.0}
 
 
 @pytest.mark.parametrize(
