@@ -34,6 +34,12 @@ def start_from(export: str | Path, network: nn.Module, frontend: Frontend) -> St
     theirs, ours = type(model.network).__name__, type(network).__name__
     if theirs != ours:
         raise ConfigError(f"start_from={export}: holds a {theirs}, this run trains a {ours}; choose model= accordingly")
+    hears, listens = type(model.frontend).__name__, type(frontend).__name__
+    if hears != listens:
+        raise ConfigError(
+            f"start_from={export}: its network hears through a {hears}, this run has a {listens}; choose frontend= "
+            "accordingly"
+        )
     differ = [name for name, value in frontend.settings.items() if model.frontend.settings.get(name) != value]
     if differ:
         wanted = " ".join(f"frontend.{name}={model.frontend.settings.get(name)}" for name in differ)

@@ -148,7 +148,7 @@ def test_spotify32_has_the_32_outputs_in_the_original_order():
         "danceability", "energy", "loudness", "mode", "acousticness", "instrumentalness", "liveness", "valence",
     ]  # fmt: skip
     assert classes[8] == "78–92 BPM" and classes[15] == "154–170 BPM"
-    assert classes[16:28] == ["A#", "B", "A", "C#", "C", "D#", "D", "E", "F#", "F", "G#", "G"]
+    assert classes[16:28] == ["A#", "A", "B", "C#", "C", "D#", "D", "E", "F#", "F", "G#", "G"]
     assert classes[28:] == ["1", "3", "4", "5"]
     # The mean of 32 binary losses is the weighted sum of the heads' means.
     for head in heads:

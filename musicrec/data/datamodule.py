@@ -143,10 +143,13 @@ class MusicDataModule(lightning.LightningDataModule):
                 outputs = known.any(dim=0).reshape(-1)
                 if outputs.all():
                     continue
-                names = f" ({', '.join(c for c, there in zip(head.classes, outputs, strict=True) if not there)})"
+                missing = ""
+                if len(outputs) > 1:  # one output a class
+                    names = [name for name, there in zip(head.classes, outputs, strict=True) if not there]
+                    missing = f" ({', '.join(names)})"
                 raise ManifestError(
                     f"{self.manifest_path}: no track of split '{split}' has a label that head '{head.name}'"
-                    f"{names if len(outputs) > 1 else ''} can use; fill its columns, change its settings "
+                    f"{missing} can use; fill its columns, change its settings "
                     f"(task.heads.{head.name}), or leave it out (~task.heads.{head.name})"
                 )
 

@@ -51,7 +51,7 @@ class TempoNet(nn.Module):
         hop_length: int = 256,
         bands: int = 16,
         min_bpm: float = 30.0,
-        classes_per_octave: int = 60,
+        classes_per_octave: int = 36,
         width: int = 64,
         dropout: float = 0.2,
     ) -> None:

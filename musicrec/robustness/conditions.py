@@ -1,8 +1,11 @@
 """What is done to the audio: nothing, and every deformation at each of its strengths."""
 
+import hashlib
+import inspect
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -50,7 +53,9 @@ def list_conditions(sweeps: Mapping[str, Sweep], described: Mapping[str, dict]) 
             unit=sweep.unit,
             strength=strength,
             deformation=deformation,
-            described=json.dumps([described[name]["deformation"], sweep.setting, strength], sort_keys=True),
+            described=json.dumps(
+                [described[name]["deformation"], sweep.setting, strength, _made_of(deformation)], sort_keys=True
+            ),
         )
         for name, sweep in sweeps.items()
         for strength, deformation in sweep
@@ -58,6 +63,15 @@ def list_conditions(sweeps: Mapping[str, Sweep], described: Mapping[str, dict]) 
     if not found:
         raise ConfigError("deformation: none is chosen; take deformation=all, or some, as in deformation=[mp3,gain]")
     return found
+
+
+def _made_of(deformation: Deformation) -> str:
+    """A digest of its code, and of the files that it reads: another one gives other audio by the same settings."""
+    digest = hashlib.sha256(Path(inspect.getfile(type(deformation))).read_bytes())
+    for path in getattr(deformation, "files", ()):
+        about = Path(path).stat()
+        digest.update(f"{path} {about.st_size} {about.st_mtime_ns}".encode())
+    return digest.hexdigest()
 
 
 def try_out(condition: Condition, *, sample_rate: int) -> None:

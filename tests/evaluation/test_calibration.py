@@ -122,9 +122,9 @@ def test_thresholds_and_temperature_travel_with_the_head():
 
 
 def test_what_is_true_is_in_the_order_of_the_outputs():
-    published = KeyHead(modes=False, order=("A#", "B", "A", "C#", "C", "D#", "D", "E", "F#", "F", "G#", "G"))
+    published = KeyHead(modes=False, order=("A#", "A", "B", "C#", "C", "D#", "D", "E", "F#", "F", "G#", "G"))
     rows = published.one_hot(torch.tensor([9.0, 0.0, math.nan]))  # A, C, unknown
-    assert rows[:2].argmax(dim=1).tolist() == [2, 4] and rows[2].isnan().all()
+    assert rows[:2].argmax(dim=1).tolist() == [1, 4] and rows[2].isnan().all()
     assert published.answer(rows[:2]).tolist() == [9, 0]
     tempo = TempoHead()
     assert tempo.one_hot(tempo.centres_bpm).equal(torch.eye(120))

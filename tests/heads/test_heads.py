@@ -36,7 +36,7 @@ HEADS = [
     TagHead(name="instruments", columns=("instruments",)),
     TagHead(name="tags", columns=("genre", "instruments")),
     KeyHead(),
-    KeyHead(modes=False, order=("A#", "B", "A", "C#", "C", "D#", "D", "E", "F#", "F", "G#", "G"), activation="sigmoid"),
+    KeyHead(modes=False, order=("A#", "A", "B", "C#", "C", "D#", "D", "E", "F#", "F", "G#", "G"), activation="sigmoid"),
     TempoHead(),
     TempoHead(edges_bpm=(78, 92, 101, 110, 120, 128, 140, 154, 170), spread_classes=0.0, activation="sigmoid"),
     AttributeHead(columns=("energy", "mode")),
@@ -143,7 +143,7 @@ def test_key_in_the_order_of_the_original_outputs():
     outputs[4] = 1.0  # the fifth output of the original work is C
     assert head.decode(outputs)["key"] == "C"
     logits = torch.full((1, 12), -9.0)
-    logits[0, 2] = 9.0  # the third is A
+    logits[0, 1] = 9.0  # the second is A
     assert head.loss(logits, torch.tensor([9.0])) < 1e-3
     assert head.metrics(head.probabilities(logits), torch.tensor([9.0]))["accuracy"] == 1
 
@@ -239,8 +239,8 @@ def test_attribute_without_a_training_label_has_no_threshold_and_no_score():
 
 
 def test_answers_are_in_the_terms_of_the_target_whatever_the_order_of_the_outputs():
-    published = KeyHead(modes=False, order=("A#", "B", "A", "C#", "C", "D#", "D", "E", "F#", "F", "G#", "G"))
-    answer = published.answer(torch.eye(12)[[2, 4]])  # the outputs of A and of C
+    published = KeyHead(modes=False, order=("A#", "A", "B", "C#", "C", "D#", "D", "E", "F#", "F", "G#", "G"))
+    answer = published.answer(torch.eye(12)[[1, 4]])  # the outputs of A and of C
     assert answer.tolist() == [9, 0] and [published.label(value) for value in answer] == ["A", "C"]
     assert KeyHead().label(KeyHead().answer(torch.eye(24)[[21]])[0]) == "A minor"
     genre = ClassHead(name="genre", column="genre", classes=("jazz", "rock"))

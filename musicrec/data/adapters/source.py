@@ -1,5 +1,6 @@
 """A public dataset as it lies on the disk: finding its files, and keeping the manifest that is made of them."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -168,7 +169,8 @@ def audio_files(folder: Path) -> Files:
                 if entry.is_dir():
                     folders.append(entry.path)
                 elif os.path.splitext(entry.name)[1].lower() in AUDIO_SUFFIXES:
-                    found[os.path.relpath(entry.path, folder)] = entry.stat().st_size
+                    with contextlib.suppress(OSError):  # a link that leads nowhere, or to itself, is no file
+                        found[os.path.relpath(entry.path, folder)] = entry.stat().st_size
     return dict(sorted(found.items()))
 
 
