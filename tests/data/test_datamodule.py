@@ -353,3 +353,12 @@ def test_a_column_that_a_head_reads_and_the_manifest_lacks_is_named():
     data.frame = data.frame.drop("bpm")
     with pytest.raises(ManifestError, match=r"songs.csv: column .*bpm.*which head 'tempo' reads"):
         data.train_dataloader()
+
+
+def test_a_head_of_classes_without_a_label_is_told():
+    data = data_module([8000, 8000])
+    data.frame = data.frame.with_columns(
+        split=pl.Series(["train", "valid"]), key=pl.lit(None, pl.Int64), mode=pl.lit(None, pl.String)
+    )
+    with pytest.raises(ManifestError, match=r"no track of split 'train' has a label that head 'key' can use; fill"):
+        data._check_labels()
