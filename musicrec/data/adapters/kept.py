@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import os
 from pathlib import Path
 
 import polars as pl
@@ -14,9 +15,18 @@ log = logging.getLogger(__name__)
 
 
 def keep(frame: pl.DataFrame, manifest: Path, state: dict) -> None:
-    """Write a manifest, and beside it, as JSON, the state of what it was made of."""
-    write_manifest(frame, manifest)
-    manifest.with_suffix(".json").write_text(json.dumps({"state": state, "sha256": digest(manifest)}, indent=1))
+    """Write a manifest, and beside it, as JSON, the state of what it was made of.
+
+    The JSON is there first, with the digests of the manifest to come and of the one before: killed in between, neither
+    counts as edited.
+    """
+    new = manifest.with_stem(f".{manifest.stem}-new")
+    write_manifest(frame, new)
+    record = {"state": state, "sha256": digest(new), "before": digest(manifest) if manifest.is_file() else None}
+    part = manifest.with_name(f".{manifest.stem}.json-new")
+    part.write_text(json.dumps(record, indent=1))
+    os.replace(part, manifest.with_suffix(".json"))
+    os.replace(new, manifest)
 
 
 def up_to_date(manifest: Path, state: dict, *, tell: bool = True) -> bool:
@@ -28,9 +38,16 @@ def up_to_date(manifest: Path, state: dict, *, tell: bool = True) -> bool:
         return False
     try:
         record = json.loads(manifest.with_suffix(".json").read_text())
-        before, edited = record["state"], record["sha256"] != digest(manifest)
+        before, now = record["state"], digest(manifest)
     except (OSError, ValueError, KeyError):
-        before, edited = {}, True
+        raise ManifestError(
+            f"{manifest}: lies where this manifest is kept, without the {manifest.with_suffix('.json').name} that says "
+            f"what it was made of. To use it: data=manifest data.manifest={manifest} data.share_store=true; to have it "
+            "made anew: delete it"
+        ) from None
+    edited = now != record["sha256"]
+    if edited and now == record.get("before"):
+        return False  # a kill came between the record and the manifest
     changed = [name for name in {**before, **state} if before.get(name) != state.get(name)]
     if edited and changed:
         raise ManifestError(

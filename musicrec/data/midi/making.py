@@ -18,11 +18,12 @@ from musicrec.errors import MidiError
 class Journal:
     """A file with a line for every track that is rendered, written after its audio. Many threads append to it.
 
-    header: the settings; a journal with others is begun anew. rendered: labels and duration by the track's key.
+    header: the settings; a journal with others is begun anew. rendered: by the path of the audio, what the last line
+    says of it: the key of what it was made from, its labels and its duration.
     """
 
     def __init__(self, path: Path, header: dict) -> None:
-        self.rendered: dict[str, dict] = {}
+        self.rendered: dict[str, tuple[str, dict]] = {}
         self._lock = threading.Lock()
         text = path.read_text(encoding="utf-8") if path.is_file() else ""
         first, *lines = text.split("\n")
@@ -31,15 +32,15 @@ class Journal:
             lines = []
         for line in lines:
             with contextlib.suppress(ValueError):  # the last one is empty, or torn by a kill
-                key, told = json.loads(line)
-                self.rendered[key] = told
+                audio, key, told = json.loads(line)
+                self.rendered[audio] = key, told
         self._file = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115 (closed by close)
         if lines and lines[-1]:
             self._file.write("\n")
 
-    def append(self, key: str, told: dict) -> None:
+    def append(self, audio: str, key: str, told: dict) -> None:
         with self._lock:
-            self._file.write(json.dumps([key, told]) + "\n")
+            self._file.write(json.dumps([audio, key, told]) + "\n")
 
     def close(self) -> None:
         self._file.close()
@@ -70,12 +71,13 @@ class TrackMaker:
             for font in self.sound_fonts:
                 variant = f"@{font.stem}" if len(self.sound_fonts) > 1 else ""
                 path = self.audio / font.stem / f"{file.track_id}.flac"
-                key = f"{file.name} {content} {font.stem} {font.stat().st_size}"
-                told = self.journal.rendered.get(key)
-                if told is None or not path.is_file():
+                about = font.stat()
+                key = f"{content} {font.stem} {about.st_size} {about.st_mtime_ns}"
+                made_of, told = self.journal.rendered.get(str(path), (None, None))
+                if made_of != key or not path.is_file():
                     piece = piece or read_midi(file.path, duration_s=self.duration_s)
                     told = {**labels_of(piece), "duration_s": self._render(piece, font, path)}
-                    self.journal.append(key, told)
+                    self.journal.append(str(path), key, told)
                 names = {"artist": file.artist, "title": file.title, "genre": file.genre}
                 origin = {"sound_font": font.stem, "midi_file": file.name}
                 rows.append({"track_id": file.track_id + variant, "path": str(path), **names, **told, **origin})

@@ -44,7 +44,13 @@ def find_midi_files(source: Path, *, genre_folders: bool) -> list[MidiFile]:
         if any("\ud800" <= character <= "\udfff" for character in str(path)):
             raise MidiError(f"{source}: file name {os.fsencode(path)!r} is not UTF-8; rename the file")
     alike = Counter(path.with_suffix("") for path in found)
-    return [_named(source, path, alone=alike[path.with_suffix("")] == 1, genre_folders=genre_folders) for path in found]
+    names = set(found)
+
+    def alone(path: Path) -> bool:
+        """Does its name without the suffix tell it from the others?"""
+        return alike[path.with_suffix("")] == 1 and path.with_suffix("") not in names
+
+    return [_named(source, path, alone=alone(path), genre_folders=genre_folders) for path in found]
 
 
 def _named(source: Path, path: Path, *, alone: bool, genre_folders: bool) -> MidiFile:

@@ -84,8 +84,20 @@ def test_an_edited_manifest_is_kept(tree: Path, tmp_path: Path, caplog: pytest.L
 def test_somebody_elses_manifest_is_kept(tree: Path, tmp_path: Path):
     (tmp_path / "four").mkdir(exist_ok=True)
     (tmp_path / "four" / "whole.csv").write_text("mine")
-    with pytest.raises(ManifestError, match=r"whole.csv: has been edited, .* to have it made anew: delete it"):
+    with pytest.raises(ManifestError, match=r"whole.csv: lies where .* without the whole.json .* anew: delete it"):
         adapt(tree, tmp_path)
+    assert (tmp_path / "four" / "whole.csv").read_text() == "mine"
+
+
+def test_a_kill_between_the_record_and_the_manifest_is_no_edit(tree: Path, tmp_path: Path):
+    path = adapt(tree, tmp_path)
+    before = path.read_bytes()
+    labels = tree / "labels.csv"
+    labels.write_text(labels.read_text().replace("a,x", "a,y"))
+    adapt(tree, tmp_path)
+    path.write_bytes(before)  # the record is there, the manifest is still the one before
+    adapt(tree, tmp_path)
+    assert read_manifest(path)["genre"].to_list() == ["y", "y", "x", "y"]
 
 
 def test_it_is_made_anew_when_the_dataset_changes(
