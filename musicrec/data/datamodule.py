@@ -149,8 +149,9 @@ class MusicDataModule(lightning.LightningDataModule):
                     missing = f" ({', '.join(names)})"
                 raise ManifestError(
                     f"{self.manifest_path}: no track of split '{split}' has a label that head '{head.name}'"
-                    f"{missing} can use; fill its columns, change its settings "
-                    f"(task.heads.{head.name}), or leave it out (~task.heads.{head.name})"
+                    f"{missing} can use; fill its columns, put other tracks into the split (its column, or where the "
+                    "program has split them data.split_seed, data.split_by=track, data.valid_share), change its "
+                    f"settings (task.heads.{head.name}), or leave it out (~task.heads.{head.name})"
                 )
 
     def _sample(self, frame: pl.DataFrame) -> pl.DataFrame:

@@ -6,23 +6,19 @@ zero; in the list columns a lone ``|`` is a track that was looked at and has non
 (C = 0) and a path absolute; in CSV a key is a note name, and a path relative to the manifest's folder if it lies below.
 """
 
-import csv
 import hashlib
 import itertools
 import os
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
 
-from musicrec.audio import AUDIO_SUFFIXES
+from musicrec.data.csv_text import read_csv
 from musicrec.data.schema import LABELS, REQUIRED, ROW, Problems, check_cells, check_header, complete
 from musicrec.errors import ManifestError
 from musicrec.keys import PITCH_CLASSES
-
-_CSV_ROWS_AT_ONCE = 4_096  # rows held as Python objects; the others are columns already
 
 
 def read_manifest(
@@ -42,12 +38,12 @@ def read_manifest(
     path, problems = Path(path), Problems(path)
     parquet = _is_parquet(path)
     try:
-        raw = pl.read_parquet(path) if parquet else _read_csv(path, problems)
+        raw = pl.read_parquet(path) if parquet else read_csv(path, problems)
     except FileNotFoundError:
         raise ManifestError(f"{path}: no such manifest") from None
-    except (OSError, UnicodeDecodeError, pl.exceptions.PolarsError) as error:
-        reason = str(error).splitlines()[0]
-        raise ManifestError(f"{path}: cannot be read as {'Parquet' if parquet else 'CSV in UTF-8'}: {reason}") from None
+    except (OSError, pl.exceptions.PolarsError) as error:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise ManifestError(f"{path}: cannot be read as {'Parquet' if parquet else 'CSV'}: {reason}") from None
     check_header([name for name in raw.columns if name != ROW], problems, required)
     if parquet:
         raw = raw.with_row_index(ROW, offset=1)
@@ -109,86 +105,8 @@ def manifest_hash(frame: pl.DataFrame) -> str:
     return digest.hexdigest()
 
 
-def scan_folder(folder: str | os.PathLike) -> pl.DataFrame:
-    """A manifest without labels of every audio file below a folder, sorted; hidden files and folders are left out.
-
-    The track_id is the path below the folder without its suffix, or with it where two files differ in nothing else.
-
-    Raises:
-        ManifestError: there is no such folder, no audio file below it, or a file name that is not UTF-8.
-    """
-    top = os.path.abspath(folder)
-    if not os.path.isdir(top):
-        raise ManifestError(f"{folder}: no such folder")
-    found = []
-    for parent, folders, files in os.walk(top):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        audio = [name for name in files if os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES]
-        found += [os.path.relpath(os.path.join(parent, name), top) for name in audio if not name.startswith(".")]
-    if not found:
-        raise ManifestError(f"{folder}: no audio file below it (looked for {', '.join(sorted(AUDIO_SUFFIXES))})")
-    for name in found:
-        if any("\ud800" <= character <= "\udfff" for character in name):
-            raise ManifestError(f"{folder}: file name {os.fsencode(name)!r} is not UTF-8; rename the file")
-    found.sort()
-    alike = Counter(os.path.splitext(name)[0] for name in found)
-    track_ids: dict[str, None] = {}
-    for name in found:
-        stem = os.path.splitext(name)[0]
-        track_id = stem if alike[stem] == 1 else name
-        while track_id in track_ids:  # a.flac and a.mp3 beside a.flac.wav
-            track_id += "~"
-        track_ids[track_id] = None
-    return complete(pl.DataFrame({"track_id": list(track_ids), "path": [os.path.join(top, name) for name in found]}))
-
-
 def _is_parquet(path: Path) -> bool:
     return path.suffix.lower() in (".parquet", ".pq")
-
-
-def _read_csv(path: Path, problems: Problems) -> pl.DataFrame:
-    """All columns as text, and `ROW`. Python's reader keeps to the quoting of spreadsheets and knows the row it is at;
-    polars reads a title such as ``12" mix`` as the beginning of a cell of many lines."""
-    frames = []
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        first_line = file.readline()
-        file.seek(0)
-        commas, tabs, semicolons = (first_line.count(separator) for separator in ",\t;")
-        if semicolons > max(commas, tabs):
-            raise ManifestError(f"{path}: its columns are separated by semicolons; save it with commas or tabs")
-        rows = _numbered(csv.reader(file, delimiter="\t" if tabs > commas else ",", strict=True), path)
-        header = [name.strip() or f"unnamed column {i}" for i, name in enumerate(next(rows, (1, []))[1], start=1)]
-        for name, count in Counter(header).items():
-            if count > 1:
-                problems.add(1, name, f"{count} columns have this name, expected one")
-        if len(set(header)) < len(header):
-            return pl.DataFrame(schema=dict.fromkeys(header, pl.String))
-        schema = {**dict.fromkeys(header, pl.String), ROW: pl.UInt32}
-        frames.append(pl.DataFrame(schema=schema))
-        while block := list(itertools.islice(rows, _CSV_ROWS_AT_ONCE)):
-            for number, cells in block:
-                if len(cells) > len(header):
-                    problems.add(number, "", f"{len(cells)} cells, expected {len(header)} as in the header")
-                cells += [""] * (len(header) - len(cells))
-            filled = [(*cells[: len(header)], number) for number, cells in block if any(cells)]
-            columns = zip(*filled, strict=True) if filled else [()] * len(schema)
-            series = [pl.Series(*item) for item in zip(schema, columns, schema.values(), strict=True)]
-            frames.append(pl.DataFrame(series))
-    return pl.concat(frames).with_columns(pl.col(pl.String).replace("", None))
-
-
-def _numbered(rows: Iterator[list[str]], path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Each row after its number, from 1. Raises ManifestError where the quoting goes wrong: a quotation mark without
-    its partner would swallow the rows up to the next one."""
-    number = 0
-    try:
-        for number, cells in enumerate(rows, start=1):
-            yield number, cells
-    except csv.Error as error:
-        raise ManifestError(
-            f"{path}: row {number + 1}: a cell begins with a quotation mark that is not closed, or text follows the "
-            f"closing one ({error}); put the whole cell in quotation marks and double those that belong to its text"
-        ) from None
 
 
 def _with_absolute_paths(frame: pl.DataFrame, folder: str) -> pl.DataFrame:

@@ -16,7 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from musicrec.analyzer import TrackAnalyzer
 from musicrec.audio import AUDIO_SUFFIXES, decode
-from musicrec.data.manifest import read_manifest, scan_folder
+from musicrec.data.manifest import read_manifest
+from musicrec.data.scan import scan_folder
 from musicrec.errors import AudioError, ConfigError
 from musicrec.recommend.library import Library, Track
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from musicrec.data.manifest import manifest_hash, read_manifest, scan_folder, write_manifest
+from musicrec.data.manifest import manifest_hash, read_manifest, write_manifest
 from musicrec.data.schema import SCHEMA, complete
 from musicrec.errors import ManifestError
 
@@ -157,8 +157,13 @@ def test_columns_of_other_units_are_no_slips(music):
 
 def test_no_manifest_and_not_a_manifest(tmp_path):
     assert "no such manifest" in errors_of(tmp_path / "absent.csv")
-    (tmp_path / "m.csv").write_bytes(b"track_id,path\n\xff\xfe,\xe9\n")
-    assert "cannot be read as CSV in UTF-8" in errors_of(tmp_path / "m.csv")
+    (tmp_path / "m.csv").write_bytes("track_id,path,artist\na,a.wav,Zoë\nb,b.wav,Beyoncé\n".encode("cp1252"))
+    message = errors_of(tmp_path / "m.csv")
+    assert r"m.csv: line 2 is not text in UTF-8 (b'a,a.wav,Zo\xeb'); save the file as UTF-8" in message
+    (tmp_path / "m.csv").write_bytes("track_id\tpath\n".encode("utf-16"))  # a spreadsheet's "Unicode text"
+    assert "m.csv: line 1 is not text in UTF-8" in errors_of(tmp_path / "m.csv")
+    (tmp_path / "folder.csv").mkdir()
+    assert "cannot be read as CSV: Is a directory" in errors_of(tmp_path / "folder.csv")
     (tmp_path / "m.parquet").write_bytes(b"not parquet")
     assert "cannot be read as Parquet" in errors_of(tmp_path / "m.parquet")
 
@@ -282,30 +287,6 @@ def test_hash_sees_labels_and_splits_only(music):
         frame.with_columns(track_id=pl.col("track_id") + "x"),
     ]
     assert len({same, *(manifest_hash(other) for other in different)}) == 7
-
-
-def test_scan_folder(tmp_path):
-    hidden = (".hidden/x.wav", "one/._a.wav")
-    for name in ("b.MP3", "one/a.wav", "one/a.flac", "one/a.flac.ogg", "one/cover.jpg", *hidden):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    frame = scan_folder(tmp_path)
-    assert dict(frame.schema) == SCHEMA
-    assert frame["path"].to_list() == [
-        str(tmp_path / name) for name in ("b.MP3", "one/a.flac", "one/a.flac.ogg", "one/a.wav")
-    ]
-    assert frame["track_id"].to_list() == ["b", "one/a.flac", "one/a.flac~", "one/a.wav"]
-    assert frame["genre"].null_count() == 4
-    write_manifest(frame, tmp_path / "m.csv")
-    assert read_manifest(tmp_path / "m.csv").equals(frame)
-
-
-def test_scan_folder_with_nothing_in_it(tmp_path):
-    (tmp_path / "notes.txt").touch()
-    with pytest.raises(ManifestError, match=r"no audio file below it \(looked for .*\.flac"):
-        scan_folder(tmp_path)
-    with pytest.raises(ManifestError, match="no such folder"):
-        scan_folder(tmp_path / "absent")
 
 
 def test_the_rendered_corpus(shared):

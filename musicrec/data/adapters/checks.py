@@ -118,9 +118,9 @@ def _damage(path: Path, duration_s: float | None) -> str | None:
     return None
 
 
-def duplicates(frame: pl.DataFrame, files: Mapping[str, int], report: Report, *, audio: Path) -> None:
-    """Files of the same bytes; those in different splits are a leak."""
-    alike = _groups(frame["path"], lambda path: files[path])
+def same_bytes(files: Mapping[str, int], *, audio: Path) -> list[list[str]]:
+    """Groups of files of the same bytes. files: {path below `audio`: bytes}."""
+    alike = _groups(files, lambda path: files[path])
     with ThreadPoolExecutor(min(16, len(os.sched_getaffinity(0)) * 2)) as pool:
         for whole in (False, True):
             paths = [path for group in alike for path in group]
@@ -130,14 +130,22 @@ def duplicates(frame: pl.DataFrame, files: Mapping[str, int], report: Report, *,
             shown = track(hashes, "Looking for duplicates", total=len(paths), console=console, disable=few)
             found = dict(zip(paths, shown, strict=True))
             alike = _groups(paths, lambda path, found=found: (files[path], found[path]))
+    return alike
+
+
+def duplicates(
+    frame: pl.DataFrame, groups: Iterable[list[str]], report: Report, *, what: str = "files of the same bytes"
+) -> None:
+    """Report groups of paths that are alike; those in different splits are a leak."""
     splits = dict(frame.select("path", "split").iter_rows())
-    across = [group for group in alike if len({splits[path] for path in group}) > 1]
-    within = [group for group in alike if group not in across]
+    across, within = [], []
+    for group in groups:
+        (across if len({splits[path] for path in group}) > 1 else within).append(group)
     if within:
-        report.note(f"{number(within, 'group')} of files of the same bytes within a split", map(" = ".join, within))
+        report.note(f"{number(within, 'group')} of {what} within a split", map(" = ".join, within))
     if across:
         names = [" = ".join(f"{path} ({splits[path]})" for path in group) for group in across]
-        report.warn(f"{number(across, 'group')} of files of the same bytes in different splits", names)
+        report.warn(f"{number(across, 'group')} of {what} in different splits", names)
 
 
 def _groups(paths: Iterable[str], key: Callable[[str], object]) -> list[list[str]]:
@@ -148,12 +156,15 @@ def _groups(paths: Iterable[str], key: Callable[[str], object]) -> list[list[str
 
 
 def _hash(path: Path, size: int, *, whole: bool) -> bytes:
-    """Of the middle of a file, or of all of it."""
-    with open(path, "rb") as file:
-        if whole:
-            return hashlib.sha256(file.read()).digest()
-        file.seek(max(0, size - _SAMPLE_BYTES) // 2)
-        return hashlib.sha256(file.read(_SAMPLE_BYTES)).digest()
+    """Of the middle of a file, or of all of it. Its name where it cannot be read, which is told when it is decoded."""
+    try:
+        with open(path, "rb") as file:
+            if whole:
+                return hashlib.sha256(file.read()).digest()
+            file.seek(max(0, size - _SAMPLE_BYTES) // 2)
+            return hashlib.sha256(file.read(_SAMPLE_BYTES)).digest()
+    except OSError:
+        return os.fsencode(path)
 
 
 def counts(frame: pl.DataFrame, report: Report, *, published: Mapping[str, int], damaged: pl.DataFrame) -> None:

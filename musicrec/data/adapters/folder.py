@@ -3,28 +3,25 @@
 import hashlib
 import json
 import os
-import textwrap
 from pathlib import Path
 
 import polars as pl
-from rich.box import MARKDOWN
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
+from musicrec.data.adapters.checks import Report, number, same_bytes
+from musicrec.data.adapters.folder_checks import check_splits, print_summary, told_of_tags, with_content
+from musicrec.data.adapters.folder_labels import preferred, read_labels
 from musicrec.data.adapters.kept import digest, keep, up_to_date
 from musicrec.data.build import with_file_state
 from musicrec.data.file_tags import FIELDS, read_tags
 from musicrec.data.journal import KEY
-from musicrec.data.manifest import read_manifest, scan_folder
+from musicrec.data.manifest import read_manifest
+from musicrec.data.scan import as_manifest, find_audio
 from musicrec.data.schema import LABELS, REQUIRED
 from musicrec.data.splitting import split_tracks
 from musicrec.errors import ManifestError
-from musicrec.keys import PITCH_CLASSES
 from musicrec.locks import locked
 
-_VERSION = 1  # raise it whenever the same files give another manifest
-_SHOWN = 5
+_VERSION = 2  # raise it whenever the same files give another manifest
 
 
 def music_folder(
@@ -54,8 +51,11 @@ def music_folder(
     if root is None:
         raise ManifestError("data.root is not set: name the folder of your music; see docs/datasets.md#folder")
     top = Path(os.path.abspath(Path(root).expanduser()))
+    if not top.is_dir():
+        raise ManifestError(f"data.root={root}: no such folder; name that of your music, see docs/datasets.md#folder")
     labels = labels and Path(os.path.abspath(Path(labels).expanduser()))
-    files = with_file_state(scan_folder(top).select(*REQUIRED))
+    found = find_audio(top)
+    files = with_file_state(as_manifest(found, top).select(*REQUIRED))
     place = Path(folder) / f"folder-{hashlib.sha256(str(top.resolve()).encode()).hexdigest()[:8]}" / top.name
     manifest = place / "manifest.csv"
     split = {"valid_share": valid_share, "test_share": test_share, "split_by": split_by, "split_seed": split_seed}
@@ -72,24 +72,34 @@ def music_folder(
     with locked(place / ".lock"):
         if up_to_date(manifest, state, tell=False):  # another process has just made it
             return manifest
-        tags = _tags(files, place / "tags.parquet")
-        frame = files.join(tags, on="path", how="left", maintain_order="left").select(*REQUIRED, *FIELDS)
+        report = Report("folder", str(top))
+        usable = with_content(files, found, top, report)
+        tags = _tags(usable, place / "tags.parquet")
+        told_of_tags(tags, top, report)
+        frame = usable.join(tags, on="path", how="left", maintain_order="left").select(*REQUIRED, *FIELDS)
         frame = frame.with_columns(split=pl.lit(None, pl.String))
         if labels is not None:
-            frame = _preferred(frame, _table(labels, frame, top))
+            frame = preferred(frame, read_labels(labels, files["path"].to_list(), top, report))
         frame = frame.with_columns(_one_spelling(frame["genre"]))
         there = [name for name in LABELS if name in frame.columns]
         if not any(frame[name].null_count() < frame.height for name in there):
             raise ManifestError(
-                f"{top}: none of its {frame.height:,} audio files has a label to learn from: no genre, BPM or key in "
-                f"its tags{'' if labels is None else f', and none in {labels}'}. Write them there with a tagger or "
-                "DJ software, or give a table, data.labels=FILE.csv with a column path and columns such as genre, "
-                "bpm, key (docs/manifest.md). A library for recommendations needs none: recommend.py action=index"
+                f"{top}: none of its {number(frame, 'audio file')} has a label, so that there is nothing to learn: no "
+                f"genre, BPM or key in the tags{'' if labels is None else f', and no label in {labels}'}. Write them "
+                "there with a tagger or DJ software, or give a table, data.labels=FILE.csv with a column path and "
+                "columns such as genre, bpm, key (docs/datasets.md#folder). A library for recommendations needs none: "
+                f"recommend.py action=index source={top}"
             )
+        copies = same_bytes(
+            {os.path.relpath(p, top): size for p, size in usable["path", "size"].iter_rows()}, audio=top
+        )
         settings = {"valid_share": valid_share, "test_share": test_share, "unit": split_by, "seed": split_seed}
-        frame = split_tracks(_with_earlier_splits(frame, manifest, state), **settings)
+        frame = _split(_with_earlier_splits(frame, manifest, state), copies, top, settings)
+        check_splits(frame, copies, top, report)
+        manifest.with_suffix(".checks.txt").write_text(report.text() + "\n")
         keep(frame, manifest, state)
-    _print(frame, tags, place=top, manifest=manifest)
+    print(report.text(shown=5))
+    print_summary(frame, manifest=manifest)
     return manifest
 
 
@@ -115,41 +125,12 @@ def _one_spelling(genre: pl.Series) -> pl.Series:
     return genre.replace(names[genre.name], names["kept"])
 
 
-def _table(labels: Path, frame: pl.DataFrame, top: Path) -> pl.DataFrame:
-    """The table of labels, its paths those of the files; rows that fit no file are left out, and said."""
-    table = read_manifest(labels, check_files=False, required=("path",))
-    found = set(frame["path"])
-    beside, below = f"{os.path.abspath(labels.parent).rstrip('/')}/", f"{top}/"
-    paths = [
-        path if path in found else next((p for p in [below + path.removeprefix(beside)] if p in found), None)
-        for path in table["path"]
-    ]
-    lost = table.filter(pl.Series(paths, dtype=pl.String).is_null())["path"]
-    if len(lost) == table.height:
-        raise ManifestError(
-            f"data.labels={labels}: fits none of the audio files below data.root={top}; its column path, with "
-            f"{lost[0]!r} first, is to hold paths relative to the table or to data.root"
-        )
-    if len(lost):
-        more = f" and {len(lost) - _SHOWN:,} more" if len(lost) > _SHOWN else ""
-        print(f"{labels}: {len(lost):,} rows name no file below {top}: {', '.join(lost.head(_SHOWN))}{more}")
-    table = table.with_columns(path=pl.Series(paths, dtype=pl.String)).drop_nulls("path")
-    again = table.filter(~pl.col("path").is_first_distinct())
-    if again.height:
-        raise ManifestError(f"data.labels={labels}: {again.height:,} files have two rows, first {again['path'][0]}")
-    return table
-
-
-def _preferred(frame: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
-    """The values of the table, and where it has none those of the tags. A key brings its mode along."""
-    used = [name for name in table.columns if name not in REQUIRED and table[name].null_count() < table.height]
-    of_table = table.select("path", pl.col(used).name.suffix(" in the table"))
-    joined = frame.join(of_table, on="path", how="left", maintain_order="left")
-    values = {name: pl.coalesce(*(c for c in (f"{name} in the table", name) if c in joined.columns)) for name in used}
-    if "key" in used:
-        mode = pl.col("mode in the table") if "mode" in used else pl.lit(None, pl.String)
-        values["mode"] = pl.when(pl.col("key in the table").is_null()).then(values.get("mode", "mode")).otherwise(mode)
-    return joined.with_columns(**values).drop(pl.selectors.ends_with(" in the table"))
+def _split(frame: pl.DataFrame, copies: list[list[str]], top: Path, settings: dict) -> pl.DataFrame:
+    """The frame with splits, where copies of a file that has neither artist nor album are split as one track."""
+    track_ids = dict(frame.select("path", "track_id").iter_rows())
+    first = {str(top / path): track_ids[str(top / group[0])] for group in copies for path in group}
+    as_one = frame["path"].replace_strict(first, default=frame["track_id"], return_dtype=pl.String)
+    return split_tracks(frame.with_columns(track_id=as_one), **settings).with_columns(frame["track_id"])
 
 
 def _with_earlier_splits(frame: pl.DataFrame, manifest: Path, state: dict) -> pl.DataFrame:
@@ -163,38 +144,3 @@ def _with_earlier_splits(frame: pl.DataFrame, manifest: Path, state: dict) -> pl
         return frame
     joined = frame.join(earlier, on="path", how="left", maintain_order="left")
     return joined.with_columns(split=pl.coalesce("split", "earlier")).drop("earlier")
-
-
-def _print(frame: pl.DataFrame, tags: pl.DataFrame, *, place: Path, manifest: Path) -> None:
-    out = Console(highlight=False, soft_wrap=True, width=160)
-    table = Table("", "tracks", "", box=MARKDOWN)
-    for name in (name for name in frame.columns if name not in (*REQUIRED, "split", "title", "duration_s")):
-        column = frame[name].drop_nulls()
-        table.add_row(
-            escape(name), f"{len(column):,}", escape(textwrap.shorten(_values(column), 120, placeholder=" …"))
-        )
-    out.print(f"\n{escape(str(place))}: {frame.height:,} audio files", table)
-    problems = tags.drop_nulls("problem")
-    if problems.height:
-        first = [f"{os.path.relpath(path, place)} ({what})" for path, what in
-                 problems.select("path", "problem").head(_SHOWN).iter_rows()]  # fmt: skip
-        more = f" and {problems.height - _SHOWN:,} more" if problems.height > _SHOWN else ""
-        out.print(f"not understood in the tags of {problems.height:,}: {escape(', '.join(first) + more)}")
-    counts = dict(frame["split"].value_counts().iter_rows())
-    order = sorted(counts, key=lambda name: (("train", "valid", "test", name).index(name), name))
-    out.print(f"split: {', '.join(f'{name} {counts[name]:,}' for name in order)}")
-    out.print(f"manifest: {escape(str(manifest))}")
-
-
-def _values(column: pl.Series) -> str:
-    """The most frequent values of a column of labels, or its range."""
-    if column.is_empty():
-        return ""
-    if column.name in ("bpm", "loudness") or column.dtype == pl.Float64:
-        return f"{column.min():g} to {column.max():g}"
-    values = column.explode().drop_nulls() if isinstance(column.dtype, pl.List) else column
-    if column.name == "key":
-        values = values.replace_strict(dict(enumerate(PITCH_CLASSES)), return_dtype=pl.String)
-    counts = values.value_counts().sort("count", values.name, descending=[True, False])
-    shown = ", ".join(f"{value} {count}" for value, count in counts.head(_SHOWN).iter_rows())
-    return f"{counts.height:,} different: {shown}{' …' * (counts.height > _SHOWN)}"

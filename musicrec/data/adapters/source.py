@@ -1,6 +1,5 @@
 """A public dataset as it lies on the disk: finding its files, and keeping the manifest that is made of them."""
 
-import contextlib
 import hashlib
 import json
 import os
@@ -11,11 +10,12 @@ from types import MappingProxyType
 
 import polars as pl
 
-from musicrec.audio import AUDIO_SUFFIXES
 from musicrec.data.adapters import checks
 from musicrec.data.adapters.checks import Report
 from musicrec.data.adapters.download import Archive, fetch
 from musicrec.data.adapters.kept import digest, keep, up_to_date
+from musicrec.data.build import with_file_state
+from musicrec.data.scan import find_audio
 from musicrec.data.schema import complete
 from musicrec.errors import ConfigError, ManifestError
 from musicrec.locks import locked
@@ -146,7 +146,8 @@ class Source:
             frame = checks.present(rows, files, report, audio=audio, partial=partial, **known)
             lost = rows.join(frame, on="track_id", how="anti").drop_nulls("split")
             damaged = lost.filter(pl.col("track_id").is_in(self.dataset.suspects), pl.col("path").is_in(list(files)))
-            checks.duplicates(frame, files, report, audio=audio)
+            sizes = {name: files[name] for name in frame["path"]}
+            checks.duplicates(frame, checks.same_bytes(sizes, audio=audio), report)
             checks.counts(frame, report, published=published, damaged=damaged)
             checks.labels(frame, report, vocabulary=vocabulary)
             checks.leaks(frame, report)
@@ -159,19 +160,10 @@ class Source:
 
 
 def audio_files(folder: Path) -> Files:
-    """Every audio file below a folder, hidden ones left out, sorted by its path there."""
-    found, folders = {}, [str(folder)]
-    while folders:
-        with os.scandir(folders.pop()) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir():
-                    folders.append(entry.path)
-                elif os.path.splitext(entry.name)[1].lower() in AUDIO_SUFFIXES:
-                    with contextlib.suppress(OSError):  # a link that leads nowhere, or to itself, is no file
-                        found[os.path.relpath(entry.path, folder)] = entry.stat().st_size
-    return dict(sorted(found.items()))
+    """Every audio file below a folder that `find_audio` finds, sorted by its path there, and its size."""
+    names = find_audio(folder).files
+    state = with_file_state(pl.DataFrame({"path": [f"{folder}/{name}" for name in names]}, schema={"path": pl.String}))
+    return dict(zip(names, state["size"], strict=True))
 
 
 def one_of(name: str, value: object, choices: Sequence) -> None:

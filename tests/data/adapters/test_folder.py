@@ -1,6 +1,10 @@
 """Anybody's folder of music: from tags, from a table, from both; edited, grown, and without a label."""
 
 import json
+import os
+import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import mutagen
@@ -80,10 +84,9 @@ def test_a_table_of_labels_wins_and_may_be_partial(music: Path, capsys: pytest.C
         "calm",
     )
     assert (second["genre"], second["key"], second["mode"], second["mood"]) == ("House", 9, "minor", None)
-    assert "1 rows name no file" in capsys.readouterr().out
-    table.write_text("path,genre\nelsewhere/a.wav,Rock\n")
-    with pytest.raises(ManifestError, match=r"labels.csv: fits none of the audio files below data.root=.*elsewhere/a"):
-        made(music, labels=table)
+    printed = capsys.readouterr().out
+    assert "ok       labels.csv: labels for 2 of 12 audio files" in printed
+    assert "warning  labels.csv: 1 row without a file below" in printed and "music: gone.wav\n" in printed
     with pytest.raises(ManifestError, match=r"nowhere.csv: no such manifest"):
         made(music, labels=music / "nowhere.csv")
 
@@ -118,9 +121,69 @@ def test_a_folder_without_labels_trains_nothing_and_says_how_to_give_some(tmp_pa
         add(tmp_path / "music", f"{number}.wav", tags=False)
     done = program("train.py", "data=folder", f"data.root={tmp_path / 'music'}", f"paths.cache={tmp_path}",
                    f"hydra.run.dir={tmp_path / 'run'}", "debug=fast", status=1)  # fmt: skip
-    assert "none of its 3 audio files has a label" in done.stderr and "data.labels=FILE.csv" in done.stderr
+    assert "none of its 3 audio files has a label, so that there is nothing to learn" in done.stderr
+    assert "data.labels=FILE.csv" in done.stderr and f"recommend.py action=index source={tmp_path}" in done.stderr
     done = program("train.py", "data=folder", f"hydra.run.dir={tmp_path / 'run'}", "debug=fast", status=1)
     assert "data.root is not set" in done.stderr
+
+
+def test_what_cannot_be_used_is_left_out_and_reported(music: Path, capsys: pytest.CaptureFixture):
+    (music / "empty.mp3").touch()
+    (music / "artist 0" / "._0.wav").write_bytes(b"a Mac leaves these beside its files")
+    (music / ".DS_Store").touch()
+    (music / "gone.mp3").symlink_to(music / "nowhere.mp3")
+    (music / "artist 1" / "again").symlink_to(music)
+    Path(os.fsdecode(os.fsencode(music) + b"/caf\xe9.mp3")).touch()
+    table = music / "labels.csv"
+    table.write_text("path,genre\nempty.mp3,Rock\n")
+    frame = made(music, labels=table)
+    assert frame.height == 12 and all(Path(path).is_file() for path in frame["path"])
+    printed = capsys.readouterr().out
+    assert "warning  1 file of 0 bytes, left out: empty.mp3\n" in printed
+    assert "warning  left out 3 paths: " in printed
+    (report,) = music.parent.glob("stores/*/music/manifest.checks.txt")
+    for line in (
+        "artist 1/again (a link to a folder that it lies in)",
+        r"caf\xe9.mp3 (its name, or its folder's, is not UTF-8: rename it)",
+        "gone.mp3 (a link that leads nowhere)",
+    ):
+        assert f"\n             {line}\n" in report.read_text()
+    for path in music.rglob("*.*"):
+        if path.suffix in (".wav", ".flac", ".ogg", ".mp3") and not path.is_symlink():
+            path.write_bytes(b"")
+    with pytest.raises(ManifestError, match=r"music: none of its 13 audio files holds anything"):
+        made(music, labels=table)
+
+
+def test_copies_and_leaks_are_reported_with_names(music: Path, capsys: pytest.CaptureFixture):
+    made(music)
+    assert "ok       6 artists, each in one split only" in capsys.readouterr().out
+    table = music.parent / "labels.csv"
+    lines = ["path,split,title,album", "artist 0/0.wav,train,One,Hits", "artist 0/1.flac,test,one,Hits"]
+    table.write_text("\n".join([*lines, "copy/0.wav,valid,,", "artist 1/2.ogg,train,,Hits"]) + "\n")
+    (music / "copy").mkdir()
+    shutil.copy(music / "artist 0" / "0.wav", music / "copy" / "0.wav")
+    made(music, labels=table)
+    printed = capsys.readouterr().out
+    copies = "artist 0/0.wav (train) = copy/0.wav (valid)"
+    assert f"warning  1 group of files of the same bytes in different splits: {copies}\n" in printed
+    titles = "artist 0/0.wav (train) = artist 0/1.flac (test)"
+    assert f"warning  1 group of files of the same artist and title in different splits: {titles}\n" in printed
+    assert "warning  in more than one split are 1 of 6 artists: artist 0 (test, train, valid)\n" in printed
+    assert "warning  in more than one split are 1 of 2 albums: Hits in ./artist 0 (test, train)\n" in printed
+
+
+def test_copies_without_an_artist_share_a_split(tmp_path: Path, capsys: pytest.CaptureFixture):
+    for number in range(6):
+        original, copy = (tmp_path / "music" / name for name in (f"{'x' * (number + 1)}.wav", f"copy {number}/a.wav"))
+        add(tmp_path / "music", original.name, tags=False)
+        copy.parent.mkdir()
+        shutil.copy(original, copy)
+    table = tmp_path / "labels.csv"
+    names = [path.relative_to(tmp_path / "music") for path in sorted(tmp_path.rglob("*.wav"))]
+    table.write_text("path,genre\n" + "".join(f"{name},Rock\n" for name in names))
+    made(tmp_path / "music", labels=table, split_by="track")
+    assert "note     6 groups of files of the same bytes within a split: " in capsys.readouterr().out
 
 
 def test_training_on_a_folder(music: Path, program):
@@ -143,3 +206,20 @@ def test_real_recordings(shared: Path, tmp_path: Path):
     assert frame["bpm"].drop_nulls().len() == 9 and set(frame["split"]) == {"train", "valid", "test"}
     with pytest.raises(Exception, match="by artist: 2 with labels are too few"):
         music_folder(root=recordings, folder=tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["manifest", "folder"])
+def test_training_on_real_recordings(shared: Path, train: Callable, tmp_path: Path, kind: str):
+    """The five shortest: MP3 and OGG of two rates, three artists, without a split, not all labelled alike."""
+    names = ["gold_rush.mp3", "krampus_workshop.mp3", "vibe_ace.ogg", "hungarian_dance_5.ogg", "solo_trumpet.ogg"]
+    (tmp_path / "music").mkdir()
+    for name in names:
+        (tmp_path / "music" / name).symlink_to(shared / "recordings" / name)
+    rows = pl.read_csv(shared / "recordings" / "manifest.csv", infer_schema=False).filter(pl.col("path").is_in(names))
+    rows.write_csv(tmp_path / "music" / "labels.csv")
+    table = f"{tmp_path}/music/labels.csv"
+    music = {"manifest": [f"data.manifest={table}"], "folder": [f"data.root={tmp_path}/music", f"data.labels={table}"]}
+    printed = train(f"data={kind}", *music[kind], "task=[instruments]")
+    assert re.search(r"split.*: (train 3, valid 1, test 1|test 1, train 3, valid 1)\n", printed)
+    tracks = json.loads((tmp_path / "run" / "export" / "config.json").read_text())["data"]["tracks"]
+    assert tracks == {"train": 3, "valid": 1, "test": 1}

@@ -1,0 +1,86 @@
+"""What is checked of a folder of one's own music, and what is told of it."""
+
+import os
+import textwrap
+from collections import defaultdict
+from pathlib import Path
+
+import polars as pl
+from rich.box import MARKDOWN
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from musicrec.data.adapters.checks import Report, duplicates, leaks, number
+from musicrec.data.scan import Found
+from musicrec.data.schema import REQUIRED
+from musicrec.errors import ManifestError
+from musicrec.keys import PITCH_CLASSES
+
+_SHOWN = 5
+
+
+def with_content(files: pl.DataFrame, found: Found, top: Path, report: Report) -> pl.DataFrame:
+    """The files that hold something; the others, and what was skipped before, are reported. Raises ManifestError where
+    none is left. files: as `with_file_state` gives them."""
+    usable = files.filter(pl.col("size") > 0)
+    empty = files.filter(pl.col("size") <= 0)["path"]
+    if usable.is_empty():
+        raise ManifestError(f"{top}: none of its {number(files, 'audio file')} holds anything; copy the music again")
+    report.ok(number(usable, "audio file"))
+    if found.skipped:
+        report.warn(f"left out {number(found.skipped, 'path')}", [f"{name} ({why})" for name, why in found.skipped])
+    if len(empty):
+        report.warn(f"{number(empty, 'file')} of 0 bytes, left out", [os.path.relpath(path, top) for path in empty])
+    return usable
+
+
+def told_of_tags(tags: pl.DataFrame, top: Path, report: Report) -> None:
+    problems = tags.drop_nulls("problem").select("path", "problem").rows()
+    if problems:
+        names = [f"{os.path.relpath(path, top)} ({what})" for path, what in problems]
+        report.warn(f"not understood in the tags of {number(problems, 'file')}, where that label is missing", names)
+
+
+def check_splits(frame: pl.DataFrame, copies: list[list[str]], top: Path, report: Report) -> None:
+    """Report what is in more than one split: copies, the same titles, artists and albums; and the number of tracks."""
+    below = frame.with_columns(pl.col("path").str.strip_prefix(f"{str(top).rstrip('/')}/"))
+    duplicates(below, copies, report)
+    names = defaultdict(list)
+    for path, *name in below.drop_nulls(["artist", "title"]).select("path", "artist", "title").iter_rows():
+        names[tuple(text.strip().casefold() for text in name)].append(path)
+    alike = [group for group in names.values() if len(group) > 1 and group not in copies]
+    duplicates(below, alike, report, what="files of the same artist and title")
+    # An album is one within its folder: others are called "Greatest Hits", too.
+    parent = "./" + pl.col("path").str.extract(r"^(.*)/").fill_null("")
+    leaks(below.with_columns(album=pl.format("{} in {}", "album", parent)), report)
+
+
+def print_summary(frame: pl.DataFrame, *, manifest: Path) -> None:
+    """What labels there are, how the tracks are split, and where that is written."""
+    out = Console(highlight=False, soft_wrap=True, width=160)
+    table = Table("", "tracks", "", box=MARKDOWN)
+    for name in (name for name in frame.columns if name not in (*REQUIRED, "split", "title", "duration_s")):
+        column = frame[name].drop_nulls()
+        table.add_row(
+            escape(name), f"{len(column):,}", escape(textwrap.shorten(_values(column), 120, placeholder=" …"))
+        )
+    out.print(table)
+    counts = dict(frame["split"].value_counts().iter_rows())
+    order = sorted(counts, key=lambda name: (("train", "valid", "test", name).index(name), name))
+    out.print(f"split: {', '.join(f'{name} {counts[name]:,}' for name in order)}")
+    out.print(f"manifest: {escape(str(manifest))}")
+
+
+def _values(column: pl.Series) -> str:
+    """The most frequent values of a column of labels, or its range."""
+    if column.is_empty():
+        return ""
+    if column.name in ("bpm", "loudness") or column.dtype == pl.Float64:
+        return f"{column.min():g} to {column.max():g}"
+    values = column.explode().drop_nulls() if isinstance(column.dtype, pl.List) else column
+    if column.name == "key":
+        values = values.replace_strict(dict(enumerate(PITCH_CLASSES)), return_dtype=pl.String)
+    counts = values.value_counts().sort("count", values.name, descending=[True, False])
+    shown = ", ".join(f"{value} {count}" for value, count in counts.head(_SHOWN).iter_rows())
+    return f"{counts.height:,} different: {shown}{' …' * (counts.height > _SHOWN)}"
