@@ -64,6 +64,19 @@ def unique(frame: pl.DataFrame, report: Report) -> pl.DataFrame:
     return frame.unique("track_id", keep="first", maintain_order=True)
 
 
+def as_on_disk(frame: pl.DataFrame, files: Mapping[str, int], report: Report) -> pl.DataFrame:
+    """The frame with the paths of files whose names differ from those of the annotations in capitals only: copies that
+    were on another system's disk have ``.MP3``."""
+    named = set(frame["path"])
+    there = {path.lower(): path for path in files if path not in named}
+    absent = (path for path in frame["path"] if path not in files)
+    renamed = {path: there[path.lower()] for path in absent if path.lower() in there}
+    if not renamed:
+        return frame
+    report.note(f"{number(renamed, 'file')} used whose names differ in capitals from the annotations", renamed.values())
+    return frame.with_columns(pl.col("path").replace(renamed))
+
+
 def present(
     frame: pl.DataFrame,
     files: Mapping[str, int],
@@ -71,10 +84,14 @@ def present(
     *,
     audio: Path,
     suspects: Collection[str],
+    skipped: Sequence[tuple[str, str]],
     partial: bool,
     error: Callable[[str], ManifestError],
 ) -> pl.DataFrame:
-    """The rows that have a split and a file that can be used; what is missing, empty or surplus is reported."""
+    """The rows that have a split and a file that can be used; what is missing, empty or surplus is reported.
+
+    suspects: track_ids whose files are opened. skipped: (path, why) of what is there and is none of the files.
+    """
     surplus = sorted(set(files) - set(frame["path"]))
     if surplus:
         report.warn(f"{number(surplus, 'audio file')} that no annotation names, not used", surplus)
@@ -86,7 +103,8 @@ def present(
         if not partial:
             first = absent["path"][0]
             others = f" (and {absent.height - 1:,} more of {frame.height:,})" if absent.height > 1 else ""
-            raise error(f"no file {first}{others} below {audio}; data.partial=true trains on what is there")
+            why = next((f" ({name}: {why})" for name, why in skipped if f"{first}/".startswith(f"{name}/")), "")
+            raise error(f"no file {first}{others} below {audio}{why}; data.partial=true trains on what is there")
         report.warn(f"{what}: data.partial=true goes on without them", absent["path"])
     empty = set(frame.filter(sizes == 0)["track_id"])
     bad = dict.fromkeys(empty, "0 bytes")
@@ -208,10 +226,12 @@ def leaks(frame: pl.DataFrame, report: Report) -> None:
         if frame[column].null_count() == frame.height:
             report.note(f"{column}s are not known, so that no leak of them between splits would be seen")
             continue
+        unknown = frame[column].null_count()
+        but = f"; of {unknown:,} of {frame.height:,} tracks the {column} is not known" if unknown else ""
         splits = frame.drop_nulls(column).group_by(column).agg(pl.col("split").unique().sort())
         torn = splits.filter(pl.col("split").list.len() > 1).sort(column)
         if torn.is_empty():
-            report.ok(f"{number(splits, column)}, each in one split only")
+            report.ok(f"{number(splits, column)}, each in one split only{but}")
             continue
         names = [f"{name} ({', '.join(parts)})" for name, parts in torn.iter_rows()]
-        report.warn(f"in more than one split are {torn.height:,} of {number(splits, column)}", names)
+        report.warn(f"in more than one split are {torn.height:,} of {number(splits, column)}{but}", names)

@@ -2,12 +2,12 @@
 
 import hashlib
 import os
+import re
 import shutil
-import tarfile
+import ssl
 import time
 import urllib.error
 import urllib.request
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -15,15 +15,18 @@ from pathlib import Path, PurePosixPath
 
 from rich import progress
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn, track
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+from musicrec.data.adapters.unpacking import beside, check_room, join, unpack
 from musicrec.errors import DownloadError
 from musicrec.locks import locked
 
 _BLOCK_BYTES = 1 << 20
 _TIMEOUT_S = 60
-PAUSE_S = 2.0  # before the second attempt; longer before every further one
-_ATTEMPTS = 5  # without a byte between them
+PAUSE_S = 2.0  # before the second attempt; twice as long before every further one
+_ATTEMPTS = 5  # without a byte more between them
+_BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})  # answers of a host that may be another one in a while
+_LOST = (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError, ssl.SSLError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,8 +34,9 @@ class Archive:
     """A file, or an archive to unpack, at a dataset's own host.
 
     urls: of the file, or of the parts that joined are the file. checksums: one a part, such as "md5:179c…".
-    becomes: the file's path below the root; of an archive the folder that its content becomes. Its being there means
-    that nothing is to be fetched. inner: the folder within the archive that is taken; "" for all of it.
+    becomes: the file's path below the root; of an archive the folder that its content becomes.
+    there: patterns of paths below the root; nothing is fetched where one of them fits a file. By default that is the
+    file itself, or any file in the folder. inner: the folder within the archive that is taken; "" for all of it.
     """
 
     urls: tuple[str, ...]
@@ -40,79 +44,99 @@ class Archive:
     becomes: str
     unpack: bool = False
     inner: str = ""
+    there: tuple[str, ...] = ()
+
+    def is_there(self, root: Path) -> bool:
+        patterns = self.there or (f"{self.becomes}/*" if self.unpack else self.becomes,)
+        return any(not path.name.startswith(".") for pattern in patterns for path in root.glob(pattern))
 
 
 def fetch(archives: Sequence[Archive], root: Path) -> None:
     """Fetch and unpack what is not there yet. A broken download goes on where it was, also in a later call.
 
     Raises:
-        DownloadError: a host does not answer, a checksum is wrong, an archive is damaged or would write elsewhere, or
-            the disk is full.
+        DownloadError: a host does not answer, a checksum is wrong, an archive is damaged or would write elsewhere, the
+            disk is too full, or cannot be written.
     """
-    with locked(root / ".download.lock"):  # of two processes, one fetches
-        _fetch(archives, root)
+    try:
+        with locked(root / ".download.lock"):  # of two processes, one fetches
+            _fetch(archives, root)
+    except OSError as error:
+        reason = error.strerror or error
+        raise DownloadError(f"{root}: cannot be written ({reason}); the same command goes on") from None
 
 
 def _fetch(archives: Sequence[Archive], root: Path) -> None:
     for number, archive in enumerate(archives, start=1):
         target = root / archive.becomes
-        if target.exists():
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        counted = f"{number}/{len(archives)} " if len(archives) > 1 else ""
-        pairs = zip(archive.urls, archive.checksums, strict=True)
-        try:
-            parts = [_download(url, root, checksum=checksum, counted=counted) for url, checksum in pairs]
-            whole = parts[0] if len(parts) == 1 else _joined(parts)
+        kept = [root / f"{PurePosixPath(url).name}.fetched" for url in archive.urls]
+        if not archive.is_there(root):
+            if archive.unpack and target.exists() and os.listdir(target):
+                raise DownloadError(f"{target}: is there, without what {archive.urls[0]} holds; move it away")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            counted = f"{number}/{len(archives)} " if len(archives) > 1 else ""
+            for url, checksum in zip(archive.urls, archive.checksums, strict=True):
+                _download(url, root, checksum=checksum, counted=counted)
+            whole = kept[0] if len(kept) == 1 else join(kept)
             if archive.unpack:
-                _unpack(whole, target, inner=archive.inner)
-                whole.unlink()
+                unpack(whole, target, inner=archive.inner)
             else:
                 os.replace(whole, target)
-        except OSError as error:
-            raise DownloadError(
-                f"{root}: cannot be written ({error.strerror or error}); the same command goes on"
-            ) from None
-        for part in parts:
-            part.unlink(missing_ok=True)
+        # Also where a kill came after the unpacking.
+        for done in kept:
+            for left in (done, done.with_suffix(".part"), done.with_suffix(".joined")):
+                left.unlink(missing_ok=True)
+        shutil.rmtree(beside(target), ignore_errors=True)
 
 
-def _download(url: str, root: Path, *, checksum: str, counted: str) -> Path:
-    """root/NAME.fetched, its checksum verified."""
+def _download(url: str, root: Path, *, checksum: str, counted: str) -> None:
+    """Make root/NAME.fetched, its checksum verified."""
     name = PurePosixPath(url).name
     part, done = root / f"{name}.part", root / f"{name}.fetched"
     if done.exists():  # the parts of an archive wait for each other
-        return done
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    failures = 0
+    failures, most = 0, _size(part)
     with Progress(*columns, console=Console(stderr=True), transient=bool(counted)) as bar:
         task = bar.add_task(f"{counted}{name}", total=None)
         while True:
-            before = part.stat().st_size if part.exists() else 0
             try:
                 _receive(url, part, bar, task)
                 break
-            except urllib.error.HTTPError as error:
-                raise DownloadError(f"{url}: the host answers {error.code} {error.reason}; fetch it by hand") from None
-            except (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError) as error:
-                there = part.stat().st_size if part.exists() else 0
-                failures = failures + 1 if there == before else 1
+            except _LOST as error:
+                answer = f"the host answers {error.code} {error.reason}" if hasattr(error, "code") else None
+                if answer and error.code not in _BUSY:
+                    raise DownloadError(f"{url}: {answer}; fetch it by hand") from None
+                failures = 1 if _size(part) > most else failures + 1
+                most = max(most, _size(part))
                 if failures == _ATTEMPTS:
-                    reason = getattr(error, "reason", None) or str(error) or type(error).__name__
-                    kept = f"; {there:,} bytes are kept, and" if there else ";"
+                    reason = answer or getattr(error, "reason", None) or str(error) or type(error).__name__
+                    kept = f"; {_size(part):,} bytes are kept, and" if _size(part) else ";"
                     raise DownloadError(f"{url}: cannot be fetched ({reason}){kept} the same command goes on") from None
-                time.sleep(PAUSE_S * failures)
+                time.sleep(PAUSE_S * 2 ** (failures - 1))
     _verify(part, checksum, url)
     os.replace(part, done)
-    return done
+
+
+class _ToTheWeb(urllib.request.HTTPRedirectHandler):
+    """Follows a host that names another place, on the web only."""
+
+    def http_error_302(self, request, answer, code, message, headers):
+        place = headers.get("location", "")
+        if re.match(r"(?!https?:)[a-z][a-z0-9+.-]*:", place, re.IGNORECASE):
+            raise DownloadError(f"{request.full_url}: leads to {place}, which is not on the web; fetch it by hand")
+        return super().http_error_302(request, answer, code, message, headers)
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
 def _receive(url: str, part: Path, bar: Progress, task: int) -> None:
-    """Append to `part` what it lacks. Raises ConnectionError where less comes than the host has promised."""
-    have = part.stat().st_size if part.exists() else 0
+    """Append to `part` what it lacks. Raises ConnectionError where less comes than the host has promised, or not what
+    was asked for."""
+    have = _size(part)
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
-        response = urllib.request.urlopen(request, timeout=_TIMEOUT_S)
+        response = urllib.request.build_opener(_ToTheWeb).open(request, timeout=_TIMEOUT_S)
     except urllib.error.HTTPError as error:
         if error.code == 416 and have:  # nothing lies beyond what is there; the checksum decides whether it is right
             return
@@ -120,11 +144,14 @@ def _receive(url: str, part: Path, bar: Progress, task: int) -> None:
     with response:
         if response.status != 206:  # the host sends the whole file again
             have = 0
-        length = response.headers.get("Content-Length")
-        total = have + int(length) if length else None
-        free = shutil.disk_usage(part.parent).free
-        if total is not None and total - have > free:
-            raise DownloadError(f"{part.parent}: {url} needs {total - have:,} bytes, {free:,} are free; make room")
+        span = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
+        if response.status == 206 and span and int(span[1]) != have:
+            part.unlink()
+            raise ConnectionError(f"asked for the bytes from {have:,}, the host gives those from {int(span[1]):,}")
+        length = response.headers.get("Content-Length", "")
+        total = have + int(length) if length.isdecimal() else None
+        if total is not None:
+            check_room(part.parent, total - have, f"fetching {url}")
         bar.update(task, total=total, completed=have)
         with open(part, "ab" if have else "wb") as file:
             while block := response.read(_BLOCK_BYTES):
@@ -133,6 +160,10 @@ def _receive(url: str, part: Path, bar: Progress, task: int) -> None:
                 bar.update(task, completed=have)
     if total is not None and have < total:
         raise ConnectionError(f"{have:,} of {total:,} bytes came")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _verify(path: Path, checksum: str, url: str) -> None:
@@ -145,40 +176,3 @@ def _verify(path: Path, checksum: str, url: str) -> None:
     if digest.hexdigest() != expected:
         path.unlink()
         raise DownloadError(f"{url}: its {algorithm} is {digest.hexdigest()}, expected {expected}; thrown away")
-
-
-def _joined(parts: list[Path]) -> Path:
-    joined = parts[0].with_name(f"{parts[0].stem}.joined")
-    with open(joined, "wb") as out:
-        for part in parts:
-            with open(part, "rb") as file:
-                shutil.copyfileobj(file, out, _BLOCK_BYTES)
-    return joined
-
-
-def _unpack(archive: Path, target: Path, *, inner: str) -> None:
-    """Unpack beside the target, then rename: an unpacking that was broken off does not pass for a whole one."""
-    beside = target.with_name(f".{target.name}.unpacking")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir()
-    console = Console(stderr=True)
-    try:
-        if zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as file:
-                for member in track(file.infolist(), f"Unpacking {target.name}", console=console):
-                    if member.filename.startswith("/") or ".." in PurePosixPath(member.filename).parts:
-                        raise DownloadError(f"{archive}: would write to {member.filename}; not unpacked")
-                    file.extract(member, beside)
-        else:
-            with tarfile.open(archive) as file:
-                for member in track(file, f"Unpacking {target.name}", total=None, console=console):
-                    file.extract(member, beside, filter="data")
-    except tarfile.FilterError as error:
-        raise DownloadError(f"{archive}: would write elsewhere ({error}); not unpacked") from None
-    except (zipfile.BadZipFile, tarfile.TarError, NotImplementedError, EOFError) as error:
-        reason = str(error).splitlines()[0]
-        raise DownloadError(f"{archive}: cannot be unpacked ({reason}); delete it and fetch it again") from None
-    if not (beside / inner).is_dir():
-        raise DownloadError(f"{archive}: holds no folder {inner}")
-    os.replace(beside / inner, target)
-    shutil.rmtree(beside, ignore_errors=True)

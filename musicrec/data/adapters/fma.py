@@ -3,7 +3,6 @@
 Defferrard, Benzi, Vandergheynst, Bresson (2017): FMA: a dataset for music analysis. ISMIR.
 """
 
-import csv
 import json
 import os
 from pathlib import Path
@@ -12,8 +11,8 @@ import polars as pl
 
 from musicrec.data.adapters.checks import Report
 from musicrec.data.adapters.download import Archive
-from musicrec.data.adapters.source import Dataset, Files, Source, one_of, table
-from musicrec.errors import ManifestError
+from musicrec.data.adapters.source import Dataset, Files, Source, one_of
+from musicrec.data.adapters.tables import check, columns_of, damaged, rows, table
 
 HOST = "https://os.unil.cloud.switch.ch/fma"
 SHA1 = {
@@ -43,6 +42,7 @@ PUBLISHED = {
 }
 TOP_GENRES = {"small": 8, "medium": 16, "large": 16, "full": 16}
 GENRES = 161
+SUBSETS = ("small", "medium", "large")  # each track in the smallest that has it
 SPLITS = {"training": "train", "validation": "valid", "test": "test"}
 NEEDED = {
     "split": ("set", "split"),
@@ -82,8 +82,12 @@ def fma(
             becomes=f"fma_{name}",
             unpack=True,
             inner=f"fma_{name}",
+            there=there,
         )
-        for name in ("metadata", subset)
+        for name, there in (
+            ("metadata", ("fma_metadata/tracks.csv", "tracks.csv")),
+            (subset, (f"fma_{subset}/[0-9][0-9][0-9]/*",)),
+        )
     ]
     source = Source(DATASET, root, archives=archives, download=download)
     tracks = source.file("fma_metadata/tracks.csv", "tracks.csv")
@@ -98,6 +102,7 @@ def fma(
             frame = frame.filter(pl.col("subset").is_in(smaller))
         used = pl.col("genre").is_not_null() | (genres == "all")
         name = pl.col("track_id").str.zfill(6)
+        length_s = pl.col("duration_s").cast(pl.Float64)
         return frame.with_columns(
             track_id=name,
             path=pl.concat_str(name.str.slice(0, 3), pl.lit("/"), name, pl.lit(".mp3")),
@@ -106,7 +111,7 @@ def fma(
             # Two artists may share a name.
             artist=pl.concat_str("artist", pl.lit(" ["), "artist_id", pl.lit("]")),
             album=pl.concat_str("album", pl.lit(" ["), "album_id", pl.lit("]")),
-            duration_s=pl.col("duration_s").cast(pl.Float64) if subset == "full" else pl.lit(CLIP_S),
+            duration_s=pl.when(length_s > 0).then(length_s) if subset == "full" else pl.lit(CLIP_S),
         ).drop("subset", "genres", "artist_id", "album_id")
 
     every = genres == "all" or subset in ("small", "medium")  # of these, all tracks have a top genre
@@ -124,31 +129,43 @@ def fma(
 
 def _tracks(path: Path) -> pl.DataFrame:
     """track_id and the columns of `NEEDED` as text. The header has three rows: group, name, name of the index."""
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = csv.reader(file)
-        above, below, index = (next(rows, []) for _ in range(3))
+    lines = rows(path)
+    above, below, index = (next(lines, (0, []))[1] for _ in range(3))
     columns = list(zip(above, below, strict=False))
     absent = [f"({group}, {name})" for group, name in NEEDED.values() if (group, name) not in columns]
     if absent or index[:1] != ["track_id"]:
         what = f"has no column {', '.join(absent)}" if absent else "has no third row that begins with track_id"
-        raise ManifestError(f"{path}: {what}; its header should have three rows; fetch fma_metadata.zip again")
+        raise damaged(path, f"{what}; its header should have three rows")
     places = {"track_id": 0, **{name: columns.index(column) for name, column in NEEDED.items()}}
-    frame = pl.read_csv(path, has_header=False, skip_rows=3, infer_schema=False, columns=sorted(places.values()))
-    ordered = sorted(places, key=places.get)
-    return frame.rename(dict(zip(frame.columns, ordered, strict=True))).filter(pl.col("track_id").is_not_null())
+    frame = columns_of(lines, places, width=len(above), path=path)
+    for column, good, expected in (
+        ("track_id", pl.col("track_id").str.contains(r"^\d{1,6}$"), "a number"),
+        ("split", pl.col("split").is_in(list(SPLITS)), f"one of {', '.join(SPLITS)}"),
+        ("subset", pl.col("subset").is_in(SUBSETS), f"one of {', '.join(SUBSETS)}"),
+        ("genres", pl.col("genres").str.contains(r"^\[(\d+(, *\d+)*)?\]$"), "a list such as [21, 12]"),
+        ("duration_s", pl.col("duration_s").str.contains(r"^\d+(\.\d+)?$"), "a number of seconds"),
+    ):
+        called = f"({', '.join(NEEDED[column])})" if column in NEEDED else column
+        check(frame, column, good, expected, path=path, called=called, first_row=4)
+    return frame
 
 
 def _with_ancestors(genres: pl.Series, hierarchy: Path) -> pl.Series:
     """Lists such as ``[21, 12]`` as the titles of these genres and of all above them."""
-    rows = table(hierarchy, columns=["genre_id", "parent", "title"])
-    titles = dict(rows.select("genre_id", "title").iter_rows())
-    parents = dict(rows.select("genre_id", "parent").iter_rows())
+    listed = table(hierarchy, columns=["genre_id", "parent", "title"])
+    for column in ("genre_id", "parent"):
+        check(listed, column, pl.col(column).str.contains(r"^\d+$"), "a number", path=hierarchy)
+    check(listed, "title", pl.col("title").is_not_null(), "the name of a genre", path=hierarchy)
+    titles = dict(listed.select("genre_id", "title").iter_rows())
+    parents = dict(listed.select("genre_id", "parent").iter_rows())
     known: dict[str, list[str]] = {}
-    for cell in genres.drop_nulls().unique():
+    for cell in genres.unique():
         found: dict[str, None] = {}
         for genre in map(str, json.loads(cell)):
+            if genre not in titles:
+                raise damaged(hierarchy, f"has no genre {genre}, which tracks.csv names")
             while genre in titles and titles[genre] not in found:
                 found[titles[genre]] = None
                 genre = parents[genre]
         known[cell] = list(found)
-    return pl.Series([known.get(cell) or None for cell in genres], dtype=pl.List(pl.String))
+    return pl.Series([known[cell] or None for cell in genres], dtype=pl.List(pl.String))

@@ -6,15 +6,18 @@ in electronic dance music annotated from user corrections. ISMIR. Second annotat
 """
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 
 from musicrec.data.adapters.checks import Report
+from musicrec.data.adapters.checks import number as number_of
 from musicrec.data.adapters.download import Archive
+from musicrec.data.adapters.files import within
 from musicrec.data.adapters.source import Dataset, Files, Source, one_of
-from musicrec.errors import ManifestError
+from musicrec.data.adapters.tables import damaged, text_of
 from musicrec.keys import parse_key
 
 HOST = "https://www.cp.jku.at/datasets/giantsteps/backup"
@@ -33,6 +36,7 @@ TEMPO, KEY = (
     )
 )
 DURATION_S = 120.0
+AUDIO = ("audio", "wav", ".")
 SHORT_S = {"906760": 62.0, "1327052": 70.0, "4416506": 80.0}  # of the tempo set, says its README
 
 
@@ -53,6 +57,8 @@ def giantsteps_tempo(
 
     def label(text: str) -> dict:
         tempo = float(text)
+        if tempo and not 20 <= tempo <= 400:  # also where it is no number, nan
+            raise ValueError(text)
         return {"bpm": tempo or None, "split": "test" if tempo else None}
 
     return _manifest(
@@ -68,6 +74,8 @@ def giantsteps_key(
 
     def label(text: str) -> dict:
         key, mode = parse_key(text)
+        if mode is None:
+            raise ValueError(text)
         return {"key": key, "mode": mode, "split": "test"}
 
     return _manifest(
@@ -91,29 +99,29 @@ def _manifest(
 ) -> Path:
     """label: gives the cells of an annotation's text; ValueError where it is none."""
     source = Source(dataset, root)
-    labels = sorted(source.folder(annotations, holding=f"*.{suffix}").glob(f"*.{suffix}"))
+    labels = within(source.folder(annotations, holding=f"*.{suffix}"), f"*.{suffix}")
     if download:
-        source = Source(dataset, root, archives=_archives(source), download=True)
-    audio = source.folder("audio", "wav", ".", holding="*.LOFI.*")
-    genres = {_number(path): path.read_text().strip() for path in (source.root / "annotations/genre").glob("*.genre")}
+        source.fetch(_archives(source))
+    audio = source.folder(*AUDIO, holding="*.LOFI.*")
+    genres = {_number(path.name): text_of(path) for path in within(source.root / "annotations" / "genre", "*.genre")}
 
     def read(files: Files, report: Report) -> pl.DataFrame:
-        by_number = {_number(Path(name)): name for name in files}
+        by_number = {_number(os.path.basename(name)): name for name in files}
         rows = []
         for path in labels:
-            text = path.read_text().strip()
+            text = text_of(path)
             try:
                 cells = label(text)
             except ValueError:
-                raise ManifestError(f"{path}: {text[:40]!r} is no {dataset.name.removeprefix('giantsteps_')}") from None
-            number = _number(path)
+                raise damaged(path, f"{text[:40]!r} is no {dataset.name.removeprefix('giantsteps_')}") from None
+            number = _number(path.name)
             audio_name = by_number.get(number, f"{path.name.removesuffix(f'.{suffix}')}.mp3")
             about = {"genre": genres.get(number) or None, "duration_s": SHORT_S.get(number, DURATION_S)}
             rows.append({"track_id": number, "path": audio_name, **about, **cells})
         frame = pl.DataFrame(rows, infer_schema_length=None)
         without = frame.filter(pl.col("split").is_null())
         if without.height:
-            report.note(f"{without.height:,} excerpts have no tempo, left out", without["track_id"])
+            report.note(f"{number_of(without, 'excerpt')} without a tempo, left out", without["track_id"])
         return frame
 
     return source.manifest(
@@ -122,19 +130,22 @@ def _manifest(
     )  # fmt: skip
 
 
-def _number(path: Path) -> str:
+def _number(name: str) -> str:
     """The number of an excerpt; some copies fill it up with zeros."""
-    return path.name.split(".")[0].lstrip("0")
+    return name.split(".")[0].lstrip("0")
 
 
 def _archives(source: Source) -> list[Archive]:
-    """The excerpts one by one; their checksums come with the repository."""
-    sums = sorted(source.folder("md5", holding="*.md5").glob("*.md5"))
-    return [
-        Archive(
-            urls=(f"{HOST}/{path.stem}.mp3",),
-            checksums=(f"md5:{path.read_text().split()[0]}",),
-            becomes=f"audio/{path.stem}.mp3",
-        )
-        for path in sums
-    ]
+    """The excerpts that are not there, one by one; their checksums come with the repository."""
+    home = next((name for name in AUDIO if within(source.root / name, "*.LOFI.*")), AUDIO[0])
+    there = {_number(path.name) for path in within(source.root / home, "*.LOFI.*")}
+    archives = []
+    for path in within(source.folder("md5", holding="*.md5"), "*.md5"):
+        if _number(path.name) in there:
+            continue
+        checksum = re.match(r"[0-9a-f]{32}\b", text_of(path))
+        if checksum is None:
+            raise damaged(path, f"{text_of(path)[:40]!r} is no MD5 sum")
+        name = f"{path.stem}.mp3"
+        archives.append(Archive(urls=(f"{HOST}/{name}",), checksums=(f"md5:{checksum[0]}",), becomes=f"{home}/{name}"))
+    return archives

@@ -6,15 +6,17 @@ arXiv 1507.04761.
 """
 
 import os
+import re
 from collections import Counter
 from pathlib import Path
 
 import polars as pl
 from torchaudio.datasets import gtzan as lists
 
-from musicrec.data.adapters.checks import Report
+from musicrec.data.adapters.checks import Report, number
 from musicrec.data.adapters.source import Dataset, Files, Source, one_of
 from musicrec.data.adapters.splitting import tenths
+from musicrec.data.adapters.tables import damaged
 
 DATASET = Dataset(
     name="gtzan",
@@ -25,7 +27,9 @@ DATASET = Dataset(
     licence="none is stated; for research",
     suspects=("jazz.00054",),  # unreadable in the copy on Kaggle
 )
-PUBLISHED = {"filtered": {"train": 443, "valid": 197, "test": 290}}
+PARTS = {"train": lists.filtered_train, "valid": lists.filtered_valid, "test": lists.filtered_test}
+FILTERED = {name: part for part, names in PARTS.items() for name in names}  # the clips that are not faulty
+PUBLISHED = {"filtered": {"train": 443, "valid": 197, "test": 290}, "keep": {"all": 1_000}, "drop": {"all": 930}}
 DURATION_S = 30.0
 
 
@@ -34,25 +38,31 @@ def gtzan(
     root: str | os.PathLike | None,
     folder: str | os.PathLike,
     split: str = "filtered",
+    faults: str = "keep",
     seed: int = 0,
     partial: bool = False,
     download: bool = False,
 ) -> Path:
     """The manifest of GTZAN.
 
-    split: "filtered" is the published one, without faulty clips and with every artist in one part; "artist" takes all
-    clips, an artist's in one part, and needs GTZANindex.txt; "stratified" is random, so that artists leak.
+    split: "filtered" is the published one, without faulty clips and with every artist in one part; "artist" has an
+    artist's clips in one part, and needs GTZANindex.txt; "stratified" is random, so that artists leak.
+    faults: of the other two; "keep" takes all clips, "drop" those of the filtered split.
     seed: of the other two.
     """
     one_of("data.split", split, ("filtered", "artist", "stratified"))
+    one_of("data.faults", faults, ("keep", "drop"))
     source = Source(DATASET, root, download=download)
     audio = source.folder("genres", "genres_original", "Data/genres_original", ".", holding="blues")
     index = source.root / "GTZANindex.txt"
     if split == "artist":
         source.file("GTZANindex.txt")
-    artists = _artists(index) if index.is_file() else {}
+    indexed = os.path.isfile(index)
 
     def read(files: Files, report: Report) -> pl.DataFrame:
+        artists = _artists(index, report) if indexed else {}
+        if split == "artist" and not artists:
+            raise damaged(index, "names no artist, expected lines such as blues.00002.wav ::: Artist ::: Title")
         by_stem = {os.path.splitext(name)[0]: name for name in sorted(files)}  # .wav rather than .au
         usual = Counter(os.path.splitext(name)[1] for name in files).most_common(1)
         names = [(genre, f"{genre}.{number:05}") for genre in lists.gtzan_genres for number in range(100)]
@@ -61,28 +71,46 @@ def gtzan(
             path = by_stem.get(f"{genre}/{name}", f"{genre}/{name}{usual[0][0] if usual else '.wav'}")
             rows.append({"track_id": name, "path": path, "genre": genre, "artist": artists.get(name)})
         frame = pl.DataFrame(rows, schema_overrides={"artist": pl.String}).with_columns(duration_s=DURATION_S)
+        published = frame.with_columns(split=pl.col("track_id").replace_strict(FILTERED, default=None))
         if split == "filtered":
-            parts = {"train": lists.filtered_train, "valid": lists.filtered_valid, "test": lists.filtered_test}
-            of = {name: part for part, members in parts.items() for name in members}
-            return frame.with_columns(split=pl.col("track_id").replace_strict(of, default=None))
+            return published
+        unused = published.filter(pl.col("split").is_null(), faults == "drop")
+        frame = frame.join(unused, on="track_id", how="anti")
+        unknown = frame.filter(pl.col("artist").is_null())["track_id"]
         if split == "stratified":
             report.warn("a random split: artists are in several parts, and figures come out too high")
-        return tenths(frame, seed=seed, by="artist" if split == "artist" else None, alike="genre")
+        elif len(unknown):
+            report.warn(
+                f"the index has no artist of {number(unknown, 'clip')}: that an artist is in one part only holds for "
+                f"the other {frame.height - len(unknown):,}",
+                unknown,
+            )
+        return pl.concat([tenths(frame, seed=seed, by="artist" if split == "artist" else None, alike="genre"), unused])
 
+    own = {} if split == "filtered" else {"seed": seed} | ({"faults": faults} if faults == "drop" else {})
     return source.manifest(
         read,
         folder=folder,
-        options={"split": split} | ({"seed": seed} if split != "filtered" else {}),
-        annotations=[index] if artists else [],
+        options={"split": split} | own,
+        annotations=[index] if indexed else [],
         audio=audio,
-        published=PUBLISHED.get(split, {}),
+        published=PUBLISHED[split if split == "filtered" else faults],
         vocabulary={"genre": lists.gtzan_genres},
         partial=partial,
     )
 
 
-def _artists(index: Path) -> dict[str, str]:
-    """Of lines such as ``blues.00002.wav ::: John Lee Hooker ::: Think Twice Before You Go``."""
-    cells = [line.split(":::") for line in index.read_text(errors="replace").splitlines()]
-    named = {row[0].strip().removesuffix(".wav"): row[1].strip() for row in cells if len(row) >= 2}
-    return {name: artist for name, artist in named.items() if artist}
+def _artists(index: Path, report: Report) -> dict[str, str]:
+    """Of lines such as ``blues.00002.wav ::: John Lee Hooker ::: Think Twice Before You Go``; of some clips the artist
+    is not known. Letters that are not UTF-8 are replaced: of a name only its being the same counts."""
+    artists, strange = {}, []
+    for row, line in enumerate(index.read_text(encoding="utf-8-sig", errors="replace").splitlines(), start=1):
+        clip, *names = (cell.strip() for cell in line.split(":::"))
+        name = re.fullmatch(r"([a-z]+\.\d{5})(\.wav|\.au)?", clip)
+        if name is None or name[1].partition(".")[0] not in lists.gtzan_genres:
+            strange += [f"row {row} {line[:40]!r}"] * bool(clip)
+        elif names and names[0]:
+            artists[name[1]] = names[0]
+    if strange:
+        report.warn(f"{number(strange, 'row')} of {index.name} with no clip of GTZAN; fetch it again", strange)
+    return artists

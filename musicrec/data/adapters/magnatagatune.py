@@ -10,7 +10,8 @@ import polars as pl
 
 from musicrec.data.adapters.checks import Report
 from musicrec.data.adapters.download import Archive
-from musicrec.data.adapters.source import Dataset, Files, Source, one_of, table
+from musicrec.data.adapters.source import Dataset, Files, Source, one_of
+from musicrec.data.adapters.tables import check, table
 from musicrec.errors import ManifestError
 
 HOST = "https://mirg.city.ac.uk/datasets/magnatagatune"
@@ -33,6 +34,7 @@ ARCHIVES = (
         ),
         becomes="mp3",
         unpack=True,
+        there=("mp3/[0-9a-f]/*", "[0-9a-f]/*"),
     ),
     Archive(
         urls=(f"{HOST}/annotations_final.csv",),
@@ -86,6 +88,12 @@ def magnatagatune(
         wide = table(annotations, columns=["clip_id", "mp3_path", *TOP50], separator="\t")
         names = [name for name in wide.columns if name not in ("clip_id", "mp3_path")]
         report.ok(f"annotations_final.csv: {wide.height:,} clips, {len(names)} tags")
+        known = {"clip_id": (pl.col("clip_id").str.contains(r"^\d+$"), "a number")}
+        known |= {name: (pl.col(name).is_in(["0", "1"]), "0 or 1") for name in names}
+        like = "a path such as f/NAME.mp3, in a folder 0 to f"
+        known["mp3_path"] = (pl.col("mp3_path").str.contains(r"^[0-9a-f]/[^/]+\.mp3$"), like)
+        for column, (good, expected) in known.items():
+            check(wide, column, good, expected, path=annotations)
         chosen = TOP50 if tags == "top50" else names
         has = lambda name: pl.when(pl.col(name) == "1").then(pl.lit(name))  # noqa: E731
         part = pl.col("mp3_path").str.slice(0, 1)

@@ -4,17 +4,23 @@ Bogdanov, Won, Tovstogan, Porter, Serra (2019): The MTG-Jamendo dataset for auto
 machine learning for music discovery.
 """
 
+import logging
 import os
+import re
 from pathlib import Path
 
 import polars as pl
 
 from musicrec.data.adapters.checks import Report
 from musicrec.data.adapters.download import Archive
+from musicrec.data.adapters.files import within
 from musicrec.data.adapters.source import Dataset, Files, Source, one_of
+from musicrec.data.adapters.tables import damaged, rows, text_of
 from musicrec.errors import ManifestError
 
 REPOSITORY = "https://github.com/MTG/mtg-jamendo-dataset"
+log = logging.getLogger(__name__)
+
 HOST = "https://cdn.freesound.org/mtg-jamendo/raw_30s"
 DATASET = Dataset(
     name="mtg_jamendo",
@@ -34,6 +40,12 @@ FILES = {
 TAGS = {"all": 87 + 40 + 56, "top50": 50, "genre": 87, "instrument": 40, "mood": 56}
 TRACKS = {"all": 55_525, "top50": 54_380}  # of the others no count is published for the splits
 COLUMNS = ["TRACK_ID", "ARTIST_ID", "ALBUM_ID", "PATH", "DURATION", "TAGS"]
+FORMATS = {
+    "PATH": (re.compile(r"\d\d/\d+\.mp3"), "a path such as 14/214.mp3"),
+    "DURATION": (re.compile(r"\d+(\.\d+)?"), "a number of seconds"),
+    "TAGS": (re.compile(r"(genre|instrument|mood/theme)---.+"), "a tag such as genre---rock"),
+}
+AUDIO = ("audio", "audio-low", ".")
 PARTS = {"train": "train", "valid": "validation", "test": "test"}
 
 
@@ -56,19 +68,21 @@ def mtg_jamendo(
     source = Source(DATASET, root)
     lists = {name: source.file(f"data/splits/split-{fold}/{FILES[subset]}-{part}.tsv") for name, part in PARTS.items()}
     if download:
-        source = Source(DATASET, root, archives=_archives(source), download=True)
-    audio = source.folder("audio", "audio-low", ".", holding="[0-9][0-9]")
+        source.fetch(_archives(source))
+    audio = source.folder(*AUDIO, holding="[0-9][0-9]")
     whole = source.root / "data" / "raw_30s.tsv"
 
     def read(files: Files, report: Report) -> pl.DataFrame:
-        low = sum(name.endswith(".low.mp3") for name in files) * 2 > len(files)
-        rows = [row | {"split": split} for split, path in lists.items() for row in _rows(path)]
-        frame = pl.DataFrame(rows, infer_schema_length=None)
+        low = sum(name.lower().endswith(".low.mp3") for name in files) * 2 > len(files)
+        tracks = [track | {"split": split} for split, path in lists.items() for track in _tracks(path)]
+        frame = pl.DataFrame(tracks, infer_schema_length=None)
         report.ok(f"{FILES[subset]}, split {fold}: {frame.height:,} tracks{', audio in low quality' * low}")
         if whole.is_file():  # tracks of other subsets are no surplus
-            cells = [line.split("\t") for line in whole.read_text().splitlines()[1:] if line.count("\t") >= 3]
-            others = pl.DataFrame({"track_id": [row[0] for row in cells], "path": [row[3] for row in cells]})
-            frame = pl.concat([frame, others.join(frame, on="track_id", how="anti")], how="diagonal")
+            try:
+                others = pl.DataFrame(_tracks(whole), infer_schema_length=None).select("track_id", "path")
+                frame = pl.concat([frame, others.join(frame, on="track_id", how="anti")], how="diagonal")
+            except ManifestError as error:
+                report.warn(f"{error}. Tracks that are of other subsets only count as not named by an annotation")
         return frame.with_columns(pl.col("path").str.replace(r"\.mp3$", ".low.mp3")) if low else frame
 
     published = {"all": TRACKS[subset]} if subset in TRACKS else {}
@@ -86,20 +100,26 @@ def mtg_jamendo(
     )
 
 
-def _rows(path: Path) -> list[dict]:
+def _tracks(path: Path) -> list[dict]:
     """A row a track. The header names six columns, but every further tag is a cell of its own."""
-    header, *lines = path.read_text().splitlines() or [""]
-    if header.split("\t") != COLUMNS:
-        raise ManifestError(f"{path}: begins with {header[:80]!r}, expected the columns {' '.join(COLUMNS)}")
-    rows = []
-    for number, line in enumerate(lines, start=2):
-        cells = line.split("\t")
+    lines = rows(path, separator="\t", quoted=False)
+    _, header = next(lines, (1, []))
+    if header != COLUMNS:
+        begins = "\t".join(header)[:80]
+        raise damaged(path, f"begins with {begins!r}, expected the columns {' '.join(COLUMNS)}")
+    tracks = []
+    for number, cells in lines:
         tags = [tag for tag in cells[5:] if tag]
         if not tags:
-            raise ManifestError(f"{path}: row {number}: {line[:80]!r} is no track with its tags; fetch the file again")
+            begins = "\t".join(cells)[:80]
+            raise damaged(path, f"{begins!r} is no track with its tags", row=number)
         track, artist, album, audio, duration_s = cells[:5]
+        for column, cell in (("PATH", audio), ("DURATION", duration_s), *(("TAGS", tag) for tag in tags)):
+            like, expected = FORMATS[column]
+            if not like.fullmatch(cell):
+                raise damaged(path, f"{cell[:60]!r}, expected {expected}", row=number, column=column)
         instruments = [tag.removeprefix("instrument---") for tag in tags if tag.startswith("instrument---")]
-        rows.append(
+        tracks.append(
             {
                 "track_id": track,
                 "path": audio,
@@ -110,19 +130,32 @@ def _rows(path: Path) -> list[dict]:
                 "duration_s": float(duration_s),
             }
         )
-    return rows
+    if not tracks:
+        raise damaged(path, "has a header, and no row below it")
+    return tracks
 
 
 def _archives(source: Source) -> list[Archive]:
-    """The tar files of the small audio; their checksums come with the repository."""
-    sums = source.file("data/download/raw_30s_audio-low_sha256_tars.txt").read_text().split()
-    return [
-        Archive(
-            urls=(f"{HOST}/audio-low/{name}",),
-            checksums=(f"sha256:{checksum}",),
-            becomes=f"audio-low/{name[-6:-4]}",
-            unpack=True,
-            inner=name[-6:-4],
+    """The tar files of the small audio; their checksums come with the repository. None where audio lies in another
+    folder: that is used, and the small audio would lie beside it for nothing."""
+    home = next((name for name in AUDIO if within(source.root / name, "[0-9][0-9]")), "audio-low")
+    if home != "audio-low":
+        log.warning("the audio lies in %s: data.download=true fetches nothing beside it", source.root / home)
+        return []
+    sums = source.file("data/download/raw_30s_audio-low_sha256_tars.txt")
+    archives = []
+    for number, line in enumerate(text_of(sums).splitlines(), start=1):
+        like = re.fullmatch(r"([0-9a-f]{64})\s+(raw_30s_audio-low-(\d\d)\.tar)", line.strip())
+        if like is None:
+            raise damaged(sums, f"{line[:80]!r}, expected a SHA-256 sum and the name of an archive", row=number)
+        checksum, name, part = like.groups()
+        archives.append(
+            Archive(
+                urls=(f"{HOST}/audio-low/{name}",),
+                checksums=(f"sha256:{checksum}",),
+                becomes=f"audio-low/{part}",
+                unpack=True,
+                inner=part,
+            )
         )
-        for checksum, name in zip(sums[::2], sums[1::2], strict=True)
-    ]
+    return archives

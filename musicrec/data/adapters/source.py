@@ -11,16 +11,14 @@ from types import MappingProxyType
 import polars as pl
 
 from musicrec.data.adapters import checks
-from musicrec.data.adapters.checks import Report
+from musicrec.data.adapters.checks import Report, number
 from musicrec.data.adapters.download import Archive, fetch
+from musicrec.data.adapters.files import Files, audio_files, within
 from musicrec.data.adapters.kept import digest, keep, up_to_date
-from musicrec.data.build import with_file_state
-from musicrec.data.scan import find_audio
+from musicrec.data.adapters.tables import unreadable
 from musicrec.data.schema import complete
 from musicrec.errors import ConfigError, ManifestError
 from musicrec.locks import locked
-
-Files = Mapping[str, int]  # every audio file below a folder, by its path there, and its size in bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +51,7 @@ class Source:
 
     Raises:
         ManifestError: no root is named, or there is no such folder; the message says how to get the dataset.
+        DownloadError: as `fetch`.
     """
 
     def __init__(
@@ -67,13 +66,19 @@ class Source:
         if root is None:
             raise dataset.error("data.root is not set: name the folder that holds the dataset")
         self.root = Path(os.path.abspath(Path(root).expanduser()))
+        shown = os.fsencode(self.root).decode(errors="backslashreplace")
+        if shown != str(self.root):
+            raise dataset.error(f"data.root={shown}: the name of this folder is not UTF-8; rename it")
         if download and not archives:
             raise dataset.error("data.download=true: it has no archive that could be fetched and checked")
         if download:
-            self.root.mkdir(parents=True, exist_ok=True)
-            fetch(archives, self.root)
+            self.fetch(archives)
         if not self.root.is_dir():
             raise dataset.error(f"data.root={root}: no such folder")
+
+    def fetch(self, archives: Sequence[Archive]) -> None:
+        """Fetch into the root what is not there. Raises DownloadError as `download.fetch`."""
+        fetch(archives, self.root)
 
     def missing(self, name: str) -> ManifestError:
         return self.dataset.error(f"no {name} below data.root={self.root}")
@@ -81,14 +86,14 @@ class Source:
     def file(self, *names: str) -> Path:
         """The first of these files, by their paths below the root, that is there. Raises ManifestError for none."""
         for name in names:
-            if (self.root / name).is_file():
+            if os.path.isfile(self.root / name):
                 return self.root / name
         raise self.missing(f"file {' or '.join(names)}")
 
     def folder(self, *names: str, holding: str) -> Path:
         """The first of these folders that holds a file or folder matching a pattern. Raises ManifestError for none."""
         for name in names:
-            if next((self.root / name).glob(holding), None) is not None:
+            if within(self.root / name, holding):
                 return self.root / name
         like = " or ".join(holding if name == "." else f"{name}/{holding}" for name in names)
         raise self.missing(f"file or folder like {like}")
@@ -126,14 +131,14 @@ class Source:
         """
         stem = "_".join(str(value) for value in options.values()) or self.dataset.name
         path = Path(folder) / self.dataset.name / f"{stem}.csv"
-        files = audio_files(audio)
+        files, skipped = audio_files(audio)
         state = {"adapter": self.dataset.version, "data.root": str(self.root), "data.partial": partial}
-        digests = {os.path.relpath(file, self.root): digest(file) for file in annotations}
+        digests = {os.path.relpath(file, self.root): _digest(file) for file in annotations}
         if len(digests) > 5:
             digests = {"the annotations": hashlib.sha256(json.dumps(digests).encode()).hexdigest()}
         state |= digests
         listing = "\n".join(f"{name}\t{size}" for name, size in files.items())
-        state["the audio files"] = hashlib.sha256(listing.encode(errors="surrogateescape")).hexdigest()
+        state["the audio files"] = hashlib.sha256(listing.encode()).hexdigest()
         if up_to_date(path, state):
             return path
         with locked(path.with_name(f".{stem}.lock")):
@@ -141,8 +146,10 @@ class Source:
                 return path
             chosen = " ".join(f"{name}={value}" for name, value in options.items())
             report = Report(f"{self.dataset.name} {chosen}".strip(), str(audio))
-            rows = checks.unique(complete(read(files, report)), report)
-            known = {"suspects": self.dataset.suspects, "error": self.dataset.error}
+            if skipped:
+                report.warn(f"{number(skipped, 'path')} left out", [f"{name} ({why})" for name, why in skipped])
+            rows = checks.as_on_disk(checks.unique(complete(read(files, report)), report), files, report)
+            known = {"suspects": self.dataset.suspects, "skipped": skipped, "error": self.dataset.error}
             frame = checks.present(rows, files, report, audio=audio, partial=partial, **known)
             lost = rows.join(frame, on="track_id", how="anti").drop_nulls("split")
             damaged = lost.filter(pl.col("track_id").is_in(self.dataset.suspects), pl.col("path").is_in(list(files)))
@@ -152,37 +159,21 @@ class Source:
             checks.labels(frame, report, vocabulary=vocabulary)
             checks.leaks(frame, report)
             frame = frame.with_columns(path=pl.concat_str(pl.lit(f"{audio}/"), "path"))
-            path.with_suffix(".checks.txt").write_text(report.text() + "\n")
+            path.with_suffix(".checks.txt").write_text(report.text() + "\n", encoding="utf-8")
             keep(frame, path, state)
         print(report.text(shown=5))
         print(f"manifest: {path}", flush=True)
         return path
 
 
-def audio_files(folder: Path) -> Files:
-    """Every audio file below a folder that `find_audio` finds, sorted by its path there, and its size."""
-    names = find_audio(folder).files
-    state = with_file_state(pl.DataFrame({"path": [f"{folder}/{name}" for name in names]}, schema={"path": pl.String}))
-    return dict(zip(names, state["size"], strict=True))
+def _digest(path: Path) -> str:
+    try:
+        return digest(path)
+    except OSError as error:
+        raise unreadable(path, error) from None
 
 
 def one_of(name: str, value: object, choices: Sequence) -> None:
     """Raise ConfigError where a setting is none of its choices."""
     if value not in choices:
         raise ConfigError(f"{name}={value}: choose one of {', '.join(str(choice) for choice in choices)}")
-
-
-def table(path: Path, *, columns: Collection[str], separator: str = ",") -> pl.DataFrame:
-    """A table of a dataset, every cell as text.
-
-    Raises:
-        ManifestError: it cannot be read, or lacks one of the columns.
-    """
-    try:
-        frame = pl.read_csv(path, separator=separator, infer_schema=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise ManifestError(f"{path}: cannot be read: {str(error).splitlines()[0]}; fetch the file again") from None
-    absent = [name for name in columns if name not in frame.columns]
-    if absent:
-        raise ManifestError(f"{path}: has no column {', '.join(absent)} (it has {', '.join(frame.columns[:12])} …)")
-    return frame

@@ -11,7 +11,8 @@ from pathlib import Path
 import polars as pl
 
 from musicrec.data.adapters.checks import Report
-from musicrec.data.adapters.source import Dataset, Files, Source, table
+from musicrec.data.adapters.source import Dataset, Files, Source
+from musicrec.data.adapters.tables import table
 from musicrec.data.schema import UNIT_FEATURES, complete
 from musicrec.data.splitting import split_tracks
 from musicrec.errors import ManifestError

@@ -1,9 +1,12 @@
 """Fetching, from a server on this machine that heeds ranges, breaks off, or is not there."""
 
+import gzip
 import hashlib
 import io
 import os
 import re
+import socket
+import struct
 import tarfile
 import threading
 import zipfile
@@ -22,13 +25,15 @@ from musicrec.errors import DownloadError
 
 class Host(ThreadingHTTPServer):
     """files: {name: bytes}. limit: bytes that an answer gives before it breaks off. ranges: whether it heeds them.
-    requests: (name, first byte) of all that was asked."""
+    troubles: what happens to the next requests: the status that is answered, or "reset", "elsewhere": another range
+    than was asked for, or a place to go to. requests: (name, first byte) of all that was asked."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Answer)
         self.files: dict[str, bytes] = {}
         self.limit: int | None = None
         self.ranges = True
+        self.troubles: list[int | str] = []
         self.requests: list[tuple[str, int]] = []
 
     def url(self, name: str) -> str:
@@ -47,6 +52,20 @@ class Answer(BaseHTTPRequestHandler):
         asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", "")) if host.ranges else None
         first = int(asked[1]) if asked else 0
         host.requests.append((name, first))
+        trouble = host.troubles.pop(0) if host.troubles else None
+        if trouble == "reset":
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
+            self.connection.close()
+            return
+        if isinstance(trouble, int):
+            self.send_error(trouble)
+            return
+        if trouble and trouble != "elsewhere":
+            self.send_response(302)
+            self.send_header("Location", trouble)
+            self.end_headers()
+            return
         if name not in host.files:
             self.send_error(404)
             return
@@ -55,6 +74,9 @@ class Answer(BaseHTTPRequestHandler):
             self.send_error(416)
             return
         self.send_response(206 if asked else 200)
+        if asked:
+            begin = first - 5 * (trouble == "elsewhere")
+            self.send_header("Content-Range", f"bytes {begin}-{first + len(body) - 1}/{first + len(body)}")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body[: host.limit])
@@ -65,7 +87,8 @@ class Answer(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
-    monkeypatch.setattr(download, "PAUSE_S", 0.0)
+    monkeypatch.setattr(download, "time", SimpleNamespace(sleep=pauses_s.append))
+    pauses_s.clear()
     with Host() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -75,27 +98,31 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
 
 
 CONTENT = os.urandom(3_000_000)
+pauses_s: list[float] = []
 
 
 def left(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir() if path.name != ".download.lock"]
 
 
-def zipped(members: dict[str, str | bytes]) -> bytes:
+def zipped(members: dict[str, str | bytes], method: int = zipfile.ZIP_STORED) -> bytes:
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as file:
+    with zipfile.ZipFile(out, "w", method) as file:
         for name, content in members.items():
             file.writestr(name, content)
     return out.getvalue()
 
 
-def tarred(*members: tuple[str, str]) -> bytes:
-    """members: (name, target of a link, or "")."""
+def tarred(*members: tuple[str, str | bytes]) -> bytes:
+    """members: (name, target of a link, of a hard one after "=", the type of a device, or "")."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as file:
         for name, link in members:
             member = tarfile.TarInfo(name)
-            member.type, member.linkname = (tarfile.SYMTYPE, link) if link else (tarfile.REGTYPE, "")
+            if isinstance(link, bytes):
+                member.type = link
+            elif link:
+                member.type, member.linkname = tarfile.LNKTYPE if link[0] == "=" else tarfile.SYMTYPE, link.lstrip("=")
             file.addfile(member, io.BytesIO(b""))
     return out.getvalue()
 
@@ -159,6 +186,104 @@ def test_a_host_that_has_not_got_it_or_is_not_there(host: Host, tmp_path: Path):
         fetch([nobody], tmp_path)
 
 
+def test_a_host_in_trouble_is_asked_again(host: Host, tmp_path: Path):
+    host.troubles = [503, "reset", 429, 500]
+    fetch([host.archive("labels.csv", content=CONTENT)], tmp_path)
+    assert (tmp_path / "labels.csv").read_bytes() == CONTENT
+    assert pauses_s == [2, 4, 8, 16]
+    host.troubles = [502] * 5
+    with pytest.raises(DownloadError, match=r"more.csv: cannot be fetched \(the host answers 502 Bad Gateway\); the"):
+        fetch([host.archive("more.csv", content=CONTENT)], tmp_path)
+    host.troubles = [403]
+    with pytest.raises(DownloadError, match=r"more.csv: the host answers 403 Forbidden; fetch it by hand"):
+        fetch([host.archive("more.csv")], tmp_path)
+
+
+def test_another_range_than_was_asked_for_begins_again(host: Host, tmp_path: Path):
+    archive = host.archive("labels.csv", content=CONTENT)
+    (tmp_path / "labels.csv.part").write_bytes(CONTENT[:1_000_000])
+    host.troubles = ["elsewhere"]
+    fetch([archive], tmp_path)
+    assert host.requests == [("labels.csv", 1_000_000), ("labels.csv", 0)]
+    assert (tmp_path / "labels.csv").read_bytes() == CONTENT
+    (tmp_path / "labels.csv").rename(tmp_path / "labels.csv.part")
+    os.truncate(tmp_path / "labels.csv.part", 1_000_000)
+    host.limit, host.troubles = 500_000, ["elsewhere", None] * 9
+    with pytest.raises(DownloadError, match="cannot be fetched"):  # and not for ever
+        fetch([archive], tmp_path)
+
+
+@pytest.mark.parametrize("place", ["file:///etc/passwd", "ftp://127.0.0.1/labels.csv", "FILE:///etc/passwd"])
+def test_a_way_off_the_web_is_not_gone(host: Host, tmp_path: Path, place: str):
+    host.troubles = [place]
+    with pytest.raises(DownloadError, match=f"labels.csv: leads to {place}, which is not on the web; fetch it by hand"):
+        fetch([host.archive("labels.csv", content=CONTENT)], tmp_path)
+    assert not left(tmp_path)
+    host.troubles = ["/other.csv"]
+    host.files["other.csv"] = CONTENT
+    fetch([host.archive("labels.csv")], tmp_path)
+    assert (tmp_path / "labels.csv").read_bytes() == CONTENT
+
+
+def test_what_lies_elsewhere_is_not_fetched(host: Host, tmp_path: Path):
+    archive = host.archive(
+        "music.zip", content=zipped({"0/a.mp3": ""}), becomes="mp3", unpack=True, there=("mp3/[0-9]/*", "[0-9]/*")
+    )
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "a.mp3").touch()
+    fetch([archive], tmp_path)
+    assert not host.requests
+    (tmp_path / "0" / "a.mp3").unlink()
+    (tmp_path / "mp3").mkdir()  # an empty folder is no music
+    fetch([archive], tmp_path)
+    assert (tmp_path / "mp3" / "0" / "a.mp3").is_file()
+    (tmp_path / "mp3" / "0").rename(tmp_path / "mp3" / "x")
+    with pytest.raises(DownloadError, match=r"mp3: is there, without what http.*music.zip holds; move it away"):
+        fetch([archive], tmp_path)
+
+
+def test_a_kill_after_the_unpacking_leaves_nothing_behind(host: Host, tmp_path: Path):
+    archive = host.archive("music.zip", content=zipped({"in/a.mp3": ""}), becomes="music", unpack=True, inner="in")
+    fetch([archive], tmp_path)
+    (tmp_path / "music.zip.fetched").write_bytes(host.files["music.zip"])
+    (tmp_path / "music.zip.joined").touch()
+    (tmp_path / ".music.unpacking").mkdir()
+    fetch([archive], tmp_path)
+    assert left(tmp_path) == ["music"] and len(host.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("free", "what"),
+    [(1_000, "fetching http.*001 needs 1,050 bytes"), (2_090, "joining 2 parts to .*.001.joined needs 2,100 bytes"),
+     (150_000, "unpacking .*.001.joined needs 200,000 bytes")],
+)  # fmt: skip
+def test_the_room_of_each_step_is_checked_beforehand(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, what: str
+):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("0/a.mp3", bytes(200_000))
+        file.writestr("0/b", b"")
+    whole = out.getvalue() + bytes(2_100 - len(out.getvalue()))
+    parts = {"m.zip.001": whole[:1_050], "m.zip.002": whole[1_050:]}
+    host.files.update(parts)
+    checksums = tuple(f"md5:{hashlib.md5(part).hexdigest()}" for part in parts.values())
+    archive = Archive(urls=tuple(map(host.url, parts)), checksums=checksums, becomes="mp3", unpack=True)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=free))
+    with pytest.raises(DownloadError, match=rf": {what}, {free:,} are free; make room, and the same command goes on"):
+        fetch([archive], tmp_path)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=300_000))
+    fetch([archive], tmp_path)
+    assert (tmp_path / "mp3" / "0" / "a.mp3").stat().st_size == 200_000 and left(tmp_path) == ["mp3"]
+    assert len(host.requests) == 2 + (free == 1_000), "nothing that is there is fetched again"
+
+
+def test_a_root_that_cannot_be_written(host: Host, tmp_path: Path):
+    (tmp_path / "root").touch()
+    with pytest.raises(DownloadError, match=r"root: cannot be written \(File exists\); the same command goes on"):
+        fetch([host.archive("labels.csv", content=CONTENT)], tmp_path / "root")
+
+
 def test_a_full_disk_is_told_beforehand(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=5_000))
     with pytest.raises(DownloadError, match=r"needs 3,000,000 bytes, 5,000 are free; make room"):
@@ -193,11 +318,14 @@ def test_the_folder_within_an_archive_is_taken(host: Host, tmp_path: Path):
 @pytest.mark.parametrize(
     ("name", "content"),
     [
+        ("device.tar", tarred(("good/a.mp3", ""), ("good/null", tarfile.CHRTYPE))),
+        ("hard.tar", tarred(("good/a.mp3", ""), ("good/evil.txt", "=/etc/passwd"))),
         ("up.zip", zipped({"good/a.mp3": "", "../evil.txt": ""})),
         ("root.zip", zipped({"/evil.txt": ""})),
         ("up.tar", tarred(("good/a.mp3", ""), ("../evil.txt", ""))),
         ("link.tar", tarred(("good", "/tmp"), ("good/evil.txt", ""))),
     ],
+    ids=["device.tar", "hard.tar", "up.zip", "root.zip", "up.tar", "link.tar"],
 )
 def test_an_archive_that_would_write_elsewhere_is_refused(host: Host, tmp_path: Path, name: str, content: bytes):
     root = tmp_path / "root"
@@ -213,9 +341,29 @@ def test_an_unpacking_that_was_broken_off_is_done_again(host: Host, tmp_path: Pa
     archive = host.archive("music.zip", content=zipped({"a.mp3": ""}), becomes="music", unpack=True)
     fetch([archive], tmp_path)
     assert [path.name for path in (tmp_path / "music").iterdir()] == ["a.mp3"]
-    damaged = host.archive("damaged.zip", content=b"neither zip nor tar", becomes="damaged", unpack=True)
-    with pytest.raises(DownloadError, match=r"damaged.zip.fetched: cannot be unpacked \(.*\); delete it and fetch it"):
+
+
+def broken_zip() -> bytes:
+    content = bytearray(zipped({"a.mp3": CONTENT[:1_000]}, zipfile.ZIP_DEFLATED))
+    content[60:90] = b"\xff" * 30
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"neither zip nor tar", "file could not be opened.*"),
+        (zipped({"a.mp3": CONTENT})[:100_000], "file could not be opened.*"),
+        (broken_zip(), "Error -3 while decompressing.*|Bad CRC-32.*"),
+        (gzip.compress(tarred(("a.mp3", "")))[:-40], "Compressed file ended before the end.*"),
+    ],
+    ids=["neither", "cut.zip", "broken.zip", "cut.tar.gz"],
+)
+def test_a_damaged_archive_is_told(host: Host, tmp_path: Path, content: bytes, reason: str):
+    damaged = host.archive("music.zip", content=content, becomes="music", unpack=True)
+    with pytest.raises(DownloadError, match=rf"music.zip.fetched: cannot be unpacked \({reason}\); delete it and"):
         fetch([damaged], tmp_path)
+    assert not (tmp_path / "music").exists()
 
 
 def test_an_adapter_fetches_what_it_lacks(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, audio: Callable):

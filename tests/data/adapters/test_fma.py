@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from musicrec.data.adapters.fma import fma
+from musicrec.data.adapters.fma import SHORT, fma
 from musicrec.data.manifest import read_manifest
 from musicrec.errors import ManifestError
 
@@ -62,6 +62,41 @@ def test_small(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     assert "4 artists, each in one split only" in printed, "artists of the same name are told apart by their number"
 
 
+def test_clips_that_are_damaged_in_the_archive(
+    tree: Path, tmp_path: Path, audio: Callable, capsys: pytest.CaptureFixture
+):
+    """Those that the archive of fma_small is known to hold: three last two seconds, three cannot be read. Another clip
+    that is short is no such one, and one that is whole in this copy is used."""
+    short, unreadable, whole = (98565, 98567, 98569), (99134, 108925, 133297), 98571
+    assert {*short, *unreadable, whole} < set(SHORT)
+    add_rows(tree, *((track, track, "training", "small", "Rock", "[12]") for track in (*short, *unreadable, whole)
+                     if track not in (98565, 133297)))  # fmt: skip
+    for track in short:
+        audio(tree / "fma_small" / "098" / f"{track:06}.mp3", duration_s=1.6)
+    audio(tree / "fma_small" / "098" / "098571.mp3", duration_s=15.1)
+    for track in unreadable:
+        path = tree / "fma_small" / f"{track:06}"[:3] / f"{track:06}.mp3"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"ID3" + bytes(1749))
+    rows = read_manifest(fma(root=tree, folder=tmp_path))
+    assert set(rows["track_id"]) == {"000002", "000005", "000140", "000141", "000148", "098571"}
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "known to be damaged" in line)
+    assert line.startswith(
+        "  note     6 files known to be damaged, left out: 098565 (1.6 s of 30 s), 133297 (not audio"
+    )
+    listed = (tmp_path / "fma" / "small_top.checks.txt").read_text()
+    for track in (*short, *unreadable):
+        assert f"\n             {track:06} (" in listed
+
+
+def add_rows(tree: Path, *tracks: tuple) -> None:
+    with open(tree / "fma_metadata" / "tracks.csv", "a", newline="") as file:
+        for track, artist, split, subset, top, genres in tracks:
+            csv.writer(file).writerow(
+                [track, artist, "Album", artist, "The Same Name", split, subset, 217, top, genres, "Title"]
+            )
+
+
 def test_large_and_all_genres(tree: Path, tmp_path: Path, audio: Callable):
     (tree / "fma_small").rename(tree / "fma_large")
     for track in (200, 300):
@@ -88,6 +123,45 @@ def test_damage_is_told(tree: Path, tmp_path: Path, audio: Callable, capsys: pyt
         fma(root=tree, folder=tmp_path)
     tracks.write_text("track_id,genre\n2,Rock\n")
     with pytest.raises(ManifestError, match="its header should have three rows"):
+        fma(root=tree, folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda text: text[: text.index("set,set")], r"has no column \(set, split\), .*header should have three rows"),
+        (lambda text: "\n".join(text.splitlines()[:3]), r"has a header, and no row below it"),
+        (lambda text: text[: text.index("title 148")], r"row 8: the quotation marks are wrong, or it is cut off"),
+        (lambda text: text[: text.rindex("Hip-Hop,[21],")], r"row 8: 9 cells, expected 11"),
+        (lambda text: text.replace('"[25, 21]"', '"[25, 2"'), r"row 12, \(track, genres\): '\[25, 2', expected a list"),
+        (lambda text: text.replace(",validation,", ",valid,"), r"row 7, \(set, split\): 'valid', expected one of trai"),
+        (lambda text: text.replace(",large,", ",,"), r"row 12, \(set, subset\): empty, expected one of small, medium"),
+        (lambda text: text.replace("\n148,", "\n14.8,"), r"row 8, track_id: '14.8', expected a number"),
+        (
+            lambda text: text.replace(",217,", ",3:37,", 1),
+            r"row 4, \(track, duration\): '3:37', expected a number of",
+        ),
+    ],
+)
+def test_a_damaged_table_is_told(tree: Path, tmp_path: Path, damage: Callable, message: str):
+    tracks = tree / "fma_metadata" / "tracks.csv"
+    text = tracks.read_text()
+    tracks.write_text(damage(text))
+    assert tracks.read_text() != text
+    with pytest.raises(ManifestError, match=rf"tracks.csv: {message}.*; fetch the file again"):
+        fma(root=tree, folder=tmp_path)
+
+
+def test_a_damaged_hierarchy_is_told(tree: Path, tmp_path: Path):
+    genres = tree / "fma_metadata" / "genres.csv"
+    text = genres.read_text()
+    genres.write_text(text[: text.index("25,1")])
+    with pytest.raises(
+        ManifestError, match=r"genres.csv: has no genre 25, which tracks.csv names; fetch the file again"
+    ):
+        fma(root=tree, folder=tmp_path)
+    genres.write_text(text.replace("85,1,12", "85,1,rock"))
+    with pytest.raises(ManifestError, match=r"genres.csv: row 5, parent: 'rock', expected a number; fetch the file"):
         fma(root=tree, folder=tmp_path)
 
 

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from musicrec.data.adapters.giantsteps import giantsteps_key, giantsteps_tempo
+from musicrec.data.adapters.giantsteps import TEMPO, _archives, giantsteps_key, giantsteps_tempo
+from musicrec.data.adapters.source import Source
 from musicrec.data.manifest import read_manifest
 from musicrec.errors import ManifestError
 
@@ -18,6 +19,7 @@ def tempo_tree(tmp_path: Path, audio: Callable) -> Path:
     for folder in ("annotations/tempo", "annotations_v2/tempo", "annotations/genre", "md5"):
         (root / folder).mkdir(parents=True)
     for number, tempo in TEMPOS.items():
+        (root / "annotations_v2" / "tempo" / f"._{number}.LOFI.bpm").write_bytes(b"of a Mac \xff")
         audio(root / "audio" / f"{number}.LOFI.mp3")
         (root / "annotations_v2" / "tempo" / f"{number}.LOFI.bpm").write_text(tempo)
         (root / "annotations" / "tempo" / f"{number}.LOFI.bpm").write_text("120\n")
@@ -45,7 +47,7 @@ def test_tempo(tempo_tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     assert (rows["1030011"]["genre"], rows["1084986"]["genre"]) == ("progressive-house", None)
     assert (rows["906760"]["duration_s"], rows["1030011"]["duration_s"]) == (62, 120), "the README names the short ones"
     printed = capsys.readouterr().out
-    assert "1 excerpts have no tempo, left out: 3041381" in printed and "test: 3 tracks, published are 661" in printed
+    assert "1 excerpt without a tempo, left out: 3041381" in printed and "test: 3 tracks, published are 661" in printed
 
 
 def test_first_annotations_give_every_excerpt_a_tempo(tempo_tree: Path, tmp_path: Path):
@@ -64,32 +66,47 @@ def test_key(key_tree: Path, tmp_path: Path):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("annotations_v2/tempo/906760.LOFI.bpm", "fast", r"906760.LOFI.bpm: 'fast' is no tempo"),
-        ("annotations_v2/tempo/5.LOFI.bpm", "120", r"no file 5.LOFI.mp3 below .*/audio"),
+        ("annotations_v2/tempo/906760.LOFI.bpm", b"fast", r"906760.LOFI.bpm: 'fast' is no tempo; fetch the file again"),
+        ("annotations_v2/tempo/906760.LOFI.bpm", b"", r"906760.LOFI.bpm: '' is no tempo; fetch"),
+        ("annotations_v2/tempo/906760.LOFI.bpm", b"nan", r"906760.LOFI.bpm: 'nan' is no tempo; fetch"),
+        ("annotations_v2/tempo/906760.LOFI.bpm", b"-120", r"906760.LOFI.bpm: '-120' is no tempo; fetch"),
+        ("annotations_v2/tempo/906760.LOFI.bpm", b"inf", r"906760.LOFI.bpm: 'inf' is no tempo; fetch"),
+        ("annotations_v2/tempo/906760.LOFI.bpm", b"\xff1", r"906760.LOFI.bpm: b'.xff1' is no text in UTF-8; fetch"),
+        ("annotations/genre/906760.LOFI.genre", b"\xe9", r"906760.LOFI.genre: b'.xe9' is no text in UTF-8; fetch"),
+        ("annotations_v2/tempo/5.LOFI.bpm", b"120", r"no file 5.LOFI.mp3 below .*/audio"),
     ],
 )
-def test_damage_is_told(tempo_tree: Path, tmp_path: Path, name: str, text: str, message: str):
-    (tempo_tree / name).write_text(text)
+def test_damage_is_told(tempo_tree: Path, tmp_path: Path, name: str, text: bytes, message: str):
+    (tempo_tree / name).write_bytes(text)
     with pytest.raises(ManifestError, match=message):
         giantsteps_tempo(root=tempo_tree, folder=tmp_path)
 
 
 def test_a_key_that_is_none(key_tree: Path, tmp_path: Path):
     (key_tree / "annotations" / "key" / "10089.LOFI.key").write_text("H moll")
-    with pytest.raises(ManifestError, match=r"10089.LOFI.key: 'H moll' is no key"):
+    with pytest.raises(ManifestError, match=r"10089.LOFI.key: 'H moll' is no key; fetch the file again"):
+        giantsteps_key(root=key_tree, folder=tmp_path)
+    (key_tree / "annotations" / "key" / "10089.LOFI.key").write_text("C")
+    with pytest.raises(ManifestError, match=r"10089.LOFI.key: 'C' is no key; fetch the file again"):
         giantsteps_key(root=key_tree, folder=tmp_path)
     with pytest.raises(ManifestError, match=r"giantsteps_key: data.root is not set.*\n(.*\n)*.*git clone"):
         giantsteps_key(root=None, folder=tmp_path)
 
 
 def test_what_is_to_be_fetched_is_in_the_repository(tempo_tree: Path):
-    from musicrec.data.adapters.giantsteps import TEMPO, _archives
-    from musicrec.data.adapters.source import Source
-
+    assert not _archives(Source(TEMPO, tempo_tree)), "it is there"
+    (tempo_tree / "audio").rename(tempo_tree / "wav")
+    (tempo_tree / "wav" / "1084986.LOFI.mp3").rename(tempo_tree / "wav" / "01084986.LOFI.wav")
+    (tempo_tree / "md5" / "1084986.LOFI.md5").write_text("d5bb1088f724114ad1b1acfb8260db51\n")
+    assert not _archives(Source(TEMPO, tempo_tree)), "in another folder, under another name"
+    (tempo_tree / "wav" / "1030011.LOFI.mp3").unlink()
     (archive,) = _archives(Source(TEMPO, tempo_tree))
     assert archive.urls == ("https://www.cp.jku.at/datasets/giantsteps/backup/1030011.LOFI.mp3",)
     assert archive.checksums == ("md5:d5bb1088f724114ad1b1acfb8260db50",)
-    assert archive.becomes == "audio/1030011.LOFI.mp3"
+    assert archive.becomes == "wav/1030011.LOFI.mp3", "where the others are"
+    (tempo_tree / "md5" / "1030011.LOFI.md5").write_text("")
+    with pytest.raises(ManifestError, match=r"1030011.LOFI.md5: '' is no MD5 sum; fetch the file again"):
+        _archives(Source(TEMPO, tempo_tree))
 
 
 def test_commands(tempo_tree: Path, key_tree: Path, train: Callable, program: Callable, tmp_path: Path):

@@ -9,7 +9,7 @@ from torchaudio.datasets import gtzan as lists
 
 from musicrec.data.adapters.gtzan import PUBLISHED, gtzan
 from musicrec.data.manifest import read_manifest
-from musicrec.errors import ManifestError
+from musicrec.errors import ConfigError, ManifestError
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for genre in lists.gtzan_genres
         for number in range(100)
     ]
-    (root / "GTZANindex.txt").write_text("\n".join(lines) + "\nblues.99999.wav\n")
+    (root / "GTZANindex.txt").write_text("\n".join(lines) + "\nblue.99999.wav\n")
     return root
 
 
@@ -54,10 +54,44 @@ def test_split_by_artist(whole: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     frame = read_manifest(gtzan(root=whole, folder=tmp_path, split="artist"))
     assert set(frame["split"]) == {"train", "valid", "test"}
     assert frame.group_by("artist").agg(pl.col("split").n_unique())["split"].to_list() == [1] * 200
-    assert "200 artists, each in one split only" in capsys.readouterr().out
+    assert "all: 1,000 tracks, as published" in capsys.readouterr().out
     again = read_manifest(gtzan(root=whole, folder=tmp_path / "again", split="artist"))
     other = read_manifest(gtzan(root=whole, folder=tmp_path, split="artist", seed=1))
     assert again.equals(frame) and not other.equals(frame)
+
+
+def test_faulty_clips_can_be_left_out_of_the_other_splits(whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    frame = read_manifest(gtzan(root=whole, folder=tmp_path, split="artist", faults="drop"))
+    assert set(frame["track_id"]) == {*lists.filtered_train, *lists.filtered_valid, *lists.filtered_test}
+    assert frame.group_by("artist").agg(pl.col("split").n_unique())["split"].max() == 1
+    printed = capsys.readouterr().out
+    assert "all: 930 tracks, as published" in printed and "no annotation names" not in printed
+    assert "artists, each in one split only\n" in printed
+    with pytest.raises(ConfigError, match=r"data.faults=drpo: choose one of keep, drop"):
+        gtzan(root=whole, folder=tmp_path, faults="drpo")
+
+
+def test_artists_that_the_index_does_not_know(whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    root = tmp_path / "copy"
+    root.mkdir()
+    (root / "genres").symlink_to(whole / "Data" / "genres_original")
+    lines = (whole / "GTZANindex.txt").read_text().splitlines()
+    lines[0] = "blues.00000.wav"
+    lines[1] = "blues.00001.wav :::  ::: Title"
+    (root / "GTZANindex.txt").write_text("\n".join([*lines[:500], "<html>", *lines[500:]]))
+    gtzan(root=root, folder=tmp_path, split="artist")
+    printed = capsys.readouterr().out
+    assert (
+        "warning  the index has no artist of 2 clips: that an artist is in one part only holds for the other 998: "
+        "blues.00000, blues.00001\n"
+    ) in printed
+    assert "200 artists, each in one split only; of 2 of 1,000 tracks the artist is not known\n" in printed
+    assert "2 rows of GTZANindex.txt with no clip of GTZAN; fetch it again: row 501 '<html>', row 1002" in printed
+    (root / "GTZANindex.txt").write_text("<html>\n<p>404")
+    with pytest.raises(ManifestError, match=r"GTZANindex.txt: names no artist, expected lines such as blues.00002.wav"):
+        gtzan(root=root, folder=tmp_path, split="artist")
+    gtzan(root=root, folder=tmp_path)
+    assert "artists are not known" in capsys.readouterr().out, "the published split needs none"
 
 
 @pytest.fixture

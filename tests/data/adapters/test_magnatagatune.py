@@ -116,6 +116,45 @@ def test_damage_is_told(tree: Path, tmp_path: Path, break_it: Callable, message:
         magnatagatune(root=tree, folder=tmp_path)
 
 
+def change(path: Path, row: int, column: int, cell: str) -> None:
+    lines = [line.split("\t") for line in path.read_text().splitlines()]
+    lines[row - 1][column] = cell
+    path.write_text("\n".join("\t".join(cells) for cells in lines) + "\n")
+
+
+def test_a_damaged_table_is_told(tree: Path, tmp_path: Path):
+    annotations = tree / "annotations_final.csv"
+    text = annotations.read_text()
+    for cell, (row, column), message in (
+        ('"g/a.mp3"', (3, -1), r"row 3, mp3_path: 'g/a.mp3', expected a path such as f/NAME.mp3, in a folder 0 to f"),
+        ('"9/artist_6-alb"', (9, -1), r"row 9, mp3_path: '9/artist_6-alb', expected a path .*"),
+        ("two", (4, 0), r"row 4, clip_id: 'two', expected a number"),
+        ("2", (5, 7), r"row 5, electronic: '2', expected 0 or 1"),
+        ("", (5, 60), r"row 5, rare9: empty, expected 0 or 1"),
+    ):
+        change(annotations, *(row, column), cell)
+        with pytest.raises(ManifestError, match=rf"annotations_final.csv: {message}; fetch the file again"):
+            magnatagatune(root=tree, folder=tmp_path)
+        annotations.write_text(text)
+    annotations.write_text(text[: text.rindex('"0"\t"0"')])
+    with pytest.raises(
+        ManifestError, match=r"annotations_final.csv: row 9: 1\d\d cells, expected 190; it begins with '24"
+    ):
+        magnatagatune(root=tree, folder=tmp_path)
+    annotations.write_text(text[:-6])
+    with pytest.raises(ManifestError, match=r"row 9: the quotation marks are wrong, or it is cut off"):
+        magnatagatune(root=tree, folder=tmp_path)
+
+
+def test_damaged_names_of_artists_stop_nothing(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    with open(tree / "clip_info_final.csv", "a") as file:
+        file.write("25\t1\tTitle")
+    assert read_manifest(magnatagatune(root=tree, folder=tmp_path)).height == 6
+    printed = capsys.readouterr().out
+    assert "clip_info_final.csv: row 10: 3 cells, expected 10; it begins with '25, 1, Title'; fetch the file" in printed
+    assert "artists are not known" in printed
+
+
 def test_settings_are_checked(tree: Path, tmp_path: Path):
     with pytest.raises(ConfigError, match=r"data.split=Clean: choose one of full, clean"):
         magnatagatune(root=tree, folder=tmp_path, split="Clean")

@@ -4,12 +4,26 @@ from pathlib import Path
 
 import pytest
 
-from musicrec.data.adapters.mtg_jamendo import TAGS, mtg_jamendo
+from musicrec.data.adapters.mtg_jamendo import DATASET, FILES, TAGS, _archives, mtg_jamendo
+from musicrec.data.adapters.source import Source
 from musicrec.data.manifest import read_manifest
 from musicrec.errors import ConfigError, ManifestError
 
 HEADER = "TRACK_ID\tARTIST_ID\tALBUM_ID\tPATH\tDURATION\tTAGS"
-PARTS = {"train": (101, 102, 103), "validation": (201,), "test": (301, 302)}
+NUMBERS = (101, 102, 103, 201, 301, 302)
+TAGS_OF = {
+    "autotagging": ("genre---rock", "instrument---piano", "mood/theme---happy"),
+    "autotagging_top50tags": ("genre---rock", "instrument---piano", "mood/theme---happy"),
+    "autotagging_genre": ("genre---rock",),
+    "autotagging_instrument": ("instrument---piano",),
+    "autotagging_moodtheme": ("mood/theme---happy",),
+}
+
+
+def parts(fold: int) -> dict[str, tuple[int, ...]]:
+    """No two folds are alike."""
+    numbers = NUMBERS[fold:] + NUMBERS[:fold]
+    return {"train": numbers[:3], "validation": numbers[3:4], "test": numbers[4:]}
 
 
 def row(number: int, *tags: str, artist: int | None = None) -> str:
@@ -23,18 +37,16 @@ def row(number: int, *tags: str, artist: int | None = None) -> str:
 def tree(tmp_path: Path, audio: Callable) -> Path:
     """The repository of the dataset, as cloned, with the audio beside its folder data/."""
     root = tmp_path / "jamendo"
-    for split in (0, 3):
-        folder = root / "data" / "splits" / f"split-{split}"
+    for fold in range(5):
+        folder = root / "data" / "splits" / f"split-{fold}"
         folder.mkdir(parents=True)
-        for part, numbers in PARTS.items():
-            tags = ("genre---rock", "instrument---piano", "mood/theme---happy")
-            lines = [HEADER, *(row(number, *tags[: 1 + number % 3]) for number in numbers)]
-            (folder / f"autotagging_top50tags-{part}.tsv").write_text("\n".join(lines) + "\n")
-            moods = [HEADER, *(row(number, "mood/theme---happy") for number in numbers if number % 3 == 2)]
-            (folder / f"autotagging_moodtheme-{part}.tsv").write_text("\n".join(moods) + "\n")
-    everything = [HEADER, *(row(number, "genre---rock") for numbers in PARTS.values() for number in (*numbers, 999))]
+        for part, numbers in parts(fold).items():
+            for name, tags in TAGS_OF.items():
+                lines = [HEADER, *(row(number, *tags[: 1 + number % 3]) for number in numbers)]
+                (folder / f"{name}-{part}.tsv").write_text("\n".join(lines) + "\n")
+    everything = [HEADER, *(row(number, "genre---rock") for number in (*NUMBERS, 999))]
     (root / "data" / "raw_30s.tsv").write_text("\n".join(everything) + "\n")
-    for number in (*PARTS["train"], *PARTS["validation"], *PARTS["test"], 999):
+    for number in (*NUMBERS, 999):
         audio(root / "audio" / f"{number % 100:02}" / f"{number}.mp3")
     return root
 
@@ -53,13 +65,21 @@ def test_tags_behind_the_sixth_column_are_read(tree: Path, tmp_path: Path, capsy
 
 
 def test_subset_and_fold(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
-    frame = read_manifest(mtg_jamendo(root=tree, folder=tmp_path, subset="mood", fold=3))
-    assert set(frame["track_id"]) == {"track_0000101", "track_0000302"} and TAGS["mood"] == 56
-    assert "tags: 1 different labels, published are 56" in capsys.readouterr().out
+    for subset, name in FILES.items():
+        for fold in range(5) if subset == "top50" else (0, 3):
+            frame = read_manifest(mtg_jamendo(root=tree, folder=tmp_path, subset=subset, fold=fold))
+            expected = {f"track_{number:07}": part for part, numbers in parts(fold).items() for number in numbers}
+            assert dict(frame.select("track_id", "split").iter_rows()) == {
+                track: {"validation": "valid"}.get(part, part) for track, part in expected.items()
+            }
+            assert set(frame["tags"].explode()) == set(TAGS_OF[name]), name
+            expected = f"tags: {len(TAGS_OF[name])} different labels, published are {TAGS[subset]}"
+            assert expected in capsys.readouterr().out
     with pytest.raises(ConfigError, match=r"data.fold=5: choose one of 0, 1, 2, 3, 4"):
         mtg_jamendo(root=tree, folder=tmp_path, fold=5)
     with pytest.raises(ConfigError, match=r"data.subset=rock: choose one of all, top50, genre, instrument, mood"):
         mtg_jamendo(root=tree, folder=tmp_path, subset="rock")
+    (tree / "data" / "splits" / "split-1" / "autotagging_top50tags-train.tsv").unlink()
     with pytest.raises(ManifestError, match=r"no file data/splits/split-1/autotagging_top50tags-train.tsv below"):
         mtg_jamendo(root=tree, folder=tmp_path, fold=1)
 
@@ -79,11 +99,22 @@ def test_an_artist_in_two_splits_is_told(tree: Path, tmp_path: Path, capsys: pyt
     assert "in more than one split are 1 of 5 artists: artist_000101 (test, train)" in capsys.readouterr().out
 
 
+ROW = row(101, "genre---rock")
+LONG, PATH, TAG = ROW.replace("212.7", "long"), ROW.replace("01/101", "../101"), ROW.replace("---rock", "--")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("<!DOCTYPE html>", r"-train.tsv: begins with '<!DOCTYPE html>', expected the columns TRACK_ID"),
         (f"{HEADER}\ntrack_0000101\tartist", r"-train.tsv: row 2: 'track_0000101.tartist' is no track with its tags"),
+        (HEADER, r"-train.tsv: has a header, and no row below it; fetch the file again"),
+        (
+            f"{HEADER}\n{LONG}",
+            r"-train.tsv: row 2, DURATION: 'long', expected a number of seconds; fetch the file",
+        ),
+        (f"{HEADER}\n{PATH}", r"-train.tsv: row 2, PATH: '../101.mp3', expected a path such as 14/214.mp3; fetch"),
+        (f"{HEADER}\n{TAG}", r"-train.tsv: row 2, TAGS: 'genre--', expected a tag such as genre---rock; fetch"),
     ],
 )
 def test_damaged_lists_are_told(tree: Path, tmp_path: Path, text: str, message: str):
@@ -92,19 +123,41 @@ def test_damaged_lists_are_told(tree: Path, tmp_path: Path, text: str, message: 
         mtg_jamendo(root=tree, folder=tmp_path)
 
 
-def test_what_is_to_be_fetched_is_in_the_repository(tree: Path):
-    from musicrec.data.adapters.mtg_jamendo import DATASET, _archives
-    from musicrec.data.adapters.source import Source
+def test_letters_that_are_not_utf8(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    with open(tree / "data" / "raw_30s.tsv", "ab") as file:
+        file.write(b"track_1\tartist_\xe9\n")
+    mtg_jamendo(root=tree, folder=tmp_path)
+    printed = capsys.readouterr().out
+    assert r"raw_30s.tsv: row 9: b'artist_\xe9' is no text in UTF-8; fetch the file again. Tracks that are" in printed
+    assert "1 audio file that no annotation names, not used: 99/999.mp3" in printed
+    with open(tree / "data" / "splits" / "split-0" / "autotagging_top50tags-test.tsv", "ab") as file:
+        file.write(b"track_1\tartist_\xe9\n")
+    with pytest.raises(
+        ManifestError, match=r"-test.tsv: row 4: b'artist_.xe9' is no text in UTF-8; fetch the file again"
+    ):
+        mtg_jamendo(root=tree, folder=tmp_path)
 
+
+def test_what_is_to_be_fetched_is_in_the_repository(tree: Path, caplog: pytest.LogCaptureFixture):
     sums = tree / "data" / "download" / "raw_30s_audio-low_sha256_tars.txt"
     sums.parent.mkdir()
     checksum = hashlib.sha256(b"").hexdigest()
     sums.write_text("".join(f"{checksum} raw_30s_audio-low-{part:02}.tar\n" for part in range(100)))
+    assert not _archives(Source(DATASET, tree)), "the small audio would lie beside the other for nothing"
+    assert f"the audio lies in {tree}/audio: data.download=true fetches nothing beside it" in caplog.text
+    (tree / "audio").rename(tree / "audio-low")
     archives = _archives(Source(DATASET, tree))
     assert len(archives) == 100
     assert archives[7].urls == ("https://cdn.freesound.org/mtg-jamendo/raw_30s/audio-low/raw_30s_audio-low-07.tar",)
     assert (archives[7].becomes, archives[7].inner) == ("audio-low/07", "07")
     assert archives[7].checksums == (f"sha256:{checksum}",)
+    assert [archive.becomes for archive in archives if archive.is_there(tree)] == [
+        f"audio-low/{part:02}" for part in sorted({number % 100 for number in (*NUMBERS, 999)})
+    ]
+    with open(sums, "a") as file:
+        file.write(f"{checksum[:40]}\n")
+    with pytest.raises(ManifestError, match=r"tars.txt: row 101: 'e3b.*', expected a SHA-256 sum and the name of an"):
+        _archives(Source(DATASET, tree))
 
 
 def test_one_command_trains(tree: Path, train: Callable):

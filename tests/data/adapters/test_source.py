@@ -1,13 +1,15 @@
 """How a manifest is kept, and what is checked, on a dataset of four tracks."""
 
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from musicrec.data.adapters.source import Dataset, Source, table
+from musicrec.data.adapters.source import Dataset, Source
+from musicrec.data.adapters.tables import table
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.data.manifest import read_manifest
 from musicrec.errors import ManifestError
@@ -146,6 +148,73 @@ def test_a_clip_that_is_damaged_in_every_copy_is_no_deviation(
     assert "note     1 file known to be damaged, left out: odd (not audio that" in printed
     assert "ok       train: 2 tracks, and 1 damaged of the 3 published" in printed
     assert "warning" not in printed
+
+
+def test_names_that_the_disk_has_changed(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    (tree / "music" / "b.wav").rename(tree / "music" / "B.WAV")
+    (tree / "music" / "._c.wav").write_bytes(b"of a Mac")
+    open(os.fsencode(tree / "music") + b"/caf\xe9.wav", "wb").close()
+    path = adapt(tree, tmp_path)
+    assert read_manifest(path)["path"].to_list()[1] == str(tree / "music" / "B.WAV")
+    printed = capsys.readouterr().out
+    assert "warning  1 path left out: caf\\xe9.wav (its name, or its folder's, is not UTF-8: rename it)\n" in printed
+    assert "note     1 file used whose names differ in capitals from the annotations: B.WAV\n" in printed
+    assert "caf\\xe9.wav" in path.with_suffix(".checks.txt").read_text() and "no annotation names" not in printed
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    tree.rename(odd)
+    with pytest.raises(ManifestError, match=r"four: data.root=/.*/caf\\xe9: the name of this folder is not UTF-8; ren"):
+        adapt(odd, tmp_path)
+
+
+def test_why_a_file_is_missing(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tree / "music" / "b.wav").unlink()
+    (tree / "music" / "b.wav").symlink_to("/nowhere/b.wav")
+    with pytest.raises(
+        ManifestError, match=r"no file b.wav below .*/music \(b.wav: a link that leads nowhere\); data.p"
+    ):
+        adapt(tree, tmp_path)
+    (tree / "music" / "b.wav").unlink()
+    look = os.scandir
+
+    def refuse(path: Path) -> object:
+        if str(path).endswith("/0"):
+            raise PermissionError(13, "Permission denied")
+        return look(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    (tree / "music" / "0").mkdir()
+    labels = tree / "labels.csv"
+    labels.write_text(labels.read_text().replace("b,y", "0/b,y"))
+    message = r"no file 0/b.wav below .*/music \(0: cannot be looked through: Permission denied\); data.partial"
+    with pytest.raises(ManifestError, match=message):
+        adapt(tree, tmp_path)
+
+
+def test_what_cannot_be_read_is_told(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A file that cannot be opened is no duplicate of another; the store tells of it."""
+    opened = open
+
+    def refuse(path: Path, *arguments: str) -> object:
+        if str(path).endswith(refused):
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *arguments)
+
+    refused = "b.wav"
+    monkeypatch.setattr("musicrec.data.adapters.checks.open", refuse, raising=False)
+    assert read_manifest(adapt(tree, tmp_path)).height == 4
+    refused = "labels.csv"
+    monkeypatch.setattr("musicrec.data.adapters.kept.open", refuse, raising=False)
+    with pytest.raises(ManifestError, match=r"labels.csv: cannot be read \(Permission denied\); make it readable"):
+        adapt(tree, tmp_path)
+
+
+def test_artists_that_are_not_known_are_counted(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    labels = tree / "labels.csv"
+    labels.write_text(labels.read_text().replace("train,B", "train,"))
+    adapt(tree, tmp_path)
+    assert "ok       3 artists, each in one split only; of 1 of 4 tracks the artist is not known\n" in (
+        capsys.readouterr().out
+    )
 
 
 def test_nothing_usable(tree: Path, tmp_path: Path):

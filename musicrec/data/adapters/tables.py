@@ -1,0 +1,115 @@
+"""The tables and small text files of public datasets, read so that damage is told by file, row, column and value."""
+
+import csv
+import itertools
+import re
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+
+import polars as pl
+
+from musicrec.errors import ManifestError
+
+_ROWS_AT_ONCE = 4_096  # rows held as Python objects; the others are columns already
+_CELL_CHARACTERS = 1 << 24  # lives of artists are longer than the 128 kB at which Python's reader gives up
+_UNDECODED = re.compile("[\ud800-\udfff]+")
+
+
+def damaged(path: Path, what: str, *, row: int | None = None, column: str = "") -> ManifestError:
+    """The error for a file of a dataset that is not as its publisher made it. row: 1 is the header."""
+    place = ", ".join([f"row {row}"] * (row is not None) + [column] * bool(column))
+    return ManifestError(f"{path}: {place}{': ' * bool(place)}{what}; fetch the file again")
+
+
+def text_of(path: Path) -> str:
+    """The text of a small file, without the white space around it. Raises ManifestError where it is none."""
+    try:
+        return path.read_text(encoding="utf-8-sig").strip()
+    except OSError as error:
+        raise unreadable(path, error) from None
+    except UnicodeDecodeError as error:
+        raise damaged(path, f"{error.object[:20]!r} is no text in UTF-8") from None
+
+
+def rows(path: Path, *, separator: str = ",", quoted: bool = True) -> Iterator[tuple[int, list[str]]]:
+    """The number of each row, from 1, and its cells; empty rows at the end do not count.
+
+    quoted: quotation marks hold a cell together; else they are text as any other.
+
+    Raises:
+        ManifestError: the file cannot be read, is not UTF-8, or ends within a cell.
+    """
+    limit = csv.field_size_limit(_CELL_CHARACTERS)
+    number, held = 0, []
+    try:
+        with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+            quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+            for number, cells in enumerate(csv.reader(file, delimiter=separator, quoting=quoting, strict=True), 1):
+                if not cells:
+                    held.append((number, cells))
+                    continue
+                bad = next((cell for cell in cells if not cell.isascii() and _UNDECODED.search(cell)), None)
+                if bad is not None:
+                    shown = bad.encode(errors="surrogateescape")[:40]
+                    raise damaged(path, f"{shown!r} is no text in UTF-8", row=number)
+                yield from held
+                held.clear()
+                yield number, cells
+    except OSError as error:
+        raise unreadable(path, error) from None
+    except csv.Error as error:
+        raise damaged(path, f"the quotation marks are wrong, or it is cut off ({error})", row=number + 1) from None
+    finally:
+        csv.field_size_limit(limit)
+
+
+def table(path: Path, *, columns: Collection[str], separator: str = ",") -> pl.DataFrame:
+    """A table of a dataset, every cell as text, an empty one null. Its first row stands in row 2 of the file.
+
+    Raises:
+        ManifestError: it cannot be read, lacks one of the columns, has no row, or a row of another length.
+    """
+    lines = rows(path, separator=separator)
+    _, header = next(lines, (1, []))
+    absent = [name for name in columns if name not in header]
+    if absent:
+        has = f"{', '.join(header[:12])[:200]} …" if header else "nothing"
+        raise damaged(path, f"has no column {', '.join(absent)} (it has {has})")
+    return columns_of(lines, {name: place for place, name in enumerate(header)}, width=len(header), path=path)
+
+
+def columns_of(
+    lines: Iterator[tuple[int, list[str]]], places: Mapping[str, int], *, width: int, path: Path
+) -> pl.DataFrame:
+    """Some columns of what `rows` still gives. places: {name: place of the column}. width: cells that a row has."""
+    schema = dict.fromkeys(places, pl.String)
+    frames = []
+    while block := list(itertools.islice(lines, _ROWS_AT_ONCE)):
+        for number, cells in block:
+            if len(cells) != width:
+                what = f"{len(cells)} cells, expected {width}"
+                raise damaged(path, f"{what}; it begins with {', '.join(cells)[:60]!r}", row=number)
+        cells_of = ([cells[place] for _, cells in block] for place in places.values())
+        frames.append(pl.DataFrame(dict(zip(places, cells_of, strict=True)), schema=schema))
+    if not frames:
+        raise damaged(path, "has a header, and no row below it")
+    return pl.concat(frames).with_columns(pl.col(pl.String).replace("", None))
+
+
+def check(
+    frame: pl.DataFrame, column: str, good: pl.Expr, expected: str, *, path: Path, called: str = "", first_row: int = 2
+) -> None:
+    """Raise ManifestError where a cell of a column is not good, or an empty one is neither good nor bad.
+
+    called: the name of the column in the file. first_row: the row of the file that the frame's first row was.
+    """
+    bad = frame.with_row_index("row", first_row).filter(~good.fill_null(False))
+    if bad.height:
+        value = bad[column][0]
+        more = f" (and {bad.height - 1:,} more such rows)" if bad.height > 1 else ""
+        what = f"{'empty' if value is None else repr(value[:60])}, expected {expected}{more}"
+        raise damaged(path, what, row=bad["row"][0], column=called or column)
+
+
+def unreadable(path: Path, error: OSError) -> ManifestError:
+    return ManifestError(f"{path}: cannot be read ({error.strerror or error}); make it readable, or fetch it again")
