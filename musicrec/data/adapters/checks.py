@@ -234,4 +234,4 @@ def leaks(frame: pl.DataFrame, report: Report) -> None:
             report.ok(f"{number(splits, column)}, each in one split only{but}")
             continue
         names = [f"{name} ({', '.join(parts)})" for name, parts in torn.iter_rows()]
-        report.warn(f"in more than one split are {torn.height:,} of {number(splits, column)}{but}", names)
+        report.warn(f"in more than one split are {torn.height:,} of {number(splits, column)}", names)

@@ -73,13 +73,17 @@ def test_full_split_keeps_clips_without_any_of_the_tags(tree: Path, tmp_path: Pa
 
 def test_empty_files_are_left_out(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     annotations = tree / "annotations_final.csv"
-    annotations.write_text(annotations.read_text().replace('"6"\t', '"35644"\t'))
-    for clip in ("6", "22"):
+    known = {"6": "35644", "10": "55753", "11": "57881"}
+    for clip, empty in known.items():
+        annotations.write_text(annotations.read_text().replace(f'"{clip}"\t', f'"{empty}"\t'))
+    for clip in (*known, "22"):
         next(tree.glob(f"?/artist_{clip}-*")).write_bytes(b"")
     frame = read_manifest(magnatagatune(root=tree, folder=tmp_path))
-    assert set(frame["track_id"]) == {"2", "10", "11", "12"}
+    assert set(frame["track_id"]) == {"2", "12"}
     out = capsys.readouterr().out
-    assert "note     1 file known to be damaged, left out: 35644 (0 bytes)" in out
+    (line,) = (line for line in out.splitlines() if "known to be damaged" in line)
+    assert line.startswith("  note     3 files known to be damaged, left out: ")
+    assert all(f"{clip} (0 bytes)" in line for clip in known.values())
     assert "warning  1 file without content, to be fetched again; left out: 22 (0 bytes)" in out
 
 

@@ -169,9 +169,7 @@ def test_names_that_the_disk_has_changed(tree: Path, tmp_path: Path, capsys: pyt
 def test_why_a_file_is_missing(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tree / "music" / "b.wav").unlink()
     (tree / "music" / "b.wav").symlink_to("/nowhere/b.wav")
-    with pytest.raises(
-        ManifestError, match=r"no file b.wav below .*/music \(b.wav: a link that leads nowhere\); data.p"
-    ):
+    with pytest.raises(ManifestError, match=r"no file b.wav below .*/music \(b.wav: a link that leads nowhere\); data"):
         adapt(tree, tmp_path)
     (tree / "music" / "b.wav").unlink()
     look = os.scandir
