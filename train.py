@@ -18,7 +18,7 @@ from musicrec.evaluation.report import score_heads
 from musicrec.evaluation.tables import print_scores
 from musicrec.export import read_checkpoint, read_export, write_export
 from musicrec.figures.drawing import choose_tracks, draw_figures
-from musicrec.hardware import best_precision, keep_freed_memory
+from musicrec.hardware import best_precision, check_accelerator, keep_freed_memory
 from musicrec.module import MusicModule
 from musicrec.resume import last_checkpoint
 from musicrec.runs.find import find_export
@@ -46,6 +46,7 @@ def train(cfg: DictConfig, run: Path, record: RunRecord) -> float:
         read_checkpoint(checkpoint)  # says in one line what is wrong with it, before anything is built
     if not cfg.data.test_splits:
         raise ConfigError("data.test_splits is empty; name some, as in data.test_splits=[test]")
+    check_accelerator(cfg.trainer.accelerator)
     keep_freed_memory()
     lightning.seed_everything(cfg.seed, workers=True, verbose=False)
 

@@ -2,10 +2,49 @@
 
 import ctypes
 import platform
+import time
 
 import torch
 
+from musicrec.errors import ConfigError
+
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # malloc.h
+
+
+def find_device(named: str | int, *, key: str) -> torch.device:
+    """The device that a setting names; "auto" is the GPU where there is one.
+
+    key: of the setting. Raises ConfigError for one that this machine does not have.
+    """
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if named == "auto":
+        return torch.device("cuda" if gpus else "cpu")
+    try:
+        device = torch.device(named)
+    except RuntimeError:
+        device = torch.device("meta")
+    if device.type not in ("cpu", "cuda"):
+        raise ConfigError(f"{key}={named}: choose auto, cpu, cuda, or one of several GPUs, as in {key}=cuda:1")
+    if device.type == "cuda" and (device.index or 0) >= gpus:
+        found = f"{gpus} of them, cuda:0 to cuda:{gpus - 1}" if gpus else "none"
+        raise ConfigError(f"{key}={named}: no such GPU, as PyTorch finds {found} here; give {key}=cpu or {key}=auto")
+    return device
+
+
+def clock(device: torch.device) -> float:
+    """Seconds on a clock, as soon as the device has done what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter()
+
+
+def check_accelerator(named: str) -> None:
+    """Raises ConfigError where trainer.accelerator asks for a GPU and there is none."""
+    if named in ("gpu", "cuda") and not torch.cuda.is_available():
+        raise ConfigError(
+            f"trainer.accelerator={named}: PyTorch finds no GPU here; give trainer.accelerator=cpu or "
+            "trainer.accelerator=auto"
+        )
 
 
 def best_precision(requested: str = "auto", *, accelerator: str = "auto") -> str:

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from musicrec.analyzer import TrackAnalyzer
 from musicrec.errors import ExportError
 from musicrec.export import read_export
+from musicrec.hardware import find_device
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +79,6 @@ def sample_rate_of(export: ExportRef) -> int:
 
 
 def load_analyzer(exports: Sequence[ExportRef], *, device: str = "auto") -> TrackAnalyzer:
-    """The analyzer of these exports. device: "auto" is the GPU where there is one."""
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    return TrackAnalyzer([read_export(export.path) for export in exports], device=device)
+    """The analyzer of these exports. device: "auto" is the GPU where there is one; ConfigError for one that is not."""
+    found = find_device(device, key="device")
+    return TrackAnalyzer([read_export(export.path) for export in exports], device=found)
