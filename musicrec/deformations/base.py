@@ -37,7 +37,8 @@ class Deformation(Protocol):
     """A callable on a batch, on whatever device it lies.
 
     input_ratio: how many times longer than the output its input must be at most: 1 for all that keep the speed, and
-    below 1 where the sound is only slowed down.
+    below 1 where the sound is only slowed down. One that takes the examples to the CPU, wherever they lie, and works
+    on them one after another there, also says `on_cpu = True`.
     """
 
     input_ratio: float
@@ -56,6 +57,11 @@ def seed_of(*parts: int | str) -> int:
     return int.from_bytes(digest, "big") >> 1
 
 
+def is_number(value: object, *, whole: bool = False) -> bool:
+    """Whether a setting is a number, and a whole one; true and false are none, though Python counts with them."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and (not whole or value % 1 == 0)
+
+
 def limits(
     name: str, setting: float | Sequence[float], *, least: float, most: float, whole: bool = False
 ) -> tuple[float, float]:
@@ -64,9 +70,7 @@ def limits(
     Raises ConfigError where it is neither, or lies outside least … most.
     """
     ends = list(setting) if isinstance(setting, Sequence) else [setting, setting]
-    numbers = all(
-        isinstance(end, int | float) and not isinstance(end, bool) and (not whole or end == round(end)) for end in ends
-    )
+    numbers = all(is_number(end, whole=whole) for end in ends)
     if len(ends) != 2 or not numbers or not least <= ends[0] <= ends[1] <= most:
         raise ConfigError(
             f"{name}={setting}: give a {'whole ' * whole}number from {least:g} to {most:g}, "

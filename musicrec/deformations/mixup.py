@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from musicrec.deformations.base import is_number
 from musicrec.errors import ConfigError
 
 
@@ -18,7 +19,7 @@ class Mixup:
     """
 
     def __init__(self, *, alpha: float = 1.0) -> None:
-        if not alpha > 0:
+        if not is_number(alpha) or not alpha > 0:
             raise ConfigError(f"mixup alpha={alpha}: give a number above 0, or switch it off (augment.mixup=null)")
         self.alpha = alpha
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from musicrec.deformations._playing import played, speed_of
-from musicrec.deformations.base import Deformed, draw_whole, limits
+from musicrec.deformations.base import Deformed, draw_whole, is_number, limits
 from musicrec.deformations.sometimes import Sometimes
 from musicrec.errors import ConfigError
 
@@ -41,7 +41,8 @@ class RandomResample:
     """
 
     def __init__(self, *, max_semitones: int = 4, probability: float = 1.0) -> None:
-        if not 0 <= max_semitones <= 12 or not 0 <= probability <= 1:
+        numbers = is_number(max_semitones, whole=True) and is_number(probability)
+        if not numbers or not 0 <= max_semitones <= 12 or not 0 <= probability <= 1:
             raise ConfigError(
                 f"RandomResample: max_semitones={max_semitones} must lie in 0–12 and probability={probability} in 0–1"
             )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from musicrec.deformations.base import Deformation, Deformed, seed_of, unmoved
+from musicrec.deformations.base import Deformation, Deformed, is_number, seed_of, unmoved
 from musicrec.errors import ConfigError
 
 
@@ -13,7 +13,7 @@ class Sometimes:
     """Applies a deformation to each example with a probability; the others, and their labels, stay."""
 
     def __init__(self, *, deformation: Deformation, probability: float = 0.5) -> None:
-        if not 0 <= probability <= 1:
+        if not is_number(probability) or not 0 <= probability <= 1:
             raise ConfigError(f"probability={probability}: give a number from 0 to 1")
         self.deformation, self.probability = deformation, probability
         self.input_ratio = max(1.0, deformation.input_ratio)

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from musicrec.deformations.base import is_number
 from musicrec.errors import ConfigError
 
 
@@ -18,10 +19,10 @@ class SpecAugment:
         settings = {"frequency_masks": frequency_masks, "max_channels": max_channels,
                     "time_masks": time_masks, "max_frames": max_frames}  # fmt: skip
         for name, value in settings.items():
-            if not isinstance(value, int) or value < 0:
+            if not is_number(value, whole=True) or value < 0:
                 raise ConfigError(f"{name}={value}: give a whole number, 0 for none")
-        self.frequency_masks, self.max_channels = frequency_masks, max_channels
-        self.time_masks, self.max_frames = time_masks, max_frames
+        self.frequency_masks, self.max_channels = int(frequency_masks), int(max_channels)
+        self.time_masks, self.max_frames = int(time_masks), int(max_frames)
 
     def __call__(self, decibels: Tensor, *, generator: torch.Generator) -> Tensor:
         """decibels: (batch, 1, mel channels, frames), the answer likewise. generator: a CPU generator."""

@@ -1,10 +1,17 @@
 """Seeds, ranges and draws."""
 
+import re
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 
 from musicrec.deformations.base import choose, draw, draw_log, draw_whole, limits, seed_of, unmoved, white_noise
+from musicrec.deformations.dropped_samples import DroppedSamples
+from musicrec.deformations.gain import Gain
+from musicrec.deformations.resample import RandomResample
+from musicrec.deformations.sometimes import Sometimes
 from musicrec.errors import ConfigError
 
 
@@ -23,6 +30,23 @@ def test_limits_of_a_number_and_of_a_range():
 def test_settings_that_cannot_work_are_named(setting):
     with pytest.raises(ConfigError, match=r"rate=.*give a number from 1 to 3, or a range \[lowest, highest\]"):
         limits("rate", setting, least=1, most=3)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: Sometimes(deformation=Gain(), probability=True), "probability=True: give a number from 0 to 1"),
+        (lambda: Sometimes(deformation=Gain(), probability=1.5), "probability=1.5: give a number from 0 to 1"),
+        (lambda: DroppedSamples(gap_ms=True), "gap_ms=True: give a number from 0"),
+        (lambda: DroppedSamples(gap_ms="20"), "gap_ms=20: give a number from 0"),
+        (lambda: RandomResample(max_semitones=True), "max_semitones=True must lie in 0–12"),
+        (lambda: RandomResample(max_semitones=1.5), "max_semitones=1.5 must lie in 0–12"),
+        (lambda: RandomResample(probability=False), "probability=False in 0–1"),
+    ],
+)
+def test_single_numbers_that_cannot_work_are_named(build: Callable[[], object], message: str):
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        build()
 
 
 def test_whole_numbers_only():

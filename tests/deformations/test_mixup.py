@@ -56,6 +56,7 @@ def test_same_seed_same_mix():
     assert torch.equal(one[0], two[0]) and torch.equal(one[1], two[1]) and one[2] == two[2]
 
 
-def test_alpha_must_be_positive():
-    with pytest.raises(ConfigError, match=r"alpha=0: give a number above 0"):
-        Mixup(alpha=0)
+@pytest.mark.parametrize("alpha", [0, -1, True, "1", None, math.nan])
+def test_alpha_must_be_a_number_above_zero(alpha: object):
+    with pytest.raises(ConfigError, match=f"alpha={alpha}: give a number above 0"):
+        Mixup(alpha=alpha)

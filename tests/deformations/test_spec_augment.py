@@ -20,9 +20,14 @@ def test_spec_augment_hides_bands_at_the_mean_level():
         torch.testing.assert_close(hidden, mel[index].mean().expand_as(hidden))
 
 
-def test_none_hides_nothing_and_a_mistake_is_named():
+def test_none_hides_nothing():
     mel = torch.randn(2, 1, 40, 60)
     nothing = SpecAugment(frequency_masks=0, time_masks=2, max_frames=0)
     assert torch.equal(nothing(mel, generator=torch.Generator().manual_seed(0)), mel)
-    with pytest.raises(ConfigError, match="max_frames=-3: give a whole number, 0 for none"):
-        SpecAugment(max_frames=-3)
+
+
+@pytest.mark.parametrize("name", ["frequency_masks", "max_channels", "time_masks", "max_frames"])
+@pytest.mark.parametrize("value", [-3, 0.5, True, False, "8", None])
+def test_a_mistake_is_named(name: str, value: object):
+    with pytest.raises(ConfigError, match=f"{name}={value}: give a whole number, 0 for none"):
+        SpecAugment(**{name: value})
