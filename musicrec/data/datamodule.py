@@ -20,7 +20,7 @@ from musicrec.data.manifest import manifest_hash, read_manifest
 from musicrec.data.mixture import Mixture, StoreGroup
 from musicrec.data.splitting import with_splits
 from musicrec.data.store import WaveformStore, build_store, store_folder
-from musicrec.data.subset import keep_fraction
+from musicrec.data.subset import keep_fraction, keep_where
 from musicrec.deformations.base import Deformation, seed_of
 from musicrec.deformations.mixup import Mixup
 from musicrec.deformations.spec_augment import SpecAugment
@@ -43,7 +43,8 @@ class MusicDataModule(lightning.LightningDataModule):
     worth. mixup: lays training chunks over each other.
     chunks_per_track: random chunks a track and epoch. eval_chunks: equally spaced chunks of every track to evaluate on
     (16: the published rule); None takes as many as cover it. test_splits: each is tested by itself. max_tracks: of each
-    split. fraction: of the training tracks, a choice that follows from the seed (subset.py); the vocabularies are those
+    split. train_where: an SQL condition on columns of the manifest, which tracks must meet to be trained and validated
+    on. fraction: of the training tracks, a choice that follows from the seed (subset.py); the vocabularies are those
     of all, and an epoch stays as long: the tracks that are left give more chunks. workers: None takes 0 on the CPU,
     where reading is a memory copy and the cores are the network's, and up to 4 beside a GPU.
     """
@@ -73,6 +74,7 @@ class MusicDataModule(lightning.LightningDataModule):
         split_by: str = "artist",
         split_seed: int = 0,
         max_tracks: int | None = None,
+        train_where: str | None = None,
         fraction: float = 1.0,
         workers: int | None = None,
         seed: int = 0,
@@ -90,6 +92,7 @@ class MusicDataModule(lightning.LightningDataModule):
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size or batch_size
         self.eval_chunks = eval_chunks
         self.chunks_per_track, self.max_tracks, self.fraction = chunks_per_track, max_tracks, fraction
+        self.train_where = train_where
         self.seed = seed
         self.train_split, self.valid_split = train_split, valid_split
         self.test_splits = [test_splits] if isinstance(test_splits, str) else list(dict.fromkeys(test_splits))
@@ -101,21 +104,28 @@ class MusicDataModule(lightning.LightningDataModule):
         self.workers = workers
         self.mixture = manifest if isinstance(manifest, Mixture) else None
         self.store: WaveformStore | StoreGroup | None = None
+        self._listed: pl.DataFrame | None = None  # the tracks that the store holds, as far as they can be decoded
 
-    def open(self, *, fit: bool = True) -> None:
-        """Read the manifest, check it, and build what is missing of the store.
+    def read(self, *, fit: bool = True) -> None:
+        """Read the manifest and check it; nothing is decoded yet.
 
         fit: also read vocabularies and medians off the training tracks. False where the heads come from a trained
         model: they stay as they are, and the manifest needs no training tracks.
 
         Raises:
-            ManifestError: a split is empty, or a head has nothing to learn from; before anything is decoded.
+            ManifestError: a split is empty, or a head has nothing to learn from.
         """
-        if self.store is not None:
+        if self._listed is not None:
             return
         self.manifest_path = Path(self.manifest() if callable(self.manifest) else self.manifest)
         frame = with_splits(read_manifest(self.manifest_path), self.manifest_path, **self.splitting)
-        self.frame = frame = frame if self.max_tracks is None else self._sample(frame)
+        listed = frame
+        if fit and self.train_where is not None:
+            trained_on = _of_split(self.train_split) | _of_split(self.valid_split)
+            frame = keep_where(frame, self.train_where, splits=trained_on)
+        if self.max_tracks is not None:
+            listed = frame = self._sample(frame)
+        self.frame = frame
         self.manifest_hash = manifest_hash(self.frame)
         for split in [*([self.train_split, self.valid_split] if fit else []), *self.test_splits]:
             self.tracks(split)
@@ -127,6 +137,14 @@ class MusicDataModule(lightning.LightningDataModule):
             dropped = _of_split(self.train_split) & ~pl.col("track_id").is_in(kept.implode())
             self.frame = frame.filter(~dropped)
             self._check_labels()
+        self._listed = listed
+
+    def open(self, *, fit: bool = True) -> None:
+        """`read`, and build what is missing of the store. Only tracks that could be decoded stay."""
+        if self.store is not None:
+            return
+        self.read(fit=fit)
+        frame = self._listed
         if self.mixture is not None:
             self.store = self.mixture.open_store(frame, sample_rate=self.frontend.sample_rate)
         else:

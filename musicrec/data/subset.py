@@ -1,4 +1,4 @@
-"""A share of the training tracks, to find out how much they matter."""
+"""Some of the training tracks, to find out how much they matter: a share, or those that meet a condition."""
 
 import numpy as np
 import polars as pl
@@ -31,6 +31,23 @@ def keep_fraction(frame: pl.DataFrame, fraction: float, *, seed: int) -> pl.Data
     place[order] = (position + np.repeat(rng.random(len(size)), size)) / np.repeat(size, size)
     count = max(1, round(fraction * len(frame)))
     return frame[np.sort(np.lexsort((shuffled.argsort(), place))[:count])]
+
+
+def keep_where(frame: pl.DataFrame, condition: str, *, splits: pl.Expr) -> pl.DataFrame:
+    """The rows that meet an SQL condition on columns, such as "bpm BETWEEN 110 AND 130", and all outside of `splits`.
+
+    Where a label is missing that the condition asks for, it is not met. Raises ConfigError for one that is none.
+    """
+    try:
+        met, wrong = frame.with_columns(pl.sql_expr(condition).alias("_met"))["_met"], "is neither true nor false"
+    except (pl.exceptions.PolarsError, TypeError) as error:
+        met, wrong = None, str(error).splitlines()[0]
+    if met is None or met.dtype != pl.Boolean:
+        raise ConfigError(
+            f"data.train_where={condition}: {wrong}; give an SQL condition on columns of the manifest "
+            f"({', '.join(frame.columns)}), such as 'bpm BETWEEN 110 AND 130'"
+        )
+    return frame.filter(~splits | met.fill_null(False))
 
 
 def _texts(frame: pl.DataFrame, column: str) -> list[str | None]:

@@ -5,7 +5,7 @@ import itertools
 import polars as pl
 import pytest
 
-from musicrec.data.subset import keep_fraction
+from musicrec.data.subset import keep_fraction, keep_where
 from musicrec.errors import ConfigError
 
 # 40 artists of 10 tracks, each in one of four genres, sorted as a manifest often is.
@@ -59,3 +59,30 @@ def test_at_least_one_track_stays():
 def test_no_share(fraction: object):
     with pytest.raises(ConfigError, match=rf"data.fraction={fraction}: give a share of the training tracks"):
         keep_fraction(FRAME, fraction, seed=0)
+
+
+TRAINED_ON = pl.col("split") != "test"
+SPLIT = pl.DataFrame(
+    {"track_id": list("abcdef"), "split": ["train", "train", "valid", "valid", "test", "train"],
+     "bpm": [120.0, 90.5, None, 110.0, 80.0, 130.0], "key": [0, 1, 7, 4, 5, None], "genre": ["jazz", *5 * ["rock"]]}
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("condition", "kept"),
+    [
+        ("bpm BETWEEN 110 AND 130", "adef"),
+        ("key IN (0, 7)", "ace"),
+        ("genre <> 'jazz' AND bpm > 100", "def"),
+        ("bpm IS NULL", "ce"),
+    ],
+)
+def test_what_is_trained_on_meets_the_condition(condition: str, kept: str):
+    """A track without the label meets no condition on it; the test tracks stay."""
+    assert "".join(keep_where(SPLIT, condition, splits=TRAINED_ON)["track_id"]) == kept
+
+
+@pytest.mark.parametrize("condition", ["tempo > 100", "bpm >", "bpm", "1 = 1; DROP TABLE x", "genre + 1", ""])
+def test_a_condition_that_is_none_is_named(condition: str):
+    with pytest.raises(ConfigError, match=r"data\.train_where=.*give an SQL condition on columns of the manifest"):
+        keep_where(SPLIT, condition, splits=TRAINED_ON)
