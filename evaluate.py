@@ -29,6 +29,7 @@ from musicrec.export import Model, read_model
 from musicrec.figures.drawing import choose_tracks, draw_figures
 from musicrec.figures.settings import settings_figure
 from musicrec.figures.style import save
+from musicrec.hardware import check_accelerator, keep_freed_memory
 from musicrec.runs.compare import compare_runs, print_runs, write_runs
 from musicrec.runs.find import ALL, find_all, find_export
 from musicrec.runs.settings import by_setting, mean_minutes
@@ -43,6 +44,8 @@ def main(cfg: DictConfig) -> None:
         print(f"table: {write_runs(Path(HydraConfig.get().runtime.output_dir), rows)}")
         return
     check(cfg)
+    check_accelerator(cfg.trainer.accelerator)
+    keep_freed_memory()
     run, bootstrap = Path(HydraConfig.get().runtime.output_dir), instantiate(cfg.bootstrap)
     if any(named.startswith(ALL) for named in listed(cfg.export)):
         evaluate_settings(cfg, run, bootstrap)
@@ -67,7 +70,7 @@ def main(cfg: DictConfig) -> None:
 
 def evaluate(cfg: DictConfig, path: str, model: Model, folder: Path, bootstrap: Bootstrap | None) -> Result:
     """Measure one model, and report on it."""
-    data = open_data(cfg, model)
+    data = open_data(cfg, model, bootstrap)
     shown = choose_tracks(data, cfg.figure_tracks) if cfg.figures else []
     trainer = instantiate(cfg.trainer, enable_progress_bar=sys.stdout.isatty())
     result, model = measure(path, model, data, trainer, pooling=cfg.pooling, calibrate_on=cfg.calibrate)
@@ -94,7 +97,7 @@ def evaluate_settings(cfg: DictConfig, folder: Path, bootstrap: Bootstrap) -> No
             path = str(member.folder / "export")
             model = read_model(path)
             trainer = instantiate(cfg.trainer, enable_progress_bar=sys.stdout.isatty())
-            data = open_data(cfg, model)
+            data = open_data(cfg, model, bootstrap)
             result, _ = measure(path, model, data, trainer, pooling=cfg.pooling, calibrate_on=cfg.calibrate)
             results.append(result)
         settings.append(Setting(params=params, results=results, minutes=mean_minutes(members)))
@@ -109,10 +112,13 @@ def evaluate_settings(cfg: DictConfig, folder: Path, bootstrap: Bootstrap) -> No
         print(f"picture: {save(figure, folder / 'settings.png')}")
 
 
-def open_data(cfg: DictConfig, model: Model) -> MusicDataModule:
-    """The data as a model takes them."""
+def open_data(cfg: DictConfig, model: Model, bootstrap: Bootstrap | None) -> MusicDataModule:
+    """The data as a model takes them. Raises ConfigError where their tracks give none of the intervals."""
     settings = module_settings(cfg.data) | {"chunk_samples": model.network.chunk_samples}
     data = instantiate(settings, heads=model.heads, frontend=model.frontend)
+    data.read(fit=False)
+    for split in data.test_splits if bootstrap else ():
+        bootstrap.check(data.tracks(split)["artist"].to_list(), split=split)
     data.open(fit=False)
     return data
 
@@ -135,6 +141,8 @@ def report(cfg: DictConfig, result: Result, folder: Path, bootstrap: Bootstrap |
     for split in result.predictions:
         of_split = [score for score in scores if score.split == split]
         print_scores(of_split, title="\n".join(result.title(split)), bootstrap=bootstrap)
+        for remark in bootstrap.check(artists[split], split=split) if bootstrap else ():
+            print(f"left out: {remark}")
     print(f"report: {folder} (metrics.json, metrics.csv, per_class_*.csv, predictions.csv, {len(pictures)} pictures)")
     return scores
 

@@ -54,6 +54,18 @@ class Bootstrap:
             found["artist"] = np.unique(names, return_inverse=True)[1]
         return {unit: clusters for unit, clusters in found.items() if len(np.unique(clusters)) > 1}
 
+    def check(self, artists: Sequence[str | None], *, split: str) -> list[str]:
+        """Remarks on units by which the tracks of a split cannot be drawn. Raises ConfigError where none is left."""
+        if "artist" not in self.units or len(artists) < 2 or "artist" in self.clusters(artists):
+            return []
+        why = f"all tracks of '{split}' are of one artist" if any(artists) else f"no track of '{split}' names an artist"
+        if "track" not in self.units:
+            raise ConfigError(
+                f"bootstrap.units=[artist]: {why}, so that there would be no interval; fill the column artist of the "
+                "manifest, or draw tracks (bootstrap.units=[track])"
+            )
+        return [f"intervals by artist: {why}"]
+
     def weights(self, clusters: np.ndarray, *, rows_at_once: int) -> Iterator[Tensor]:
         """(≤ rows_at_once, tracks) float64: how often each track is in each resample, until all were given. A resample
         is as many clusters as there are, drawn with replacement; a cluster brings all of its tracks."""

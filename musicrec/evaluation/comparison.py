@@ -46,11 +46,12 @@ def compare(first: Result, second: Result, bootstrap: Bootstrap) -> tuple[list[D
     """The differences of all metrics that both have, and why some heads have none.
 
     Both models meet the same resamples, so what the tracks have in common (some are hard for both) cancels out.
-    Raises ConfigError when they were not tested on the same tracks.
+    Raises ConfigError when they were not tested on the same tracks, and where these give no interval.
     """
     check_comparable([first, second])
     differences, left_out, others = [], [], {head.name: head for head in second.heads}
     for split in first.predictions:
+        left_out += bootstrap.check(first.artists(split), split=split)
         for head in first.heads:
             other = others.get(head.name)
             if other is None:

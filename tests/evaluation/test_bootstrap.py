@@ -140,3 +140,13 @@ def test_p_goes_with_the_interval_also_where_resamples_are_biased(gap: float):
 def test_settings_that_cannot_work_are_named(settings: dict):
     with pytest.raises(ConfigError, match=rf"bootstrap\.{next(iter(settings))}="):
         Bootstrap(**settings)
+
+
+def test_artists_that_are_not_named_are_told():
+    both, tracks, artists = Bootstrap(), Bootstrap(units=["track"]), Bootstrap(units=["artist"])
+    assert both.check(["a", "b", None], split="test") == artists.check(["a", "b", None], split="test") == []
+    assert tracks.check([None, None], split="test") == []
+    assert both.check([None, None], split="test") == ["intervals by artist: no track of 'test' names an artist"]
+    assert both.check(["a", "a"], split="test") == ["intervals by artist: all tracks of 'test' are of one artist"]
+    with pytest.raises(ConfigError, match=r"bootstrap\.units=\[artist\]: no track of 'test' names .*\[track\]"):
+        artists.check([None, None], split="test")
