@@ -1,12 +1,10 @@
 """How models hold when the audio changes, scored against labels that move. `python robustness.py --help` shows how."""
 
-import itertools
 import sys
 import time
 from pathlib import Path
 
 import hydra
-import polars as pl
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
@@ -18,13 +16,17 @@ from musicrec.data.manifest import manifest_hash
 from musicrec.errors import ConfigError
 from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.export import package_version
-from musicrec.robustness.conditions import Condition, list_conditions
+from musicrec.hardware import keep_freed_memory
+from musicrec.robustness.conditions import list_conditions
 from musicrec.robustness.excerpts import choose_tracks
+from musicrec.robustness.measuring import Measured
 from musicrec.robustness.plots import plot_report
+from musicrec.robustness.recommending import Recommending
 from musicrec.robustness.report import Report, write_report
 from musicrec.robustness.scoring import Drawing, rank, score
-from musicrec.robustness.subjects import Subject, left_out_of_comparison, read_labels, read_subjects
-from musicrec.robustness.tables import print_report, print_seconds
+from musicrec.robustness.standing import standings
+from musicrec.robustness.subjects import Split, Subject, left_out_of_comparison, read_split, read_subjects
+from musicrec.robustness.tables import print_report, print_seconds, write_markdown
 from musicrec.runs.find import find_export
 from musicrec.tracking import closing_wandb
 from musicrec.tracking.robustness import log_report
@@ -34,26 +36,34 @@ from musicrec.tracking.robustness import log_report
 @program
 @closing_wandb
 def main(cfg: DictConfig) -> None:
+    keep_freed_memory()
     run, bootstrap = Path(HydraConfig.get().runtime.output_dir), instantiate(cfg.bootstrap)
+    measurement, recommender = instantiate(cfg.measurement), instantiate(cfg.recommender)
     chosen = cfg.get("deformation") or {}
     conditions = list_conditions({name: instantiate(chosen[name]) for name in chosen}, plain(cfg).get("deformation"))
     if not listed(cfg.splits):
         raise ConfigError("splits is empty; name some, as in splits=[test]")
     subjects = read_subjects([find_export(named, runs=cfg.paths.runs) for named in listed(cfg.export)])
+    measurement.check(subjects, conditions)
+    if recommender:
+        recommender.check(subjects)
     model = subjects[0].model
     settings = module_settings(cfg.data) | {"chunk_samples": model.network.chunk_samples}
     data = instantiate(settings, heads=model.heads, frontend=model.frontend)
+    data.read(fit=False)
+    read_splits(cfg, data, subjects, bootstrap)  # what is wrong with any of them is told before anything is decoded
     data.open(fit=False)
-    frames = [
-        choose_tracks(data.tracks(split), cfg.tracks, stratify=cfg.stratify, seed=cfg.seed)
-        for split in data.test_splits
-    ]
+    splits = read_splits(cfg, data, subjects, bootstrap)
     loggers, reports = build_all(cfg.logger), []
     try:
-        for frame in frames:
-            report = report_on(cfg, subjects, conditions, data, frame, bootstrap)
+        for split in splits:
+            measured = measurement.run(
+                subjects, conditions, data.store, split.frame["track_id"].to_list(),
+                title=split.name, progress=sys.stderr.isatty(),
+            )  # fmt: skip
+            report = report_on(cfg, subjects, split, measured, data, bootstrap=bootstrap, recommender=recommender)
             reports.append(report)
-            files = write_report(run, report)
+            files = [*write_report(run, report), write_markdown(run, report, bootstrap=bootstrap)]
             pictures = plot_report(run, report) if cfg.figures else []
             log_report(loggers, report, pictures)
             print_report(report, bootstrap=bootstrap)
@@ -64,51 +74,61 @@ def main(cfg: DictConfig) -> None:
     print_seconds(reports)
 
 
+def read_splits(
+    cfg: DictConfig, data: MusicDataModule, subjects: list[Subject], bootstrap: Bootstrap | None
+) -> list[Split]:
+    """The tracks of every split that are heard, and what they are scored against. Raises ConfigError."""
+    frames = {
+        split: choose_tracks(data.tracks(split), cfg.tracks, stratify=cfg.stratify, seed=cfg.seed)
+        for split in data.test_splits
+    }
+    return [read_split(name, data, subjects, frame, bootstrap) for name, frame in frames.items()]
+
+
 def report_on(
     cfg: DictConfig,
     subjects: list[Subject],
-    conditions: list[Condition],
+    split: Split,
+    measured: Measured,
     data: MusicDataModule,
-    frame: pl.DataFrame,
+    *,
     bootstrap: Bootstrap | None,
+    recommender: Recommending | None,
 ) -> Report:
-    """Measure all models on the tracks of a split, and compare what they say with the labels and with each other."""
-    split, progress = frame["split"][0], sys.stderr.isatty()
-    labels, left_out = zip(*(read_labels(data, one, frame) for one in subjects), strict=True)
-    recommender = instantiate(cfg.recommender)
-    if recommender:
-        recommender.check(subjects)
-    measured = instantiate(cfg.measurement).run(
-        subjects, conditions, data.store, frame["track_id"].to_list(), title=split, progress=progress
-    )
-    begin, drawing = time.perf_counter(), Drawing(bootstrap, frame["artist"].to_list())
-    effects = score(measured, [one.model.heads for one in subjects], labels, drawing=drawing, progress=progress)
+    """Compare what all models say of the tracks of a split with the labels, and with each other."""
+    progress, drawing = sys.stderr.isatty(), Drawing(bootstrap, split.artists)
+    begin, heads = time.perf_counter(), [one.model.heads for one in subjects]
+    effects = score(measured, heads, split.labels, drawing=drawing, progress=progress)
+    standing, not_compared = standings(effects, split.labels, drawing)
     scored, overlaps = time.perf_counter(), None
     if recommender:
-        overlaps = recommender.run(subjects, measured, frame, drawing=drawing, progress=progress)
+        overlaps = recommender.run(subjects, measured, split.frame, drawing=drawing, progress=progress)
     about = {
         "exports": {one.name: one.fingerprint for one in subjects},
         "dataset": data.manifest_path.resolve().parent.name,
         "manifest": data.manifest_path.name,
-        "split": split,
-        "tracks": len(frame),
-        "tracks_hash": manifest_hash(frame),
+        "split": split.name,
+        "tracks": len(split.frame),
+        "tracks_hash": manifest_hash(split.frame),
         "excerpt_s": measured.excerpt_s,
         "measurement": {name: value for name, value in plain(cfg.measurement).items() if name != "folder"},
         "bootstrap": plain(cfg.bootstrap) if bootstrap else None,
+        "drawn_by": drawing.unit,
         "musicrec_version": package_version(),
     }
     return Report(
         names=[one.name for one in subjects],
         about=about,
-        tracks=len(frame),
+        tracks=len(split.frame),
         measured=measured,
         effects=effects,
         ranks=rank(effects, drawing),
+        standings=standing,
         overlaps=overlaps,
         left_out=[
-            *itertools.chain(*left_out),
+            *split.left_out,
             *([] if recommender else ["recommendations: recommender=null"]),
+            *not_compared,
             *left_out_of_comparison(subjects),
         ],
         scoring_s=scored - begin,

@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from musicrec.data.datamodule import MusicDataModule
 from musicrec.data.manifest import read_manifest, write_manifest
 from musicrec.export import write_export
 from musicrec.frontend import MelSpectrogram
@@ -23,6 +24,8 @@ from musicrec.robustness.listening import Listener
 CHOICES = ["deformation=[pitch_shift,time_stretch,mp3,polarity]", "deformation.pitch_shift.strengths=[-1,2]",
            "deformation.time_stretch.strengths=[0.8]", "deformation.mp3.strengths=[16]",
            "bootstrap.resamples=100", "measurement.workers=0", "recommender.k=2"]  # fmt: skip
+TABLES = ("metrics", "models", "moved", "classes", "ranking", "recommendations", "seconds")
+PRIMARY = {"genre": "accuracy", "instruments": "roc_auc", "tempo": "acc1", "key": "accuracy"}
 BRIEF = ["deformation=[polarity,gain]", "deformation.gain.strengths=[-10]", "bootstrap=null", "measurement.workers=0",
          "recommender=null", "figures=false", "logger=csv"]  # fmt: skip
 
@@ -87,20 +90,38 @@ def test_report_is_complete(reported: tuple[Path, str], exports: dict[str, Path]
     heads = ("genre", "instruments", "tempo", "key")
     assert {path.name for path in folder.glob("test*")} == {
         "test.json",
-        *(f"test_{name}.csv" for name in ("metrics", "moved", "classes", "ranking", "recommendations", "seconds")),
-        *(f"test_{name}.png" for name in ("overview", *heads)),
+        "test.md",
+        *(f"test_{name}.csv" for name in TABLES),
+        *(f"test_{name}.png" for name in ("overview", "models", *heads)),
     }
     for path in folder.glob("*.png"):
         with Image.open(path) as picture:
             assert picture.size[0] > 400 and path.stat().st_size < 200_000
-    for text in ("against the moved labels", "Where labels move", "The most sensitive classes", "Ranking",
-                 "Recommendations", "What took the time", "measured in this run: 6 of 6 conditions"):  # fmt: skip
+    for text in ("against the moved labels", "Models side by side", "Where labels move", "Moved along",
+                 "The most sensitive classes", "Ranking", "Recommendations", "What took the time",
+                 "measured in this run: 6 of 6 conditions"):  # fmt: skip
         assert text in printed
     assert "\x1b" not in printed
     summary = json.loads((folder / "test.json").read_text())
     assert list(summary["exports"]) == [str(exports["tags"]), str(exports["features"])]
     assert (summary["split"], summary["tracks"], summary["excerpt_s"]) == ("test", 4, 15.0)
-    assert {row["deformation"] for row in summary["ranking"]} <= {"pitch_shift", "time_stretch", "mp3", "polarity"}
+    assert all(line in printed for line in (folder / "test.md").read_text().splitlines() if "| pitch shift " in line)
+
+
+def test_the_ranking_is_that_of_the_metrics(reported: tuple[Path, str]):
+    """Of the primary metrics that were above zero on the clean audio; the rest has nothing to lose."""
+    folder, _ = reported
+    drops: dict[str, list[float]] = {}
+    for row in table(folder / "test_metrics.csv"):
+        if row["metric"] == PRIMARY[row["head"]] and row["drop"]:
+            drops.setdefault(row["deformation"], []).append(float(row["drop"]))
+    ranking = table(folder / "test_ranking.csv")
+    assert set(drops) == {"pitch_shift", "time_stretch", "mp3", "polarity"}
+    assert {row["deformation"]: float(row["drop"]) for row in ranking} == pytest.approx(
+        {name: sum(found) / len(found) for name, found in drops.items()}, abs=2e-5
+    )
+    assert [float(row["drop"]) for row in ranking] == sorted((float(row["drop"]) for row in ranking), reverse=True)
+    assert [float(row["worst_drop"]) for row in ranking] == [max(drops[row["deformation"]]) for row in ranking]
 
 
 def test_tables_say_the_same_as_each_other(reported: tuple[Path, str], exports: dict[str, Path]):
@@ -113,7 +134,7 @@ def test_tables_say_the_same_as_each_other(reported: tuple[Path, str], exports: 
     for row in metrics:
         assert row["moved"] == row["original"] or (row["head"], row["deformation"], row["strength"]) in moving
         lost = 1 - float(row["moved"]) / float(row["clean"]) if row["moved"] and float(row["clean"] or 0) else None
-        assert (float(row["drop"]) if row["drop"] else None) == pytest.approx(lost, abs=2e-5)
+        assert (float(row["drop"]) if row["drop"] else None) == pytest.approx(lost, abs=2e-4)
     seconds = {row["deformation"]: row for row in table(folder / "test_seconds.csv")}
     assert list(seconds) == ["clean", "pitch_shift", "time_stretch", "mp3", "polarity"]
     assert float(seconds["pitch_shift"]["audio_s"]) == pytest.approx(2 * float(seconds["clean"]["audio_s"]))
@@ -123,7 +144,7 @@ def test_recommendations_stay_where_nothing_changes(reported: tuple[Path, str]):
     """A network that hears power cannot tell the sign of a waveform."""
     rows = {row["deformation"]: row for row in table(reported[0] / "test_recommendations.csv")}
     assert (rows["polarity"]["kept"], rows["polarity"]["first"], rows["polarity"]["queries"]) == ("1.0", "1.0", "4")
-    assert float(rows["polarity"]["by_chance"]) == pytest.approx(2 / 3, abs=1e-6)
+    assert float(rows["polarity"]["by_chance"]) == pytest.approx(2 / 3, abs=1e-5)
 
 
 def test_wandb_has_the_report(reported: tuple[Path, str]):
@@ -167,6 +188,17 @@ def test_multirun_makes_a_report_for_each_export(
     assert [len(rows) for rows in jobs] == [2, 3], "a row a head"
 
 
+@pytest.fixture(scope="module")
+def unnamed(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A manifest without artists, whose validation tracks have no label."""
+    blank = pl.col("split") == "valid"
+    labels = [pl.when(~blank).then(name).alias(name) for name in ("genre", "bpm", "key", "mode")]
+    frame = read_manifest(tiny_music).with_columns(artist=pl.lit(None, pl.String)).with_columns(labels)
+    path = tmp_path_factory.mktemp("unnamed") / "manifest.csv"
+    write_manifest(frame, path)
+    return path
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
@@ -187,14 +219,23 @@ def test_multirun_makes_a_report_for_each_export(
         (["export={mood}"], "no track of {manifest} in split 'test' is labelled for mood"),
         (["export=nowhere"], "nowhere: there is no such file or folder"),
         (["export={features}", "recommender.library=none.sqlite"], "none.sqlite: no such library"),
+        (["export={features}", "measurement.device=gpu"], "measurement.device=gpu: choose auto, cpu, cuda"),
+        (
+            ["export={features}", "bootstrap.units=[artist]", "data.manifest={unnamed}"],
+            "bootstrap.units=[artist]: no track of 'test' names an artist",
+        ),
+        (["export={features}", "splits=[test,valid]", "data.manifest={unnamed}"], "in split 'valid' is labelled for"),
     ],
 )
 def test_a_mistake_gets_one_message(
-    program: Callable, exports: dict[str, Path], music: list[str], tiny_music: Path, tmp_path: Path,
-    overrides: list[str], message: str,
+    program: Callable, exports: dict[str, Path], music: list[str], tiny_music: Path, unnamed: Path, tmp_path: Path,
+    overrides: list[str], message: str, monkeypatch: pytest.MonkeyPatch,
 ):  # fmt: skip
-    given = [text.format(**exports) for text in overrides]
-    brief = [text for text in BRIEF if text.split("=")[0] not in ("deformation.gain.strengths", "recommender")]
+    """Before anything is decoded, let alone deformed."""
+    monkeypatch.setattr(MusicDataModule, "open", lambda *_, **__: pytest.fail("it began to decode"))
+    given = [text.format(**exports, unnamed=unnamed) for text in overrides]
+    replaced = ("deformation.gain.strengths", "recommender", *(["bootstrap"] if "bootstrap" in str(given) else []))
+    brief = [text for text in BRIEF if text.split("=")[0] not in replaced]
     if any("deformation" in text for text in given):
         brief = [text for text in brief if not text.startswith("deformation")]
     done = program("robustness.py", *music, *brief, *given, f"hydra.run.dir={tmp_path / 'report'}", status=1)

@@ -23,6 +23,7 @@ class FolderNoise:
     """
 
     input_ratio = 1.0
+    on_cpu = True
 
     def __init__(self, *, folder: str | Path, snr_db: float | Sequence[float] = 20.0) -> None:
         self.files = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)

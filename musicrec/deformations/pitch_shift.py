@@ -17,6 +17,7 @@ class PitchShift:
     """
 
     input_ratio = 1.0
+    on_cpu = True
 
     def __init__(self, *, shift_semitones: int | Sequence[int] = 1) -> None:
         self.shift_semitones = limits("shift_semitones", shift_semitones, least=-12, most=12, whole=True)

@@ -36,6 +36,7 @@ class Reencoding:
     """
 
     input_ratio = 1.0
+    on_cpu = True
 
     def __init__(self, *, codec: str = "mp3", bitrate_kbps: float | Sequence[float] = 32.0) -> None:
         if codec not in CODECS:

@@ -15,6 +15,8 @@ class TimeStretch:
     The tempo is multiplied by rate, the key stays. Signalsmith Stretch, on the CPU.
     """
 
+    on_cpu = True
+
     def __init__(self, *, rate: float | Sequence[float] = 1.1) -> None:
         self.rate = limits("rate", rate, least=0.25, most=4)
         self.input_ratio = self.rate[1]

@@ -4,13 +4,14 @@ it, so that a report that was interrupted goes on where it was."""
 import hashlib
 import json
 import os
-import tempfile
+import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from musicrec.errors import MusicrecError
@@ -20,6 +21,7 @@ from musicrec.recommend.exports import fingerprint
 FORMAT = 1
 _HEAD = "head/"
 _OTHERS = ("embedding", "shift_semitones", "tempo_ratio")
+_ABANDONED_S = 3600.0  # no file takes that long to write
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +61,15 @@ class AnswerStore:
         except (OSError, SafetensorError, ValueError, KeyError, TypeError):
             return None
 
+    def tidy(self) -> None:
+        """Remove what runs that were killed left half-written; what a run beside this one is writing is newer."""
+        for partial in self.folder.glob(".*.partial"):
+            try:
+                if time.time() - partial.stat().st_mtime > _ABANDONED_S:
+                    partial.unlink()
+            except OSError:
+                continue  # gone, or another user's
+
     def write(self, export: str, condition: str, answers: Answers) -> None:
         """Keep them: the file is there whole or not at all. Raises MusicrecError where the folder cannot be written."""
         path = self.path(export, condition)
@@ -67,13 +78,13 @@ class AnswerStore:
         about = json.dumps({"seconds": answers.seconds, "audio_s": answers.audio_s})
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle, partial = tempfile.mkstemp(prefix=".", suffix=".partial", dir=path.parent)
-            os.close(handle)
+            partial = path.with_name(f".{path.stem}-{secrets.token_hex(4)}.partial")
             try:
-                save_file({name: values.contiguous() for name, values in tensors.items()}, partial, {"about": about})
+                content = save({name: values.contiguous() for name, values in tensors.items()}, {"about": about})
+                partial.write_bytes(content)
                 os.replace(partial, path)
             finally:
-                Path(partial).unlink(missing_ok=True)
+                partial.unlink(missing_ok=True)
         except (OSError, SafetensorError) as error:
             raise MusicrecError(
                 f"cannot write {path}: {error}; make room, or name another folder (paths.cache)"

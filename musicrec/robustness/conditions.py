@@ -3,7 +3,7 @@
 import hashlib
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,6 +72,16 @@ def _made_of(deformation: Deformation) -> str:
         about = Path(path).stat()
         digest.update(f"{path} {about.st_size} {about.st_mtime_ns}".encode())
     return digest.hexdigest()
+
+
+def deformed_ahead(conditions: Sequence[Condition], device: torch.device) -> list[int]:
+    """Numbers of the conditions that processes on the CPU deform ahead of the networks on `device`: all where that is
+    the CPU, too; beside a GPU only what no GPU can do, as the others take it less time than bringing them there."""
+    return [
+        number
+        for number, condition in enumerate(conditions)
+        if device.type == "cpu" or getattr(condition.deformation, "on_cpu", False)
+    ]
 
 
 def try_out(condition: Condition, *, sample_rate: int) -> None:

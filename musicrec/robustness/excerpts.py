@@ -1,7 +1,7 @@
 """Which audio is deformed: tracks, the excerpts of each, and the batches that they make."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from musicrec.data.store import WaveformStore
 from musicrec.deformations.base import seed_of, unmoved
 from musicrec.errors import ConfigError
 from musicrec.frontend import INT16_SCALE
+from musicrec.hardware import clock
 from musicrec.robustness.conditions import Condition
 
 
@@ -35,9 +36,19 @@ class Excerpts:
 
 
 @dataclass(kw_only=True)
+class ReadBatch:
+    """condition, number: which of each it is. waveform: (batch, samples) int16. reading_s: what it took."""
+
+    condition: int
+    number: int
+    waveform: Tensor
+    reading_s: float
+
+
+@dataclass(kw_only=True)
 class DeformedBatch:
     """condition, number: which of each it is. track: (batch,) int64. waveform: (batch, samples) float32.
-    shift_semitones, tempo_ratio: (batch,). deforming_s: what it took. audio_s: how long all of it is."""
+    shift_semitones, tempo_ratio: (batch,). deforming_s: what that and reading took. audio_s: how long all of it is."""
 
     condition: int
     number: int
@@ -52,9 +63,11 @@ class DeformedBatch:
 class DeformedExcerpts(Dataset):
     """Reads batches of excerpts from the store and deforms them; an index is (number of the condition, of the batch).
 
-    A deformed excerpt holds the same music as the clean one: stretched by 1.25, 15 s become 12.
-    device: where it is done. What is drawn at random follows from the seed and from the excerpt's name, so that a
-    track meets the same noise at every strength.
+    ahead: numbers of the conditions that are deformed as they are read, on the CPU, by a process ahead of the networks.
+    Batches of the others come as they are, for `deform` on the networks' device.
+
+    A deformed excerpt holds the same music as the clean one: stretched by 1.25, 15 s become 12. What is drawn at random
+    follows from the seed and from the excerpt's name, so that a track meets the same noise at every strength.
     """
 
     def __init__(
@@ -65,17 +78,25 @@ class DeformedExcerpts(Dataset):
         *,
         batch_size: int,
         seed: int,
-        device: torch.device,
+        ahead: Collection[int],
     ) -> None:
         self.store, self.excerpts, self.conditions = store, excerpts, conditions
-        self.batches, self.seed, self.device = excerpts.batches(batch_size), seed, device
+        self.batches, self.seed, self.ahead = excerpts.batches(batch_size), seed, frozenset(ahead)
 
-    def __getitem__(self, index: tuple[int, int]) -> DeformedBatch:
+    def __getitem__(self, index: tuple[int, int]) -> ReadBatch | DeformedBatch:
         begin, (condition, number) = time.perf_counter(), index
-        chosen, deformation = self.batches[number], self.conditions[condition].deformation
+        chosen = self.batches[number]
         length = int(self.excerpts.length[chosen[0]])
         samples = self.store.read(self.excerpts.row[chosen], self.excerpts.start[chosen], length)
-        waveform = torch.from_numpy(samples).to(self.device).float() * INT16_SCALE
+        read = ReadBatch(condition=condition, number=number, waveform=torch.from_numpy(samples),
+                         reading_s=time.perf_counter() - begin)  # fmt: skip
+        return self.deform(read, torch.device("cpu")) if condition in self.ahead else read
+
+    def deform(self, read: ReadBatch, device: torch.device) -> DeformedBatch:
+        """Move a batch to the device, and deform it there."""
+        begin, chosen = clock(device), self.batches[read.number]
+        deformation, length = self.conditions[read.condition].deformation, read.waveform.shape[1]
+        waveform = read.waveform.to(device).float() * INT16_SCALE
         if deformation is None:
             deformed = unmoved(waveform)
         else:
@@ -86,13 +107,13 @@ class DeformedExcerpts(Dataset):
                 seeds=[seed_of(self.seed, self.excerpts.name[excerpt]) for excerpt in chosen],
             )
         return DeformedBatch(
-            condition=condition,
-            number=number,
+            condition=read.condition,
+            number=read.number,
             track=torch.from_numpy(self.excerpts.track[chosen]),
             waveform=deformed.waveform,
             shift_semitones=deformed.shift_semitones,
             tempo_ratio=deformed.tempo_ratio,
-            deforming_s=time.perf_counter() - begin,
+            deforming_s=read.reading_s + clock(device) - begin,
             audio_s=len(chosen) * length / self.store.sample_rate,
         )
 

@@ -1,7 +1,5 @@
 """One network that hears batches of excerpts, and what it says of whole tracks."""
 
-import time
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,6 +7,7 @@ from torch import Tensor
 from musicrec.chunks import chunk_starts
 from musicrec.evaluation.aggregate import TrackPooling
 from musicrec.export import Model
+from musicrec.hardware import clock
 from musicrec.robustness.answers import Answers
 from musicrec.robustness.excerpts import DeformedBatch
 
@@ -29,10 +28,10 @@ class Listener:
 
     @torch.inference_mode()
     def hear(self, batch: DeformedBatch) -> None:
-        begin = self._now()
+        begin = clock(self.device)
         chunks = self._cut(batch.waveform.to(self.device))
         mel = self.model.frontend(chunks)
-        heard = self._now()
+        heard = clock(self.device)
         embedding, logits = self.model.network(mel)
         track = batch.track.to(self.device).repeat_interleave(len(chunks) // len(batch.track))
         self._embedding.update(embedding.float(), track)
@@ -41,7 +40,7 @@ class Listener:
         self._shift[batch.track], self._ratio[batch.track] = batch.shift_semitones.cpu(), batch.tempo_ratio.cpu()
         self._seconds["deforming"] += batch.deforming_s
         self._seconds["mel"] += heard - begin
-        self._seconds["network"] += self._now() - heard
+        self._seconds["network"] += clock(self.device) - heard
         self._audio_s += batch.audio_s
 
     def answers(self) -> Answers:
@@ -63,8 +62,3 @@ class Listener:
             starts = np.linspace(0, room, self.chunks) if self.chunks > 1 else np.array([room / 2])
         waveform = torch.nn.functional.pad(waveform, (0, max(0, size - length)))
         return waveform.unfold(1, size, 1)[:, torch.as_tensor(starts).round().long()].flatten(0, 1)
-
-    def _now(self) -> float:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-        return time.perf_counter()

@@ -13,9 +13,10 @@ from torch.utils.data import DataLoader
 
 from musicrec.data.store import WaveformStore
 from musicrec.errors import ConfigError
+from musicrec.hardware import find_device
 from musicrec.robustness.answers import Answers, AnswerStore
-from musicrec.robustness.conditions import CLEAN, Condition, try_out
-from musicrec.robustness.excerpts import DeformedBatch, DeformedExcerpts, cut
+from musicrec.robustness.conditions import CLEAN, Condition, deformed_ahead, try_out
+from musicrec.robustness.excerpts import DeformedBatch, DeformedExcerpts, ReadBatch, cut
 from musicrec.robustness.listening import Listener
 from musicrec.robustness.subjects import Subject
 
@@ -44,8 +45,8 @@ class Measurement:
     folder: in which the answers to each condition are kept. excerpt_s: how much of each track is heard; None for 15 s,
     or for 1.25 times what a network hears at once where that is more. excerpts: of each track, evenly spread over it.
     chunks: of each excerpt, for each network; None takes as many as cover it. batch_size: excerpts together. workers:
-    processes that deform on the CPU, ahead of the networks; 0 deforms on the networks' device; None takes one a core,
-    eight at most. device: "auto" is the GPU where there is one.
+    processes that read, and deform what the CPU deforms, ahead of the networks; None takes one a core, eight at most.
+    device: of the networks, and of the deformations that work on it; "auto" is the GPU where there is one.
 
     Raises ConfigError for values that cannot work.
     """
@@ -77,10 +78,13 @@ class Measurement:
         self.folder, self.excerpt_s, self.excerpts, self.chunks = Path(folder), excerpt_s, excerpts, chunks
         self.batch_size, self.seed = batch_size, seed
         self.workers = min(_MOST_WORKERS, len(os.sched_getaffinity(0))) if workers is None else workers
-        try:
-            self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
-        except RuntimeError as error:
-            raise ConfigError(f"measurement.device={device}: {str(error).splitlines()[0]}") from None
+        self.device = find_device(device, key="measurement.device")
+
+    def check(self, subjects: Sequence[Subject], conditions: Sequence[Condition]) -> None:
+        """Tell before anything is decoded what cannot work. Raises ConfigError."""
+        self._excerpt_s(subjects)
+        for condition in conditions:
+            try_out(condition, sample_rate=subjects[0].model.sample_rate)
 
     def run(
         self,
@@ -99,10 +103,9 @@ class Measurement:
         begin, conditions = time.perf_counter(), [CLEAN, *conditions]
         excerpt_s = self._excerpt_s(subjects)
         kept = self._kept(store, track_ids, excerpt_s)
+        kept.tidy()
         answers = [[kept.read(one.fingerprint, condition.described) for condition in conditions] for one in subjects]
         fresh = [number for number in range(len(conditions)) if any(of[number] is None for of in answers)]
-        for number in fresh:
-            try_out(conditions[number], sample_rate=store.sample_rate)
         excerpts = cut(store, track_ids, samples=round(excerpt_s * store.sample_rate), count=self.excerpts)
         dataset = DeformedExcerpts(
             store,
@@ -110,7 +113,7 @@ class Measurement:
             conditions,
             batch_size=self.batch_size,
             seed=self.seed,
-            device=torch.device("cpu") if self.workers else self.device,
+            ahead=deformed_ahead(conditions, self.device) if self.workers else (),
         )
         for one in subjects:
             one.model.network.to(self.device, memory_format=torch.channels_last).eval()
@@ -158,7 +161,7 @@ class Measurement:
             "tracks": [[track_id, store.checksum(track_id)] for track_id in track_ids],
             "excerpts": [excerpt_s, self.excerpts, self.chunks],
             "seed": self.seed,
-            "deformed_on": "cpu" if self.workers else self.device.type,
+            "device": self.device.type,
         })  # fmt: skip
 
     def _deformed(
@@ -184,5 +187,6 @@ class Measurement:
                 condition = dataset.conditions[batch.condition]
                 place = f"{fresh.index(batch.condition) + 1}/{len(fresh)}"
                 bar.update(task, doing=f"{place} {condition.title} {condition.label}".rstrip())
-                yield time.perf_counter() - begin, batch
+                waited_s = time.perf_counter() - begin
+                yield waited_s, dataset.deform(batch, self.device) if isinstance(batch, ReadBatch) else batch
                 bar.advance(task)

@@ -18,9 +18,11 @@ _COLUMNS = 5
 
 
 def plot_report(folder: Path, report: Report) -> list[Path]:
-    """Write <split>_overview.png, and <split>_<head>.png for each head; the paths."""
+    """Write <split>_overview.png, <split>_<head>.png for each head, and <split>_models.png where several models have
+    one; the paths."""
     names = list(dict.fromkeys(one.head.name for one in report.effects))
     figures = {"overview": overview(report), **{name: head_figure(report, name) for name in names}}
+    figures |= {"models": models_figure(report)} if report.standings else {}
     return [
         save(figure, folder / f"{file_name(report.split)}_{file_name(name)}.png") for name, figure in figures.items()
     ]
@@ -75,6 +77,39 @@ def head_figure(report: Report, name: str) -> Figure:
     return figure
 
 
+def models_figure(report: Report) -> Figure:
+    """The heads that several models have: a panel each, a row a kind of audio, a mark with its interval a model."""
+    heads = list(dict.fromkeys((one.head.name, one.head.primary) for one in report.standings))
+    titles = list(dict.fromkeys(one.title for one in report.standings))
+    subjects = sorted({one.subject for one in report.standings})
+    figure = Figure(figsize=(1.9 + 3.1 * len(heads), 1.5 + 0.26 * len(titles)), layout="constrained")
+    for axes, (name, metric) in zip(figure.subplots(1, len(heads), sharey=True, squeeze=False)[0], heads, strict=True):
+        for number, subject in enumerate(subjects):
+            of = [one for one in report.standings if (one.head.name, one.subject) == (name, subject)]
+            values = [one.value.value for one in of]
+            aside = 0.24 * (number - (len(subjects) - 1) / 2)
+            ends = [
+                one.value.interval if not math.isnan(one.value.interval[0]) else (one.value.value,) * 2 for one in of
+            ]
+            colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
+            places = [titles.index(one.title) + aside for one in of]
+            axes.hlines(places, *zip(*ends, strict=True), color=colour, linewidth=1.4)
+            axes.plot(values, places, marker, color=colour, markersize=4)
+        axes.set_title(text(f"{name} {metric}"), fontsize=9)
+        axes.set_xlim(-0.02, 1.02)
+        axes.set_yticks(range(len(titles)), [text(title) for title in titles], fontsize=8)
+        axes.set_ylim(len(titles) - 0.4, -0.6)
+        axes.tick_params(labelsize=8, length=2)
+        axes.grid(color="#e5e5e5", linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+    handles = [_handle(number, text(f"{_who(report, subject)}{shortened(report.names[subject], 60)}"))
+               for number, subject in enumerate(subjects)]  # fmt: skip
+    figure.legend(handles=handles, loc="outside lower left", ncols=1, fontsize=8, frameon=False)
+    figure.suptitle(_heading(report, "against the moved labels, 95 % intervals"), fontsize=10, x=0.01, ha="left")
+    return figure
+
+
 def _panels(
     report: Report, effects: Sequence[Effect], draw: Callable[[Axes, Sequence[Effect]], None], *, title: str
 ) -> tuple[Figure, list[Axes]]:
@@ -103,13 +138,17 @@ def _panels(
         axes.spines[["top", "right"]].set_visible(False)
     for axes in grid[len(names) :]:
         axes.set_visible(False)
-    heading = f"{text(report.about['dataset'])}, {text(report.split)}, {report.tracks} tracks · {text(title)}"
+    heading = _heading(report, title)
     if len(report.names) > 1:
         heading += "\n" + " · ".join(
             f"{_who(report, subject)}{text(shortened(name, 60))}" for subject, name in enumerate(report.names)
         )
     figure.suptitle(heading, fontsize=10, x=0.01, ha="left")
     return figure, list(grid[: len(names)])
+
+
+def _heading(report: Report, title: str) -> str:
+    return f"{text(report.about['dataset'])}, {text(report.split)}, {report.tracks} tracks · {text(title)}"
 
 
 def _line(axes: Axes, values: Sequence[float], intervals: Sequence[tuple[float, float]], number: int) -> None:

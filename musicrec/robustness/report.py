@@ -8,9 +8,11 @@ from pathlib import Path
 
 from musicrec.errors import MusicrecError
 from musicrec.evaluation.files import file_name
+from musicrec.robustness.conditions import Condition
 from musicrec.robustness.measuring import Measured
 from musicrec.robustness.recommending import Overlaps
 from musicrec.robustness.scoring import Effect, Number, Rank
+from musicrec.robustness.standing import Standing
 from musicrec.runs.record import write_json
 
 FORMAT = "musicrec-robustness/1"
@@ -27,6 +29,7 @@ class Report:
     measured: Measured
     effects: list[Effect]
     ranks: list[Rank]
+    standings: list[Standing]
     overlaps: Overlaps | None
     left_out: list[str]
     scoring_s: float
@@ -58,10 +61,12 @@ class Report:
 
 
 def write_report(folder: Path, report: Report) -> list[Path]:
-    """Write <split>_metrics.csv, _moved.csv, _classes.csv, _ranking.csv, _recommendations.csv, _seconds.csv, and last
-    of all <split>.json, which holds all of them but the classes. Raises MusicrecError where it cannot."""
+    """Write <split>_metrics.csv, _models.csv, _moved.csv, _classes.csv, _ranking.csv, _recommendations.csv,
+    _seconds.csv, and last of all <split>.json, which holds all of them but the classes. Raises MusicrecError where it
+    cannot."""
     tables = {
         "metrics": metric_rows(report),
+        "models": standing_rows(report),
         "moved": moved_rows(report),
         "classes": class_rows(report),
         "ranking": ranking_rows(report),
@@ -112,21 +117,41 @@ def moved_rows(report: Report) -> list[dict]:
 
 def moved_summary(report: Report) -> list[dict]:
     """Where labels move: the share of answers, right before, that moved along, over all strengths of a deformation."""
-    found: dict[tuple[str, str, str], list[Effect]] = {}
+    found: dict[tuple[int, str, str], list[Effect]] = {}
     for one in report.effects:
         if one.moves and one.right:
-            found.setdefault((report.names[one.subject], one.head.name, one.condition.name), []).append(one)
+            found.setdefault((one.subject, one.head.name, one.condition.name), []).append(one)
     rows = []
-    for (export, head, deformation), of in found.items():
+    for (subject, head, deformation), of in found.items():
         right = sum(one.right for one in of)
         moved = sum(one.right * one.went_right.value for one in of)
-        rows.append({"export": export, "head": head, "deformation": deformation, "right_before": right,
-                     "went_right": round(moved / right, 6)})  # fmt: skip
+        by_strength = {one.condition.label: round(one.went_right.value, 5) for one in of}
+        rows.append({"model": subject, "export": report.names[subject], "head": head, "deformation": deformation,
+                     "right_before": right, "went_right": round(moved / right, 5),
+                     "by_strength": by_strength})  # fmt: skip
     return rows
 
 
+def standing_rows(report: Report) -> list[dict]:
+    """A row a head that several models have, kind of audio and model."""
+    return [
+        {"head": one.head.name, "metric": one.head.primary, "audio": one.audio, "export": report.names[one.subject]}
+        | _interval("value", one.value) | _interval("ahead", one.ahead or Number(value=math.nan))
+        for one in report.standings
+    ]  # fmt: skip
+
+
 def class_rows(report: Report) -> list[dict]:
-    return [_where(report, one) | _rounded(row) for one in report.effects for row in one.by_class]
+    """A row a model, head and class, a column a condition; to three decimals, which is more than a class can tell."""
+    columns = [_column(condition) for condition in report.measured.conditions[1:]]
+    rows: dict[tuple[int, str, str], dict] = {}
+    for one in report.effects:
+        for of in one.by_class:
+            about = {"export": report.names[one.subject], "head": one.head.name}
+            about |= {name: of[name] for name in ("class", "tracks", "measure", "clean")} | dict.fromkeys(columns)
+            row = rows.setdefault((one.subject, one.head.name, of["class"]), about)
+            row[_column(one.condition)] = of["deformed"]
+    return [_rounded(row, digits=3) for row in rows.values()]
 
 
 def ranking_rows(report: Report) -> list[dict]:
@@ -178,14 +203,18 @@ def _where(report: Report, one: Effect) -> dict:
             "strength": one.condition.strength}  # fmt: skip
 
 
+def _column(condition: Condition) -> str:
+    return condition.name if condition.strength is None else f"{condition.name} {condition.strength}"
+
+
 def _interval(name: str, number: Number) -> dict:
     return _rounded({name: number.value, f"{name}_low": number.interval[0], f"{name}_high": number.interval[1]})
 
 
-def _rounded(row: dict) -> dict:
+def _rounded(row: dict, *, digits: int = 5) -> dict:
     def plain(value: object) -> object:
         if not isinstance(value, float):
             return value
-        return round(value, 6) if math.isfinite(value) else None
+        return round(value, digits) if math.isfinite(value) else None
 
     return {name: plain(value) for name, value in row.items()}

@@ -49,7 +49,8 @@ class Effect:
     subject: number of the model. tracks: that have a label, before and after. moves: whether the labels moved.
     changes: {metric: Change}. went_right, went: the share of answers (of tags: track by tag) that moved as the label
     does, or stayed where it stays, among those that were right before, and among all. right: how many were.
-    by_class: a row a class. drops: (1 + resamples,) of the primary metric, that of the tracks at hand first.
+    by_class: a row a class. values, clean_values: (1 + resamples,) of the primary metric against the moved label, and
+    on the clean audio; that of the tracks at hand first.
     """
 
     subject: int
@@ -62,23 +63,29 @@ class Effect:
     went: Number
     right: int
     by_class: list[dict]
-    drops: Tensor
+    values: Tensor
+    clean_values: Tensor
 
     @property
     def primary(self) -> Change:
         return self.changes[self.head.primary]
 
+    @property
+    def drops(self) -> Tensor:
+        return lost(self.clean_values, self.values)
+
 
 class Drawing:
     """Numbers of the tracks at hand together with those of resamples of them, of which every number meets the same.
 
-    Tracks are drawn by the coarsest of the bootstrap's units; without a bootstrap, or with a single track, not at all.
+    unit: by which tracks are drawn, the coarsest of the bootstrap's; None without a bootstrap, or with a single track:
+    then they are not drawn at all.
     """
 
     def __init__(self, bootstrap: Bootstrap | None, artists: Sequence[str | None]) -> None:
         self.bootstrap = bootstrap
         found = {} if bootstrap is None else bootstrap.clusters(artists)
-        self.clusters = list(found.values())[-1] if found else None
+        self.unit, self.clusters = list(found.items())[-1] if found else (None, None)
         self._clean: dict[tuple, dict[str, Tensor]] = {}
 
     def values(self, score: Callable[[Tensor], Scores], tracks: int, *, classes: int = 1) -> dict[str, Tensor]:
@@ -168,7 +175,6 @@ def effect(
         ),
         len(target),
     )
-    drops = {name: torch.where(value > 0, 1 - now[name] / value, torch.nan) for name, value in at_first.items()}
     return Effect(
         subject=subject,
         head=head,
@@ -180,7 +186,7 @@ def effect(
                 clean=float(value[0]),
                 moved=float(now[name][0]),
                 original=original[name],
-                drop=drawing.number(drops[name]),
+                drop=drawing.number(lost(value, now[name])),
                 difference=drawing.number(now[name] - value),
             )
             for name, value in at_first.items()
@@ -189,8 +195,14 @@ def effect(
         went=drawing.number(shares["all"]),
         right=int((right & ~along.isnan()).sum()),
         by_class=by_class(head, before, after, target, there),
-        drops=drops[head.primary],
+        values=now[head.primary],
+        clean_values=at_first[head.primary],
     )
+
+
+def lost(clean: Tensor, now: Tensor) -> Tensor:
+    """The share of a metric that was lost; NaN where there was nothing to lose."""
+    return torch.where(clean > 0, 1 - now / clean, torch.nan)
 
 
 def by_class(head: Head, before: Tensor, after: Tensor, target: Tensor, there: Tensor) -> list[dict]:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.errors import ConfigError
+from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.export import Model, read_model
 from musicrec.robustness.answers import fingerprint_of
 
@@ -46,18 +47,41 @@ def left_out_of_comparison(subjects: Sequence[Subject]) -> list[str]:
     return ["a comparison: no two of these models have a head in common, so they stand side by side"]
 
 
-def read_labels(data: MusicDataModule, subject: Subject, frame: pl.DataFrame) -> tuple[dict[str, Tensor], list[str]]:
-    """{head: labels} of rows of the manifest, and why some heads will have no score.
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """frame: the rows of the manifest of the tracks that are heard. labels: of each subject, {head: labels}. left_out:
+    what cannot be told of them, and why."""
 
-    Raises ConfigError where no head of the model has a label.
+    name: str
+    frame: pl.DataFrame
+    labels: list[dict[str, Tensor]]
+    left_out: list[str]
+
+    @property
+    def artists(self) -> list[str | None]:
+        return self.frame["artist"].to_list()
+
+
+def read_split(
+    name: str,
+    data: MusicDataModule,
+    subjects: Sequence[Subject],
+    frame: pl.DataFrame,
+    bootstrap: Bootstrap | None,
+) -> Split:
+    """What the tracks in `frame` are scored against.
+
+    Raises ConfigError where no head of a model has a label, or where the tracks give none of the intervals.
     """
-    labels = {head.name: data.labels(head, frame) for head in subject.model.heads}
-    without = [name for name, target in labels.items() if target.isnan().all()]
-    if len(without) == len(labels):
-        raise ConfigError(
-            f"export={subject.name}: no track of {data.manifest_path} in split '{frame['split'][0]}' is labelled for "
-            f"{', '.join(labels)}; fill these columns, or choose other data or splits"
-        )
-    return labels, [
-        f"{name} of {subject.name}: no track of '{frame['split'][0]}' is labelled for it" for name in without
-    ]
+    labels, left_out = [], [] if bootstrap is None else bootstrap.check(frame["artist"].to_list(), split=name)
+    for one in subjects:
+        found = {head.name: data.labels(head, frame) for head in one.model.heads}
+        without = [head for head, target in found.items() if target.isnan().all()]
+        if len(without) == len(found):
+            raise ConfigError(
+                f"export={one.name}: no track of {data.manifest_path} in split '{name}' is labelled for "
+                f"{', '.join(found)}; fill these columns, or choose other data or splits"
+            )
+        labels.append(found)
+        left_out += [f"{head} of {one.name}: no track of '{name}' is labelled for it" for head in without]
+    return Split(name=name, frame=frame, labels=labels, left_out=left_out)

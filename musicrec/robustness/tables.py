@@ -1,37 +1,105 @@
-"""A report on the terminal, or in a log file."""
+"""A report on the terminal, in a log file, and as Markdown."""
 
+import io
 import math
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
+from musicrec.errors import MusicrecError
 from musicrec.evaluation.bootstrap import Bootstrap
+from musicrec.evaluation.files import file_name
 from musicrec.evaluation.tables import console, interval_text, make_table, number
 from musicrec.heads import Head
 from musicrec.robustness.report import Report, moved_summary, sensitivity
 from musicrec.robustness.scoring import Effect
 
+Section = tuple[str, Table, Sequence[str]]  # heading, table, and lines below it
+
 _CLASSES = 5  # most sensitive ones of a head
+_WIDE = 1000  # characters: no cell of a Markdown table may break
 
 
 def print_report(report: Report, *, bootstrap: Bootstrap | None) -> None:
     out = console()
+    _print(out, title(report), sections(out, report, bootstrap=bootstrap), report.left_out)
+
+
+def print_seconds(reports: Sequence[Report]) -> None:
+    """What took the time."""
+    out = console()
+    _print(out, "", [seconds_section(out, reports)], [])
+
+
+def write_markdown(folder: Path, report: Report, *, bootstrap: Bootstrap | None) -> Path:
+    """Write <split>.md: what is printed. Raises MusicrecError where it cannot."""
+    text = io.StringIO()
+    out = Console(file=text, width=_WIDE, highlight=False)
+    found = [*sections(out, report, bootstrap=bootstrap), seconds_section(out, [report])]
+    out.print(f"# {title(report)}\n", markup=False)
+    for heading, table, notes in found:
+        out.print(f"## {heading}\n", markup=False)
+        out.print(table)
+        out.print("".join(f"\n{note}\n" for note in notes), markup=False)
+    out.print("".join(f"- left out: {reason}\n" for reason in report.left_out), markup=False)
+    path = folder / f"{file_name(report.split)}.md"
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        lines = [line.rstrip() for line in text.getvalue().splitlines()]
+        kept = [line for line, before in zip(lines, ["", *lines], strict=False) if line or before]
+        partial.write_text("\n".join(kept).rstrip() + "\n", encoding="utf-8")
+        os.replace(partial, path)
+    except OSError as error:
+        raise MusicrecError(f"cannot write {path}: {error.strerror or error}") from error
+    return path
+
+
+def _print(out: Console, heading: str, found: Sequence[Section] | Iterator[Section], left_out: Sequence[str]) -> None:
+    if heading:
+        out.print(f"\n[bold]{escape(heading)}[/]")
+    for name, table, notes in found:
+        out.print(f"\n[bold]{escape(name)}[/]")
+        out.print(table)
+        for note in notes:
+            out.print(note, markup=False)
+    for reason in left_out:
+        out.print(f"left out: {reason}", markup=False)
+
+
+def title(report: Report) -> str:
     about = report.about
-    out.print(f"\n[bold]{escape(about['dataset'])}, {escape(report.split)}, {report.tracks} tracks, "
-              f"{about['measurement']['excerpts']} × {about['excerpt_s']:.4g} s of each[/] "
-              f"(tracks and labels {about['tracks_hash'][:12]})")  # fmt: skip
+    return (
+        f"{about['dataset']}, {report.split}, {report.tracks} tracks, {about['measurement']['excerpts']} × "
+        f"{about['excerpt_s']:.4g} s of each (tracks and labels {about['tracks_hash'][:12]})"
+    )
+
+
+def sections(out: Console, report: Report, *, bootstrap: Bootstrap | None) -> Iterator[Section]:
     for subject, name in enumerate(report.names):
-        _print_metrics(out, name, report.of(subject), bootstrap)
-    _print_moved(out, report)
-    _print_classes(out, report)
-    _print_overlaps(out, report)
-    _print_ranking(out, report)
-    for reason in report.left_out:
-        out.print(f"left out: {escape(reason)}")
+        who = name if len(report.names) == 1 else f"{_letter(subject)}: {name}"
+        yield f"{who}: against the moved labels", *_metrics(out, report.of(subject), report, bootstrap)
+    if report.standings:
+        yield "Models side by side", _standings(out, report), (
+            "In brackets the interval; of a deformation the mean over its strengths, of all that over all conditions. "
+            "After the first model also how far ahead of it, and the interval of that, on the same draws; * where it "
+            "leaves zero out.",
+        )  # fmt: skip
+    if any(one.moves for one in report.effects):
+        yield "Where labels move: does the answer move along?", _moved(out, report), ()
+        yield "Moved along, of what was right before", _moved_summary(out, report), ()
+    yield f"The most sensitive classes ({_CLASSES} of each head; all are in the CSV)", _classes(out, report), ()
+    if report.overlaps is not None:
+        yield "Recommendations", *_overlaps(out, report)
+    yield "Ranking: the mean drop over strengths, heads and models", _ranking(out, report), ()
 
 
-def _print_metrics(out: Console, name: str, effects: Sequence[Effect], bootstrap: Bootstrap | None) -> None:
+def _metrics(
+    out: Console, effects: Sequence[Effect], report: Report, bootstrap: Bootstrap | None
+) -> tuple[Table, Sequence[str]]:
     """A row a condition, and for each head the primary metric against the moved label, and how much of it was lost."""
     heads = _heads(effects)
     table = make_table(out, "deformation")
@@ -48,24 +116,41 @@ def _print_metrics(out: Console, name: str, effects: Sequence[Effect], bootstrap
             change = found[condition.name, condition.strength, head.name].primary
             cells += [number(change.moved), _drop(change.drop.value, change.drop.interval)]
         table.add_row(escape(condition.title), escape(condition.label), *cells)
-    out.print(f"\n[bold]{escape(name)}[/]: against the moved labels")
-    out.print(table)
-    if bootstrap is not None:
-        out.print(f"drop: the share of the clean value that was lost; * where its {bootstrap.confidence:.0%} interval "
-                  f"({bootstrap.resamples} paired resamples by {bootstrap.units[-1]}) leaves zero out")  # fmt: skip
+    if bootstrap is None or report.about["drawn_by"] is None:
+        return table, ("drop: the share of the clean value that was lost",)
+    return table, (
+        f"drop: the share of the clean value that was lost; * where its {bootstrap.confidence:.0%} interval "
+        f"({bootstrap.resamples} paired resamples by {report.about['drawn_by']}) leaves zero out",
+    )
 
 
-def _print_moved(out: Console, report: Report) -> None:
+def _standings(out: Console, report: Report) -> Table:
+    """A row a head and kind of audio, a column a model."""
+    subjects = sorted({one.subject for one in report.standings})
+    table = make_table(out, "head")
+    table.add_column("audio")
+    for subject in subjects:
+        table.add_column(_letter(subject), justify="right")
+    rows: dict[tuple[str, str], dict[int, str]] = {}
+    for one in report.standings:
+        cell = f"{number(one.value.value)} {interval_text(one.value.interval)}"
+        if one.ahead is not None:
+            low, high = one.ahead.interval
+            cell += f" {one.ahead.value:+.3f} {interval_text((low, high), signed=True)}{'*' * (low > 0 or high < 0)}"
+        rows.setdefault((f"{one.head.name} {one.head.primary}", one.title), {})[one.subject] = cell
+    for (head, audio), cells in rows.items():
+        table.add_row(escape(head), escape(audio), *(cells.get(subject, "–") for subject in subjects))
+    return table
+
+
+def _moved(out: Console, report: Report) -> Table:
     """Where labels move: against the moved and the original label, and how often the answer moved with it."""
-    moving = [one for one in report.effects if one.moves]
-    if not moving:
-        return
     table = make_table(out, "head")
     columns = ("deformation", "strength", "clean", "moved label", "old label", "right before", "of these moved",
                "interval", "of all moved")  # fmt: skip
     for column in columns:
         table.add_column(column, justify="left" if column in columns[:2] else "right")
-    for one in moving:
+    for one in (one for one in report.effects if one.moves):
         change = one.primary
         table.add_row(
             escape(f"{_head_of(report, one)} {one.head.primary}"), escape(one.condition.title),
@@ -73,15 +158,23 @@ def _print_moved(out: Console, report: Report) -> None:
             str(one.right), number(one.went_right.value), interval_text(one.went_right.interval),
             number(one.went.value),
         )  # fmt: skip
-    out.print("\n[bold]Where labels move: does the answer move along?[/]")
-    out.print(table)
+    return table
+
+
+def _moved_summary(out: Console, report: Report) -> Table:
+    table = make_table(out, "head")
+    for column in ("deformation", "right before", "moved along", "by strength"):
+        table.add_column(column, justify="right" if column in ("right before", "moved along") else "left")
+    titles = {one.condition.name: one.condition.title for one in report.effects}
     for row in moved_summary(report):
-        who = row["head"] if len(report.names) == 1 else f"{row['head']} of {row['export']}"
-        out.print(f"{escape(who)} moved with {escape(row['deformation'])} in {row['went_right']:.1%} of the "
-                  f"{row['right_before']} cases in which it was right before")  # fmt: skip
+        head = row["head"] if len(report.names) == 1 else f"{_letter(row['model'])} {row['head']}"
+        by_strength = ", ".join(f"{strength}: {share:.1%}" for strength, share in row["by_strength"].items())
+        table.add_row(escape(head), escape(titles[row["deformation"]]), str(row["right_before"]),
+                      f"{row['went_right']:.1%}", escape(by_strength))  # fmt: skip
+    return table
 
 
-def _print_classes(out: Console, report: Report) -> None:
+def _classes(out: Console, report: Report) -> Table:
     table = make_table(out, "head")
     for column in ("class", "tracks", "measure", "clean", "mean", "worst", "under"):
         table.add_column(column, justify="left" if column in ("class", "measure", "under") else "right")
@@ -92,27 +185,23 @@ def _print_classes(out: Console, report: Report) -> None:
                 table.add_row(escape(_head_of(report, of_head[0])), escape(row["class"]), str(row["tracks"]),
                               row["measure"], *(number(row[name]) for name in ("clean", "mean", "worst")),
                               escape(row["by"]))  # fmt: skip
-    out.print(f"\n[bold]The most sensitive classes[/] ({_CLASSES} of each head; all are in the CSV)")
-    out.print(table)
+    return table
 
 
-def _print_overlaps(out: Console, report: Report) -> None:
-    overlaps = report.overlaps
-    if overlaps is None:
-        return
-    table = make_table(out, "deformation")
+def _overlaps(out: Console, report: Report) -> tuple[Table, Sequence[str]]:
+    overlaps, table = report.overlaps, make_table(out, "deformation")
     for column in ("strength", f"kept of {overlaps.k}", "interval", "same on top"):
         table.add_column(column, justify="left" if column == "strength" else "right")
     for one in overlaps.of:
         table.add_row(escape(one.condition.title), escape(one.condition.label), number(one.kept.value),
                       interval_text(one.kept.interval), number(one.first.value))  # fmt: skip
-    out.print(f"\n[bold]Recommendations[/]: {overlaps.queries} queries, lists of {overlaps.k} from "
-              f"{escape(overlaps.library)} ({overlaps.tracks} to choose from; by chance "
-              f"{overlaps.by_chance:.3f} of a list would stay)")  # fmt: skip
-    out.print(table)
+    return table, (
+        f"{overlaps.queries} queries, lists of {overlaps.k} from {overlaps.library} ({overlaps.tracks} to choose from; "
+        f"by chance {overlaps.by_chance:.3f} of a list would stay)",
+    )
 
 
-def _print_ranking(out: Console, report: Report) -> None:
+def _ranking(out: Console, report: Report) -> Table:
     table = make_table(out, "deformation")
     for column in ("mean drop", "interval", "largest drop", "of", "at"):
         table.add_column(column, justify="left" if column in ("of", "at") else "right")
@@ -121,13 +210,10 @@ def _print_ranking(out: Console, report: Report) -> None:
         table.add_row(escape(rank.title), _drop(rank.drop.value), _drops(rank.drop.interval),
                       _drop(worst.primary.drop.value), escape(f"{_head_of(report, worst)} {worst.head.primary}"),
                       escape(worst.condition.label))  # fmt: skip
-    out.print("\n[bold]Ranking[/]: the mean drop over strengths, heads and models")
-    out.print(table)
+    return table
 
 
-def print_seconds(reports: Sequence[Report]) -> None:
-    """What took the time."""
-    out = console()
+def seconds_section(out: Console, reports: Sequence[Report]) -> Section:
     rows: dict[str, dict] = {}
     for report in reports:
         for row in report.seconds():
@@ -141,10 +227,6 @@ def print_seconds(reports: Sequence[Report]) -> None:
         rate = 1000 * row["deforming"] / row["audio_s"]
         cells = [row["deforming"], rate, row["mel"] + row["network"]]
         table.add_row(name, f"{row['audio_s']:.0f}", *(f"{cell:.1f}" for cell in cells))
-    out.print(
-        "\n[bold]What took the time[/] (seconds of each process; the processes that deform run beside the networks)"
-    )
-    out.print(table)
     fresh = sum(len(report.measured.fresh) for report in reports)
     every = sum(len(report.measured.conditions) for report in reports)
     parts = {
@@ -157,9 +239,12 @@ def print_seconds(reports: Sequence[Report]) -> None:
     wall = sum(report.measured.wall_s for report in reports)
     scoring = sum(report.scoring_s for report in reports)
     recommending = sum(report.recommending_s for report in reports)
-    out.print(f"{told}; measured in this run: {fresh} of {every} conditions in {wall:.0f} s by the clock, "
-              f"{waited:.0f} s of them waiting for deformed audio; scoring {scoring:.0f} s, recommendations "
-              f"{recommending:.0f} s")  # fmt: skip
+    note = (
+        f"{told}; measured in this run: {fresh} of {every} conditions in {wall:.0f} s by the clock, {waited:.0f} s of "
+        f"them waiting for deformed audio; scoring {scoring:.0f} s, recommendations {recommending:.0f} s"
+    )
+    heading = "What took the time (seconds of each process; the processes that deform run beside the networks)"
+    return heading, table, (note,)
 
 
 def _heads(effects: Sequence[Effect]) -> list[Head]:
@@ -167,7 +252,11 @@ def _heads(effects: Sequence[Effect]) -> list[Head]:
 
 
 def _head_of(report: Report, one: Effect) -> str:
-    return one.head.name if len(report.names) == 1 else f"{chr(ord('A') + one.subject)} {one.head.name}"
+    return one.head.name if len(report.names) == 1 else f"{_letter(one.subject)} {one.head.name}"
+
+
+def _letter(subject: int) -> str:
+    return chr(ord("A") + subject)
 
 
 def _drops(interval: tuple[float, float]) -> str:

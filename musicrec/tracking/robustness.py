@@ -5,7 +5,15 @@ from pathlib import Path
 
 from pytorch_lightning.loggers import Logger
 
-from musicrec.robustness.report import Report, metric_rows, moved_rows, overlap_rows, ranking_rows
+from musicrec.robustness.report import (
+    Report,
+    class_rows,
+    metric_rows,
+    moved_rows,
+    overlap_rows,
+    ranking_rows,
+    standing_rows,
+)
 from musicrec.tracking.runs import forgiving, wandb_runs
 
 
@@ -21,7 +29,8 @@ def log_report(loggers: Sequence[Logger], report: Report, pictures: Sequence[Pat
         logger.log_hyperparams({"report": report.about})
         logger.log_metrics(values)
         logger.save()
-    tables = {"metrics": metric_rows(report), "moved": moved_rows(report), "ranking": ranking_rows(report),
+    tables = {"metrics": metric_rows(report), "models": standing_rows(report), "moved": moved_rows(report),
+              "classes": class_rows(report), "ranking": ranking_rows(report),
               "recommendations": overlap_rows(report)}  # fmt: skip
     for run in wandb_runs(loggers):
         with forgiving("robustness"):

@@ -19,7 +19,8 @@ from musicrec.errors import ConfigError
 from musicrec.export import Model
 from musicrec.frontend import MelSpectrogram
 from musicrec.heads.classes import ClassHead
-from musicrec.robustness.conditions import Condition
+from musicrec.robustness import measuring
+from musicrec.robustness.conditions import CLEAN, Condition, deformed_ahead
 from musicrec.robustness.excerpts import choose_tracks, cut
 from musicrec.robustness.listening import Listener
 from musicrec.robustness.measuring import Measured, Measurement
@@ -71,8 +72,8 @@ def store(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> Wavefor
 def measure(store: WaveformStore, tmp_path: Path) -> Callable[..., Measured]:
     def run(*conditions: Condition, subjects: Sequence[Subject] = (), folder: str = "kept", **settings) -> Measured:
         settings = {"folder": tmp_path / folder, "excerpt_s": 4.0, "workers": 0, "device": "cpu"} | settings
-        chosen = subjects or [subject()]
-        return Measurement(**settings).run(chosen, conditions, store, store.track_ids, title="test", progress=False)
+        chosen, measurement = subjects or [subject()], Measurement(**settings)
+        return measurement.run(chosen, conditions, store, store.track_ids, title="test", progress=False)
 
     return run
 
@@ -97,6 +98,23 @@ def test_batches_and_workers_change_nothing(measure: Callable[..., Measured]):
     assert (clean.tempo_ratio == 1).all() and clean.audio_s == pytest.approx(6 * 2 * 2.0)
 
 
+def test_what_the_device_can_do_is_done_there(measure: Callable[..., Measured], monkeypatch: pytest.MonkeyPatch):
+    """Beside a GPU, workers deform what only the CPU can, and read the rest. Here the device is the CPU, too."""
+    counted = Counted()
+    conditions = [condition("sign", counted), *CONDITIONS]
+    here, gpu = torch.device("cpu"), torch.device("cuda")
+    assert deformed_ahead([CLEAN, *conditions], here) == [0, 1, 2, 3]
+    assert deformed_ahead([CLEAN, *conditions], gpu) == [3], "time stretch"
+    by_workers = measure(*conditions, batch_size=4, workers=1, folder="a")
+    assert counted.examples == 0, "in another process"
+    monkeypatch.setattr(measuring, "deformed_ahead", lambda conditions, _: deformed_ahead(conditions, gpu))
+    on_the_device = measure(*conditions, batch_size=5, workers=1, folder="b")
+    assert counted.examples == 6, "in this one"
+    same(by_workers, on_the_device)
+    assert (on_the_device.answers[0][3].tempo_ratio == 1.25).all()
+    assert all(one.seconds["deforming"] > 0 for one in on_the_device.answers[0])
+
+
 def test_clean_answers_are_those_of_the_analyzer(measure: Callable[..., Measured], store: WaveformStore):
     """An excerpt that is longer than a track is all of it."""
     (clean, _), analyzer = measure(CONDITIONS[0], excerpt_s=60.0).answers[0], TrackAnalyzer([subject().model])
@@ -110,13 +128,13 @@ def test_clean_answers_are_those_of_the_analyzer(measure: Callable[..., Measured
 def test_audio_is_deformed_once_for_all_models(measure: Callable[..., Measured]):
     counted = Counted()
     found = measure(condition("sign", counted), subjects=[subject("one"), subject("two")])
-    assert counted.examples == 6 + 1, "six tracks, and the moment of silence that tries it out"
+    assert counted.examples == 6, "of six tracks"
     torch.testing.assert_close(*(of[1].embedding for of in found.answers))
     counted.examples = 0
     assert measure(condition("sign", counted), subjects=[subject("one"), subject("two")]).fresh == []
     assert counted.examples == 0, "all is kept"
     third = measure(condition("sign", counted), subjects=[subject("one"), subject("three")])
-    assert third.fresh == [0, 1] and counted.examples == 7, "for the one model that has not heard it"
+    assert third.fresh == [0, 1] and counted.examples == 6, "for the one model that has not heard it"
 
 
 def test_an_interrupted_run_goes_on(measure: Callable[..., Measured], monkeypatch: pytest.MonkeyPatch):
@@ -195,7 +213,7 @@ def test_tracks_are_drawn_in_the_shares_of_all():
         ({"batch_size": 0}, "batch_size=0: give a whole number, 1 or more"),
         ({"excerpts": None}, "excerpts=None: give a whole number, 1 or more"),
         ({"workers": -1}, "workers=-1: give a whole number, 0 or more"),
-        ({"device": "gpu"}, "device=gpu"),
+        ({"device": "gpu"}, "measurement.device=gpu: choose auto, cpu, cuda, or one of several GPUs"),
     ],
 )
 def test_settings_that_cannot_work(measure: Callable[..., Measured], settings: dict, message: str):
