@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import polars as pl
 import pytest
@@ -13,6 +14,7 @@ import soundfile
 import torch
 from hydra import utils
 from omegaconf import DictConfig, OmegaConf
+from sklearn.metrics import balanced_accuracy_score
 
 from musicrec.cli import TARGETS
 from musicrec.data.manifest import read_manifest
@@ -129,3 +131,22 @@ def test_example_of_a_head():
     head = instantiate(OmegaConf.create(named[1]).heads.mood).fit(pl.DataFrame({"mood": ["calm", "wild", None]}))
     assert head.classes == ("calm", "wild")
     assert head.encode(pl.DataFrame({"mood": ["wild", None]})).isnan().tolist() == [False, True]
+
+
+def test_example_of_a_metric():
+    """The line, put into a copy of the module, gives what scikit-learn has under the same name."""
+    line = next(code for code in blocks("CONTRIBUTING.md", "python") if code.startswith("overall["))
+    source = (ROOT / "musicrec" / "evaluation" / "metrics.py").read_text()
+    head, exclusive = source.split("def exclusive(")
+    before = '    counts = {"tracks": torch.bincount'
+    assert before in exclusive
+    module = ModuleType("metrics_with_another")
+    sys.modules[module.__name__] = module  # where dataclasses look for it
+    try:
+        exec(f"{head}def exclusive({exclusive.replace(before, f'    {line}{before}', 1)}", module.__dict__)
+    finally:
+        del sys.modules[module.__name__]
+    probabilities, target = torch.eye(3)[[0, 0, 1, 2, 2, 0]], torch.tensor([0.0, 0, 0, 1, 2, 2])
+    scores = module.exclusive(probabilities, target, module.whole(6), classes=("a", "b", "c"))
+    expected = balanced_accuracy_score(target, probabilities.argmax(dim=1))
+    assert scores.values()["balanced_accuracy"] == pytest.approx(expected) == pytest.approx((2 / 3 + 0 + 1 / 2) / 3)

@@ -77,12 +77,21 @@ def test_an_unknown_command_is_noticed():
         quick("curl example")
 
 
+def headings(document: Path) -> set[str]:
+    """As GitHub names them in links."""
+    found = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```", "", document.read_text(), flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
+
+
 def test_links_lead_somewhere():
-    for document in (
-        ROOT / "README.md",
-        ROOT / "CONTRIBUTING.md",
-        ROOT / "CHANGELOG.md",
-        *(ROOT / "docs").glob("*.md"),
-    ):
-        for target in re.findall(r"\]\(([^)#]+)", document.read_text()):
-            assert target.startswith("https://") or (document.parent / target).exists(), f"{document.name}: {target}"
+    folders = (ROOT, ROOT / "docs", ROOT / "benchmarks", *sorted((ROOT / "experiments").iterdir()))
+    documents = [document for folder in folders for document in folder.glob("*.md")]
+    assert len(documents) > 15
+    for document in documents:
+        for target in re.findall(r"\]\(([^)]+)", document.read_text()):
+            if target.startswith("https://"):
+                continue
+            path, _, heading = target.partition("#")
+            led = (document.parent / path).resolve() if path else document
+            assert led.exists(), f"{document}: {target}"
+            assert not heading or heading in headings(led), f"{document}: {target} names no heading"

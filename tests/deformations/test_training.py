@@ -121,7 +121,7 @@ def test_presets():
     for preset in ("robust", "full", "dj"):
         cfg = composed(preset)
         labels_alone = [entry.probability for name, entry in cfg.waveform.items() if name not in LABELS_MOVE]
-        assert sum(labels_alone) < 1.5, f"{preset}: so much at once that little is left of the music"
+        assert sum(labels_alone) < 2, f"{preset}: so much at once that little is left of the music"
 
 
 @pytest.mark.parametrize(
