@@ -26,7 +26,7 @@ from rich.markup import escape
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.errors import ConfigError, JobFailed, MusicrecError
 from musicrec.resume import run_folder, unused
-from musicrec.settings import check_types
+from musicrec.settings import check_settings
 
 # All that a config may build: it cannot call anything else. Not all of Lightning, whose modules can also be loaded from
 # pickles.
@@ -74,12 +74,12 @@ def program(task: Callable[[DictConfig], object]) -> Callable[[DictConfig], obje
         logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
         if not in_multirun():
             with one_message():
-                check_types(cfg, allowed=TARGETS)
+                check_settings(cfg, allowed=TARGETS)
                 return task(cfg)
         job = HydraConfig.get()
         print(f"\njob {job.sweep.subdir}: {' '.join(job.overrides.task)}", flush=True)
         try:
-            check_types(cfg, allowed=TARGETS)
+            check_settings(cfg, allowed=TARGETS)
             return task(cfg)
         except Exception as error:
             message = explain(error)

@@ -13,12 +13,47 @@ from nnAudio import features
 from torch import Tensor, nn
 
 from musicrec.errors import ConfigError
+from musicrec.quantities import Count, NotNegative, Positive
 
 INT16_SCALE = 2.0**-15
 POWER_FLOOR = 1e-10  # -100 dB: what digital silence becomes
 
 
-class MelSpectrogram(nn.Module):
+class _Spectrogram(nn.Module):
+    """What the front ends share: padding, precision, decibels. Each has its `power(waveform)`, (batch, n_mels, frames).
+
+    others: the settings that are the front end's own.
+    """
+
+    def __init__(
+        self, *, sample_rate: int, n_fft: int, hop_length: int, n_mels: int, others: dict[str, int | float]
+    ) -> None:
+        super().__init__()
+        self.sample_rate, self.n_fft, self.hop_length, self.n_mels = sample_rate, n_fft, hop_length, n_mels
+        shared = {"sample_rate": sample_rate, "n_fft": n_fft, "hop_length": hop_length, "n_mels": n_mels}
+        self.settings = shared | others
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        """Decibels of a batch of waveforms.
+
+        Args:
+            waveform: (batch, samples), floating point in [-1, 1] or int16. Input of half a window or less is
+                padded with zeros.
+
+        Returns:
+            (batch, 1, n_mels, samples // hop_length + 1) float32, at least -100 dB.
+        """
+        waveform = _floating(waveform)
+        samples = waveform.shape[1]
+        shortest = self.n_fft // 2 + 1  # reflection at both ends needs more than half a window
+        # Quiet bands lie 100 dB below loud ones: reduced precision would move them by 10 dB.
+        with torch.autocast(waveform.device.type, enabled=False), _exact_float32():
+            power = self.power(F.pad(waveform.float(), (0, max(0, shortest - samples))))
+            power = power[..., : samples // self.hop_length + 1]
+            return 10.0 * torch.log10(power.clamp(min=POWER_FLOOR)).unsqueeze(1)
+
+
+class MelSpectrogram(_Spectrogram):
     """Mel spectrogram in decibels, computed by nnAudio on the waveform's device and always in float32.
 
     Its numbers are those of torchaudio's default mel spectrogram: HTK scale, triangles without area normalisation.
@@ -35,26 +70,15 @@ class MelSpectrogram(nn.Module):
     def __init__(
         self,
         *,
-        sample_rate: int = 16_000,
-        n_fft: int = 512,
-        hop_length: int = 256,
-        n_mels: int = 96,
-        f_min: float = 0.0,
-        f_max: float = 8000.0,
+        sample_rate: Count = 16_000,
+        n_fft: Count = 512,
+        hop_length: Count = 256,
+        n_mels: Count = 96,
+        f_min: NotNegative = 0.0,
+        f_max: Positive = 8000.0,
     ) -> None:
-        super().__init__()
-        self.settings = {
-            "sample_rate": sample_rate,
-            "n_fft": n_fft,
-            "hop_length": hop_length,
-            "n_mels": n_mels,
-            "f_min": f_min,
-            "f_max": f_max,
-        }
-        self.sample_rate = sample_rate
-        self.hop_length = hop_length
-        self.n_mels = n_mels
-        self.shortest_samples = n_fft // 2 + 1  # reflection at both ends needs more than half a window
+        others = {"f_min": f_min, "f_max": f_max}
+        super().__init__(sample_rate=sample_rate, n_fft=n_fft, hop_length=hop_length, n_mels=n_mels, others=others)
         self.mel = features.MelSpectrogram(
             sr=sample_rate,
             n_fft=n_fft,
@@ -70,23 +94,9 @@ class MelSpectrogram(nn.Module):
             for name, buffer in list(module.named_buffers(recurse=False)):
                 module.register_buffer(name, buffer, persistent=False)
 
-    def forward(self, waveform: Tensor) -> Tensor:
-        """Decibels of a batch of waveforms.
-
-        Args:
-            waveform: (batch, samples), floating point in [-1, 1] or int16. Input of half a window or less is
-                padded with zeros.
-
-        Returns:
-            (batch, 1, n_mels, samples // hop_length + 1) float32, at least -100 dB.
-        """
-        waveform = _floating(waveform)
-        samples = waveform.shape[1]
-        # Quiet bands lie 100 dB below loud ones: reduced precision would move them by 10 dB.
-        with torch.autocast(waveform.device.type, enabled=False), _exact_float32():
-            padded = F.pad(waveform.float(), (0, max(0, self.shortest_samples - samples)))
-            power = self.mel(padded)[..., : samples // self.hop_length + 1]
-            return 10.0 * torch.log10(power.clamp(min=POWER_FLOOR)).unsqueeze(1)
+    def power(self, waveform: Tensor) -> Tensor:
+        """(batch, n_mels, frames) of a waveform (batch, samples)."""
+        return self.mel(waveform)
 
     def band_of(self, hertz: float) -> float:
         """The place of a frequency among the bands; 0 is the centre of the lowest."""
@@ -95,7 +105,7 @@ class MelSpectrogram(nn.Module):
         return (mel - first) / (last - first) * (self.n_mels + 1) - 1
 
 
-class LogFrequencySpectrogram(nn.Module):
+class LogFrequencySpectrogram(_Spectrogram):
     """Spectrogram in decibels whose bands lie at equal musical intervals, so that a transposition moves it up or down.
 
     As the input of Korzeniowski and Widmer 2018, "Genre-agnostic key classification with convolutional neural
@@ -118,24 +128,15 @@ class LogFrequencySpectrogram(nn.Module):
     def __init__(
         self,
         *,
-        sample_rate: int = 16_000,
-        n_fft: int = 8192,
-        hop_length: int = 4096,
-        n_mels: int = 216,
-        f_min: float = 64.159,
-        bands_per_octave: int = 36,
+        sample_rate: Count = 16_000,
+        n_fft: Count = 8192,
+        hop_length: Count = 4096,
+        n_mels: Count = 216,
+        f_min: Positive = 64.159,
+        bands_per_octave: Count = 36,
     ) -> None:
-        super().__init__()
-        self.settings = {
-            "sample_rate": sample_rate,
-            "n_fft": n_fft,
-            "hop_length": hop_length,
-            "n_mels": n_mels,
-            "f_min": f_min,
-            "bands_per_octave": bands_per_octave,
-        }
-        self.sample_rate, self.n_fft, self.hop_length, self.n_mels = sample_rate, n_fft, hop_length, n_mels
-        self.shortest_samples = n_fft // 2 + 1  # reflection at both ends needs more than half a window
+        others = {"f_min": f_min, "bands_per_octave": bands_per_octave}
+        super().__init__(sample_rate=sample_rate, n_fft=n_fft, hop_length=hop_length, n_mels=n_mels, others=others)
         centres = f_min * 2 ** (torch.arange(n_mels, dtype=torch.float64) / bands_per_octave)
         if not 0 < f_min <= centres[-1] <= sample_rate / 2:
             raise ConfigError(
@@ -153,17 +154,11 @@ class LogFrequencySpectrogram(nn.Module):
         self.register_buffer("window", (2 * window / window.sum()).float(), persistent=False)
         self.register_buffer("triangles", triangles[:, : self.used_bins].float(), persistent=False)
 
-    def forward(self, waveform: Tensor) -> Tensor:
-        """waveform: (batch, samples), floating point in [-1, 1] or int16; input of half a window or less is padded with
-        zeros. Returns (batch, 1, n_mels, samples // hop_length + 1) float32, at least -100 dB."""
-        waveform = _floating(waveform)
-        samples = waveform.shape[1]
-        with torch.autocast(waveform.device.type, enabled=False), _exact_float32():
-            padded = F.pad(waveform.float(), (0, max(0, self.shortest_samples - samples)))
-            spectrum = torch.stft(padded, self.n_fft, self.hop_length, window=self.window, return_complex=True)
-            spectrum = spectrum[:, : self.used_bins, : samples // self.hop_length + 1]
-            power = self.triangles @ (spectrum.real.square() + spectrum.imag.square())
-            return 10.0 * torch.log10(power.clamp(min=POWER_FLOOR)).unsqueeze(1)
+    def power(self, waveform: Tensor) -> Tensor:
+        """(batch, n_mels, frames) of a waveform (batch, samples)."""
+        spectrum = torch.stft(waveform, self.n_fft, self.hop_length, window=self.window, return_complex=True)
+        spectrum = spectrum[:, : self.used_bins]
+        return self.triangles @ (spectrum.real.square() + spectrum.imag.square())
 
     def band_of(self, hertz: float) -> float:
         """The place of a frequency among the bands; 0 is the centre of the lowest."""

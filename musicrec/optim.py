@@ -9,6 +9,7 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, SequentialLR
 
 from musicrec.errors import ConfigError
+from musicrec.quantities import NotNegative, Positive, Share
 
 
 class Recipe(Protocol):
@@ -32,9 +33,9 @@ class AdamWCosine:
     warmup: share of all steps over which the rate rises.
     """
 
-    lr: float = 1e-3
-    weight_decay: float = 1e-2
-    warmup: float = 0.05
+    lr: Positive = 1e-3
+    weight_decay: NotNegative = 1e-2
+    warmup: Share = 0.05
 
     def stage(self, epoch: int) -> int:
         return 0
@@ -63,11 +64,11 @@ class AdamSGD:
     restarts from the best checkpoint.
     """
 
-    lr: float = 1e-4
-    weight_decay: float = 1e-4
+    lr: Positive = 1e-4
+    weight_decay: NotNegative = 1e-4
     milestones: Sequence[int] = (80, 100, 120)
     sgd_lr: Sequence[float] = (1e-3, 1e-4, 1e-5)
-    momentum: float = 0.9
+    momentum: Positive = 0.9
 
     def __post_init__(self) -> None:
         if len(self.sgd_lr) < len(self.milestones):
@@ -75,6 +76,8 @@ class AdamSGD:
                 f"AdamSGD: sgd_lr={list(self.sgd_lr)} has fewer rates than milestones={list(self.milestones)}; "
                 "give one rate a milestone"
             )
+        if any(rate < 0 for rate in self.sgd_lr):  # torch would say so after the first milestone
+            raise ConfigError(f"optim.sgd_lr={list(self.sgd_lr)}: give rates, 0 or more")
 
     def stage(self, epoch: int) -> int:
         return sum(epoch >= milestone for milestone in self.milestones)

@@ -14,7 +14,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from musicrec.cli import TARGETS, build_all, build_heads
-from musicrec.settings import check_types
+from musicrec.settings import check_settings
 from musicrec.sweeps import sweepers
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -55,7 +55,7 @@ def hydra():
 def build(cfg: DictConfig) -> None:
     """What train.py builds of a config, without data and without training; the network thin, for speed."""
     for group in ("task", "model", "optim", "augment", "data", "trainer", "frontend"):
-        check_types(cfg[group], allowed=TARGETS)
+        check_settings(cfg[group], allowed=TARGETS)
     heads = build_heads(cfg.task)
     network = instantiate(cfg.model, width=8, _execution_whitelist_=TARGETS)({head.name: 3 for head in heads})
     assert network.n_mels == cfg.frontend.n_mels

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from musicrec.evaluation import metrics
 from musicrec.heads.base import at_temperature, binary_loss, class_index, numbers
+from musicrec.quantities import NotNegative, Positive
 
 SPOTIFY_ATTRIBUTES = (
     "danceability",
@@ -35,8 +36,8 @@ class AttributeHead:
     name: str = "attributes"
     columns: tuple[str, ...] = SPOTIFY_ATTRIBUTES
     medians: tuple[float | None, ...] = ()
-    weight: float = 1.0
-    temperature: float = 1.0
+    weight: NotNegative = 1.0
+    temperature: Positive = 1.0
     exclusive = False
     calibrates = True
     activation = "sigmoid"

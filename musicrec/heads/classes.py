@@ -10,6 +10,7 @@ from torch import Tensor
 
 from musicrec.evaluation import metrics
 from musicrec.heads.base import activate, at_temperature, class_index, class_loss, one_hot, ranked, vocabulary
+from musicrec.quantities import NotNegative, Positive, Share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +26,9 @@ class ClassHead:
     role: str = "feature"
     classes: tuple[str, ...] = ()
     activation: str = "softmax"
-    label_smoothing: float = 0.0
-    weight: float = 1.0
-    temperature: float = 1.0
+    label_smoothing: Share = 0.0
+    weight: NotNegative = 1.0
+    temperature: Positive = 1.0
     exclusive = True
     calibrates = True
     primary = "accuracy"

@@ -11,6 +11,7 @@ from musicrec.errors import ConfigError
 from musicrec.evaluation import metrics
 from musicrec.heads.base import activate, at_temperature, class_index, class_loss, numbers, one_hot
 from musicrec.keys import KEYS_24, PITCH_CLASSES, camelot, camelot_compatibility, parse_pitch_class
+from musicrec.quantities import NotNegative, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +28,8 @@ class KeyHead:
     modes: bool = True
     order: tuple[str, ...] = ()
     activation: str = "softmax"
-    weight: float = 1.0
-    temperature: float = 1.0
+    weight: NotNegative = 1.0
+    temperature: Positive = 1.0
     exclusive = True
     calibrates = True
     role = "feature"

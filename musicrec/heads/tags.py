@@ -10,6 +10,7 @@ from torch import Tensor
 
 from musicrec.evaluation import metrics
 from musicrec.heads.base import at_temperature, binary_loss, class_index, ranked, vocabulary
+from musicrec.quantities import Count, NotNegative, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,9 +25,9 @@ class TagHead:
     name: str = "tags"
     columns: tuple[str, ...] = ("tags",)
     classes: tuple[str, ...] = ()
-    min_tracks: int = 1
-    weight: float = 1.0
-    temperature: float = 1.0
+    min_tracks: Count = 1
+    weight: NotNegative = 1.0
+    temperature: Positive = 1.0
     thresholds: tuple[float, ...] = ()
     exclusive = False
     calibrates = True

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from musicrec.evaluation import metrics
 from musicrec.heads.base import activate, at_temperature, class_loss, numbers, one_hot
+from musicrec.quantities import Count, NotNegative, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,14 +24,14 @@ class TempoHead:
     """
 
     name: str = "tempo"
-    min_bpm: float = 30.0
-    max_bpm: float = 300.0
-    classes_per_octave: int = 36
+    min_bpm: Positive = 30.0
+    max_bpm: Positive = 300.0
+    classes_per_octave: Count = 36
     edges_bpm: tuple[float, ...] | None = None
-    spread_classes: float = 1.0
+    spread_classes: NotNegative = 1.0
     activation: str = "softmax"
-    weight: float = 1.0
-    temperature: float = 1.0
+    weight: NotNegative = 1.0
+    temperature: Positive = 1.0
     exclusive = True
     calibrates = False  # its target is spread over classes, so no probability says how often it is right
     role = "feature"

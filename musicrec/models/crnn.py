@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from musicrec.errors import ConfigError
 from musicrec.models._classifier import Classifier
+from musicrec.quantities import Count, Share
 
 POOLS = ((2, 2), (3, 3), (4, 4), (4, 4))
 POOLED = 96  # 2·3·4·4: so many mel bands, and so many frames, become one step of the recurrent layer
@@ -38,16 +39,16 @@ class CRNN(nn.Module):
         self,
         outputs: dict[str, int],
         *,
-        n_mels: int = 96,
-        chunk_samples: int = 464_000,
-        width: int = 64,
-        gru_size: int = 32,
-        dropout: float = 0.5,
+        n_mels: Count = 96,
+        chunk_samples: Count = 464_000,
+        width: Count = 64,
+        gru_size: Count = 32,
+        dropout: Share = 0.5,
         mean_features: bool = False,
     ) -> None:
         super().__init__()
         if n_mels < POOLED:
-            raise ConfigError(f"n_mels = {n_mels}: the CRNN pools {POOLED} mel bands into one; give at least {POOLED}")
+            raise ConfigError(f"model.n_mels={n_mels}: the CRNN pools {POOLED} bands into one; give {POOLED} or more")
         self.settings = {
             "n_mels": n_mels,
             "chunk_samples": chunk_samples,
@@ -81,8 +82,8 @@ class CRNN(nn.Module):
         """
         if decibels.shape[-1] < POOLED:
             raise ConfigError(
-                f"chunk_samples = {self.chunk_samples}: the CRNN needs at least {POOLED} frames, not "
-                f"{decibels.shape[-1]}; give it longer chunks"
+                f"model.chunk_samples={self.chunk_samples}: the CRNN needs at least {POOLED} frames, not "
+                f"{decibels.shape[-1]}; give it longer chunks, or a shorter frontend.hop_length"
             )
         features = self.blocks(self.input_norm(decibels))
         steps = features.flatten(1, 2).transpose(1, 2)

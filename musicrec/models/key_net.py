@@ -1,11 +1,15 @@
 """Key network: convolutions over pitch that a transposition only moves."""
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from musicrec.errors import ConfigError
+from musicrec.heads import Head
 from musicrec.models._classifier import Classifier
+from musicrec.quantities import Count, Share
 
 _RANGE_DB = 60.0  # what lies further below the loudest cell of a chunk counts as silence
 
@@ -38,11 +42,11 @@ class KeyNet(nn.Module):
         self,
         outputs: dict[str, int],
         *,
-        n_mels: int = 216,
-        chunk_samples: int = 240_000,
-        bands_per_octave: int | None = 36,
-        width: int = 16,
-        dropout: float = 0.2,
+        n_mels: Count = 216,
+        chunk_samples: Count = 240_000,
+        bands_per_octave: Count | None = 36,
+        width: Count = 16,
+        dropout: Share = 0.2,
     ) -> None:
         super().__init__()
         if bands_per_octave is None:
@@ -76,6 +80,15 @@ class KeyNet(nn.Module):
         others = {name: count for name, count in outputs.items() if not (rotates and name == "key")}
         self.key = nn.Conv1d(2 * width, outputs["key"] // 12, 12) if rotates else None
         self.classifier = Classifier(2 * width, others, dropout=dropout) if others or not outputs else None
+
+    def check_heads(self, heads: Sequence[Head]) -> None:
+        """Raises ConfigError where the outputs of the head `key` are not the keys in semitones up from C."""
+        for head in heads:
+            if self.key is not None and head.name == "key" and head.classes != getattr(head, "keys", None):
+                raise ConfigError(
+                    f"task.heads.key has the classes {', '.join(head.classes)}: the key network answers in semitones "
+                    "up from C; leave out task.heads.key.order, or choose another model"
+                )
 
     def forward(self, decibels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Embedding and logits of a batch of chunks.

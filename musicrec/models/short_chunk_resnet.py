@@ -5,7 +5,9 @@ import itertools
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from musicrec.errors import ConfigError
 from musicrec.models._classifier import Classifier
+from musicrec.quantities import Count, Share
 
 
 class ShortChunkResNet(nn.Module):
@@ -27,10 +29,10 @@ class ShortChunkResNet(nn.Module):
         self,
         outputs: dict[str, int],
         *,
-        n_mels: int = 128,
-        chunk_samples: int = 59_049,
-        width: int = 128,
-        dropout: float = 0.5,
+        n_mels: Count = 128,
+        chunk_samples: Count = 59_049,
+        width: Count = 128,
+        dropout: Share = 0.5,
     ) -> None:
         super().__init__()
         self.settings = {"n_mels": n_mels, "chunk_samples": chunk_samples, "width": width, "dropout": dropout}
@@ -53,7 +55,15 @@ class ShortChunkResNet(nn.Module):
 
         Returns:
             Embedding (batch, 4 * width) and logits {head: (batch, outputs[head])}.
+
+        Raises:
+            ConfigError: a single chunk in training, of which there are no statistics to normalise by.
         """
+        if self.hidden_norm.training and len(decibels) < 2:
+            raise ConfigError(
+                "a training batch holds one chunk: the Short-Chunk ResNet normalises over the batch; raise "
+                "data.batch_size to 2 or more, and where an epoch has one chunk alone, data.chunks_per_track"
+            )
         features = self.blocks(self.input_norm(decibels)).amax(dim=(2, 3))
         embedding = F.relu(self.hidden_norm(self.hidden(features)))
         return embedding, self.classifier(embedding)

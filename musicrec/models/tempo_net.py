@@ -1,13 +1,16 @@
 """Tempo network: how strongly the onsets of each band repeat at every tempo, and a small network that chooses."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from musicrec.errors import ConfigError
+from musicrec.heads import Head
 from musicrec.models._classifier import Classifier
+from musicrec.quantities import Count, Positive, Share
 
 HARMONICS = (1 / 4, 1 / 3, 1 / 2, 2 / 3, 1, 4 / 3, 3 / 2, 2, 3, 4, 6, 8)
 _RANGE_DB = 80.0  # what lies further below the loudest cell of a chunk makes no onset
@@ -45,19 +48,19 @@ class TempoNet(nn.Module):
         self,
         outputs: dict[str, int],
         *,
-        n_mels: int = 48,
-        chunk_samples: int = 192_000,
-        sample_rate: int = 16_000,
-        hop_length: int = 256,
-        bands: int = 16,
-        min_bpm: float = 30.0,
-        classes_per_octave: int = 36,
-        width: int = 64,
-        dropout: float = 0.2,
+        n_mels: Count = 48,
+        chunk_samples: Count = 192_000,
+        sample_rate: Count = 16_000,
+        hop_length: Count = 256,
+        bands: Count = 16,
+        min_bpm: Positive = 30.0,
+        classes_per_octave: Count = 36,
+        width: Count = 64,
+        dropout: Share = 0.2,
     ) -> None:
         super().__init__()
         if n_mels % bands:
-            raise ConfigError(f"bands = {bands}: must divide n_mels = {n_mels}")
+            raise ConfigError(f"model.bands={bands}: must divide model.n_mels={n_mels}")
         self.settings = {
             "n_mels": n_mels,
             "chunk_samples": chunk_samples,
@@ -72,11 +75,13 @@ class TempoNet(nn.Module):
         self.n_mels, self.chunk_samples, self.embedding_size = n_mels, chunk_samples, width
         self.frame_rate, self.bands = sample_rate / hop_length, bands
 
+        self.min_bpm, self.classes_per_octave = min_bpm, classes_per_octave
+
         size = outputs.get("tempo", round(math.log2(10) * classes_per_octave))
         shifts = [round(math.log2(harmonic) * classes_per_octave) for harmonic in HARMONICS]
-        steps = torch.arange(size + shifts[-1] - shifts[0], dtype=torch.float64) + shifts[0] + 0.5
-        self.hertz = min_bpm / 60 * 2 ** (steps / classes_per_octave)
-        self.waves: Tensor | None = None
+        # Whole numbers: they stay exact in whatever precision the network is put.
+        self.register_buffer("steps", torch.arange(shifts[0], size + shifts[-1]), persistent=False)
+        self.register_buffer("waves", None, persistent=False)
         self.register_buffer("starts", torch.tensor(shifts) - shifts[0], persistent=False)
         self.register_buffer("place", torch.linspace(-1, 1, size).reshape(1, 1, size), persistent=False)
 
@@ -89,6 +94,24 @@ class TempoNet(nn.Module):
         others = {name: count for name, count in outputs.items() if name != "tempo"}
         self.curve = nn.Conv1d(width, 1, 1) if "tempo" in outputs else None
         self.classifier = Classifier(width, others, dropout=dropout) if others or not outputs else None
+
+    @property
+    def hertz(self) -> Tensor:
+        """(frequencies,) float64 of the tempogram."""
+        return self.min_bpm / 60 * 2 ** ((self.steps.double() + 0.5) / self.classes_per_octave)
+
+    def check_heads(self, heads: Sequence[Head]) -> None:
+        """Raises ConfigError where the head `tempo` has other classes than the tempo axis."""
+        mine = {"min_bpm": self.min_bpm, "classes_per_octave": self.classes_per_octave, "edges_bpm": None}
+        for head in heads:
+            theirs = {name: getattr(head, name, None) for name in mine}
+            if head.name == "tempo" and theirs != mine:
+                raise ConfigError(
+                    f"task.heads.tempo has {_named(theirs)}, model {_named(mine)}: the outputs of TempoNet are its "
+                    "tempo axis, and must be the classes of the head; leave out model.min_bpm and "
+                    "model.classes_per_octave, which follow the head, and task.heads.tempo.edges_bpm, or choose "
+                    "another model"
+                )
 
     def forward(self, decibels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Embedding and logits of a batch of chunks.
@@ -121,11 +144,13 @@ class TempoNet(nn.Module):
 
     def _waves(self, frames: int, device: torch.device) -> Tensor:
         """(2, frames, frequencies): cosine and sine under a Hann window; kept, as most batches are equally long."""
-        if self.waves is None or self.waves.shape[1] != frames or self.waves.device != device:
+        kept = self.waves
+        if kept is None or (kept.shape[1], kept.dtype, kept.device) != (frames, torch.float32, device):
             with torch.inference_mode(False):
+                hertz = self.hertz.cpu()
                 window = torch.hann_window(frames, periodic=False, dtype=torch.float64)[:, None] * (4 / frames)
-                phase = torch.arange(frames)[:, None] * (2 * math.pi / self.frame_rate * self.hertz)
-                heard = window * (self.hertz < self.frame_rate / 2)
+                phase = torch.arange(frames)[:, None] * (2 * math.pi / self.frame_rate * hertz)
+                heard = window * (hertz < self.frame_rate / 2)
                 self.waves = torch.stack([heard * phase.cos(), heard * phase.sin()]).float().to(device)
         return self.waves
 
@@ -135,6 +160,10 @@ class TempoNet(nn.Module):
         decibels = decibels.maximum(decibels.amax(dim=(1, 2), keepdim=True) - _RANGE_DB)
         rise = F.pad(F.relu(decibels[..., 1:] - decibels[..., :-1]), (1, 0))
         return rise.unflatten(1, (self.bands, -1)).mean(dim=2)
+
+
+def _named(settings: dict) -> str:
+    return ", ".join(f"{name}={value}" for name, value in settings.items())
 
 
 class _Convolution(nn.Sequential):

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from musicrec.cli import TARGETS
 from musicrec.runs.record import read_run
-from musicrec.settings import check_types
+from musicrec.settings import check_settings
 
 Value = str | int | float | bool | None
 DONE = ("finished", "pruned")
@@ -66,7 +66,7 @@ class JobRunner:
     def validate(self, jobs: Sequence[Job]) -> None:
         """Compose the config of every job: what is wrong with the last one is told before the first one trains."""
         for job in jobs:
-            check_types(self.loader.load_sweep_config(self.config, self._overrides(job)), allowed=TARGETS)
+            check_settings(self.loader.load_sweep_config(self.config, self._overrides(job)), allowed=TARGETS)
 
     def launch(self, jobs: Sequence[Job]) -> dict[int, bool]:
         """Run the jobs; {number: whether it ended well}. Blocks until all of them ended."""

@@ -16,12 +16,12 @@ def test_other_mel_bands_and_lengths(n_mels, frames):
 
 
 def test_refuses_too_few_mel_bands():
-    with pytest.raises(ConfigError, match=r"n_mels = 80.*at least 96"):
+    with pytest.raises(ConfigError, match=r"model\.n_mels=80.*give 96 or more"):
         CRNN({"tags": 5}, n_mels=80)
 
 
 def test_refuses_too_short_chunks():
-    with pytest.raises(ConfigError, match=r"chunk_samples = 16000.*at least 96 frames, not 63"):
+    with pytest.raises(ConfigError, match=r"model\.chunk_samples=16000.*at least 96 frames, not 63"):
         CRNN({"tags": 5}, chunk_samples=16_000, width=8)(torch.randn(1, 1, 96, 63))
 
 

@@ -81,5 +81,5 @@ def test_inference_before_training_leaves_it_trainable():
 
 
 def test_refuses_bands_that_do_not_divide():
-    with pytest.raises(ConfigError, match="bands = 16: must divide n_mels = 50"):
+    with pytest.raises(ConfigError, match=r"model\.bands=16: must divide model\.n_mels=50"):
         TempoNet({"tempo": 9}, n_mels=50)
