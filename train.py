@@ -20,6 +20,7 @@ from musicrec.export import read_checkpoint, read_export, write_export
 from musicrec.figures.drawing import choose_tracks, draw_figures
 from musicrec.hardware import best_precision, check_accelerator, keep_freed_memory
 from musicrec.module import MusicModule
+from musicrec.parts import check_parts
 from musicrec.resume import last_checkpoint
 from musicrec.runs.find import find_export
 from musicrec.runs.record import RunRecord
@@ -62,11 +63,7 @@ def train(cfg: DictConfig, run: Path, record: RunRecord) -> float:
     data.open()
     shown = choose_tracks(data, cfg.figure_tracks)
     network = instantiate(cfg.model)({head.name: len(head.classes) for head in data.heads})
-    if network.n_mels != data.frontend.n_mels:
-        raise ConfigError(
-            f"frontend.n_mels={data.frontend.n_mels}: the network takes {network.n_mels}; set model.n_mels, which the "
-            "front end follows"
-        )
+    check_parts(network, data.heads, data.frontend)
     began = {}
     if cfg.start_from is not None:
         start = start_from(find_export(cfg.start_from, runs=cfg.paths.runs), network, data.frontend)

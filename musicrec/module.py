@@ -12,9 +12,10 @@ from torchmetrics import MeanMetric
 
 from musicrec.errors import ExportError, MusicrecError
 from musicrec.evaluation.aggregate import TrackPooling
-from musicrec.export import describe
+from musicrec.export import build, describe
 from musicrec.heads import Head
 from musicrec.optim import Recipe
+from musicrec.parts import first_difference
 from musicrec.transfer import freeze
 
 
@@ -203,16 +204,13 @@ class MusicModule(lightning.LightningModule):
         checkpoint["musicrec"] = describe(self.network, self.heads, self.trainer.datamodule.frontend)
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
-        mine = describe(self.network, self.heads, self.trainer.datamodule.frontend)
-        differ = [part for part in mine if checkpoint.get("musicrec", {}).get(part) != mine[part]]
-        if differ:
+        with torch.random.fork_rng(devices=[]):  # weights are drawn, and thrown away
+            theirs = describe(*build(checkpoint["musicrec"]))  # as built: with settings younger than the checkpoint
+        differs = first_difference(theirs, describe(self.network, self.heads, self.trainer.datamodule.frontend))
+        if differs is not None:
+            key, there, here = differs
             raise ExportError(
-                f"ckpt_path={self.trainer.ckpt_path}: its {' and '.join(differ)} differ from this run's "
-                f"({_network_line(checkpoint)} there, {mine['network']['class']} here); "
-                "resume with the settings of the run that wrote it"
+                f"ckpt_path={self.trainer.ckpt_path}: {key} is {there} there and {here} here; resume with the settings "
+                "of the run that wrote it"
             )
         self.stage = checkpoint["stage"]
-
-
-def _network_line(checkpoint: dict) -> str:
-    return checkpoint.get("musicrec", {}).get("network", {}).get("class", "no musicrec network")

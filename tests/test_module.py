@@ -14,7 +14,8 @@ from musicrec.deformations.mixup import Mixup
 from musicrec.deformations.noise import Noise
 from musicrec.deformations.resample import RandomResample
 from musicrec.deformations.sometimes import Sometimes
-from musicrec.errors import MusicrecError
+from musicrec.errors import ConfigError, ExportError, MusicrecError
+from musicrec.export import describe
 from musicrec.frontend import MelSpectrogram
 from musicrec.heads.key import KeyHead
 from musicrec.heads.tempo import TempoHead
@@ -166,3 +167,36 @@ def test_a_loss_that_is_no_number_stops_the_run_and_says_what_to_do():
     batch["target"]["key"] = torch.ones(2)
     with pytest.raises(MusicrecError, match=r"the loss is nan at step 0 \(key nan, tempo nan\); lower optim.lr"):
         module.training_step(batch, 0)
+
+
+def resuming() -> Recorded:
+    """A module that is asked to go on from last.ckpt."""
+    module = Recorded()
+    module._trainer = SimpleNamespace(
+        ckpt_path="last.ckpt", datamodule=SimpleNamespace(frontend=MelSpectrogram(n_mels=16))
+    )
+    return module
+
+
+def test_a_checkpoint_older_than_a_setting_resumes_and_draws_nothing():
+    module = resuming()
+    written = describe(module.network, HEADS, MelSpectrogram(n_mels=16))
+    del written["network"]["settings"]["dropout"], written["heads"][1]["spread_classes"]
+    torch.manual_seed(5)
+    module.on_load_checkpoint({"musicrec": written, "stage": 1})
+    assert module.stage == 1
+    assert torch.equal(torch.rand(3), torch.rand(3, generator=torch.Generator().manual_seed(5)))
+
+
+def test_a_checkpoint_of_other_settings_is_refused_by_the_first_that_differs():
+    module = resuming()
+    written = describe(module.network, HEADS, MelSpectrogram(n_mels=16, hop_length=512))
+    with pytest.raises(ExportError, match=r"last\.ckpt: frontend\.hop_length is 512 there and 256 here; resume with"):
+        module.on_load_checkpoint({"musicrec": written, "stage": 0})
+
+
+def test_a_training_batch_of_one_chunk_is_explained():
+    module = Recorded()
+    with pytest.raises(ConfigError, match=r"a training batch holds one chunk: .* raise data\.batch_size"):
+        module.network(torch.zeros(1, 1, 16, 64))
+    module.network.eval()(torch.zeros(1, 1, 16, 64))

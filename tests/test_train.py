@@ -216,11 +216,16 @@ def test_published_recipe_restarts_from_the_best_checkpoint(program: Callable, m
         (["data.test_splits=[test,holdout]"], "no readable track has split 'holdout'"),
         (["task=spotify32"], "head 'attributes' (danceability, loudness"),
         (["trainer.accelerator=gpu"], "No supported gpu backend found"),
-        (["optim.lr=fast"], "optim.lr=fast: give a number"),
+        (["optim.lr=fast"], "optim.lr=fast: give a number, above 0"),
+        (["resume=maybe"], "resume=maybe: give true or false"),
+        (["model.dropout=2"], "model.dropout=2: give a number, 0 or more and at most 1"),
+        (["trainer.max_epochs=-5"], "trainer.max_epochs=-5: give a whole number or null, -1 or more"),
+        (["model=tempo_net", "model.min_bpm=40"], "task.heads.tempo has min_bpm=30.0"),
+        (["data.batch_size=1"], "a training batch holds one chunk"),
         (["frontend.n_mels=8"], "frontend.n_mels=8: the network takes 128; set model.n_mels"),
         (["data.test_splits=[]"], "data.test_splits is empty"),
         (["data.chunks_per_track=0"], "data.chunks_per_track=0: give a whole number, 1 or more"),
-        (["hydra.run.dir=setup.cfg/run"], "hydra.run.dir=setup.cfg/run: cannot be made (Not a directory)"),
+        (["hydra.run.dir=setup.cfg/run"], "hydra.run.dir=setup.cfg/run: cannot be written (Not a directory)"),
         (["trainer.max_epochs=0"], "the training ended before a validation"),
         (["augment.waveform.resample.max_semitones=99"], "max_semitones=99"),
     ],
@@ -249,7 +254,7 @@ def test_checkpoint_of_another_architecture_is_refused(
         status=1,
     )
     message = " ".join(done.stderr.split())
-    assert "its network and frontend differ from this run's (ShortChunkResNet there, CRNN here)" in message
+    assert "network.class is ShortChunkResNet there and CRNN here; resume with the settings of the run" in message
     assert "Traceback" not in done.stderr
 
 
