@@ -12,6 +12,7 @@ import datetime
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -113,13 +114,14 @@ def write_export(
             (partial / "config.json").write_text(json.dumps(config, indent=1) + "\n")
             (partial / "metrics.json").write_text(json.dumps(finite, indent=1) + "\n")
             (partial / "README.md").write_text(model_card(config, finite))
-            replaced = partial.with_name(partial.name + ".old")
             if folder.exists():
-                os.replace(folder, replaced)
+                os.replace(folder, partial.with_name(partial.name + ".old"))
             os.replace(partial, folder)
-            shutil.rmtree(replaced, ignore_errors=True)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+        for left in folder.parent.iterdir():  # also by exports that were killed
+            if re.fullmatch(rf"\.{re.escape(folder.name)}-[a-z0-9_]{{8}}(\.old)?", left.name):
+                shutil.rmtree(left, ignore_errors=True)
     except OSError as error:
         raise ExportError(f"cannot write the export {folder}: {error.strerror or error}") from error
     return folder

@@ -212,6 +212,20 @@ def test_failed_write_leaves_the_old_export(export, network, monkeypatch):
     assert [p.name for p in export.parent.iterdir()] == ["export"]
 
 
+def test_the_next_export_clears_up_after_one_that_was_killed(export, network):
+    left = [
+        export.with_name(name)
+        for name in (".export-ab12_xyz", ".export-00000000.old", ".export-2-ab12_xyz", ".export-x")
+    ]
+    for folder in left:
+        folder.mkdir()
+        (folder / "model.safetensors").touch()
+    settings = {"heads": HEADS, "frontend": MelSpectrogram(n_mels=128), "metrics": {}, "data": {}}
+    write_export(export, network=network, **settings)
+    assert [folder.exists() for folder in left] == [False, False, True, True], "another export's stay"
+    assert sorted(path.name for path in export.parent.iterdir()) == [".export-2-ab12_xyz", ".export-x", "export"]
+
+
 def test_a_folder_that_is_no_export_is_left_alone(tmp_path, network):
     (tmp_path / "Music").mkdir()
     song = tmp_path / "Music" / "song.flac"
