@@ -1,5 +1,8 @@
 """Evaluate exports or checkpoints on the splits of a dataset. `python evaluate.py --help` shows how."""
 
+from musicrec import startup  # noqa: F401  first, for what is imported next takes seconds
+
+# isort: split
 import sys
 from pathlib import Path
 

@@ -1,5 +1,8 @@
 """Index your music, then ask what goes with a track. `python recommend.py --help` shows how."""
 
+from musicrec import startup  # noqa: F401  first, for what is imported next takes seconds
+
+# isort: split
 import json
 import os
 import sys

@@ -1,5 +1,8 @@
 """How models hold when the audio changes, scored against labels that move. `python robustness.py --help` shows how."""
 
+from musicrec import startup  # noqa: F401  first, for what is imported next takes seconds
+
+# isort: split
 import sys
 import time
 from pathlib import Path

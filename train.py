@@ -1,5 +1,8 @@
 """Train a network, test its best checkpoint, export it. `python train.py --help` shows how."""
 
+from musicrec import startup  # noqa: F401  first, for what is imported next takes seconds
+
+# isort: split
 import sys
 from pathlib import Path
 

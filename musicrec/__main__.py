@@ -1,6 +1,10 @@
 """What needs no config: `python -m musicrec --help`."""
 
+from musicrec import startup  # first: see there
+
+# isort: split
 import argparse
+import functools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +32,7 @@ Interrupted, the same command goes on where it was."""
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the answer is the exit status."""
     options = _parser().parse_args(arguments)
+    startup.over()
     try:
         return options.command(options)
     except MusicrecError as error:
@@ -44,12 +49,8 @@ def _parser() -> argparse.ArgumentParser:
         description="Tools beside the programs train.py, evaluate.py and recommend.py.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    command = commands.add_parser(
-        "import-checkpoint",
-        help="turn public weights into an export",
-        description=IMPORT_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    add = functools.partial(commands.add_parser, formatter_class=argparse.RawDescriptionHelpFormatter)
+    command = add("import-checkpoint", help="turn public weights into an export", description=IMPORT_HELP)
     command.add_argument("weights", metavar="WEIGHTS", help="the .pth file")
     command.add_argument("--architecture", required=True, help="crnn or short_chunk_resnet")
     command.add_argument("--classes", required=True, metavar="FILE", help="names of the outputs, one a line, in order")
@@ -57,12 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--licence", help="of the weights; goes into the model card")
     command.set_defaults(command=_import_checkpoint)
 
-    command = commands.add_parser(
-        "render-midi",
-        help="turn MIDI files into audio with labels",
-        description=RENDER_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    command = add("render-midi", help="turn MIDI files into audio with labels", description=RENDER_HELP)
     command.add_argument("source", metavar="FOLDER", help="of MIDI files")
     command.add_argument("--sound-font", required=True, nargs="+", metavar="FILE", help=".sf2; each makes a variant")
     command.add_argument("--out", required=True, metavar="DIR", help="the folder to write audio and manifest into")

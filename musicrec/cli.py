@@ -5,14 +5,17 @@ import inspect
 import logging
 import os
 import re
+import shutil
 import sys
+import tempfile
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import InstantiationException
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
@@ -23,6 +26,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from rich.console import Console
 from rich.markup import escape
 
+from musicrec import startup
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.errors import ConfigError, JobFailed, MusicrecError
 from musicrec.resume import run_folder, unused
@@ -72,6 +76,7 @@ def program(task: Callable[[DictConfig], object]) -> Callable[[DictConfig], obje
             warnings.filterwarnings("ignore", pattern)
         warnings.formatwarning = _in_one_line
         logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+        startup.over()
         if not in_multirun():
             with one_message():
                 check_settings(cfg, allowed=TARGETS)
@@ -100,24 +105,44 @@ def in_multirun() -> bool:
 
 class OutputFolder(Callback):
     """Makes the folder of a run or a sweep before Hydra does, for which a folder that cannot be written is a fault of
-    the program."""
+    the program; and takes it away again where a run failed before it left anything there."""
+
+    def __init__(self) -> None:
+        self.made: list[Path] = []  # the folder, and those above it that were not there either
 
     def on_run_start(self, config: DictConfig, **settings: object) -> None:
-        self._make(config, "run")
-
-    def on_multirun_start(self, config: DictConfig, **settings: object) -> None:
-        self._make(config, "sweep")
-
-    def _make(self, config: DictConfig, kind: str) -> None:
         HydraConfig.instance().set_config(config)  # the name of a run is that of its model, which Hydra knows
         with one_message():
-            folder = Path(config.hydra[kind].dir)
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise ConfigError(
-                    f"hydra.{kind}.dir={folder}: cannot be made ({error.strerror}); name a folder that can be written"
-                ) from None
+            own = [key for key in config if key != "hydra"]
+            check_settings(OmegaConf.masked_copy(config, own), allowed=TARGETS)  # before there is anything on the disk
+            folder = Path(config.hydra.run.dir)
+            self.made = [made for made in (folder, *folder.parents) if not made.exists()]
+            self._make(folder, key="hydra.run.dir")
+
+    def on_multirun_start(self, config: DictConfig, **settings: object) -> None:
+        HydraConfig.instance().set_config(config)
+        with one_message():
+            self._make(Path(config.hydra.sweep.dir), key="hydra.sweep.dir")
+        startup.over()
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **settings: object) -> None:
+        if not self.made or job_return.status is JobStatus.COMPLETED:
+            return
+        folder, *above = self.made
+        if {path.name for path in folder.iterdir()} <= {config.hydra.output_subdir}:  # which Hydra wrote
+            shutil.rmtree(folder)
+            with suppress(OSError):  # another run began below it
+                for parent in above:
+                    parent.rmdir()
+
+    def _make(self, folder: Path, *, key: str) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError as error:
+            raise ConfigError(
+                f"{key}={folder}: cannot be written ({error.strerror}); name a folder that can be"
+            ) from None
 
 
 @contextmanager

@@ -118,6 +118,46 @@ def test_two_runs_never_share_a_folder_and_each_knows_its_own(tmp_path: Path, mo
     assert {path.name for path in (tmp_path / "evaluate").iterdir()} == {first.name, second.name}
 
 
+@pytest.mark.parametrize(
+    ("outcome", "left"),
+    [("fails", []), ("writes, then fails", ["kept/run/notes.txt"]), ("interrupted", []), ("succeeds", ["kept/run"])],
+)
+def test_a_run_that_failed_before_it_wrote_anything_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outcome: str, left: list[str]
+):
+    @hydra.main(config_path=str(ROOT / "conf"), config_name="evaluate", execution_whitelist=TARGETS)
+    @program
+    def main(cfg: DictConfig) -> None:
+        if outcome.startswith("writes"):
+            (Path(HydraConfig.get().runtime.output_dir) / "notes.txt").touch()
+        if outcome.endswith("fails"):
+            raise ConfigError("no")
+        if outcome == "interrupted":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "argv", ["evaluate.py", f"hydra.run.dir={tmp_path}/kept/run", "hydra/sweeper=basic"])
+    GlobalHydra.instance().clear()
+    try:
+        main()
+    except SystemExit as end:
+        assert end.code == (130 if outcome == "interrupted" else 1)
+    assert all((tmp_path / name).exists() for name in left)
+    assert bool(left) == (tmp_path / "kept").exists()
+
+
+def test_a_folder_that_was_there_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    @hydra.main(config_path=str(ROOT / "conf"), config_name="evaluate", execution_whitelist=TARGETS)
+    @program
+    def main(cfg: DictConfig) -> None:
+        raise ConfigError("no")
+
+    monkeypatch.setattr(sys, "argv", ["evaluate.py", f"hydra.run.dir={tmp_path}", "hydra/sweeper=basic"])
+    GlobalHydra.instance().clear()
+    with pytest.raises(SystemExit):
+        main()
+    assert tmp_path.is_dir()
+
+
 def test_a_missing_extra_is_named(capsys: pytest.CaptureFixture):
     assert "No module named 'essentia'" in fail(ModuleNotFoundError("No module named 'essentia'"), capsys)
 
