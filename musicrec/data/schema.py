@@ -31,15 +31,16 @@ SCHEMA = {
 }
 ROW = "row number in the file"  # a column that exists only while a manifest is being read
 
-_OTHER_NAMES = {"tempo": "bpm"}  # what other data sets, such as dumps of Spotify, call a column
-_NO_SLIPS = ("duration", "duration_ms")  # near "duration_s", but of other units: kept as they are
-_SHOWN = 20
-_RANGES = {
+RANGES = {
     "bpm": (20.0, 400.0),
     **dict.fromkeys(UNIT_FEATURES, (0.0, 1.0)),
     "loudness": (-200.0, 100.0),  # decibels; wide enough for any scale, too narrow for a stray identifier
     "duration_s": (1e-3, 1e7),
 }
+
+_OTHER_NAMES = {"tempo": "bpm"}  # what other data sets, such as dumps of Spotify, call a column
+_NO_SLIPS = ("duration", "duration_ms")  # near "duration_s", but of other units: kept as they are
+_SHOWN = 20
 
 
 class Problems:
@@ -108,7 +109,7 @@ def check_cells(raw: pl.DataFrame, problems: Problems) -> pl.DataFrame:
         column = raw[name]
         try:
             if dtype == pl.Float64:
-                columns[name] = _numbers(column, rows, problems, *_RANGES[name])
+                columns[name] = _numbers(column, rows, problems, *RANGES[name])
             elif dtype == pl.List(pl.String):
                 columns[name] = _lists(column)
             elif name == "time_signature":

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import polars as pl
 
-from musicrec.data.adapters.checks import Report
+from musicrec.data.adapters.checks import Report, number, unique
 from musicrec.data.adapters.source import Dataset, Files, Source
-from musicrec.data.adapters.tables import table
-from musicrec.data.schema import UNIT_FEATURES, complete
+from musicrec.data.csv_text import read_csv
+from musicrec.data.schema import RANGES, ROW, UNIT_FEATURES, Problems, complete
 from musicrec.data.splitting import split_tracks
-from musicrec.errors import ManifestError
 
 DATASET = Dataset(
     name="spotify",
@@ -23,9 +22,20 @@ DATASET = Dataset(
     "named by their tracks' ids, such as 4uLU6hMCjMI75M1A2tKUQC.mp3",
     get="only dumps that exist: since November 2024 Spotify gives audio features and previews to no new application",
     licence="Spotify's terms, which restrict what may be learned from its content: read them first",
+    version=2,
 )
-COLUMNS = ["track_uri", *UNIT_FEATURES, "loudness", "mode", "tempo", "key", "time_signature"]
-NAMES = {"artist_name": "artist", "track_name": "title", "album_name": "album"}
+NAMES = {"artist_name": "artist", "track_name": "title", "album_name": "album", "split": "split"}
+# What a column may hold, the value that says that Spotify has found none, and both in words.
+VALUES = {
+    **{name: (RANGES[name], None, "a number from 0 to 1") for name in UNIT_FEATURES},
+    "loudness": (RANGES["loudness"], None, "a number of decibels from -200 to 100"),
+    "mode": ((0, 1), None, "1 (major) or 0 (minor)"),
+    "tempo": (RANGES["bpm"], 0, "a tempo from 20 to 400, 0 for none"),
+    "key": ((0, 11), -1, "a whole number from 0 (C) to 11 (B), -1 for none"),
+    "time_signature": ((1, 7), 0, "a whole number from 1 to 7, 0 for none"),
+}
+WHOLE = ("mode", "key", "time_signature")
+COLUMNS = ["track_uri", *VALUES]
 PREVIEW_S = 30.0
 
 
@@ -50,29 +60,18 @@ def spotify(
     features = source.file(csv) if csv else found[0]
 
     def read(files: Files, report: Report) -> pl.DataFrame:
-        frame = table(features, columns=COLUMNS)
+        frame = _checked(features)
         report.ok(f"{features.name}: {frame.height:,} rows")
         by_id = {Path(name).stem: name for name in files}
-        track_id = pl.col("track_uri").str.split(":").list.last()
-        numbers = [pl.col(name).cast(pl.Float64, strict=False) for name in (*UNIT_FEATURES, "loudness")]
-        others = ("key", "mode", "time_signature", "tempo")
-        key, mode, metre, tempo = (pl.col(name).cast(pl.Float64, strict=False) for name in others)
-        frame = frame.select(
-            *numbers,
-            *(pl.col(old).alias(new) for old, new in NAMES.items() if old in frame.columns),
-            *([pl.col("split")] if "split" in frame.columns else []),
-            track_id=track_id,
-            path=track_id.replace_strict(by_id, default=None).fill_null(track_id + ".mp3"),
-            bpm=pl.when(tempo > 0).then(tempo),  # 0, and a key of -1: Spotify has found none
-            key=pl.when(key >= 0).then(key).cast(pl.Int8),
-            mode=mode.replace_strict({0.0: "minor", 1.0: "major"}, default=None),
-            time_signature=pl.when(metre > 0).then(metre).cast(pl.Int8),
-            tags=pl.Series(_genres(frame, features), dtype=pl.List(pl.String)),
-            duration_s=pl.lit(PREVIEW_S),
-        )
-        if "split" in frame.columns:
-            return frame
-        return split_tracks(complete(frame.unique("track_id", keep="first", maintain_order=True)), seed=seed)
+        path = pl.col("track_id").replace_strict(by_id, default=None, return_dtype=pl.String)
+        frame = frame.with_columns(path=path.fill_null(pl.col("track_id") + ".mp3"), duration_s=PREVIEW_S)
+        frame = unique(complete(frame), report)
+        lost = frame.filter(pl.col("split").is_null())["track_id"]
+        if len(lost) == frame.height:
+            return split_tracks(frame, seed=seed)
+        if len(lost):
+            report.warn(f"{number(lost, 'track')} without a split where others have one, left out", lost)
+        return frame
 
     return source.manifest(
         read,
@@ -84,16 +83,60 @@ def spotify(
     )
 
 
-def _genres(frame: pl.DataFrame, path: Path) -> list[list[str] | None]:
-    """Cells such as ``['rock', 'pop']`` or ``rock, pop``."""
-    if "genres" not in frame.columns:
-        return [None] * frame.height
+def _checked(path: Path) -> pl.DataFrame:
+    """The rows of a dump in the names and types of a manifest, without paths.
+
+    Raises ManifestError with all that is wrong in the file.
+    """
+    problems = Problems(path)
+    raw = read_csv(path, problems)
+    for name in COLUMNS:
+        if name not in raw.columns:
+            problems.add(1, name, f"required column is missing; the file has {', '.join(raw.columns[:-1]) or 'none'}")
+    if ROW not in raw.columns or "track_uri" not in raw.columns:
+        problems.raise_if_any()
+    if raw.is_empty():
+        problems.add(0, "", "no rows, expected at least one track")
+    uri = raw["track_uri"]
+    track_id = uri.str.strip_chars().str.extract(r"([^:/?\s]+)(?:\?\S*)?$")
+    problems.add_cells(
+        raw[ROW], "track_uri", uri, track_id.is_null(), "a URI such as spotify:track:4uLU6hMCjMI75M1A2tKUQC"
+    )
+    numbers = {name: _numbers(raw, name, problems) for name in COLUMNS[1:] if name in raw.columns}
+    tags = _genres(raw, problems)
+    problems.raise_if_any()
+    mode = numbers.pop("mode").replace_strict({0: "minor", 1: "major"}, return_dtype=pl.String)
+    numbers["bpm"] = numbers.pop("tempo")
+    texts = {new: raw[old].str.strip_chars().replace("", None) for old, new in NAMES.items() if old in raw.columns}
+    return pl.DataFrame({"track_id": track_id, **texts, **numbers, "mode": mode, "tags": tags}).cast(
+        {"key": pl.Int8, "time_signature": pl.Int8}
+    )
+
+
+def _numbers(raw: pl.DataFrame, name: str, problems: Problems) -> pl.Series:
+    """A column of features, null where its cell is empty or says that Spotify has found nothing."""
+    (low, high), nothing, expected = VALUES[name]
+    text = raw[name].str.strip_chars()
+    values = text.cast(pl.Float64, strict=False)
+    known = (values.is_between(low, high) & ((values % 1 == 0) | (name not in WHOLE))).fill_null(False)
+    fits = known if nothing is None else known | (values == nothing).fill_null(False)
+    bad = text.is_not_null() & (text != "") & ~fits
+    problems.add_cells(raw[ROW], name, raw[name], bad, f"{expected}, or an empty cell")
+    return values.set(~known, None)
+
+
+def _genres(raw: pl.DataFrame, problems: Problems) -> pl.Series:
+    """Cells such as ``['rock', 'pop']``, ``rock, pop`` or ``rock|pop``."""
     found = []
-    for number, cell in enumerate(frame["genres"], start=2):
-        try:
-            names = ast.literal_eval(cell) if cell and cell.startswith("[") else (cell or "").split(",")
-        except (ValueError, SyntaxError):
-            expected = "a list such as ['rock', 'pop']"
-            raise ManifestError(f"{path}: row {number}, genres: {cell!r}, expected {expected}") from None
-        found.append([str(name).strip() for name in names if str(name).strip()] or None)
-    return found
+    for row, cell in raw.select(ROW, "genres").iter_rows() if "genres" in raw.columns else ():
+        names = [cell or ""]
+        if names[0].lstrip().startswith("["):
+            try:
+                names = [str(name) for name in ast.literal_eval(cell.strip())]
+            except (ValueError, SyntaxError, TypeError):
+                problems.add(row, "genres", f"{cell!r}, expected a list such as ['rock', 'pop'], or an empty cell")
+        else:
+            names = names[0].split(",")
+        parts = [part.strip() for name in names for part in name.split("|")]  # a manifest separates items by bars
+        found.append([part for part in parts if part] or None)
+    return pl.Series(found or [None] * raw.height, dtype=pl.List(pl.String))

@@ -57,32 +57,92 @@ def test_an_artist_stays_in_one_split(tree: Path, tmp_path: Path, capsys: pytest
     assert "10 artists, each in one split only" in capsys.readouterr().out
 
 
-def test_a_split_of_its_own_is_used(tree: Path, tmp_path: Path):
+def test_a_split_of_its_own_is_used(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     path = tree / "features.csv"
     header, *lines = path.read_text().splitlines()
     lines = [f"{line},{'train' if number < 15 else 'test'}" for number, line in enumerate(lines)]
     path.write_text("\n".join([f"{header},split", *lines]))
     frame = read_manifest(spotify(root=tree, folder=tmp_path))
     assert dict(frame["split"].value_counts().iter_rows()) == {"train": 15, "test": 5}
+    lines[3] = lines[3].replace(",train", ",")
+    path.write_text("\n".join([f"{header},split", *lines]))
+    frame = read_manifest(spotify(root=tree, folder=tmp_path))
+    assert dict(frame["split"].value_counts().iter_rows()) == {"train": 14, "test": 5}
+    warned = f"warning  1 track without a split where others have one, left out: {IDS[3]}\n"
+    assert warned in capsys.readouterr().out
+    path.write_text(
+        "\n".join([f"{header},split", *(line.removesuffix("train").removesuffix("test") for line in lines)])
+    )
+    frame = read_manifest(spotify(root=tree, folder=tmp_path))
+    assert dict(frame["split"].value_counts().iter_rows()) == {"train": 16, "valid": 2, "test": 2}
 
 
 def test_damage_is_told(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     features, text = tree / "features.csv", (tree / "features.csv").read_text()
     features.write_text(f"{text}{row(3)}\n")
     spotify(root=tree, folder=tmp_path)
+    warned = f"warning  1 row of the annotations with a track_id seen before, not used: {IDS[3]}\n"
+    assert warned in capsys.readouterr().out
     next(tree.rglob(f"{IDS[7]}.mp3")).unlink()
     with pytest.raises(ManifestError, match=rf"no file {IDS[7]}.mp3 below .*; data.partial=true"):
         spotify(root=tree, folder=tmp_path)
     assert read_manifest(spotify(root=tree, folder=tmp_path, partial=True)).height == 19
-    features.write_text(text.replace("['rock', 'pop']", "['rock', ", 1))
-    with pytest.raises(ManifestError, match=r"features.csv: row 2, genres: .* expected a list such as"):
-        spotify(root=tree, folder=tmp_path, partial=True)
-    features.write_text(text.replace("time_signature", "metre"))
-    with pytest.raises(ManifestError, match=r"features.csv: has no column time_signature"):
-        spotify(root=tree, folder=tmp_path, partial=True)
     (tree / "more.csv").touch()
     with pytest.raises(ManifestError, match=r"does not hold one CSV file but features.csv, more.csv"):
         spotify(root=tree, folder=tmp_path)
+
+
+def test_all_that_is_wrong_is_told_at_once_with_row_and_value(tree: Path, tmp_path: Path):
+    features = tree / "features.csv"
+    header, *lines = features.read_text().splitlines()
+    lines[0] = row(0, key=12, tempo=500, metre=9, genres="['rock', ")
+    lines[1] = lines[1].replace("spotify:track:" + IDS[1], " ").replace(",121.0", ",fast")
+    lines[2] = lines[2].replace(f",{2 / 20},", ",1.5,", 1).replace(",-18,0,", ",loud,2,").replace(",5,4,", ",0.5,nan,")
+    features.write_text("\n".join(["\ufeff" + header, lines[0], "", *lines[1:]]) + "\n")
+    with pytest.raises(ManifestError) as error:
+        spotify(root=tree, folder=tmp_path)
+    whole = "a whole number from"
+    first, *told = str(error.value).splitlines()
+    assert first == f"{features}: 11 problems"
+    assert sorted(line.strip() for line in told) == sorted([
+        f"row 2, key: '12', expected {whole} 0 (C) to 11 (B), -1 for none, or an empty cell",
+        "row 2, tempo: '500', expected a tempo from 20 to 400, 0 for none, or an empty cell",
+        f"row 2, time_signature: '9', expected {whole} 1 to 7, 0 for none, or an empty cell",
+        "row 2, genres: \"['rock', \", expected a list such as ['rock', 'pop'], or an empty cell",
+        "row 4, track_uri: ' ', expected a URI such as spotify:track:4uLU6hMCjMI75M1A2tKUQC",
+        "row 4, tempo: 'fast', expected a tempo from 20 to 400, 0 for none, or an empty cell",
+        "row 5, danceability: '1.5', expected a number from 0 to 1, or an empty cell",
+        "row 5, loudness: 'loud', expected a number of decibels from -200 to 100, or an empty cell",
+        "row 5, mode: '2', expected 1 (major) or 0 (minor), or an empty cell",
+        f"row 5, key: '0.5', expected {whole} 0 (C) to 11 (B), -1 for none, or an empty cell",
+        f"row 5, time_signature: 'nan', expected {whole} 1 to 7, 0 for none, or an empty cell",
+    ])  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [(("time_signature", "metre"), r"features.csv: 1 problem\n.*1, time_signature: required column .* metre, genres"),
+     (("valence", "energy"), r"features.csv: \d problems\n  row 1, energy: 2 columns have this name, expected one"),
+     (("track_uri", "id"), r"features.csv: 1 problem\n.*1, track_uri: required column is missing; the file has"),
+     ((",", ";"), r"features.csv: its columns are separated by semicolons; save it with commas or tabs"),
+     (("Artist 0", "Beyonc\udce9"), r"features.csv: line 2 is not text in UTF-8 .*save the file as")],
+)  # fmt: skip
+def test_a_file_that_is_no_dump(tree: Path, tmp_path: Path, change: tuple[str, str], message: str):
+    features = tree / "features.csv"
+    features.write_bytes(features.read_text().replace(*change).encode(errors="surrogateescape"))
+    with pytest.raises(ManifestError, match=message):
+        spotify(root=tree, folder=tmp_path)
+    assert not list((tmp_path / "spotify").glob("*.csv"))
+
+
+def test_genres_in_other_notations(tree: Path, tmp_path: Path):
+    features = tree / "features.csv"
+    text = features.read_text()
+    text = text.replace("['rock', 'pop']", "rock|pop", 1).replace("['rock', 'pop']", "['drum|bass', 2]", 1)
+    features.write_text(text.replace("spotify:track:" + IDS[0], f"https://open.spotify.com/track/{IDS[0]}?si=1f"))
+    rows = {row["title"]: row for row in read_manifest(spotify(root=tree, folder=tmp_path)).to_dicts()}
+    assert rows["Song, 0"]["tags"] == ["rock", "pop"] and rows["Song, 1"]["tags"] == ["drum", "bass", "2"]
+    assert rows["Song, 0"]["track_id"] == IDS[0]
 
 
 def test_one_command_trains_the_32_outputs(tree: Path, train: Callable):
