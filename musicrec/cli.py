@@ -267,9 +267,16 @@ def spelled_out(arguments: list[str]) -> list[str]:
     """The command line with data=[a,b] as Hydra takes it: a mixture, and each dataset in a group of its own."""
     out = []
     for argument in arguments:
-        several = re.fullmatch(r"data=\[(.+)\]", argument)
-        names = [name.strip() for name in several[1].split(",")] if several else []
-        out += ["data=mixture", *(f"+data@data.sets.{name}={name}" for name in names)] if names else [argument]
+        several = re.fullmatch(r"data=\[(.*)\]", argument)
+        names = [name.strip() for name in several[1].split(",") if name.strip()] if several else []
+        for name in names:
+            if names.count(name) > 1:
+                with one_message():
+                    raise ConfigError(
+                        f"{argument}: {name} is named twice; give each a name of its own, as in "
+                        f"data=mixture +data@data.sets.MINE={name} +data@data.sets.OTHER={name}"
+                    )
+        out += ["data=mixture", *(f"+data@data.sets.{name}={name}" for name in names)] if several else [argument]
     return out
 
 

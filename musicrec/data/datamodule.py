@@ -17,9 +17,10 @@ from torch.utils.data import DataLoader, Sampler
 from musicrec.data.chunking import AllChunks, ChunkDataset, LateLoader, RandomChunks
 from musicrec.data.durations import compare_durations
 from musicrec.data.manifest import manifest_hash, read_manifest
-from musicrec.data.mixture import Mixture, StoreGroup
+from musicrec.data.mixture import Mixture
 from musicrec.data.splitting import with_splits
 from musicrec.data.store import WaveformStore, build_store, store_folder
+from musicrec.data.store_group import StoreGroup
 from musicrec.data.subset import keep_fraction, keep_where
 from musicrec.deformations.base import Deformation, seed_of
 from musicrec.deformations.mixup import Mixup
@@ -131,8 +132,8 @@ class MusicDataModule(lightning.LightningDataModule):
             self.tracks(split)
         self.test_splits = [name for split in self.test_splits for name in self.splits(split)]
         if fit:
-            train = self.tracks(self.train_split)
-            self.heads = [self._with_columns(head, head.fit, train) for head in self.heads]
+            drawn, train = self._drawn(), self.tracks(self.train_split)
+            self.heads = [self._with_columns(head, head.fit, drawn) for head in self.heads]
             kept = keep_fraction(train, self.fraction, seed=self.seed)["track_id"]
             dropped = _of_split(self.train_split) & ~pl.col("track_id").is_in(kept.implode())
             self.frame = frame.filter(~dropped)
@@ -155,9 +156,9 @@ class MusicDataModule(lightning.LightningDataModule):
 
     def _check_labels(self) -> None:
         """Every output needs a label to learn from, and a validation label to choose the best checkpoint by."""
-        for split in (self.train_split, self.valid_split):
+        for split, tracks in ((self.train_split, self._drawn()), (self.valid_split, self.tracks(self.valid_split))):
             for head in self.heads:
-                known = ~self.labels(head, self.tracks(split)).isnan()
+                known = ~self.labels(head, tracks).isnan()
                 outputs = known.any(dim=0).reshape(-1)
                 if outputs.all():
                     continue
@@ -171,6 +172,11 @@ class MusicDataModule(lightning.LightningDataModule):
                     "program has split them data.split_seed, data.split_by=track, data.valid_share), change its "
                     f"settings (task.heads.{head.name}), or leave it out (~task.heads.{head.name})"
                 )
+
+    def _drawn(self) -> pl.DataFrame:
+        """The training tracks, but for those of datasets that a mixture gives no weight."""
+        train = self.tracks(self.train_split)
+        return train if self.mixture is None else self.mixture.drawn(train)
 
     def _sample(self, frame: pl.DataFrame) -> pl.DataFrame:
         """At most max_tracks of each split, spread over the manifest, which often is sorted by label."""

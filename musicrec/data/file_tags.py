@@ -11,7 +11,7 @@ from mutagen.mp4 import MP4Tags
 from rich.console import Console
 from rich.progress import track
 
-from musicrec.data.schema import SCHEMA
+from musicrec.data.schema import RANGES, SCHEMA
 from musicrec.keys import parse_key
 
 FIELDS = ("artist", "album", "title", "genre", "bpm", "key", "mode", "duration_s")
@@ -57,7 +57,9 @@ def _row(path: str) -> tuple:
     text, problems = texts(file.tags), []
     bpm = _number(text["bpm"], problems)
     pitch_class, mode = _key(text["key"], problems)
-    length_s = getattr(file.info, "length", 0) or None
+    length_s = getattr(file.info, "length", 0) or 0
+    shortest_s, longest_s = RANGES["duration_s"]
+    length_s = length_s if shortest_s <= length_s <= longest_s else None
     values = (text["artist"], text["album"], text["title"], text["genre"], bpm, pitch_class, mode, length_s)
     return (path, *values, ", ".join(problems) or None)
 

@@ -5,9 +5,9 @@ A split of a mixture is "<split>/<dataset>": training takes all of "train/…", 
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +15,19 @@ import polars as pl
 import torch
 from torch import Tensor
 
+from musicrec.data.adapters.checks import Report, number, some
 from musicrec.data.manifest import read_manifest, write_manifest
 from musicrec.data.schema import REQUIRED
 from musicrec.data.splitting import with_splits
-from musicrec.data.store import WaveformStore, build_store, store_folder
+from musicrec.data.store import build_store, store_folder
+from musicrec.data.store_group import StoreGroup
 from musicrec.errors import ConfigError, ManifestError
 from musicrec.heads import Head
 from musicrec.heads.tags import TagHead
 
 log = logging.getLogger(__name__)
+
+MOST_WEIGHT = 1000  # an epoch gets as long
 
 _ABOUT = (*REQUIRED, "split", "artist", "album", "title", "duration_s")  # taken of every dataset
 
@@ -59,8 +63,15 @@ class Mixture:
                 "data=mixture +data@data.sets.MINE=NAME +data@data.sets.OTHER=NAME (docs/datasets.md#mixtures)"
             )
         for name, part in parts.items():
-            if isinstance(part.weight, bool) or not isinstance(part.weight, int | float) or not part.weight >= 0:
-                raise ConfigError(f"data.sets.{name}.weight={part.weight}: give a number, 0 or above")
+            if not re.fullmatch(r"[\w.-]+", name):
+                raise ConfigError(f"data.sets.{name}: call the dataset something without blanks and slashes")
+            numeric = isinstance(part.weight, int | float) and not isinstance(part.weight, bool)
+            if not numeric or not 0 <= part.weight <= MOST_WEIGHT:
+                raise ConfigError(f"data.sets.{name}.weight={part.weight}: give a number from 0 to {MOST_WEIGHT}")
+            if part.train_split == part.valid_split:
+                raise ConfigError(
+                    f"data.sets.{name}.train_split={part.train_split} and its valid_split are one: name two splits"
+                )
         self.parts, self.folder = dict(parts), Path(folder)
         self._manifests: dict[str, Path] = {}
         self._place = self.folder
@@ -70,7 +81,7 @@ class Mixture:
         for name, part in self.parts.items():
             path = Path(part.manifest() if callable(part.manifest) else part.manifest)
             frame = with_splits(read_manifest(path, check_files=False), path, **part.splitting)
-            frames.append(self._renamed(frame, name, part))
+            frames.append(self._renamed(frame, name, part, path))
             self._manifests[name] = path
         where = "\n".join(
             f"{name} {self._manifests[name].resolve()} {part.columns} {part.splitting}"
@@ -86,6 +97,10 @@ class Mixture:
                 "it out of one, data.sets.NAME.columns=[…]"
             ) from None
         self._tell(frame)
+        report = leaks_between(frame, self.parts)
+        for _, what, names in report.findings:
+            log.warning("%s: %s", what, some(names))
+        (self._place / "manifest.checks.txt").write_text(report.text() + "\n")
         write_manifest(frame, self._place / "manifest.parquet")
         return self._place / "manifest.parquet"
 
@@ -101,13 +116,25 @@ class Mixture:
             log.info("%s: %s tracks; weight %g: %.0f %% of the training chunks", name, splits, self.parts[name].weight,
                      100 * share)  # fmt: skip
 
-    def _renamed(self, frame: pl.DataFrame, name: str, part: Part) -> pl.DataFrame:
+    def _renamed(self, frame: pl.DataFrame, name: str, part: Part, manifest: Path) -> pl.DataFrame:
         if part.columns is not None:
             known = [column for column in frame.columns if column not in _ABOUT and frame[column].count()]
             unknown = [column for column in part.columns if column not in known]
             if unknown:
                 raise ConfigError(f"data.sets.{name}.columns: no label {', '.join(unknown)}; it has {', '.join(known)}")
             frame = frame.select(column for column in frame.columns if column in (*_ABOUT, *part.columns))
+        there = frame["split"].drop_nulls().unique().sort().to_list()
+        for setting, meant in (("train_split", "train"), ("valid_split", "valid")):
+            named = getattr(part, setting)
+            if named != meant and named not in there:
+                raise ConfigError(
+                    f"data.sets.{name}.{setting}={named}: no track of {manifest} is in it, only in {', '.join(there)}"
+                )
+            if meant in there and meant not in (part.train_split, part.valid_split):
+                raise ConfigError(
+                    f"data.sets.{name}.{setting}={named}: within the mixture this split is called {meant!r}, as "
+                    f"another of {manifest} is already; call that one something else"
+                )
         split = pl.col("split").replace({part.train_split: "train", part.valid_split: "valid"})
         return frame.with_columns(
             track_id=pl.concat_str(pl.lit(f"{name}/"), "track_id"),
@@ -115,7 +142,7 @@ class Mixture:
             dataset=pl.lit(name),
         )
 
-    def open_store(self, frame: pl.DataFrame, *, sample_rate: int) -> "StoreGroup":
+    def open_store(self, frame: pl.DataFrame, *, sample_rate: int) -> StoreGroup:
         """The parts' own stores, built where they are not there. frame: of the mixture's manifest."""
         stores = {}
         for name, part in self.parts.items():
@@ -130,6 +157,16 @@ class Mixture:
         """(tracks,) float64, how often each track is drawn."""
         weights = {name: float(part.weight) for name, part in self.parts.items()}
         return frame["dataset"].replace_strict(weights, return_dtype=pl.Float64).to_numpy()
+
+    def drawn(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The tracks that have a weight. frame: those of training. Raises ConfigError where there is none."""
+        frame = frame.filter(pl.Series(self.weights(frame) > 0))
+        if frame.is_empty():
+            weights = ", ".join(f"data.sets.{name}.weight={part.weight:g}" for name, part in self.parts.items())
+            raise ConfigError(
+                f"{weights}: no training track would be drawn; give a dataset that has some a weight above 0"
+            )
+        return frame
 
     @staticmethod
     def without_foreign_tags(head: Head, target: Tensor, frame: pl.DataFrame, everything: pl.DataFrame) -> Tensor:
@@ -148,36 +185,21 @@ class Mixture:
         return target
 
 
-class StoreGroup:
-    """Stores read as one, row after row; a track is called "<dataset>/<track_id>". See `WaveformStore`."""
-
-    def __init__(self, stores: Mapping[str, WaveformStore], *, folder: Path) -> None:
-        self.stores, self.folder = dict(stores), folder
-        self.sample_rate = next(iter(self.stores.values())).sample_rate
-        self.lengths = np.concatenate([store.lengths for store in self.stores.values()])
-        self._first = np.cumsum([0, *(len(store) for store in self.stores.values())])
-
-    @cached_property
-    def index(self) -> dict[str, int]:
-        names = (f"{name}/{track}" for name, store in self.stores.items() for track in store.track_ids)
-        return {track_id: row for row, track_id in enumerate(names)}
-
-    def rows(self, track_ids: pl.Series) -> np.ndarray:
-        """(tracks,) int64, the rows of tracks by their names; -1 for what is in no store."""
-        rows = np.full(len(track_ids), -1, dtype=np.int64)
-        for (name, store), first in zip(self.stores.items(), self._first, strict=False):
-            own = track_ids.str.starts_with(f"{name}/").to_numpy()
-            there = store.rows(track_ids.filter(pl.Series(own)).str.strip_prefix(f"{name}/"))
-            rows[own] = np.where(there < 0, -1, there + first)
-        return rows
-
-    def read(self, rows: np.ndarray, starts: np.ndarray, samples: int) -> np.ndarray:
-        """Chunks of `samples` samples, (batch, samples) int16."""
-        rows, starts = np.asarray(rows, dtype=np.int64), np.asarray(starts, dtype=np.int64)
-        out = np.empty((len(rows), samples), dtype=np.int16)
-        of_store = np.searchsorted(self._first, rows, side="right") - 1
-        for number, store in enumerate(self.stores.values()):
-            mine = of_store == number
-            if mine.any():
-                out[mine] = store.read(rows[mine] - self._first[number], starts[mine], samples)
-        return out
+def leaks_between(frame: pl.DataFrame, parts: Collection[str]) -> Report:
+    """The files and artists that one dataset trains on and another holds out. frame: of the mixture."""
+    report = Report("mixture", " ".join(parts))
+    part, dataset = (pl.element().str.extract(pattern) for pattern in ("^([^/]*)", "([^/]*)$"))
+    for column, noun in (("path", "file"), ("artist", "artist")):
+        name = pl.col("artist").str.strip_chars().str.to_lowercase() if column == "artist" else pl.col(column)
+        groups = frame.drop_nulls(["split", column]).group_by(name.alias("name"))
+        where = groups.agg(pl.col(column).first(), pl.col("split").unique().sort()).filter(
+            pl.col("split").list.len() > 1
+        )
+        parts_of = pl.col("split").list.eval(part).list.unique()
+        several = pl.col("split").list.eval(dataset).list.n_unique() > 1
+        torn = where.filter(several & parts_of.list.contains("train") & (parts_of.list.len() > 1)).sort(column)
+        if torn.height:
+            what = f"{number(torn, noun)} of several datasets, trained on in one and held out in another"
+            names = torn.select(column, "split").iter_rows()
+            report.warn(what, [f"{found} ({', '.join(splits)})" for found, splits in names])
+    return report

@@ -1,4 +1,7 @@
-"""Tracks into training, validation and test, an artist in one of them only."""
+"""Tracks into training, validation and test, an artist in one of them only.
+
+For collections that grow. Datasets with classes to be spread evenly have `tenths` (musicrec/data/adapters/splitting.py).
+"""
 
 import hashlib
 import logging

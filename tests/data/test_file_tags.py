@@ -69,6 +69,11 @@ def test_vorbis_comments(tmp_path: Path, suffix: str):
     assert (row["key"], row["mode"]) == (0, "minor"), "5A is C minor"
 
 
+def test_a_length_that_cannot_be_is_none(tmp_path: Path):
+    soundfile.write(tmp_path / "a.wav", np.zeros(4), 8000)
+    assert read(tmp_path / "a.wav")["duration_s"] is None, "half a millisecond, which a manifest refuses"
+
+
 def test_mp4(tmp_path: Path):
     file = MP4(m4a(tmp_path / "a.m4a"))
     file["©ART"], file["©gen"], file["tmpo"] = "Cy", "House", [124]

@@ -18,7 +18,7 @@ from musicrec.data.chunking import RandomChunks
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.data.manifest import read_manifest, write_manifest
 from musicrec.data.mixture import Mixture, Part
-from musicrec.errors import ConfigError
+from musicrec.errors import ConfigError, ManifestError
 from musicrec.frontend import MelSpectrogram
 from musicrec.heads.classes import ClassHead
 from musicrec.heads.key import KeyHead
@@ -142,12 +142,71 @@ def test_weights_say_how_often_the_tracks_of_a_dataset_are_drawn(data: MusicData
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"keys": {"weight": -1}}, r"data.sets.keys.weight=-1"),
-     ({"keys": {"columns": ["mood"]}}, r"data.sets.keys.columns: no label mood; it has .*instruments")],
+    [*(({"weight": weight}, rf"data.sets.keys.weight={weight}: give a number from 0 to 1000")
+       for weight in (-1, math.nan, math.inf, 1001, True, "much")),
+     ({"columns": ["mood"]}, r"data.sets.keys.columns: no label mood; it has .*instruments"),
+     ({"train_split": "trian"}, r"data.sets.keys.train_split=trian: no track of .*manifest.csv is in it, only in test"),
+     ({"train_split": "test"}, r"data.sets.keys.train_split=test: within the mixture this split is called 'train'"),
+     ({"valid_split": "test"}, r"data.sets.keys.valid_split=test: within the mixture this split is called 'valid'"),
+     ({"valid_split": "train"}, r"data.sets.keys.train_split=train and its valid_split are one: name two splits")],
 )  # fmt: skip
 def test_settings_that_cannot_be(sets: dict[str, Path], tmp_path: Path, settings: dict, message: str):
     with pytest.raises(ConfigError, match=message):
-        mixture(sets, tmp_path, **settings)()
+        mixture(sets, tmp_path, keys=settings)()
+
+
+def test_splits_may_change_places(sets: dict[str, Path], tmp_path: Path):
+    swapped = mixture(sets, tmp_path, keys={"train_split": "valid", "valid_split": "train"})
+    frame = read_manifest(swapped())
+    assert dict(frame.filter(dataset="keys")["split"].value_counts().iter_rows()) == {
+        "train/keys": 2, "valid/keys": 8, "test/keys": 2,
+    }  # fmt: skip
+
+
+def test_names_that_cannot_be_told_apart(sets: dict[str, Path], tmp_path: Path, program):
+    with pytest.raises(ConfigError, match=r"data.sets.a/b: call the dataset something without blanks and slashes"):
+        mixture({"a": sets["genres"], "a/b": sets["keys"]}, tmp_path)
+    told = program("train.py", "data=[folder,gtzan,folder]", status=1).stderr
+    assert "data=[folder,gtzan,folder]: folder is named twice; give each a name of its own, as in data=mixture" in told
+
+
+def test_a_dataset_without_weight_teaches_nothing(data: MusicDataModule, sets: dict[str, Path]):
+    def opened(heads: list, **weights: float) -> MusicDataModule:
+        settings = {name: {"weight": weight} for name, weight in weights.items()}
+        module = MusicDataModule(
+            manifest=mixture(sets, data.stores, **settings), stores=data.stores, heads=heads, chunk_samples=16_000,
+            frontend=data.frontend, workers=0,
+        )  # fmt: skip
+        module.open()
+        return module
+
+    tags = TagHead(name="instruments", columns=("instruments",))
+    assert opened([tags], genres=0).heads[0].classes == ("flute",), "the others are those of the genres"
+    with pytest.raises(ManifestError, match="no track of split 'train' has a label that head 'key' can use"):
+        opened([KeyHead()], keys=0)
+    with pytest.raises(
+        ConfigError, match=r"data.sets.genres.weight=0, data.sets.keys.weight=0: no training track would"
+    ):
+        opened([tags], genres=0, keys=0)
+
+
+def test_what_one_dataset_trains_on_and_another_tests_on_is_told(
+    sets: dict[str, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    frame = read_manifest(sets["keys"])
+    artist = pl.when(pl.col("split") == "train").then(pl.lit("Ada")).otherwise(pl.lit(" ADA"))
+    for name, split in (("one", pl.col("split")), ("two", pl.col("split").replace("train", "test"))):
+        write_manifest(frame.with_columns(split=split, artist=artist), tmp_path / f"{name}.csv")
+    path = mixture({name: tmp_path / f"{name}.csv" for name in ("one", "two")}, tmp_path)()
+    assert "8 files of several datasets, trained on in one and held out in another: " in caplog.text
+    report = path.with_name("manifest.checks.txt").read_text()
+    assert f"             {frame['path'][0]} (test/two, train/one)\n" in report
+    assert (
+        "1 artist of several datasets" in report and "(test/one, test/two, train/one, valid/one, valid/two)" in report
+    )
+    caplog.clear()
+    mixture({name: tmp_path / "one.csv" for name in ("one", "two")}, tmp_path)()
+    assert "8 files" not in caplog.text, "the same split in both is no leak"
 
 
 def test_columns_that_are_not_taken_are_missing(sets: dict[str, Path], tmp_path: Path):

@@ -1,0 +1,45 @@
+"""The waveform stores of several datasets, read as one."""
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from musicrec.data.store import WaveformStore
+
+
+class StoreGroup:
+    """Stores read as one, row after row; a track is called "<dataset>/<track_id>". See `WaveformStore`."""
+
+    def __init__(self, stores: Mapping[str, WaveformStore], *, folder: Path) -> None:
+        self.stores, self.folder = dict(stores), folder
+        self.sample_rate = next(iter(self.stores.values())).sample_rate
+        self.lengths = np.concatenate([store.lengths for store in self.stores.values()])
+        self._first = np.cumsum([0, *(len(store) for store in self.stores.values())])
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        names = (f"{name}/{track}" for name, store in self.stores.items() for track in store.track_ids)
+        return {track_id: row for row, track_id in enumerate(names)}
+
+    def rows(self, track_ids: pl.Series) -> np.ndarray:
+        """(tracks,) int64, the rows of tracks by their names; -1 for what is in no store."""
+        rows = np.full(len(track_ids), -1, dtype=np.int64)
+        for (name, store), first in zip(self.stores.items(), self._first, strict=False):
+            own = track_ids.str.starts_with(f"{name}/").to_numpy()
+            there = store.rows(track_ids.filter(pl.Series(own)).str.strip_prefix(f"{name}/"))
+            rows[own] = np.where(there < 0, -1, there + first)
+        return rows
+
+    def read(self, rows: np.ndarray, starts: np.ndarray, samples: int) -> np.ndarray:
+        """Chunks of `samples` samples, (batch, samples) int16."""
+        rows, starts = np.asarray(rows, dtype=np.int64), np.asarray(starts, dtype=np.int64)
+        out = np.empty((len(rows), samples), dtype=np.int16)
+        of_store = np.searchsorted(self._first, rows, side="right") - 1
+        for number, store in enumerate(self.stores.values()):
+            mine = of_store == number
+            if mine.any():
+                out[mine] = store.read(rows[mine] - self._first[number], starts[mine], samples)
+        return out
