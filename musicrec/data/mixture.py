@@ -100,7 +100,7 @@ class Mixture:
         report = leaks_between(frame, self.parts)
         for _, what, names in report.findings:
             log.warning("%s: %s", what, some(names))
-        (self._place / "manifest.checks.txt").write_text(report.text() + "\n")
+        (self._place / "manifest.checks.txt").write_text(report.text() + "\n", encoding="utf-8")
         write_manifest(frame, self._place / "manifest.parquet")
         return self._place / "manifest.parquet"
 

@@ -96,7 +96,7 @@ def music_folder(
         settings = {"valid_share": valid_share, "test_share": test_share, "unit": split_by, "seed": split_seed}
         frame = _split(_with_earlier_splits(frame, manifest, state), copies, top, settings)
         check_splits(frame, copies, top, report)
-        manifest.with_suffix(".checks.txt").write_text(report.text() + "\n")
+        manifest.with_suffix(".checks.txt").write_text(report.text() + "\n", encoding="utf-8")
         keep(frame, manifest, state)
     print(report.text(shown=5))
     print_summary(frame, manifest=manifest)

@@ -1,7 +1,7 @@
 """Splits for datasets that have none of their own and never grow.
 
-`split_tracks` (musicrec/data/splitting.py) is for collections that grow: tracks that have a split keep it, those that are
-added go where their artist is, and tracks without a label do not count. It knows no classes. Here classes are spread
+`split_tracks` (musicrec/data/splitting.py) is for collections that grow: tracks that have a split keep it, those that
+are added go where their artist is, and tracks without a label do not count. It knows no classes. Here they are spread
 evenly over the splits, as figures that are to be compared want it, which takes all tracks into account at once.
 """
 
