@@ -2,15 +2,20 @@
 
 import csv
 import itertools
+import os
 import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
+from typing import TextIO
 
 import polars as pl
+from rich import progress
+from rich.console import Console
 
 from musicrec.errors import ManifestError
 
 _ROWS_AT_ONCE = 4_096  # rows held as Python objects; the others are columns already
+_LARGE_BYTES = 1 << 26  # of a table that takes seconds to read
 _CELL_CHARACTERS = 1 << 24  # lives of artists are longer than the 128 kB at which Python's reader gives up
 _UNDECODED = re.compile("[\ud800-\udfff]+")
 
@@ -42,16 +47,16 @@ def rows(path: Path, *, separator: str = ",", quoted: bool = True) -> Iterator[t
     limit = csv.field_size_limit(_CELL_CHARACTERS)
     number, held = 0, []
     try:
-        with open(path, newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
+        with _opened(path) as file:
             quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
             for number, cells in enumerate(csv.reader(file, delimiter=separator, quoting=quoting, strict=True), 1):
                 if not cells:
                     held.append((number, cells))
                     continue
-                bad = next((cell for cell in cells if not cell.isascii() and _UNDECODED.search(cell)), None)
-                if bad is not None:
-                    shown = bad.encode(errors="surrogateescape")[:40]
-                    raise damaged(path, f"{shown!r} is no text in UTF-8", row=number)
+                if not "".join(cells).isascii():
+                    for cell in filter(_UNDECODED.search, cells):
+                        bad = cell.encode(errors="surrogateescape")[:40]
+                        raise damaged(path, f"{bad!r} is no text in UTF-8", row=number)
                 yield from held
                 held.clear()
                 yield number, cells
@@ -109,6 +114,14 @@ def check(
         more = f" (and {bad.height - 1:,} more such rows)" if bad.height > 1 else ""
         what = f"{'empty' if value is None else repr(value[:60])}, expected {expected}{more}"
         raise damaged(path, what, row=bad["row"][0], column=called or column)
+
+
+def _opened(path: Path) -> TextIO:
+    settings = {"newline": "", "encoding": "utf-8-sig", "errors": "surrogateescape"}
+    if os.path.getsize(path) < _LARGE_BYTES:
+        return open(path, **settings)
+    console = Console(stderr=True)
+    return progress.open(path, "r", description=f"Reading {path.name}", console=console, transient=True, **settings)
 
 
 def unreadable(path: Path, error: OSError) -> ManifestError:

@@ -3,11 +3,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from musicrec.data.adapters import tables
 from musicrec.data.adapters.tables import check, rows, table, text_of
 from musicrec.errors import ManifestError
 
 
-def test_what_other_programs_write_is_read(tmp_path: Path):
+@pytest.mark.parametrize("large_bytes", [1 << 26, 0])
+def test_what_other_programs_write_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large_bytes: int):
+    monkeypatch.setattr(tables, "_LARGE_BYTES", large_bytes)  # from which a bar is shown
     path = tmp_path / "t.csv"
     life = "x" * 200_000  # Python's own limit is 131,072
     path.write_bytes(
