@@ -51,6 +51,8 @@ def unpack(archive: Path, target: Path, *, inner: str) -> None:
     Raises:
         DownloadError: the archive is damaged, would write elsewhere, holds no folder `inner`, or the disk is too full.
     """
+    if not hasattr(tarfile, "data_filter"):
+        raise DownloadError(f"{archive}: Python 3.10.12, 3.11.4 or later unpacks it safely; or do it by hand")
     folder = beside(target)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()

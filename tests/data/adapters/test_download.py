@@ -335,6 +335,13 @@ def test_an_archive_that_would_write_elsewhere_is_refused(host: Host, tmp_path: 
     assert not (root / "music").exists() and not list(tmp_path.rglob("evil.txt"))
 
 
+def test_a_python_that_cannot_unpack_safely(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delattr(tarfile, "data_filter")
+    archive = host.archive("07.tar", content=tarred(("07/1.mp3", "")), becomes="07", unpack=True)
+    with pytest.raises(DownloadError, match=r"07.tar.fetched: Python 3.10.12, 3.11.4 or later unpacks it safely"):
+        fetch([archive], tmp_path)
+
+
 def test_an_unpacking_that_was_broken_off_is_done_again(host: Host, tmp_path: Path):
     (tmp_path / ".music.unpacking").mkdir()
     (tmp_path / ".music.unpacking" / "half.mp3").touch()
