@@ -75,10 +75,10 @@ def _fetch(archives: Sequence[Archive], root: Path) -> None:
                 raise DownloadError(f"{target}: is there, without what {archive.urls[0]} holds; move it away")
             target.parent.mkdir(parents=True, exist_ok=True)
             counted = f"{number}/{len(archives)} " if len(archives) > 1 else ""
-            for url, checksum in zip(archive.urls, archive.checksums, strict=True):
-                _download(url, root, checksum=checksum, counted=counted)
-            whole = kept[0] if len(kept) == 1 else join(kept)
-            if archive.unpack:
+            pairs = zip(archive.urls, archive.checksums, strict=True)
+            parts = [_download(url, root, checksum=checksum, counted=counted) for url, checksum in pairs]
+            whole = parts[0] if len(parts) == 1 else join(parts, kept[0].with_suffix(".joined"))
+            if archive.unpack:  # what somebody has put there stays there
                 unpack(whole, target, inner=archive.inner)
             else:
                 os.replace(whole, target)
@@ -89,12 +89,14 @@ def _fetch(archives: Sequence[Archive], root: Path) -> None:
         shutil.rmtree(beside(target), ignore_errors=True)
 
 
-def _download(url: str, root: Path, *, checksum: str, counted: str) -> None:
-    """Make root/NAME.fetched, its checksum verified."""
+def _download(url: str, root: Path, *, checksum: str, counted: str) -> Path:
+    """root/NAME.fetched, its checksum verified; or root/NAME, where somebody has put it there."""
     name = PurePosixPath(url).name
-    part, done = root / f"{name}.part", root / f"{name}.fetched"
+    by_hand, part, done = root / name, root / f"{name}.part", root / f"{name}.fetched"
     if done.exists():  # the parts of an archive wait for each other
-        return
+        return done
+    if by_hand.is_file() and _checksum(by_hand, checksum) == checksum:
+        return by_hand
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     failures, most = 0, _size(part)
     with Progress(*columns, console=Console(stderr=True), transient=bool(counted)) as bar:
@@ -106,7 +108,7 @@ def _download(url: str, root: Path, *, checksum: str, counted: str) -> None:
             except _LOST as error:
                 answer = f"the host answers {error.code} {error.reason}" if hasattr(error, "code") else None
                 if answer and error.code not in _BUSY:
-                    raise DownloadError(f"{url}: {answer}; fetch it by hand") from None
+                    raise DownloadError(f"{url}: {answer}; fetch it by hand, into {root}") from None
                 failures = 1 if _size(part) > most else failures + 1
                 most = max(most, _size(part))
                 if failures == _ATTEMPTS:
@@ -114,8 +116,14 @@ def _download(url: str, root: Path, *, checksum: str, counted: str) -> None:
                     kept = f"; {_size(part):,} bytes are kept, and" if _size(part) else ";"
                     raise DownloadError(f"{url}: cannot be fetched ({reason}){kept} the same command goes on") from None
                 time.sleep(PAUSE_S * 2 ** (failures - 1))
-    _verify(part, checksum, url)
+    there = _checksum(part, checksum)
+    if there != checksum:
+        part.unlink()
+        algorithm, _, expected = checksum.partition(":")
+        digest = there.partition(":")[2]
+        raise DownloadError(f"{url}: its {algorithm} is {digest}, expected {expected}; thrown away")
     os.replace(part, done)
+    return done
 
 
 class _ToTheWeb(urllib.request.HTTPRedirectHandler):
@@ -166,13 +174,12 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _verify(path: Path, checksum: str, url: str) -> None:
-    algorithm, _, expected = checksum.partition(":")
+def _checksum(path: Path, like: str) -> str:
+    """The checksum of a file, in the algorithm and form of another: md5:179c…"""
+    algorithm = like.partition(":")[0]
     digest = hashlib.new(algorithm, usedforsecurity=False)
     console = Console(stderr=True)
-    with progress.open(path, "rb", description=f"Checking {path.stem}", console=console, transient=True) as file:
+    with progress.open(path, "rb", description=f"Checking {path.name}", console=console, transient=True) as file:
         while block := file.read(_BLOCK_BYTES):
             digest.update(block)
-    if digest.hexdigest() != expected:
-        path.unlink()
-        raise DownloadError(f"{url}: its {algorithm} is {digest.hexdigest()}, expected {expected}; thrown away")
+    return f"{algorithm}:{digest.hexdigest()}"

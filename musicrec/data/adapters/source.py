@@ -137,7 +137,7 @@ class Source:
         if len(digests) > 5:
             digests = {"the annotations": hashlib.sha256(json.dumps(digests).encode()).hexdigest()}
         state |= digests
-        listing = "\n".join(f"{name}\t{size}" for name, size in files.items())
+        listing = "\n".join([os.path.relpath(audio, self.root), *(f"{name}\t{size}" for name, size in files.items())])
         state["the audio files"] = hashlib.sha256(listing.encode()).hexdigest()
         if up_to_date(path, state):
             return path

@@ -27,9 +27,8 @@ def check_room(folder: Path, needed_bytes: int, what: str) -> None:
         )
 
 
-def join(parts: list[Path]) -> Path:
-    """One file of them all, beside the first."""
-    joined = parts[0].with_suffix(".joined")
+def join(parts: list[Path], joined: Path) -> Path:
+    """One file of them all."""
     joined.unlink(missing_ok=True)
     size = sum(part.stat().st_size for part in parts)
     check_room(joined.parent, size, f"joining {len(parts)} parts to {joined.name}")

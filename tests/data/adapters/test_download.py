@@ -242,6 +242,23 @@ def test_what_lies_elsewhere_is_not_fetched(host: Host, tmp_path: Path):
         fetch([archive], tmp_path)
 
 
+def test_archives_that_were_fetched_by_hand_are_used_and_kept(host: Host, tmp_path: Path):
+    whole = zipped({"0/a.mp3": "first"})
+    parts = {"m.zip.001": whole[:50], "m.zip.002": whole[50:]}
+    host.files.update(parts)
+    checksums = tuple(f"md5:{hashlib.md5(part).hexdigest()}" for part in parts.values())
+    archive = Archive(urls=tuple(map(host.url, parts)), checksums=checksums, becomes="mp3", unpack=True)
+    (tmp_path / "m.zip.001").write_bytes(parts["m.zip.001"])
+    (tmp_path / "m.zip.002").write_bytes(b"another, or not all of it")
+    fetch([archive], tmp_path)
+    assert host.requests == [("m.zip.002", 0)] and (tmp_path / "mp3" / "0" / "a.mp3").read_text() == "first"
+    assert sorted(left(tmp_path)) == ["m.zip.001", "m.zip.002", "mp3"]
+    alone = host.archive("alone.zip", content=whole, becomes="alone", unpack=True)
+    (tmp_path / "alone.zip").write_bytes(whole)
+    fetch([alone], tmp_path)
+    assert len(host.requests) == 1 and (tmp_path / "alone" / "0").is_dir() and (tmp_path / "alone.zip").is_file()
+
+
 def test_a_kill_after_the_unpacking_leaves_nothing_behind(host: Host, tmp_path: Path):
     archive = host.archive("music.zip", content=zipped({"in/a.mp3": ""}), becomes="music", unpack=True, inner="in")
     fetch([archive], tmp_path)

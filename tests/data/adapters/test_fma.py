@@ -111,6 +111,12 @@ def test_large_and_all_genres(tree: Path, tmp_path: Path, audio: Callable):
     assert without_top["genre"] is None and without_top["tags"] == ["Punk", "Garage", "Rock", "Hip-Hop"]
 
 
+def test_tables_may_lie_beside_the_music(tree: Path, tmp_path: Path):
+    for name in ("tracks.csv", "genres.csv"):
+        (tree / "fma_metadata" / name).rename(tree / name)
+    assert read_manifest(fma(root=tree, folder=tmp_path)).height == 5
+
+
 def test_damage_is_told(tree: Path, tmp_path: Path, audio: Callable, capsys: pytest.CaptureFixture):
     with pytest.raises(ManifestError, match=r"no file or folder like fma_medium/\[0-9\]"):
         fma(root=tree, folder=tmp_path, subset="medium")

@@ -104,6 +104,17 @@ def tree(tmp_path: Path, audio: Callable) -> Path:
     return tmp_path / "GTZAN"
 
 
+def test_where_the_genres_may_lie(tree: Path, tmp_path: Path, audio: Callable, capsys: pytest.CaptureFixture):
+    clip = next((tree / "genres" / "blues").iterdir())
+    audio(clip.with_suffix(".wav"))
+    frame = read_manifest(gtzan(root=tree, folder=tmp_path, partial=True))
+    assert str(clip.with_suffix(".wav")) in set(frame["path"]), "rather than .au"
+    assert f"1 audio file that no annotation names, not used: blues/{clip.name}\n" in capsys.readouterr().out
+    (tree / "genres").rename(tree / "genres_original")
+    assert read_manifest(gtzan(root=tree, folder=tmp_path / "2", partial=True)).height == 12
+    assert read_manifest(gtzan(root=tree / "genres_original", folder=tmp_path / "3", partial=True)).height == 12
+
+
 def test_an_incomplete_copy(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     with pytest.raises(ManifestError) as error:
         gtzan(root=tree, folder=tmp_path)

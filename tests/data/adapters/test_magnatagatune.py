@@ -169,6 +169,7 @@ def test_settings_are_checked(tree: Path, tmp_path: Path):
 def test_one_command_trains(tree: Path, train: Callable):
     printed = train("data=magnatagatune", f"data.root={tree}")
     assert "tags roc_auc" in printed and "published are 15,247" in printed
+    assert "tracks last another time than the manifest says:" in printed and "mp3: 1.0 s, not 29.1 s" in printed
 
 
 def test_without_a_root_it_says_what_to_get(train: Callable):

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from musicrec.data.adapters import fma, giantsteps, gtzan, magnatagatune, mtg_jamendo, spotify
 from musicrec.data.adapters.source import Dataset, Source
 from musicrec.data.adapters.tables import table
 from musicrec.data.datamodule import MusicDataModule
@@ -232,6 +233,27 @@ def test_what_is_missing_is_said_with_where_to_get_it(tree: Path, tmp_path: Path
         assert [line.strip() for line in others] == expected
     with pytest.raises(ManifestError, match=r"data.download=true: it has no archive that could be fetched"):
         Source(FOUR, tree, download=True)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "said"),
+    [
+        (magnatagatune.DATASET, ["mp3.zip.001, .002 and .003 (about 3 GB", "CC BY-NC-SA 3.0"]),
+        (mtg_jamendo.DATASET, ["156 GB; the full audio has 508 GB", "Creative Commons licence of its own"]),
+        (gtzan.DATASET, ["copies of 1.2 GB are on Kaggle", "none is stated"]),
+        (fma.DATASET, ["fma_small.zip (7.2 GiB)", "fma_full.zip (879 GiB)", "metadata CC BY 4.0"]),
+        (giantsteps.TEMPO, ["giantsteps-tempo-dataset DIR", "664 files, 1 GB", "none is stated"]),
+        (giantsteps.KEY, ["giantsteps-key-dataset DIR", "604 files, 850 MB", "none is stated"]),
+        (spotify.DATASET, ["since November 2024 Spotify gives", "Spotify's terms"]),
+    ],
+    ids=lambda value: value.name if isinstance(value, Dataset) else "",
+)
+def test_every_dataset_says_what_to_get(dataset: Dataset, said: list[str], tmp_path: Path):
+    with pytest.raises(ManifestError) as error:
+        Source(dataset, tmp_path).file("nothing.csv")
+    message = str(error.value)
+    begin = f"{dataset.name}: no file nothing.csv below data.root={tmp_path}; see docs/datasets.md#{dataset.name}\n"
+    assert message.startswith(begin) and all(part in message for part in said)
 
 
 def test_manifests_of_a_dataset_share_a_store(tree: Path, tmp_path: Path):
