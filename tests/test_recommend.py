@@ -13,6 +13,7 @@ import torch
 from hydra import compose, initialize_config_dir
 
 import recommend
+from musicrec.data.file_tags import FIELDS, read_tags
 from musicrec.errors import AudioError, ConfigError, ExportError, LibraryError, ManifestError
 from musicrec.export import write_export
 from musicrec.frontend import MelSpectrogram
@@ -73,6 +74,22 @@ def test_index_says_what_it_did(world: dict):
     assert "8 tracks (8 new, 1 unreadable)" in printed
     assert re.search(r"skipped .*letter\.wav: .+", printed)
     assert "9/9 tracks" in world["done"].stderr, "the progress bar goes to standard error"
+
+
+def test_music_without_a_label_makes_a_library_and_trains_nothing(world: dict, program: Callable, tmp_path: Path):
+    """No tags, no table. What a training says leads to the command that needs no labels."""
+    music, library = world["music"], tmp_path / "own.sqlite"
+    assert read_tags(map(str, music.glob("track*.wav"))).select(FIELDS[:-1]).null_count().sum_horizontal().item() == 49
+    told = program(
+        "train.py", "data=folder", f"data.root={music}", f"paths.cache={tmp_path}", f"hydra.run.dir={tmp_path}/run",
+        "debug=fast", status=1,
+    ).stderr  # fmt: skip
+    assert f"{music}: none of its 9 audio files has a label, so that there is nothing to learn" in told
+    assert "Write them there with a tagger or DJ software, or give a table, data.labels=FILE.csv" in told
+    (command,) = re.findall(r"recommend\.py (action=index) (source=\S+)", told)
+    call(*command, f"exports=[{world['tags']},{world['features']}]", f"library={library}")
+    done = program("recommend.py", "action=query", "query=track 3", f"library={library}", "k=3", "format=json")
+    assert len(json.loads(done.stdout)["results"]) == 3
 
 
 def test_json_is_json_and_nothing_else(program: Callable, world: dict):
