@@ -243,4 +243,6 @@ def _cut_off(path: str | os.PathLike, decoded_s: float, promised_s: float) -> Au
 
 def _reason(error: Exception) -> str:
     text = getattr(error, "error_string", None) or str(error)
+    if "File does not exist" in text:  # what libsndfile also says of an MP3 without a frame
+        return "Format not recognised"
     return text.strip().rstrip(".:") or f"libsndfile error {getattr(error, 'code', '')}"

@@ -135,6 +135,7 @@ def test_empty_absent_text_folder(tmp_path, monkeypatch):
     for name in ("text.wav", "text.mp3", "text.raw", "text.m4a"):
         (tmp_path / name).write_text("no audio at all\n" * 1000)
         assert "not audio that libsndfile can decode" in message_of(tmp_path / name)
+        assert "does not exist" not in message_of(tmp_path / name)
         assert "ffmpeg" in message_of(tmp_path / name)
     with pytest.raises(AudioError, match="is empty"):
         duration_of(tmp_path / "empty.wav")

@@ -80,7 +80,7 @@ def music_folder(
         frame = frame.with_columns(split=pl.lit(None, pl.String))
         if labels is not None:
             frame = preferred(frame, read_labels(labels, files["path"].to_list(), top, report))
-        frame = frame.with_columns(_one_spelling(frame["genre"]))
+        frame = frame.with_columns(_one_spelling(frame["genre"]), _one_spelling(frame["artist"]))
         there = [name for name in LABELS if name in frame.columns]
         if not any(frame[name].null_count() < frame.height for name in there):
             raise ManifestError(
@@ -90,9 +90,8 @@ def music_folder(
                 "columns such as genre, bpm, key (docs/datasets.md#folder). A library for recommendations needs none: "
                 f"recommend.py action=index source={top}"
             )
-        copies = same_bytes(
-            {os.path.relpath(p, top): size for p, size in usable["path", "size"].iter_rows()}, audio=top
-        )
+        sizes = {os.path.relpath(path, top): size for path, size in usable["path", "size"].iter_rows()}
+        copies = same_bytes(sizes, audio=top)
         settings = {"valid_share": valid_share, "test_share": test_share, "unit": split_by, "seed": split_seed}
         frame = _split(_with_earlier_splits(frame, manifest, state), copies, top, settings)
         check_splits(frame, copies, top, report)
@@ -116,13 +115,15 @@ def _tags(files: pl.DataFrame, cache: Path) -> pl.DataFrame:
     return tags.drop(KEY[1:])
 
 
-def _one_spelling(genre: pl.Series) -> pl.Series:
-    """Genres that differ in upper and lower case only are one: in the spelling that is most frequent."""
-    counts = genre.drop_nulls().value_counts().sort("count", genre.name, descending=[True, False])
-    folded = counts.with_columns(folded=pl.col(genre.name).str.to_lowercase())
+def _one_spelling(names: pl.Series) -> pl.Series:
+    """Genres, or artists, that differ in capitals only, or in how their accents are written, are one: in the spelling
+    that is most frequent."""
+    column, name = names.name, pl.col(names.name)
+    counts = names.drop_nulls().value_counts().sort("count", column, descending=[True, False])
+    folded = counts.with_columns(folded=name.str.strip_chars().str.normalize("NFC").str.to_lowercase())
     kept = folded.unique("folded", keep="first", maintain_order=True)
-    names = folded.join(kept.select("folded", kept=genre.name), on="folded", maintain_order="left")
-    return genre.replace(names[genre.name], names["kept"])
+    found = folded.join(kept.select("folded", kept=column), on="folded", maintain_order="left")
+    return names.replace(found[column], found["kept"])
 
 
 def _split(frame: pl.DataFrame, copies: list[list[str]], top: Path, settings: dict) -> pl.DataFrame:

@@ -173,6 +173,20 @@ def test_copies_and_leaks_are_reported_with_names(music: Path, capsys: pytest.Ca
     assert "warning  in more than one split are 1 of 2 albums: Hits in ./artist 0 (test, train)\n" in printed
 
 
+def test_spellings_of_an_artist_are_one(music: Path, capsys: pytest.CaptureFixture):
+    table = music.parent / "labels.csv"
+    rows = [
+        "path,artist",
+        "artist 0/0.wav,Zoë",
+        "artist 0/1.flac,Zoe\u0308",
+        "artist 1/2.ogg,ZOË",
+        "artist 1/3.mp3,Zoë",
+    ]
+    table.write_text("\n".join(rows) + "\n")
+    assert made(music, labels=table)["artist"].value_counts().sort("count").rows()[-1] == ("Zoë", 4)
+    assert "5 different: Zoë 4, artist 2 2" in capsys.readouterr().out
+
+
 def test_copies_without_an_artist_share_a_split(tmp_path: Path, capsys: pytest.CaptureFixture):
     for number in range(6):
         original, copy = (tmp_path / "music" / name for name in (f"{'x' * (number + 1)}.wav", f"copy {number}/a.wav"))
