@@ -1,15 +1,17 @@
 """What the recipes of experiments/published cost: operations, counted, and hours, reckoned from them.
 
     python benchmarks/recipes.py
-    python benchmarks/recipes.py --tflops 30
+    python benchmarks/recipes.py --tflops 60 --throughput gpu.csv
 
 Operations of a chunk: multiplications and additions of mel spectrogram, network and (in training) gradients, as
-torch.utils.flop_counter counts them. Hours on a GPU: all operations at --tflops, what the GPU keeps up; 15.6 is a tenth
-of the 156 TFLOP/s of an NVIDIA A100 (TF32), an assumption. Hours on a CPU: at the chunks a second that
-benchmarks/training.py measured on four cores.
+torch.utils.flop_counter counts them. --throughput: what benchmarks/training.py --out measured, chunks a second and the
+share of the device's peak that they are. From the first follow the hours on that device; from the second those on a
+GPU of --tflops by its data sheet: operations / (rate of the data sheet × share). That a GPU is kept as busy as the
+device that was measured is an assumption.
 """
 
 import argparse
+import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +25,8 @@ from musicrec.chunks import chunk_starts
 from musicrec.cli import TARGETS
 
 CONF = Path(__file__).parents[1] / "conf"
-MEASURED_CHUNKS_PER_S = {"CRNN": 7.1, "ShortChunkResNet": 13.5}  # benchmarks/README.md
+MEASURED = Path(__file__).with_name("throughput.csv")
+DATA_SHEET_TFLOPS = (19.5, 156.0, 312.0)  # NVIDIA A100: float32, TF32, bf16, the latter two of its tensor cores
 
 
 @dataclass(frozen=True)
@@ -49,29 +52,47 @@ SETS = {
 
 
 def operations(network: torch.nn.Module, frontend: torch.nn.Module, samples: int) -> tuple[float, float]:
-    """Of one chunk: in training, and in evaluation."""
+    """Of one chunk: in training, and in evaluation. On torch.device("meta") a network computes nothing for it."""
+    device = next(network.parameters()).device
     with FlopCounterMode(display=False) as listening:
         shape = frontend(torch.zeros(1, samples)).shape
     counts = []
     for training in (True, False):
         network.train(training)
         with FlopCounterMode(display=False) as counter, torch.set_grad_enabled(training):
-            # Two, as batch normalisation wants more than one value in training; without storage nothing is computed.
-            _, logits = network(torch.zeros(2, *shape[1:], device="meta"))
+            # Two, as batch normalisation wants more than one value in training.
+            _, logits = network(torch.zeros(2, *shape[1:], device=device))
             if training:
                 sum(values.sum() for values in logits.values()).backward()
         counts.append(listening.get_total_flops() + counter.get_total_flops() / 2)
     return counts[0], counts[1]
 
 
+def read_throughput(path: Path) -> dict[tuple[str, str], tuple[float, float]]:
+    """{(network, "training" or "evaluation"): (chunks a second, share of the peak)} of musicrec's side."""
+    with path.open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["side"] == "musicrec"]
+    return {(row["network"], row["pass"]): (float(row["clips_per_s"]), float(row["share"])) for row in rows}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tflops", type=float, default=15.6, help="of the GPU, sustained")
+    parser.add_argument("--tflops", type=float, nargs="+", default=DATA_SHEET_TFLOPS, help="of GPUs, by data sheet")
+    parser.add_argument("--throughput", type=Path, default=MEASURED, help="default: %(default)s")
     parser.add_argument("--recipes", nargs="+", choices=SETS, default=list(SETS), metavar="NAME")
     options = parser.parse_args()
+    throughput = read_throughput(options.throughput)
     GlobalHydra.instance().clear()
-    print("| recipe | GFLOP a chunk, training / evaluation | chunks, training / evaluation | PFLOP | GPU h | CPU h |")
-    print("|---|---|---|---|---|---|")
+    columns = [
+        "recipe",
+        "GFLOP a chunk, training / evaluation",
+        "chunks, training / evaluation",
+        "PFLOP",
+        "h as measured",
+    ]
+    columns += [f"GPU h at {rate:g} TFLOP/s" for rate in options.tflops]
+    print(f"| {' | '.join(columns)} |")
+    print("|---" * len(columns) + "|")
     with initialize_config_dir(str(CONF)):
         for name in options.recipes:
             cfg, size = compose("train", overrides=[f"+experiment/published={name}"]), SETS[name]
@@ -80,19 +101,24 @@ def main() -> None:
             frontend = instantiate(cfg.frontend, _execution_whitelist_=TARGETS)
             samples = round(size.duration_s * cfg.frontend.sample_rate)
             of_track = len(chunk_starts(samples, cfg.model.chunk_samples, cfg.data.get("eval_chunks")))
-            trained, evaluated = operations(network, frontend, cfg.model.chunk_samples)
-            chunks = cfg.trainer.max_epochs * size.train * cfg.data.chunks_per_track
-            others = (cfg.trainer.max_epochs * size.valid + size.test) * of_track
-            total = chunks * trained + others * evaluated
-            measured = MEASURED_CHUNKS_PER_S[type(network).__name__] * trained
-            cells = (
-                name,
-                f"{trained / 1e9:.1f} / {evaluated / 1e9:.1f}",
-                f"{chunks / 1e6:.2f} / {others / 1e6:.2f} M",
-                f"{total / 1e15:.0f}",
-                f"{total / options.tflops / 3.6e15:.1f}",
-                f"{total / measured / 3600:.0f}",
+            costs = operations(network, frontend, cfg.model.chunk_samples)
+            chunks = (
+                cfg.trainer.max_epochs * size.train * cfg.data.chunks_per_track,
+                (cfg.trainer.max_epochs * size.valid + size.test) * of_track,
             )
+            speeds, shares = zip(
+                *(throughput[type(network).__name__, of] for of in ("training", "evaluation")), strict=True
+            )
+            cells = [
+                name,
+                " / ".join(f"{cost / 1e9:.1f}" for cost in costs),
+                f"{' / '.join(f'{count / 1e6:.2f}' for count in chunks)} M",
+                f"{sum(count * cost for count, cost in zip(chunks, costs, strict=True)) / 1e15:.0f}",
+                f"{sum(count / speed for count, speed in zip(chunks, speeds, strict=True)) / 3600:.0f}",
+            ]
+            for rate in options.tflops:
+                parts = zip(chunks, costs, shares, strict=True)
+                cells.append(f"{sum(count * cost / share for count, cost, share in parts) / rate / 3.6e15:.1f}")
             print(f"| {' | '.join(cells)} |")
 
 

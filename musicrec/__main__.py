@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m musicrec",
-        description="Tools beside the programs train.py, evaluate.py and recommend.py.",
+        description="Tools beside the programs train.py, evaluate.py, robustness.py and recommend.py.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     add = functools.partial(commands.add_parser, formatter_class=argparse.RawDescriptionHelpFormatter)

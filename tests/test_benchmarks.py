@@ -1,9 +1,12 @@
 """The benchmarks run, and print what they should."""
 
+import argparse
 import importlib.util
+import json
 import re
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import polars as pl
 import pytest
@@ -18,6 +21,19 @@ from musicrec.models.key_net import KeyNet
 from musicrec.models.tempo_net import TempoNet
 
 ROOT = Path(__file__).parents[1]
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"benchmark_{name}", ROOT / "benchmarks" / f"{name}.py")
+    benchmark = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(benchmark)
+    return benchmark
+
+
+@pytest.fixture(autouse=True)
+def beside_each_other(monkeypatch: pytest.MonkeyPatch):
+    """As where a benchmark is run as a program: it may import another."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
 
 
 @pytest.fixture
@@ -54,6 +70,48 @@ def test_stretching(table):
         assert error_db < 2.5 < vocoder_db and onsets > 0.9 > vocoder_onsets
 
 
+def test_front_ends(table):
+    rows = table("frontends", "--batches", "1", "--batch-size", "1")
+    assert set(rows) == {"front end", "musicrec: triangles on one FFT", "nnAudio: CQT1992v2", "nnAudio: CQT2010v2"}
+    assert all(float(cells[0]) > 0 for name, cells in rows.items() if name != "front end")
+
+
+def test_cost_of_networks(table):
+    rows = table("networks", "--batches", "1", "--batch-size", "2", "--overlays", "rendered_corpus=key")
+    parameters, heard_s, gflop, *_, total_ms = rows["rendered_corpus=key"]
+    assert (parameters, heard_s) == ("15,794", "15.0") and 0 < float(gflop) < 1 < float(total_ms)
+
+
+def test_training_is_timed(program, tiny_music: Path, tmp_path: Path):
+    """The sides in this process: one each would cost the imports three times."""
+    (tmp_path / "audio").symlink_to(tiny_music.parent / "audio")
+    (tmp_path / "manifest.csv").write_text(tiny_music.read_text())
+    asked = ("--network", "short_chunk_resnet", "--width", "2", "--batch-size", "2", "--steps", "1", "--device", "cpu")
+    sides = {}
+    for side in ("peak", "musicrec"):
+        printed = program(
+            "benchmarks/training.py", *asked, "--peak-size", "64", "--side", side, "--folder", str(tmp_path)
+        )
+        sides[side] = json.loads(printed.stdout.splitlines()[-1])
+    assert sides["musicrec"].keys() == {"training", "evaluation"} and min(sides["musicrec"].values()) > 0
+    assert sides["peak"]["peak"] > 0
+
+
+def test_share_of_the_peak():
+    """10 and 20 chunks a second of the published network, and a device that is said to reach 5 TFLOP/s."""
+    training = load("training")
+    arguments = argparse.Namespace(
+        network="short_chunk_resnet", width=None, device="cpu", precision="32-true", batch_size=2, clock="wall"
+    )
+    speeds = {"peak": {"peak": [4e12, 5e12]}, "musicrec": {"training": [10.0, 20.0], "evaluation": [30.0]}}
+    trained, evaluated = training.rows(arguments, speeds)
+    assert (trained["clips_per_s"], trained["least"], trained["most"], evaluated["clips_per_s"]) == (15, 10, 20, 30)
+    # 16.8 and 5.7 GFLOP a chunk: tests/test_published.py counts the latter by the architecture.
+    assert trained["gflop_per_s"] == pytest.approx(15 * 16.8, rel=0.005)
+    assert evaluated["gflop_per_s"] == pytest.approx(30 * 5.7, rel=0.01)
+    assert trained["peak_gflop_per_s"] == 5000 and trained["share"] == pytest.approx(15 * 16.8 / 5000, abs=0.001)
+
+
 def test_tempo_and_key(table, tiny_music, tmp_path, monkeypatch):
     heads = {"tempo": TempoHead(), "key": KeyHead()}
     networks = {"tempo": TempoNet({"tempo": len(heads["tempo"].classes)}, width=8), "key": KeyNet({"key": 24}, width=8)}
@@ -74,9 +132,7 @@ def test_tempo_and_key(table, tiny_music, tmp_path, monkeypatch):
 
 def test_large_manifests(tmp_path: Path):
     """The steps, in this process: one each would cost the imports seven times."""
-    spec = importlib.util.spec_from_file_location("large_manifests", ROOT / "benchmarks" / "large_manifests.py")
-    benchmark = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(benchmark)
+    benchmark = load("large_manifests")
     frame = benchmark.make_manifest(tmp_path, 500)
     manifest, stores = tmp_path / "manifest.csv", tmp_path / "stores"
     assert read_manifest(manifest).drop("album").equals(read_manifest(tmp_path / "manifest.parquet").drop("album"))

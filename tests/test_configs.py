@@ -33,6 +33,12 @@ SWEEPERS = {"grid": "GridSweeper", "study": "StudySweeper"}
 WITH = {"model/key_net.yaml": "frontend=log_frequency"}
 # Overlays that only make sense on top of another one.
 BESIDE = {"experiment/demo/small.yaml": "crnn"}
+# Overlays of other programs than train.py.
+OF_PROGRAM = {
+    "experiment/published/robustness.yaml": "robustness",
+    "experiment/published/giantsteps_tempo.yaml": "evaluate",
+    "experiment/published/giantsteps_key.yaml": "evaluate",
+}
 
 
 STUDIES = ("label_efficiency", "networks", "recipes", "sweep")
@@ -89,8 +95,14 @@ def test_experiment_composes_and_builds(experiment: Path):
     name = experiment.stem
     beside = BESIDE.get(str(experiment))
     chosen = f"[{beside},{name}]" if beside else name
-    cfg = compose("train", overrides=[f"+experiment/{experiment.parent.name}={chosen}"])
-    build(cfg)
+    program = OF_PROGRAM.get(str(experiment), "train")
+    cfg = compose(program, overrides=[f"+experiment/{experiment.parent.name}={chosen}"])
+    if program == "train":
+        build(cfg)
+    else:
+        check_types(cfg.data, allowed=TARGETS)
+        for sweep in (cfg.get("deformation") or {}).values():
+            assert list(instantiate(sweep, _execution_whitelist_=TARGETS))
 
 
 def test_every_study_has_its_command():

@@ -1,0 +1,63 @@
+"""Bands at equal musical intervals: musicrec's triangles on one FFT against the constant-Q transforms of nnAudio.
+
+    OMP_NUM_THREADS=1 python benchmarks/frontends.py
+
+The 216 bands and the hop of the key network, of chunks of 15 s, in turns. Processor time on a CPU, wall-clock time on a
+GPU.
+"""
+
+import argparse
+import statistics
+import time
+
+import torch
+from nnAudio.features import CQT1992v2, CQT2010v2
+from rich.progress import track
+
+from musicrec.frontend import LogFrequencySpectrogram
+
+SAMPLE_RATE, SAMPLES = 16_000, 240_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--batches", type=int, default=5, help="timed, of each (default %(default)s)")
+    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    arguments = parser.parse_args()
+    device, ours = torch.device(arguments.device), LogFrequencySpectrogram()
+    settings = {
+        "sr": SAMPLE_RATE,
+        "hop_length": ours.hop_length,
+        "fmin": ours.settings["f_min"],
+        "n_bins": ours.n_mels,
+        "bins_per_octave": ours.settings["bands_per_octave"],
+        "verbose": False,
+    }
+    sides = {
+        "musicrec: triangles on one FFT": ours,
+        "nnAudio: CQT1992v2": CQT1992v2(**settings),
+        "nnAudio: CQT2010v2": CQT2010v2(**settings),
+    }
+    waveform = torch.randn(arguments.batch_size, SAMPLES, device=device)
+    clock = time.perf_counter if device.type == "cuda" else time.process_time
+    times: dict[str, list[float]] = {name: [] for name in sides}
+    with torch.inference_mode():
+        for number in track(range(arguments.batches + 1), "batches"):
+            for name, frontend in sides.items():
+                frontend.to(device)
+                begin = clock()
+                frontend(waveform)
+                if device.type == "cuda":
+                    torch.cuda.synchronize()
+                if number:  # the first warms up
+                    times[name].append(1000 * (clock() - begin) / arguments.batch_size)
+    print("| front end | ms for 15 s | times musicrec |")
+    print("|---|---|---|")
+    base = statistics.median(times["musicrec: triangles on one FFT"])
+    for name, taken in times.items():
+        print(f"| {name} | {statistics.median(taken):.1f} | {statistics.median(taken) / base:.1f} |")
+
+
+if __name__ == "__main__":
+    main()

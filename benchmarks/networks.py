@@ -1,0 +1,125 @@
+"""What a training chunk costs each network, with the settings of the overlays that train it.
+
+    OMP_NUM_THREADS=1 python benchmarks/networks.py
+
+Noise as long as the chunks, deformed and made a spectrogram as in the training, then forward and backward in float32;
+batches of all networks in turns. Processor time on a CPU, which hardly depends on what else runs there, wall-clock time
+on a GPU. Operations are counted as in recipes.py.
+"""
+
+import argparse
+import math
+import statistics
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.utils import instantiate
+from recipes import operations
+from rich.progress import track
+from torch import Tensor, nn
+
+from musicrec.cli import TARGETS, build_all, build_heads
+from musicrec.data.datamodule import MusicDataModule
+
+CONF = Path(__file__).parents[1] / "conf"
+OVERLAYS = (
+    "published=magnatagatune_crnn",
+    "published=magnatagatune_short_chunk_resnet",
+    "networks=crnn",
+    "networks=short_chunk_resnet",
+    "rendered_corpus=tempo",
+    "rendered_corpus=key",
+)
+UNKNOWN_CLASSES = 12  # of a head that learns its classes from the manifest
+
+
+@dataclass
+class Job:
+    """network, data: as the overlay has them. waveform: (batch, samples) int16. preparing_s, step_s: one a batch."""
+
+    network: nn.Module
+    data: MusicDataModule
+    waveform: Tensor
+    gflop: float
+    preparing_s: list[float] = field(default_factory=list)
+    step_s: list[float] = field(default_factory=list)
+
+
+def build(overlay: str, batch_size: int, device: torch.device) -> Job:
+    cfg = compose("train", overrides=[f"+experiment/{overlay}"])
+    outputs = {head.name: len(head.classes) or UNKNOWN_CLASSES for head in build_heads(cfg.task)}
+    make = instantiate(cfg.model, _execution_whitelist_=TARGETS)
+    frontend = instantiate(cfg.frontend, _execution_whitelist_=TARGETS)
+    gflop = operations(make(outputs), frontend, cfg.model.chunk_samples)[0] / 1e9
+    data = MusicDataModule(
+        manifest="",
+        stores="",
+        heads=[],
+        frontend=frontend.to(device),
+        chunk_samples=cfg.model.chunk_samples,
+        augment=build_all(cfg.augment.waveform),
+        mixup=instantiate(cfg.augment.mixup, _execution_whitelist_=TARGETS),
+        spec_augment=instantiate(cfg.augment.spectrogram, _execution_whitelist_=TARGETS),
+    )
+    ratio = math.prod(deformation.input_ratio for deformation in data.augment)
+    samples = math.ceil(cfg.model.chunk_samples * ratio)
+    waveform = torch.randint(-8000, 8000, (batch_size, samples), dtype=torch.int16, device=device)
+    network = make(outputs).to(device, memory_format=torch.channels_last).train()
+    return Job(network=network, data=data, waveform=waveform, gflop=gflop)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--batches", type=int, default=3, help="timed, of each network (default %(default)s)")
+    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--overlays", nargs="+", default=OVERLAYS, metavar="STUDY=NAME")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    arguments = parser.parse_args()
+    device = torch.device(arguments.device)
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF)):
+        jobs = {overlay: build(overlay, arguments.batch_size, device) for overlay in arguments.overlays}
+
+    clock = time.perf_counter if device.type == "cuda" else time.process_time
+
+    def now() -> float:
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        return clock()
+
+    for number in track(range(arguments.batches + 1), "batches"):
+        for job in jobs.values():
+            begin = now()
+            batch = {"waveform": job.waveform, "track": torch.arange(len(job.waveform)), "target": {}}
+            mel = job.data.prepare(batch, step=number)["mel"]
+            prepared = now()
+            sum(values.mean() for values in job.network(mel)[1].values()).backward()
+            job.network.zero_grad()
+            if number:  # the first warms up
+                job.preparing_s.append(prepared - begin)
+                job.step_s.append(now() - prepared)
+
+    print("| overlay | parameters | s of audio | GFLOP | ms: deformed, spectrogram | ms: forward, backward | ms |")
+    print("|---|---|---|---|---|---|---|")
+    for overlay, job in jobs.items():
+        preparing, step = (
+            1000 * statistics.median(times) / arguments.batch_size for times in (job.preparing_s, job.step_s)
+        )
+        cells = (
+            overlay,
+            f"{sum(parameter.numel() for parameter in job.network.parameters()):,}",
+            f"{job.data.chunk_samples / job.data.frontend.sample_rate:.1f}",
+            f"{job.gflop:.2f}",
+            f"{preparing:.1f}",
+            f"{step:.1f}",
+            f"{preparing + step:.1f}",
+        )
+        print(f"| {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    main()
