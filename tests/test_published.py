@@ -180,7 +180,7 @@ def test_hours_follow_from_the_operations():
         assert float(measured_h) == pytest.approx(seconds / 3600, rel=0.02)
         for rate, hours in zip((19.5, 156, 312), gpu_h, strict=True):
             seconds = sum(cost * chunks / (rate / 1e3 * of[which]["share"]) for which, (cost, chunks) in parts.items())
-            assert float(hours) == pytest.approx(seconds * 1e3 / 3600, rel=0.02, abs=0.06)
+            assert float(hours) == pytest.approx(seconds / 3600, rel=0.02, abs=0.06)
         assert at_a_glance[name] == gpu_h[0]
     for row in measured.to_dicts():
         assert row["share"] == pytest.approx(row["gflop_per_s"] / row["peak_gflop_per_s"], abs=0.001)
