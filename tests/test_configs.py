@@ -100,7 +100,7 @@ def test_experiment_composes_and_builds(experiment: Path):
     if program == "train":
         build(cfg)
     else:
-        check_types(cfg.data, allowed=TARGETS)
+        check_settings(cfg.data, allowed=TARGETS)
         for sweep in (cfg.get("deformation") or {}).values():
             assert list(instantiate(sweep, _execution_whitelist_=TARGETS))
 
