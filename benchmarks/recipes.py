@@ -81,6 +81,8 @@ def main() -> None:
     parser.add_argument("--throughput", type=Path, default=MEASURED, help="default: %(default)s")
     parser.add_argument("--recipes", nargs="+", choices=SETS, default=list(SETS), metavar="NAME")
     options = parser.parse_args()
+    if not options.throughput.is_file():
+        parser.error(f"--throughput {options.throughput}: no such file; benchmarks/training.py --out writes it")
     throughput = read_throughput(options.throughput)
     GlobalHydra.instance().clear()
     columns = [
@@ -106,15 +108,17 @@ def main() -> None:
                 cfg.trainer.max_epochs * size.train * cfg.data.chunks_per_track,
                 (cfg.trainer.max_epochs * size.valid + size.test) * of_track,
             )
-            speeds, shares = zip(
-                *(throughput[type(network).__name__, of] for of in ("training", "evaluation")), strict=True
-            )
+            needed = [(type(network).__name__, of) for of in ("training", "evaluation")]
+            if missing := [" ".join(row) for row in needed if row not in throughput]:
+                parser.error(f"--throughput {options.throughput}: no row of {' and '.join(missing)}")
+            speeds, shares = zip(*(throughput[row] for row in needed), strict=True)
+            measured_h = sum(count / speed for count, speed in zip(chunks, speeds, strict=True)) / 3600
             cells = [
                 name,
                 " / ".join(f"{cost / 1e9:.1f}" for cost in costs),
                 f"{' / '.join(f'{count / 1e6:.2f}' for count in chunks)} M",
                 f"{sum(count * cost for count, cost in zip(chunks, costs, strict=True)) / 1e15:.0f}",
-                f"{sum(count / speed for count, speed in zip(chunks, speeds, strict=True)) / 3600:.0f}",
+                f"{measured_h:.{int(measured_h < 10)}f}",
             ]
             for rate in options.tflops:
                 parts = zip(chunks, costs, shares, strict=True)

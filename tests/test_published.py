@@ -186,6 +186,14 @@ def test_hours_follow_from_the_operations():
         assert row["share"] == pytest.approx(row["gflop_per_s"] / row["peak_gflop_per_s"], abs=0.001)
 
 
+def test_measured_speeds_must_be_there(program, tmp_path: Path):
+    asked = ("benchmarks/recipes.py", "--recipes", "fma_small", "--throughput", str(tmp_path / "gpu.csv"))
+    assert "gpu.csv: no such file" in program(*asked, status=2).stderr
+    lines = (ROOT / "benchmarks" / "throughput.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "gpu.csv").write_text("".join(line for line in lines if "ShortChunkResNet" not in line))
+    assert "no row of ShortChunkResNet training and ShortChunkResNet evaluation" in program(*asked, status=2).stderr
+
+
 def test_tracks_are_those_of_the_datasets():
     for name, split in (("magnatagatune_crnn", MAGNATAGATUNE["clean"]), ("fma_small", FMA["small"])):
         source = (ROOT / "benchmarks" / "recipes.py").read_text()
