@@ -15,7 +15,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from musicrec import sweeps
 from musicrec.cli import TARGETS, listed, module_settings, program, spelled_out
 from musicrec.data.datamodule import MusicDataModule
-from musicrec.errors import ConfigError
+from musicrec.errors import ConfigError, ManifestError
 from musicrec.evaluation.aggregate import POOLINGS
 from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.evaluation.comparison import compare, print_comparison, write_comparison
@@ -116,10 +116,17 @@ def evaluate_settings(cfg: DictConfig, folder: Path, bootstrap: Bootstrap) -> No
 
 
 def open_data(cfg: DictConfig, model: Model, bootstrap: Bootstrap | None) -> MusicDataModule:
-    """The data as a model takes them. Raises ConfigError where their tracks give none of the intervals."""
+    """The data as a model takes them. Raises ConfigError where their tracks give none of the intervals, ManifestError
+    where they have no label."""
     settings = module_settings(cfg.data) | {"chunk_samples": model.network.chunk_samples}
     data = instantiate(settings, heads=model.heads, frontend=model.frontend)
     data.read(fit=False)
+    labels = (data.labels(head, data.tracks(split)) for split in data.test_splits for head in data.heads)
+    if all(label.isnan().all() for label in labels):
+        raise ManifestError(
+            f"{data.manifest_path}: no track of {', '.join(data.test_splits)} has a label for "
+            f"{', '.join(head.name for head in data.heads)}, so there is nothing to measure; fill their columns"
+        )
     for split in data.test_splits if bootstrap else ():
         bootstrap.check(data.tracks(split)["artist"].to_list(), split=split)
     data.open(fit=False)

@@ -36,6 +36,8 @@ def main(cfg: DictConfig) -> None:
 def index(cfg: DictConfig) -> None:
     if cfg.source is None:
         raise ConfigError("source: name a folder of music or a manifest, as in source=~/Music")
+    if cfg.max_files is not None:
+        check_counts(max_files=cfg.max_files)
     path, named = Path(cfg.library).expanduser(), folders(cfg)
     source = Path(cfg.source).expanduser()
     frame, splits = indexing.read_source(source), listed(cfg.splits)
@@ -73,7 +75,7 @@ def query(cfg: DictConfig) -> None:
         raise ConfigError("query: name an audio file, or the track_id of a track in the library")
     if cfg.format not in ("table", "json"):
         raise ConfigError(f"format={cfg.format}: choose table or json")
-    check_counts(k=cfg.k, min_pool=cfg.min_pool)
+    check_counts(k=cfg.k, min_pool=cfg.k if cfg.min_pool is None else cfg.min_pool)
     with Library.open(Path(cfg.library).expanduser()) as library:
         similarity = instantiate(cfg.similarity, list(library.heads.values()), weights=plain(cfg.weights))
         tag_filter = instantiate(cfg.filter)

@@ -56,7 +56,7 @@ def train(cfg: DictConfig, run: Path, record: RunRecord) -> float:
 
     data = instantiate(
         module_settings(cfg.data),
-        heads=build_heads(cfg.task),
+        heads=build_heads(cfg.get("task")),
         frontend=instantiate(cfg.frontend),
         augment=build_all(cfg.augment.waveform),
         move_labels=cfg.augment.move_labels,
@@ -100,8 +100,9 @@ def train(cfg: DictConfig, run: Path, record: RunRecord) -> float:
         best = trainer.checkpoint_callback
         if best.best_model_score is None:
             raise ConfigError(
-                f"trainer.max_epochs={cfg.trainer.max_epochs}, trainer.max_time={cfg.trainer.max_time}: the training "
-                f"ended before a validation, so that no checkpoint is the best by {best.monitor}; let it go on longer"
+                f"trainer.max_epochs={cfg.trainer.max_epochs}, trainer.max_time={cfg.trainer.max_time}, "
+                f"trainer.limit_train_batches={cfg.trainer.limit_train_batches}: the training ended before a "
+                f"validation, so that no checkpoint is the best by {best.monitor}; let it go on longer"
             )
         objective = float(best.best_model_score)
         record.note(

@@ -45,6 +45,8 @@ TARGETS = [
     "optuna.pruners.*",
 ]
 
+_ROOM = 65_536  # bytes, more than Hydra writes before anything of ours runs
+
 _OF_MIXTURES = {"weight", "columns"}  # settings of a dataset that count within a mixture only
 
 # Advice that does not apply: with the store in memory the CPU needs no workers, a short epoch is no mistake, Hydra
@@ -115,31 +117,36 @@ class OutputFolder(Callback):
         with one_message():
             own = [key for key in config if key != "hydra"]
             check_settings(OmegaConf.masked_copy(config, own), allowed=TARGETS)  # before there is anything on the disk
-            folder = Path(config.hydra.run.dir)
-            self.made = [made for made in (folder, *folder.parents) if not made.exists()]
-            self._make(folder, key="hydra.run.dir")
+            self._make(Path(config.hydra.run.dir), key="hydra.run.dir")
 
     def on_multirun_start(self, config: DictConfig, **settings: object) -> None:
         HydraConfig.instance().set_config(config)
         with one_message():
             self._make(Path(config.hydra.sweep.dir), key="hydra.sweep.dir")
+            self.made = []  # it holds the folders of the jobs
         startup.over()
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **settings: object) -> None:
         if not self.made or job_return.status is JobStatus.COMPLETED:
             return
-        folder, *above = self.made
-        if {path.name for path in folder.iterdir()} <= {config.hydra.output_subdir}:  # which Hydra wrote
-            shutil.rmtree(folder)
-            with suppress(OSError):  # another run began below it
-                for parent in above:
-                    parent.rmdir()
+        if {path.name for path in self.made[0].iterdir()} <= {config.hydra.output_subdir}:  # which Hydra wrote
+            self._take_away()
+
+    def _take_away(self) -> None:
+        for folder in self.made[:1]:
+            shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # another run began below it
+            for parent in self.made[1:]:
+                parent.rmdir()
 
     def _make(self, folder: Path, *, key: str) -> None:
         try:
+            self.made = [path for path in (folder, *folder.parents) if not path.exists()]
             folder.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=folder).close()
+            with tempfile.TemporaryFile(dir=folder) as probe:
+                probe.write(bytes(_ROOM))
         except OSError as error:
+            self._take_away()
             raise ConfigError(
                 f"{key}={folder}: cannot be written ({error.strerror}); name a folder that can be"
             ) from None
@@ -168,10 +175,11 @@ def print_error(message: str) -> None:
 
 def explain(error: Exception) -> str | None:
     """The one message for a mistake of the user; None for an error that only a traceback explains."""
+    # Where Hydra was building what raised it; before Python 3.11 an error takes no notes.
+    keys = [note.removeprefix("full_key: ") for note in getattr(error, "__notes__", ()) if "full_key: " in note]
+    built = f" (config key: {keys[0]})" if keys else ""
     if isinstance(error, MusicrecError):
-        # Where Hydra was building what raised it; before Python 3.11 an error takes no notes.
-        keys = [note.removeprefix("full_key: ") for note in getattr(error, "__notes__", ()) if "full_key: " in note]
-        return f"{error} (config key: {keys[0]})" if keys else str(error)
+        return f"{error}{built}"
     if isinstance(error, InstantiationException):
         # Hydra's own text tells the key; its cause tells what is wrong with it.
         text = " ".join(line for line in str(error).splitlines() if not line.startswith("full_key:"))
@@ -185,9 +193,10 @@ def explain(error: Exception) -> str | None:
     if isinstance(error, RuntimeError) and "DataLoader worker" in str(error):  # torch raises it wherever the program is
         return f"{str(error).splitlines()[0]}: mostly for want of memory; use fewer workers, or none (data.workers=0)"
     if isinstance(error, OSError):
-        return f"{error.filename or 'a file'}: {error.strerror or error} (HYDRA_FULL_ERROR=1 shows where)"
+        file = error.filename or "a file (or the disk that it is on)"
+        return f"{file}: {error.strerror or error} (HYDRA_FULL_ERROR=1 shows where)"
     if isinstance(error, MisconfigurationException | RuntimeError | TypeError | ValueError):
-        return f"{type(error).__name__}: {error} (HYDRA_FULL_ERROR=1 shows where)"
+        return f"{type(error).__name__}: {error}{built} (HYDRA_FULL_ERROR=1 shows where)"
     return None
 
 
@@ -215,9 +224,9 @@ def build_all(group: DictConfig | None) -> list:
     return [instantiate(entry, _execution_whitelist_=TARGETS) for entry in (group or {}).values() if entry is not None]
 
 
-def build_heads(task: DictConfig) -> list:
+def build_heads(task: DictConfig | None) -> list:
     """The heads of a task. List settings become tuples, as the heads' fields are."""
-    if not task.get("heads"):
+    if not task or not task.get("heads"):
         raise ConfigError("the task has no heads; choose some, as in task=[tags] or task=[genre,features]")
     heads = []
     for name, entry in task.heads.items():

@@ -29,6 +29,11 @@ class _Spectrogram(nn.Module):
         self, *, sample_rate: int, n_fft: int, hop_length: int, n_mels: int, others: dict[str, int | float]
     ) -> None:
         super().__init__()
+        if hop_length > n_fft:
+            raise ConfigError(
+                f"frontend.hop_length={hop_length}: what lies between two windows of frontend.n_fft={n_fft} samples "
+                "would not be heard; give a shorter hop"
+            )
         self.sample_rate, self.n_fft, self.hop_length, self.n_mels = sample_rate, n_fft, hop_length, n_mels
         shared = {"sample_rate": sample_rate, "n_fft": n_fft, "hop_length": hop_length, "n_mels": n_mels}
         self.settings = shared | others
@@ -65,6 +70,9 @@ class MelSpectrogram(_Spectrogram):
         hop_length: samples from one frame to the next.
         n_mels: mel bands.
         f_min, f_max: range of the mel bands in hertz.
+
+    Raises:
+        ConfigError: a range that is empty, or reaches above half the sample rate.
     """
 
     def __init__(
@@ -77,6 +85,11 @@ class MelSpectrogram(_Spectrogram):
         f_min: NotNegative = 0.0,
         f_max: Positive = 8000.0,
     ) -> None:
+        if not f_min < f_max <= sample_rate / 2:
+            raise ConfigError(
+                f"frontend.f_min={f_min}, frontend.f_max={f_max}: give a range of frequencies within half of "
+                f"frontend.sample_rate={sample_rate}"
+            )
         others = {"f_min": f_min, "f_max": f_max}
         super().__init__(sample_rate=sample_rate, n_fft=n_fft, hop_length=hop_length, n_mels=n_mels, others=others)
         self.mel = features.MelSpectrogram(

@@ -49,7 +49,7 @@ _OTHERS = {
         "max_steps": Ge(-1),
         "gradient_clip_val": Ge(0),
         "accumulate_grad_batches": Ge(1),
-        "log_every_n_steps": Ge(0),
+        "log_every_n_steps": Ge(1),
     }
 }
 

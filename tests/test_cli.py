@@ -145,6 +145,26 @@ def test_a_run_that_failed_before_it_wrote_anything_leaves_no_folder(
     assert bool(left) == (tmp_path / "kept").exists()
 
 
+def test_a_full_disk_is_told_before_hydra_finds_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    @hydra.main(config_path=str(ROOT / "conf"), config_name="evaluate", execution_whitelist=TARGETS)
+    @program
+    def main(cfg: DictConfig) -> None:
+        pytest.fail("it began")
+
+    def full(**_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("musicrec.cli.tempfile.TemporaryFile", full)
+    monkeypatch.setattr(sys, "argv", ["evaluate.py", f"hydra.run.dir={tmp_path}/new/run", "hydra/sweeper=basic"])
+    GlobalHydra.instance().clear()
+    with pytest.raises(SystemExit):
+        main()
+    assert "new/run: cannot be written (No space left on device); name a folder" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_folder_that_was_there_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     @hydra.main(config_path=str(ROOT / "conf"), config_name="evaluate", execution_whitelist=TARGETS)
     @program

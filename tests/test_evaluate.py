@@ -140,7 +140,23 @@ def test_a_mistake_gets_one_message(
     done = program("evaluate.py", *music, f"hydra.run.dir={tmp_path / 'report'}", *given, status=1)
     assert message in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
-    assert not (tmp_path / "report" / "metrics.json").exists()
+    assert not (tmp_path / "report").exists(), "nothing was written, so nothing is left"
+
+
+def test_tracks_without_any_label_are_refused(
+    program: Callable, trained: Path, tiny_music: Path, music: list[str], tmp_path: Path
+):
+    manifest = tiny_music.with_name("unlabelled.csv")
+    pl.read_csv(tiny_music).select("track_id", "path", "split").write_csv(manifest)
+    given = [
+        *music,
+        f"data.manifest={manifest}",
+        f"export={trained / 'export'}",
+        f"hydra.run.dir={tmp_path / 'report'}",
+    ]
+    done = program("evaluate.py", *given, status=1)
+    assert "no track of test has a label for genre, instruments, tempo" in " ".join(done.stderr.split())
+    assert not (tmp_path / "report").exists()
 
 
 @pytest.fixture(scope="module")

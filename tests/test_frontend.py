@@ -151,3 +151,15 @@ def test_level_of_a_full_scale_tone():
 def test_refuses_bands_above_half_the_sample_rate():
     with pytest.raises(ConfigError, match=r"n_mels=300.*reach up to 20\d\d\d Hz"):
         LogFrequencySpectrogram(n_mels=300)
+
+
+@BOTH
+def test_refuses_a_hop_that_leaves_gaps(kind):
+    with pytest.raises(ConfigError, match=r"frontend\.hop_length=513: what lies between two windows of .*n_fft=512"):
+        kind(n_fft=512, hop_length=513)
+
+
+@pytest.mark.parametrize("wrong", [{"f_min": 8000.0}, {"f_max": 8001.0}, {"sample_rate": 8000}])
+def test_refuses_mel_bands_beyond_what_there_is(wrong):
+    with pytest.raises(ConfigError, match=r"give a range of frequencies within half of frontend\.sample_rate"):
+        MelSpectrogram(**wrong)

@@ -199,7 +199,17 @@ def test_exports_may_move_but_not_change(world: dict, tmp_path: Path, capsys: py
         (["action=query", "query=track 1", "min_pool=0"], ConfigError, "min_pool=0"),
         (["action=query", "query=track 1", "format=xml"], ConfigError, "format=xml: choose table or json"),
         (["action=query", "query=track 1", "weights.metre=1"], ConfigError, "there are: genre, instruments, tempo"),
+        (
+            ["action=query", "query=track 1", "library={folder}"],
+            LibraryError,
+            "is a folder; name the file of a library",
+        ),
         (["action=index"], ConfigError, "source: name a folder"),
+        (
+            ["action=index", "source={music}", "max_files=-1"],
+            ConfigError,
+            "max_files=-1: give a whole number, 1 or more",
+        ),
         (["action=index", "source={folder}/tags", "library={folder}/new"], ManifestError, "no audio file below"),
         (["action=index", "source={music}", "library={folder}/new"], ConfigError, "exports: .* is new"),
         (["action=index", "source={music}", "library={folder}/new", "exports={music}"], ExportError, "not an export"),

@@ -22,6 +22,7 @@ FITTING = {
     "tracks": 200,
     "head": {"_target_": "musicrec.heads.classes.ClassHead", "label_smoothing": 1, "weight": 0},
     "model": {"_target_": "musicrec.models.key_net.KeyNet", "width": 1, "bands_per_octave": 12},
+    "music": {"_target_": "musicrec.data.datamodule.MusicDataModule", "seed": 0, "workers": 0},
     "resume": False,
     "augment": {"move_labels": True},
     "data": {
@@ -47,6 +48,8 @@ FITTING = {
         ({"trainer": {"max_epochs": -5}}, "trainer.max_epochs=-5: give a whole number or null, -1 or more"),
         ({"tracks": "all"}, "tracks=all: give a whole number"),
         ({"tracks": [1]}, "tracks=[1]: give a whole number"),
+        ({"music": {"seed": -1}}, "music.seed=-1: give a whole number, 0 or more and at most 4294967295"),
+        ({"music": {"workers": -1}}, "music.workers=-1: give a whole number or null, 0 or more"),
         ({"resume": "maybe"}, "resume=maybe: give true or false"),
         ({"augment": {"move_labels": 1}}, "augment.move_labels=1: give true or false"),
         ({"data": {"download": "maybe"}}, "data.download=maybe: give true or false"),

@@ -28,6 +28,7 @@ from musicrec.deformations.spec_augment import SpecAugment
 from musicrec.errors import ConfigError, ManifestError
 from musicrec.frontend import INT16_SCALE, Frontend
 from musicrec.heads import Head
+from musicrec.quantities import Natural, Seed
 
 log = logging.getLogger(__name__)
 
@@ -77,8 +78,8 @@ class MusicDataModule(lightning.LightningDataModule):
         max_tracks: int | None = None,
         train_where: str | None = None,
         fraction: float = 1.0,
-        workers: int | None = None,
-        seed: int = 0,
+        workers: Natural | None = None,
+        seed: Seed = 0,
     ) -> None:
         super().__init__()
         counts = {"batch_size": batch_size, "eval_batch_size": eval_batch_size, "chunks_per_track": chunks_per_track}

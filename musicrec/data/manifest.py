@@ -38,7 +38,7 @@ def read_manifest(
     path, problems = Path(path), Problems(path)
     parquet = _is_parquet(path)
     try:
-        raw = pl.read_parquet(path) if parquet else read_csv(path, problems)
+        raw = pl.read_parquet(path, glob=False) if parquet else read_csv(path, problems)
     except FileNotFoundError:
         raise ManifestError(f"{path}: no such manifest") from None
     except (OSError, pl.exceptions.PolarsError) as error:

@@ -46,7 +46,9 @@ class WaveformStore:
             marker = json.loads((folder / MARKER).read_bytes())
             if marker["format"] != FORMAT:
                 raise StoreError(f"{folder}: store of format {marker['format']}, expected {FORMAT}; delete and rebuild")
-            store = cls(folder=folder, sample_rate=marker["sample_rate"], tracks=pl.read_parquet(folder / INDEX))
+            store = cls(
+                folder=folder, sample_rate=marker["sample_rate"], tracks=pl.read_parquet(folder / INDEX, glob=False)
+            )
             samples = (folder / WAVEFORMS).stat().st_size // 2
         except FileNotFoundError:
             state = "its build has not ended; build it again to continue" if folder.is_dir() else "no such folder"
@@ -189,7 +191,7 @@ def _index_of_finished(folder: Path, sample_rate: int) -> pl.DataFrame | None:
     """The index of a store that is whole and has this sample rate, else None."""
     try:
         store = WaveformStore.open(folder)
-        return pl.read_parquet(folder / INDEX) if store.sample_rate == sample_rate else None
+        return pl.read_parquet(folder / INDEX, glob=False) if store.sample_rate == sample_rate else None
     except StoreError:
         return None
 

@@ -24,7 +24,7 @@ def read_metrics(run: Path) -> pl.DataFrame:
     parts = [path for path in run.glob("metrics*.csv") if number(path) < float("inf") or path.name == "metrics.csv"]
     frames = []
     for path in sorted(parts, key=number):
-        frame = pl.read_csv(path, infer_schema=False, raise_if_empty=False, truncate_ragged_lines=True)
+        frame = pl.read_csv(path, glob=False, infer_schema=False, raise_if_empty=False, truncate_ragged_lines=True)
         if {"epoch", "step"} <= set(frame.columns) and len(frame):
             frame = frame.select(pl.all().cast(pl.Float64, strict=False))
             frames.append(frame.filter(pl.col("step") >= pl.col("step").cum_max()))  # a test begins at step 0 again

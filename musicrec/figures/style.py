@@ -31,8 +31,11 @@ def save(figure: Figure, path: Path) -> Path:
     """Write a PNG, all of it or nothing, with a palette of 256 colours: a third of the size, and nobody sees it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial")
-    image(figure).save(partial, format="png", optimize=True)
-    os.replace(partial, path)
+    try:
+        image(figure).save(partial, format="png", optimize=True)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
     return path
 
 

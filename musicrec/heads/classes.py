@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from musicrec.errors import ManifestError
 from musicrec.evaluation import metrics
 from musicrec.heads.base import activate, at_temperature, class_index, class_loss, one_hot, ranked, vocabulary
 from musicrec.quantities import NotNegative, Positive, Share
@@ -36,7 +37,13 @@ class ClassHead:
     def fit(self, frame: pl.DataFrame) -> "ClassHead":
         if self.classes:
             return dataclasses.replace(self, classes=tuple(str(c) for c in self.classes))
-        return dataclasses.replace(self, classes=tuple(sorted(vocabulary(frame, (self.column,), head=self.name))))
+        found = sorted(vocabulary(frame, (self.column,), head=self.name))
+        if len(found) < 2:
+            raise ManifestError(
+                f"head {self.name}: all labelled training tracks have {self.column}={found[0]}, so there is nothing to "
+                f"tell apart; add tracks of others, or drop the head (~task.heads.{self.name})"
+            )
+        return dataclasses.replace(self, classes=tuple(found))
 
     def encode(self, frame: pl.DataFrame) -> Tensor:
         return class_index(frame[self.column].cast(pl.String), self.classes)

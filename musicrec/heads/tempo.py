@@ -1,5 +1,6 @@
 """The tempo in BPM."""
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from musicrec.errors import ConfigError
 from musicrec.evaluation import metrics
 from musicrec.heads.base import activate, at_temperature, class_loss, numbers, one_hot
 from musicrec.quantities import Count, NotNegative, Positive
@@ -36,6 +38,12 @@ class TempoHead:
     calibrates = False  # its target is spread over classes, so no probability says how often it is right
     role = "feature"
     primary = "acc2"
+
+    def __post_init__(self) -> None:
+        limits = [self.min_bpm, self.max_bpm] if self.edges_bpm is None else list(self.edges_bpm)
+        if len(limits) < 2 or any(high <= low for low, high in itertools.pairwise(limits)):
+            keys = "min_bpm, max_bpm" if self.edges_bpm is None else "edges_bpm"
+            raise ConfigError(f"task.heads.{self.name}: {keys}={limits}: give two or more tempi, each above the last")
 
     @property
     def edges(self) -> Tensor:

@@ -77,6 +77,8 @@ class Library:
     def open(cls, path: str | Path) -> "Library":
         """Raises LibraryError if there is no library at `path`."""
         path = Path(path)
+        if path.is_dir():
+            raise LibraryError(f"{path}: is a folder; name the file of a library, as in library=my.sqlite")
         if not path.is_file():
             raise LibraryError(f"{path}: no such library; make one with action=index")
         connection = _connect(path)
@@ -115,6 +117,7 @@ class Library:
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             connection.close()
+            path.unlink(missing_ok=True)
             raise LibraryError(f"{path}: cannot be written: {error}") from None
         return cls(path, connection)
 

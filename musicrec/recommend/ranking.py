@@ -23,9 +23,9 @@ class Recommendation:
     shared: list[list[str]]
 
 
-def check_counts(*, k: int, min_pool: int | None) -> None:
-    """Raises ConfigError for what is not a positive whole number; min_pool may be None."""
-    for name, value in (("k", k), ("min_pool", k if min_pool is None else min_pool)):
+def check_counts(**counts: int) -> None:
+    """Raises ConfigError that names the first of them that is no whole number above 0."""
+    for name, value in counts.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ConfigError(f"{name}={value}: give a whole number, 1 or more")
 
@@ -47,7 +47,7 @@ def recommend(
     the answers, as is every copy of a track but the first. least: the pool that the filter must leave, by default k.
     Raises ConfigError if k is not a positive whole number or the library holds no tracks.
     """
-    check_counts(k=k, min_pool=least)
+    check_counts(k=k, min_pool=k if least is None else least)
     tracks = library.tracks
     if not tracks:
         raise ConfigError(f"{library.path}: the library holds no tracks; add some with action=index")

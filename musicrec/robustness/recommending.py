@@ -68,7 +68,7 @@ class Recommending:
         similarity: Callable[[Sequence[Head]], Similarity],
         library: str | Path | None = None,
     ) -> None:
-        check_counts(k=k, min_pool=None)
+        check_counts(k=k)
         self.k, self.tag_filter, self.similarity = k, tag_filter, similarity
         self.library = None if library is None else Path(library).expanduser()
 

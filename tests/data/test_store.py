@@ -69,14 +69,14 @@ def assert_holds(store: WaveformStore, numbers: list[int]) -> None:
 
 
 def test_build_and_open(tracks, tmp_path, decoded):
-    store = built(tracks, tmp_path / "a" / "store")
+    store = built(tracks, tmp_path / "a [x]" / "store")  # no pattern, but a name
     assert_holds(store, list(range(12)))
     assert store.sample_rate == SAMPLE_RATE and store.unreadable == [] and len(store) == 12
     assert len(decoded) == 12
-    assert_holds(WaveformStore.open(tmp_path / "a" / "store"), list(range(12)))
-    built(tracks, tmp_path / "a" / "store")
+    assert_holds(WaveformStore.open(tmp_path / "a [x]" / "store"), list(range(12)))
+    built(tracks, tmp_path / "a [x]" / "store")
     assert len(decoded) == 12
-    assert not (tmp_path / "a" / "store" / "unreadable.csv").exists()
+    assert not (tmp_path / "a [x]" / "store" / "unreadable.csv").exists()
 
 
 def test_samples_are_rounded_and_clipped(tmp_path):

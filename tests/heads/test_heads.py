@@ -254,3 +254,17 @@ def test_unknown_head_or_setting_is_named():
         from_dict({"class": "NoSuchHead", "name": "x"})
     with pytest.raises(ConfigError, match="colour"):
         from_dict({"class": "TagHead", "name": "x", "colour": "red"})
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"min_bpm": 90.0, "max_bpm": 90.0}, {"edges_bpm": (90.0,)}, {"edges_bpm": (60.0, 90.0, 80.0)}]
+)
+def test_tempi_that_make_no_classes_are_refused(wrong: dict):
+    with pytest.raises(ConfigError, match=r"task\.heads\.tempo: .* give two or more tempi, each above the last"):
+        TempoHead(**wrong)
+
+
+def test_one_class_is_nothing_to_tell_apart():
+    head = ClassHead(name="genre", column="genre")
+    with pytest.raises(ManifestError, match=r"head genre: all labelled .* genre=rock, .* \(~task\.heads\.genre\)"):
+        head.fit(FRAME.filter(pl.col("genre") == "rock"))

@@ -104,7 +104,7 @@ def music_folder(
 
 def _tags(files: pl.DataFrame, cache: Path) -> pl.DataFrame:
     """What the tags of the files say; only files that are new or have changed since the last time are read."""
-    known = pl.read_parquet(cache) if cache.is_file() else None
+    known = pl.read_parquet(cache, glob=False) if cache.is_file() else None
     todo = files if known is None else files.join(known, on=KEY, how="anti", maintain_order="left")
     tags = todo.select(KEY).join(read_tags(todo["path"]), on="path", how="left", maintain_order="left")
     if known is not None:
