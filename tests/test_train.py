@@ -215,7 +215,10 @@ def test_published_recipe_restarts_from_the_best_checkpoint(program: Callable, m
         (["ckpt_path=README.md"], "README.md is not a checkpoint of train.py"),
         (["data.test_splits=[test,holdout]"], "no readable track has split 'holdout'"),
         (["task=spotify32"], "head 'attributes' (danceability, loudness"),
-        (["trainer.accelerator=gpu"], "No supported gpu backend found"),
+        (
+            ["trainer.accelerator=gpu"],
+            "trainer.accelerator=gpu: PyTorch finds no GPU here; give trainer.accelerator=cpu",
+        ),
         (["optim.lr=fast"], "optim.lr=fast: give a number, above 0"),
         (["resume=maybe"], "resume=maybe: give true or false"),
         (["model.dropout=2"], "model.dropout=2: give a number, 0 or more and at most 1"),
