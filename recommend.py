@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 
 from musicrec.audio import decode
 from musicrec.cli import TARGETS, listed, plain, program
+from musicrec.data.file_tags import read_tags
 from musicrec.errors import ConfigError, LibraryError
 from musicrec.recommend import exports, indexing, report
 from musicrec.recommend.arguments import quote_paths
@@ -73,6 +74,9 @@ def index(cfg: DictConfig) -> None:
 def query(cfg: DictConfig) -> None:
     if cfg.query is None:
         raise ConfigError("query: name an audio file, or the track_id of a track in the library")
+    shown = os.fsencode(str(cfg.query)).decode(errors="backslashreplace")
+    if shown != str(cfg.query):
+        raise ConfigError(f"query={shown}: this name is not UTF-8; rename the file, or ask with a copy of it")
     if cfg.format not in ("table", "json"):
         raise ConfigError(f"format={cfg.format}: choose table or json")
     check_counts(k=cfg.k, min_pool=cfg.k if cfg.min_pool is None else cfg.min_pool)
@@ -128,9 +132,12 @@ def analysed(library: Library, query: str, cfg: DictConfig) -> tuple[Track, tupl
     path = Path(query).expanduser()
     waveform = decode(path, sample_rate=exports.sample_rate_of(refs[0]))  # first: a bad file is told at once
     answer = exports.load_analyzer(refs, device=cfg.device).analyze(waveform)
+    ((title, artist),) = read_tags([str(path)]).select("title", "artist").rows()
     track = Track(
         path=str(path.absolute()),
         track_id=path.stem,
+        title=title,
+        artist=artist,
         source="",
         size=0,
         mtime_ns=0,

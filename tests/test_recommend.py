@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import mutagen
 import numpy as np
 import pytest
 import soundfile
@@ -113,12 +114,23 @@ def test_json_is_json_and_nothing_else(program: Callable, world: dict):
 def test_the_table_of_a_file_that_is_not_in_the_library(program: Callable, world: dict, tmp_path: Path):
     generator = np.random.default_rng(9)
     soundfile.write(tmp_path / "mine.flac", generator.normal(0, 0.1, 3 * RATE), RATE)
+    tags = mutagen.File(tmp_path / "mine.flac")
+    tags["artist"], tags["title"] = "Ada", "Noise"
+    tags.save()
     before = world["library"].read_bytes()
     done = program(
         "recommend.py", "action=query", f"query={tmp_path / 'mine.flac'}", f"library={world['library']}", "k=8"
     )
     assert world["library"].read_bytes() == before, "it is not added"
-    for text in ("mine  0:03", "genre", "BPM", "1 tags", "2 similarity  cosine over tempo, key", "track 0", "Extended"):
+    for text in (
+        "Ada – Noise  0:03",
+        "genre",
+        "BPM",
+        "1 tags",
+        "2 similarity  cosine over tempo, key",
+        "track 0",
+        "Extended",
+    ):
         assert text in done.stdout
     assert len(re.findall(r"[+-]\d+\.\d %", done.stdout)) == 8
 
@@ -195,6 +207,7 @@ def test_exports_may_move_but_not_change(world: dict, tmp_path: Path, capsys: py
         (["action=query", "query=nope.mp3"], ConfigError, "nope.mp3: there is no such file, and .* no track of this"),
         (["action=query", "query={folder}"], AudioError, "is a folder"),
         (["action=query"], ConfigError, "query: name an audio file"),
+        (["action=query", "query=caf\udce9.wav"], ConfigError, r"query=caf\\xe9.wav: this name is not UTF-8; rename"),
         (["action=query", "query=track 1", "k=0"], ConfigError, "k=0"),
         (["action=query", "query=track 1", "min_pool=0"], ConfigError, "min_pool=0"),
         (["action=query", "query=track 1", "format=xml"], ConfigError, "format=xml: choose table or json"),

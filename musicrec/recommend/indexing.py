@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from musicrec.analyzer import TrackAnalyzer
 from musicrec.audio import AUDIO_SUFFIXES, decode
+from musicrec.data.file_tags import read_tags
 from musicrec.data.manifest import read_manifest
 from musicrec.data.scan import scan_folder
 from musicrec.errors import AudioError, ConfigError
@@ -81,6 +82,7 @@ def index(
 
     frame: from `read_source`. splits: analyse only these; vanished is what no split names.
     max_files: only the first so many; nothing counts as vanished then.
+    Titles and artists are the manifest's, or else those of the tags in the files.
     Files that cannot be decoded are skipped and reported. Ctrl-C keeps what is done.
     """
     begin, report, source = time.monotonic(), IndexReport(), os.path.abspath(source)
@@ -103,9 +105,12 @@ def index(
             todo.append(row | {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns})
             continue
         report.unchanged += 1
+        if row["title"] is None:  # a folder names none: what the tags said, or a manifest, still holds
+            row |= {"title": track.title, "artist": row["artist"] or track.artist}
         if any(getattr(track, name) != value for name, value in row.items()):
             relabelled.append(row)
     library.relabel(relabelled)
+    _name_by_tags(todo)
 
     done: list[Track] = []
     saved = time.monotonic()
@@ -131,6 +136,14 @@ def index(
     library.add(done)
     report.wall_s = time.monotonic() - begin
     return report
+
+
+def _name_by_tags(rows: list[dict]) -> None:
+    """Give tracks that nothing else names the title and the artist of the tags in their files."""
+    nameless = [row for row in rows if row["title"] is None]
+    tags = read_tags([row["path"] for row in nameless]).select("title", "artist").to_dicts()
+    for row, named in zip(nameless, tags, strict=True):
+        row |= {"title": named["title"], "artist": row["artist"] or named["artist"]}
 
 
 def _analysed(row: dict, waveform: np.ndarray, analyzer: TrackAnalyzer) -> Track:

@@ -5,10 +5,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import mutagen
 import numpy as np
 import polars as pl
 import pytest
 import soundfile
+from mutagen.id3 import TIT2, TPE1
 
 from musicrec.analyzer import TrackAnalysis
 from musicrec.data.manifest import write_manifest
@@ -128,6 +130,17 @@ def test_a_manifest_gives_titles_without_a_new_analysis(run, library: Library, m
     assert (done.unchanged, calls) == (1, 0)
     track = library.tracks[-1]
     assert (track.track_id, track.title, track.artist) == ("x", "Three", "Sine")
+
+
+def test_a_folder_takes_titles_from_the_tags(run, library: Library, music: Path):
+    tags = mutagen.File(music / "soft" / "3.wav")
+    tags.add_tags()
+    tags.tags.add(TIT2(text=["Three"]))
+    tags.tags.add(TPE1(text=["Sine"]))
+    tags.save()
+    for calls in (6, 0):  # the second time from the library
+        assert run(music)[1] == calls
+        assert [(t.title, t.artist) for t in library.tracks] == [(None, None)] * 5 + [("Three", "Sine")]
 
 
 def test_a_limit_drops_nothing(run, library: Library, music: Path):

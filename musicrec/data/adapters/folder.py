@@ -53,6 +53,9 @@ def music_folder(
     top = Path(os.path.abspath(Path(root).expanduser()))
     if not top.is_dir():
         raise ManifestError(f"data.root={root}: no such folder; name that of your music, see docs/datasets.md#folder")
+    shown = os.fsencode(top).decode(errors="backslashreplace")
+    if shown != str(top):
+        raise ManifestError(f"data.root={shown}: the name of this folder is not UTF-8; rename it")
     labels = labels and Path(os.path.abspath(Path(labels).expanduser()))
     found = find_audio(top)
     files = with_file_state(as_manifest(found, top).select(*REQUIRED))

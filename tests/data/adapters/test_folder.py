@@ -148,6 +148,10 @@ def test_what_cannot_be_used_is_left_out_and_reported(music: Path, capsys: pytes
         "gone.mp3 (a link that leads nowhere)",
     ):
         assert f"\n             {line}\n" in report.read_text()
+    latin = music.parent / "caf\udce9"
+    latin.mkdir()
+    with pytest.raises(ManifestError, match=r"data.root=.*caf\\xe9: the name of this folder is not UTF-8; rename it"):
+        made(latin)
     for path in music.rglob("*.*"):
         if path.suffix in (".wav", ".flac", ".ogg", ".mp3") and not path.is_symlink():
             path.write_bytes(b"")
