@@ -264,6 +264,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.clock == "processor" and (arguments.device == "cuda" or torch.get_num_threads() > 1):
         parser.error("--clock processor counts one thread of a CPU: set OMP_NUM_THREADS=1, and --device cpu")
+    if arguments.device == "cuda" and not torch.cuda.is_available():
+        parser.error("--device cuda: no GPU is to be seen")
     arguments.precision = best_precision(arguments.precision or "auto", accelerator=arguments.device)
     if arguments.side:
         print(json.dumps(speed_of(arguments)))
@@ -304,7 +306,7 @@ def report(arguments: argparse.Namespace, found: list[dict[str, object]]) -> Non
             row["side"], row["pass"], f"{row['clips_per_s']:.1f}", f"{row['least']:.1f}–{row['most']:.1f}", times,
             f"{row['gflop_per_s']:.0f}", f"{row['peak_gflop_per_s']:.0f}", f"{row['share']:.2f}",
         )  # fmt: skip
-    Console().print(table)
+    Console(width=120).print(table)
     print(f"precision of musicrec's side: {arguments.precision}")
     if arguments.out:
         new = not arguments.out.exists()
