@@ -79,13 +79,15 @@ def head_figure(report: Report, name: str) -> Figure:
 
 def models_figure(report: Report) -> Figure:
     """The heads that several models have: a panel each, a row a kind of audio, a mark with its interval a model."""
-    heads = list(dict.fromkeys((one.head.name, one.head.primary) for one in report.standings))
+    heads = list(dict.fromkeys((one.head.name, one.metric) for one in report.standings))
     titles = list(dict.fromkeys(one.title for one in report.standings))
     subjects = sorted({one.subject for one in report.standings})
     figure = Figure(figsize=(1.9 + 3.1 * len(heads), 1.5 + 0.26 * len(titles)), layout="constrained")
     for axes, (name, metric) in zip(figure.subplots(1, len(heads), sharey=True, squeeze=False)[0], heads, strict=True):
         for number, subject in enumerate(subjects):
-            of = [one for one in report.standings if (one.head.name, one.subject) == (name, subject)]
+            of = [
+                one for one in report.standings if (one.head.name, one.metric, one.subject) == (name, metric, subject)
+            ]
             values = [one.value.value for one in of]
             aside = 0.24 * (number - (len(subjects) - 1) / 2)
             ends = [

@@ -135,7 +135,7 @@ def moved_summary(report: Report) -> list[dict]:
 def standing_rows(report: Report) -> list[dict]:
     """A row a head that several models have, kind of audio and model."""
     return [
-        {"head": one.head.name, "metric": one.head.primary, "audio": one.audio, "export": report.names[one.subject]}
+        {"head": one.head.name, "metric": one.metric, "audio": one.audio, "export": report.names[one.subject]}
         | _interval("value", one.value) | _interval("ahead", one.ahead or Number(value=math.nan))
         for one in report.standings
     ]  # fmt: skip

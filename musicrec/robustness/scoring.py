@@ -49,8 +49,8 @@ class Effect:
     subject: number of the model. tracks: that have a label, before and after. moves: whether the labels moved.
     changes: {metric: Change}. went_right, went: the share of answers (of tags: track by tag) that moved as the label
     does, or stayed where it stays, among those that were right before, and among all. right: how many were.
-    by_class: a row a class. values, clean_values: (1 + resamples,) of the primary metric against the moved label, and
-    on the clean audio; that of the tracks at hand first.
+    by_class: a row a class. values, clean_values: {metric: (1 + resamples,)} against the moved label, and on the clean
+    audio; that of the tracks at hand first.
     """
 
     subject: int
@@ -63,8 +63,8 @@ class Effect:
     went: Number
     right: int
     by_class: list[dict]
-    values: Tensor
-    clean_values: Tensor
+    values: dict[str, Tensor]
+    clean_values: dict[str, Tensor]
 
     @property
     def primary(self) -> Change:
@@ -72,7 +72,8 @@ class Effect:
 
     @property
     def drops(self) -> Tensor:
-        return lost(self.clean_values, self.values)
+        """Of the primary metric, (1 + resamples,)."""
+        return lost(self.clean_values[self.head.primary], self.values[self.head.primary])
 
 
 class Drawing:
@@ -195,8 +196,8 @@ def effect(
         went=drawing.number(shares["all"]),
         right=int((right & ~along.isnan()).sum()),
         by_class=by_class(head, before, after, target, there),
-        values=now[head.primary],
-        clean_values=at_first[head.primary],
+        values=now,
+        clean_values=at_first,
     )
 
 

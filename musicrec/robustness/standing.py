@@ -1,5 +1,6 @@
 """Models side by side on clean and deformed audio, wherever several have a head in common."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from musicrec.evaluation.comparison import same_question
 from musicrec.heads import Head
+from musicrec.heads.tempo import TempoHead
 from musicrec.robustness.scoring import Drawing, Effect, Number
 
 CLEAN, ALL = "clean", "all deformed"
@@ -15,15 +17,16 @@ CLEAN, ALL = "clean", "all deformed"
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """A model on one kind of audio.
+    """A metric of a model on one kind of audio.
 
     audio: "clean", the name of a deformation (the mean over its strengths), or "all deformed" (over all conditions).
-    title: that in words. value: of the head's primary metric, against the moved labels. ahead: of the first model that
+    title: that in words. value: of the metric, against the moved labels. ahead: of the first model that
     has the head, by how much, paired on the same tracks; None for that model itself.
     """
 
     subject: int
     head: Head
+    metric: str
     audio: str
     title: str
     value: Number
@@ -33,9 +36,10 @@ class Standing:
 def standings(
     effects: Sequence[Effect], targets: Sequence[Mapping[str, Tensor]], drawing: Drawing
 ) -> tuple[list[Standing], list[str]]:
-    """By head, audio and model; and why a head that several have is not compared. targets: of each, {head: labels}.
+    """By head, metric, audio and model; and why a head that several have is not compared.
 
-    All numbers meet the same resamples; the strengths of a track are drawn together.
+    targets: of each model, {head: labels}. All numbers meet the same resamples, in which all strengths of a track are
+    drawn together.
     """
     found, left_out = [], []
     for name in dict.fromkeys(one.head.name for one in effects):
@@ -46,13 +50,16 @@ def standings(
         if not all(_same(first, other, targets) for other in others):
             left_out.append(f"a comparison of {name}: the models answer other questions (classes, range)")
             continue
-        for audio, title in _kinds(of_head):
-            values = {subject: _mean(audio, [one for one in of_head if one.subject == subject])
-                      for subject, _ in (first, *others)}  # fmt: skip
+        for metric, (audio, title) in itertools.product(_metrics(first[1]), _kinds(of_head)):
+            values = {
+                subject: _mean(metric, audio, [one for one in of_head if one.subject == subject])
+                for subject, _ in (first, *others)
+            }
             found += [
                 Standing(
                     subject=subject,
                     head=head,
+                    metric=metric,
                     audio=audio,
                     title=title,
                     value=drawing.number(values[subject]),
@@ -68,14 +75,19 @@ def _same(one: tuple[int, Head], other: tuple[int, Head], targets: Sequence[Mapp
     return same_question(one[1], other[1], *((target, target) for target in pairs))
 
 
+def _metrics(head: Head) -> tuple[str, ...]:
+    """The primary one; of a tempo also the one that asks for the octave."""
+    return ("acc1", head.primary) if isinstance(head, TempoHead) else (head.primary,)
+
+
 def _kinds(effects: Sequence[Effect]) -> list[tuple[str, str]]:
     """(audio, title), from clean to all."""
     deformations = dict.fromkeys((one.condition.name, one.condition.title) for one in effects)
     return [(CLEAN, CLEAN), *deformations, (ALL, ALL)]
 
 
-def _mean(audio: str, effects: Sequence[Effect]) -> Tensor:
+def _mean(metric: str, audio: str, effects: Sequence[Effect]) -> Tensor:
     """(1 + resamples,) of a model."""
     if audio == CLEAN:  # a tempo that leaves the range under a condition is not counted there, but here
-        return max(effects, key=lambda one: one.tracks).clean_values
-    return torch.stack([one.values for one in effects if audio in (ALL, one.condition.name)]).nanmean(dim=0)
+        return max(effects, key=lambda one: one.tracks).clean_values[metric]
+    return torch.stack([one.values[metric] for one in effects if audio in (ALL, one.condition.name)]).nanmean(dim=0)

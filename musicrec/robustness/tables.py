@@ -137,7 +137,7 @@ def _standings(out: Console, report: Report) -> Table:
         if one.ahead is not None:
             low, high = one.ahead.interval
             cell += f" {one.ahead.value:+.3f} {interval_text((low, high), signed=True)}{'*' * (low > 0 or high < 0)}"
-        rows.setdefault((f"{one.head.name} {one.head.primary}", one.title), {})[one.subject] = cell
+        rows.setdefault((f"{one.head.name} {one.metric}", one.title), {})[one.subject] = cell
     for (head, audio), cells in rows.items():
         table.add_row(escape(head), escape(audio), *(cells.get(subject, "–") for subject in subjects))
     return table
