@@ -1,10 +1,13 @@
 """Cost of every deformation, per second of audio, beside the forward pass of the published Short-Chunk ResNet.
 
     python benchmarks/deformations.py
+    python benchmarks/deformations.py --device cuda
 
 Batches of 16 chunks of 59,049 samples of synthetic music; all in one process, on the same threads, in turns. A
 deformation is measured at each of its strengths, the table shows the dearest. The forward pass is mel spectrogram and
-network, in float32, as `evaluate.py` runs it.
+network, in float32, as `evaluate.py` runs it. On one thread of a CPU it is processor time, which other work on the
+machine changes little, else time by the clock. On a GPU, the default where there is one, the batch lies there: what
+only the CPU can do is copied there and back, and marked. The noise of a folder is that of ten WAV files of ten seconds.
 """
 
 import argparse
@@ -15,6 +18,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import soundfile
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
@@ -27,7 +31,9 @@ from musicrec.cli import TARGETS
 from musicrec.data.manifest import read_manifest
 from musicrec.data.synthetic import make_synthetic
 from musicrec.deformations.base import seed_of
+from musicrec.deformations.sweep import Sweep
 from musicrec.frontend import MelSpectrogram
+from musicrec.hardware import clock, find_device
 from musicrec.models.short_chunk_resnet import ShortChunkResNet
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -42,24 +48,42 @@ def chunks(count: int) -> torch.Tensor:
     return torch.stack([tracks[number % len(tracks)] for number in range(count)])
 
 
+def noises(folder: Path) -> Path:
+    """Ten files of ten seconds of noise."""
+    for number in range(10):
+        noise = torch.randn(10 * SAMPLE_RATE, generator=torch.Generator().manual_seed(number)) / 10
+        soundfile.write(folder / f"{number}.wav", noise.numpy(), SAMPLE_RATE)
+    return folder
+
+
+def sweeps(chosen: str, noise: Path) -> dict[str, Sweep]:
+    """The deformations by name, as deformation=[…] chooses them."""
+    overrides = [f"+deformation=[{chosen}]"]
+    if "folder_noise" in chosen.split(","):
+        overrides.append(f"deformation.folder_noise.deformation.folder={noise}")
+    with initialize_config_dir(str(CONF)):
+        entries = compose("train", overrides=overrides).deformation
+    return {name: instantiate(entry, _execution_whitelist_=TARGETS) for name, entry in entries.items()}
+
+
 def milliseconds(work: Callable[[], object], device: torch.device) -> float:
-    """Wall-clock time of one call."""
-    started = time.perf_counter()
+    """What one call takes: on one thread of a CPU its processor time, else the time by the clock."""
+    alone = device.type == "cpu" and torch.get_num_threads() == 1
+    now = time.process_time if alone else lambda: clock(device)
+    started = now()
     work()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return 1000 * (time.perf_counter() - started)
+    return 1000 * (now() - started)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--turns", type=int, default=3, help="of which the median is taken")
-    parser.add_argument("--deformations", default="all", help="as in deformation=…: a name, or several: mp3,opus")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--deformations", default="all,folder_noise", help="a name, or several: mp3,opus")
+    parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
 
-    device = torch.device(arguments.device)
+    device = find_device(arguments.device, key="--device")
     batch = chunks(arguments.batch_size).to(device)
     seeds = [seed_of(0, number) for number in range(len(batch))]
     network = ShortChunkResNet({"tags": 50}).eval().to(device, memory_format=torch.channels_last)
@@ -68,10 +92,13 @@ def main() -> None:
     jobs: dict[tuple[str, object], Callable[[], object]] = {
         ("forward pass", None): lambda: network(frontend(chunk).contiguous(memory_format=torch.channels_last))
     }
-    with initialize_config_dir(str(CONF)):
-        cfg = compose("train", overrides=[f"+deformation=[{arguments.deformations}]"])
-    for name, entry in cfg.deformation.items():
-        for strength, deformation in instantiate(entry, _execution_whitelist_=TARGETS):
+    noise = tempfile.TemporaryDirectory()
+    measured = sweeps(arguments.deformations, noises(Path(noise.name)))
+    on_cpu = set()
+    for name, sweep in measured.items():
+        for strength, deformation in sweep:
+            if device.type != "cpu" and getattr(deformation, "on_cpu", False):
+                on_cpu.add(name)
             waveform = batch[:, : math.ceil(SAMPLES * deformation.input_ratio)].contiguous()
             jobs[name, strength] = lambda deformation=deformation, waveform=waveform: deformation(
                 waveform, samples=SAMPLES, sample_rate=SAMPLE_RATE, seeds=seeds
@@ -92,10 +119,15 @@ def main() -> None:
     for heading in ("deformation", "dearest strength", "ms per s of audio", "share of the forward pass"):
         table.add_column(heading, justify="left" if heading == "deformation" else "right")
     table.add_row("forward pass of the Short-Chunk ResNet", "", f"{forward:.2f}", "1.00")
-    for name in sorted(cfg.deformation, key=lambda name: -max(cost[job] for job in cost if job[0] == name)):
+    for name in sorted(measured, key=lambda name: -max(cost[job] for job in cost if job[0] == name)):
         dearest = max((job for job in cost if job[0] == name), key=cost.get)
         strength = "" if dearest[1] is None else str(dearest[1])
-        table.add_row(name, strength, f"{cost[dearest]:.2f}", f"{cost[dearest] / forward:.2f}")
+        table.add_row(
+            f"{name} (on the CPU)" if name in on_cpu else name,
+            strength,
+            f"{cost[dearest]:.2f}",
+            f"{cost[dearest] / forward:.2f}",
+        )
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} thread(s)"
     Console().print(f"{where}, batches of {len(batch)} chunks, median of {arguments.turns}")
     Console(width=120).print(table)

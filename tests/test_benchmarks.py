@@ -21,6 +21,7 @@ from musicrec.models.key_net import KeyNet
 from musicrec.models.tempo_net import TempoNet
 
 ROOT = Path(__file__).parents[1]
+FORWARD = "forward pass of the Short-Chunk ResNet"
 
 
 def load(name: str) -> ModuleType:
@@ -49,9 +50,25 @@ def table(program):
 
 
 def test_cost_of_deformations(table):
-    rows = table("deformations", "--batch-size", "1", "--turns", "1", "--deformations", "gain,polarity")
-    assert rows.keys() == {"deformation", "forward pass of the Short-Chunk ResNet", "gain", "polarity"}
-    assert float(rows["forward pass of the Short-Chunk ResNet"][1]) > 0 <= float(rows["gain"][1])
+    chosen = ("--batch-size", "1", "--turns", "1", "--deformations", "gain,polarity,folder_noise")
+    rows = table("deformations", *chosen)
+    assert rows.keys() == {"deformation", FORWARD, "gain", "polarity", "folder_noise"}
+    assert float(rows[FORWARD][1]) > 0 <= float(rows["gain"][1])
+
+
+def test_the_kept_table_has_every_deformation():
+    """And what costs more than the forward pass is given a reason below the table."""
+    text = (ROOT / "benchmarks" / "README.md").read_text()
+    section = text.split("\n## Deformations\n")[1].split("\n## ")[0]
+    rows = {
+        name: cells for name, *cells in re.findall(r"^\| (.+?) \| (.*?) ?\| ([\d.]+) \| ([\d.]+) \|$", section, re.M)
+    }
+    forward = float(rows.pop(FORWARD)[1])
+    assert rows.keys() == {path.stem for path in (ROOT / "conf" / "deformation").glob("*.yaml")} - {"all"}
+    for _, cost, share in rows.values():
+        assert float(share) == pytest.approx(float(cost) / forward, abs=0.011)
+    dear = [name for name, (*_, share) in rows.items() if float(share) > 1]
+    assert dear == ["opus"] and "Only Opus costs more than the network: " in section
 
 
 def test_cost_of_presets(table):

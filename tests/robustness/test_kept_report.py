@@ -1,0 +1,115 @@
+"""What experiments/robustness says is what the tables of its reports hold."""
+
+import json
+import math
+import re
+from pathlib import Path
+
+import polars as pl
+import pytest
+from omegaconf import OmegaConf
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "experiments" / "robustness"
+README = (FOLDER / "README.md").read_text()
+TEXT = " ".join(README.split())
+NETWORKS = {"CRNN": "crnn", "ResNet": "short_chunk_resnet"}
+PRIMARY = {"tempo": "acc2", "instruments": "roc_auc"}
+DEFORMATIONS = {
+    path.stem: OmegaConf.load(path)[path.stem]
+    for path in (ROOT / "conf" / "deformation").glob("*.yaml")
+    if path.stem != "all"
+}
+
+
+def told(*, columns: int) -> list[str]:
+    """The rows of the tables with so many columns, without their headings."""
+    rows = re.findall(r"^\|[- :|]+\|\n((?:\|.+\n)+)", README, re.M)
+    return [line for rows in rows for line in rows.splitlines() if line.count("|") == columns + 1]
+
+
+def kept(name: str) -> pl.DataFrame:
+    return pl.read_csv(FOLDER / f"{name}.csv", infer_schema=False)
+
+
+def label(deformation: str, strength: str | None) -> str:
+    unit = DEFORMATIONS[deformation].get("unit", "")
+    return f"{strength or ''} {'' if unit in ('band', 'preset') else unit}".strip()
+
+
+def percent(value: str | float) -> str:
+    return f"{float(value):.1%}".replace("-0.0%", "0.0%")
+
+
+def test_how_many_answers_moved():
+    expected = []
+    for report in ("test_moved", "tempo_key_moved"):
+        rows = kept(report)
+        letters = {name: chr(ord("A") + n) for n, name in enumerate(rows["export"].unique(maintain_order=True))}
+        moving = rows.filter(label_moves="1").group_by("export", "head", "deformation", maintain_order=True)
+        for (export, head, deformation), of in moving:
+            right = [int(count) for count in of["right_before"]]
+            shares = [float(share) for share in of["went_right"]]
+            moved = sum(count * share for count, share in zip(right, shares, strict=True)) / sum(right)
+            by_strength = [f"{label(deformation, strength)}: {percent(share)}"
+                           for strength, share in zip(of["strength"], shares, strict=True)]  # fmt: skip
+            expected.append(f"| {letters[export]} {head} | {DEFORMATIONS[deformation].title} | {sum(right)} | "
+                            f"{percent(moved)} | {', '.join(by_strength)} |")  # fmt: skip
+    assert told(columns=5)[: len(expected)] == expected and len(expected) == 8
+
+
+def test_what_costs_most():
+    expected = []
+    for row in kept("test_ranking").to_dicts():
+        head, letter = row["worst_head"], "AB"[list(NETWORKS.values()).index(row["worst_export"])]
+        interval = f"[{percent(row['drop_low'])}, {percent(row['drop_high'])}]" if row["drop_low"] else "–"
+        expected.append(
+            f"| {DEFORMATIONS[row['deformation']].title} | {percent(row['drop'])} | {interval} | "
+            f"{percent(row['worst_drop'])} | {letter} {head} "
+            f"{PRIMARY.get(head, 'accuracy')} | {label(row['deformation'], row['worst_strength'])} |"
+        )
+    assert told(columns=6) == expected and len(expected) == 21
+
+
+def test_what_took_the_time():
+    rows = sorted(
+        kept("test_seconds").cast({"deforming": float, "audio_s": float}).to_dicts(), key=lambda row: -row["deforming"]
+    )
+    expected = [
+        f"| {row['deformation']} | {row['audio_s']:.0f} | {row['deforming']:.1f} | "
+        f"{1000 * row['deforming'] / row['audio_s']:.1f} | {float(row['mel']) + float(row['network']):.1f} |"
+        for row in rows
+    ]
+    assert told(columns=5)[-len(expected) :] == expected and len(expected) == 22
+
+
+@pytest.mark.parametrize(
+    ("deformation", "strength", "network", "head", "claim"),
+    re.findall(r"(\w+) at (\S+) takes the (CRNN|ResNet)'s (\w+) from ([\d.]+ to [\d.]+\d)", TEXT),
+)
+def test_what_single_conditions_cost(deformation: str, strength: str, network: str, head: str, claim: str):
+    (row,) = kept("test_metrics").filter(
+        export=NETWORKS[network], head=head, deformation=deformation, strength=strength,
+        metric=PRIMARY.get(head, "accuracy"),
+    ).to_dicts()  # fmt: skip
+    assert claim == f"{float(row['clean']):.2f} to {float(row['moved']):.2f}"
+
+
+@pytest.mark.parametrize(("deformation", "strength", "share"), re.findall(r"(\w+) at (\S+) keeps ([\d.]+\d)", TEXT))
+def test_what_stays_of_the_recommendations(deformation: str, strength: str, share: str):
+    (row,) = kept("test_recommendations").filter(deformation=deformation, strength=strength).to_dicts()
+    assert share == f"{float(row['kept']):.2f}"
+    assert f"; {float(row['by_chance']):.2f} would stay by chance" in TEXT
+
+
+def test_the_whole():
+    tracks = int(kept("test_metrics")["tracks"].cast(int).max())
+    assert f"on {tracks} of the 108 clips" in TEXT or f"on all {tracks} clips" in TEXT
+    assert len(re.findall(r" at \S+ takes the ", TEXT)) >= 3 and len(re.findall(r" at \S+ keeps ", TEXT)) >= 3
+    for path in FOLDER.iterdir():
+        assert path.stat().st_size < 200_000, path.name
+        assert path.name in (*README.split("("), "README.md") or f"({path.name})" in README, f"{path.name} is not named"
+    if (FOLDER / "test.json").exists():  # of the reports that write it
+        about = json.loads((FOLDER / "test.json").read_text())
+        assert about["tracks"] == tracks and math.isclose(sum(row["audio_s"] for row in about["seconds"]), sum(
+            float(seconds) for seconds in kept("test_seconds")["audio_s"]))  # fmt: skip
