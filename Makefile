@@ -39,7 +39,7 @@ $(INSTALLED): setup.cfg constraints.txt pyproject.toml
 
 ifeq ($(SETTING),full)
 DEMO := runs/demo
-MUSIC := $(CACHE)/synthetic
+MUSIC := $(CACHE)/synthetic_demo
 overlay = $(1)
 else ifeq ($(SETTING),small)
 DEMO := runs/demo_small

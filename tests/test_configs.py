@@ -184,3 +184,19 @@ def test_other_programs_compose(program: str):
     assert compose(program, overrides=overrides)
     assert compose(program, overrides=[*overrides, "debug=fast"])
     assert program == "recommend" or compose(program, overrides=[*overrides, "data=gtzan", "data.root=somewhere"])
+
+
+@pytest.mark.parametrize("setting", ["full", "small"])
+def test_the_demo_trains_both_networks_and_recommends_from_the_music_they_were_trained_on(setting: str):
+    """The Makefile names the overlays, and MUSIC, the folder that they synthesise into."""
+    makefile = (CONF.parent / "Makefile").read_text()
+    music = re.findall(r"^MUSIC := \$\(CACHE\)/(\S+)$", makefile, re.M)[("full", "small").index(setting)]
+    heads = {}
+    for overlay in re.findall(r"call overlay,(\w+)\)", makefile):
+        chosen = f"[{overlay},small]" if setting == "small" else overlay
+        cfg = compose("train", overrides=[f"+experiment/demo={chosen}", "paths.cache=CACHE"])
+        heads[overlay] = {head.name for head in build_heads(cfg.task)}
+        assert cfg.data.manifest.folder == f"CACHE/{music}"
+        assert cfg.data.manifest.tracks == (720 if setting == "full" else 32)
+    assert heads["crnn"] == {"genre", "instruments"}
+    assert heads["short_chunk_resnet"] == {"tempo", "key", "metre"}
