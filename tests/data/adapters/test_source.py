@@ -260,8 +260,8 @@ def test_manifests_of_a_dataset_share_a_store(tree: Path, tmp_path: Path):
     def data(half: bool) -> MusicDataModule:
         module = MusicDataModule(
             manifest=lambda: adapt(tree, tmp_path, half=half), stores=tmp_path / "stores", share_store=True,
-            heads=[ClassHead(name="genre", column="genre")], frontend=MelSpectrogram(sample_rate=16_000),
-            chunk_samples=4000, test_splits=[],
+            heads=[ClassHead(name="genre", column="genre", classes=("x", "y"))], chunk_samples=4000, test_splits=[],
+            frontend=MelSpectrogram(sample_rate=16_000),
         )  # fmt: skip
         module.open()
         return module
