@@ -188,6 +188,18 @@ def test_multirun_makes_a_report_for_each_export(
     assert [len(rows) for rows in jobs] == [2, 3], "a row a head"
 
 
+def test_multirun_goes_through_deformations_and_seeds(
+    program: Callable, exports: dict[str, Path], music: list[str], tmp_path: Path
+):
+    brief = [text for text in BRIEF if not text.startswith("deformation")]
+    program("robustness.py", "-m", f"export={exports['tags']}", *music, *brief, "tracks=2",
+            "deformation=polarity,published_noise", "seed=0,1", f"hydra.sweep.dir={tmp_path}")  # fmt: skip
+    jobs = [json.loads((tmp_path / str(job) / "test.json").read_text()) for job in range(4)]
+    assert [({row["deformation"] for row in job["moved"]}, job["measurement"]["seed"]) for job in jobs] == [
+        ({"polarity"}, 0), ({"polarity"}, 1), ({"published_noise"}, 0), ({"published_noise"}, 1),
+    ]  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def unnamed(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A manifest without artists, whose validation tracks have no label."""
