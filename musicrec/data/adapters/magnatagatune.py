@@ -8,10 +8,10 @@ from pathlib import Path
 
 import polars as pl
 
-from musicrec.data.adapters.checks import Report
+from musicrec.data.adapters.checks import Report, number
 from musicrec.data.adapters.download import Archive
 from musicrec.data.adapters.source import Dataset, Files, Source, one_of
-from musicrec.data.adapters.tables import check, table
+from musicrec.data.adapters.tables import check, damaged, rows, table
 from musicrec.errors import ManifestError
 
 HOST = "https://mirg.city.ac.uk/datasets/magnatagatune"
@@ -121,10 +121,22 @@ def magnatagatune(
 
 
 def _with_names(frame: pl.DataFrame, info: Path, report: Report) -> pl.DataFrame:
+    """The frame with what clip_info_final.csv says of its clips. It is no more than information: damage costs the
+    rows that it touches, and is told."""
+    columns = ["clip_id", "artist", "album", "title"]
     try:
-        names = table(info, columns=["clip_id", "artist", "album", "title"], separator="\t")
+        (_, header), *lines = [*rows(info, separator="\t", strict=False)] or [(1, [])]
+        absent = [name for name in columns if name not in header]
+        if absent:
+            raise damaged(info, f"has no column {', '.join(absent)}")
     except ManifestError as error:
         report.warn(str(error))
         return frame
-    names = names.select(pl.col("clip_id").alias("track_id"), "artist", "album", "title").unique("track_id")
+    odd = [f"row {row}: {', '.join(cells)[:60]!r}" for row, cells in lines if len(cells) != len(header)]
+    if odd:
+        report.warn(f"{number(odd, 'row')} of {info.name} without {len(header)} cells, not used; fetch it again", odd)
+    places = [header.index(name) for name in columns]
+    cells = [[cells[place] or None for place in places] for _, cells in lines if len(cells) == len(header)]
+    schema = dict.fromkeys(["track_id", *columns[1:]], pl.String)
+    names = pl.DataFrame(cells, schema=schema, orient="row").unique("track_id", keep="first")
     return frame.join(names, on="track_id", how="left", maintain_order="left")

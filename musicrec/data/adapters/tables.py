@@ -36,10 +36,13 @@ def text_of(path: Path) -> str:
         raise damaged(path, f"{error.object[:20]!r} is no text in UTF-8") from None
 
 
-def rows(path: Path, *, separator: str = ",", quoted: bool = True) -> Iterator[tuple[int, list[str]]]:
+def rows(
+    path: Path, *, separator: str = ",", quoted: bool = True, strict: bool = True
+) -> Iterator[tuple[int, list[str]]]:
     """The number of each row, from 1, and its cells; empty rows at the end do not count.
 
-    quoted: quotation marks hold a cell together; else they are text as any other.
+    quoted: quotation marks hold a cell together; else they are text as any other. strict: a mark within such a cell
+    that is not doubled is damage; else it is text, as data frames read it.
 
     Raises:
         ManifestError: the file cannot be read, is not UTF-8, or ends within a cell.
@@ -49,7 +52,7 @@ def rows(path: Path, *, separator: str = ",", quoted: bool = True) -> Iterator[t
     try:
         with _opened(path) as file:
             quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-            for number, cells in enumerate(csv.reader(file, delimiter=separator, quoting=quoting, strict=True), 1):
+            for number, cells in enumerate(csv.reader(file, delimiter=separator, quoting=quoting, strict=strict), 1):
                 if not cells:
                     held.append((number, cells))
                     continue

@@ -151,12 +151,34 @@ def test_a_damaged_table_is_told(tree: Path, tmp_path: Path):
 
 
 def test_damaged_names_of_artists_stop_nothing(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
-    with open(tree / "clip_info_final.csv", "a") as file:
-        file.write("25\t1\tTitle")
-    assert read_manifest(magnatagatune(root=tree, folder=tmp_path)).height == 6
+    info = tree / "clip_info_final.csv"
+    text = info.read_text()
+    info.write_text(text + "25\t1\tTitle")
+    frame = read_manifest(magnatagatune(root=tree, folder=tmp_path))
+    assert frame["artist"].null_count() == 0, "one row is lost, and not the others"
     printed = capsys.readouterr().out
-    assert "clip_info_final.csv: row 10: 3 cells, expected 10; it begins with '25, 1, Title'; fetch the file" in printed
-    assert "artists are not known" in printed
+    assert "1 row of clip_info_final.csv without 10 cells, not used; fetch it again: row 10: '25, 1, Title'" in printed
+    for content, message in (
+        (text.replace("artist", "band"), "clip_info_final.csv: has no column artist; fetch the file again"),
+        ("", "clip_info_final.csv: has no column clip_id, artist, album, title; fetch the file again"),
+    ):
+        info.write_text(content)
+        assert read_manifest(magnatagatune(root=tree, folder=tmp_path)).height == 6
+        printed = capsys.readouterr().out
+        assert message in printed and "artists are not known" in printed
+
+
+def test_titles_with_quotation_marks(tree: Path, tmp_path: Path):
+    """However they are written: as a table has it, as a database does, or not at all."""
+    info = tree / "clip_info_final.csv"
+    written = {"Title 2": '"The ""Lark"""', "Title 6": r'"\"Lark\" Quartet"', "Title 11": '"The "Lark", I"'}
+    for title, cell in written.items():
+        info.write_text(info.read_text().replace(f"\t{title}\t", f"\t{cell}\t"))
+    frame = read_manifest(magnatagatune(root=tree, folder=tmp_path))
+    rows = {row["track_id"]: (row["artist"], row["title"]) for row in frame.to_dicts()}
+    assert rows["2"] == ("Artist 2", 'The "Lark"')
+    assert (rows["6"][0], rows["11"][0], rows["12"]) == ("Artist 6", "Artist 1", ("Artist 2", "Title 12"))
+    assert "Lark" in rows["6"][1] and "Lark" in rows["11"][1]
 
 
 def test_settings_are_checked(tree: Path, tmp_path: Path):
