@@ -12,12 +12,12 @@ import hydra
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
+from musicrec.arguments import quote_paths
 from musicrec.audio import decode
 from musicrec.cli import TARGETS, listed, plain, program
 from musicrec.data.file_tags import read_tags
 from musicrec.errors import ConfigError, LibraryError
 from musicrec.recommend import exports, indexing, report
-from musicrec.recommend.arguments import quote_paths
 from musicrec.recommend.library import Library, Track
 from musicrec.recommend.ranking import check_counts, recommend
 from musicrec.runs.find import find_export

@@ -27,6 +27,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from musicrec import startup
+from musicrec.arguments import quote_paths
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.errors import ConfigError, JobFailed, MusicrecError
 from musicrec.resume import run_folder, unused
@@ -48,6 +49,9 @@ TARGETS = [
 _ROOM = 65_536  # bytes, more than Hydra writes before anything of ours runs
 
 _OF_MIXTURES = {"weight", "columns"}  # settings of a dataset that count within a mixture only
+
+# Of these, values that Hydra's grammar might take for something else: a folder "My music (2020)", or one called 2020.
+_PATHS = re.compile(r"(data\.(sets\.[^.=]+\.)?(root|labels|manifest|csv)|paths\.\w+)=(?![\w.~-]*/[\w./~-]*$)", re.ASCII)
 
 # Advice that does not apply: with the store in memory the CPU needs no workers, a short epoch is no mistake, Hydra
 # has written into the run folder before the CSV logger does, a job that runs again has checkpoints there, the sampler
@@ -273,7 +277,8 @@ def _resolved(group: DictConfig, name: str) -> object:
 
 
 def spelled_out(arguments: list[str]) -> list[str]:
-    """The command line with data=[a,b] as Hydra takes it: a mixture, and each dataset in a group of its own."""
+    """The command line as Hydra takes it: for data=[a,b] a mixture, and each dataset in a group of its own; names of
+    files and folders in quotation marks."""
     out = []
     for argument in arguments:
         several = re.fullmatch(r"data=\[(.*)\]", argument)
@@ -286,7 +291,7 @@ def spelled_out(arguments: list[str]) -> list[str]:
                         f"data=mixture +data@data.sets.MINE={name} +data@data.sets.OTHER={name}"
                     )
         out += ["data=mixture", *(f"+data@data.sets.{name}={name}" for name in names)] if several else [argument]
-    return out
+    return quote_paths(out, keys=[named[1] for named in map(_PATHS.match, out) if named])
 
 
 def listed(value: str | ListConfig | None) -> list[str]:

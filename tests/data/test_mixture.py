@@ -226,6 +226,18 @@ def test_the_command_line_names_datasets_in_a_list():
     assert spelled_out(["data=synthetic", "task=[genre,key]"]) == ["data=synthetic", "task=[genre,key]"]
 
 
+@pytest.mark.parametrize("folder", ["/My music (2020), a=b [x]", "2020", "1e5", "true", "/Größe", "~/plain/a_b.c"])
+def test_folders_may_be_called_anything(folder: str):
+    GlobalHydra.instance().clear()
+    named = [f"data.sets.mine.root={folder}", f"data.labels={folder}/it's.csv", f"paths.cache={folder}"]
+    with initialize_config_dir(str(CONF)):
+        cfg = compose("train", overrides=spelled_out(["data=folder", "+data@data.sets.mine=folder", *named]))
+    assert (cfg.data.sets.mine.root, cfg.data.labels, cfg.paths.cache) == (folder, f"{folder}/it's.csv", folder)
+    usual = ["data.root=/data/MTAT-1.0/", "data.manifest=m/a.csv", "data.labels=null", "paths.cache='a b'"]
+    assert spelled_out(usual) == usual
+    assert spelled_out(["-m", "data.root=a,b"]) == ["-m", "data.root=a,b"]
+
+
 def test_training_and_evaluation_through_the_command_line(sets: dict[str, Path], tmp_path: Path, program):
     both = ["data=mixture", f"paths.cache={tmp_path}", "debug=fast"]
     for name, path in sets.items():

@@ -1,7 +1,7 @@
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from musicrec.recommend.arguments import quote_paths
+from musicrec.arguments import quote_paths
 
 
 @pytest.mark.parametrize(
