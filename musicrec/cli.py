@@ -51,7 +51,7 @@ _ROOM = 65_536  # bytes, more than Hydra writes before anything of ours runs
 _OF_MIXTURES = {"weight", "columns"}  # settings of a dataset that count within a mixture only
 
 # Of these, values that Hydra's grammar might take for something else: a folder "My music (2020)", or one called 2020.
-_PATHS = re.compile(r"(data\.(sets\.[^.=]+\.)?(root|labels|manifest|csv)|paths\.\w+)=(?![\w.~-]*/[\w./~-]*$)", re.ASCII)
+_PATHS = re.compile(r"(data\.(sets\.[^.=]+\.)?(root|labels|manifest|csv)|paths\.\w+)=(?![\w.-]*/[\w./-]*$)", re.ASCII)
 
 # Advice that does not apply: with the store in memory the CPU needs no workers, a short epoch is no mistake, Hydra
 # has written into the run folder before the CSV logger does, a job that runs again has checkpoints there, the sampler
