@@ -88,6 +88,8 @@ def models_figure(report: Report) -> Figure:
             of = [
                 one for one in report.standings if (one.head.name, one.metric, one.subject) == (name, metric, subject)
             ]
+            if not of:  # this model has no such head
+                continue
             values = [one.value.value for one in of]
             aside = 0.24 * (number - (len(subjects) - 1) / 2)
             ends = [

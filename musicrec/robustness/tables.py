@@ -38,7 +38,7 @@ def print_seconds(reports: Sequence[Report]) -> None:
 def write_markdown(folder: Path, report: Report, *, bootstrap: Bootstrap | None) -> Path:
     """Write <split>.md: what is printed. Raises MusicrecError where it cannot."""
     text = io.StringIO()
-    out = Console(file=text, width=_WIDE, highlight=False)
+    out = Console(file=text, width=_WIDE, highlight=False, force_terminal=False)  # also where FORCE_COLOR is set
     found = [*sections(out, report, bootstrap=bootstrap), seconds_section(out, [report])]
     out.print(f"# {title(report)}\n", markup=False)
     for heading, table, notes in found:

@@ -1,6 +1,7 @@
 """The files of a report on made-up answers, every number of which is known by arithmetic."""
 
 import csv
+import dataclasses
 import itertools
 import json
 import math
@@ -18,6 +19,7 @@ from musicrec.heads.key import KeyHead
 from musicrec.robustness.answers import Answers, AnswerStore
 from musicrec.robustness.conditions import CLEAN, Condition
 from musicrec.robustness.measuring import Measured
+from musicrec.robustness.plots import models_figure
 from musicrec.robustness.report import Report, write_report
 from musicrec.robustness.scoring import Drawing, rank, score
 from musicrec.robustness.standing import standings
@@ -149,6 +151,22 @@ def test_the_markdown_holds_the_same(folder: Path):
     ):
         assert line in lines
     assert "" in lines and not any(a == b == "" for a, b in itertools.pairwise(lines))
+
+
+def test_the_markdown_is_plain_where_colour_is_forced(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    write_markdown(tmp_path, made_up(), bootstrap=None)
+    assert (tmp_path / "test.md").read_text() == (folder / "test.md").read_text()
+
+
+def test_a_head_that_only_some_models_have_is_drawn_for_these():
+    """Two models have a key, three a tempo; its numbers are those of the key here, for none is looked at."""
+    report = made_up()
+    tempo = [dataclasses.replace(one, metric="mirex") for one in report.standings]
+    tempo += [dataclasses.replace(one, subject=2) for one in tempo if one.subject == 1]
+    three = dataclasses.replace(report, names=[*report.names, "tempo"], standings=[*report.standings, *tempo])
+    marks = [[len(line.get_xdata()) for line in axes.get_lines()] for axes in models_figure(three).axes]
+    assert marks == [[4, 4], [4, 4, 4]], "clean, two deformations, and all"
 
 
 def test_models_are_compared_on_the_same_draws():
