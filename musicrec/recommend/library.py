@@ -117,7 +117,8 @@ class Library:
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             connection.close()
-            path.unlink(missing_ok=True)
+            if path.exists() and not path.stat().st_size:  # else another program made its library here meanwhile
+                path.unlink(missing_ok=True)
             raise LibraryError(f"{path}: cannot be written: {error}") from None
         return cls(path, connection)
 

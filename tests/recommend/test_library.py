@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from musicrec.errors import LibraryError
+from musicrec.recommend import library as library_module
 from musicrec.recommend.exports import ExportRef
 from musicrec.recommend.library import Library, Track
 from musicrec.recommend.similarity import Similarity
@@ -94,6 +95,22 @@ def test_what_is_no_library_is_refused_and_left_alone(tmp_path: Path, heads: dic
         Library.create(text, exports=[], heads=list(heads.values()), embedding_size=4)
     with pytest.raises(LibraryError, match="cannot be written"):
         Library.create(text / "below" / "l", exports=[], heads=list(heads.values()), embedding_size=4)
+
+
+def test_a_library_that_another_program_makes_meanwhile_stays(
+    tmp_path: Path, heads: dict, monkeypatch: pytest.MonkeyPatch
+):
+    path, connect = tmp_path / "library.sqlite", library_module._connect
+
+    def meanwhile(*arguments, **settings):
+        monkeypatch.undo()
+        Library.create(path, exports=[], heads=list(heads.values()), embedding_size=4).close()
+        return connect(*arguments, **settings)
+
+    monkeypatch.setattr(library_module, "_connect", meanwhile)
+    with pytest.raises(LibraryError, match="cannot be written"):
+        Library.create(path, exports=[], heads=list(heads.values()), embedding_size=4)
+    Library.open(path).close()
 
 
 def write_for_ever(path: Path, track: Track, pipe: Connection) -> None:
