@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from musicrec.audio import decode
-from musicrec.cli import TARGETS
+from musicrec.cli import TARGETS, one_message
 from musicrec.data.manifest import read_manifest
 from musicrec.data.synthetic import make_synthetic
 from musicrec.deformations.base import seed_of
@@ -83,7 +83,8 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
 
-    device = find_device(arguments.device, key="--device")
+    with one_message():
+        device = find_device(arguments.device, key="--device")
     batch = chunks(arguments.batch_size).to(device)
     seeds = [seed_of(0, number) for number in range(len(batch))]
     network = ShortChunkResNet({"tags": 50}).eval().to(device, memory_format=torch.channels_last)

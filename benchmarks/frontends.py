@@ -14,7 +14,9 @@ import torch
 from nnAudio.features import CQT1992v2, CQT2010v2
 from rich.progress import track
 
+from musicrec.cli import one_message
 from musicrec.frontend import LogFrequencySpectrogram
+from musicrec.hardware import clock, find_device
 
 SAMPLE_RATE, SAMPLES = 16_000, 240_000
 
@@ -23,9 +25,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batches", type=int, default=5, help="timed, of each (default %(default)s)")
     parser.add_argument("--batch-size", type=int, default=8)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
-    device, ours = torch.device(arguments.device), LogFrequencySpectrogram()
+    with one_message():
+        device = find_device(arguments.device, key="--device")
+    now, ours = time.process_time if device.type == "cpu" else lambda: clock(device), LogFrequencySpectrogram()
     settings = {
         "sr": SAMPLE_RATE,
         "hop_length": ours.hop_length,
@@ -40,18 +44,16 @@ def main() -> None:
         "nnAudio: CQT2010v2": CQT2010v2(**settings),
     }
     waveform = torch.randn(arguments.batch_size, SAMPLES, device=device)
-    clock = time.perf_counter if device.type == "cuda" else time.process_time
     times: dict[str, list[float]] = {name: [] for name in sides}
     with torch.inference_mode():
         for number in track(range(arguments.batches + 1), "batches"):
             for name, frontend in sides.items():
                 frontend.to(device)
-                begin = clock()
+                begin = now()
                 frontend(waveform)
-                if device.type == "cuda":
-                    torch.cuda.synchronize()
+                taken = now() - begin
                 if number:  # the first warms up
-                    times[name].append(1000 * (clock() - begin) / arguments.batch_size)
+                    times[name].append(1000 * taken / arguments.batch_size)
     print("| front end | ms for 15 s | times musicrec |")
     print("|---|---|---|")
     base = statistics.median(times["musicrec: triangles on one FFT"])

@@ -22,8 +22,9 @@ from recipes import operations
 from rich.progress import track
 from torch import Tensor, nn
 
-from musicrec.cli import TARGETS, build_all, build_heads
+from musicrec.cli import TARGETS, build_all, build_heads, one_message
 from musicrec.data.datamodule import MusicDataModule
+from musicrec.hardware import clock, find_device
 
 CONF = Path(__file__).parents[1] / "conf"
 OVERLAYS = (
@@ -77,20 +78,15 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=3, help="timed, of each network (default %(default)s)")
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--overlays", nargs="+", default=OVERLAYS, metavar="STUDY=NAME")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
-    device = torch.device(arguments.device)
+    with one_message():
+        device = find_device(arguments.device, key="--device")
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF)):
         jobs = {overlay: build(overlay, arguments.batch_size, device) for overlay in arguments.overlays}
 
-    clock = time.perf_counter if device.type == "cuda" else time.process_time
-
-    def now() -> float:
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-        return clock()
-
+    now = time.process_time if device.type == "cpu" else lambda: clock(device)
     for number in track(range(arguments.batches + 1), "batches"):
         for job in jobs.values():
             begin = now()
