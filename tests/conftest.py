@@ -11,7 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from musicrec import startup
+
 ROOT = Path(__file__).parents[1]
+
+# Ctrl-C is pytest's, though programs are imported here that end at once by it until they have begun.
+startup.over()
 
 # The tensors of the tests are tiny: threads that wait for each other cost more than they give.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
