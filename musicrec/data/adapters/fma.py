@@ -57,6 +57,7 @@ NEEDED = {
     "duration_s": ("track", "duration"),
 }
 CLIP_S = 30.0
+TABLES = ("fma_metadata", ".", "fma_metadata/fma_metadata")  # copies on Kaggle are a folder deeper
 
 
 def fma(
@@ -75,6 +76,7 @@ def fma(
     """
     one_of("data.subset", subset, list(PUBLISHED))
     one_of("data.genres", genres, ("top", "all"))
+    audio_in = (f"fma_{subset}", f"fma_{subset}/fma_{subset}")
     archives = [
         Archive(
             urls=(f"{HOST}/fma_{name}.zip",),
@@ -85,14 +87,14 @@ def fma(
             there=there,
         )
         for name, there in (
-            ("metadata", ("fma_metadata/tracks.csv", "tracks.csv")),
-            (subset, (f"fma_{subset}/[0-9][0-9][0-9]/*",)),
+            ("metadata", tuple(f"{place}/tracks.csv" for place in TABLES)),
+            (subset, tuple(f"{place}/[0-9][0-9][0-9]/*" for place in audio_in)),
         )
     ]
     source = Source(DATASET, root, archives=archives, download=download)
-    tracks = source.file("fma_metadata/tracks.csv", "tracks.csv")
-    hierarchy = source.file("fma_metadata/genres.csv", "genres.csv")
-    audio = source.folder(f"fma_{subset}", holding="[0-9][0-9][0-9]")
+    tracks = source.file(*(f"{place}/tracks.csv" for place in TABLES))
+    hierarchy = source.file(*(f"{place}/genres.csv" for place in TABLES))
+    audio = source.folder(*audio_in, holding="[0-9][0-9][0-9]")
 
     def read(files: Files, report: Report) -> pl.DataFrame:
         frame = _tracks(tracks)

@@ -17,6 +17,7 @@ from musicrec.data.adapters.checks import Report, number
 from musicrec.data.adapters.source import Dataset, Files, Source, one_of
 from musicrec.data.adapters.splitting import tenths
 from musicrec.data.adapters.tables import damaged
+from musicrec.quantities import Seed
 
 DATASET = Dataset(
     name="gtzan",
@@ -39,7 +40,7 @@ def gtzan(
     folder: str | os.PathLike,
     split: str = "filtered",
     faults: str = "keep",
-    seed: int = 0,
+    seed: Seed = 0,
     partial: bool = False,
     download: bool = False,
 ) -> Path:

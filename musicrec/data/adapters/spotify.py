@@ -11,10 +11,11 @@ from pathlib import Path
 import polars as pl
 
 from musicrec.data.adapters.checks import Report, number, unique
-from musicrec.data.adapters.source import Dataset, Files, Source
+from musicrec.data.adapters.source import Dataset, Files, Source, one_of
 from musicrec.data.csv_text import read_csv
 from musicrec.data.schema import RANGES, ROW, UNIT_FEATURES, Problems, complete
 from musicrec.data.splitting import split_tracks
+from musicrec.quantities import Seed, Share
 
 DATASET = Dataset(
     name="spotify",
@@ -44,14 +45,19 @@ def spotify(
     root: str | os.PathLike | None,
     folder: str | os.PathLike,
     csv: str | None = None,
-    seed: int = 0,
+    valid_share: Share = 0.1,
+    test_share: Share = 0.1,
+    split_by: str = "artist",
+    seed: Seed = 0,
     partial: bool = False,
     download: bool = False,
 ) -> Path:
     """The manifest of a dump. Its column `split` is used where it has one; else tracks are split by artist.
 
     csv: the file of the features, below the root; None where it is the only one.
+    valid_share, test_share, split_by, seed: as `split_tracks` takes them.
     """
+    one_of("data.split_by", split_by, ("artist", "album", "track"))
     source = Source(DATASET, root, download=download)
     found = sorted(source.root.glob("*.csv"))
     if csv is None and len(found) != 1:
@@ -68,15 +74,17 @@ def spotify(
         frame = unique(complete(frame), report)
         lost = frame.filter(pl.col("split").is_null())["track_id"]
         if len(lost) == frame.height:
-            return split_tracks(frame, seed=seed)
+            return split_tracks(frame, valid_share=valid_share, test_share=test_share, unit=split_by, seed=seed)
         if len(lost):
             report.warn(f"{number(lost, 'track')} without a split where others have one, left out", lost)
         return frame
 
+    usual = split_by == "artist" and valid_share == test_share == 0.1
+    own = {} if usual else {"split_by": split_by, "valid_share": valid_share, "test_share": test_share}
     return source.manifest(
         read,
         folder=folder,
-        options={"csv": features.stem, "seed": seed},
+        options={"csv": features.stem, "seed": seed, **own},
         annotations=[features],
         audio=source.root,
         partial=partial,

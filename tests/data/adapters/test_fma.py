@@ -117,6 +117,14 @@ def test_tables_may_lie_beside_the_music(tree: Path, tmp_path: Path):
     assert read_manifest(fma(root=tree, folder=tmp_path)).height == 5
 
 
+def test_copies_may_be_a_folder_deeper(tree: Path, tmp_path: Path):
+    for name in ("fma_metadata", "fma_small"):
+        (tree / name).rename(tree / "moved")
+        (tree / name).mkdir()
+        (tree / "moved").rename(tree / name / name)
+    assert read_manifest(fma(root=tree, folder=tmp_path, download=True)).height == 5, "nothing is fetched, either"
+
+
 def test_damage_is_told(tree: Path, tmp_path: Path, audio: Callable, capsys: pytest.CaptureFixture):
     with pytest.raises(ManifestError, match=r"no file or folder like fma_medium/\[0-9\]"):
         fma(root=tree, folder=tmp_path, subset="medium")

@@ -6,7 +6,7 @@ import pytest
 
 from musicrec.data.adapters.spotify import spotify
 from musicrec.data.manifest import read_manifest
-from musicrec.errors import ManifestError
+from musicrec.errors import ConfigError, ManifestError
 
 HEADER = (
     "artist_name,track_uri,track_name,danceability,energy,loudness,mode,acousticness,instrumentalness,liveness,"
@@ -55,6 +55,16 @@ def test_an_artist_stays_in_one_split(tree: Path, tmp_path: Path, capsys: pytest
     assert frame.group_by("artist").agg(pl.col("split").n_unique())["split"].to_list() == [1] * 10
     assert dict(frame["split"].value_counts().iter_rows()) == {"train": 16, "valid": 2, "test": 2}
     assert "10 artists, each in one split only" in capsys.readouterr().out
+
+
+def test_settings_of_the_split(tree: Path, tmp_path: Path):
+    usual, path = (spotify(root=tree, folder=tmp_path, **own) for own in ({}, {"split_by": "track", "test_share": 0.5}))
+    frame = read_manifest(path)
+    assert dict(frame["split"].value_counts().iter_rows()) == {"train": 8, "valid": 2, "test": 10}
+    assert frame.group_by("artist").agg(pl.col("split").n_unique())["split"].max() > 1
+    assert path != usual and read_manifest(usual)["split"].value_counts(sort=True)["count"][0] == 16, "each is kept"
+    with pytest.raises(ConfigError, match=r"data.split_by=genre: choose one of artist, album, track"):
+        spotify(root=tree, folder=tmp_path, split_by="genre")
 
 
 def test_a_split_of_its_own_is_used(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
