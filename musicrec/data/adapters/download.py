@@ -29,6 +29,10 @@ _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})  # answers of a host that
 _LOST = (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError, ssl.SSLError)
 
 
+class _RefusedError(DownloadError):
+    """The host has not got a file, or another one; it may have the next."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Archive:
     """A file, or an archive to unpack, at a dataset's own host.
@@ -52,7 +56,8 @@ class Archive:
 
 
 def fetch(archives: Sequence[Archive], root: Path) -> None:
-    """Fetch and unpack what is not there yet. A broken download goes on where it was, also in a later call.
+    """Fetch and unpack what is not there yet. A broken download goes on where it was, also in a later call. A file that
+    the host has not got, or has another of, does not keep those behind it from being fetched.
 
     Raises:
         DownloadError: a host does not answer, a checksum is wrong, an archive is damaged or would write elsewhere, the
@@ -67,6 +72,7 @@ def fetch(archives: Sequence[Archive], root: Path) -> None:
 
 
 def _fetch(archives: Sequence[Archive], root: Path) -> None:
+    refused = []
     for number, archive in enumerate(archives, start=1):
         target = root / archive.becomes
         kept = [root / f"{PurePosixPath(url).name}.fetched" for url in archive.urls]
@@ -76,7 +82,11 @@ def _fetch(archives: Sequence[Archive], root: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             counted = f"{number}/{len(archives)} " if len(archives) > 1 else ""
             pairs = zip(archive.urls, archive.checksums, strict=True)
-            parts = [_download(url, root, checksum=checksum, counted=counted) for url, checksum in pairs]
+            try:
+                parts = [_download(url, root, checksum=checksum, counted=counted) for url, checksum in pairs]
+            except _RefusedError as error:
+                refused.append(error)
+                continue
             whole = parts[0] if len(parts) == 1 else join(parts, kept[0].with_suffix(".joined"))
             if archive.unpack:  # what somebody has put there stays there
                 unpack(whole, target, inner=archive.inner)
@@ -87,6 +97,10 @@ def _fetch(archives: Sequence[Archive], root: Path) -> None:
             for left in (done, done.with_suffix(".part"), done.with_suffix(".joined")):
                 left.unlink(missing_ok=True)
         shutil.rmtree(beside(target), ignore_errors=True)
+    if len(refused) == 1:
+        raise refused[0]
+    if refused:
+        raise DownloadError(f"{refused[0]} (and {len(refused) - 1:,} more of {len(archives):,} files)")
 
 
 def _download(url: str, root: Path, *, checksum: str, counted: str) -> Path:
@@ -108,7 +122,7 @@ def _download(url: str, root: Path, *, checksum: str, counted: str) -> Path:
             except _LOST as error:
                 answer = f"the host answers {error.code} {error.reason}" if hasattr(error, "code") else None
                 if answer and error.code not in _BUSY:
-                    raise DownloadError(f"{url}: {answer}; fetch it by hand, into {root}") from None
+                    raise _RefusedError(f"{url}: {answer}; fetch it by hand, into {root}") from None
                 failures = 1 if _size(part) > most else failures + 1
                 most = max(most, _size(part))
                 if failures == _ATTEMPTS:
@@ -121,7 +135,7 @@ def _download(url: str, root: Path, *, checksum: str, counted: str) -> Path:
         part.unlink()
         algorithm, _, expected = checksum.partition(":")
         digest = there.partition(":")[2]
-        raise DownloadError(f"{url}: its {algorithm} is {digest}, expected {expected}; thrown away")
+        raise _RefusedError(f"{url}: its {algorithm} is {digest}, expected {expected}; thrown away")
     os.replace(part, done)
     return done
 

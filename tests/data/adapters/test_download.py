@@ -186,6 +186,17 @@ def test_a_host_that_has_not_got_it_or_is_not_there(host: Host, tmp_path: Path):
         fetch([nobody], tmp_path)
 
 
+def test_files_behind_one_that_is_not_to_be_had_are_fetched(host: Host, tmp_path: Path):
+    first, other, last = (host.archive(f"{name}.mp3", content=name.encode()) for name in ("first", "other", "last"))
+    host.files["first.mp3"] = b"of another version"
+    with pytest.raises(DownloadError, match=r"first.mp3: its md5 is \w{32}, expected \w{32}; thrown away$"):
+        fetch([first, last], tmp_path)
+    assert left(tmp_path) == ["last.mp3"]
+    del host.files["other.mp3"]
+    with pytest.raises(DownloadError, match=r"first.mp3: its md5 .*; thrown away \(and 1 more of 3 files\)"):
+        fetch([first, other, last], tmp_path)
+
+
 def test_a_host_in_trouble_is_asked_again(host: Host, tmp_path: Path):
     host.troubles = [503, "reset", 429, 500]
     fetch([host.archive("labels.csv", content=CONTENT)], tmp_path)
