@@ -9,6 +9,7 @@ import mutagen
 import polars as pl
 
 from musicrec.audio import decode
+from musicrec.data.file_tags import opened
 from musicrec.errors import AudioError
 
 _HEADERS = 32  # read of files of each kind
@@ -54,7 +55,7 @@ def estimate(files: pl.DataFrame, *, sample_rate: int, workers: int, timed: bool
 def _length_s(path: str | os.PathLike) -> float | None:
     """As the header states it, without a look at the audio."""
     with contextlib.suppress(mutagen.MutagenError, OSError):
-        return getattr(getattr(mutagen.File(path), "info", None), "length", None) or None
+        return getattr(getattr(opened(path), "info", None), "length", None) or None
     return None
 
 

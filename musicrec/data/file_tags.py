@@ -1,5 +1,6 @@
 """What the tags in audio files say: ID3 (MP3, WAV, AIFF), Vorbis comments (FLAC, OGG, Opus), APE, and MP4's atoms."""
 
+import os
 import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -47,9 +48,20 @@ def read_tags(paths: Iterable[str], *, progress: bool = True) -> pl.DataFrame:
         return pl.DataFrame(list(shown), schema=schema, orient="row")
 
 
+def opened(path: str | os.PathLike) -> mutagen.FileType | None:
+    """A file's header and tags; None where its format is not known. Raises MutagenError or OSError where it is damaged
+    or cannot be read."""
+    try:
+        return mutagen.File(path)
+    except (mutagen.MutagenError, OSError):
+        raise
+    except Exception as error:  # its parsers trip over some damage, as with an IndexError
+        raise mutagen.MutagenError(f"damaged: {error}") from None
+
+
 def _row(path: str) -> tuple:
     try:
-        file = mutagen.File(path)
+        file = opened(path)
     except (mutagen.MutagenError, OSError) as error:
         return (path, *[None] * len(FIELDS), f"tags cannot be read ({str(error) or type(error).__name__})")
     if file is None:

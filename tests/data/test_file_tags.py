@@ -5,11 +5,13 @@ from pathlib import Path
 
 import mutagen
 import numpy as np
+import polars as pl
 import pytest
 import soundfile
 from mutagen.id3 import ID3, TBPM, TCON, TIT2, TKEY, TPE1, TXXX
 from mutagen.mp4 import MP4, MP4FreeForm
 
+from musicrec.data.estimate import estimate
 from musicrec.data.file_tags import read_tags
 
 
@@ -36,6 +38,19 @@ def m4a(path: Path) -> Path:
 def read(path: Path) -> dict:
     (row,) = read_tags([str(path)]).to_dicts()
     return row
+
+
+def test_damage_that_mutagen_trips_over(tmp_path: Path):
+    """A comment that claims a byte more than there is: mutagen 1.47 raises IndexError."""
+    path = audio(tmp_path / "a.ogg")
+    content, comment = path.read_bytes(), b"ENCODER=libsndfile"
+    assert comment in content
+    longer = struct.pack("<I", len(comment) + 1) + comment
+    path.write_bytes(content.replace(struct.pack("<I", len(comment)) + comment, longer))
+    row = read(path)
+    assert row["problem"].startswith("tags cannot be read (damaged: ") and row["artist"] is None
+    files = pl.DataFrame({"path": [str(path)], "size": [1]})
+    assert estimate(files, sample_rate=16_000, workers=1, timed=False).audio_s == 0
 
 
 @pytest.mark.parametrize("suffix", [".mp3", ".wav", ".aiff"])
