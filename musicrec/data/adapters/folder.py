@@ -1,5 +1,6 @@
 """A folder of the user's own music: labels from the tags in the files, from a table, or both."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -107,11 +108,13 @@ def music_folder(
 
 def _tags(files: pl.DataFrame, cache: Path) -> pl.DataFrame:
     """What the tags of the files say; only files that are new or have changed since the last time are read."""
-    known = pl.read_parquet(cache, glob=False) if cache.is_file() else None
+    known, columns = None, [*KEY, *FIELDS, "problem"]
+    with contextlib.suppress(OSError, pl.exceptions.PolarsError):  # not there, or damaged: all files are read again
+        known = pl.read_parquet(cache, columns=columns, glob=False)
     todo = files if known is None else files.join(known, on=KEY, how="anti", maintain_order="left")
     tags = todo.select(KEY).join(read_tags(todo["path"]), on="path", how="left", maintain_order="left")
     if known is not None:
-        tags = pl.concat([known.join(files, on=KEY, how="semi"), tags])
+        tags = pl.concat([known.join(files, on=KEY, how="semi"), tags.select(columns)])
     temporary = cache.with_suffix(".tmp")
     tags.write_parquet(temporary)
     os.replace(temporary, cache)

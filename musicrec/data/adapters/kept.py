@@ -38,8 +38,8 @@ def up_to_date(manifest: Path, state: dict, *, tell: bool = True) -> bool:
         return False
     try:
         record = json.loads(manifest.with_suffix(".json").read_text())
-        before, now = record["state"], digest(manifest)
-    except (OSError, ValueError, KeyError):
+        before, now = dict(record["state"]), digest(manifest)
+    except (OSError, ValueError, KeyError, TypeError):
         raise ManifestError(
             f"{manifest}: lies where this manifest is kept, without the {manifest.with_suffix('.json').name} that says "
             f"what it was made of. To use it: data=manifest data.manifest={manifest} data.share_store=true; to have it "

@@ -107,6 +107,19 @@ def test_new_files_alone_are_read_and_tracks_stay_in_their_splits(music: Path, m
     assert set(after["split"]) == {"train", "valid", "test"} and after.height == 17
 
 
+@pytest.mark.parametrize("damage", [b"", b"PAR1 and no more", None])
+def test_tags_that_were_kept_and_are_damaged_are_read_again(music: Path, damage: bytes | None):
+    before = made(music)
+    (kept,) = (music.parent / "stores").rglob("tags.parquet")
+    if damage is None:
+        pl.DataFrame({"path": ["of another version"]}).write_parquet(kept)
+    else:
+        kept.write_bytes(damage)
+    (music / "artist 0" / "0.wav").unlink()
+    columns = ["track_id", "artist", "bpm", "key", "mode", "split"]
+    assert made(music).select(columns).equals(before.filter(~pl.col("path").str.ends_with("/0.wav")).select(columns))
+
+
 def test_an_edited_manifest_is_used_as_it_is(music: Path):
     path = music_folder(root=music, folder=music.parent / "stores")
     path.write_text(path.read_text().replace("House", "Deep House"))

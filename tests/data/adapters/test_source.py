@@ -87,8 +87,11 @@ def test_an_edited_manifest_is_kept(tree: Path, tmp_path: Path, caplog: pytest.L
 def test_somebody_elses_manifest_is_kept(tree: Path, tmp_path: Path):
     (tmp_path / "four").mkdir(exist_ok=True)
     (tmp_path / "four" / "whole.csv").write_text("mine")
-    with pytest.raises(ManifestError, match=r"whole.csv: lies where .* without the whole.json .* anew: delete it"):
-        adapt(tree, tmp_path)
+    for record in (None, "[]", '{"state": 1}', "no JSON"):
+        if record is not None:
+            (tmp_path / "four" / "whole.json").write_text(record)
+        with pytest.raises(ManifestError, match=r"whole.csv: lies where .* without the whole.json .* anew: delete it"):
+            adapt(tree, tmp_path)
     assert (tmp_path / "four" / "whole.csv").read_text() == "mine"
 
 
