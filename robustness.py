@@ -42,8 +42,9 @@ def main(cfg: DictConfig) -> None:
     keep_freed_memory()
     run, bootstrap = Path(HydraConfig.get().runtime.output_dir), instantiate(cfg.bootstrap)
     measurement, recommender = instantiate(cfg.measurement), instantiate(cfg.recommender)
-    chosen = cfg.get("deformation") or {}
-    conditions = list_conditions({name: instantiate(chosen[name]) for name in chosen}, plain(cfg).get("deformation"))
+    chosen = {name: entry for name, entry in (cfg.get("deformation") or {}).items() if entry is not None}
+    described = {name: plain(entry) for name, entry in chosen.items()}
+    conditions = list_conditions({name: instantiate(entry) for name, entry in chosen.items()}, described)
     if not listed(cfg.splits):
         raise ConfigError("splits is empty; name some, as in splits=[test]")
     subjects = read_subjects([find_export(named, runs=cfg.paths.runs) for named in listed(cfg.export)])

@@ -175,6 +175,18 @@ def test_an_interrupted_report_goes_on(
     assert "left out: recommendations: recommender=null" in done.stdout
 
 
+def test_the_datasets_of_a_mixture_are_reported_apart(
+    program: Callable, exports: dict[str, Path], tiny_music: Path, music: list[str], tmp_path: Path
+):
+    sets = [text for name in ("one", "two")
+            for text in (f"+data@data.sets.{name}=manifest", f"data.sets.{name}.manifest={tiny_music}")]  # fmt: skip
+    program("robustness.py", f"export={exports['features']}", "data=mixture", *sets, music[-1], *BRIEF,
+            "deformation.gain=null", "tracks=2", f"hydra.run.dir={tmp_path}")  # fmt: skip
+    reports = [json.loads((tmp_path / f"test_{name}.json").read_text()) for name in ("one", "two")]
+    assert [(report["split"], report["tracks"]) for report in reports] == [("test/one", 2), ("test/two", 2)]
+    assert {row["deformation"] for report in reports for row in report["moved"]} == {"polarity"}, "gain is left out"
+
+
 def test_multirun_makes_a_report_for_each_export(
     program: Callable, exports: dict[str, Path], music: list[str], tmp_path: Path
 ):

@@ -33,6 +33,11 @@ class StoreGroup:
             rows[own] = np.where(there < 0, -1, there + first)
         return rows
 
+    def checksum(self, track_id: str) -> int:
+        """CRC-32 of a track's samples."""
+        name, own = track_id.split("/", maxsplit=1)
+        return self.stores[name].checksum(own)
+
     def read(self, rows: np.ndarray, starts: np.ndarray, samples: int) -> np.ndarray:
         """Chunks of `samples` samples, (batch, samples) int16."""
         rows, starts = np.asarray(rows, dtype=np.int64), np.asarray(starts, dtype=np.int64)

@@ -90,6 +90,7 @@ def test_the_parts_keep_their_own_stores(data: MusicDataModule):
     assert np.array_equal(chunks[0], alone.store.read(np.array([2]), starts[:1], 8000)[0])
     assert np.array_equal(chunks[1], data.store.stores["genres"].read(np.array([1]), starts[1:], 8000)[0])
     assert group.lengths[rows[0]] == alone.store.lengths[2]
+    assert group.checksum(names[0]) == alone.store.checksum(alone.store.track_ids[2])
 
 
 def test_a_label_is_missing_where_a_dataset_has_none(data: MusicDataModule):
