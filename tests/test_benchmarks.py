@@ -50,7 +50,7 @@ def table(program):
 
 
 def test_cost_of_deformations(table):
-    chosen = ("--batch-size", "1", "--turns", "1", "--deformations", "gain,polarity,folder_noise")
+    chosen = ("--batch-size", "1", "--turns", "1", "--device", "cpu", "--deformations", "gain,polarity,folder_noise")
     rows = table("deformations", *chosen)
     assert rows.keys() == {"deformation", FORWARD, "gain", "polarity", "folder_noise"}
     assert float(rows[FORWARD][1]) > 0 <= float(rows["gain"][1])
@@ -72,7 +72,7 @@ def test_the_kept_table_has_every_deformation():
 
 
 def test_cost_of_presets(table):
-    rows = table("augmentation", "--batches", "1", "--batch-size", "2", "--presets", "none,robust")
+    rows = table("augmentation", "--batches", "1", "--batch-size", "2", "--presets", "none,robust", "--device", "cpu")
     assert rows.keys() == {"augment", "training step of the network", "none", "robust"}
     assert float(rows["none"][0]) > 0 and float(rows["robust"][0]) > 0
 
@@ -88,13 +88,14 @@ def test_stretching(table):
 
 
 def test_front_ends(table):
-    rows = table("frontends", "--batches", "1", "--batch-size", "1")
+    rows = table("frontends", "--batches", "1", "--batch-size", "1", "--device", "cpu")
     assert set(rows) == {"front end", "musicrec: triangles on one FFT", "nnAudio: CQT1992v2", "nnAudio: CQT2010v2"}
     assert all(float(cells[0]) > 0 for name, cells in rows.items() if name != "front end")
 
 
 def test_cost_of_networks(table):
-    rows = table("networks", "--batches", "1", "--batch-size", "2", "--overlays", "rendered_corpus=key")
+    asked = ("--batches", "1", "--batch-size", "2", "--device", "cpu", "--overlays", "rendered_corpus=key")
+    rows = table("networks", *asked)
     parameters, heard_s, gflop, *_, total_ms = rows["rendered_corpus=key"]
     assert (parameters, heard_s) == ("15,794", "15.0") and 0 < float(gflop) < 1 < float(total_ms)
 

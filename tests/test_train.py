@@ -234,8 +234,10 @@ def test_published_recipe_restarts_from_the_best_checkpoint(program: Callable, m
     ],
 )
 def test_a_mistake_gets_one_message(
-    program: Callable, music: list[str], tmp_path: Path, overrides: list[str], message: str
-):
+    program: Callable, music: list[str], tmp_path: Path, overrides: list[str], message: str,
+    monkeypatch: pytest.MonkeyPatch,
+):  # fmt: skip
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     done = program("train.py", *FAST, *music, f"hydra.run.dir={tmp_path}", *overrides, status=1)
     assert message in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
