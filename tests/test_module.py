@@ -197,6 +197,6 @@ def test_a_checkpoint_of_other_settings_is_refused_by_the_first_that_differs():
 
 def test_a_training_batch_of_one_chunk_is_explained():
     module = Recorded()
-    with pytest.raises(ConfigError, match=r"a training batch holds one chunk: .* raise data\.batch_size"):
+    with pytest.raises(ConfigError, match=r"a training batch holds one chunk, .*; raise data\.batch_size"):
         module.network(torch.zeros(1, 1, 16, 64))
     module.network.eval()(torch.zeros(1, 1, 16, 64))

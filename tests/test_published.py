@@ -74,7 +74,7 @@ def test_tagging_has_the_published_settings(name: str):
     }
     if name.endswith("crnn"):
         values |= {"model.chunk_samples": 464_000, "frontend.n_mels": 96, "model.width": 64, "model.gru_size": 32}
-        values |= {"model.mean_features": False}
+        values |= {"model.mean_blocks": 0}
     else:
         values |= {"model.chunk_samples": 59_049, "frontend.n_mels": 128, "model.width": 128}
     values |= (

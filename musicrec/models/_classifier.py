@@ -1,4 +1,4 @@
-"""What all networks end with: one linear layer a head on a common embedding."""
+"""What all networks end with: one linear layer a head on a common embedding; and what several ask of a batch."""
 
 from torch import Tensor, nn
 
@@ -32,3 +32,16 @@ class Classifier(nn.Module):
         """Logits (batch, outputs[name]) by head from an embedding (batch, embedding_size)."""
         embedding = self.dropout(embedding)
         return {name: linear(embedding) for name, linear in self.linears.items()}
+
+
+def check_several(chunks: Tensor) -> None:
+    """That a training batch holds more than one chunk, for networks that normalise over the batch.
+
+    Raises:
+        ConfigError: a single chunk, of which there are no statistics to normalise by.
+    """
+    if len(chunks) < 2:
+        raise ConfigError(
+            "a training batch holds one chunk, and this network normalises over the batch; raise data.batch_size "
+            "to 2 or more, and where an epoch has one chunk alone, data.chunks_per_track"
+        )

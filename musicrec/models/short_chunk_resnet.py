@@ -5,8 +5,7 @@ import itertools
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from musicrec.errors import ConfigError
-from musicrec.models._classifier import Classifier
+from musicrec.models._classifier import Classifier, check_several
 from musicrec.quantities import Count, Share
 
 
@@ -57,13 +56,10 @@ class ShortChunkResNet(nn.Module):
             Embedding (batch, 4 * width) and logits {head: (batch, outputs[head])}.
 
         Raises:
-            ConfigError: a single chunk in training, of which there are no statistics to normalise by.
+            ConfigError: a single chunk in training.
         """
-        if self.hidden_norm.training and len(decibels) < 2:
-            raise ConfigError(
-                "a training batch holds one chunk: the Short-Chunk ResNet normalises over the batch; raise "
-                "data.batch_size to 2 or more, and where an epoch has one chunk alone, data.chunks_per_track"
-            )
+        if self.hidden_norm.training:
+            check_several(decibels)
         features = self.blocks(self.input_norm(decibels)).amax(dim=(2, 3))
         embedding = F.relu(self.hidden_norm(self.hidden(features)))
         return embedding, self.classifier(embedding)

@@ -33,14 +33,26 @@ def test_embedding_is_the_last_step_and_feeds_the_heads():
     assert embedding.abs().max() < 1  # a GRU's state lies within ±1
 
 
-def test_the_mean_over_time_beside_the_last_step():
-    network = CRNN({"tags": 5}, n_mels=192, width=8, mean_features=True).eval()
+def test_means_of_the_last_blocks_beside_the_last_step():
+    network = CRNN({"tags": 5}, n_mels=192, width=8, mean_blocks=2)
     decibels = torch.randn(2, 1, 192, 300)
+    network(decibels)  # what is normal, the network learns in training
+    with pytest.raises(ConfigError, match="a training batch holds one chunk"):
+        network(decibels[:1])
+    network.eval()
     embedding, _ = network(decibels)
-    features = network.blocks(network.input_norm(decibels))  # (2, 16, 2, 3)
-    assert embedding.shape == (2, network.embedding_size) == (2, 32 + 32)
-    torch.testing.assert_close(embedding[:, 32:], features.mean(dim=3).flatten(1))
+    third = network.blocks[:3](network.input_norm(decibels))  # (2, 16, 8, 12)
+    fourth = network.blocks[3](third)  # (2, 16, 2, 3)
+    assert embedding.shape == (2, network.embedding_size) == (2, 32 + 16 * 8 + 16 * 2)
+    means = torch.cat([x.mean(dim=3).flatten(1) for x in (third, fourth)], dim=1)
+    mean, deviation = network.mean_norm.running_mean, (network.mean_norm.running_var + 1e-5).sqrt()
+    torch.testing.assert_close(embedding[:, 32:], (means - mean) / deviation)
     assert embedding[:, :32].abs().max() < 1
+
+
+def test_refuses_more_means_than_blocks():
+    with pytest.raises(ConfigError, match=r"model\.mean_blocks=5: there are 4 blocks; give 0 to 4"):
+        CRNN({"tags": 5}, mean_blocks=5)
 
 
 def test_published_order_of_pooling_gives_the_same_gradients():
