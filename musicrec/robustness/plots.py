@@ -45,8 +45,8 @@ def overview(report: Report) -> Figure:
     for axes in panels:
         axes.set_ylim(0, 1.3)
     handles = [_handle(number, text(name)) for number, name in enumerate(lines.values())]
-    figure.legend(handles=[*handles, _band("95 % interval, paired")], loc="outside lower center", ncols=4, fontsize=8,
-                  frameon=False)  # fmt: skip
+    handles += [_band(f"{report.intervals}, paired")] if report.intervals else []
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
     return figure
 
 
@@ -72,8 +72,8 @@ def head_figure(report: Report, name: str) -> Figure:
     handles = [_handle(number, text(_who(report, subject) + "moved labels")) for number, subject in enumerate(subjects)]
     handles.append(Line2D([], [], color=GREY, linestyle="--", marker="x", markersize=4, label="original labels"))
     handles.append(Line2D([], [], color=GREY, linestyle=":", label="clean"))
-    figure.legend(handles=[*handles, _band("95 % interval of the difference to clean")], loc="outside lower center",
-                  ncols=4, fontsize=8, frameon=False)  # fmt: skip
+    handles += [_band(f"{report.intervals} of the difference to clean")] if report.intervals else []
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
     return figure
 
 
@@ -110,7 +110,8 @@ def models_figure(report: Report) -> Figure:
     handles = [_handle(number, text(f"{_who(report, subject)}{shortened(report.names[subject], 60)}"))
                for number, subject in enumerate(subjects)]  # fmt: skip
     figure.legend(handles=handles, loc="outside lower left", ncols=1, fontsize=8, frameon=False)
-    figure.suptitle(_heading(report, "against the moved labels, 95 % intervals"), fontsize=10, x=0.01, ha="left")
+    title = "against the moved labels" + (f", {report.intervals}" if report.intervals else "")
+    figure.suptitle(_heading(report, title), fontsize=10, x=0.01, ha="left")
     return figure
 
 

@@ -39,6 +39,12 @@ class Report:
     def split(self) -> str:
         return self.about["split"]
 
+    @property
+    def intervals(self) -> str | None:
+        """What its intervals are called, such as "95 % interval"; None where none were drawn."""
+        drawn = self.about["bootstrap"]
+        return f"{100 * drawn['confidence']:g} % interval" if drawn else None
+
     def of(self, subject: int) -> list[Effect]:
         return [effect for effect in self.effects if effect.subject == subject]
 

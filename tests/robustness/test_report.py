@@ -19,7 +19,7 @@ from musicrec.heads.key import KeyHead
 from musicrec.robustness.answers import Answers, AnswerStore
 from musicrec.robustness.conditions import CLEAN, Condition
 from musicrec.robustness.measuring import Measured
-from musicrec.robustness.plots import models_figure
+from musicrec.robustness.plots import head_figure, models_figure, overview
 from musicrec.robustness.report import Report, write_report
 from musicrec.robustness.scoring import Drawing, rank, score
 from musicrec.robustness.standing import standings
@@ -61,7 +61,8 @@ def made_up(bootstrap: Bootstrap | None = None, labels: Tensor = TRUTH) -> Repor
     drawing, targets = Drawing(bootstrap, [None] * 4), [{"key": labels}] * 2
     effects = score(measured, [[KEY], [KEY]], targets, drawing=drawing, progress=False)
     about = {"dataset": "keys", "split": "test", "tracks_hash": "0" * 64, "excerpt_s": 15.0,
-             "measurement": {"excerpts": 1}, "drawn_by": drawing.unit}  # fmt: skip
+             "measurement": {"excerpts": 1}, "drawn_by": drawing.unit,
+             "bootstrap": {"confidence": bootstrap.confidence} if bootstrap else None}  # fmt: skip
     return Report(names=list(SAID), about=about, tracks=4, measured=measured, effects=effects,
                   ranks=rank(effects, drawing), standings=standings(effects, targets, drawing)[0], overlaps=None,
                   left_out=["recommendations: recommender=null"], scoring_s=3.0, recommending_s=0.0)  # fmt: skip
@@ -167,6 +168,18 @@ def test_a_head_that_only_some_models_have_is_drawn_for_these():
     three = dataclasses.replace(report, names=[*report.names, "tempo"], standings=[*report.standings, *tempo])
     marks = [[len(line.get_xdata()) for line in axes.get_lines()] for axes in models_figure(three).axes]
     assert marks == [[4, 4], [4, 4, 4]], "clean, two deformations, and all"
+
+
+@pytest.mark.parametrize("confidence", [None, 0.9])
+def test_figures_call_intervals_what_they_are(confidence: float | None):
+    report = made_up(Bootstrap(resamples=100, confidence=confidence, units=["track"]) if confidence else None)
+    legends = [figure.legends[0].get_texts() for figure in (overview(report), head_figure(report, "key"))]
+    said = [label.get_text() for labels in legends for label in labels] + [models_figure(report).get_suptitle()]
+    intervals = [text for text in said if "interval" in text]
+    if confidence:
+        assert len(intervals) == 3 and all("90 % interval" in text for text in intervals)
+    else:
+        assert not intervals
 
 
 def test_models_are_compared_on_the_same_draws():
