@@ -24,11 +24,12 @@ from rich.progress import track
 from rich.table import Table
 
 from musicrec.audio import decode
-from musicrec.cli import TARGETS, build_all
+from musicrec.cli import TARGETS, build_all, one_message
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.data.manifest import read_manifest
 from musicrec.data.synthetic import make_synthetic
 from musicrec.frontend import MelSpectrogram
+from musicrec.hardware import clock, find_device
 from musicrec.models.short_chunk_resnet import ShortChunkResNet
 
 SAMPLE_RATE, SAMPLES = 16_000, 59_049
@@ -40,10 +41,12 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=12, help="of each preset")
     parser.add_argument("--presets", default="none,resample,mixup,robust,dj,full")
     parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
+    with one_message():
+        device = find_device(arguments.device, key="--device")
 
-    device, size, presets = torch.device(arguments.device), arguments.batch_size, arguments.presets.split(",")
+    size, presets = arguments.batch_size, arguments.presets.split(",")
     frontend = MelSpectrogram(n_mels=128).to(device)
     network = ShortChunkResNet({"tags": 50}).to(device, memory_format=torch.channels_last)
     mel = torch.randn(size, 1, 128, 231, device=device).contiguous(memory_format=torch.channels_last)
@@ -69,18 +72,17 @@ def main() -> None:
             batch = {"waveform": waveform, "track": torch.arange(size), "target": {}}
             jobs[name] = lambda step, data=data, batch=batch: data.prepare(batch, step=step)
 
-    clock = time.perf_counter if device.type == "cuda" else time.process_time
+    now = time.process_time if device.type == "cpu" else lambda: clock(device)
     times: dict[str, list[float]] = {job: [] for job in jobs}
     for step in track(range(arguments.batches + 1), "batches"):
         for job, work in jobs.items():
             if job == "step" and step > 2:  # always the same, and the dearest
                 continue
-            started = clock()
+            started = now()
             work(step)
-            if device.type == "cuda":
-                torch.cuda.synchronize()
+            taken = now() - started
             if step:  # the first warms up
-                times[job].append(1000 * (clock() - started) / (size * SAMPLES / SAMPLE_RATE))
+                times[job].append(1000 * taken / (size * SAMPLES / SAMPLE_RATE))
 
     cost = {job: statistics.mean(taken) for job, taken in times.items()}
     table = Table(box=MARKDOWN)
