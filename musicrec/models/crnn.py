@@ -28,9 +28,9 @@ class CRNN(nn.Module):
         width: channels of the first block; the other three have twice as many.
         gru_size: size of each of the two recurrent layers, and of the embedding.
         dropout: before the linear layers of the heads.
-        mean_blocks: of how many blocks, counted from the last, the mean over time of each channel in each mel band left
-            stands beside the last state in the embedding, normalised over the batch; the published network has the
-            state alone. With few or short tracks the state is learnt late, the means at once.
+        mean_blocks: so many last blocks give their mean over time, of each channel in each mel band, to the embedding,
+            after the last state and normalised over the batch; 0, as published, is the state alone. With few or short
+            tracks the state is learnt late, the means sooner.
 
     Raises:
         ConfigError: a setting that leaves nothing after pooling, or more blocks than there are.

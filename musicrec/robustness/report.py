@@ -43,7 +43,7 @@ class Report:
     def intervals(self) -> str | None:
         """What its intervals are called, such as "95 % interval"; None where none were drawn."""
         drawn = self.about["bootstrap"]
-        return f"{100 * drawn['confidence']:g} % interval" if drawn else None
+        return f"{100 * drawn['confidence']:g} % interval" if drawn and self.about["drawn_by"] else None
 
     def of(self, subject: int) -> list[Effect]:
         return [effect for effect in self.effects if effect.subject == subject]

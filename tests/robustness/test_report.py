@@ -170,13 +170,14 @@ def test_a_head_that_only_some_models_have_is_drawn_for_these():
     assert marks == [[4, 4], [4, 4, 4]], "clean, two deformations, and all"
 
 
-@pytest.mark.parametrize("confidence", [None, 0.9])
-def test_figures_call_intervals_what_they_are(confidence: float | None):
-    report = made_up(Bootstrap(resamples=100, confidence=confidence, units=["track"]) if confidence else None)
+@pytest.mark.parametrize(("confidence", "unit"), [(None, None), (0.9, "track"), (0.9, "artist")])
+def test_figures_call_intervals_what_they_are(confidence: float | None, unit: str | None):
+    """Of tracks without artists, none are drawn by artist."""
+    report = made_up(Bootstrap(resamples=100, confidence=confidence, units=[unit]) if confidence else None)
     legends = [figure.legends[0].get_texts() for figure in (overview(report), head_figure(report, "key"))]
     said = [label.get_text() for labels in legends for label in labels] + [models_figure(report).get_suptitle()]
     intervals = [text for text in said if "interval" in text]
-    if confidence:
+    if unit == "track":
         assert len(intervals) == 3 and all("90 % interval" in text for text in intervals)
     else:
         assert not intervals
