@@ -70,6 +70,17 @@ def build(description: dict) -> tuple[nn.Module, list[Head], Frontend]:
     return network, heads, FRONTENDS[frontend.pop("class")](**frontend)
 
 
+def build_from(source: str | Path, description: dict) -> tuple[nn.Module, list[Head], Frontend]:
+    """`build` of what the file `source` says. Raises ExportError that names the file and the way out."""
+    try:
+        return build(description)
+    except Exception as error:  # the file is anybody's: whatever it makes the constructors raise
+        raise ExportError(
+            f"{source} describes no model that musicrec {package_version()} knows: {error}; read it with the version "
+            "that wrote it, or train and export it again"
+        ) from None
+
+
 def write_export(
     folder: str | Path,
     *,
@@ -151,10 +162,7 @@ def read_export(folder: str | Path) -> Model:
     if not isinstance(config, dict) or config.get("format") != FORMAT:
         found = config.get("format") if isinstance(config, dict) else None
         raise ExportError(f"{folder / 'config.json'}: format is {found!r}, this version reads {FORMAT!r}")
-    try:
-        network, heads, frontend = build(config)
-    except Exception as error:  # the file is anybody's: whatever it makes the constructors raise
-        raise ExportError(f"{folder / 'config.json'} describes no model that this version knows: {error}") from None
+    network, heads, frontend = build_from(folder / "config.json", config)
     try:
         weights = load_file(folder / "model.safetensors")
     except (OSError, SafetensorError) as error:
@@ -181,10 +189,7 @@ def read_checkpoint(path: str | Path) -> Model:
             f"{path} is not a checkpoint of train.py: PyTorch cannot read it as weights and plain types "
             f"({type(error).__name__})"
         ) from None
-    try:
-        network, heads, frontend = build(description)
-    except Exception as error:
-        raise ExportError(f"{path} describes no model that this version knows: {error}") from None
+    network, heads, frontend = build_from(path, description)
     prefix = "network."
     weights = {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
     load_weights(network, weights, source=path)

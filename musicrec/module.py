@@ -12,7 +12,7 @@ from torchmetrics import MeanMetric
 
 from musicrec.errors import ExportError, MusicrecError
 from musicrec.evaluation.aggregate import TrackPooling
-from musicrec.export import build, describe
+from musicrec.export import build_from, describe
 from musicrec.heads import Head
 from musicrec.optim import Recipe
 from musicrec.parts import first_difference
@@ -204,13 +204,14 @@ class MusicModule(lightning.LightningModule):
         checkpoint["musicrec"] = describe(self.network, self.heads, self.trainer.datamodule.frontend)
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
+        path = self.trainer.ckpt_path
         with torch.random.fork_rng(devices=[]):  # weights are drawn, and thrown away
-            theirs = describe(*build(checkpoint["musicrec"]))  # as built: with settings younger than the checkpoint
+            theirs = describe(*build_from(path, checkpoint["musicrec"]))  # with settings younger than the checkpoint
         differs = first_difference(theirs, describe(self.network, self.heads, self.trainer.datamodule.frontend))
         if differs is not None:
             key, there, here = differs
             raise ExportError(
-                f"ckpt_path={self.trainer.ckpt_path}: {key} is {there} there and {here} here; resume with the settings "
+                f"ckpt_path={path}: {key} is {there} there and {here} here; resume with the settings "
                 "of the run that wrote it"
             )
         self.stage = checkpoint["stage"]

@@ -280,6 +280,12 @@ def foreign_class(folder):
     (folder / "config.json").write_text(json.dumps(config))
 
 
+def removed_setting(folder):
+    config = json.loads((folder / "config.json").read_text())
+    config["network"]["settings"]["mean_features"] = True
+    (folder / "config.json").write_text(json.dumps(config))
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -288,6 +294,7 @@ def foreign_class(folder):
         (break_weights, "cannot read .*model.safetensors"),
         (other_network, r"other weights than ShortChunkResNet has: .*\(8,.*instead of"),
         (foreign_class, "os.system"),
+        (removed_setting, r"config.json describes no model that .*'mean_features'; .* train and export it again"),
     ],
 )
 def test_a_broken_export_is_named(export, damage, message):

@@ -195,6 +195,14 @@ def test_a_checkpoint_of_other_settings_is_refused_by_the_first_that_differs():
         module.on_load_checkpoint({"musicrec": written, "stage": 0})
 
 
+def test_a_checkpoint_with_a_setting_that_is_gone_is_refused_with_the_way_out():
+    module = resuming()
+    written = describe(module.network, HEADS, MelSpectrogram(n_mels=16))
+    written["network"]["settings"]["mean_features"] = True
+    with pytest.raises(ExportError, match=r"last\.ckpt describes no model that .*mean_features.*; read it with"):
+        module.on_load_checkpoint({"musicrec": written, "stage": 0})
+
+
 def test_a_training_batch_of_one_chunk_is_explained():
     module = Recorded()
     with pytest.raises(ConfigError, match=r"a training batch holds one chunk, .*; raise data\.batch_size"):
