@@ -1,9 +1,10 @@
-"""Bands at equal musical intervals: musicrec's triangles on one FFT against the constant-Q transforms of nnAudio.
+"""Spectrograms on an FFT, as musicrec computes them on a CPU, against the transforms of nnAudio.
 
     OMP_NUM_THREADS=1 python benchmarks/frontends.py
 
-The 216 bands and the hop of the key network, of chunks of 15 s, in turns. Processor time on a CPU, wall-clock time on a
-GPU.
+The 216 bands and the hop of the key network, and the 128 mel bands of the Short-Chunk ResNet of
+experiments/rendered_corpus, of chunks of 15 s, in turns. Processor time on a CPU, wall-clock time on a GPU, where both
+sides of the mel spectrogram are nnAudio's.
 """
 
 import argparse
@@ -15,7 +16,7 @@ from nnAudio.features import CQT1992v2, CQT2010v2
 from rich.progress import track
 
 from musicrec.cli import one_message
-from musicrec.frontend import LogFrequencySpectrogram
+from musicrec.frontend import LogFrequencySpectrogram, MelSpectrogram
 from musicrec.hardware import clock, find_device
 
 SAMPLE_RATE, SAMPLES = 16_000, 240_000
@@ -38,17 +39,21 @@ def main() -> None:
         "bins_per_octave": ours.settings["bands_per_octave"],
         "verbose": False,
     }
-    sides = {
-        "musicrec: triangles on one FFT": ours,
-        "nnAudio: CQT1992v2": CQT1992v2(**settings),
-        "nnAudio: CQT2010v2": CQT2010v2(**settings),
+    mel = MelSpectrogram(n_fft=1024, hop_length=512, n_mels=128)
+    bands = {
+        "equal intervals, musicrec": ours,
+        "equal intervals, nnAudio: CQT1992v2": CQT1992v2(**settings),
+        "equal intervals, nnAudio: CQT2010v2": CQT2010v2(**settings),
     }
+    mels = {"mel, musicrec": mel.power, "mel, nnAudio: MelSpectrogram": mel.mel}
+    sides = bands | mels
+    for frontend in (*bands.values(), mel):
+        frontend.to(device)
     waveform = torch.randn(arguments.batch_size, SAMPLES, device=device)
     times: dict[str, list[float]] = {name: [] for name in sides}
     with torch.inference_mode():
         for number in track(range(arguments.batches + 1), "batches"):
             for name, frontend in sides.items():
-                frontend.to(device)
                 begin = now()
                 frontend(waveform)
                 taken = now() - begin
@@ -56,9 +61,11 @@ def main() -> None:
                     times[name].append(1000 * taken / arguments.batch_size)
     print("| front end | ms for 15 s | times musicrec |")
     print("|---|---|---|")
-    base = statistics.median(times["musicrec: triangles on one FFT"])
-    for name, taken in times.items():
-        print(f"| {name} | {statistics.median(taken):.1f} | {statistics.median(taken) / base:.1f} |")
+    for group in (bands, mels):
+        medians = {name: statistics.median(times[name]) for name in group}
+        base = next(iter(medians.values()))
+        for name, taken in medians.items():
+            print(f"| {name} | {taken:.1f} | {taken / base:.1f} |")
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def build(overlay: str, batch_size: int, device: torch.device) -> Job:
     outputs = {head.name: len(head.classes) or UNKNOWN_CLASSES for head in build_heads(cfg.task)}
     make = instantiate(cfg.model, _execution_whitelist_=TARGETS)
     frontend = instantiate(cfg.frontend, _execution_whitelist_=TARGETS)
-    gflop = operations(make(outputs), frontend, cfg.model.chunk_samples)[0] / 1e9
+    gflop = operations(make(outputs), frontend, cfg.model.chunk_samples, device=device.type)[0] / 1e9
     data = MusicDataModule(
         manifest="",
         stores="",

@@ -11,6 +11,7 @@ device that was measured is an assumption.
 """
 
 import argparse
+import copy
 import csv
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,17 +52,23 @@ SETS = {
 }
 
 
-def operations(network: torch.nn.Module, frontend: torch.nn.Module, samples: int) -> tuple[float, float]:
-    """Of one chunk: in training, and in evaluation. On torch.device("meta") a network computes nothing for it."""
-    device = next(network.parameters()).device
+def operations(
+    network: torch.nn.Module, frontend: torch.nn.Module, samples: int, *, device: str = "cuda"
+) -> tuple[float, float]:
+    """Of one chunk: in training, and in evaluation. On torch.device("meta") a network computes nothing for it.
+
+    device: where the front end would run; on a CPU the mel spectrogram takes an FFT, which is not counted.
+    """
+    place = "cpu" if device == "cpu" else "meta"
     with FlopCounterMode(display=False) as listening:
-        shape = frontend(torch.zeros(1, samples)).shape
+        bands = copy.deepcopy(frontend).to(place).power(torch.zeros(1, samples, device=place)).shape[1:]
+    device = next(network.parameters()).device
     counts = []
     for training in (True, False):
         network.train(training)
         with FlopCounterMode(display=False) as counter, torch.set_grad_enabled(training):
             # Two, as batch normalisation wants more than one value in training.
-            _, logits = network(torch.zeros(2, *shape[1:], device=device))
+            _, logits = network(torch.zeros(2, 1, *bands, device=device))
             if training:
                 sum(values.sum() for values in logits.values()).backward()
         counts.append(listening.get_total_flops() + counter.get_total_flops() / 2)

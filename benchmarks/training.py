@@ -76,7 +76,7 @@ def plain(
 ) -> dict[str, float]:
     """Clips a second of the plain loop."""
     network, _ = build(name, width)
-    mel = MelSpectrogram(n_mels=network.n_mels)
+    mel = MelSpectrogram(n_mels=network.n_mels).mel  # nnAudio's, without the FFT that musicrec takes on a CPU
     files = sorted((folder / "npy").glob("*.npy"))
 
     class Files(torch.utils.data.Dataset):
@@ -94,7 +94,8 @@ def plain(
             self.mel, self.network = mel, network
 
         def forward(self, waveform: torch.Tensor) -> torch.Tensor:
-            return self.network(self.mel(waveform))[1]["tags"]
+            decibels = 10 * self.mel(waveform).clamp(min=1e-10).log10()
+            return self.network(decibels[:, None])[1]["tags"]
 
     model = Model().train().to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
@@ -214,7 +215,8 @@ def rows(arguments: argparse.Namespace, speeds: dict[str, dict[str, list[float]]
     """A row for each side and pass: medians over the turns; of the peak the highest."""
     with torch.device("meta"):
         network, _ = build(arguments.network, arguments.width)
-    trained, evaluated = operations(network, MelSpectrogram(n_mels=network.n_mels), network.chunk_samples)
+    frontend = MelSpectrogram(n_mels=network.n_mels)
+    trained, evaluated = operations(network, frontend, network.chunk_samples, device=arguments.device)
     peak_gflops, found = max(speeds["peak"]["peak"]) / 1e9, []
     for side, which, flop in (
         ("plain", "training", trained),

@@ -61,7 +61,9 @@ class _Spectrogram(nn.Module):
 class MelSpectrogram(_Spectrogram):
     """Mel spectrogram in decibels, computed by nnAudio on the waveform's device and always in float32.
 
-    Its numbers are those of torchaudio's default mel spectrogram: HTK scale, triangles without area normalisation.
+    Its numbers are those of torchaudio's default mel spectrogram: HTK scale, triangles without area normalisation. On
+    a CPU, nnAudio's window and bands are applied to an FFT, which costs a fraction of the convolutions by which nnAudio
+    transforms (benchmarks/frontends.py).
     It holds nothing to train or to save: its `state_dict` is empty.
 
     Args:
@@ -109,7 +111,10 @@ class MelSpectrogram(_Spectrogram):
 
     def power(self, waveform: Tensor) -> Tensor:
         """(batch, n_mels, frames) of a waveform (batch, samples)."""
-        return self.mel(waveform)
+        if waveform.device.type != "cpu":
+            return self.mel(waveform)
+        window = self.mel.stft.window_mask.flatten()
+        return self.mel.mel_basis @ _power_spectrum(waveform, self.n_fft, self.hop_length, window)
 
     def band_of(self, hertz: float) -> float:
         """The place of a frequency among the bands; 0 is the centre of the lowest."""
@@ -169,13 +174,20 @@ class LogFrequencySpectrogram(_Spectrogram):
 
     def power(self, waveform: Tensor) -> Tensor:
         """(batch, n_mels, frames) of a waveform (batch, samples)."""
-        spectrum = torch.stft(waveform, self.n_fft, self.hop_length, window=self.window, return_complex=True)
-        spectrum = spectrum[:, : self.used_bins]
-        return self.triangles @ (spectrum.real.square() + spectrum.imag.square())
+        return self.triangles @ _power_spectrum(waveform, self.n_fft, self.hop_length, self.window, self.used_bins)
 
     def band_of(self, hertz: float) -> float:
         """The place of a frequency among the bands; 0 is the centre of the lowest."""
         return self.settings["bands_per_octave"] * math.log2(hertz / self.settings["f_min"])
+
+
+def _power_spectrum(waveform: Tensor, n_fft: int, hop_length: int, window: Tensor, bins: int | None = None) -> Tensor:
+    """(batch, bins, frames) of a waveform (batch, samples) that is reflected at both ends, by FFT.
+
+    bins: how many, from the lowest; None for all n_fft // 2 + 1.
+    """
+    spectrum = torch.stft(waveform, n_fft, hop_length, window=window, return_complex=True)[:, :bins]
+    return spectrum.real.square() + spectrum.imag.square()
 
 
 def _floating(waveform: Tensor) -> Tensor:

@@ -31,6 +31,17 @@ def test_equals_torchaudio(waveform, n_mels):
         assert (power - expected).abs().max() <= 1e-4 * expected.max()
 
 
+@pytest.mark.filterwarnings("ignore:At least one mel filterbank has all zero values")
+@pytest.mark.parametrize(
+    "settings", [{}, {"n_fft": 1024, "hop_length": 512, "n_mels": 128}, {"f_min": 30.0, "f_max": 4000.0}]
+)
+def test_the_fft_of_a_cpu_equals_the_convolutions_of_nnaudio(waveform, settings):
+    frontend = MelSpectrogram(**settings)
+    power, expected = frontend.power(waveform), frontend.mel(waveform)
+    assert ((power - expected).abs().amax(dim=(1, 2)) <= 1e-4 * expected.amax(dim=(1, 2))).all()
+    assert power.shape == expected.shape
+
+
 def test_decibels_equal_torchaudio(waveform):
     mel = torchaudio.transforms.MelSpectrogram(16_000, n_fft=512, f_min=0.0, f_max=8000.0, n_mels=96)
     expected = torchaudio.transforms.AmplitudeToDB()(mel(waveform[:1]))
