@@ -59,6 +59,7 @@ class ResumePoint(Checkpoint):
         self.last = Path(dirpath) / "last.ckpt"
         self.every_s = every_s
         self.interrupted = False
+        self.terminated = False
         self._handler = None
 
     def setup(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
@@ -77,8 +78,15 @@ class ResumePoint(Checkpoint):
         self.interrupted = True
         print("\ninterrupted: this step ends first, for the sake of its checkpoint; Ctrl-C again stops at once")
 
+    def _terminate(self, number: int, frame: FrameType | None) -> None:
+        self.terminated = True
+
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         self._saved = time.monotonic()
+        if trainer.world_size > 1 and threading.current_thread() is threading.main_thread():
+            # Lightning's own handler talks to the other processes from within the signal, and waits for ever if they
+            # are in the middle of something else. Its teardown puts back what was there before both.
+            signal.signal(signal.SIGTERM, self._terminate)
 
     def on_train_batch_end(
         self, trainer: Trainer, module: LightningModule, outputs: object, batch: dict, batch_index: int
@@ -86,11 +94,10 @@ class ResumePoint(Checkpoint):
         progress = trainer.fit_loop.epoch_loop.batch_progress
         if progress.is_last_batch or (batch_index + 1) % trainer.accumulate_grad_batches:
             return  # the epoch's own checkpoint comes next; gradients of half a step cannot be saved
-        stop = self.interrupted or trainer.received_sigterm
-        due = stop or time.monotonic() - self._saved > self.every_s
-        if trainer.world_size > 1:  # the clocks of the processes differ, and all take part in a checkpoint
+        stop = self._stops(trainer)
+        due = time.monotonic() - self._saved > self.every_s
+        if trainer.world_size > 1:  # their clocks differ, and all take part in a checkpoint
             due = trainer.strategy.broadcast(due)
-            stop = trainer.strategy.reduce_boolean_decision(stop, all=False)
         if due or stop:
             self._save(trainer)
         if stop:
@@ -101,12 +108,17 @@ class ResumePoint(Checkpoint):
 
     # Between epochs the checkpoint is there already.
     def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
-        if self.interrupted:
+        if self._stops(trainer):
             raise KeyboardInterrupt
 
     def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
-        if self.interrupted:
+        if self._stops(trainer):
             raise KeyboardInterrupt
+
+    def _stops(self, trainer: Trainer) -> bool:
+        """Was this process, or another one of the training, asked to stop?"""
+        stop = self.interrupted or self.terminated or trainer.received_sigterm
+        return trainer.strategy.reduce_boolean_decision(stop, all=False) if trainer.world_size > 1 else stop
 
     def _save(self, trainer: Trainer) -> None:
         trainer.save_checkpoint(self.last)

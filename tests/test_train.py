@@ -1,5 +1,6 @@
 """train.py as a user runs it, and the promises of a run: resuming bit for bit, equal exports, one message a mistake."""
 
+import contextlib
 import csv
 import json
 import os
@@ -178,6 +179,28 @@ def test_interrupt_keeps_a_checkpoint_and_says_how_to_go_on(music: list[str], tm
     assert "Traceback" not in printed
     kept = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
     assert "musicrec" in kept and kept["epoch"] == 0 and kept["global_step"] > 0, "within the first epoch"
+    assert not (tmp_path / "export").exists()
+
+
+def test_two_processes_stop_together(music: list[str], tmp_path: Path):
+    """SIGTERM, as a cluster sends it: each hears of it at another moment, and none waits for the other for ever."""
+    settings = ["trainer.devices=2", "trainer.strategy=ddp", "trainer.accelerator=cpu", "data.chunks_per_track=2000"]
+    arguments = [*music, *settings, f"hydra.run.dir={tmp_path}", "callbacks.resume.every_s=1"]
+    process = subprocess.Popen(command(*arguments), cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        while not (tmp_path / "checkpoints" / "last.ckpt").is_file() and process.poll() is None:
+            time.sleep(0.05)
+        time.sleep(0.4)  # within a step: Lightning's own handler hung there, in one run of three
+        os.killpg(process.pid, signal.SIGTERM)
+        assert process.wait(timeout=60) != 0
+        with pytest.raises(ProcessLookupError):  # neither is left; the second may take a moment more
+            for _ in range(200):
+                os.killpg(process.pid, 0)
+                time.sleep(0.05)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] > 0
     assert not (tmp_path / "export").exists()
 
 
