@@ -62,13 +62,12 @@ def operations(
     place = "cpu" if device == "cpu" else "meta"
     with FlopCounterMode(display=False) as listening:
         bands = copy.deepcopy(frontend).to(place).power(torch.zeros(1, samples, device=place)).shape[1:]
-    device = next(network.parameters()).device
-    counts = []
+    counts, inside = [], next(network.parameters()).device
     for training in (True, False):
         network.train(training)
         with FlopCounterMode(display=False) as counter, torch.set_grad_enabled(training):
             # Two, as batch normalisation wants more than one value in training.
-            _, logits = network(torch.zeros(2, 1, *bands, device=device))
+            _, logits = network(torch.zeros(2, 1, *bands, device=inside))
             if training:
                 sum(values.sum() for values in logits.values()).backward()
         counts.append(listening.get_total_flops() + counter.get_total_flops() / 2)

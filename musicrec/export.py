@@ -75,9 +75,11 @@ def build_from(source: str | Path, description: dict) -> tuple[nn.Module, list[H
     try:
         return build(description)
     except Exception as error:  # the file is anybody's: whatever it makes the constructors raise
+        commit = description.get("git_commit") if isinstance(description, dict) else None
+        writer = f"the code that wrote it{f' (git commit {commit})' if isinstance(commit, str) else ''}"
         raise ExportError(
-            f"{source} describes no model that musicrec {package_version()} knows: {error}; read it with the version "
-            "that wrote it, or train and export it again"
+            f"{source} describes no model that this version knows: {error}; read it with {writer}, or train and export "
+            "it again"
         ) from None
 
 

@@ -59,11 +59,11 @@ class _Spectrogram(nn.Module):
 
 
 class MelSpectrogram(_Spectrogram):
-    """Mel spectrogram in decibels, computed by nnAudio on the waveform's device and always in float32.
+    """Mel spectrogram in decibels with nnAudio's window and bands, on the waveform's device and always in float32.
 
     Its numbers are those of torchaudio's default mel spectrogram: HTK scale, triangles without area normalisation. On
-    a CPU, nnAudio's window and bands are applied to an FFT, which costs a fraction of the convolutions by which nnAudio
-    transforms (benchmarks/frontends.py).
+    a CPU it takes an FFT, which costs a fraction of nnAudio's convolutions, by which other devices compute it
+    (benchmarks/frontends.py).
     It holds nothing to train or to save: its `state_dict` is empty.
 
     Args:

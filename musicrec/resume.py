@@ -49,7 +49,8 @@ class ResumePoint(Checkpoint):
     cluster). Lightning's ModelCheckpoint, which keeps the best, writes a last.ckpt only in epochs that improve.
 
     Ctrl-C lets the step at hand end, so that the checkpoint holds whole steps; a second Ctrl-C stops at once, and the
-    checkpoint is the one before. To know the best checkpoint, it comes after the ModelCheckpoint in the trainer's list.
+    checkpoint is the one before. Several processes stop together, after a step, so not within a validation. To know the
+    best checkpoint, it comes after the ModelCheckpoint in the trainer's list.
 
     dirpath: folder of last.ckpt. every_s: seconds of training between two checkpoints, which is what a kill without
     warning can cost.

@@ -10,6 +10,7 @@ from types import ModuleType
 
 import polars as pl
 import pytest
+import torch
 
 from musicrec.data.manifest import read_manifest
 from musicrec.data.store import store_folder
@@ -18,6 +19,7 @@ from musicrec.frontend import LogFrequencySpectrogram, MelSpectrogram
 from musicrec.heads.key import KeyHead
 from musicrec.heads.tempo import TempoHead
 from musicrec.models.key_net import KeyNet
+from musicrec.models.short_chunk_resnet import ShortChunkResNet
 from musicrec.models.tempo_net import TempoNet
 
 ROOT = Path(__file__).parents[1]
@@ -136,6 +138,16 @@ def test_share_of_the_peak(monkeypatch):
     assert trained["gflop_per_s"] == pytest.approx(15 * 16.8, rel=0.005)
     assert evaluated["gflop_per_s"] == pytest.approx(30 * 5.7, rel=0.01)
     assert trained["peak_gflop_per_s"] == 5000 and trained["share"] == pytest.approx(15 * 16.8 / 5000, abs=0.001)
+
+
+def test_the_transform_of_a_gpu_is_counted():
+    """Two products of 231 frames, 512 samples and 257 bins; a CPU takes an FFT, which is not counted."""
+    recipes = load("recipes")
+    with torch.device("meta"):
+        network = ShortChunkResNet({"tags": 2}, width=2)
+    gpu, cpu = (recipes.operations(network, MelSpectrogram(n_mels=128), 59_049, device=on) for on in ("cuda", "cpu"))
+    for on_gpu, on_cpu in zip(gpu, cpu, strict=True):
+        assert on_gpu - on_cpu == 2 * 2 * 231 * 512 * 257
 
 
 def test_tempo_and_key(table, tiny_music, tmp_path, monkeypatch):
