@@ -133,7 +133,10 @@ class OutputFolder(Callback):
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **settings: object) -> None:
         if not self.made or job_return.status is JobStatus.COMPLETED:
             return
-        if {path.name for path in self.made[0].iterdir()} <= {config.hydra.output_subdir}:  # which Hydra wrote
+        from musicrec.runs.record import FILE, LOCK  # which needs this module
+
+        # What Hydra wrote, and the record of the failure, whose message has been printed.
+        if {path.name for path in self.made[0].iterdir()} <= {config.hydra.output_subdir, FILE, LOCK}:
             self._take_away()
 
     def _take_away(self) -> None:

@@ -3,6 +3,7 @@
 import errno
 import sys
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 
 import hydra
@@ -18,6 +19,7 @@ from musicrec.deformations.resample import RandomResample
 from musicrec.errors import AudioError, ConfigError
 from musicrec.heads.key import KeyHead
 from musicrec.heads.tempo import TempoHead
+from musicrec.runs.record import RunRecord
 
 ROOT = Path(__file__).parents[1]
 
@@ -120,7 +122,13 @@ def test_two_runs_never_share_a_folder_and_each_knows_its_own(tmp_path: Path, mo
 
 @pytest.mark.parametrize(
     ("outcome", "left"),
-    [("fails", []), ("writes, then fails", ["kept/run/notes.txt"]), ("interrupted", []), ("succeeds", ["kept/run"])],
+    [
+        ("fails", []),
+        ("records that it fails", []),
+        ("writes, then fails", ["kept/run/notes.txt"]),
+        ("interrupted", []),
+        ("succeeds", ["kept/run"]),
+    ],
 )
 def test_a_run_that_failed_before_it_wrote_anything_leaves_no_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outcome: str, left: list[str]
@@ -128,10 +136,12 @@ def test_a_run_that_failed_before_it_wrote_anything_leaves_no_folder(
     @hydra.main(config_path=str(ROOT / "conf"), config_name="evaluate", execution_whitelist=TARGETS)
     @program
     def main(cfg: DictConfig) -> None:
+        folder = Path(HydraConfig.get().runtime.output_dir)
         if outcome.startswith("writes"):
-            (Path(HydraConfig.get().runtime.output_dir) / "notes.txt").touch()
-        if outcome.endswith("fails"):
-            raise ConfigError("no")
+            (folder / "notes.txt").touch()
+        with RunRecord(folder, name="x", config={}, overrides=[]) if "records" in outcome else nullcontext():
+            if outcome.endswith("fails"):
+                raise ConfigError("no")
         if outcome == "interrupted":
             raise KeyboardInterrupt
 
