@@ -30,6 +30,7 @@ from musicrec import startup
 from musicrec.arguments import quote_paths
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.errors import ConfigError, JobFailed, MusicrecError
+from musicrec.locks import is_held
 from musicrec.resume import run_folder, unused
 from musicrec.settings import check_settings
 
@@ -136,7 +137,8 @@ class OutputFolder(Callback):
         from musicrec.runs.record import FILE, LOCK  # which needs this module
 
         # What Hydra wrote, and the record of the failure, whose message has been printed.
-        if {path.name for path in self.made[0].iterdir()} <= {config.hydra.output_subdir, FILE, LOCK}:
+        little = {path.name for path in self.made[0].iterdir()} <= {config.hydra.output_subdir, FILE, LOCK}
+        if little and not is_held(self.made[0] / LOCK):  # by another run, which made the folder in the same moment
             self._take_away()
 
     def _take_away(self) -> None:

@@ -125,6 +125,7 @@ def test_two_runs_never_share_a_folder_and_each_knows_its_own(tmp_path: Path, mo
     [
         ("fails", []),
         ("records that it fails", []),
+        ("finds another run there, and fails", ["kept/run/run.json"]),
         ("writes, then fails", ["kept/run/notes.txt"]),
         ("interrupted", []),
         ("succeeds", ["kept/run"]),
@@ -139,7 +140,9 @@ def test_a_run_that_failed_before_it_wrote_anything_leaves_no_folder(
         folder = Path(HydraConfig.get().runtime.output_dir)
         if outcome.startswith("writes"):
             (folder / "notes.txt").touch()
-        with RunRecord(folder, name="x", config={}, overrides=[]) if "records" in outcome else nullcontext():
+        monkeypatch.setattr("musicrec.cli.is_held", lambda path: "another" in outcome)
+        recording = "records" in outcome or "another" in outcome
+        with RunRecord(folder, name="x", config={}, overrides=[]) if recording else nullcontext():
             if outcome.endswith("fails"):
                 raise ConfigError("no")
         if outcome == "interrupted":
