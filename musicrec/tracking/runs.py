@@ -59,12 +59,11 @@ def finishing(trainer: Trainer) -> Iterator[None]:
     except BaseException as error:
         early = "interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed"  # Lightning exits, too
         last = Path(trainer.checkpoint_callback.dirpath) / "last.ckpt"
-        if early == "failed" and last.is_file() and not trainer.global_step:
-            pass  # the checkpoint is what cannot be continued; the error says why
-        elif last.is_file():
-            print(f"{early}; continue with the same command and resume=true, or ckpt_path={last}")
-        else:
+        refused = early == "failed" and not trainer.global_step  # a checkpoint of other settings, say
+        if not last.is_file():
             print(f"{early} before the first checkpoint")
+        elif not refused:
+            print(f"{early}; continue with the same command and resume=true, or ckpt_path={last}")
         raise
 
 
