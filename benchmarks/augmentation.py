@@ -23,14 +23,16 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from musicrec.audio import decode
-from musicrec.cli import TARGETS, build_all, one_message
+from musicrec.audio.decode import decode
+from musicrec.config.explain import one_message
+from musicrec.config.targets import TARGETS
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.data.manifest import read_manifest
 from musicrec.data.synthetic import make_synthetic
-from musicrec.frontend import MelSpectrogram
-from musicrec.hardware import clock, find_device
+from musicrec.models.frontends.mel import MelSpectrogram
 from musicrec.models.short_chunk_resnet import ShortChunkResNet
+from musicrec.programs.build import build_all
+from musicrec.system.hardware import clock, find_device
 
 SAMPLE_RATE, SAMPLES = 16_000, 59_049
 CONF = Path(__file__).parents[1] / "conf"

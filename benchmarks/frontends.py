@@ -15,9 +15,10 @@ import torch
 from nnAudio.features import CQT1992v2, CQT2010v2
 from rich.progress import track
 
-from musicrec.cli import one_message
-from musicrec.frontend import LogFrequencySpectrogram, MelSpectrogram
-from musicrec.hardware import clock, find_device
+from musicrec.config.explain import one_message
+from musicrec.models.frontends.log_frequency import LogFrequencySpectrogram
+from musicrec.models.frontends.mel import MelSpectrogram
+from musicrec.system.hardware import clock, find_device
 
 SAMPLE_RATE, SAMPLES = 16_000, 240_000
 

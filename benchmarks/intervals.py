@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from musicrec.evaluation.bootstrap import Bootstrap
-from musicrec.evaluation.metrics import Scores, multi_label, whole
+from musicrec.heads.metrics import Scores, multi_label, whole
 
 RATES = torch.tensor([0.05, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5])
 APART = torch.linspace(0.6, 1.6, len(RATES))

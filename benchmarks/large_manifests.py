@@ -26,11 +26,11 @@ from musicrec.data.datamodule import MusicDataModule
 from musicrec.data.journal import JOURNAL, WAVEFORMS
 from musicrec.data.manifest import read_manifest, write_manifest
 from musicrec.data.store import WaveformStore, store_folder
-from musicrec.frontend import MelSpectrogram
 from musicrec.heads.classes import ClassHead
 from musicrec.heads.key import KeyHead
 from musicrec.heads.tags import TagHead
 from musicrec.heads.tempo import TempoHead
+from musicrec.models.frontends.mel import MelSpectrogram
 
 FILES, TRACK_S, SAMPLE_RATE = 1000, 30, 16_000
 

@@ -22,9 +22,11 @@ from recipes import operations
 from rich.progress import track
 from torch import Tensor, nn
 
-from musicrec.cli import TARGETS, build_all, build_heads, one_message
+from musicrec.config.explain import one_message
+from musicrec.config.targets import TARGETS
 from musicrec.data.datamodule import MusicDataModule
-from musicrec.hardware import clock, find_device
+from musicrec.programs.build import build_all, build_heads
+from musicrec.system.hardware import clock, find_device
 
 CONF = Path(__file__).parents[1] / "conf"
 OVERLAYS = (

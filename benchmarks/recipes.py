@@ -22,8 +22,8 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import instantiate
 from torch.utils.flop_counter import FlopCounterMode
 
-from musicrec.chunks import chunk_starts
-from musicrec.cli import TARGETS
+from musicrec.audio.chunks import chunk_starts
+from musicrec.config.targets import TARGETS
 
 CONF = Path(__file__).parents[1] / "conf"
 MEASURED = Path(__file__).with_name("throughput.csv")

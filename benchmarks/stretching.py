@@ -21,10 +21,10 @@ from rich.box import MARKDOWN
 from rich.console import Console
 from rich.table import Table
 
-from musicrec.deformations._playing import played, speed_of
+from musicrec.deformations._speed import played, speed_of
 from musicrec.deformations.pitch_shift import PitchShift
 from musicrec.deformations.time_stretch import TimeStretch
-from musicrec.frontend import MelSpectrogram
+from musicrec.models.frontends.mel import MelSpectrogram
 
 RATE, DURATION_S, BEAT_S = 16_000, 8.0, 0.5
 MEL = MelSpectrogram(n_mels=96, n_fft=512, hop_length=256, sample_rate=RATE)

@@ -22,12 +22,12 @@ from rich.progress import track
 from rich.table import Table
 
 import musicrec
-from musicrec.audio import decode
+from musicrec.audio.decode import decode
 from musicrec.data.manifest import read_manifest
-from musicrec.evaluation.metrics import mirex_points, tempo_hits
 from musicrec.heads.key import KeyHead
+from musicrec.heads.keys import KEYS_24, key_index, parse_key
+from musicrec.heads.metrics import mirex_points, tempo_hits
 from musicrec.heads.tempo import TempoHead
-from musicrec.keys import KEYS_24, key_index, parse_key
 
 ESSENTIA_RATE = 44_100
 Answer = tuple[float, int]  # BPM, place in KEYS_24

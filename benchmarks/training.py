@@ -32,17 +32,17 @@ from rich.console import Console
 from rich.table import Table
 from torch import nn
 
-from musicrec.audio import decode
+from musicrec.audio.decode import decode
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.data.manifest import read_manifest
 from musicrec.data.synthetic import make_synthetic
-from musicrec.frontend import MelSpectrogram
-from musicrec.hardware import best_precision, keep_freed_memory
 from musicrec.heads.tags import TagHead
 from musicrec.models.crnn import CRNN
+from musicrec.models.frontends.mel import MelSpectrogram
 from musicrec.models.short_chunk_resnet import ShortChunkResNet
-from musicrec.module import MusicModule
-from musicrec.optim import AdamWCosine
+from musicrec.system.hardware import best_precision, keep_freed_memory
+from musicrec.training.module import MusicModule
+from musicrec.training.recipes import AdamWCosine
 
 NETWORKS = {"crnn": CRNN, "short_chunk_resnet": ShortChunkResNet}
 WARM_UP_STEPS = 2

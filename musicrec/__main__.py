@@ -1,6 +1,6 @@
 """What needs no config: `python -m musicrec --help`."""
 
-from musicrec import startup  # first: see there
+from musicrec.programs import startup  # first: see there
 
 # isort: split
 import argparse

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from musicrec import startup
+from musicrec.programs import resolvers, startup
 
 ROOT = Path(__file__).parents[1]
 
 # Ctrl-C is pytest's, though programs are imported here that end at once by it until they have begun.
 startup.over()
+resolvers.register()
 
 # The tensors of the tests are tiny: threads that wait for each other cost more than they give.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -44,7 +45,7 @@ def public_crnn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small CRNN of 50 outputs as a checkpoint file in the names of sota-music-tagging-models, untrained."""
     import torch
 
-    from musicrec.models.public import ARCHITECTURES, ORIGINAL_NAMES
+    from musicrec.export.public_checkpoint import ARCHITECTURES, ORIGINAL_NAMES
 
     weights = {}
     for name, tensor in ARCHITECTURES["crnn"]({"tags": 50}, width=8, gru_size=8).state_dict().items():

@@ -14,10 +14,11 @@ import torch
 
 from musicrec.data.manifest import read_manifest
 from musicrec.data.store import store_folder
-from musicrec.export import write_export
-from musicrec.frontend import LogFrequencySpectrogram, MelSpectrogram
+from musicrec.export.folder import write_export
 from musicrec.heads.key import KeyHead
 from musicrec.heads.tempo import TempoHead
+from musicrec.models.frontends.log_frequency import LogFrequencySpectrogram
+from musicrec.models.frontends.mel import MelSpectrogram
 from musicrec.models.key_net import KeyNet
 from musicrec.models.short_chunk_resnet import ShortChunkResNet
 from musicrec.models.tempo_net import TempoNet

@@ -13,8 +13,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from musicrec.cli import TARGETS, build_all, build_heads
-from musicrec.settings import check_settings
+from musicrec.config.targets import TARGETS
+from musicrec.config.validation import check_settings
+from musicrec.programs.build import build_all, build_heads
 from musicrec.sweeps import sweepers
 
 CONF = Path(__file__).parents[1] / "conf"

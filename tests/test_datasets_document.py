@@ -10,7 +10,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
-from musicrec.cli import spelled_out
+from musicrec.programs.arguments import spelled_out
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "datasets.md").read_text()

@@ -10,10 +10,10 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
-from musicrec.cli import build_heads
 from musicrec.data.adapters.fma import PUBLISHED as FMA
 from musicrec.data.adapters.magnatagatune import PUBLISHED as MAGNATAGATUNE
 from musicrec.heads.tags import TagHead
+from musicrec.programs.build import build_heads
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "experiments" / "published"
@@ -58,14 +58,14 @@ def test_tagging_has_the_published_settings(name: str):
         "trainer.accumulate_grad_batches": 1,
         "callbacks.checkpoint.monitor": "val/loss",
         "callbacks.checkpoint.mode": "min",
-        "optim._target_": "musicrec.optim.AdamSGD",
+        "optim._target_": "musicrec.training.recipes.AdamSGD",
         "optim.lr": 1e-4,
         "optim.weight_decay": 1e-4,
         "optim.milestones": [80, 100, 120],
         "optim.sgd_lr": [1e-3, 1e-4, 1e-5],
         "optim.momentum": 0.9,
         "model.dropout": 0.5,
-        "frontend._target_": "musicrec.frontend.MelSpectrogram",
+        "frontend._target_": "musicrec.models.frontends.mel.MelSpectrogram",
         "frontend.sample_rate": 16_000,
         "frontend.n_fft": 512,
         "frontend.hop_length": 256,

@@ -20,7 +20,7 @@ import polars as pl
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from musicrec.audio import decode
+from musicrec.audio.decode import decode
 from musicrec.data.estimate import estimate
 from musicrec.data.journal import KEY, Journal, read_finished
 from musicrec.errors import AudioError, StoreError

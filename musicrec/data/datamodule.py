@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
-from musicrec.data.chunking import AllChunks, ChunkDataset, LateLoader, RandomChunks
+from musicrec.config.number_types import Natural, Seed
+from musicrec.data.chunk_sampling import AllChunks, ChunkDataset, LateLoader, RandomChunks
 from musicrec.data.durations import compare_durations
 from musicrec.data.manifest import manifest_hash, read_manifest
 from musicrec.data.mixture import Mixture
@@ -26,9 +27,9 @@ from musicrec.deformations.base import Deformation, seed_of
 from musicrec.deformations.mixup import Mixup
 from musicrec.deformations.spec_augment import SpecAugment
 from musicrec.errors import ConfigError, ManifestError
-from musicrec.frontend import INT16_SCALE, Frontend
 from musicrec.heads import Head
-from musicrec.quantities import Natural, Seed
+from musicrec.models.frontends import Frontend
+from musicrec.models.frontends.decibels import INT16_SCALE
 
 log = logging.getLogger(__name__)
 

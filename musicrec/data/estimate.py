@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import mutagen
 import polars as pl
 
-from musicrec.audio import decode
-from musicrec.data.file_tags import opened
+from musicrec.audio.decode import decode
+from musicrec.audio.file_tags import opened
 from musicrec.errors import AudioError
 
 _HEADERS = 32  # read of files of each kind

@@ -18,7 +18,7 @@ import polars as pl
 from musicrec.data.csv_text import read_csv
 from musicrec.data.schema import LABELS, REQUIRED, ROW, Problems, check_cells, check_header, complete
 from musicrec.errors import ManifestError
-from musicrec.keys import PITCH_CLASSES
+from musicrec.heads.keys import PITCH_CLASSES
 
 
 def read_manifest(

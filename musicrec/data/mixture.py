@@ -15,7 +15,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from musicrec.data.adapters.checks import Report, number, some
+from musicrec.data.checks import Report, number, some
 from musicrec.data.manifest import read_manifest, write_manifest
 from musicrec.data.schema import REQUIRED
 from musicrec.data.splitting import with_splits

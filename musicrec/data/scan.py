@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from musicrec.audio import AUDIO_SUFFIXES
+from musicrec.audio.decode import AUDIO_SUFFIXES
 from musicrec.data.schema import complete
 from musicrec.errors import ManifestError
 

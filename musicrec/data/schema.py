@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 
 import polars as pl
 
+from musicrec.config.number_types import BPM_RANGE, DURATION_RANGE_S
 from musicrec.errors import ManifestError
-from musicrec.keys import PITCH_CLASSES, parse_key
+from musicrec.heads.keys import PITCH_CLASSES, parse_key
 
 UNIT_FEATURES = ("danceability", "energy", "acousticness", "instrumentalness", "liveness", "valence")
 LABELS = {
@@ -32,10 +33,10 @@ SCHEMA = {
 ROW = "row number in the file"  # a column that exists only while a manifest is being read
 
 RANGES = {
-    "bpm": (20.0, 400.0),
+    "bpm": BPM_RANGE,
     **dict.fromkeys(UNIT_FEATURES, (0.0, 1.0)),
     "loudness": (-200.0, 100.0),  # decibels; wide enough for any scale, too narrow for a stray identifier
-    "duration_s": (1e-3, 1e7),
+    "duration_s": DURATION_RANGE_S,
 }
 
 _OTHER_NAMES = {"tempo": "bpm"}  # what other data sets, such as dumps of Spotify, call a column

@@ -1,6 +1,6 @@
 """Tracks into training, validation and test, an artist in one of them only.
 
-For collections that grow. Datasets whose classes are to be spread evenly have musicrec/data/adapters/splitting.py.
+For collections that grow. Datasets whose classes are to be spread evenly have musicrec/data/adapters/random_splits.py.
 """
 
 import hashlib

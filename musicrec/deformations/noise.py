@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from musicrec.deformations._mixing import mixed
+from musicrec.deformations._snr import mixed
 from musicrec.deformations._spectrum import filtered
 from musicrec.deformations.base import Deformed, draw, limits, unmoved, white_noise
 from musicrec.errors import ConfigError

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from musicrec.deformations._playing import stretched
+from musicrec.deformations._speed import stretched
 from musicrec.deformations.base import Deformed, draw_log, limits
 
 

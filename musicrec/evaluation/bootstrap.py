@@ -16,7 +16,7 @@ from rich.progress import Progress
 from torch import Tensor
 
 from musicrec.errors import ConfigError
-from musicrec.evaluation.metrics import Scores
+from musicrec.heads.metrics import Scores
 
 UNITS = ("track", "artist")
 _BLOCK = 4_000_000  # numbers in memory at once, of each of a handful of arrays

@@ -16,9 +16,9 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor
 from torchmetrics.functional.classification import binary_calibration_error
 
-from musicrec.evaluation.metrics import f1_by_threshold
 from musicrec.heads import Head
 from musicrec.heads.base import at_temperature
+from musicrec.heads.metrics import f1_by_threshold
 
 BINS = 15
 FEWEST_TRACKS = 20

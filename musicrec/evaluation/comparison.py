@@ -12,10 +12,10 @@ from rich.markup import escape
 from torch import Tensor
 
 from musicrec.evaluation.bootstrap import Bootstrap
-from musicrec.evaluation.metrics import Scores, whole
 from musicrec.evaluation.result import Result, check_comparable
 from musicrec.evaluation.tables import console, interval_text, make_table, number
 from musicrec.heads import Head
+from musicrec.heads.metrics import Scores, whole
 
 
 @dataclass(frozen=True, kw_only=True)

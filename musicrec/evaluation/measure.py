@@ -10,8 +10,10 @@ from musicrec.data.datamodule import MusicDataModule
 from musicrec.data.manifest import manifest_hash
 from musicrec.evaluation.calibration import calibrate, uncalibrated
 from musicrec.evaluation.result import Result
-from musicrec.export import Model, package_version, write_export
-from musicrec.module import MusicModule
+from musicrec.export.description import Model
+from musicrec.export.folder import write_export
+from musicrec.system.version import package_version
+from musicrec.training.module import MusicModule
 
 
 def measure(

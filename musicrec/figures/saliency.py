@@ -8,8 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from musicrec.export import Model
-from musicrec.frontend import POWER_FLOOR
+from musicrec.export.description import Model
+from musicrec.models.frontends.decibels import POWER_FLOOR
 
 SILENCE_DB = 10 * torch.tensor(POWER_FLOOR).log10().item()
 

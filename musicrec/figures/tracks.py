@@ -6,13 +6,14 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from musicrec.figures.hearing import Hearing
+from musicrec.figures.predictions_over_time import Hearing
 from musicrec.figures.saliency import saliency
 from musicrec.figures.signals import HOP_LENGTH, spectral_rolloff, zero_crossing_rate
 from musicrec.figures.style import AGAINST, COLOURS, FOR, GREY, SHARE, SPECTROGRAM, shortened, text
-from musicrec.frontend import Frontend, MelSpectrogram
 from musicrec.heads import Head
 from musicrec.heads.tempo import TempoHead
+from musicrec.models.frontends import Frontend
+from musicrec.models.frontends.mel import MelSpectrogram
 
 _COLUMNS = 1000  # of a picture of a whole track
 _RANGE_DB = 80

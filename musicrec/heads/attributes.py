@@ -8,9 +8,9 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from musicrec.evaluation import metrics
+from musicrec.config.number_types import NotNegative, Positive
+from musicrec.heads import metrics
 from musicrec.heads.base import at_temperature, binary_loss, class_index, numbers
-from musicrec.quantities import NotNegative, Positive
 
 SPOTIFY_ATTRIBUTES = (
     "danceability",

@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from musicrec.config.class_lookup import find_class
 from musicrec.errors import ConfigError, ManifestError
-from musicrec.evaluation.metrics import Scores
-from musicrec.registry import find_class
+from musicrec.heads.metrics import Scores
 
 
 class Head(Protocol):

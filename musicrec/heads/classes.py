@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from musicrec.config.number_types import NotNegative, Positive, Share
 from musicrec.errors import ManifestError
-from musicrec.evaluation import metrics
+from musicrec.heads import metrics
 from musicrec.heads.base import activate, at_temperature, class_index, class_loss, one_hot, ranked, vocabulary
-from musicrec.quantities import NotNegative, Positive, Share
 
 
 @dataclass(frozen=True, kw_only=True)

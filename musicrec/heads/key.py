@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from musicrec.config.number_types import NotNegative, Positive
 from musicrec.errors import ConfigError
-from musicrec.evaluation import metrics
+from musicrec.heads import metrics
 from musicrec.heads.base import activate, at_temperature, class_index, class_loss, numbers, one_hot
-from musicrec.keys import KEYS_24, PITCH_CLASSES, camelot, camelot_compatibility, parse_pitch_class
-from musicrec.quantities import NotNegative, Positive
+from musicrec.heads.keys import KEYS_24, PITCH_CLASSES, camelot, camelot_compatibility, parse_pitch_class
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +19,7 @@ class KeyHead:
     """The key: 24 classes (C major … B minor) or, with `modes=False`, the 12 tonics. A shift in pitch moves it.
 
     A track counts as labelled when it has a key and, for 24 classes, a mode. The target is the key's number in the
-    order of `musicrec.keys`, whatever the order of the outputs.
+    order of `musicrec.heads.keys`, whatever the order of the outputs.
 
     order: names of the keys in the order of the network's outputs, for weights trained in another one.
     """

@@ -8,9 +8,9 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from musicrec.evaluation import metrics
+from musicrec.config.number_types import Count, NotNegative, Positive
+from musicrec.heads import metrics
 from musicrec.heads.base import at_temperature, binary_loss, class_index, ranked, vocabulary
-from musicrec.quantities import Count, NotNegative, Positive
 
 
 @dataclass(frozen=True, kw_only=True)

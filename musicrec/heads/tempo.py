@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from musicrec.config.number_types import Count, NotNegative, Positive
 from musicrec.errors import ConfigError
-from musicrec.evaluation import metrics
+from musicrec.heads import metrics
 from musicrec.heads.base import activate, at_temperature, class_loss, numbers, one_hot
-from musicrec.quantities import Count, NotNegative, Positive
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from musicrec.config.number_types import Count, Natural, Share
 from musicrec.errors import ConfigError
 from musicrec.models._classifier import Classifier, check_several
-from musicrec.quantities import Count, Natural, Share
 
 POOLS = ((2, 2), (3, 3), (4, 4), (4, 4))
 POOLED = 96  # 2·3·4·4: so many mel bands, and so many frames, become one step of the recurrent layer

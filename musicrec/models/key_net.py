@@ -6,10 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from musicrec.config.number_types import Count, Share
 from musicrec.errors import ConfigError
 from musicrec.heads import Head
 from musicrec.models._classifier import Classifier
-from musicrec.quantities import Count, Share
 
 _RANGE_DB = 60.0  # what lies further below the loudest cell of a chunk counts as silence
 
@@ -25,8 +25,8 @@ class KeyNet(nn.Module):
 
     Args:
         outputs: how many logits each head gives, by the head's name. The head `key`, of 24 outputs or 12 (tonics), in
-            the order of `musicrec.keys`, moves with pitch; other heads have a linear layer on the embedding, which does
-            not.
+            the order of `musicrec.heads.keys`, moves with pitch; other heads have a linear layer on the embedding,
+            which does not.
         n_mels: bands of the input, whole octaves from the lowest band of a C on.
         chunk_samples: length of the chunks it is trained on, in samples.
         bands_per_octave: of the input, 12 or a multiple: a note has as many bands as it is a multiple.

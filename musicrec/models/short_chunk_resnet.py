@@ -5,8 +5,8 @@ import itertools
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from musicrec.config.number_types import Count, Share
 from musicrec.models._classifier import Classifier, check_several
-from musicrec.quantities import Count, Share
 
 
 class ShortChunkResNet(nn.Module):

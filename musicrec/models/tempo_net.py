@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from musicrec.config.number_types import Count, Positive, Share
 from musicrec.errors import ConfigError
 from musicrec.heads import Head
 from musicrec.models._classifier import Classifier
-from musicrec.quantities import Count, Positive, Share
 
 HARMONICS = (1 / 4, 1 / 3, 1 / 2, 2 / 3, 1, 4 / 3, 3 / 2, 2, 3, 4, 6, 8)
 _RANGE_DB = 80.0  # what lies further below the loudest cell of a chunk makes no onset

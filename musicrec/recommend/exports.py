@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from musicrec.analyzer import TrackAnalyzer
 from musicrec.errors import ExportError
-from musicrec.export import read_export
-from musicrec.hardware import find_device
+from musicrec.export.analyzer import TrackAnalyzer
+from musicrec.export.folder import read_export
+from musicrec.system.hardware import find_device
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,12 +14,12 @@ import polars as pl
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from musicrec.analyzer import TrackAnalyzer
-from musicrec.audio import AUDIO_SUFFIXES, decode
-from musicrec.data.file_tags import read_tags
+from musicrec.audio.decode import AUDIO_SUFFIXES, decode
+from musicrec.audio.file_tags import read_tags
 from musicrec.data.manifest import read_manifest
 from musicrec.data.scan import scan_folder
 from musicrec.errors import AudioError, ConfigError
+from musicrec.export.analyzer import TrackAnalyzer
 from musicrec.recommend.library import Library, Track
 
 _SAVE_EVERY_S = 10.0  # what an interruption costs at most

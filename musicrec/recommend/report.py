@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from musicrec.heads import Head
-from musicrec.keys import camelot, parse_pitch_class
+from musicrec.heads.keys import camelot, parse_pitch_class
 from musicrec.recommend.indexing import IndexReport
 from musicrec.recommend.ranking import Recommendation
 from musicrec.recommend.similarity import Similarity

@@ -15,8 +15,8 @@ from safetensors.torch import save
 from torch import Tensor
 
 from musicrec.errors import MusicrecError
-from musicrec.export import package_version
 from musicrec.recommend.exports import fingerprint
+from musicrec.system.version import package_version
 
 FORMAT = 1
 _HEAD = "head/"

@@ -13,9 +13,9 @@ from torch.utils.data import Dataset
 from musicrec.data.store import WaveformStore
 from musicrec.deformations.base import seed_of, unmoved
 from musicrec.errors import ConfigError
-from musicrec.frontend import INT16_SCALE
-from musicrec.hardware import clock
+from musicrec.models.frontends.decibels import INT16_SCALE
 from musicrec.robustness.conditions import Condition
+from musicrec.system.hardware import clock
 
 
 @dataclass(frozen=True, kw_only=True)

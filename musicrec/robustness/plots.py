@@ -11,8 +11,8 @@ from matplotlib.patches import Patch
 
 from musicrec.evaluation.files import file_name
 from musicrec.figures.style import COLOURS, GREY, MARKERS, save, shortened, text
+from musicrec.robustness.effects import Effect
 from musicrec.robustness.report import Report
-from musicrec.robustness.scoring import Effect
 
 _COLUMNS = 5
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from musicrec.errors import MusicrecError
 from musicrec.evaluation.files import file_name
 from musicrec.robustness.conditions import Condition
-from musicrec.robustness.measuring import Measured
-from musicrec.robustness.recommending import Overlaps
-from musicrec.robustness.scoring import Effect, Number, Rank
-from musicrec.robustness.standing import Standing
-from musicrec.runs.record import write_json
+from musicrec.robustness.effects import Effect, Number, Rank
+from musicrec.robustness.measurement import Measured
+from musicrec.robustness.overlap import Overlaps
+from musicrec.robustness.ranking_table import Standing
+from musicrec.system.atomic_write import write_json
 
 FORMAT = "musicrec-robustness/1"
 

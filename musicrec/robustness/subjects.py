@@ -9,7 +9,8 @@ from torch import Tensor
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.errors import ConfigError
 from musicrec.evaluation.bootstrap import Bootstrap
-from musicrec.export import Model, read_model
+from musicrec.export.checkpoint import read_model
+from musicrec.export.description import Model
 from musicrec.robustness.answers import fingerprint_of
 
 

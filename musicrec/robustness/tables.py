@@ -15,8 +15,8 @@ from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.evaluation.files import file_name
 from musicrec.evaluation.tables import console, interval_text, make_table, number
 from musicrec.heads import Head
+from musicrec.robustness.effects import Effect
 from musicrec.robustness.report import Report, moved_summary, sensitivity
-from musicrec.robustness.scoring import Effect
 
 Section = tuple[str, Table, Sequence[str]]  # heading, table, and lines below it
 

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from musicrec.errors import ConfigError
 from musicrec.runs.find import Run, find_runs, finished
-from musicrec.sweeps.jobs import differing_settings, identity
+from musicrec.runs.overrides import differing_settings, identity
 
 TABLE = "runs.csv"
 _PIPE_WIDTH = 200  # of a terminal that is none: a log file or a pipe

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from musicrec.errors import ConfigError
-from musicrec.runs.record import FILE, read_run
+from musicrec.runs.record_file import FILE, read_run
 
 BEST, ALL = "best", "all:"
 

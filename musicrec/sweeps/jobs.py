@@ -5,18 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobStatus
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from musicrec.cli import TARGETS
-from musicrec.runs.record import read_run
-from musicrec.settings import check_settings
+from musicrec.config.targets import TARGETS
+from musicrec.config.validation import check_settings
+from musicrec.runs.overrides import Value, identity
+from musicrec.runs.record_file import read_run
 
-Value = str | int | float | bool | None
 DONE = ("finished", "pruned")
 
 
@@ -102,27 +101,6 @@ def plan(folder: Path, combinations: Sequence[Sequence[str]]) -> list[Job]:
 def run_folders(folder: Path) -> dict[int, Path]:
     """{number: run folder} below a sweep folder."""
     return {int(path.name): path for path in folder.glob("*") if path.name.isdigit() and path.is_dir()}
-
-
-def identity(overrides: Sequence[str]) -> frozenset[str]:
-    """What makes two jobs the same: their settings, but not those of the sweep that they are part of."""
-    return frozenset(text for text in overrides if not text.startswith(("sweep.", "+sweep.", "~sweep.", "resume=")))
-
-
-def differing_settings(runs: Sequence[Sequence[str]]) -> list[dict[str, Value]]:
-    """{key: value} of the overrides in which runs differ, for each of them; of a single run, of all."""
-    parser = OverridesParser.create()
-    settings = [dict(map(_key_and_value, parser.parse_overrides(list(overrides)))) for overrides in runs]
-    keys = dict.fromkeys(key for values in settings for key in values)
-    differing = [key for key in keys if len({str(values.get(key)) for values in settings}) > 1]
-    return [{key: values.get(key) for key in differing or keys} for values in settings]
-
-
-def _key_and_value(override: object) -> tuple[str, Value]:
-    value = override.value()
-    if isinstance(value, QuotedString):
-        value = value.text
-    return override.key_or_group, value if isinstance(value, Value) else str(value)
 
 
 def outcome(job: Job, params: dict[str, Value], *, ended_well: bool | None = None) -> Outcome:

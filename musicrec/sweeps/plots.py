@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Curve
 
-from musicrec.sweeps.jobs import Outcome, Value
+from musicrec.runs.overrides import Value
+from musicrec.sweeps.jobs import Outcome
 
 IMPORTANCE, PARALLEL = "importance.png", "parallel_coordinates.png"
 _DPI = 90

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from musicrec.sweeps.jobs import Outcome, Value
+from musicrec.runs.overrides import SPREAD_OVER, Value
+from musicrec.sweeps.jobs import Outcome
 
-SPREAD_OVER = "seed"  # runs that differ in nothing else are one setting
 RANKING, JOBS = "ranking.csv", "jobs.csv"
 _PIPE_WIDTH = 160  # of a terminal that is none: a log file or a pipe
 _SHOWN = 30

@@ -18,8 +18,9 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from musicrec.errors import ConfigError, SweepError
-from musicrec.locks import held, is_held, locked
-from musicrec.sweeps.jobs import Job, Outcome, identity, run_folders
+from musicrec.runs.overrides import identity
+from musicrec.sweeps.jobs import Job, Outcome, run_folders
+from musicrec.system.lock import held, is_held, locked
 
 NAME = "study"
 WORKER, SETTINGS = "worker", "settings"

@@ -13,12 +13,13 @@ from hydra.types import HydraContext, TaskFunction
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from musicrec.cli import one_message, print_error
+from musicrec.config.explain import one_message, print_error
 from musicrec.errors import ConfigError, SweepError
-from musicrec.locks import held
-from musicrec.sweeps.jobs import DONE, Job, JobRunner, Outcome, Value, differing_settings, outcome, plan
+from musicrec.runs.overrides import Value, differing_settings
+from musicrec.sweeps.jobs import DONE, Job, JobRunner, Outcome, outcome, plan
 from musicrec.sweeps.plots import plot_sweep
 from musicrec.sweeps.ranking import JOBS, RANKING, print_ranking, rank, write_ranking
+from musicrec.system.lock import held
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler

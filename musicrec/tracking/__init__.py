@@ -1,6 +1,2 @@
 """How a run is logged: to CSV, TensorBoard or Weights & Biases. The networks and their training know nothing of it, and
 W&B is imported only where a run uses it."""
-
-from musicrec.tracking.runs import closing_wandb, finishing, keep_earlier_metrics
-
-__all__ = ["closing_wandb", "finishing", "keep_earlier_metrics"]

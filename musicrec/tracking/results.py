@@ -9,11 +9,11 @@ from pytorch_lightning.loggers import Logger
 from torch import Tensor
 
 from musicrec.data.datamodule import MusicDataModule
-from musicrec.evaluation.plots import plot_all
-from musicrec.evaluation.reliability import plot_reliability
 from musicrec.evaluation.report import HeadScore, Predictions
-from musicrec.export import Model
-from musicrec.figures.drawing import hear_track
+from musicrec.export.description import Model
+from musicrec.figures.reliability import plot_reliability
+from musicrec.figures.run_figures import hear_track
+from musicrec.figures.scores import plot_all
 from musicrec.figures.style import image
 from musicrec.figures.tracks import track_figure
 from musicrec.heads import Head

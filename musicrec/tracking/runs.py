@@ -8,9 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from pytorch_lightning import Trainer
 from pytorch_lightning.loggers import Logger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
@@ -73,21 +71,3 @@ def keep_earlier_metrics(run: str | Path) -> None:
     if metrics.exists():
         earlier = len(list(metrics.parent.glob("metrics_*.csv")))
         metrics.rename(metrics.with_name(f"metrics_{earlier + 1}.csv"))
-
-
-def sweep_job(what: str) -> str | int | None:
-    """Of a job of a multirun, the "name" of the sweep, which is that of its folder, or the job's "number"; None of a
-    single run."""
-    hydra = HydraConfig.get()
-    if hydra.mode != RunMode.MULTIRUN:
-        return None
-    return {"name": Path(hydra.sweep.dir).name, "number": int(hydra.sweep.subdir)}[what]
-
-
-def is_continued(resume: bool, ckpt_path: str | None) -> bool:
-    """Whether a run goes on with what an earlier one began."""
-    return resume or ckpt_path is not None
-
-
-OmegaConf.register_resolver("sweep_job", sweep_job, replace=True)
-OmegaConf.register_resolver("is_continued", is_continued, replace=True)

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 import torch
 
-from musicrec.data.chunking import AllChunks, ChunkDataset, RandomChunks
+from musicrec.data.chunk_sampling import AllChunks, ChunkDataset, RandomChunks
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.deformations.gain import Gain
 from musicrec.deformations.noise import Noise
@@ -21,10 +21,10 @@ from musicrec.deformations.sometimes import Sometimes
 from musicrec.deformations.spec_augment import SpecAugment
 from musicrec.deformations.time_stretch import TimeStretch
 from musicrec.errors import ManifestError
-from musicrec.frontend import MelSpectrogram
 from musicrec.heads.key import KeyHead
 from musicrec.heads.tags import TagHead
 from musicrec.heads.tempo import TempoHead
+from musicrec.models.frontends.mel import MelSpectrogram
 
 LENGTHS = np.array([5, 10, 20, 23, 1, 40, 100])
 RATE = 16_000

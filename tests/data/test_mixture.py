@@ -13,18 +13,18 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from musicrec.cli import spelled_out
-from musicrec.data.chunking import RandomChunks
+from musicrec.data.chunk_sampling import RandomChunks
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.data.manifest import read_manifest, write_manifest
 from musicrec.data.mixture import Mixture, Part
 from musicrec.errors import ConfigError, ManifestError
-from musicrec.frontend import MelSpectrogram
 from musicrec.heads.classes import ClassHead
 from musicrec.heads.key import KeyHead
 from musicrec.heads.tags import TagHead
+from musicrec.models.frontends.mel import MelSpectrogram
 from musicrec.models.short_chunk_resnet import ShortChunkResNet
-from musicrec.module import MusicModule
+from musicrec.programs.arguments import spelled_out
+from musicrec.training.module import MusicModule
 
 CONF = Path(__file__).parents[2] / "conf"
 

@@ -14,7 +14,7 @@ import soundfile
 from musicrec.data.manifest import read_manifest
 from musicrec.data.synthetic import make_synthetic
 from musicrec.data.synthetic.composition import compose
-from musicrec.data.synthetic.planning import plan_tracks
+from musicrec.data.synthetic.plan import plan_tracks
 from musicrec.data.synthetic.styles import INSTRUMENTS, STYLES
 from musicrec.errors import ConfigError
 

@@ -12,9 +12,9 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from musicrec.cli import TARGETS
+from musicrec.config.class_lookup import find_classes
+from musicrec.config.targets import TARGETS
 from musicrec.deformations.sweep import Sweep
-from musicrec.registry import find_classes
 
 CONF = Path(__file__).parents[2] / "conf"
 NAMES = sorted(path.stem for path in (CONF / "deformation").glob("*.yaml") if path.stem != "all")

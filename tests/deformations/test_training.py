@@ -16,7 +16,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from musicrec.cli import TARGETS, build_all
+from musicrec.config.targets import TARGETS
+from musicrec.programs.build import build_all
 
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf"

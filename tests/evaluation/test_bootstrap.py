@@ -9,7 +9,7 @@ from scipy import stats
 
 from musicrec.errors import ConfigError
 from musicrec.evaluation.bootstrap import Bootstrap
-from musicrec.evaluation.metrics import Scores, mean, ranking
+from musicrec.heads.metrics import Scores, mean, ranking
 
 
 def means(points: torch.Tensor, bootstrap: Bootstrap, clusters: np.ndarray | None = None) -> torch.Tensor:

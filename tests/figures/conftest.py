@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from musicrec.export import Model
-from musicrec.frontend import MelSpectrogram
+from musicrec.export.description import Model
 from musicrec.heads.classes import ClassHead
 from musicrec.heads.key import KeyHead
 from musicrec.heads.tags import TagHead
 from musicrec.heads.tempo import TempoHead
 from musicrec.models.crnn import CRNN
+from musicrec.models.frontends.mel import MelSpectrogram
 from musicrec.models.short_chunk_resnet import ShortChunkResNet
 
 GENRES = tuple(f"genre {letter}" for letter in "abcdef")

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from musicrec.export import Model
+from musicrec.export.description import Model
 from musicrec.figures.saliency import SILENCE_DB, integrated_gradients, saliency
 
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from matplotlib.colors import to_rgb
 
-from musicrec.export import Model
-from musicrec.figures.hearing import Hearing, hear
+from musicrec.export.description import Model
+from musicrec.figures.predictions_over_time import Hearing, hear
 from musicrec.figures.style import AGAINST, FOR, image
 from musicrec.figures.tracks import is_true, overlay, rows_of, saliency_figure, track_figure
 

@@ -49,7 +49,9 @@ def head(request):
 
 
 def test_every_head_class_is_tested():
-    modules = [m.name for m in pkgutil.iter_modules(musicrec.heads.__path__) if m.name != "base"]
+    modules = [
+        m.name for m in pkgutil.iter_modules(musicrec.heads.__path__) if m.name not in ("base", "keys", "metrics")
+    ]
     assert {type(head).__module__.rpartition(".")[2] for head in HEADS} == set(modules)
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from musicrec.errors import ConfigError
-from musicrec.frontend import LogFrequencySpectrogram
+from musicrec.models.frontends.log_frequency import LogFrequencySpectrogram
 from musicrec.models.key_net import KeyNet
 
 

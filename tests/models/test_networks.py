@@ -5,8 +5,8 @@ import json
 import pytest
 import torch
 
+from musicrec.config.class_lookup import find_class, find_classes
 from musicrec.errors import ConfigError
-from musicrec.registry import find_class, find_classes
 
 NAMES = sorted(find_classes("musicrec.models"))
 # With 50 outputs; those of the first two as published.

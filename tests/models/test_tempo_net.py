@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from musicrec.errors import ConfigError
-from musicrec.frontend import LogFrequencySpectrogram
 from musicrec.heads.tempo import TempoHead
+from musicrec.models.frontends.log_frequency import LogFrequencySpectrogram
 from musicrec.models.tempo_net import HARMONICS, TempoNet
 
 HEAD = TempoHead(classes_per_octave=60)

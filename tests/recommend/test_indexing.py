@@ -12,9 +12,9 @@ import pytest
 import soundfile
 from mutagen.id3 import TIT2, TPE1
 
-from musicrec.analyzer import TrackAnalysis
 from musicrec.data.manifest import write_manifest
 from musicrec.errors import AudioError, ConfigError, ManifestError
+from musicrec.export.analyzer import TrackAnalysis
 from musicrec.recommend import indexing
 from musicrec.recommend.library import Library
 

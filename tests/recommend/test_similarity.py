@@ -8,8 +8,8 @@ import pytest
 from musicrec.errors import ConfigError
 from musicrec.heads.attributes import AttributeHead
 from musicrec.heads.key import KeyHead
+from musicrec.heads.keys import camelot
 from musicrec.heads.tempo import TempoHead
-from musicrec.keys import camelot
 from musicrec.recommend.similarity import METRICS, Similarity, matrix_root
 
 

@@ -18,11 +18,11 @@ from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.heads.key import KeyHead
 from musicrec.robustness.answers import Answers, AnswerStore
 from musicrec.robustness.conditions import CLEAN, Condition
-from musicrec.robustness.measuring import Measured
+from musicrec.robustness.effects import Drawing, rank, score
+from musicrec.robustness.measurement import Measured
 from musicrec.robustness.plots import head_figure, models_figure, overview
+from musicrec.robustness.ranking_table import standings
 from musicrec.robustness.report import Report, write_report
-from musicrec.robustness.scoring import Drawing, rank, score
-from musicrec.robustness.standing import standings
 from musicrec.robustness.tables import write_markdown
 
 KEY, TRUTH = KeyHead(), torch.tensor([0.0, 2.0, 4.0, 5.0])  # C, D, E and F major

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from musicrec.runs.record import FORMAT
+from musicrec.runs.record_file import FORMAT
 
 
 @pytest.fixture

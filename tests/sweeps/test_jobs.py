@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from musicrec.sweeps.jobs import Job, differing_settings, outcome, plan
+from musicrec.runs.overrides import differing_settings
+from musicrec.sweeps.jobs import Job, outcome, plan
 
 
 @pytest.fixture

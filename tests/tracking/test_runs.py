@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from musicrec.tracking import closing_wandb, keep_earlier_metrics
-from musicrec.tracking.runs import forgiving
+from musicrec.tracking.runs import closing_wandb, forgiving, keep_earlier_metrics
 
 ROOT = Path(__file__).parents[2]
 
@@ -53,7 +52,8 @@ def test_metrics_of_every_part_are_kept(tmp_path: Path):
 def test_without_wandb_nothing_of_it_is_imported():
     """In a process of its own: this one has imported W&B long ago."""
     code = """
-import sys, train
+import sys
+from musicrec.programs import train
 from pathlib import Path
 from pytorch_lightning.loggers import CSVLogger
 train.log_data([CSVLogger("x")], None)

@@ -12,7 +12,8 @@ from wandb.cli.cli import cli
 from wandb.sdk.launch.sweeps.utils import create_sweep_command, create_sweep_command_args
 from wandb.util import load_yaml
 
-from musicrec.cli import TARGETS, build_heads
+from musicrec.config.targets import TARGETS
+from musicrec.programs.build import build_heads
 
 ROOT = Path(__file__).parents[2]
 SWEEP = load_yaml((ROOT / "conf" / "wandb_sweep.yaml").read_text())

@@ -17,9 +17,9 @@ from rich import progress
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from musicrec.data.adapters.unpacking import beside, check_room, join, unpack
+from musicrec.data.adapters.archives import beside, check_room, join, unpack
 from musicrec.errors import DownloadError
-from musicrec.locks import locked
+from musicrec.system.lock import locked
 
 _BLOCK_BYTES = 1 << 20
 _TIMEOUT_S = 60

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import polars as pl
 
-from musicrec.data.adapters.checks import Report
 from musicrec.data.adapters.download import Archive
 from musicrec.data.adapters.source import Dataset, Files, Source, one_of
 from musicrec.data.adapters.tables import check, columns_of, damaged, rows, table
+from musicrec.data.checks import Report
 
 HOST = "https://os.unil.cloud.switch.ch/fma"
 SHA1 = {

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import polars as pl
 
-from musicrec.data.adapters.checks import Report, number, same_bytes
+from musicrec.audio.file_tags import FIELDS, read_tags
 from musicrec.data.adapters.folder_checks import check_splits, print_summary, told_of_tags, with_content
 from musicrec.data.adapters.folder_labels import preferred, read_labels
-from musicrec.data.adapters.kept import digest, keep, up_to_date
+from musicrec.data.adapters.manifest_cache import digest, keep, up_to_date
 from musicrec.data.build import with_file_state
-from musicrec.data.file_tags import FIELDS, read_tags
+from musicrec.data.checks import Report, number, same_bytes
 from musicrec.data.journal import KEY
 from musicrec.data.manifest import read_manifest
 from musicrec.data.scan import as_manifest, find_audio
 from musicrec.data.schema import LABELS, REQUIRED
 from musicrec.data.splitting import split_tracks
 from musicrec.errors import ManifestError
-from musicrec.locks import locked
+from musicrec.system.lock import locked
 
 _VERSION = 2  # raise it whenever the same files give another manifest
 

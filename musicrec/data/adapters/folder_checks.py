@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from musicrec.data.adapters.checks import Report, duplicates, leaks, number
+from musicrec.data.checks import Report, duplicates, leaks, number
 from musicrec.data.scan import Found
 from musicrec.data.schema import REQUIRED
 from musicrec.errors import ManifestError
-from musicrec.keys import PITCH_CLASSES
+from musicrec.heads.keys import PITCH_CLASSES
 
 _SHOWN = 5
 

@@ -6,7 +6,7 @@ from unicodedata import normalize
 
 import polars as pl
 
-from musicrec.data.adapters.checks import Report, number, some
+from musicrec.data.checks import Report, number, some
 from musicrec.data.manifest import read_manifest
 from musicrec.data.schema import REQUIRED, SCHEMA
 from musicrec.errors import ManifestError

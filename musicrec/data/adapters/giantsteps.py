@@ -12,13 +12,13 @@ from pathlib import Path
 
 import polars as pl
 
-from musicrec.data.adapters.checks import Report
-from musicrec.data.adapters.checks import number as number_of
 from musicrec.data.adapters.download import Archive
 from musicrec.data.adapters.files import within
 from musicrec.data.adapters.source import Dataset, Files, Source, one_of
 from musicrec.data.adapters.tables import damaged, text_of
-from musicrec.keys import parse_key
+from musicrec.data.checks import Report
+from musicrec.data.checks import number as number_of
+from musicrec.heads.keys import parse_key
 
 HOST = "https://www.cp.jku.at/datasets/giantsteps/backup"
 LICENCE = "none is stated; the excerpts are previews of beatport.com, for research"

@@ -13,11 +13,11 @@ from pathlib import Path
 import polars as pl
 from torchaudio.datasets import gtzan as lists
 
-from musicrec.data.adapters.checks import Report, number
+from musicrec.config.number_types import Seed
+from musicrec.data.adapters.random_splits import tenths
 from musicrec.data.adapters.source import Dataset, Files, Source, one_of
-from musicrec.data.adapters.splitting import tenths
 from musicrec.data.adapters.tables import damaged
-from musicrec.quantities import Seed
+from musicrec.data.checks import Report, number
 
 DATASET = Dataset(
     name="gtzan",

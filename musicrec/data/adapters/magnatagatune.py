@@ -8,10 +8,10 @@ from pathlib import Path
 
 import polars as pl
 
-from musicrec.data.adapters.checks import Report, number
 from musicrec.data.adapters.download import Archive
 from musicrec.data.adapters.source import Dataset, Files, Source, one_of
 from musicrec.data.adapters.tables import check, damaged, rows, table
+from musicrec.data.checks import Report, number
 from musicrec.errors import ManifestError
 
 HOST = "https://mirg.city.ac.uk/datasets/magnatagatune"

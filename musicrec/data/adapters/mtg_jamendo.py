@@ -11,11 +11,11 @@ from pathlib import Path
 
 import polars as pl
 
-from musicrec.data.adapters.checks import Report
 from musicrec.data.adapters.download import Archive
 from musicrec.data.adapters.files import within
 from musicrec.data.adapters.source import Dataset, Files, Source, one_of
 from musicrec.data.adapters.tables import damaged, rows, text_of
+from musicrec.data.checks import Report
 from musicrec.errors import ManifestError
 
 REPOSITORY = "https://github.com/MTG/mtg-jamendo-dataset"

@@ -10,15 +10,15 @@ from types import MappingProxyType
 
 import polars as pl
 
-from musicrec.data.adapters import checks
-from musicrec.data.adapters.checks import Report, number
+from musicrec.data import checks
 from musicrec.data.adapters.download import Archive, fetch
 from musicrec.data.adapters.files import Files, audio_files, within
-from musicrec.data.adapters.kept import digest, keep, up_to_date
+from musicrec.data.adapters.manifest_cache import digest, keep, up_to_date
 from musicrec.data.adapters.tables import unreadable
+from musicrec.data.checks import Report, number
 from musicrec.data.schema import complete
 from musicrec.errors import ConfigError, ManifestError
-from musicrec.locks import locked
+from musicrec.system.lock import locked
 
 
 @dataclass(frozen=True, kw_only=True)

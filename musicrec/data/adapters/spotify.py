@@ -10,12 +10,12 @@ from pathlib import Path
 
 import polars as pl
 
-from musicrec.data.adapters.checks import Report, number, unique
+from musicrec.config.number_types import Seed, Share
 from musicrec.data.adapters.source import Dataset, Files, Source, one_of
+from musicrec.data.checks import Report, number, unique
 from musicrec.data.csv_text import read_csv
 from musicrec.data.schema import RANGES, ROW, UNIT_FEATURES, Problems, complete
 from musicrec.data.splitting import split_tracks
-from musicrec.quantities import Seed, Share
 
 DATASET = Dataset(
     name="spotify",

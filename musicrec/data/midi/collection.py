@@ -17,13 +17,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from musicrec.data.manifest import write_manifest
 from musicrec.data.midi.fluidsynth import check_sound_font, find_fluidsynth
-from musicrec.data.midi.making import Journal, TrackMaker
 from musicrec.data.midi.names import MidiFile, find_midi_files
-from musicrec.data.midi.reading import LARGEST_BYTES
+from musicrec.data.midi.parse import LARGEST_BYTES
+from musicrec.data.midi.track_maker import Journal, TrackMaker
 from musicrec.data.schema import SCHEMA
 from musicrec.data.splitting import split_tracks
 from musicrec.errors import ConfigError, MidiError
-from musicrec.locks import held
+from musicrec.system.lock import held
 
 VERSION = 1  # raise it whenever the same files and settings give other audio or labels
 SHORTEST_S, LONGEST_S = 4.0, 600.0

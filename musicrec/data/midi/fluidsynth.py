@@ -8,8 +8,8 @@ from pathlib import Path
 import mido
 import numpy as np
 
-from musicrec.audio import decode
-from musicrec.data.midi.reading import Piece
+from musicrec.audio.decode import decode
+from musicrec.data.midi.parse import Piece
 from musicrec.errors import AudioError, ConfigError, MidiError
 
 TAIL_S = 1.0  # the last notes of a piece ring on

@@ -5,8 +5,8 @@ from collections.abc import Hashable
 
 import numpy as np
 
-from musicrec.data.midi.reading import DRUM_CHANNEL, Piece
-from musicrec.keys import PITCH_CLASSES, parse_key
+from musicrec.data.midi.parse import DRUM_CHANNEL, Piece
+from musicrec.heads.keys import PITCH_CLASSES, parse_key
 
 # The 128 programs of General MIDI as instruments that a listener would name, as (first program, name). None: effects,
 # and the orchestra hit, which is no instrument.

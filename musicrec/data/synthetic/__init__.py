@@ -1,5 +1,5 @@
 """Music composed and synthesised by the package itself, with every label known by construction."""
 
-from musicrec.data.synthetic.making import make_synthetic
+from musicrec.data.synthetic.generate import make_synthetic
 
 __all__ = ["make_synthetic"]

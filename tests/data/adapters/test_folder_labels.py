@@ -6,8 +6,8 @@ from unicodedata import normalize
 import polars as pl
 import pytest
 
-from musicrec.data.adapters.checks import Report
 from musicrec.data.adapters.folder_labels import read_labels
+from musicrec.data.checks import Report
 from musicrec.errors import ManifestError
 
 TOP = Path("/music")

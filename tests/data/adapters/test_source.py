@@ -14,8 +14,8 @@ from musicrec.data.adapters.tables import table
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.data.manifest import read_manifest
 from musicrec.errors import ManifestError
-from musicrec.frontend import MelSpectrogram
 from musicrec.heads.classes import ClassHead
+from musicrec.models.frontends.mel import MelSpectrogram
 
 FOUR = Dataset(name="four", layout="music/ and labels.csv", get="four.zip (1 MB)", licence="CC0", suspects=("odd",))
 
@@ -202,10 +202,10 @@ def test_what_cannot_be_read_is_told(tree: Path, tmp_path: Path, monkeypatch: py
         return opened(path, *arguments)
 
     refused = "b.wav"
-    monkeypatch.setattr("musicrec.data.adapters.checks.open", refuse, raising=False)
+    monkeypatch.setattr("musicrec.data.checks.open", refuse, raising=False)
     assert read_manifest(adapt(tree, tmp_path)).height == 4
     refused = "labels.csv"
-    monkeypatch.setattr("musicrec.data.adapters.kept.open", refuse, raising=False)
+    monkeypatch.setattr("musicrec.data.adapters.manifest_cache.open", refuse, raising=False)
     with pytest.raises(ManifestError, match=r"labels.csv: cannot be read \(Permission denied\); make it readable"):
         adapt(tree, tmp_path)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from musicrec.data.midi.labels import INSTRUMENTS, instruments_of, labels_of
-from musicrec.data.midi.reading import Note, Piece
+from musicrec.data.midi.parse import Note, Piece
 
 C_MAJOR, E_FLAT_MAJOR = (60, 62, 64, 65, 67, 69, 71), (63, 65, 67, 68, 70, 72, 74)
 

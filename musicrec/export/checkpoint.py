@@ -1,0 +1,41 @@
+"""Models from the checkpoints of a training run."""
+
+from pathlib import Path
+
+import torch
+
+from musicrec.errors import ExportError
+from musicrec.export.description import Model, build_from, load_weights
+from musicrec.export.folder import read_export
+
+
+def read_checkpoint(path: str | Path) -> Model:
+    """Load the model of a training checkpoint (weights-only, so nothing in it is run)."""
+    path = Path(path)
+    if not path.is_file():
+        raise ExportError(f"{path}: there is no such file; name a checkpoint of train.py")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        description, state = checkpoint["musicrec"], checkpoint["state_dict"]
+    except KeyError as error:
+        raise ExportError(
+            f"{path} is not a checkpoint of train.py: it has no {error}; public weights become an export with "
+            "musicrec.import_checkpoint"
+        ) from None
+    except Exception as error:  # torch raises half a dozen kinds for a broken file, some with unsafe advice
+        raise ExportError(
+            f"{path} is not a checkpoint of train.py: PyTorch cannot read it as weights and plain types "
+            f"({type(error).__name__})"
+        ) from None
+    network, heads, frontend = build_from(path, description)
+    prefix = "network."
+    weights = {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
+    load_weights(network, weights, source=path)
+    return Model(network=network.eval(), frontend=frontend, heads=heads, config=description, source=path)
+
+
+def read_model(path: str | Path) -> Model:
+    """An export folder or a checkpoint file."""
+    if not Path(path).exists():
+        raise ExportError(f"{path}: there is no such file or folder; give an export folder or a checkpoint of train.py")
+    return read_checkpoint(path) if Path(path).is_file() else read_export(path)

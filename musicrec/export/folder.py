@@ -1,0 +1,122 @@
+"""Exports: a trained model as data. A folder holds
+
+    model.safetensors   the network's weights
+    config.json         network, front end, heads with their class names, what it was trained on, licence, git commit
+    metrics.json        {split: {"<head>/<metric>": value}}
+    README.md           the model card
+
+Nothing in it is code or pickled; loading it builds only classes of this package.
+"""
+
+import datetime
+import json
+import math
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from musicrec.errors import ExportError
+from musicrec.export.description import Model, build_from, describe, load_weights
+from musicrec.export.model_card import model_card
+from musicrec.heads import Head
+from musicrec.models.frontends import Frontend
+from musicrec.system.version import git_commit, package_version
+
+FORMAT = "musicrec-export/1"
+
+
+def write_export(
+    folder: str | Path,
+    *,
+    network: nn.Module,
+    heads: Sequence[Head],
+    frontend: Frontend,
+    metrics: dict[str, dict[str, float]],
+    data: dict,
+    calibration: dict | None = None,
+    licence: str = "unspecified",
+) -> Path:
+    """Write an export folder, all of it or nothing; one that is there already is replaced.
+
+    metrics: {split: {name: value}}. data: what the model card says of the data (manifest, hash, splits, tracks).
+    calibration: {"split", "heads"}: on what the heads were calibrated, and what was found (evaluation/calibration.py).
+    """
+    folder = Path(folder)
+    config = {
+        "format": FORMAT,
+        **describe(network, heads, frontend),
+        "data": data,
+        "calibration": calibration,
+        "licence": licence,
+        "git_commit": git_commit(),
+        "musicrec_version": package_version(),
+        "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+    }
+    finite = {
+        split: {name: None if math.isnan(value) else round(float(value), 6) for name, value in values.items()}
+        for split, values in metrics.items()
+    }
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    if folder.exists() and not _is_export(folder):
+        raise ExportError(f"{folder} exists and is not an export; name another folder, or empty it")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        partial.chmod(0o755)
+        try:
+            save_file(weights, partial / "model.safetensors")
+            (partial / "model.safetensors").chmod(0o644)  # safetensors keeps it to its owner
+            (partial / "config.json").write_text(json.dumps(config, indent=1) + "\n")
+            (partial / "metrics.json").write_text(json.dumps(finite, indent=1) + "\n")
+            (partial / "README.md").write_text(model_card(config, finite))
+            if folder.exists():
+                os.replace(folder, partial.with_name(partial.name + ".old"))
+            os.replace(partial, folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        for left in folder.parent.iterdir():  # also by exports that were killed
+            if re.fullmatch(rf"\.{re.escape(folder.name)}-[a-z0-9_]{{8}}(\.old)?", left.name):
+                shutil.rmtree(left, ignore_errors=True)
+    except OSError as error:
+        raise ExportError(f"cannot write the export {folder}: {error.strerror or error}") from error
+    return folder
+
+
+def _is_export(folder: Path) -> bool:
+    """Whether a folder may be replaced: an export of ours, or empty."""
+    if not folder.is_dir():
+        return False
+    try:
+        return json.loads((folder / "config.json").read_text()).get("format") == FORMAT
+    except (OSError, ValueError, AttributeError):
+        return not any(folder.iterdir())
+
+
+def read_export(folder: str | Path) -> Model:
+    """Load an export folder. Raises ExportError that names the file and what is wrong with it."""
+    folder = Path(folder)
+    try:
+        config = json.loads((folder / "config.json").read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        raise ExportError(
+            f"{folder} is not an export: it has no config.json; give the folder that train.py wrote"
+        ) from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ExportError(f"{folder / 'config.json'} is not JSON ({error}); export the model again") from None
+    if not isinstance(config, dict) or config.get("format") != FORMAT:
+        found = config.get("format") if isinstance(config, dict) else None
+        raise ExportError(f"{folder / 'config.json'}: format is {found!r}, this version reads {FORMAT!r}")
+    network, heads, frontend = build_from(folder / "config.json", config)
+    try:
+        weights = load_file(folder / "model.safetensors")
+    except (OSError, SafetensorError) as error:
+        raise ExportError(f"cannot read {folder / 'model.safetensors'}: {error}; export the model again") from None
+    load_weights(network, weights, source=folder / "model.safetensors")
+    return Model(network=network.eval(), frontend=frontend, heads=heads, config=config, source=folder)

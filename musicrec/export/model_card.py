@@ -1,0 +1,58 @@
+"""The model card: README.md of an export."""
+
+import json
+
+from musicrec import heads as heads_package
+from musicrec.heads import Head
+
+
+def model_card(config: dict, metrics: dict[str, dict[str, float | None]]) -> str:
+    """README.md of an export."""
+    data, network = config["data"], config["network"]
+    lines = [
+        f"# {network['class']}",
+        "",
+        "A music model exported by musicrec.",
+        "",
+        f"- **Network**: {network['class']} {json.dumps(network['settings'])}",
+        f"- **Predicts**: {'; '.join(_head_line(head) for head in heads_of(config))}",
+        f"- **Input**: mono audio at {config['frontend']['sample_rate']} Hz",
+        *(f"- **{key.replace('_', ' ').capitalize()}**: {_plain(value)}" for key, value in data.items()),
+        f"- **Calibration**: {_calibration_line(config)}",
+        f"- **Licence**: {config['licence']}",
+        f"- **Made**: {config['created']}, musicrec {config['musicrec_version']}, "
+        f"git commit {config['git_commit'] or 'unknown'}",
+        "",
+    ]
+    if metrics:
+        names = sorted({name for values in metrics.values() for name in values})
+        lines += ["| metric | " + " | ".join(metrics) + " |", "|---" * (len(metrics) + 1) + "|"]
+        for name in names:
+            cells = [metrics[split].get(name) for split in metrics]
+            lines.append(f"| {name} | " + " | ".join("–" if c is None else f"{c:.3f}" for c in cells) + " |")
+        lines.append("")
+    lines += ["Load it with `musicrec.load(folder)`; the files hold weights and JSON, no code.", ""]
+    return "\n".join(lines)
+
+
+def heads_of(config: dict) -> list[Head]:
+    return [heads_package.from_dict(head) for head in config["heads"]]
+
+
+def _head_line(head: Head) -> str:
+    shown = ", ".join(head.classes[:8]) + (f", … ({len(head.classes)} classes)" if len(head.classes) > 8 else "")
+    return f"{head.name} ({shown})"
+
+
+def _calibration_line(config: dict) -> str:
+    """Which temperatures, fitted on what."""
+    if not config["calibration"]:
+        return "none; a probability is the mean of the network's"
+    temperatures = ", ".join(f"{head.name} {head.temperature:.2f}" for head in heads_of(config))
+    return f"temperatures {temperatures}, and thresholds for tags, fitted on split {config['calibration']['split']}"
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -1,0 +1,208 @@
+"""Public weights: checkpoints of github.com/minzwon/sota-music-tagging-models under our names.
+
+Two spellings of the same networks are in circulation. The names of the original repository are the ones used in
+messages here; the other spelling is brought to them first:
+
+    original                          also
+    spec.*, spec_bn                   mel_spectrogram.*, the batch normalisation of one channel
+    layer1.conv, layer1.bn            conv_block1.conv, conv_block1.batch_norm
+    layer1.conv_1, layer1.bn_1        layer1.conv1, layer1.batch_norm1
+    layer5 (of the CRNN)              gru
+    dense                             fc, linear
+"""
+
+import re
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from musicrec.errors import ConfigError, ExportError
+from musicrec.models.crnn import CRNN
+from musicrec.models.frontends.mel import MelSpectrogram
+from musicrec.models.short_chunk_resnet import ShortChunkResNet
+
+ARCHITECTURES: dict[str, type[nn.Module]] = {"crnn": CRNN, "short_chunk_resnet": ShortChunkResNet}
+
+HEAD = "tags"
+
+# Our modules, and what the original repository calls them.
+ORIGINAL_NAMES = {
+    "crnn": {
+        "input_norm": "spec_bn",
+        **{f"blocks.{block}.conv": f"layer{block + 1}.conv" for block in range(4)},
+        **{f"blocks.{block}.norm": f"layer{block + 1}.bn" for block in range(4)},
+        "gru": "layer5",
+        f"classifier.linears.{HEAD}": "dense",
+    },
+    "short_chunk_resnet": {
+        "input_norm": "spec_bn",
+        **{
+            f"blocks.{block}.{ours}": f"layer{block + 1}.{original}"
+            for block in range(7)
+            for ours, original in (
+                ("conv1", "conv_1"),
+                ("norm1", "bn_1"),
+                ("conv2", "conv_2"),
+                ("norm2", "bn_2"),
+                ("shortcut", "conv_3"),
+                ("shortcut_norm", "bn_3"),
+            )
+        },
+        "hidden": "dense1",
+        "hidden_norm": "bn",
+        f"classifier.linears.{HEAD}": "dense2",
+    },
+}
+
+OTHER_SPELLING = {
+    r"^(?:conv_|res_|residual_)?block(\d)\.": r"layer\1.",
+    r"^(layer\d)\.conv(\d)\.": r"\1.conv_\2.",
+    r"^(layer\d)\.batch_norm(\d)\.": r"\1.bn_\2.",
+    r"^(layer\d)\.batch_norm\.": r"\1.bn.",
+    r"^gru\.": "layer5.",
+    r"^(?:fc|linear)(\d?)\.": r"dense\1.",
+    r"^batch_norm\.": "bn.",
+}
+FRONT_END = re.compile(r"^(spec|mel_spectrogram|to_db)\.")
+
+
+def read_state_dict(path: str | Path) -> dict[str, Tensor]:
+    """Tensors by name from a checkpoint file. Nothing in the file is executed.
+
+    Raises:
+        ExportError: there is no such file, it is no PyTorch checkpoint, or it holds more than tensors.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ExportError(f"{path}: no such file; give the path of a PyTorch state dict")
+    try:
+        with warnings.catch_warnings():  # about the pickle's version, for files that are refused anyway
+            warnings.simplefilter("ignore")
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # depending on the bytes nearly any exception comes out of the unpickler
+        if code := re.search(r"GLOBAL (\S+)", str(error)):
+            reason = f"it would run code on loading ({code[1]}), which is refused"
+        else:
+            reason = "it is not a PyTorch checkpoint, or is cut off"
+        raise ExportError(f"{path}: {reason}; give a file written by torch.save(network.state_dict(), path)") from error
+    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
+        content = content["state_dict"]  # as training frameworks wrap it
+    if not (isinstance(content, dict) and content and all(isinstance(value, Tensor) for value in content.values())):
+        raise ExportError(
+            f"{path}: it holds no state dict (tensors by name); "
+            "give a file written by torch.save(network.state_dict(), path)"
+        )
+    return dict(content)
+
+
+def translate_state_dict(
+    state_dict: dict[str, Tensor], *, architecture: str, source: str | Path = "the checkpoint"
+) -> tuple[dict[str, Tensor], dict]:
+    """A public state dict under our names, its head called `tags`.
+
+    Args:
+        state_dict: tensors by name, in either spelling.
+        architecture: `crnn` or `short_chunk_resnet`.
+        source: what messages call it, such as the path of the file.
+
+    Returns:
+        The weights, and the settings with which `ARCHITECTURES[architecture](**settings)` is the network that loads
+        them; among them `outputs`, {"tags": number of classes}.
+
+    Raises:
+        ConfigError: no such architecture.
+        ExportError: a checkpoint of another architecture, with the keys that are missing or too many.
+    """
+    if architecture not in ARCHITECTURES:
+        raise ConfigError(f"architecture = {architecture!r}; there are: {', '.join(ARCHITECTURES)}")
+    cls = ARCHITECTURES[architecture]
+    weights, front_end = _original_spelling(state_dict)
+    with torch.device("meta"):
+        ours = {_original_name(key, architecture): key for key in cls({HEAD: 1}).state_dict()}
+    for key in ours:
+        if key.endswith(".num_batches_tracked"):  # absent from old checkpoints, and without effect here
+            weights.setdefault(key, torch.tensor(0))
+    missing, surplus = ours.keys() - weights.keys(), weights.keys() - ours.keys()
+    if missing or surplus:
+        raise ExportError(
+            f"{source}: not the {architecture} of sota-music-tagging-models; "
+            + "; ".join(
+                f"{what} {_enumerate(keys)}" for what, keys in (("missing", missing), ("surplus", surplus)) if keys
+            )
+        )
+
+    settings = _settings(weights, architecture, _mel_bands(front_end, source))
+    translated = {ours[key]: value for key, value in weights.items()}
+    with torch.device("meta"):
+        expected = cls(**settings).state_dict()
+    misfits = [
+        f"{key} is {tuple(weights[key].shape)} where {tuple(expected[ours[key]].shape)} is expected"
+        for key in ours
+        if weights[key].shape != expected[ours[key]].shape
+    ]
+    if misfits:
+        more = f", and {len(misfits) - 1} more" if misfits[1:] else ""
+        raise ExportError(f"{source}: not the {architecture} of sota-music-tagging-models; {misfits[0]}{more}")
+    return {key: translated[key] for key in expected}, settings
+
+
+def _original_spelling(state_dict: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Weights under the original repository's names, and apart from them the constants of its front end."""
+    first_parts = {key.split(".")[0] for key in state_dict}
+    if len(first_parts) == 1:  # `module.` or `model.`, put in front by a wrapper
+        state_dict = {key.partition(".")[2]: value for key, value in state_dict.items()}
+    weights = {}
+    for key, value in state_dict.items():
+        for pattern, replacement in OTHER_SPELLING.items():
+            key = re.sub(pattern, replacement, key)
+        weights[key] = value
+    for key, value in list(weights.items()):
+        module = key.removesuffix(".running_mean")
+        if module != key and value.shape == (1,) and not module.startswith("layer"):  # only the input has one channel
+            weights = {
+                f"spec_bn.{name.removeprefix(module + '.')}" if name.startswith(module + ".") else name: tensor
+                for name, tensor in weights.items()
+            }
+    front_end = {key: weights.pop(key) for key in list(weights) if FRONT_END.match(key)}
+    return weights, front_end
+
+
+def _original_name(key: str, architecture: str) -> str:
+    module, _, leaf = key.rpartition(".")
+    return f"{ORIGINAL_NAMES[architecture][module]}.{leaf}"
+
+
+def _settings(weights: dict[str, Tensor], architecture: str, n_mels: int | None) -> dict:
+    """Constructor arguments that the shapes of the weights tell."""
+    if architecture == "crnn":
+        settings = {
+            "outputs": {HEAD: len(weights["dense.bias"])},
+            "width": len(weights["layer1.conv.bias"]),
+            "gru_size": weights["layer5.weight_hh_l0"].shape[-1],
+        }
+    else:
+        settings = {"outputs": {HEAD: len(weights["dense2.bias"])}, "width": len(weights["layer1.conv_1.bias"])}
+    return settings | ({"n_mels": n_mels} if n_mels else {})
+
+
+def _mel_bands(front_end: dict[str, Tensor], source: str | Path) -> int | None:
+    """How many mel bands a checkpoint's own filter bank has; none where it brings no filter bank."""
+    for key, value in front_end.items():
+        if key.endswith(("mel_scale.fb", "mel_basis")) and value.ndim == 2:
+            filters = value.T if key.endswith("fb") else value  # torchaudio: (bins, bands); nnAudio: (bands, bins)
+            ours = MelSpectrogram(n_mels=len(filters)).mel.mel_basis
+            if filters.shape != ours.shape or not torch.allclose(filters.float(), ours, atol=1e-3):
+                warnings.warn(
+                    f"{source}: {key} is not the published mel filter bank (HTK, 0 to 8000 Hz, {ours.shape[1]} bins); "
+                    "the network will hear something else than it was trained on",
+                    stacklevel=3,
+                )
+            return len(filters)
+    return None
+
+
+def _enumerate(keys: set[str], most: int = 4) -> str:
+    shown = ", ".join(sorted(keys)[:most])
+    return f"{len(keys)} key{'s' if len(keys) > 1 else ''} ({shown}{', …' if len(keys) > most else ''})"

@@ -1,0 +1,47 @@
+"""Public checkpoints of sota-music-tagging-models, turned into exports."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from musicrec.errors import ConfigError
+from musicrec.export.folder import write_export
+from musicrec.export.public_checkpoint import ARCHITECTURES, read_state_dict, translate_state_dict
+from musicrec.heads.tags import TagHead
+from musicrec.models.frontends.mel import MelSpectrogram
+
+
+def import_checkpoint(
+    weights: str | Path,
+    *,
+    architecture: str,
+    classes: Sequence[str],
+    out: str | Path,
+    licence: str = "see the source of the weights",
+) -> Path:
+    """Turn a state dict of sota-music-tagging-models into an export folder, whose one head is called `tags`.
+
+    weights: a .pth file; it is read weights-only, so nothing in it is run. architecture: "crnn" or
+    "short_chunk_resnet". classes: the names of the outputs, in their order. out: the export folder to write.
+
+    Raises ExportError for a file that does not hold such weights, ConfigError for an unknown architecture or a wrong
+    number of names.
+    """
+    if architecture not in ARCHITECTURES:
+        raise ConfigError(f"architecture {architecture!r} is unknown; choose {' or '.join(ARCHITECTURES)}")
+    if isinstance(classes, str) or len(set(classes)) != len(classes):
+        raise ConfigError("classes must be a list of distinct names, one an output")
+    state, settings = translate_state_dict(read_state_dict(weights), architecture=architecture, source=str(weights))
+    outputs = settings["outputs"]["tags"]
+    if len(classes) != outputs:
+        raise ConfigError(f"{weights} has {outputs} outputs, but {len(classes)} class names were given")
+    network = ARCHITECTURES[architecture](**settings)
+    network.load_state_dict(state)
+    return write_export(
+        out,
+        network=network,
+        heads=[TagHead(name="tags", classes=tuple(classes))],
+        frontend=MelSpectrogram(n_mels=network.n_mels),
+        metrics={},
+        data={"weights": Path(weights).name, "origin": "sota-music-tagging-models"},
+        licence=licence,
+    )

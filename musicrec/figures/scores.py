@@ -1,0 +1,187 @@
+"""Pictures of an evaluation: confusion matrices, ROC and PR curves, and true against estimated tempo."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from torch import Tensor
+from torchmetrics.functional.classification import binary_precision_recall_curve, binary_roc
+
+from musicrec.evaluation.files import file_name
+from musicrec.evaluation.report import HeadScore, Predictions
+from musicrec.figures.style import text
+from musicrec.heads import metrics
+from musicrec.heads.key import KeyHead
+from musicrec.heads.keys import PITCH_CLASSES
+from musicrec.heads.tempo import TempoHead
+
+_DPI = 110
+_LEGEND_CLASSES = 8  # lines that the eye can follow
+_COUNTED_CLASSES = 32  # of more, the cells of a confusion matrix are too small for a number
+_TEMPO_TICKS_BPM = (30, 40, 50, 60, 80, 100, 120, 150, 200, 250, 300, 400)
+_FIFTHS = [7 * step % 12 for step in range(12)]  # C, G, D, …: neighbours differ by one note
+
+
+def plot_all(
+    folder: Path, scores: Sequence[HeadScore], predictions: Mapping[str, Predictions], *, dataset: str
+) -> list[Path]:
+    """Write `<split>_<head>_<kind>.png` for every score that there is anything to show of; the paths."""
+    paths = []
+    for score in scores:
+        if not score.labelled or len(score.classes_left_out) == len(score.head.classes):
+            continue
+        probabilities, target = predictions[score.split][score.head.name]
+        kind, draw = _kind(score)
+        path = folder / f"{file_name(score.split)}_{file_name(score.head.name)}_{kind}.png"
+        draw(score, probabilities, target, dataset=dataset).savefig(path, dpi=_DPI, bbox_inches="tight")
+        paths.append(path)
+    return paths
+
+
+def _kind(score: HeadScore) -> tuple:
+    if isinstance(score.head, TempoHead):
+        return "scatter", tempo_scatter
+    return ("confusion", confusion) if score.head.exclusive else ("curves", curves)
+
+
+def confusion(score: HeadScore, probabilities: Tensor, target: Tensor, *, dataset: str) -> Figure:
+    """Confusion matrix of exclusive classes, coloured by the share of each true class; keys along the fifths."""
+    head, size = score.head, len(score.head.classes)
+    names, order = [head.label(index) for index in range(size)], list(range(size))
+    if isinstance(head, KeyHead):
+        names = [*PITCH_CLASSES, *(f"{tonic}m" for tonic in PITCH_CLASSES)]
+        # A minor is as far down the minor keys as C major down the major ones: relatives make diagonals of their own.
+        order = [*_FIFTHS, *(12 + (tonic + 9) % 12 for tonic in _FIFTHS)] if head.modes else _FIFTHS
+    counts = metrics.confusion_matrix(head.answer(probabilities), target, size)[order][:, order]
+    names = [text(names[index]) for index in order]
+    totals = counts.sum(dim=1)
+    shares = counts / totals.clamp(min=1)[:, None]
+
+    side = min(13.0, max(4.4, 2.4 + 0.33 * size))
+    figure = Figure(figsize=(side + 0.9, side), layout="constrained")
+    axes = figure.add_subplot()
+    image = axes.imshow(shares.numpy(), cmap="Blues", vmin=0, vmax=1)
+    font = max(3.0, min(10.0, 420 / size))
+    axes.set_xticks(range(size), names, rotation=90 if size > 4 else 0, fontsize=font)
+    axes.set_yticks(
+        range(size), [f"{name} ({total})" for name, total in zip(names, totals.tolist(), strict=True)], fontsize=font
+    )
+    along = ", along the circle of fifths" if isinstance(head, KeyHead) else ""
+    axes.set_xlabel(f"predicted {text(head.name)}{along}")
+    axes.set_ylabel(f"true {text(head.name)} (tracks)")
+    if size <= _COUNTED_CLASSES:
+        for row, column in counts.nonzero().tolist():
+            dark = shares[row, column] > 0.55
+            axes.text(column, row, int(counts[row, column]), ha="center", va="center",
+                      fontsize=font * 0.9, color="white" if dark else "#1b2a41")  # fmt: skip
+    if isinstance(head, KeyHead) and head.modes:
+        axes.axhline(11.5, color="#888", linewidth=0.8)
+        axes.axvline(11.5, color="#888", linewidth=0.8)
+    figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02, aspect=35, label="share of the true class")
+    axes.set_title(_title(score, dataset, "accuracy"), fontsize=11, loc="left")
+    return figure
+
+
+def curves(score: HeadScore, probabilities: Tensor, target: Tensor, *, dataset: str) -> Figure:
+    """ROC and PR curves of the classes that can be scored; of many, the best, the worst and the most frequent."""
+    figure = Figure(figsize=(11, 5.6), layout="constrained")
+    roc, pr = figure.subplots(1, 2)
+    chosen = choose_classes(score.per_class)
+    positions = {row["class"]: index for index, row in enumerate(score.per_class)}
+    for row, colour in zip(chosen, colormaps["Dark2"].colors, strict=False):
+        column = positions[row["class"]]
+        known = ~target[:, column].isnan()
+        values, truth = probabilities[known, column].float(), target[known, column].int()
+        false_positives, true_positives, _ = binary_roc(values, truth)
+        precision, recall = pr_steps(values, truth)
+        name = text(row["class"])
+        roc.plot(false_positives, true_positives, color=colour, linewidth=1.6, label=f"{row['roc_auc']:.2f}  {name}")
+        pr.step(recall, precision, where="post", color=colour, linewidth=1.6,
+                label=f"{row['pr_auc']:.2f}  {name} ({row['positives']})")  # fmt: skip
+    roc.plot([0, 1], [0, 1], color="#999", linewidth=1, linestyle="--")
+    _label(roc, "ROC", x="false positive rate", y="true positive rate", corner="lower right", key="AUC")
+    _label(pr, "precision and recall", x="recall", y="precision", corner="best", key="AP, class (tracks)")
+    scored = len(score.per_class) - len(score.classes_left_out)
+    some = f"; {len(chosen)} of {scored} classes shown" if len(chosen) < scored else ""
+    figure.suptitle(_title(score, dataset, "roc_auc", "pr_auc") + some, fontsize=11, x=0.01, ha="left")
+    return figure
+
+
+def pr_steps(scores: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+    """Precision and recall, from recall 1 down to 0: drawn as steps, the area below is the average precision.
+
+    Left out are the point (1, 0) that no threshold gives, and thresholds below that of full recall.
+    """
+    precision, recall, _ = binary_precision_recall_curve(scores, truth)
+    full = int((recall == 1).nonzero().max())
+    precision, recall = precision[full:][recall[full:] > 0], recall[full:][recall[full:] > 0]
+    return torch.cat([precision, precision[-1:]]), torch.cat([recall, torch.zeros(1)])
+
+
+def choose_classes(rows: Sequence[dict]) -> list[dict]:
+    """At most eight rows of a per-class table: the best three and worst three by ROC-AUC and the most frequent others;
+    best first."""
+    known = sorted((row for row in rows if row["roc_auc"] is not None), key=lambda row: -row["roc_auc"])
+    if len(known) <= _LEGEND_CLASSES:
+        return known
+    ends = [*known[:3], *known[-3:]]
+    others = sorted(known[3:-3], key=lambda row: -row["positives"])[: _LEGEND_CLASSES - len(ends)]
+    return sorted([*ends, *others], key=lambda row: -row["roc_auc"])
+
+
+def tempo_scatter(score: HeadScore, probabilities: Tensor, target: Tensor, *, dataset: str) -> Figure:
+    """Estimated against true tempo on logarithmic axes, with lines where half, double, a third and three times lie."""
+    known = ~target.isnan()
+    truth, estimate = target[known], score.head.answer(probabilities[known])
+    hits = metrics.tempo_hits(estimate, truth)
+    right, octave = hits[:, 0], hits.any(dim=1) & ~hits[:, 0]
+    groups = [
+        (right, "#1a7f5a", "o", f"within {metrics.TEMPO_TOLERANCE:.0%}"),
+        (octave, "#d98e04", "^", "2, 3, ½ or ⅓ of it"),
+        (~right & ~octave, "#b3263a", "x", "wrong"),
+    ]
+    figure = Figure(figsize=(6.2, 6.6), layout="constrained")
+    axes = figure.add_subplot()
+    both = torch.cat([truth, estimate])
+    low, high = min(50.0, float(both.min()) / 1.1), max(220.0, float(both.max()) * 1.1)
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log", base=2)
+    for factor, name in zip(metrics.OCTAVE_FACTORS, ("", "× 2", "× 3", "÷ 2", "÷ 3"), strict=True):
+        axes.plot([low, high], [low * factor, high * factor], color="#999", zorder=1,
+                  linewidth=1.4 if factor == 1 else 0.9, linestyle="-" if factor == 1 else "--")  # fmt: skip
+        if name:  # on the line, shortly before it leaves the picture
+            axes.text(min(high, high / factor) / 1.07, min(high, high * factor) / 1.07, name, ha="center", va="center",
+                      fontsize=8, color="#555", bbox={"color": "white", "pad": 0.5})  # fmt: skip
+    for members, colour, marker, label in groups:
+        axes.scatter(truth[members], estimate[members], s=26, c=colour, marker=marker, linewidths=1.1, alpha=0.75,
+                     zorder=2, label=f"{label} ({int(members.sum())})")  # fmt: skip
+    ticks = [bpm for bpm in _TEMPO_TICKS_BPM if low < bpm < high]
+    axes.set(xlim=(low, high), ylim=(low, high), xlabel="true tempo (BPM)", ylabel="estimated tempo (BPM)")
+    axes.set_xticks(ticks, [str(bpm) for bpm in ticks], fontsize=8)
+    axes.set_yticks(ticks, [str(bpm) for bpm in ticks], fontsize=8)
+    axes.minorticks_off()
+    axes.set_aspect("equal")
+    axes.grid(color="#eee")
+    axes.set_axisbelow(True)
+    figure.legend(loc="outside lower center", ncols=3, fontsize=9, frameon=False)
+    axes.set_title(_title(score, dataset, "acc1", "acc2"), fontsize=11, loc="left")
+    return figure
+
+
+def _label(axes: Axes, title: str, *, x: str, y: str, corner: str, key: str) -> None:
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02), xlabel=x, ylabel=y)
+    axes.set_title(title, fontsize=10)
+    axes.grid(color="#eee")
+    axes.set_axisbelow(True)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc=corner, fontsize=8, title=key, title_fontsize=8, alignment="left", framealpha=0.9)
+
+
+def _title(score: HeadScore, dataset: str, *names: str) -> str:
+    """What, on what, of how many tracks, how well."""
+    values = ", ".join(f"{name} {score.metrics[name]:.2f} (chance {score.chance[name]:.2f})" for name in names)
+    tracks = f"{score.labelled} track{'s' if score.labelled != 1 else ''}"
+    return f"{text(score.head.name)} · {text(dataset)}, {text(score.split)}, {tracks}\n{values}"

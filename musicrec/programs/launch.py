@@ -1,0 +1,58 @@
+"""Start a program: the command line as Hydra takes it, the config folder, and one message for a mistake.
+
+Nothing here imports torch or Lightning, so that `--help` and a mistake in a command are answered at once.
+"""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+import musicrec
+from musicrec import sweeps
+from musicrec.config.targets import TARGETS
+from musicrec.programs import resolvers
+from musicrec.programs.arguments import PATH_LISTS, PATHS, quote_paths, spelled_out
+from musicrec.programs.guard import program
+
+PROGRAMS = ("train", "evaluate", "robustness", "recommend")
+
+
+def conf_folder() -> Path:
+    """Hydra's config folder: `conf/` of a checkout, or the copy that is installed with the package."""
+    package = Path(musicrec.__file__).parent
+    checkout = package.parent / "conf"
+    return checkout if (checkout / "train.yaml").is_file() else package / "conf"
+
+
+def launch(name: str, arguments: Sequence[str] | None = None) -> None:
+    """Run one of `PROGRAMS` and exit.
+
+    Args:
+        name: the program, which is also the name of its config.
+        arguments: of the command line, without the name; None takes those of this process.
+    """
+    typed = sys.argv
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    sys.argv = [f"{name}.py", *_for_hydra(name, given)]
+
+    @program
+    def task(cfg: DictConfig) -> object:
+        sys.argv = typed  # processes that Lightning starts beside this one take the command as it was typed
+        return import_module(f"musicrec.programs.{name}").main(cfg)
+
+    resolvers.register()
+    sweeps.register()
+    hydra.main(version_base=None, config_path=str(conf_folder()), config_name=name, execution_whitelist=TARGETS)(task)()
+
+
+def _for_hydra(name: str, arguments: list[str]) -> list[str]:
+    quoted = quote_paths(arguments, keys=PATHS, list_keys=PATH_LISTS) if name == "recommend" else spelled_out(arguments)
+    beside = Path("conf")
+    named = any(argument.split("=")[0] in ("--config-dir", "-cd") for argument in arguments)
+    if not named and beside.is_dir() and beside.resolve() != conf_folder().resolve():
+        quoted.append(f"--config-dir={beside.resolve()}")
+    return quoted

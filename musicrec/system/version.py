@@ -1,0 +1,29 @@
+"""Which version of musicrec this is: the release, and the git commit of a source tree."""
+
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+
+def git_commit() -> str | None:
+    """Commit of this source tree, with "+changes" when files differ from it; None outside a checkout."""
+    here = Path(__file__).resolve().parents[2]
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", "-C", here, *arguments], capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    try:
+        if Path(git("rev-parse", "--show-toplevel")) != here:
+            return None  # installed inside somebody else's repository
+        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def package_version() -> str:
+    try:
+        return version("musicrec")
+    except PackageNotFoundError:
+        return "unknown (not installed)"

@@ -1,0 +1,91 @@
+"""Training recipes: which optimiser and schedule a run uses, and when it changes them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch.nn import Parameter
+from torch.optim import SGD, Adam, AdamW, Optimizer
+from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, SequentialLR
+
+from musicrec.config.number_types import NotNegative, Positive, Share
+from musicrec.errors import ConfigError
+
+
+class Recipe(Protocol):
+    """A recipe runs through one or more stages; a new stage starts from the best weights so far."""
+
+    def stage(self, epoch: int) -> int:
+        """The stage that epoch belongs to, from 0."""
+        ...
+
+    def configure(
+        self, parameters: Iterable[Parameter], *, stage: int, total_steps: int
+    ) -> tuple[Optimizer, LRScheduler | None]:
+        """Optimiser and, where the rate changes within the stage, a scheduler that steps after each batch."""
+        ...
+
+
+@dataclass(kw_only=True)
+class AdamWCosine:
+    """AdamW with linear warm-up and cosine decay to zero (Loshchilov and Hutter 2019, 2017).
+
+    warmup: share of all steps over which the rate rises.
+    """
+
+    lr: Positive = 1e-3
+    weight_decay: NotNegative = 1e-2
+    warmup: Share = 0.05
+
+    def stage(self, epoch: int) -> int:
+        return 0
+
+    def configure(
+        self, parameters: Iterable[Parameter], *, stage: int, total_steps: int
+    ) -> tuple[Optimizer, LRScheduler]:
+        optimizer = AdamW(parameters, lr=self.lr, weight_decay=self.weight_decay, fused=True)
+        rise = min(max(1, round(self.warmup * total_steps)), max(1, total_steps - 1))
+        schedule = SequentialLR(
+            optimizer,
+            [
+                LinearLR(optimizer, start_factor=1 / (rise + 1), total_iters=rise),
+                CosineAnnealingLR(optimizer, T_max=max(1, total_steps - rise)),
+            ],
+            milestones=[rise],
+        )
+        return optimizer, schedule
+
+
+@dataclass(kw_only=True)
+class AdamSGD:
+    """The published benchmark's recipe (Won et al. 2020, "Evaluation of CNN-based automatic music tagging models").
+
+    Adam at lr until the first milestone, then SGD with Nesterov momentum at one rate of sgd_lr a milestone; each switch
+    restarts from the best checkpoint.
+    """
+
+    lr: Positive = 1e-4
+    weight_decay: NotNegative = 1e-4
+    milestones: Sequence[int] = (80, 100, 120)
+    sgd_lr: Sequence[float] = (1e-3, 1e-4, 1e-5)
+    momentum: Positive = 0.9
+
+    def __post_init__(self) -> None:
+        if len(self.sgd_lr) < len(self.milestones):
+            raise ConfigError(
+                f"AdamSGD: sgd_lr={list(self.sgd_lr)} has fewer rates than milestones={list(self.milestones)}; "
+                "give one rate a milestone"
+            )
+        if any(rate < 0 for rate in self.sgd_lr):  # torch would say so after the first milestone
+            raise ConfigError(f"optim.sgd_lr={list(self.sgd_lr)}: give rates, 0 or more")
+
+    def stage(self, epoch: int) -> int:
+        return sum(epoch >= milestone for milestone in self.milestones)
+
+    def configure(
+        self, parameters: Iterable[Parameter], *, stage: int, total_steps: int
+    ) -> tuple[Optimizer, LRScheduler | None]:
+        if stage == 0:
+            return Adam(parameters, lr=self.lr, weight_decay=self.weight_decay, fused=True), None
+        rate = self.sgd_lr[stage - 1]
+        return SGD(parameters, lr=rate, momentum=self.momentum, nesterov=True, weight_decay=self.weight_decay), None

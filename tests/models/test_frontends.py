@@ -1,0 +1,177 @@
+import math
+
+import pytest
+import torch
+import torchaudio
+
+from musicrec.errors import ConfigError
+from musicrec.models.frontends.log_frequency import LogFrequencySpectrogram
+from musicrec.models.frontends.mel import MelSpectrogram
+
+BOTH = pytest.mark.parametrize("kind", [MelSpectrogram, LogFrequencySpectrogram])
+
+
+@pytest.fixture(scope="module")
+def waveform():
+    """Noise, and a tone 60 dB below it with silence around: (2, 16000)."""
+    noise = torch.randn(1, 16_000, generator=torch.Generator().manual_seed(0)).clamp(-3, 3) / 3
+    tone = 1e-3 * torch.sin(2 * math.pi * 440 / 16_000 * torch.arange(16_000))
+    tone[:4_000] = 0
+    return torch.cat([noise, tone[None]])
+
+
+@pytest.mark.filterwarnings("ignore:At least one mel filterbank has all zero values")  # n_fft 512 with 128 bands
+@pytest.mark.parametrize("n_mels", [96, 128])
+def test_equals_torchaudio(waveform, n_mels):
+    reference = torchaudio.transforms.MelSpectrogram(16_000, n_fft=512, f_min=0.0, f_max=8000.0, n_mels=n_mels)(
+        waveform
+    )
+    decibels = MelSpectrogram(n_mels=n_mels)(waveform)
+    assert decibels.shape == (2, 1, n_mels, 16_000 // 256 + 1)
+    for power, expected in zip(10 ** (decibels[:, 0] / 10), reference, strict=True):
+        assert (power - expected).abs().max() <= 1e-4 * expected.max()
+
+
+@pytest.mark.filterwarnings("ignore:At least one mel filterbank has all zero values")
+@pytest.mark.parametrize(
+    "settings", [{}, {"n_fft": 1024, "hop_length": 512, "n_mels": 128}, {"f_min": 30.0, "f_max": 4000.0}]
+)
+def test_the_fft_of_a_cpu_equals_the_convolutions_of_nnaudio(waveform, settings):
+    frontend = MelSpectrogram(**settings)
+    power, expected = frontend.power(waveform), frontend.mel(waveform)
+    assert ((power - expected).abs().amax(dim=(1, 2)) <= 1e-4 * expected.amax(dim=(1, 2))).all()
+    assert power.shape == expected.shape
+
+
+def test_decibels_equal_torchaudio(waveform):
+    mel = torchaudio.transforms.MelSpectrogram(16_000, n_fft=512, f_min=0.0, f_max=8000.0, n_mels=96)
+    expected = torchaudio.transforms.AmplitudeToDB()(mel(waveform[:1]))
+    torch.testing.assert_close(MelSpectrogram()(waveform[:1])[:, 0], expected, atol=1e-2, rtol=0)
+
+
+def test_a_full_scale_tone_lies_in_the_band_of_its_frequency():
+    tone = torch.sin(2 * math.pi * 1000 / 16_000 * torch.arange(16_000))[None]
+    band = MelSpectrogram()(tone)[0, 0, :, 30].argmax().item()
+    top_mel = 2595 * math.log10(1 + 8000 / 700)
+    centre_mel = top_mel * (band + 1) / 97
+    assert abs(700 * (10 ** (centre_mel / 2595) - 1) - 1000) < 32  # a bin is 31.25 Hz wide
+
+
+def test_int16_is_the_same_waveform(waveform):
+    integers = (waveform * 32767).round().to(torch.int16)
+    frontend = MelSpectrogram()
+    torch.testing.assert_close(frontend(integers), frontend(integers.double() / 32768), atol=0, rtol=0)
+
+
+@BOTH
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int16])
+def test_silence_is_minus_100_decibels(kind, dtype):
+    frontend = kind()
+    decibels = frontend(torch.zeros(1, 4_000, dtype=dtype))
+    assert decibels.shape == (1, 1, frontend.n_mels, 4_000 // frontend.hop_length + 1)
+    torch.testing.assert_close(decibels, torch.full_like(decibels, -100.0), atol=1e-4, rtol=0)
+
+
+@BOTH
+@pytest.mark.parametrize("samples", [0, 1, 100, 255, 256, 257, 511, 512, 513])
+def test_short_input(waveform, kind, samples):
+    frontend = kind(n_fft=512, hop_length=256)
+    decibels = frontend(waveform[:1, :samples])
+    assert decibels.shape == (1, 1, frontend.n_mels, samples // 256 + 1)
+    assert decibels.isfinite().all()
+    assert decibels.max() == pytest.approx(-100) if samples == 0 else decibels.max() > -60
+
+
+@BOTH
+@pytest.mark.parametrize("cast", ["autocast", "matmul_precision"])
+def test_reduced_precision_around_it_changes_nothing(waveform, kind, cast):
+    frontend = kind()
+    expected = frontend(waveform)
+    before = torch.get_float32_matmul_precision()
+    try:
+        if cast == "matmul_precision":
+            torch.set_float32_matmul_precision("medium")
+        with torch.autocast("cpu", torch.bfloat16, enabled=cast == "autocast"):
+            decibels = frontend(waveform)
+        assert torch.get_float32_matmul_precision() == ("medium" if cast == "matmul_precision" else before)
+    finally:
+        torch.set_float32_matmul_precision(before)
+    assert decibels.dtype == torch.float32
+    assert torch.equal(decibels, expected)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_on_the_gpu_with_tf32_and_autocast_allowed(waveform):
+    expected = MelSpectrogram()(waveform)
+    torch.set_float32_matmul_precision("high")
+    try:
+        with torch.autocast("cuda", torch.bfloat16):
+            decibels = MelSpectrogram().cuda()(waveform.cuda()).cpu()
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    assert (decibels - expected).abs()[expected > -90].max() < 0.05
+
+
+@BOTH
+def test_has_nothing_to_save_or_train(kind):
+    frontend = kind()
+    assert frontend.state_dict() == {}
+    assert list(frontend.parameters()) == []
+
+
+def test_settings_rebuild_it(waveform):
+    frontend = MelSpectrogram(n_fft=1024, hop_length=200, n_mels=48, f_min=30.0, f_max=7000.0)
+    assert frontend.settings["sample_rate"] == 16_000
+    assert torch.equal(MelSpectrogram(**frontend.settings)(waveform), frontend(waveform))
+    assert frontend(waveform).shape == (2, 1, 48, 81)
+    other = LogFrequencySpectrogram(n_fft=1024, hop_length=200, n_mels=48, f_min=100.0, bands_per_octave=8)
+    assert torch.equal(LogFrequencySpectrogram(**other.settings)(waveform), other(waveform))
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "bad", [torch.zeros(4_000), torch.zeros(1, 1, 4_000), torch.zeros(1, 4_000, dtype=torch.int32)]
+)
+def test_refuses_other_shapes_and_integers(kind, bad):
+    with pytest.raises(ValueError, match="waveform must be"):
+        kind()(bad)
+
+
+def test_mel_bands_are_where_the_triangles_of_the_filters_peak():
+    frequencies = torch.linspace(0, 8000, 20_001)  # 0.4 Hz apart
+    filters = torchaudio.functional.melscale_fbanks(20_001, 0.0, 8000.0, 96, 16_000)
+    frontend = MelSpectrogram(n_mels=96)
+    for band in (0, 10, 50, 95):
+        assert frontend.band_of(float(frequencies[filters[:, band].argmax()])) == pytest.approx(band, abs=0.02)
+
+
+@pytest.mark.parametrize("midi", [45, 60, 69, 81, 100])
+def test_a_note_lies_in_the_middle_of_its_three_bands(midi):
+    hertz = 440 * 2 ** ((midi - 69) / 12)
+    frontend = LogFrequencySpectrogram()
+    tone = torch.sin(2 * math.pi * hertz / 16_000 * torch.arange(32_000))[None]
+    band = frontend(tone)[0, 0, :, 4].argmax().item()
+    assert band == round(frontend.band_of(hertz)) == 3 * (midi - 36) + 1  # C2 is MIDI note 36
+
+
+def test_level_of_a_full_scale_tone():
+    frontend = LogFrequencySpectrogram(n_fft=8192, f_min=62.5, n_mels=36)  # 62.5 Hz is the 32nd bin of the transform
+    tone = torch.sin(2 * math.pi * 62.5 / 16_000 * torch.arange(32_000))[None]
+    assert frontend(tone)[0, 0, 0, 4].item() == pytest.approx(0.0, abs=0.01)
+
+
+def test_refuses_bands_above_half_the_sample_rate():
+    with pytest.raises(ConfigError, match=r"n_mels=300.*reach up to 20\d\d\d Hz"):
+        LogFrequencySpectrogram(n_mels=300)
+
+
+@BOTH
+def test_refuses_a_hop_that_leaves_gaps(kind):
+    with pytest.raises(ConfigError, match=r"frontend\.hop_length=513: what lies between two windows of .*n_fft=512"):
+        kind(n_fft=512, hop_length=513)
+
+
+@pytest.mark.parametrize("wrong", [{"f_min": 8000.0}, {"f_max": 8001.0}, {"sample_rate": 8000}])
+def test_refuses_mel_bands_beyond_what_there_is(wrong):
+    with pytest.raises(ConfigError, match=r"give a range of frequencies within half of frontend\.sample_rate"):
+        MelSpectrogram(**wrong)

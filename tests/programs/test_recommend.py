@@ -1,0 +1,272 @@
+"""recommend.py as a user runs it, with networks of random weights: the plumbing, not the taste."""
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import mutagen
+import numpy as np
+import pytest
+import soundfile
+import torch
+from hydra import compose, initialize_config_dir
+
+from musicrec.audio.file_tags import FIELDS, read_tags
+from musicrec.errors import AudioError, ConfigError, ExportError, LibraryError, ManifestError
+from musicrec.export.folder import write_export
+from musicrec.heads.classes import ClassHead
+from musicrec.heads.key import KeyHead
+from musicrec.heads.tags import TagHead
+from musicrec.heads.tempo import TempoHead
+from musicrec.models.frontends.mel import MelSpectrogram
+from musicrec.models.short_chunk_resnet import ShortChunkResNet
+from musicrec.programs import recommend
+from musicrec.programs.arguments import PATH_LISTS, PATHS, quote_paths
+
+# hydra.main limits what a config may build; `compose` has no say in it.
+pytestmark = pytest.mark.filterwarnings("ignore:(?s).*_execution_whitelist_")
+
+ROOT = Path(__file__).parents[2]
+RATE = 16_000
+
+
+def call(*overrides: str) -> None:
+    """What the program does, without its beginning and end: errors come as they are raised."""
+    with initialize_config_dir(str(ROOT / "conf")):
+        quoted = quote_paths(overrides, keys=PATHS, list_keys=PATH_LISTS)
+        cfg = compose("recommend", overrides=quoted)
+    {"index": recommend.index, "query": recommend.query}[cfg.action](cfg)
+
+
+def make_export(folder: Path, heads: list, *, seed: int) -> Path:
+    torch.manual_seed(seed)
+    sizes = {head.name: len(head.classes) for head in heads}
+    network = ShortChunkResNet(sizes, n_mels=128, chunk_samples=16_384, width=4, dropout=0.5)
+    return write_export(
+        folder, network=network, heads=heads, frontend=MelSpectrogram(n_mels=128), metrics={}, data={"manifest": "none"}
+    )
+
+
+@pytest.fixture(scope="module")
+def world(program: Callable, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Two exports, eight tracks of noise and tone (one name is a trap for the command line), one that is no audio."""
+    folder = tmp_path_factory.mktemp("world")
+    genre = ClassHead(name="genre", column="genre", role="tag", classes=("house", "jazz"))
+    tags = make_export(folder / "tags", [genre, TagHead(name="instruments", classes=("drums", "flute"))], seed=1)
+    features = make_export(folder / "features", [TempoHead(), KeyHead()], seed=2)
+    generator = np.random.default_rng(3)
+    music = folder / "music"
+    music.mkdir()
+    names = [f"track {i}" for i in range(7)] + ["Artist - Title, Part 1 (Extended Mix)"]
+    for i, name in enumerate(names):
+        tone = np.sin(2 * np.pi * 110 * 2 ** (i / 3) * np.arange(2 * RATE) / RATE)
+        soundfile.write(music / f"{name}.wav", 0.3 * tone + generator.normal(0, 0.02 * i, 2 * RATE), RATE)
+    (music / "letter.wav").write_text("dear DJ")
+    library = folder / "library.sqlite"
+    done = program(
+        "recommend.py", "action=index", f"exports=[{tags},{features}]", f"source={music}", f"library={library}"
+    )
+    return {"folder": folder, "tags": tags, "features": features, "music": music, "library": library, "done": done}
+
+
+def test_index_says_what_it_did(world: dict):
+    printed = world["done"].stdout
+    assert "8 tracks (8 new, 1 unreadable)" in printed
+    assert re.search(r"skipped .*letter\.wav: .+", printed)
+    assert "9/9 tracks" in world["done"].stderr, "the progress bar goes to standard error"
+
+
+def test_music_without_a_label_makes_a_library_and_trains_nothing(world: dict, program: Callable, tmp_path: Path):
+    """No tags, no table. What a training says leads to the command that needs no labels."""
+    music, library = world["music"], tmp_path / "own.sqlite"
+    assert read_tags(map(str, music.glob("track*.wav"))).select(FIELDS[:-1]).null_count().sum_horizontal().item() == 49
+    told = program(
+        "train.py", "data=folder", f"data.root={music}", f"paths.cache={tmp_path}", f"hydra.run.dir={tmp_path}/run",
+        "debug=fast", status=1,
+    ).stderr  # fmt: skip
+    assert f"{music}: none of its 9 audio files has a label, so that there is nothing to learn" in told
+    assert "Write them there with a tagger or DJ software, or give a table, data.labels=FILE.csv" in told
+    (command,) = re.findall(r"recommend\.py (action=index) (source=\S+)", told)
+    call(*command, f"exports=[{world['tags']},{world['features']}]", f"library={library}")
+    done = program("recommend.py", "action=query", "query=track 3", f"library={library}", "k=3", "format=json")
+    assert len(json.loads(done.stdout)["results"]) == 3
+
+
+def test_json_is_json_and_nothing_else(program: Callable, world: dict):
+    query = world["music"] / "Artist - Title, Part 1 (Extended Mix).wav"
+    done = program(
+        "recommend.py", "action=query", f"query={query}", "k=3", "format=json", f"library={world['library']}"
+    )
+    answer = json.loads(done.stdout)
+    assert [row["rank"] for row in answer["results"]] == [1, 2, 3]
+    assert str(query) not in [row["path"] for row in answer["results"]], "the query is left out"
+    similarities = [row["similarity"] for row in answer["results"]]
+    assert similarities == sorted(similarities, reverse=True) and 0 <= similarities[-1] <= similarities[0] <= 1
+    for row in answer["results"]:
+        assert row["similarity"] == pytest.approx(np.mean(list(row["similarity_by_block"].values())), abs=1e-5)
+        assert row["camelot"][-1] in "AB" and 30 <= row["bpm"] <= 300
+    assert answer["query"]["tags"]["genre"][0]["probability"] >= 0.5
+    assert answer["filter"]["steps"][-1]["tracks"] >= 3
+    assert answer["library"]["tracks"] == 8
+
+
+def test_the_table_of_a_file_that_is_not_in_the_library(program: Callable, world: dict, tmp_path: Path):
+    generator = np.random.default_rng(9)
+    soundfile.write(tmp_path / "mine.flac", generator.normal(0, 0.1, 3 * RATE), RATE)
+    tags = mutagen.File(tmp_path / "mine.flac")
+    tags["artist"], tags["title"] = "Ada", "Noise"
+    tags.save()
+    before = world["library"].read_bytes()
+    done = program(
+        "recommend.py", "action=query", f"query={tmp_path / 'mine.flac'}", f"library={world['library']}", "k=8"
+    )
+    assert world["library"].read_bytes() == before, "it is not added"
+    for text in (
+        "Ada – Noise  0:03",
+        "genre",
+        "BPM",
+        "1 tags",
+        "2 similarity  cosine over tempo, key",
+        "track 0",
+        "Extended",
+    ):
+        assert text in done.stdout
+    assert len(re.findall(r"[+-]\d+\.\d %", done.stdout)) == 8
+
+
+def test_a_mistake_is_one_message(program: Callable, world: dict):
+    done = program(
+        "recommend.py",
+        "action=query",
+        f"query={world['music'] / 'letter.wav'}",
+        f"library={world['library']}",
+        status=1,
+    )
+    assert done.stdout == "" and done.stderr.startswith("error: ") and len(done.stderr.splitlines()) == 1
+    assert "letter.wav" in done.stderr
+
+
+def test_help_teaches(program: Callable):
+    shown = program("recommend.py", "--help").stdout
+    assert "action=index exports=[RUN/export,RUN/export]" in shown and "metric: cosine" in shown
+
+
+def test_debug_takes_a_few_files(world: dict, tmp_path: Path, capsys: pytest.CaptureFixture):
+    many = tmp_path / "many"
+    many.mkdir()
+    for i in range(20):
+        shutil.copy(world["music"] / "track 0.wav", many / f"copy {i}.wav")
+    call("debug=fast", "action=index", f"exports={world['features']}", f"source={many}", f"library={tmp_path / 'l'}")
+    assert "16 tracks (16 new)" in capsys.readouterr().out
+
+
+def test_a_track_of_the_library_by_its_name(world: dict, capsys: pytest.CaptureFixture):
+    call("action=query", "query=track 3", f"library={world['library']}", "format=json", "weights.embedding=1")
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["query"]["path"].endswith("track 3.wav")
+    assert set(answer["results"][0]["similarity_by_block"]) == {"tempo", "key", "embedding"}
+    assert "track 3" not in [row["track_id"] for row in answer["results"]]
+    call("action=query", f"query={world['music'] / 'track 3.wav'}", f"library={world['library']}", "format=json")
+    by_file = json.loads(capsys.readouterr().out)
+    assert by_file["query"]["bpm"] == answer["query"]["bpm"]
+
+
+def test_a_relaxed_filter_is_shown(world: dict, capsys: pytest.CaptureFixture):
+    call("action=query", "query=track 3", f"library={world['library']}", "min_pool=100", "filter.match=all")
+    printed = capsys.readouterr().out
+    assert "fewer than 100" in printed and "relaxed: no filter: 7 of 8 tracks" in printed
+
+
+def test_exports_may_move_but_not_change(world: dict, tmp_path: Path, capsys: pytest.CaptureFixture):
+    library, query = tmp_path / "l", world["music"] / "track 1.wav"
+    tags, features = (Path(shutil.copytree(world[name], tmp_path / name)) for name in ("tags", "features"))
+    call("action=index", f"exports=[{tags},{features}]", f"source={world['music']}", f"library={library}")
+    ask = ("action=query", f"query={query}", f"library={library}", "k=1")
+    moved = tags.rename(tmp_path / "moved")
+    with pytest.raises(ExportError, match=r"tags, which is gone; .*exports="):
+        call(*ask)
+    call(*ask, f"exports=[{features},{moved}]")
+    with pytest.raises(ExportError, match="made with 2 exports, of which 1"):
+        call(*ask, f"exports={moved}")
+    call("action=index", f"exports=[{moved},{features}]", f"source={world['music']}", f"library={library}")
+    call(*ask)
+    config = moved / "config.json"
+    config.write_text(config.read_text().replace('"licence": "unspecified"', '"licence": "other"'))
+    with pytest.raises(ExportError, match=r"moved is not what .*/l was made with"):
+        call(*ask)
+    with pytest.raises(ExportError, match="index into a new library"):
+        call("action=index", f"source={world['music']}", f"library={library}")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "error", "message"),
+    [
+        (["action=query", "query=track 1", "library={folder}/none"], LibraryError, "none: no such library"),
+        (["action=query", "query=track 1", "library={music}/letter.wav"], LibraryError, "not a library"),
+        (["action=query", "query=nope.mp3"], ConfigError, "nope.mp3: there is no such file, and .* no track of this"),
+        (["action=query", "query={folder}"], AudioError, "is a folder"),
+        (["action=query"], ConfigError, "query: name an audio file"),
+        (["action=query", "query=caf\udce9.wav"], ConfigError, r"query=caf\\xe9.wav: this name is not UTF-8; rename"),
+        (["action=query", "query=track 1", "k=0"], ConfigError, "k=0"),
+        (["action=query", "query=track 1", "min_pool=0"], ConfigError, "min_pool=0"),
+        (["action=query", "query=track 1", "format=xml"], ConfigError, "format=xml: choose table or json"),
+        (["action=query", "query=track 1", "weights.metre=1"], ConfigError, "there are: genre, instruments, tempo"),
+        (
+            ["action=query", "query=track 1", "library={folder}"],
+            LibraryError,
+            "is a folder; name the file of a library",
+        ),
+        (["action=index"], ConfigError, "source: name a folder"),
+        (
+            ["action=index", "source={music}", "max_files=-1"],
+            ConfigError,
+            "max_files=-1: give a whole number, 1 or more",
+        ),
+        (["action=index", "source={folder}/tags", "library={folder}/new"], ManifestError, "no audio file below"),
+        (["action=index", "source={music}", "library={folder}/new"], ConfigError, "exports: .* is new"),
+        (["action=index", "source={music}", "library={folder}/new", "exports={music}"], ExportError, "not an export"),
+    ],
+)
+def test_mistakes_are_named(world: dict, overrides: list[str], error: type, message: str):
+    given = [text.format(**world) for text in overrides]
+    if not any(text.startswith("library=") for text in given):
+        given.append(f"library={world['library']}")
+    before = world["library"].read_bytes()
+    try:
+        with pytest.raises(error, match=message):
+            call(*given)
+    except Exception as raised:  # settings that Hydra instantiates are wrapped; program() unwraps them
+        assert isinstance(raised.__cause__, error) and re.search(message, str(raised.__cause__))
+    assert world["library"].read_bytes() == before and not (world["folder"] / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("samples", "remark"),
+    [(np.zeros(2 * RATE), "the audio is silent (all samples are 0)"), (np.full(RATE // 2, 0.1), "lasts 0.50 s")],
+)
+def test_a_query_that_says_little_is_remarked_on(world, tmp_path, capsys, samples, remark):
+    soundfile.write(tmp_path / "poor.wav", samples, RATE)
+    ask = ("action=query", f"query={tmp_path / 'poor.wav'}", f"library={world['library']}")
+    call(*ask, "format=json")
+    (told,) = json.loads(capsys.readouterr().out)["remarks"]
+    assert remark in told
+    call(*ask)
+    assert remark in capsys.readouterr().out.replace("\n", " ")
+    call("action=query", f"query={world['music'] / 'track 1.wav'}", f"library={world['library']}", "format=json")
+    assert json.loads(capsys.readouterr().out)["remarks"] == []
+
+
+def test_a_bad_file_is_told_before_the_models_load(world, monkeypatch):
+    monkeypatch.setattr(recommend.exports, "load_analyzer", lambda *_, **__: pytest.fail("the models were loaded"))
+    with pytest.raises(AudioError, match=r"letter\.wav"):
+        call("action=query", f"query={world['music'] / 'letter.wav'}", f"library={world['library']}")
+
+
+def test_nothing_readable_is_an_error_and_leaves_no_library(world: dict, tmp_path: Path):
+    (tmp_path / "bad.wav").write_text("no audio")
+    (tmp_path / "l").touch()  # as a start that was killed leaves it
+    with pytest.raises(LibraryError, match="none of its 1 files could be read"):
+        call("action=index", f"exports={world['tags']}", f"source={tmp_path}", f"library={tmp_path / 'l'}")
+    assert not (tmp_path / "l").exists()

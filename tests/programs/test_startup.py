@@ -1,0 +1,51 @@
+"""Ctrl-C before a program has begun: one word, status 130, no traceback."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from musicrec.programs import startup
+
+ROOT = Path(__file__).parents[2]
+
+# Presses Ctrl-C when the first package that is not ours is imported.
+PRESSED = """
+import importlib.abc, os, runpy, signal, sys
+
+class Finder(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "hydra":
+            os.kill(os.getpid(), signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Finder())
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("program", ["train.py", "evaluate.py", "recommend.py", "robustness.py"])
+def test_ctrl_c_while_a_program_is_imported(program: str):
+    command = [sys.executable, "-c", PRESSED, str(ROOT / program)]
+    done = subprocess.run(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+
+
+def test_the_package_as_a_program_imports_it_first():
+    first = (ROOT / "musicrec" / "__main__.py").read_text().split("import ")[1]
+    assert first.startswith("startup")
+
+
+def test_ctrl_c_is_an_exception_again_when_the_program_has_begun():
+    before = signal.signal(signal.SIGINT, startup._leave)
+    try:
+        startup.over()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # as below a shell's `&`
+        startup.over()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
