@@ -1,4 +1,4 @@
-"""Work in the frequency domain, without the end of an example reaching into its beginning."""
+"""Filtering in the frequency domain, padded so that the end of an example does not wrap to its beginning."""
 
 from collections.abc import Callable
 
@@ -8,9 +8,12 @@ from torch import Tensor
 
 
 def filtered(waveform: Tensor, sample_rate: int, response: Callable[[Tensor], Tensor]) -> Tensor:
-    """Multiply the spectrum of (batch, samples) by a response. A real one delays nothing.
+    """Multiply the spectrum of a batch by a frequency response. A real response causes no delay.
 
-    response: frequencies (bins,) in Hz to gains, (bins,) or (batch, bins).
+    Args:
+        waveform: (batch, samples).
+        sample_rate: in hertz.
+        response: maps frequencies (bins,) in hertz to gains, (bins,) or (batch, bins).
     """
     samples = waveform.shape[1]
     size = next_fast_len(samples + sample_rate // 4, real=True)  # silence for the filter to ring into
@@ -20,10 +23,10 @@ def filtered(waveform: Tensor, sample_rate: int, response: Callable[[Tensor], Te
 
 
 def low_pass_gain(frequencies: Tensor, cutoff_hz: Tensor, *, order: int) -> Tensor:
-    """Magnitude of a Butterworth low-pass: -3 dB at cutoff_hz, then -6 dB × order an octave."""
+    """Return the magnitude of a Butterworth low-pass: -3 dB at cutoff_hz, then 6 dB × order per octave down."""
     return (1 + (frequencies / cutoff_hz) ** (2 * order)) ** -0.5
 
 
 def high_pass_gain(frequencies: Tensor, cutoff_hz: Tensor, *, order: int) -> Tensor:
-    """Magnitude of a Butterworth high-pass: -3 dB at cutoff_hz, -6 dB × order an octave below."""
+    """Return the magnitude of a Butterworth high-pass: -3 dB at cutoff_hz, 6 dB × order per octave down below it."""
     return (1 + (cutoff_hz / frequencies.clamp(min=1e-3)) ** (2 * order)) ** -0.5

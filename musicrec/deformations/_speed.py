@@ -1,4 +1,4 @@
-"""Playing faster or slower: with the pitch, as a tape does, or without it."""
+"""Change of speed, with the pitch (as on a tape) or without it."""
 
 import functools
 import math
@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 from torchaudio.transforms import Resample as SincResample
 
-STRETCH_MARGIN_S = 0.25  # twice the window of the stretcher: what comes later does not change what is kept
+STRETCH_MARGIN_S = 0.25  # twice the window of the stretcher: later input does not change the part that is kept
 
 
 @functools.cache
 def speed_of(semitones: int) -> Fraction:
-    """The fraction nearest to 2^(semitones/12) with a denominator of at most 64: under 3 cents off, and quick."""
+    """Return the fraction with a denominator up to 64 that is nearest to 2^(semitones/12): at most 3 cents off."""
     return Fraction(2 ** (semitones / 12)).limit_denominator(64)
 
 
@@ -25,15 +25,16 @@ def _resampler(speed: Fraction, device: torch.device) -> SincResample:
 
 
 def played(waveform: Tensor, speed: Fraction, *, samples: int) -> Tensor:
-    """Pitch and tempo times speed, by sinc interpolation: (batch, any) to (batch, samples)."""
-    needed = math.ceil(samples * float(speed)) + 32  # a little over: the sinc filter has a width
+    """Multiply pitch and tempo by `speed`, by sinc interpolation: (batch, any) to (batch, samples)."""
+    needed = math.ceil(samples * float(speed)) + 32  # a little more, because the sinc filter has a width
     return _fitted(_resampler(speed, waveform.device)(waveform[:, :needed]), samples)
 
 
 def stretched(waveform: Tensor, rates: list[float], *, samples: int, sample_rate: int) -> Tensor:
-    """Tempo times rate at the same pitch: (batch, any) to (batch, samples), silence where the input ends before.
+    """Multiply the tempo by a rate per example and keep the pitch: (batch, any) to (batch, samples).
 
-    By Signalsmith Stretch, one example after another on the CPU: it works on no batch, and keeps Python's lock.
+    The output is padded with silence if the input is too short. Signalsmith Stretch works on one example at a time, on
+    the CPU, and holds Python's lock.
     """
     results = []
     for example, rate in zip(waveform.cpu(), rates, strict=True):
@@ -47,6 +48,6 @@ def stretched(waveform: Tensor, rates: list[float], *, samples: int, sample_rate
 
 
 def _fitted(waveform: Tensor, samples: int) -> Tensor:
-    """Cut to `samples`, or filled up with silence."""
+    """Cut to `samples`, or pad with silence."""
     waveform = waveform[:, :samples]
     return torch.nn.functional.pad(waveform, (0, samples - waveform.shape[1]))

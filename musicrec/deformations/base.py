@@ -1,8 +1,8 @@
-"""What a deformation is given and gives back: the audio, and what happened to the labels.
+"""The deformation protocol: audio in, audio and the change of pitch and tempo out.
 
-A setting of a deformation is a number, the fixed strength of an evaluation, or a range [lowest, highest], from which
-training draws one for each example. Everything that is drawn follows from the seed of its example alone, so that the
-result depends neither on the size nor on the order of a batch.
+A setting of a deformation is either a number (the fixed strength of an evaluation) or a range [lowest, highest], from
+which training draws one value per example. All random values depend only on the seed of their example. The result
+therefore does not depend on the size or the order of a batch.
 """
 
 import hashlib
@@ -20,7 +20,13 @@ from musicrec.errors import ConfigError
 
 @dataclass(kw_only=True)
 class Deformed:
-    """waveform: (batch, samples) float32. shift_semitones, tempo_ratio: (batch,) float32; 0 and 1: nothing moved."""
+    """The result of a deformation.
+
+    Attributes:
+        waveform: (batch, samples) float32.
+        shift_semitones: (batch,) float32, change of pitch; 0 is none.
+        tempo_ratio: (batch,) float32, new tempo divided by old tempo; 1 is no change.
+    """
 
     waveform: Tensor
     shift_semitones: Tensor
@@ -28,46 +34,60 @@ class Deformed:
 
 
 def unmoved(waveform: Tensor) -> Deformed:
-    """The answer of a deformation that leaves pitch and tempo as they are."""
+    """Return the result of a deformation that changes neither pitch nor tempo."""
     still = torch.zeros(len(waveform), device=waveform.device)
     return Deformed(waveform=waveform, shift_semitones=still, tempo_ratio=still + 1)
 
 
 class Deformation(Protocol):
-    """A callable on a batch, on whatever device it lies.
+    """A callable that deforms a batch of waveforms on the device of the batch.
 
-    input_ratio: how many times longer than the output its input must be at most: 1 for all that keep the speed, and
-    below 1 where the sound is only slowed down. One that takes the examples to the CPU, wherever they lie, and works
-    on them one after another there, also says `on_cpu = True`.
+    A deformation that copies the batch to the CPU and processes one example after another also sets `on_cpu = True`.
+
+    Attributes:
+        input_ratio: the longest input that may be needed, divided by the length of the output. It is 1 for deformations
+            that keep the speed, and below 1 for those that only slow the sound down.
     """
 
     input_ratio: float
 
     def __call__(self, waveform: Tensor, *, samples: int, sample_rate: int, seeds: Sequence[int]) -> Deformed:
-        """waveform: (batch, at least samples × input_ratio) float32 in [-1, 1]; the answer has `samples`.
+        """Deform a batch.
 
-        sample_rate: in Hz. seeds: one for each example (see `seed_of`), the only source of randomness.
+        Args:
+            waveform: (batch, at least samples × input_ratio) float32 in [-1, 1].
+            samples: length of the output.
+            sample_rate: in hertz.
+            seeds: one per example (see `seed_of`); the only source of randomness.
         """
         ...
 
 
 def seed_of(*parts: int | str) -> int:
-    """63 bits that follow from the parts and their order, as in ``seed_of(seed, track_id)``."""
+    """Return a seed of 63 bits that depends on the parts and their order, as in ``seed_of(seed, track_id)``."""
     digest = hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
 
 
 def is_number(value: object, *, whole: bool = False) -> bool:
-    """Whether a setting is a number, and a whole one; true and false are none, though Python counts with them."""
+    """Return whether a setting is a number (a whole number, if `whole`). True and False are not numbers here."""
     return isinstance(value, int | float) and not isinstance(value, bool) and (not whole or value % 1 == 0)
 
 
 def limits(
     name: str, setting: float | Sequence[float], *, least: float, most: float, whole: bool = False
 ) -> tuple[float, float]:
-    """(lowest, highest) of a setting: a number, or the two ends of a range. whole: they must be whole numbers.
+    """Return (lowest, highest) of a setting that is a number or a range.
 
-    Raises ConfigError where it is neither, or lies outside least … most.
+    Args:
+        name: of the setting, for messages.
+        setting: a number, or [lowest, highest].
+        least: the smallest value allowed.
+        most: the largest value allowed.
+        whole: only whole numbers are allowed.
+
+    Raises:
+        ConfigError: the setting is neither a number nor a range, or lies outside `least` to `most`.
     """
     ends = list(setting) if isinstance(setting, Sequence) else [setting, setting]
     numbers = all(is_number(end, whole=whole) for end in ends)
@@ -80,13 +100,13 @@ def limits(
 
 
 def draw(name: str, ends: tuple[float, float], seeds: Sequence[int]) -> list[float]:
-    """A value for each example, uniform between the ends. name: of what is drawn; each name is a draw of its own."""
+    """Draw one value per example, uniform between the ends. Draws with different names are independent."""
     low, high = ends
     return [low if low == high else np.random.default_rng(seed_of(seed, name)).uniform(low, high) for seed in seeds]
 
 
 def draw_log(name: str, ends: tuple[float, float], seeds: Sequence[int]) -> list[float]:
-    """A value above 0 for each example, uniform in its logarithm: each octave between the ends is as likely."""
+    """Draw one positive value per example, uniform in its logarithm: every octave is equally likely."""
     low, high = ends
     if low == high:
         return [low] * len(seeds)
@@ -94,22 +114,22 @@ def draw_log(name: str, ends: tuple[float, float], seeds: Sequence[int]) -> list
 
 
 def draw_whole(name: str, ends: tuple[float, float], seeds: Sequence[int]) -> list[int]:
-    """A whole number for each example, both ends included."""
+    """Draw one whole number per example; both ends are included."""
     return [int(np.random.default_rng(seed_of(seed, name)).integers(ends[0], ends[1] + 1)) for seed in seeds]
 
 
 def choose(name: str, choices: Sequence[str], seeds: Sequence[int]) -> list[str]:
-    """One of the choices for each example, each as likely."""
+    """Draw one of the choices per example; all are equally likely."""
     return [choices[np.random.default_rng(seed_of(seed, name)).integers(len(choices))] for seed in seeds]
 
 
 def column(values: Sequence[float], like: Tensor) -> Tensor:
-    """(batch, 1) float32 on the device of `like`, to go with (batch, samples)."""
+    """Return the values as (batch, 1) float32 on the device of `like`, to broadcast over (batch, samples)."""
     return torch.tensor(values, dtype=torch.float32, device=like.device)[:, None]
 
 
 def white_noise(seeds: Sequence[int], samples: int, *, device: torch.device) -> Tensor:
-    """(batch, samples) float32, standard normal, drawn on the device (whose kind it thus depends on)."""
+    """Draw (batch, samples) float32 of standard normal noise. The values differ between CPU and GPU."""
     return torch.stack(
         [
             torch.randn(samples, generator=torch.Generator(device).manual_seed(seed_of(seed, "noise")), device=device)

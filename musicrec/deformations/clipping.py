@@ -8,7 +8,7 @@ from musicrec.deformations.base import Deformed, column, draw, limits, unmoved
 
 
 class Clipping:
-    """Raises the level by drive_db and cuts off what then lies above the example's own peak, which stays as it was."""
+    """Raises the level by drive_db and clips at the example's original peak."""
 
     input_ratio = 1.0
 

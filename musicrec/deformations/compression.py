@@ -11,13 +11,22 @@ from torchaudio.functional import lfilter
 from musicrec.deformations.base import Deformed, choose, unmoved
 from musicrec.errors import ConfigError
 
-BLOCK_S = 0.001  # the level is followed in steps of a millisecond
+BLOCK_S = 0.001  # the level is measured once per millisecond
 QUIETEST_DB = -100.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
-    """curve_db: the static curve as (level in, level out) in dB below full scale, straight between the points."""
+    """Settings of a compressor.
+
+    Attributes:
+        curve_db: the static curve as points (input level, output level) in dB relative to full scale, with straight
+            lines between the points.
+        attack_s: time constant of a rising level, in seconds.
+        decay_s: time constant of a falling level, in seconds.
+        gain_db: added to the output.
+        look_ahead_s: by how much the gain changes before the level does, in seconds.
+    """
 
     curve_db: tuple[tuple[float, float], ...]
     attack_s: float = 0.1
@@ -26,7 +35,7 @@ class Preset:
     look_ahead_s: float = 0.1
 
 
-# Those of MUDA (McFee et al. 2015), which the published robustness figures used too: profiles of Dolby encoders, and a
+# The presets of MUDA (McFee et al. 2015), as in the published robustness figures: profiles of Dolby encoders, and of a
 # radio station. https://github.com/bmcfee/muda
 PRESETS = {
     "film_light": Preset(curve_db=((-90, -90), (-70, -64), (-53, -47), (-41, -41), (-21, -21), (0, -20))),
@@ -41,11 +50,17 @@ PRESETS = {
 
 
 class DynamicRangeCompression:
-    """Compresses with a preset by name, or with one of a list of presets, another for each example.
+    """Compresses the dynamic range with a preset.
 
-    The level is that of a smooth decoupled peak detector (Giannoulis, Massberg and Reiss 2012, "Digital dynamic range
-    compressor design", JAES): unlike sox's compand, for which the presets were written, it needs no loop over samples.
-    It begins at the level of the first millisecond, so that a chunk from the middle of a track begins as it goes on.
+    The level comes from a smooth decoupled peak detector (Giannoulis, Massberg and Reiss 2012, "Digital dynamic range
+    compressor design", JAES). Unlike sox's compand, for which the presets were written, it needs no loop over samples.
+    It starts at the level of the first millisecond, so that a chunk from the middle of a track has no fade-in.
+
+    Args:
+        preset: a name in `PRESETS`, or a list of names from which one is drawn per example.
+
+    Raises:
+        ConfigError: an unknown preset.
     """
 
     input_ratio = 1.0
@@ -54,7 +69,7 @@ class DynamicRangeCompression:
         self.presets = [preset] if isinstance(preset, str) else list(preset)
         unknown = [name for name in self.presets if name not in PRESETS]
         if unknown or not self.presets:
-            raise ConfigError(f"preset={preset}: choose of {', '.join(PRESETS)}")
+            raise ConfigError(f"preset={preset}: choose from {', '.join(PRESETS)}")
 
     def __call__(self, waveform: Tensor, *, samples: int, sample_rate: int, seeds: Sequence[int]) -> Deformed:
         waveform = waveform[:, :samples]
@@ -67,10 +82,10 @@ class DynamicRangeCompression:
 
 
 def compressed(waveform: Tensor, preset: Preset, sample_rate: int) -> Tensor:
-    """(batch, samples), clipped at full scale as a file would be."""
+    """Compress (batch, samples) with a preset. The result is clipped at full scale, as a file would be."""
     samples, block = waveform.shape[1], max(1, round(BLOCK_S * sample_rate))
     blocks = torch.nn.functional.pad(waveform, (0, -samples % block)).unflatten(1, (-1, block))
-    level = followed(blocks.abs().amax(dim=2), preset, block / sample_rate)
+    level = peak_level(blocks.abs().amax(dim=2), preset, block / sample_rate)
     level_db = 20 * level.clamp(min=10 ** (QUIETEST_DB / 20)).log10()
     gain_db = curve(level_db, preset) - level_db + preset.gain_db
     ahead = min(round(preset.look_ahead_s * sample_rate / block), gain_db.shape[1] - 1)
@@ -79,8 +94,8 @@ def compressed(waveform: Tensor, preset: Preset, sample_rate: int) -> Tensor:
     return (waveform * 10 ** (gain_db / 20)).clamp(-1, 1)
 
 
-def followed(peak: Tensor, preset: Preset, step_s: float) -> Tensor:
-    """The level (batch, blocks) of blocks with these peaks: it decays exponentially and rises with the attack time."""
+def peak_level(peak: Tensor, preset: Preset, step_s: float) -> Tensor:
+    """Return the level (batch, blocks) for the peaks of blocks: exponential decay, and a rise with the attack time."""
     # max over j ≤ k of peak[j] · exp(-(k - j) · slope): in the logarithm a running maximum.
     slope = torch.arange(peak.shape[1], device=peak.device, dtype=torch.float64) * (step_s / preset.decay_s)
     held = ((peak.double().clamp(min=1e-10).log() + slope).cummax(dim=1).values - slope).exp().float()
@@ -91,7 +106,7 @@ def followed(peak: Tensor, preset: Preset, step_s: float) -> Tensor:
 
 
 def curve(level_db: Tensor, preset: Preset) -> Tensor:
-    """The static curve; below its first and above its last point the gain stays what it is there."""
+    """Apply the static curve. Below its first and above its last point the gain stays constant."""
     inputs, outputs = torch.tensor(preset.curve_db, dtype=level_db.dtype, device=level_db.device).T.contiguous()
     inside = level_db.clamp(inputs[0], inputs[-1])
     segment = torch.bucketize(inside, inputs[1:-1].contiguous())

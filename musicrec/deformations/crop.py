@@ -1,4 +1,4 @@
-"""Another place at which the audio begins."""
+"""Shift of the start of the audio."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ from musicrec.deformations.base import Deformed, draw, limits, unmoved
 
 
 class Crop:
-    """Lets the audio begin offset_s later: chunks are cut elsewhere.
+    """Starts the audio offset_s later, so that chunks are cut at other places.
 
-    Where the input is no longer than the output, what is cut off at the beginning follows at the end, so that nothing
-    of the music is lost and no silence is added.
+    If the input is not longer than the output, the part that is cut off at the start is appended at the end: no music
+    is lost and no silence is added.
     """
 
     input_ratio = 1.0

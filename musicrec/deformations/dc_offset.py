@@ -8,7 +8,7 @@ from musicrec.deformations.base import Deformed, column, draw, limits, unmoved
 
 
 class DCOffset:
-    """Adds `offset` (full scale is 1) to every sample, as a bad converter does. Nothing is clipped."""
+    """Adds `offset` (full scale is 1) to every sample, as a bad converter does. The result is not clipped."""
 
     input_ratio = 1.0
 

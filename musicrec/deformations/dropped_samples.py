@@ -1,4 +1,4 @@
-"""Gaps, as a stream has that loses packets."""
+"""Gaps, as in a stream that loses packets."""
 
 from collections.abc import Sequence
 
@@ -11,9 +11,14 @@ from musicrec.errors import ConfigError
 
 
 class DroppedSamples:
-    """Silences packets of gap_ms, each with the probability dropped_share; where the packets begin is random.
+    """Silences random packets. The position of the first packet is random, too.
 
-    gap_ms: 20 is a packet of speech on the internet; 0 drops single samples.
+    Args:
+        dropped_share: probability that a packet is lost.
+        gap_ms: length of a packet. 20 ms is usual for speech on the internet; 0 drops single samples.
+
+    Raises:
+        ConfigError: a value out of range.
     """
 
     input_ratio = 1.0

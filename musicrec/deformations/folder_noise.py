@@ -17,9 +17,16 @@ duration_of_file = functools.lru_cache(maxsize=None)(duration_of)
 
 
 class FolderNoise:
-    """Adds noise at snr_db from the audio files below a folder: a random place of a random file for each example.
+    """Adds noise from the audio files below a folder: a random position in a random file per example.
 
-    A file shorter than the example is repeated.
+    A file that is shorter than the example is repeated.
+
+    Args:
+        folder: searched with its subfolders.
+        snr_db: power of the example relative to the power of the noise.
+
+    Raises:
+        ConfigError: no audio file below the folder, or a ratio out of range.
     """
 
     input_ratio = 1.0

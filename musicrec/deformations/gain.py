@@ -8,7 +8,7 @@ from musicrec.deformations.base import Deformed, column, draw, limits, unmoved
 
 
 class Gain:
-    """Changes the level by gain_db. Nothing is clipped, even beyond full scale: that is what `Clipping` is for."""
+    """Changes the level by gain_db. The result is not clipped, even beyond full scale; see `Clipping`."""
 
     input_ratio = 1.0
 

@@ -11,7 +11,7 @@ ORDER = 4
 
 
 class HighPass:
-    """Takes away what lies below cutoff_hz: Butterworth magnitude, 24 dB an octave, without delay."""
+    """Removes frequencies below cutoff_hz: Butterworth magnitude, 24 dB per octave, no delay."""
 
     input_ratio = 1.0
 

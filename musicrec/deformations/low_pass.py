@@ -11,7 +11,7 @@ ORDER = 4
 
 
 class LowPass:
-    """Takes away what lies above cutoff_hz: Butterworth magnitude, 24 dB an octave, without delay."""
+    """Removes frequencies above cutoff_hz: Butterworth magnitude, 24 dB per octave, no delay."""
 
     input_ratio = 1.0
 

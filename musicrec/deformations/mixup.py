@@ -1,4 +1,4 @@
-"""Mixup: two examples sound at once (Zhang et al. 2018, "mixup: Beyond empirical risk minimization", ICLR)."""
+"""Mixup of two examples (Zhang et al. 2018, "mixup: Beyond empirical risk minimization", ICLR)."""
 
 import numpy as np
 import torch
@@ -9,13 +9,17 @@ from musicrec.errors import ConfigError
 
 
 class Mixup:
-    """Lays over each example another of its batch. What the first takes of the power is its share of the loss.
+    """Adds to each example another one of its batch. The first one's share of the power is its share of the loss.
 
-    The share, the same for a whole batch as in the paper, is drawn from Beta(alpha, alpha), folded so that the first
-    example has the greater part. Both are brought to the same power before, and the sum to the level of the first:
-    otherwise the louder recording would have the greater part, whatever was drawn.
+    The share is drawn once per batch, as in the paper, from Beta(alpha, alpha), and folded so that the first example
+    has the larger part. Both examples are brought to equal power first, and the sum to the level of the first example.
+    Otherwise the louder recording would dominate, whatever share was drawn.
 
-    alpha: 1 draws all shares from 0.5 to 1 alike; a smaller one mostly leaves the first nearly alone.
+    Args:
+        alpha: 1 makes all shares from 0.5 to 1 equally likely; smaller values mostly leave the first example alone.
+
+    Raises:
+        ConfigError: alpha is not a positive number.
     """
 
     def __init__(self, *, alpha: float = 1.0) -> None:
@@ -24,16 +28,22 @@ class Mixup:
         self.alpha = alpha
 
     def __call__(self, waveform: Tensor, *, generator: torch.Generator) -> tuple[Tensor, Tensor, float]:
-        """waveform: (batch, samples) float32. generator: a CPU generator.
+        """Mix the examples of a batch.
 
-        Returns the mixed waveform, partner (batch,) int64 (the example that was laid over), and the share of the first.
+        Args:
+            waveform: (batch, samples) float32.
+            generator: a CPU generator.
+
+        Returns:
+            The mixed waveform; partner (batch,) int64, the index of the example that was added; and the share of the
+            first example.
         """
         rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
         share = float(rng.beta(self.alpha, self.alpha))
         share = max(share, 1 - share)
         circle = torch.randperm(len(waveform), generator=generator)
         partner = torch.empty_like(circle)
-        partner[circle] = circle.roll(1)  # nobody is their own partner
+        partner[circle] = circle.roll(1)  # no example is its own partner
         partner = partner.to(waveform.device)
         power = waveform.square().mean(dim=1, keepdim=True)
         level = (power / power[partner].clamp(min=1e-10)).sqrt()  # a silent partner stays silent

@@ -14,10 +14,15 @@ LOWEST_HZ = 20.0
 
 
 class Noise:
-    """Adds noise at snr_db, the ratio of the powers of an example and of its noise.
+    """Adds synthetic noise.
 
-    colour: "white", "pink" (-3 dB an octave) or "brown" (-6 dB). Below 20 Hz the noise is flat: otherwise the power of
-    brown noise would be mostly where nobody hears it.
+    Args:
+        colour: "white", "pink" (-3 dB per octave) or "brown" (-6 dB per octave). The noise is flat below 20 Hz:
+            otherwise most of the power of brown noise would be inaudible.
+        snr_db: power of the example relative to the power of the noise.
+
+    Raises:
+        ConfigError: an unknown colour, or a ratio out of range.
     """
 
     input_ratio = 1.0

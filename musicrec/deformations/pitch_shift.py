@@ -1,4 +1,4 @@
-"""Another pitch at the same tempo."""
+"""Pitch shift at constant tempo."""
 
 from collections.abc import Sequence
 
@@ -10,10 +10,13 @@ from musicrec.deformations.base import Deformed, draw_whole, limits
 
 
 class PitchShift:
-    """Transposes by shift_semitones, a whole number: the key moves by it, the tempo stays.
+    """Transposes by shift_semitones. The key moves, the tempo stays.
 
-    Stretched by Signalsmith Stretch, on the CPU, then played faster or slower by sinc interpolation: nearer to a piece
-    that was composed in the other key, and truer in pitch, than the stretcher's own transposition.
+    The audio is stretched by Signalsmith Stretch on the CPU, then resampled by sinc interpolation. The result is closer
+    to a piece composed in the other key, and more accurate in pitch, than the stretcher's own transposition.
+
+    Args:
+        shift_semitones: a whole number, or a range of whole numbers.
     """
 
     input_ratio = 1.0

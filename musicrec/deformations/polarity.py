@@ -8,7 +8,7 @@ from musicrec.deformations.base import Deformed, unmoved
 
 
 class PolarityInversion:
-    """Turns the sign of every sample: nobody hears it, and no network should."""
+    """Inverts the sign of every sample. It is inaudible, and a network should not react to it."""
 
     input_ratio = 1.0
 

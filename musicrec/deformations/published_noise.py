@@ -1,4 +1,4 @@
-"""The noise of the published robustness figures, which is none at a signal-to-noise ratio."""
+"""The noise of the published robustness figures, which is not set by a signal-to-noise ratio."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,11 @@ from musicrec.deformations.base import Deformed, column, draw, limits, unmoved, 
 
 
 class PublishedNoise:
-    """(1 - ratio) × waveform + ratio × max(waveform) × noise, the noise white, normal, and scaled to a peak of 1.
+    """Returns (1 - ratio) × waveform + ratio × max(waveform) × noise, with normal white noise scaled to a peak of 1.
 
-    The rule of Won et al. 2020, "Evaluation of CNN-based automatic music tagging models", whose figures are of 0.1 and
-    0.4. The maximum is that of the positive samples, as there; it spans what is given, there the whole track.
+    The rule of Won et al. 2020, "Evaluation of CNN-based automatic music tagging models", who publish figures for the
+    ratios 0.1 and 0.4. As there, the maximum is that of the positive samples. Here it is the maximum of the input,
+    there of the whole track.
     """
 
     input_ratio = 1.0

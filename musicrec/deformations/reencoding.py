@@ -1,4 +1,4 @@
-"""Lossy compression, there and back."""
+"""Lossy compression: encode and decode."""
 
 import io
 from collections.abc import Sequence
@@ -18,21 +18,28 @@ CODECS = {
     "vorbis": ("OGG", "VORBIS", 22, 66),
     "opus": ("OGG", "OPUS", 6, 256),
 }
-MP3_DELAY = 1105  # samples of LAME and of the decoder, where the frames are too small to hold the tag that tells them
-# Vorbis takes a quality. What that gave in the mean over 20 pieces at 16 kHz mono, headers apart; a piece lies 8 % off
-# (one standard deviation) at the lowest quality, 5 % at the highest.
+MP3_DELAY = 1105  # samples added by LAME and the decoder, if the frames are too small for the tag that states them
+# Vorbis is set by a quality. These are the mean bit rates of 20 pieces at 16 kHz mono, without headers. The standard
+# deviation between pieces is 8 % at the lowest quality and 5 % at the highest.
 VORBIS_KBPS = (22.1, 30.4, 38.7, 46.7, 56.6, 66.8)
 VORBIS_QUALITY = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 BLOCK = 16_384  # libsndfile encodes a longer block on the stack
 
 
 class Reencoding:
-    """Encodes as MP3 (LAME, constant bit rate), Vorbis or Opus at bitrate_kbps, and decodes.
+    """Encodes as MP3 (LAME, constant bit rate), Vorbis or Opus, and decodes again.
 
-    The bit rate is that of one channel at the sample rate of the model: 16 kHz mono at 32 kbit/s sounds about as 44.1
-    kHz stereo at 128. MP3 takes the next of the rates it has (8, 16, 24, 32, 40, 48, 56, 64, 80 … 160); LAME turns the
-    level down by 0.4 dB, so that peaks are not clipped. Vorbis has a variable bit rate: bitrate_kbps is what music
-    takes on average. Through libsndfile, in memory, on the CPU, a thread for each core; nothing is moved in time.
+    The bit rate is that of one channel at the sample rate of the model: 16 kHz mono at 32 kbit/s sounds about like 44.1
+    kHz stereo at 128 kbit/s. MP3 uses the nearest rate it has (8, 16, 24, 32, 40, 48, 56, 64, 80 … 160). LAME lowers
+    the level by 0.4 dB, so that peaks are not clipped. Vorbis has a variable bit rate: bitrate_kbps is its average for
+    music. libsndfile does the work in memory, on the CPU, with one thread per core. The result is aligned in time.
+
+    Args:
+        codec: "mp3", "vorbis" or "opus".
+        bitrate_kbps: in kbit/s, within the limits of the codec.
+
+    Raises:
+        ConfigError: an unknown codec, or a bit rate out of range.
     """
 
     input_ratio = 1.0
@@ -58,11 +65,11 @@ class Reencoding:
 
 
 def encoded(waveform: np.ndarray, codec: str, bitrate_kbps: float, sample_rate: int) -> bytes:
-    """The file that (samples,) float32 becomes."""
+    """Encode (samples,) float32 as the bytes of a file."""
     container, encoding, least, most = CODECS[codec]
     if codec == "vorbis":
         compression = 1 - float(np.interp(bitrate_kbps, VORBIS_KBPS, VORBIS_QUALITY))
-    else:  # libsndfile maps 0 … 1 to the bit rates, highest first; it takes 1 itself for a mistake
+    else:  # libsndfile maps 0 … 1 to the bit rates, highest first; it rejects 1 itself
         compression = min((most - bitrate_kbps) / (most - least), 0.999)
     file = io.BytesIO()
     constant = {"bitrate_mode": "CONSTANT"} if codec == "mp3" else {}
@@ -75,7 +82,7 @@ def encoded(waveform: np.ndarray, codec: str, bitrate_kbps: float, sample_rate: 
 
 
 def reencoded(waveform: np.ndarray, codec: str, bitrate_kbps: float, sample_rate: int) -> np.ndarray:
-    """(samples,) float32 through the codec, as long and as late as before."""
+    """Encode and decode (samples,) float32; length and position in time stay the same."""
     decoded, _ = soundfile.read(io.BytesIO(encoded(waveform, codec, bitrate_kbps, sample_rate)), dtype="float32")
     delay = MP3_DELAY if codec == "mp3" and len(decoded) > len(waveform) else 0
     decoded = decoded[delay : delay + len(waveform)]

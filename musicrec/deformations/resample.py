@@ -1,4 +1,4 @@
-"""Change of speed, tape style: pitch and tempo together, and the labels with them."""
+"""Change of speed as on a tape: pitch and tempo change together, and so do their labels."""
 
 from collections.abc import Sequence
 
@@ -12,15 +12,20 @@ from musicrec.errors import ConfigError
 
 
 class Resample:
-    """Plays 2^(shift_semitones/12) times faster, shift_semitones a whole number.
+    """Plays the audio 2^(shift_semitones/12) times as fast.
 
-    The key moves by so many semitones and the tempo by that factor. Sinc interpolation by torchaudio; the examples of
-    a batch that share a shift are resampled together.
+    The key moves by `shift_semitones` and the tempo by the factor. Sinc interpolation by torchaudio. Examples of a
+    batch with the same shift are resampled together.
+
+    Args:
+        shift_semitones: a whole number, or a range of whole numbers.
     """
 
     def __init__(self, *, shift_semitones: int | Sequence[int] = 1) -> None:
         self.shift_semitones = limits("shift_semitones", shift_semitones, least=-12, most=12, whole=True)
-        self.input_ratio = float(speed_of(self.shift_semitones[1])) + 1e-3  # a little over: the sinc filter has a width
+        self.input_ratio = (
+            float(speed_of(self.shift_semitones[1])) + 1e-3
+        )  # a little more, because the sinc filter has a width
 
     def __call__(self, waveform: Tensor, *, samples: int, sample_rate: int, seeds: Sequence[int]) -> Deformed:
         shift = torch.tensor(draw_whole("shift_semitones", self.shift_semitones, seeds))
@@ -35,9 +40,14 @@ class Resample:
 
 
 class RandomResample:
-    """`Resample` by a random whole number of semitones in [-max_semitones, max_semitones], other for each example.
+    """Applies `Resample` with a random whole number of semitones per example.
 
-    probability: of an example to be changed at all.
+    Args:
+        max_semitones: the shift lies in [-max_semitones, max_semitones].
+        probability: that an example is changed at all.
+
+    Raises:
+        ConfigError: max_semitones outside 0 to 12, or a probability outside 0 to 1.
     """
 
     def __init__(self, *, max_semitones: int = 4, probability: float = 1.0) -> None:

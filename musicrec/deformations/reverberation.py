@@ -11,11 +11,14 @@ from musicrec.deformations.base import Deformed, column, draw, draw_log, limits,
 
 
 class Reverberation:
-    """Puts the music into a room whose sound falls by 60 dB within decay_s, another room for each example.
+    """Adds the reverberation of a synthetic room, another one per example. The power of an example stays the same.
 
-    The room answers with white noise that decays exponentially (Polack 1988; Moorer 1979, "About this reverberation
-    business"). direct_to_reverberant_db: how much stronger the direct sound is than all that follows. The power of an
-    example stays.
+    The impulse response is white noise that decays exponentially (Polack 1988; Moorer 1979, "About this reverberation
+    business").
+
+    Args:
+        decay_s: time in which the sound falls by 60 dB, in seconds.
+        direct_to_reverberant_db: power of the direct sound relative to the power of the reverberation.
     """
 
     input_ratio = 1.0
@@ -36,10 +39,10 @@ class Reverberation:
         return unmoved(wet * (power / wet_power.clamp(min=1e-20)).sqrt())
 
     def _room(self, seeds: Sequence[int], samples: int, sample_rate: int, like: Tensor) -> Tensor:
-        """(batch, samples of the answer): the direct sound, then the noise."""
+        """Return the impulse responses (batch, length): the direct sound, then the noise."""
         decay_s = column(draw_log("decay_s", self.decay_s, seeds), like)
         ratio_db = column(draw("direct_to_reverberant_db", self.direct_to_reverberant_db, seeds), like)
-        # As long as the longest that may be drawn: the noise of an example must not depend on the others.
+        # The length is that of the longest decay allowed: the noise of an example must not depend on the others.
         length = min(samples, math.ceil(self.decay_s[1] * sample_rate))
         time_s = torch.arange(1, length + 1, device=like.device) / sample_rate
         tail = white_noise(seeds, length, device=like.device) * 10 ** (-3 * time_s / decay_s)

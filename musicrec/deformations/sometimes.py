@@ -1,4 +1,4 @@
-"""A deformation that only some examples undergo."""
+"""Apply a deformation to a random part of the examples."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from musicrec.errors import ConfigError
 
 
 class Sometimes:
-    """Applies a deformation to each example with a probability; the others, and their labels, stay."""
+    """Deforms each example with a given probability. The others, and their labels, stay unchanged."""
 
     def __init__(self, *, deformation: Deformation, probability: float = 0.5) -> None:
         if not is_number(probability) or not 0 <= probability <= 1:

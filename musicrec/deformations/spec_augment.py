@@ -1,4 +1,4 @@
-"""SpecAugment: bands of time and frequency are hidden (Park et al. 2019, "SpecAugment", Interspeech)."""
+"""SpecAugment: masks over time and frequency (Park et al. 2019, "SpecAugment", Interspeech)."""
 
 import torch
 from torch import Tensor
@@ -8,9 +8,16 @@ from musicrec.errors import ConfigError
 
 
 class SpecAugment:
-    """Hides, in each example, bands of mel channels and of frames; what is hidden gets the example's mean level.
+    """Masks bands of mel channels and of frames with the mean level of the example. Labels stay.
 
-    frequency_masks × up to max_channels mel channels, and time_masks × up to max_frames frames. Labels stay.
+    Args:
+        frequency_masks: number of masks over mel channels.
+        max_channels: largest width of such a mask.
+        time_masks: number of masks over frames.
+        max_frames: largest width of such a mask.
+
+    Raises:
+        ConfigError: a value that is not a whole number, 0 or more.
     """
 
     def __init__(
@@ -25,7 +32,7 @@ class SpecAugment:
         self.time_masks, self.max_frames = int(time_masks), int(max_frames)
 
     def __call__(self, decibels: Tensor, *, generator: torch.Generator) -> Tensor:
-        """decibels: (batch, 1, mel channels, frames), the answer likewise. generator: a CPU generator."""
+        """Mask decibels (batch, 1, mel channels, frames). generator: a CPU generator."""
         batch, _, channels, frames = decibels.shape
         hidden = self._bands(batch, channels, self.frequency_masks, self.max_channels, generator)[:, None, :, None]
         hidden = hidden | self._bands(batch, frames, self.time_masks, self.max_frames, generator)[:, None, None, :]
@@ -33,7 +40,7 @@ class SpecAugment:
 
     @staticmethod
     def _bands(batch: int, size: int, count: int, widest: int, generator: torch.Generator) -> Tensor:
-        """(batch, size) bool, true inside any of `count` bands."""
+        """Return (batch, size) bool, true inside any of `count` bands."""
         width = torch.randint(0, min(widest, size) + 1, (batch, count, 1), generator=generator)
         start = (torch.rand(batch, count, 1, generator=generator) * (size - width + 1)).long()
         position = torch.arange(size)

@@ -1,4 +1,4 @@
-"""A deformation at several strengths: what a robustness report goes through."""
+"""A deformation at several strengths, as a robustness report uses it."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -7,11 +7,17 @@ from musicrec.errors import ConfigError
 
 
 class Sweep:
-    """Builds a deformation at each of several strengths: iterating gives (strength, deformation) pairs.
+    """Builds a deformation at several strengths. Iterating yields (strength, deformation) pairs.
 
-    title, unit: as they stand in tables and at axes. deformation: takes the setting by name. setting: what is swept;
-    None for a deformation that has no strength, whose only one is then None. strengths: in the order of the report,
-    mild ones first where there is such an order.
+    Args:
+        title: name in tables and figures.
+        deformation: builds the deformation; takes the setting as a keyword.
+        setting: the setting that varies; None for a deformation without a strength.
+        strengths: values of the setting in the order of the report, mild ones first where there is such an order.
+        unit: of the strengths, for tables and axes.
+
+    Raises:
+        ConfigError: only one of `setting` and `strengths` is given.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""The band of a telephone."""
+"""The frequency band of a telephone line."""
 
 from collections.abc import Sequence
 
@@ -13,10 +13,14 @@ ORDER = 8
 
 
 class TelephoneBand:
-    """Leaves the band of a telephone line: "narrow" 300–3400 Hz (ITU-T G.712), "wide" 50–7000 Hz (G.722), or one of a
-    list of bands, another for each example.
+    """Keeps only the band of a telephone line: Butterworth magnitudes, 48 dB per octave, no delay.
 
-    Butterworth magnitudes, 48 dB an octave, without delay.
+    Args:
+        band: "narrow" (300–3400 Hz, ITU-T G.712) or "wide" (50–7000 Hz, G.722), or a list of them from which one is
+            drawn per example.
+
+    Raises:
+        ConfigError: an unknown band.
     """
 
     input_ratio = 1.0
@@ -24,7 +28,7 @@ class TelephoneBand:
     def __init__(self, *, band: str | Sequence[str] = "narrow") -> None:
         self.bands = [band] if isinstance(band, str) else list(band)
         if not self.bands or any(name not in BANDS_HZ for name in self.bands):
-            raise ConfigError(f"band={band}: choose of {', '.join(BANDS_HZ)}")
+            raise ConfigError(f"band={band}: choose from {', '.join(BANDS_HZ)}")
 
     def __call__(self, waveform: Tensor, *, samples: int, sample_rate: int, seeds: Sequence[int]) -> Deformed:
         edges_hz = [BANDS_HZ[band] for band in choose("band", self.bands, seeds)]

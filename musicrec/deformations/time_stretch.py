@@ -1,4 +1,4 @@
-"""Another tempo at the same pitch."""
+"""Change of tempo at constant pitch."""
 
 from collections.abc import Sequence
 
@@ -10,9 +10,10 @@ from musicrec.deformations.base import Deformed, draw_log, limits
 
 
 class TimeStretch:
-    """Plays `rate` times faster (1.25: a quarter faster, four fifths as long) at the same pitch.
+    """Multiplies the tempo and keeps the pitch, by Signalsmith Stretch on the CPU.
 
-    The tempo is multiplied by rate, the key stays. Signalsmith Stretch, on the CPU.
+    Args:
+        rate: factor of the tempo: 1.25 is a quarter faster and lasts four fifths as long.
     """
 
     on_cpu = True

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from musicrec.deformations.compression import PRESETS, DynamicRangeCompression, Preset, curve, followed
+from musicrec.deformations.compression import PRESETS, DynamicRangeCompression, Preset, curve, peak_level
 from musicrec.errors import ConfigError
 
 
@@ -31,7 +31,7 @@ def test_beyond_the_curve_the_gain_stays():
 def test_the_level_rises_with_the_attack_time_and_falls_with_the_decay_time():
     preset = Preset(curve_db=((-90, -90), (0, 0)), attack_s=0.02, decay_s=0.5)
     step = torch.cat([torch.full((500,), 0.1), torch.ones(1000), torch.zeros(2000)])[None]
-    level = followed(step, preset, 0.001)[0]
+    level = peak_level(step, preset, 0.001)[0]
     assert level[:500].tolist() == pytest.approx([0.1] * 500, rel=1e-4), "begins at the level of the first block"
     assert float(level[500 + 20 - 1]) == pytest.approx(1 - 0.9 / math.e, abs=0.01)
     assert float(level[1499]) == pytest.approx(1, abs=1e-3)
@@ -56,5 +56,5 @@ def test_of_several_presets_each_is_drawn(tone, deform):
 
 
 def test_an_unknown_preset_is_named():
-    with pytest.raises(ConfigError, match="preset=loud: choose of film_light, film_standard"):
+    with pytest.raises(ConfigError, match="preset=loud: choose from film_light, film_standard"):
         DynamicRangeCompression(preset="loud")
