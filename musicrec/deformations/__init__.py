@@ -1,1 +1,1 @@
-"""Deformations of audio for training and robustness reports, one per file. Each reports its change of pitch and tempo."""
+"""Deformations of audio for training and robustness reports, one per file. Each reports how pitch and tempo changed."""
