@@ -1,20 +1,23 @@
-"""musicrec: train, stress and export music taggers, and recommend tracks of one's own collection.
+"""musicrec: train music taggers, test how robust they are, and find tracks that go together.
 
-analyzer = musicrec.load("runs/…/export")
-analysis = analyzer.analyze("track.flac")
+Example:
+    analyzer = musicrec.load("runs/…/export")
+    analysis = analyzer.analyze("track.flac")
 """
 
 from typing import TYPE_CHECKING
+
+from musicrec.system.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from musicrec.export.analyzer import TrackAnalyzer, load
     from musicrec.export.public_weights import import_checkpoint
 
-__all__ = ["TrackAnalyzer", "import_checkpoint", "load"]
+__all__ = ["TrackAnalyzer", "__version__", "import_checkpoint", "load"]
 
 
 def __getattr__(name: str) -> object:
-    """Import torch and the networks only when they are asked for, so that `import musicrec` is quick."""
+    """Import torch and the networks on first use, so that `import musicrec` is fast."""
     if name in ("TrackAnalyzer", "load"):
         from musicrec.export import analyzer
 

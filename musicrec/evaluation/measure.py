@@ -12,7 +12,7 @@ from musicrec.evaluation.calibration import calibrate, uncalibrated
 from musicrec.evaluation.result import Result
 from musicrec.export.description import Model
 from musicrec.export.folder import write_export
-from musicrec.system.version import package_version
+from musicrec.system.version import VERSION
 from musicrec.training.module import MusicModule
 
 
@@ -64,7 +64,7 @@ def measure(
             "eval_chunks": data.eval_chunks,
             "trained_on": {name: trained.get(name) for name in ("manifest", "manifest_hash")},
             "calibrated_on": fitted["split"] if fitted and (pooling == "mean" or fitting) else None,
-            "musicrec_version": package_version(),
+            "musicrec_version": VERSION,
         },
         raw={split: module.raw[split] for split in wanted},
     )

@@ -27,7 +27,7 @@ from musicrec.export.description import Model, build_from, describe, load_weight
 from musicrec.export.model_card import model_card
 from musicrec.heads import Head
 from musicrec.models.frontends import Frontend
-from musicrec.system.version import git_commit, package_version
+from musicrec.system.version import VERSION, git_commit
 
 FORMAT = "musicrec-export/1"
 
@@ -56,7 +56,7 @@ def write_export(
         "calibration": calibration,
         "licence": licence,
         "git_commit": git_commit(),
-        "musicrec_version": package_version(),
+        "musicrec_version": VERSION,
         "created": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
     }
     finite = {

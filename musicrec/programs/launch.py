@@ -22,10 +22,8 @@ PROGRAMS = ("train", "evaluate", "robustness", "recommend")
 
 
 def conf_folder() -> Path:
-    """Hydra's config folder: `conf/` of a checkout, or the copy that is installed with the package."""
-    package = Path(musicrec.__file__).parent
-    checkout = package.parent / "conf"
-    return checkout if (checkout / "train.yaml").is_file() else package / "conf"
+    """Return Hydra's config folder: `conf/` of a checkout, or the copy of it in an installed package."""
+    return (Path(musicrec.__file__).parent / "conf").resolve()
 
 
 def launch(name: str, arguments: Sequence[str] | None = None) -> None:

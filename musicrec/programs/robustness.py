@@ -25,7 +25,7 @@ from musicrec.robustness.subjects import Split, Subject, left_out_of_comparison,
 from musicrec.robustness.tables import print_report, print_seconds, write_markdown
 from musicrec.runs.find import find_export
 from musicrec.system.hardware import keep_freed_memory
-from musicrec.system.version import package_version
+from musicrec.system.version import VERSION
 from musicrec.tracking.robustness import log_report
 from musicrec.tracking.runs import closing_wandb
 
@@ -111,7 +111,7 @@ def report_on(
         "measurement": {name: value for name, value in plain(cfg.measurement).items() if name != "folder"},
         "bootstrap": plain(cfg.bootstrap) if bootstrap else None,
         "drawn_by": drawing.unit,
-        "musicrec_version": package_version(),
+        "musicrec_version": VERSION,
     }
     return Report(
         names=[one.name for one in subjects],

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from musicrec.errors import MusicrecError
 from musicrec.recommend.exports import fingerprint
-from musicrec.system.version import package_version
+from musicrec.system.version import VERSION
 
 FORMAT = 1
 _HEAD = "head/"
@@ -42,7 +42,7 @@ class AnswerStore:
     """A folder with a file for each model and condition. settings: what else determines the answers."""
 
     def __init__(self, folder: Path, settings: Mapping[str, object]) -> None:
-        self.folder, self.settings = folder, {"format": FORMAT, "version": package_version(), **settings}
+        self.folder, self.settings = folder, {"format": FORMAT, "version": VERSION, **settings}
 
     def path(self, export: str, condition: str) -> Path:
         """export: the fingerprint of the model. condition: its description."""

@@ -17,7 +17,7 @@ from musicrec.errors import MusicrecError
 from musicrec.runs.record_file import FILE, FORMAT, LOCK
 from musicrec.system.atomic_write import write_json
 from musicrec.system.lock import held
-from musicrec.system.version import git_commit, package_version
+from musicrec.system.version import VERSION, git_commit
 
 
 class RunRecord:
@@ -47,7 +47,7 @@ class RunRecord:
             "overrides": list(overrides),
             "command": sys.argv,
             "git_commit": git_commit(),
-            "musicrec_version": package_version(),
+            "musicrec_version": VERSION,
             "python": platform.python_version(),
             "host": socket.gethostname(),
             "config": config,

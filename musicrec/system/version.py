@@ -1,8 +1,9 @@
 """Which version of musicrec this is: the release, and the git commit of a source tree."""
 
 import subprocess
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+VERSION = "0.2.0"  # the one place: setup.cfg reads it here
 
 
 def git_commit() -> str | None:
@@ -20,10 +21,3 @@ def git_commit() -> str | None:
         return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.CalledProcessError):
         return None
-
-
-def package_version() -> str:
-    try:
-        return version("musicrec")
-    except PackageNotFoundError:
-        return "unknown (not installed)"

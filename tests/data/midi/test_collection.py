@@ -12,9 +12,9 @@ import soundfile
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from musicrec.__main__ import main
 from musicrec.data.manifest import read_manifest
 from musicrec.data.midi.names import find_midi_files
+from musicrec.programs.command import main
 
 SCALE = [60, 62, 64, 65, 67, 69, 71, 72]
 
@@ -37,7 +37,9 @@ def source(tmp_path: Path, write_midi, tones) -> Path:
 
 
 def render(*arguments: object, status: int = 0) -> None:
-    assert main(["render-midi", *map(str, arguments)]) == status
+    with pytest.raises(SystemExit) as end:
+        main(["render-midi", *map(str, arguments)])
+    assert end.value.code == status
 
 
 def test_folder_to_manifest(source, stand_in, sound_font, tmp_path, capsys):

@@ -1,0 +1,196 @@
+"""The `musicrec` command: the four programs and the tools, as subcommands.
+
+Only Typer is imported before a subcommand is known. A subcommand imports what it needs, when it runs.
+"""
+
+from musicrec.programs import startup  # first: see there
+
+# isort: split
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.core import TyperCommand
+
+from musicrec.errors import ConfigError
+from musicrec.system.version import VERSION
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
+
+# The arguments of a program are Hydra's: they reach it untouched, also --help, -m and --cfg job.
+UNTOUCHED = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+PROGRAMS = "Programs (Hydra: key=value, --help, --cfg job, --multirun)"
+TOOLS = "Tools"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command and exit.
+
+    Args:
+        arguments: the words after `musicrec`; None takes those of this process.
+    """
+    app(None if arguments is None else list(arguments), prog_name="musicrec")
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"musicrec {VERSION}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _musicrec(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Train music taggers, test how robust they are, and find tracks that go together.
+
+    [bold]For research:[/] train a network, evaluate it, test its robustness.
+
+      musicrec train debug=fast                       [dim]does it run here?[/]
+      musicrec train data=gtzan data.root=FOLDER      [dim]a public dataset[/]
+      musicrec train -m model=crnn,short_chunk_resnet [dim]every combination[/]
+      musicrec evaluate export=RUN/export
+      musicrec robustness export=RUN/export
+
+    [bold]For DJs and producers:[/] index your music, then ask with an audio file.
+
+      musicrec recommend action=index exports=[EXPORT] source=FOLDER
+      musicrec recommend action=query query=TRACK.mp3
+    """
+
+
+@app.command(context_settings=UNTOUCHED, rich_help_panel=PROGRAMS)
+def train(context: typer.Context) -> None:
+    """Train a network, test its best checkpoint, export it."""
+    _launch(context)
+
+
+@app.command(context_settings=UNTOUCHED, rich_help_panel=PROGRAMS)
+def evaluate(context: typer.Context) -> None:
+    """Measure exports or checkpoints on a dataset, or compare runs."""
+    _launch(context)
+
+
+@app.command(context_settings=UNTOUCHED, rich_help_panel=PROGRAMS)
+def robustness(context: typer.Context) -> None:
+    """Measure how well models keep their answers when the sound is deformed."""
+    _launch(context)
+
+
+@app.command(context_settings=UNTOUCHED, rich_help_panel=PROGRAMS)
+def recommend(context: typer.Context) -> None:
+    """Index a collection of music, then find the tracks that go with a track."""
+    _launch(context)
+
+
+def _launch(context: typer.Context) -> None:
+    from musicrec.programs.launch import launch
+
+    launch(str(context.info_name), context.args)
+
+
+@app.command(rich_help_panel=TOOLS)
+def import_checkpoint(
+    weights: Annotated[Path, typer.Argument(metavar="WEIGHTS", help="The checkpoint, a .pth file.")],
+    architecture: Annotated[str, typer.Option(metavar="NAME", help="crnn or short_chunk_resnet.")],
+    classes: Annotated[
+        Path, typer.Option(metavar="FILE", help="Text file that names the network's outputs in order, one per line.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="The export folder to write.")],
+    licence: Annotated[str | None, typer.Option(help="Licence of the weights, for the model card.")] = None,
+) -> None:
+    """Turn a public checkpoint into an export.
+
+    Reads a checkpoint of sota-music-tagging-models (a state dict) and writes an
+    export folder, for musicrec.load, `musicrec evaluate` and `musicrec recommend`.
+    Code in the checkpoint is never executed. The export has one head, "tags".
+
+      musicrec import-checkpoint best_model.pth --architecture crnn
+        --classes tags.txt --out exports/mtat_crnn
+    """
+    from musicrec.config.explain import one_message
+
+    with one_message():
+        from musicrec.export import public_weights
+
+        startup.over()
+        known = {} if licence is None else {"licence": licence}
+        export = public_weights.import_checkpoint(
+            weights, architecture=architecture, classes=_read_names(classes), out=out, **known
+        )
+        print(f"export: {export}")
+
+
+def _read_names(path: Path) -> list[str]:
+    """Return the lines of a text file that are not blank."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text in UTF-8"
+        raise ConfigError(f"--classes {path} cannot be read: {reason}") from None
+    return [line.strip() for line in lines if line.strip()]
+
+
+class _RenderMidi(TyperCommand):
+    """Accepts several files after one --sound-font, where Typer wants the option repeated."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+        repeated: list[str] = []
+        for word in args:
+            if Path(word).suffix.lower() in (".sf2", ".sf3") and repeated[-2:-1] == ["--sound-font"]:
+                repeated.append("--sound-font")
+            repeated.append(word)
+        return super().parse_args(ctx, repeated)
+
+
+@app.command(cls=_RenderMidi, rich_help_panel=TOOLS)
+def render_midi(
+    source: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of MIDI files.")],
+    sound_font: Annotated[
+        list[Path], typer.Option(metavar="FILE", help="Sound font (.sf2, .sf3); several make several variants.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder to write audio and manifest.csv into.")],
+    duration_s: Annotated[float, typer.Option(metavar="S", help="Seconds of each file, from its first note.")] = 60.0,
+    sample_rate: Annotated[int, typer.Option(metavar="HZ", help="Sample rate of the audio.")] = 16_000,
+    genre_folders: Annotated[
+        bool, typer.Option("--genre-folders", help="Take the folders directly below FOLDER as genres.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the splits; an artist is in one split only.")] = 0,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", help="Files rendered at once; default: all cores.")
+    ] = None,
+) -> None:
+    """Render a folder of MIDI files into audio with labels.
+
+    Uses FluidSynth and General MIDI sound fonts. Instruments, tempo, metre and key
+    come from the files; artists and titles come from their names (docs/midi.md).
+    If it is interrupted, run the same command again to continue.
+
+      musicrec render-midi MIDI_FOLDER --sound-font FluidR3_GM.sf2 --out rendered
+      musicrec train data=manifest data.manifest=rendered/manifest.csv
+        task=[instruments,features]
+    """
+    from musicrec.config.explain import one_message
+
+    with one_message():
+        try:
+            from musicrec.data.midi.collection import render_folder
+        except ModuleNotFoundError as error:
+            raise ConfigError(f"{error}; install it with: pip install 'musicrec[midi]'") from None
+
+        startup.over()
+        done = render_folder(
+            source,
+            sound_fonts=sound_font,
+            out=out,
+            duration_s=duration_s,
+            sample_rate=sample_rate,
+            genre_folders=genre_folders,
+            seed=seed,
+            workers=workers,
+        )
+        for line in done.told():
+            print(line)
