@@ -1,9 +1,13 @@
-"""What the project says it needs is what the code imports; every pin fits; every dependency is explained."""
+"""The package: declared dependencies match the imports, every pin fits, and the wheel holds what it needs."""
 
 import ast
 import configparser
 import functools
+import os
+import shutil
+import subprocess
 import sys
+import zipfile
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -11,13 +15,15 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import musicrec
+
 ROOT = Path(__file__).parents[1]
 PROGRAMS = [ROOT / "train.py", ROOT / "evaluate.py", ROOT / "recommend.py", ROOT / "robustness.py"]
 
 
 @pytest.fixture(scope="module")
 def declared() -> dict[str, list[Requirement]]:
-    """{"": what the package needs, extra: what it adds}."""
+    """Requirements by extra: {"": of the package itself, "dev": what the extra adds}."""
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     groups = {"": config["options"]["install_requires"], **config["options.extras_require"]}
@@ -29,7 +35,7 @@ def names(requirements: list[Requirement]) -> set[str]:
 
 
 def imported(files: list[Path]) -> set[str]:
-    """The distributions that the files import, anywhere in them."""
+    """Return the distributions that the files import, at the top or within functions."""
     modules = set()
     for file in files:
         for node in ast.walk(ast.parse(file.read_text())):
@@ -42,14 +48,14 @@ def imported(files: list[Path]) -> set[str]:
 
 
 def top_level(module: str) -> str:
-    """What a distribution owns of it: Hydra's plugins share the package hydra_plugins."""
+    """Return the part of a module name that one distribution owns (Hydra's plugins share `hydra_plugins`)."""
     parts = module.removesuffix(".py").split(".")
     return ".".join(parts[: 2 if parts[0] == "hydra_plugins" else 1])
 
 
 @functools.cache
 def owners() -> dict[str, str]:
-    """{top-level module: installed distribution}. (packages_distributions of Python 3.10 misses many.)"""
+    """Return {top-level module: installed distribution}. (packages_distributions of Python 3.10 misses many.)"""
     found = {}
     for distribution in distributions():
         modules = {top_level(".".join(file.parts)) for file in distribution.files or []}
@@ -92,3 +98,83 @@ def test_every_dependency_is_explained(declared):
     }
     assert explained.keys() == set().union(*(names(group) for group in declared.values()))
     assert all(explained.values())
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from a copy of the files that belong to it."""
+    source = tmp_path_factory.mktemp("source")
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in"):
+        shutil.copy(ROOT / name, source)
+    for name in ("musicrec", "conf", "experiments"):
+        shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+    command = [
+        sys.executable,
+        "-m",
+        "build",
+        "--wheel",
+        "--no-isolation",
+        "--outdir",
+        str(source / "dist"),
+        str(source),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (built,) = (source / "dist").glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds the unpacked wheel, as site-packages would."""
+    folder = tmp_path_factory.mktemp("installed")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+def run_installed(installed: Path, *arguments: str, folder: Path) -> subprocess.CompletedProcess:
+    """Run the command of the unpacked wheel in a folder."""
+    code = "import musicrec; from musicrec.programs.command import main; print(musicrec.__file__); main()"
+    environment = os.environ | {"PYTHONPATH": str(installed)}
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith(str(installed)), "another musicrec was imported"
+    return done
+
+
+def test_the_wheel_holds_the_package_and_its_configs_and_nothing_else(wheel: Path):
+    with zipfile.ZipFile(wheel) as archive:
+        files = {entry.filename: entry.file_size for entry in archive.infolist() if not entry.is_dir()}
+    assert {name.split("/")[0] for name in files} == {"musicrec", f"musicrec-{musicrec.__version__}.dist-info"}
+    code = {str(file.relative_to(ROOT)) for file in (ROOT / "musicrec").rglob("*.py")}
+    configs = {f"musicrec/{file.relative_to(ROOT)}" for file in (ROOT / "conf").rglob("*.yaml")}
+    configs |= {f"musicrec/conf/experiment/{file.relative_to(ROOT / 'experiments')}"
+                for file in (ROOT / "experiments").rglob("*.yaml")}  # fmt: skip
+    assert len(configs) > 100
+    package = {name for name in files if name.startswith("musicrec/")}
+    assert package == code | configs | {"musicrec/py.typed"}
+    assert wheel.stat().st_size < 1_000_000
+
+
+def test_the_wheel_says_what_it_is(installed: Path):
+    (information,) = installed.glob("*.dist-info")
+    metadata = (information / "METADATA").read_text()
+    assert f"\nVersion: {musicrec.__version__}\n" in metadata and "\nLicense-Expression: MIT\n" in metadata
+    assert (information / "licenses" / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+    assert "musicrec = musicrec.programs.command:main" in (information / "entry_points.txt").read_text()
+
+
+def test_the_command_of_the_wheel_has_its_configs_and_those_of_the_user(installed: Path, tmp_path: Path):
+    asked = ["train", "+experiment/demo=crnn", "--cfg", "job"]
+    assert "max_epochs" in run_installed(installed, *asked, folder=tmp_path).stdout
+    for folder, more in (("elsewhere", [f"--config-dir={tmp_path / 'elsewhere'}"]), ("conf", [])):
+        (tmp_path / folder / "experiment").mkdir(parents=True)
+        (tmp_path / folder / "experiment" / "mine.yaml").write_text("# @package _global_\nseed: 4321\n")
+        mine = ["train", "+experiment=mine", "+experiment/demo=crnn", "--cfg", "job", *more]
+        assert "seed: 4321" in run_installed(installed, *mine, folder=tmp_path).stdout
+
+
+def test_the_citation_names_the_version():
+    assert f"\nversion: {musicrec.__version__}\n" in (ROOT / "CITATION.cff").read_text()
