@@ -2,6 +2,7 @@
 
 import ast
 import itertools
+import re
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,14 @@ def test_every_module_is_in_a_room(modules):
     assert len(modules) > 150
     homeless = [module for module in modules if not room_of(module) and module not in ("musicrec", "musicrec.__main__")]
     assert not homeless, f"{homeless}: name the room in ROOMS of tests/test_imports.py"
+
+
+def test_the_architecture_page_lists_the_rooms():
+    page = (ROOT / "docs" / "architecture.md").read_text().partition("## Rooms")[2].partition("## ")[0]
+    listed = re.findall(r"^\| `([\w.]+)` \|", page, re.M)
+    assert listed == [room for room in reversed(ROOMS) if room], (
+        "docs/architecture.md: list the rooms of ROOMS, top first"
+    )
 
 
 def test_imports_point_downwards(imports):
