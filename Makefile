@@ -1,8 +1,9 @@
-# `make` tells what there is. Everything is installed into .venv once, and again when setup.cfg or constraints.txt change.
+# `make` lists the targets. They install everything into .venv once, and again when setup.cfg, constraints.txt or
+# pyproject.toml change.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint clean
+.PHONY: help install demo test lint docs clean
 
 VENV ?= .venv
 SETTING ?= full
@@ -13,28 +14,29 @@ RUN := $(VENV)/bin/python
 CACHE := $(or $(MUSICREC_CACHE),cache)
 
 help:
-	@echo 'make demo                 train three networks on synthetic music, recommend from it (under 8 minutes on 2 cores)'
-	@echo 'make demo SETTING=small   the same on a handful of tracks: does it run at all? (under 2 minutes)'
-	@echo 'make test                 every test, on up to four cores; PYTEST="tests/data -x" hands arguments to pytest'
-	@echo 'make lint                 ruff: rules and format'
-	@echo 'make install              only .venv; VENV=FOLDER puts it elsewhere, PYTHON=python3.12 takes another Python'
-	@echo 'make clean                delete .venv, runs, cache and what the tools leave behind'
+	@echo 'make demo                 train three networks on synthetic music and recommend with them (8 minutes on 2 cores)'
+	@echo 'make demo SETTING=small   the same with a few tracks, to see whether it runs (2 minutes)'
+	@echo 'make test                 run all tests on up to four cores; PYTEST="tests/data -x" passes arguments to pytest'
+	@echo 'make lint                 check rules and format with ruff'
+	@echo 'make docs                 build the documentation site into site/'
+	@echo 'make install              create .venv only; VENV=FOLDER chooses the folder, PYTHON=python3.12 the Python'
+	@echo 'make clean                delete .venv, runs, cache and the files that the tools leave'
 
 install: $(INSTALLED)
 
-# An environment that make began and did not finish is deleted; one that somebody else made is only installed into.
+# An environment that `make` did not finish is deleted. Into one that somebody else created, it only installs.
 $(INSTALLED): setup.cfg constraints.txt pyproject.toml
 	@if [ -e $(UNFINISHED) ]; then rm -rf $(VENV); fi
 	@if [ ! -x $(RUN) ] || [ -e $@ ]; then mkdir -p $(VENV); touch $(UNFINISHED); rm -f $@; fi
 	@if [ ! -x $(RUN) ]; then \
 	  for python in $(or $(PYTHON),python3.11 python3.12 python3.10 python3) ''; do \
-	    [ -n "$$python" ] || { echo '$(or $(PYTHON),PATH): no Python 3.10 to 3.12 with venv; name one with PYTHON=…' >&2; exit 1; }; \
+	    [ -n "$$python" ] || { echo '$(or $(PYTHON),PATH): found no Python 3.10 to 3.12 with venv; choose one with PYTHON=…' >&2; exit 1; }; \
 	    "$$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' 2> /dev/null && break; \
 	  done; \
 	  echo "$(VENV): $$("$$python" --version), about 5 GB"; \
 	  "$$python" -m venv $(VENV); \
 	fi
-	$(RUN) -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(RUN) -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev,docs]'
 	@rm -f $(UNFINISHED); touch $@
 
 ifeq ($(SETTING),full)
@@ -66,6 +68,9 @@ lint: $(INSTALLED)
 	$(RUN) -m ruff check
 	$(RUN) -m ruff format --check
 
+docs: $(INSTALLED)
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet
+
 clean:
-	rm -rf .venv runs multirun cache build *.egg-info .pytest_cache .ruff_cache
+	rm -rf .venv runs multirun cache build dist site *.egg-info .coverage* .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

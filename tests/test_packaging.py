@@ -140,6 +140,7 @@ def run_installed(installed: Path, *arguments: str, folder: Path) -> subprocess.
     command = [sys.executable, "-c", code, *arguments]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
     assert done.stdout.startswith(str(installed)), "another musicrec was imported"
     return done
 

@@ -44,7 +44,7 @@ def launch(name: str, arguments: Sequence[str] | None = None) -> None:
 
     resolvers.register()
     sweeps.register()
-    hydra.main(version_base=None, config_path=str(conf_folder()), config_name=name, execution_whitelist=TARGETS)(task)()
+    hydra.main(config_path=str(conf_folder()), config_name=name, execution_whitelist=TARGETS)(task)()
 
 
 def _for_hydra(name: str, arguments: list[str]) -> list[str]:
