@@ -6,7 +6,6 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from musicrec.config.targets import TARGETS
-from musicrec.data.datamodule import MusicDataModule
 from musicrec.errors import ConfigError
 
 _OF_MIXTURES = {"weight", "columns"}  # settings of a dataset that count within a mixture only
@@ -39,6 +38,8 @@ def module_settings(data: DictConfig) -> dict:
         return {name: _resolved(data, name) for name in own} | {"manifest": _mixture(data)}
     settings = OmegaConf.to_container(data, resolve=True, throw_on_missing=True)
     manifest = settings.get("manifest")
+    from musicrec.data.datamodule import MusicDataModule  # here: Lightning takes a second to import
+
     own = inspect.signature(MusicDataModule).parameters
     read = {name for name in manifest if name not in own} if isinstance(manifest, dict) else set()
     read |= _OF_MIXTURES

@@ -1,29 +1,31 @@
-"""The exports behind a library: remembered by content, so that a library and a query never come from other models."""
+"""The exports behind a library, remembered by content, so that a library and a query never use different models."""
 
 import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from musicrec.errors import ExportError
-from musicrec.export.analyzer import TrackAnalyzer
-from musicrec.export.folder import read_export
-from musicrec.system.hardware import find_device
+
+if TYPE_CHECKING:
+    from musicrec.export.analyzer import TrackAnalyzer
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportRef:
-    """An export folder and the SHA-256 of its content at the time."""
+    """An export folder, and the SHA-256 of its content when the library was made."""
 
     path: str
     sha256: str
 
 
 def fingerprint(folder: str | Path) -> str:
-    """SHA-256 (hexadecimal) of an export's weights and config: what decides its answers, wherever the folder lies.
+    """Return the SHA-256 (hexadecimal) of the weights and the config of an export, which decide its answers.
 
-    Raises ExportError for a folder that is no export.
+    Raises:
+        ExportError: The folder is not an export.
     """
     digest = hashlib.sha256()
     for name in ("config.json", "model.safetensors"):
@@ -36,21 +38,34 @@ def fingerprint(folder: str | Path) -> str:
 
 
 def refer(folders: Sequence[str]) -> list[ExportRef]:
+    """Return a reference to each export folder.
+
+    Raises:
+        ExportError: One of the folders is not an export.
+    """
     return [ExportRef(path=str(Path(folder).absolute()), sha256=fingerprint(folder)) for folder in folders]
 
 
 def check_same(remembered: Sequence[ExportRef], given: Sequence[str], *, library: Path) -> list[ExportRef]:
-    """The exports of a library where they lie now, in the library's order.
+    """Check that exports are the ones a library was made with, and return where they are now.
 
-    given: folders named by the user, in any order; empty for those the library remembers.
-    Raises ExportError if one is gone, or if their content is not what the library was made with.
+    Args:
+        remembered: The exports of the library.
+        given: Export folders named by the user, in any order; empty for the folders that the library remembers.
+        library: The file of the library, for messages.
+
+    Returns:
+        The exports in the library's order.
+
+    Raises:
+        ExportError: An export is missing, or its content differs from what the library was made with.
     """
     if not given:
         for export in remembered:
             if not Path(export.path, "config.json").is_file():
                 raise ExportError(
-                    f"{library} was made with the export {export.path}, which is gone; "
-                    "name the folder it lies in now with exports=[…]"
+                    f"{library} was made with the export {export.path}, which no longer exists; "
+                    "name its new folder with exports=[…]"
                 )
     found = refer(given or [export.path for export in remembered])
     by_content = {export.sha256: export for export in found}
@@ -59,18 +74,22 @@ def check_same(remembered: Sequence[ExportRef], given: Sequence[str], *, library
         what = (
             f"{', '.join(changed)} {'is' if len(changed) == 1 else 'are'} not what {library} was made with"
             if changed
-            else f"{library} was made with {len(remembered)} exports, of which {len(by_content)} are named"
+            else f"{library} was made with {len(remembered)} exports, but exports=[…] names {len(by_content)}"
         )
         made_with = ", ".join(f"{export.path} ({export.sha256[:12]})" for export in remembered)
         raise ExportError(
-            f"{what} (the answers would not be comparable); its exports are: {made_with}; "
-            "name those with exports=[…], or index into a new library (library=…)"
+            f"{what}, so the answers would not be comparable; its exports are: {made_with}; "
+            "name these with exports=[…], or index into a new library (library=…)"
         )
     return [by_content[export.sha256] for export in remembered]
 
 
 def sample_rate_of(export: ExportRef) -> int:
-    """What an export's audio is decoded at, in Hz, without loading its weights. Raises ExportError."""
+    """Return the sample rate of an export in Hz, without loading its weights.
+
+    Raises:
+        ExportError: The config of the export does not tell the sample rate.
+    """
     path = Path(export.path, "config.json")
     try:
         return int(json.loads(path.read_bytes())["frontend"]["sample_rate"])
@@ -78,7 +97,20 @@ def sample_rate_of(export: ExportRef) -> int:
         raise ExportError(f"{path} does not tell the sample rate ({error}); export the model again") from None
 
 
-def load_analyzer(exports: Sequence[ExportRef], *, device: str = "auto") -> TrackAnalyzer:
-    """The analyzer of these exports. device: "auto" is the GPU where there is one; ConfigError for one that is not."""
+def load_analyzer(exports: Sequence[ExportRef], *, device: str = "auto") -> "TrackAnalyzer":
+    """Load the models of these exports. This imports torch, which takes seconds.
+
+    Args:
+        exports: The exports; where several have the same head, the first one answers.
+        device: "cpu", "cuda", "cuda:1" …; "auto" for the GPU if there is one.
+
+    Raises:
+        ConfigError: There is no such device.
+        ExportError: An export cannot be read.
+    """
+    from musicrec.export.analyzer import TrackAnalyzer
+    from musicrec.export.folder import read_export
+    from musicrec.system.hardware import find_device
+
     found = find_device(device, key="device")
     return TrackAnalyzer([read_export(export.path) for export in exports], device=found)

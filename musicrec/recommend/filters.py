@@ -1,17 +1,26 @@
-"""The first step: tracks that share none of the query's tags leave the pool."""
+"""The first step of a recommendation: keep the tracks that share tags with the query."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from musicrec.errors import ConfigError
+from musicrec.config.number_types import Count, Share
+from musicrec.config.value_check import check_choice, check_value
 from musicrec.heads import Head
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tag:
-    """A tag of the query. usual_probability: its mean over the library."""
+    """A tag of the query.
+
+    Attributes:
+        head: Name of the head that the tag belongs to.
+        index: Index of the tag in the classes of the head.
+        name: Name of the tag.
+        probability: Probability that the query has the tag.
+        usual_probability: Mean probability of the tag over the library.
+    """
 
     head: str
     index: int
@@ -22,7 +31,12 @@ class Tag:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """What the filter tried: the tags it asked for (none: no filter) and how many tracks were left."""
+    """One attempt of the filter.
+
+    Attributes:
+        tags: The tags it asked for; empty for no filter.
+        tracks: Number of tracks that were left.
+    """
 
     tags: tuple[Tag, ...]
     tracks: int
@@ -30,60 +44,69 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class TagFilter:
-    """Keeps the tracks that share the query's most telling tags, and is relaxed when too few are left.
+    """Keeps the tracks that share the most characteristic tags of the query, and asks for less if too few are left.
 
-    match: "any" keeps tracks with one of the tags, "all" those with all of them.
-    top: how many of the query's tags count, over all tag heads together. Those count first whose probability is most
-        above the library's mean of that tag, so that drums, which nearly every track has, say less than a flute.
-    threshold: a track has a tag of a multi-label head from this probability on (None: from the threshold that the
-        export was tuned to for this tag, 0.5 where it was not) ...
-    at_least: ... and if none gets there, its most probable ones, as many as this.
-    close: the query has the second genre too (of heads with exclusive classes) if its probability is this close to
-        the first's.
+    The most characteristic tags are those whose probability is furthest above the mean of the library: nearly every
+    track has drums, so drums say less about a track than a flute.
 
-    Raises ConfigError for values that cannot work.
+    Args:
+        match: "any" keeps tracks that have one of the tags, "all" keeps tracks that have all of them.
+        top: Number of tags to ask for, over all tag heads together.
+        threshold: Multi-label heads: a track has the tags of this probability or more. None uses the thresholds that
+            the export was tuned to, 0.5 where it was not tuned.
+        at_least: Multi-label heads: if no tag reaches the threshold, a track has this many of its most probable tags.
+        close: Heads with exclusive classes, such as genre: the query also has its second class if the probability is
+            at most this much lower than that of the first.
+
+    Raises:
+        ConfigError: A setting is out of range.
     """
 
     match: str = "any"
-    top: int = 3
-    threshold: float | None = None
-    at_least: int = 3
-    close: float = 0.1
+    top: Count = 3
+    threshold: Share | None = None
+    at_least: Count = 3
+    close: Share = 0.1
 
     def __post_init__(self) -> None:
-        if self.match not in ("any", "all"):
-            raise ConfigError(f"filter.match={self.match}: choose any or all")
-        for name in ("top", "at_least"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ConfigError(f"filter.{name}={value}: give a whole number, 1 or more")
-        for name in ("threshold", "close"):
-            value = getattr(self, name)
-            if name == "threshold" and value is None:
-                continue
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-                raise ConfigError(f"filter.{name}={value}: give a probability between 0 and 1")
+        check_choice("filter.match", self.match, ("any", "all"))
+        check_value("filter.top", self.top, Count)
+        check_value("filter.threshold", self.threshold, Share | None)
+        check_value("filter.at_least", self.at_least, Count)
+        check_value("filter.close", self.close, Share)
 
-    def own(self, head: Head, probabilities: np.ndarray, *, close: float = 0.0) -> np.ndarray:
-        """Which tags tracks have: (tracks, classes) bool of (tracks, classes) probabilities."""
+    def has_tag(self, head: Head, probabilities: np.ndarray, *, close: float = 0.0) -> np.ndarray:
+        """Return which tags of a head the tracks have.
+
+        Args:
+            head: The head.
+            probabilities: (tracks, classes).
+            close: As the setting of this name, which is meant for queries; 0 for no second class.
+
+        Returns:
+            (tracks, classes) bool.
+        """
         order = np.argsort(-probabilities, axis=1, kind="stable")
-        own = np.zeros(probabilities.shape, dtype=bool)
+        has = np.zeros(probabilities.shape, dtype=bool)
         if head.exclusive:
-            np.put_along_axis(own, order[:, :1], True, axis=1)
+            np.put_along_axis(has, order[:, :1], True, axis=1)
             if close and probabilities.shape[1] > 1:
                 first, second = np.take_along_axis(probabilities, order[:, :2], axis=1).T
-                np.put_along_axis(own, order[:, 1:2], (first - second <= close)[:, None], axis=1)
-            return own
-        np.put_along_axis(own, order[:, : self.at_least], True, axis=1)
+                np.put_along_axis(has, order[:, 1:2], (first - second <= close)[:, None], axis=1)
+            return has
+        np.put_along_axis(has, order[:, : self.at_least], True, axis=1)
         sure = probabilities >= (head.limits.numpy() if self.threshold is None else self.threshold)
-        return np.where(sure.any(axis=1, keepdims=True), sure, own)
+        return np.where(sure.any(axis=1, keepdims=True), sure, has)
 
     def tags_of(
         self, query: Mapping[str, np.ndarray], heads: Sequence[Head], usual: Mapping[str, np.ndarray]
     ) -> list[Tag]:
-        """All tags of the query, the most telling first.
+        """Return all tags of the query, the most characteristic first.
 
-        query: {head: (classes,)} probabilities. usual: the same, the mean over the library.
+        Args:
+            query: {head: (classes,)} probabilities of the query.
+            heads: The tag heads.
+            usual: {head: (classes,)} mean probabilities over the library.
         """
         tags = [
             Tag(
@@ -94,27 +117,35 @@ class TagFilter:
                 usual_probability=float(usual[head.name][index]),
             )
             for head in heads
-            for index in np.flatnonzero(self.own(head, query[head.name][None], close=self.close)[0])
+            for index in np.flatnonzero(self.has_tag(head, query[head.name][None], close=self.close)[0])
         ]
         return sorted(tags, key=lambda tag: tag.usual_probability - tag.probability)
 
     def pool(
-        self, tags: Sequence[Tag], owned: Mapping[str, np.ndarray], eligible: np.ndarray, *, least: int
+        self, tags: Sequence[Tag], has_tag: Mapping[str, np.ndarray], eligible: np.ndarray, *, min_pool: int
     ) -> tuple[np.ndarray, list[Step]]:
-        """The tracks that stay: (tracks,) bool, and the steps that led there, the last of them the one that holds.
+        """Choose the tracks that stay.
 
-        tags: as `tags_of` gives them. owned: {head: (tracks, classes) bool}. eligible: (tracks,) bool, those that may
-        stay at all. least: the filter is relaxed, a tag at a time, until so many are left: "any" takes more tags of
-        the query in, "all" drops the least telling; at last there is no filter.
+        If fewer than `min_pool` tracks are left, the filter changes by one tag at a time until there are enough:
+        "any" adds tags of the query, "all" drops the least characteristic. The last resort is no filter.
+
+        Args:
+            tags: The tags of the query, as `tags_of` returns them.
+            has_tag: {head: (tracks, classes) bool}, as `has_tag` returns them.
+            eligible: (tracks,) bool, the tracks that may stay at all.
+            min_pool: Number of tracks to leave.
+
+        Returns:
+            (tracks,) bool, and the steps that led there; the last one is in force.
         """
         sizes = range(self.top, len(tags) + 1) if self.match == "any" else range(min(self.top, len(tags)), 0, -1)
         combine = np.logical_or.reduce if self.match == "any" else np.logical_and.reduce
         steps: list[Step] = []
         for size in sizes or ([len(tags)] if tags else []):
             asked = tuple(tags[:size])
-            kept = eligible & combine([owned[tag.head][:, tag.index] for tag in asked])
+            kept = eligible & combine([has_tag[tag.head][:, tag.index] for tag in asked])
             steps.append(Step(tags=asked, tracks=int(kept.sum())))
-            if steps[-1].tracks >= least:
+            if steps[-1].tracks >= min_pool:
                 return kept, steps
         steps.append(Step(tags=(), tracks=int(eligible.sum())))
         return eligible, steps

@@ -1,6 +1,5 @@
-"""Analyse the tracks of a folder or a manifest into a library."""
+"""Analyse the tracks of a folder or a manifest and store the answers in a library."""
 
-import hashlib
 import os
 import time
 from collections import deque
@@ -8,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -19,17 +19,31 @@ from musicrec.audio.file_tags import read_tags
 from musicrec.data.manifest import read_manifest
 from musicrec.data.scan import scan_folder
 from musicrec.errors import AudioError, ConfigError
-from musicrec.export.analyzer import TrackAnalyzer
-from musicrec.recommend.library import Library, Track
+from musicrec.recommend.sqlite_library import SqliteLibrary
+from musicrec.recommend.track import Track, audio_hash
 
-_SAVE_EVERY_S = 10.0  # what an interruption costs at most
-_DECODERS = 2  # threads that decode ahead of the network; libsndfile and soxr let go of the interpreter's lock
-_AHEAD = 4  # decoded tracks that may wait: bounds the memory
+if TYPE_CHECKING:
+    from musicrec.export.analyzer import TrackAnalyzer
+
+_SAVE_EVERY_S = 10.0  # a program that is killed loses at most the work of this time
+_DECODERS = 2  # threads that decode while the network computes; libsndfile and soxr release the interpreter's lock
+_AHEAD = 4  # decoded tracks that may wait, which limits the memory
 
 
 @dataclass(kw_only=True)
 class IndexReport:
-    """What `index` did. unreadable: (path, reason). audio_s: length of what was analysed."""
+    """What `index` did.
+
+    Attributes:
+        added: Number of new tracks.
+        changed: Number of tracks that were analysed again because their file changed.
+        unchanged: Number of tracks that were not analysed again.
+        removed: Number of tracks that are no longer in the source.
+        unreadable: (path, reason) of the files that cannot be decoded.
+        audio_s: Length of the analysed audio in seconds.
+        wall_s: Duration of the indexing in seconds.
+        interrupted: True if the user stopped it.
+    """
 
     added: int = 0
     changed: int = 0
@@ -42,7 +56,12 @@ class IndexReport:
 
 
 def read_source(source: str | Path) -> pl.DataFrame:
-    """The tracks of a folder or a manifest. Raises ManifestError, and ConfigError for a single audio file."""
+    """Return the tracks of a folder or a manifest, in the columns of a manifest.
+
+    Raises:
+        ManifestError: The source does not exist or lists no tracks.
+        ConfigError: The source is a single audio file.
+    """
     path = Path(source)
     if path.is_dir():
         return scan_folder(path)
@@ -52,25 +71,29 @@ def read_source(source: str | Path) -> pl.DataFrame:
 
 
 def of_splits(frame: pl.DataFrame, splits: Sequence[str], *, source: str | Path) -> pl.DataFrame:
-    """The tracks of these splits, all if none is named. Raises ConfigError for a split that is not there."""
+    """Return the tracks of some splits.
+
+    Args:
+        frame: The tracks of a source, from `read_source`.
+        splits: Names of the splits; empty for all tracks.
+        source: Where the tracks come from, for messages.
+
+    Raises:
+        ConfigError: The source has no track of one of the splits.
+    """
     if not splits:
         return frame
-    there = set(frame["split"].drop_nulls())
-    if not there:
-        raise ConfigError(f"splits: {source} has none; give a manifest that names them, or leave splits out")
-    if absent := [split for split in splits if split not in there]:
-        raise ConfigError(f"splits: {source} has no track of {', '.join(absent)}, only {', '.join(sorted(there))}")
+    known = set(frame["split"].drop_nulls())
+    if not known:
+        raise ConfigError(f"splits: {source} has none; give a manifest with a column split, or leave splits out")
+    if unknown := [split for split in splits if split not in known]:
+        raise ConfigError(f"splits: {source} has no track of {', '.join(unknown)}, only {', '.join(sorted(known))}")
     return frame.filter(pl.col("split").is_in(list(splits)))
 
 
-def audio_hash(waveform: np.ndarray) -> str:
-    """Of the samples as 16-bit integers: the same for a copy of a file, with other tags or as FLAC instead of WAV."""
-    return hashlib.blake2b((waveform * 32767).astype("<i2").tobytes(), digest_size=16).hexdigest()
-
-
 def index(
-    library: Library,
-    analyzer: TrackAnalyzer,
+    library: SqliteLibrary,
+    analyzer: "TrackAnalyzer",
     frame: pl.DataFrame,
     *,
     source: str | Path,
@@ -78,49 +101,58 @@ def index(
     max_files: int | None = None,
     progress: bool = True,
 ) -> IndexReport:
-    """Bring a library up to date with a source: analyse what is new or changed (by size and time), drop what vanished.
+    """Bring a library up to date with a source.
 
-    frame: from `read_source`. splits: analyse only these; vanished is what no split names.
-    max_files: only the first so many; nothing counts as vanished then.
-    Titles and artists are the manifest's, or else those of the tags in the files.
-    Files that cannot be decoded are skipped and reported. Ctrl-C keeps what is done.
+    Tracks are analysed if they are new or if the size or the modification time of their file has changed. Tracks that
+    the source no longer lists are removed. Titles and artists come from the manifest, otherwise from the tags in the
+    files. Files that cannot be decoded are skipped and reported. Ctrl-C keeps what has been analysed.
+
+    Args:
+        library: The library to change.
+        analyzer: The models of the library.
+        frame: The tracks of the source, from `read_source`.
+        source: The folder or manifest that the tracks come from.
+        splits: Analyse only the tracks of these splits; empty for all. Tracks of other splits are not removed.
+        max_files: Look only at this many tracks, and remove none.
+        progress: Show a progress bar on standard error.
     """
     begin, report, source = time.monotonic(), IndexReport(), os.path.abspath(source)
-    known = {track.path: track for track in library.tracks}
+    known = {track.path: track for track in library.read()[0]}
     chosen = of_splits(frame, splits, source=source)
     found = chosen.select("path", "track_id", "title", "artist").with_columns(source=pl.lit(source)).to_dicts()
     if max_files is None:
-        vanished = {path for path, track in known.items() if track.source == source} - set(frame["path"])
-        library.remove(vanished)
-        report.removed = len(vanished)
-    todo, relabelled = [], []
+        missing = {path for path, track in known.items() if track.source == source} - set(frame["path"])
+        library.remove(missing)
+        report.removed = len(missing)
+    to_analyse = []
+    renamed = []
     for row in found[:max_files]:
         try:
             stat = os.stat(row["path"])
         except OSError as error:
-            report.unreadable.append((row["path"], error.strerror))
+            report.unreadable.append((row["path"], error.strerror or str(error)))
             continue
         track = known.get(row["path"])
         if track is None or (track.size, track.mtime_ns) != (stat.st_size, stat.st_mtime_ns):
-            todo.append(row | {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns})
+            to_analyse.append(row | {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns})
             continue
         report.unchanged += 1
-        if row["title"] is None:  # a folder names none: what the tags said, or a manifest, still holds
+        if row["title"] is None:  # in a folder: keep the title that the tags or a manifest gave before
             row |= {"title": track.title, "artist": row["artist"] or track.artist}
         if any(getattr(track, name) != value for name, value in row.items()):
-            relabelled.append(row)
-    library.relabel(relabelled)
-    _name_by_tags(todo)
+            renamed.append(row)
+    library.relabel(renamed)
+    _name_by_tags(to_analyse)
 
     done: list[Track] = []
     saved = time.monotonic()
     try:
-        with _bar(progress and bool(todo)) as bar:
-            task = bar.add_task("analysing", total=len(todo))
-            for row, waveform in _decoded(todo, analyzer.sample_rate):
+        with _bar(progress and bool(to_analyse)) as bar:
+            task = bar.add_task("analysing", total=len(to_analyse))
+            for row, waveform in _decoded(to_analyse, analyzer.sample_rate):
                 if isinstance(waveform, AudioError):
                     report.unreadable.append((row["path"], str(waveform)))
-                    if row["path"] in known:  # what was said of the file as it was before no longer holds
+                    if row["path"] in known:  # the stored answers are those of a file that no longer exists
                         library.remove([row["path"]])
                 else:
                     done.append(_analysed(row, waveform, analyzer))
@@ -138,15 +170,15 @@ def index(
     return report
 
 
-def _name_by_tags(rows: list[dict]) -> None:
-    """Give tracks that nothing else names the title and the artist of the tags in their files."""
-    nameless = [row for row in rows if row["title"] is None]
-    tags = read_tags([row["path"] for row in nameless]).select("title", "artist").to_dicts()
-    for row, named in zip(nameless, tags, strict=True):
-        row |= {"title": named["title"], "artist": row["artist"] or named["artist"]}
+def _name_by_tags(rows: list[dict[str, Any]]) -> None:
+    """Take the missing titles and artists of the tracks from the tags in their files."""
+    untitled = [row for row in rows if row["title"] is None]
+    tags = read_tags([row["path"] for row in untitled]).select("title", "artist").to_dicts()
+    for row, tagged in zip(untitled, tags, strict=True):
+        row |= {"title": tagged["title"], "artist": row["artist"] or tagged["artist"]}
 
 
-def _analysed(row: dict, waveform: np.ndarray, analyzer: TrackAnalyzer) -> Track:
+def _analysed(row: dict[str, Any], waveform: np.ndarray, analyzer: "TrackAnalyzer") -> Track:
     answer = analyzer.analyze(waveform)
     return Track(
         **row,
@@ -157,10 +189,12 @@ def _analysed(row: dict, waveform: np.ndarray, analyzer: TrackAnalyzer) -> Track
     )
 
 
-def _decoded(rows: Iterable[dict], sample_rate: int) -> Iterator[tuple[dict, np.ndarray | AudioError]]:
-    """Each row with its waveform, or why there is none, in order; the next ones are decoded meanwhile."""
+def _decoded(
+    rows: Iterable[dict[str, Any]], sample_rate: int
+) -> Iterator[tuple[dict[str, Any], np.ndarray | AudioError]]:
+    """Yield each row with its waveform, or with the error of its file, in order; decode the next ones meanwhile."""
 
-    def read(row: dict) -> np.ndarray | AudioError:
+    def read(row: dict[str, Any]) -> np.ndarray | AudioError:
         try:
             return decode(row["path"], sample_rate=sample_rate)
         except AudioError as error:

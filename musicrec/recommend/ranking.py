@@ -1,20 +1,31 @@
-"""The recommendation: the two steps together."""
+"""The two steps of a recommendation: filter the tracks by tags, then rank the rest by similarity."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from musicrec.config.number_types import Count
+from musicrec.config.value_check import check_value
 from musicrec.errors import ConfigError
+from musicrec.heads import Head
+from musicrec.recommend.exact_search import ExactSearch, Match
 from musicrec.recommend.filters import Step, Tag, TagFilter
-from musicrec.recommend.library import Library, Match, Track
 from musicrec.recommend.similarity import Similarity
+from musicrec.recommend.track import Track
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recommendation:
-    """tags: of the query, the most telling first. steps: how the filter went. shared: for each match, the names of its
-    tags that the query has too, in the order of `tags`."""
+    """The tracks that go with a query, best first.
+
+    Attributes:
+        tags: The tags of the query, the most characteristic first.
+        steps: What the filter tried; the last step is the one that was used.
+        matches: The recommended tracks: where they are and how similar they are.
+        tracks: The recommended tracks themselves.
+        shared: Per recommended track the names of the tags that it shares with the query, in the order of `tags`.
+    """
 
     tags: list[Tag]
     steps: list[Step]
@@ -23,49 +34,55 @@ class Recommendation:
     shared: list[list[str]]
 
 
-def check_counts(**counts: int) -> None:
-    """Raises ConfigError that names the first of them that is no whole number above 0."""
-    for name, value in counts.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ConfigError(f"{name}={value}: give a whole number, 1 or more")
-
-
 def recommend(
-    library: Library,
+    search: ExactSearch,
     query: Mapping[str, np.ndarray],
     *,
+    heads: Sequence[Head],
     k: int,
     tag_filter: TagFilter,
     similarity: Similarity,
     path: str | None = None,
     audio_hash: str | None = None,
-    least: int | None = None,
+    min_pool: int | None = None,
 ) -> Recommendation:
-    """The k tracks of the library that share tags with the query and are most similar to it.
+    """Return the k tracks that share tags with the query and are most similar to it.
 
-    query: {head: (classes,)} probabilities and "embedding". path and audio_hash: the query's own, which is left out of
-    the answers, as is every copy of a track but the first. least: the pool that the filter must leave, by default k.
-    Raises ConfigError if k is not a positive whole number or the library holds no tracks.
+    Args:
+        search: The tracks to choose from.
+        query: {head: (classes,) probabilities} and "embedding".
+        heads: The heads of the tracks and of the query.
+        k: Number of tracks to recommend.
+        tag_filter: The first step.
+        similarity: The second step.
+        path: Path of the query, which is not recommended to itself.
+        audio_hash: Audio hash of the query. Its copies are not recommended either, and of other tracks with equal
+            audio only the first is.
+        min_pool: Number of tracks that the filter must leave, by default k.
+
+    Raises:
+        ConfigError: k or min_pool is not a positive whole number, or there are no tracks.
     """
-    check_counts(k=k, min_pool=k if least is None else least)
-    tracks = library.tracks
+    min_pool = k if min_pool is None else min_pool
+    check_value("k", k, Count)
+    check_value("min_pool", min_pool, Count)
+    tracks = search.tracks
     if not tracks:
-        raise ConfigError(f"{library.path}: the library holds no tracks; add some with action=index")
-    hashes = [track.audio_hash for track in tracks]
+        raise ConfigError("the library holds no tracks; add some with action=index")
     eligible = np.zeros(len(tracks), dtype=bool)
-    eligible[np.unique(hashes, return_index=True)[1]] = True
-    eligible &= np.array([t.path != path and t.audio_hash != audio_hash for t in tracks])
+    eligible[np.unique([track.audio_hash for track in tracks], return_index=True)[1]] = True
+    eligible &= np.array([track.path != path and track.audio_hash != audio_hash for track in tracks])
 
-    heads = [head for head in library.heads.values() if head.role == "tag"]
-    usual = {head.name: library.values(head.name).mean(axis=0) for head in heads}
-    tags = tag_filter.tags_of(query, heads, usual)
-    owned = {head.name: tag_filter.own(head, library.values(head.name)) for head in heads}
-    pool, steps = tag_filter.pool(tags, owned, eligible, least=k if least is None else least)
-    matches = library.search(query, similarity=similarity, k=k, among=pool)
+    tag_heads = [head for head in heads if head.role == "tag"]
+    usual = {head.name: search.values[head.name].mean(axis=0) for head in tag_heads}
+    tags = tag_filter.tags_of(query, tag_heads, usual)
+    has_tag = {head.name: tag_filter.has_tag(head, search.values[head.name]) for head in tag_heads}
+    pool, steps = tag_filter.pool(tags, has_tag, eligible, min_pool=min_pool)
+    matches = search.search(query, similarity=similarity, k=k, among=pool)
     return Recommendation(
         tags=tags,
         steps=steps,
         matches=matches,
         tracks=[tracks[match.row] for match in matches],
-        shared=[[t.name for t in tags if owned[t.head][match.row, t.index]] for match in matches],
+        shared=[[tag.name for tag in tags if has_tag[tag.head][match.row, tag.index]] for match in matches],
     )

@@ -1,8 +1,9 @@
-"""Recommendations and the state of a library in words: a table for people, JSON for programs."""
+"""How recommendations and the result of indexing are shown: a table for people, JSON for programs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,25 +14,39 @@ from rich.text import Text
 
 from musicrec.heads import Head
 from musicrec.heads.keys import camelot, parse_pitch_class
-from musicrec.recommend.indexing import IndexReport
 from musicrec.recommend.ranking import Recommendation
 from musicrec.recommend.similarity import Similarity
 
-_WIDE = 100  # characters that leave room for a column a block
+if TYPE_CHECKING:
+    from musicrec.recommend.indexing import IndexReport
+
+_WIDE = 100  # from this width in characters on, there is room for a column per block
 
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """A track in a DJ's terms; None where no head tells. features: {head: its decoded answer}."""
+    """A track in the terms of a DJ.
+
+    Attributes:
+        bpm: Tempo in BPM, None if no head predicts it.
+        key: Key, such as "A minor", or only its tonic, "A"; None if no head predicts it.
+        camelot: Camelot code of the key, such as "8A"; None if the mode is unknown.
+        features: The decoded answers of the feature heads, {head: answer}.
+    """
 
     bpm: float | None
     key: str | None
     camelot: str | None
-    features: dict[str, dict]
+    features: dict[str, dict[str, Any]]
 
 
 def describe(heads: Mapping[str, Head], values: Mapping[str, np.ndarray]) -> Description:
-    """values: {head: (classes,) probabilities}. A tonic and a mode that two heads gave are put together."""
+    """Return the description of a track. The tonic of one head and the mode of another are put together.
+
+    Args:
+        heads: The heads, {name: head}.
+        values: {head: (classes,) probabilities}.
+    """
     features = {
         name: head.decode(torch.from_numpy(np.array(values[name])))
         for name, head in heads.items()
@@ -49,8 +64,12 @@ def describe(heads: Mapping[str, Head], values: Mapping[str, np.ndarray]) -> Des
 
 
 def tempo_change(bpm: float | None, query_bpm: float | None) -> tuple[float, float] | tuple[None, None]:
-    """How much faster a track is than the query in %, at its own tempo, half or double, whichever is nearest; and that
-    multiple of its tempo (1, 0.5 or 2)."""
+    """Return how much faster a track is than the query, at the nearest of its own, half and double tempo.
+
+    Returns:
+        The difference in percent, and the multiple of the track's tempo that it is for (1, 0.5 or 2); None and None if
+        one of the tempi is unknown.
+    """
     if not bpm or not query_bpm:
         return None, None
     changes = [(100 * (bpm * multiple / query_bpm - 1), multiple) for multiple in (1, 0.5, 2)]
@@ -67,38 +86,48 @@ def as_dict(
     library: Path,
     size: int,
     remarks: Sequence[str] = (),
-) -> dict:
-    """The recommendation in plain JSON types. facts: what else is known of the query (path, title …). remarks: on its
-    audio; those on the library are added."""
-    own = describe(heads, query)
+) -> dict[str, Any]:
+    """Return a recommendation in plain JSON types.
+
+    Args:
+        found: The recommendation.
+        heads: The heads of the library, {name: head}.
+        query: {head: (classes,) probabilities} of the query.
+        facts: What else is known about the query, such as its path and title.
+        similarity: What ranked the tracks.
+        library: The file of the library.
+        size: Number of tracks in the library.
+        remarks: What to know about the audio of the query. Remarks about the library are added.
+    """
+    asked = describe(heads, query)
     ranked = {
         name: head.ranked(torch.from_numpy(np.array(query[name]))) for name, head in heads.items() if head.role == "tag"
     }
     results = []
     for rank, (match, track, shared) in enumerate(zip(found.matches, found.tracks, found.shared, strict=True), 1):
-        said = describe(heads, track.probabilities)
-        change, multiple = tempo_change(said.bpm, own.bpm)
+        described = describe(heads, track.probabilities)
+        change, multiple = tempo_change(described.bpm, asked.bpm)
         results.append(
             {
                 "rank": rank,
                 **{name: getattr(track, name) for name in ("track_id", "path", "title", "artist", "duration_s")},
                 "shared_tags": shared,
-                "bpm": said.bpm,
+                "bpm": described.bpm,
                 "tempo_change_percent": None if change is None else round(change, 2),
                 "tempo_multiple": multiple,
-                "key": said.key,
-                "camelot": said.camelot,
-                "features": said.features,
+                "key": described.key,
+                "camelot": described.camelot,
+                "features": described.features,
                 "similarity": round(match.similarity, 6),
                 "similarity_by_block": {name: round(value, 6) for name, value in match.by_block.items()},
             }
         )
     steps = [{"tags": [tag.name for tag in step.tags], "tracks": step.tracks} for step in found.steps]
     if not results and not found.steps[-1].tracks:
-        remarks = [*remarks, "the library holds no other track than the query"]
+        remarks = [*remarks, "the query is the only track in the library"]
     return {
         "remarks": list(remarks),
-        "query": {**facts, "tags": ranked, **asdict(own)},
+        "query": {**facts, "tags": ranked, **asdict(asked)},
         "library": {"path": str(library), "tracks": size},
         "filter": {"tags": [asdict(tag) for tag in found.tags], "steps": steps, "relaxed": len(steps) > 1},
         "similarity": {"metric": similarity.metric, "weights": similarity.weights},
@@ -106,15 +135,22 @@ def as_dict(
     }
 
 
-def as_table(answer: dict, *, match: str, least: int, width: int) -> Group:
-    """What `as_dict` gave, for people. match: the filter's. least: the pool it had to leave. width: in characters."""
+def as_table(answer: dict[str, Any], *, match: str, min_pool: int, width: int) -> Group:
+    """Return a recommendation as a table for people.
+
+    Args:
+        answer: The return value of `as_dict`.
+        match: `match` of the tag filter.
+        min_pool: Number of tracks that the filter had to leave.
+        width: Width of the output in characters.
+    """
     query, blocks = answer["query"], answer["similarity"]["weights"]
     by_block = len(blocks) > 1 and width >= _WIDE
     facts = Table.grid(padding=(0, 2))
     for head, tags in query["tags"].items():
         facts.add_row(Text(head, "bold"), Text(", ".join(f"{t['tag']} {t['probability']:.2f}" for t in tags[:6])))
-    for head, said in query["features"].items():
-        facts.add_row(Text(head, "bold"), Text(_feature(query, said)))
+    for head, feature in query["features"].items():
+        facts.add_row(Text(head, "bold"), Text(_feature(query, feature)))
 
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1, 0, 0))
     table.add_column("#", justify="right")
@@ -144,15 +180,21 @@ def as_table(answer: dict, *, match: str, least: int, width: int) -> Group:
         Text.assemble((_name(query), "bold"), f"  {length}"),
         facts,
         "",
-        Text.assemble(("1 tags        ", "bold"), _filter(answer, match=match, least=least)),
+        Text.assemble(("1 tags        ", "bold"), _filter(answer, match=match, min_pool=min_pool)),
         Text.assemble(("2 similarity  ", "bold"), f"{answer['similarity']['metric']} over {weights}"),
         table,
         *(Text(remark, "yellow") for remark in answer["remarks"]),
     )
 
 
-def index_text(report: IndexReport, *, library: Path, size: int) -> Text:
-    """What `index` did, in a few lines."""
+def index_text(report: "IndexReport", *, library: Path, size: int) -> Text:
+    """Return what `index` did, in a few lines.
+
+    Args:
+        report: The return value of `index`.
+        library: The file of the library.
+        size: Number of tracks in the library now.
+    """
     text = Text()
     for path, reason in report.unreadable:
         text.append("skipped ", "yellow").append(reason if path in reason else f"{path}: {reason}").append("\n")
@@ -160,16 +202,16 @@ def index_text(report: IndexReport, *, library: Path, size: int) -> Text:
         "new": report.added,
         "changed": report.changed,
         "unchanged": report.unchanged,
-        "vanished": report.removed,
+        "removed": report.removed,
         "unreadable": len(report.unreadable),
     }
-    said = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing to do"
-    text.append(f"{library}: ", "bold").append(f"{size} tracks ({said})")
+    changes = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing to do"
+    text.append(f"{library}: ", "bold").append(f"{size} tracks ({changes})")
     analysed = report.added + report.changed
     if analysed:
         text.append(
             f"\nanalysed {report.audio_s / 60:.1f} min of audio in {report.wall_s:.0f} s, "
-            f"{3600 * analysed / report.wall_s:,.0f} tracks an hour"
+            f"{3600 * analysed / report.wall_s:,.0f} tracks per hour"
         )
     return text
 
@@ -180,41 +222,41 @@ def console() -> Console:
     return out if out.is_terminal else Console(highlight=False, width=140)
 
 
-def _filter(answer: dict, *, match: str, least: int) -> Text:
+def _filter(answer: dict[str, Any], *, match: str, min_pool: int) -> Text:
     *tried, last = answer["filter"]["steps"]
     if not answer["query"]["tags"]:
-        return Text(f"none of the models gives tags: all {last['tracks']} other tracks stay")
+        return Text(f"no model predicts tags: all {last['tracks']} other tracks stay")
     text = Text()
     for step in [*tried, last]:
         asked = f"{match} of {', '.join(step['tags'])}" if step["tags"] else "no filter"
         text.append(f"{asked}: {step['tracks']} of {answer['library']['tracks']} tracks")
         if step is not last:
-            text.append(f", fewer than {least}\n{'':14}relaxed: ", "yellow")
+            text.append(f", fewer than {min_pool}\n{'':14}relaxed: ", "yellow")
     return text
 
 
-def _name(row: dict) -> str:
+def _name(row: dict[str, Any]) -> str:
     known = [part for part in (row.get("artist"), row.get("title")) if part]
     return " – ".join(known) if row.get("title") else row.get("track_id") or row["path"]
 
 
-def _key(row: dict) -> str:
+def _key(row: dict[str, Any]) -> str:
     return " ".join(part for part in (row["camelot"], row["key"]) if part) or "–"
 
 
-def _change(row: dict) -> str:
+def _change(row: dict[str, Any]) -> str:
     if row["tempo_change_percent"] is None:
         return "–"
     multiple = {1: "", 0.5: " ÷2", 2: " ×2"}[row["tempo_multiple"]]
     return f"{row['tempo_change_percent']:+.1f} %{multiple}"
 
 
-def _feature(query: dict, said: dict) -> str:
-    if "bpm" in said:
-        return f"{said['bpm']:.1f} BPM ({said['probability']:.2f})"
-    if "key" in said:
-        return f"{query['key']}{' · ' + query['camelot'] if query['camelot'] else ''} ({said['probability']:.2f})"
-    if "probability" in said:
-        name = next(value for key, value in said.items() if key != "probability")
-        return f"{name} ({said['probability']:.2f})"
-    return ", ".join(f"{name} {value:.2f}" for name, value in said.items())
+def _feature(query: dict[str, Any], feature: dict[str, Any]) -> str:
+    if "bpm" in feature:
+        return f"{feature['bpm']:.1f} BPM ({feature['probability']:.2f})"
+    if "key" in feature:
+        return f"{query['key']}{' · ' + query['camelot'] if query['camelot'] else ''} ({feature['probability']:.2f})"
+    if "probability" in feature:
+        name = next(value for key, value in feature.items() if key != "probability")
+        return f"{name} ({feature['probability']:.2f})"
+    return ", ".join(f"{name} {value:.2f}" for name, value in feature.items())

@@ -1,9 +1,7 @@
 """How much of a recommendation stays when its query is deformed."""
 
 import math
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +11,17 @@ import torch
 from rich.console import Console
 from rich.progress import track as shown
 
+from musicrec.config.number_types import Count
+from musicrec.config.value_check import check_value
 from musicrec.heads import Head
 from musicrec.heads.metrics import Scores, mean
-from musicrec.recommend.exports import ExportRef, check_same
+from musicrec.recommend.exact_search import ExactSearch
+from musicrec.recommend.exports import check_same
 from musicrec.recommend.filters import TagFilter
-from musicrec.recommend.library import Library, Track
-from musicrec.recommend.ranking import check_counts, recommend
+from musicrec.recommend.ranking import recommend
 from musicrec.recommend.similarity import Similarity
+from musicrec.recommend.sqlite_library import SqliteLibrary
+from musicrec.recommend.track import Track
 from musicrec.robustness.answers import Answers
 from musicrec.robustness.conditions import Condition
 from musicrec.robustness.effects import Drawing, Number
@@ -68,7 +70,7 @@ class Recommending:
         similarity: Callable[[Sequence[Head]], Similarity],
         library: str | Path | None = None,
     ) -> None:
-        check_counts(k=k)
+        check_value("k", k, Count)
         self.k, self.tag_filter, self.similarity = k, tag_filter, similarity
         self.library = None if library is None else Path(library).expanduser()
 
@@ -79,7 +81,7 @@ class Recommending:
         settings of the similarity.
         """
         if self.library is not None:
-            with Library.open(self.library) as library:
+            with SqliteLibrary.open(self.library) as library:
                 check_same(library.exports, [one.name for one in subjects], library=self.library)
         self.similarity(_heads(subjects))
 
@@ -93,78 +95,74 @@ class Recommending:
         progress: bool = True,
     ) -> Overlaps:
         """frame: the rows of the manifest of the tracks, in the order of the answers."""
-        with self._opened(subjects, measured, frame) as (library, order):
-            similarity = self.similarity(list(library.heads.values()))
-            own_hash = {track.path: track.audio_hash for track in library.tracks}
+        search, heads, order = self._search(subjects, measured, frame)
+        similarity = self.similarity(heads)
+        own_hash = {track.path: track.audio_hash for track in search.tracks}
 
-            def lists(condition: int) -> list[list[int]]:
-                values = _values(
-                    [subjects[number] for number in order], [measured.answers[n][condition] for n in order]
-                )
-                return [
-                    [
-                        match.row
-                        for match in recommend(
-                            library,
-                            {name: rows[number] for name, rows in values.items()},
-                            k=self.k,
-                            tag_filter=self.tag_filter,
-                            similarity=similarity,
-                            path=path,
-                            audio_hash=own_hash.get(path),
-                        ).matches
-                    ]
-                    for number, path in enumerate(frame["path"])
+        def lists(condition: int) -> list[list[int]]:
+            values = _values([subjects[number] for number in order], [measured.answers[n][condition] for n in order])
+            return [
+                [
+                    match.row
+                    for match in recommend(
+                        search,
+                        {name: rows[number] for name, rows in values.items()},
+                        heads=heads,
+                        k=self.k,
+                        tag_filter=self.tag_filter,
+                        similarity=similarity,
+                        path=path,
+                        audio_hash=own_hash.get(path),
+                    ).matches
                 ]
+                for number, path in enumerate(frame["path"])
+            ]
 
-            clean, found = lists(0), []
-            rest = range(1, len(measured.conditions))
-            bar = shown(rest, "recommending", console=Console(stderr=True), transient=True, disable=not progress)
-            for number in bar:
-                pairs = list(zip(clean, lists(number), strict=True))
-                kept = torch.tensor([len({*one} & {*other}) / len(one) if one else math.nan for one, other in pairs])
-                first = torch.tensor([float(one[:1] == other[:1]) if one else math.nan for one, other in pairs])
-                values = drawing.values(_means({"kept": kept, "first": first}), len(pairs))
-                numbers = {name: drawing.number(of) for name, of in values.items()}
-                found.append(Overlap(condition=measured.conditions[number], **numbers))
-            others = len(library) - sum(path in own_hash for path in frame["path"][:1])
-            where = "the same tracks" if self.library is None else str(self.library)
+        clean, found = lists(0), []
+        rest = range(1, len(measured.conditions))
+        bar = shown(rest, "recommending", console=Console(stderr=True), transient=True, disable=not progress)
+        for number in bar:
+            pairs = list(zip(clean, lists(number), strict=True))
+            kept = torch.tensor([len({*one} & {*other}) / len(one) if one else math.nan for one, other in pairs])
+            first = torch.tensor([float(one[:1] == other[:1]) if one else math.nan for one, other in pairs])
+            values = drawing.values(_means({"kept": kept, "first": first}), len(pairs))
+            numbers = {name: drawing.number(of) for name, of in values.items()}
+            found.append(Overlap(condition=measured.conditions[number], **numbers))
+        others = len(search.tracks) - sum(path in own_hash for path in frame["path"][:1])
+        where = "the same tracks" if self.library is None else str(self.library)
         return Overlaps(of=found, k=self.k, queries=len(frame), library=where, tracks=max(1, others))
 
-    @contextmanager
-    def _opened(
+    def _search(
         self, subjects: Sequence[Subject], measured: Measured, frame: pl.DataFrame
-    ) -> Iterator[tuple[Library, list[int]]]:
-        """The library, and the numbers of the subjects in the order of its exports."""
+    ) -> tuple[ExactSearch, list[Head], list[int]]:
+        """Return the tracks that the lists come from, their heads, and the numbers of the subjects in the order of the
+        library's exports."""
         if self.library is not None:
-            with Library.open(self.library) as library:
-                names = [one.name for one in subjects]
-                refs = check_same(library.exports, names, library=self.library)
-                yield library, [[one.fingerprint for one in subjects].index(ref.sha256) for ref in refs]
-            return
-        values = _values(subjects, [of[0] for of in measured.answers])
+            with SqliteLibrary.open(self.library) as library:
+                refs = check_same(library.exports, [one.name for one in subjects], library=self.library)
+                order = [[one.fingerprint for one in subjects].index(ref.sha256) for ref in refs]
+                return ExactSearch(*library.read()), list(library.heads.values()), order
         heads = _heads(subjects)
-        refs = [ExportRef(path=one.name, sha256=one.fingerprint) for one in subjects]
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            Library.create(Path(folder, "library.sqlite"), exports=refs, heads=heads,
-                           embedding_size=values["embedding"].shape[1]) as library,
-        ):  # fmt: skip
-            library.add(
-                Track(
-                    path=row["path"],
-                    track_id=row["track_id"],
-                    source="",
-                    size=0,
-                    mtime_ns=0,
-                    audio_hash=row["path"],
-                    duration_s=0.0,
-                    probabilities={head.name: values[head.name][number] for head in heads},
-                    embedding=values["embedding"][number],
-                )
-                for number, row in enumerate(frame.select("path", "track_id").to_dicts())
+        by_path = sorted(range(len(frame)), key=lambda number: frame["path"][number].encode())  # as in a library
+        values = {
+            name: rows[by_path].astype(np.float32)
+            for name, rows in _values(subjects, [of[0] for of in measured.answers]).items()
+        }
+        tracks = [
+            Track(
+                path=path,
+                track_id=track_id,
+                source="",
+                size=0,
+                mtime_ns=0,
+                audio_hash=path,
+                duration_s=0.0,
+                probabilities={head.name: values[head.name][row] for head in heads},
+                embedding=values["embedding"][row],
             )
-            yield library, list(range(len(subjects)))
+            for row, (path, track_id) in enumerate(frame.select("path", "track_id")[by_path].rows())
+        ]
+        return ExactSearch(tracks, values), heads, list(range(len(subjects)))
 
 
 def _heads(subjects: Sequence[Subject]) -> list[Head]:

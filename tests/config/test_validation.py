@@ -41,8 +41,8 @@ FITTING = {
         ({"optim": {"lr": float("nan")}}, "optim.lr=nan: give a number, above 0"),
         ({"head": {"label_smoothing": 2}}, "head.label_smoothing=2: give a number, 0 or more and at most 1"),
         ({"model": {"bands_per_octave": 0}}, "model.bands_per_octave=0: give a whole number or null, 1 or more"),
-        ({"filter": {"top": 2.5}}, "filter.top=2.5: give a whole number"),
-        ({"filter": {"threshold": "half"}}, "filter.threshold=half: give a number or null"),
+        ({"filter": {"top": 2.5}}, "filter.top=2.5: give a whole number, 1 or more"),
+        ({"filter": {"threshold": "half"}}, "filter.threshold=half: give a number or null, 0 or more and at most 1"),
         ({"filter": {"match": ["any"]}}, "filter.match=['any']: give text"),
         ({"trainer": {"max_epochs": "many"}}, "trainer.max_epochs=many: give a whole number or null, -1 or more"),
         ({"trainer": {"max_epochs": -5}}, "trainer.max_epochs=-5: give a whole number or null, -1 or more"),
@@ -66,7 +66,7 @@ def test_a_wrong_type_is_named(change: dict, message: str):
 def test_all_that_is_wrong_is_told_at_once():
     cfg = OmegaConf.merge(FITTING, {"optim": {"lr": "fast"}, "filter": {"top": "ten"}})
     with pytest.raises(
-        ConfigError, match=r"^optim.lr=fast: give a number, above 0; filter.top=ten: give a whole number$"
+        ConfigError, match=r"^optim.lr=fast: give a number, above 0; filter.top=ten: give a whole number, 1 or more$"
     ):
         check_settings(cfg, allowed=TARGETS)
 

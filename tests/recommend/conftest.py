@@ -1,4 +1,4 @@
-"""Libraries of made-up tracks whose answers are known."""
+"""Libraries of invented tracks with known answers."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +11,8 @@ from musicrec.heads.classes import ClassHead
 from musicrec.heads.key import KeyHead
 from musicrec.heads.tags import TagHead
 from musicrec.heads.tempo import TempoHead
-from musicrec.recommend.library import Library, Track
+from musicrec.recommend.sqlite_library import SqliteLibrary
+from musicrec.recommend.track import Track
 
 GENRES, INSTRUMENTS = ("house", "jazz", "rock"), ("drums", "flute", "piano", "sax")
 
@@ -33,7 +34,7 @@ def one_hot(head: Head, name: str) -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def make_track(heads: dict[str, Head]) -> Callable[..., Track]:
-    """A track about whose genre, tempo and key the models were sure."""
+    """Return a function that makes a track with a certain genre, tempo and key."""
 
     def make(
         name: str, *, genre: str = "house", instruments: str = "drums", bpm: float = 120.0, key: str = "A minor"
@@ -61,6 +62,8 @@ def make_track(heads: dict[str, Head]) -> Callable[..., Track]:
 
 
 @pytest.fixture
-def library(heads: dict[str, Head], tmp_path: Path) -> Library:
-    with Library.create(tmp_path / "library.sqlite", exports=[], heads=list(heads.values()), embedding_size=4) as made:
+def library(heads: dict[str, Head], tmp_path: Path) -> SqliteLibrary:
+    """An empty library."""
+    path = tmp_path / "library.sqlite"
+    with SqliteLibrary.create(path, exports=[], heads=list(heads.values()), embedding_size=4) as made:
         yield made

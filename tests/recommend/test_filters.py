@@ -13,23 +13,23 @@ def values(*rows: list[float]) -> np.ndarray:
 
 def test_a_track_has_one_genre_and_the_query_a_close_second(heads: dict):
     probabilities = values([0.1, 0.5, 0.4], [0.6, 0.3, 0.1], [0.3, 0.45, 0.25])
-    own = TagFilter().own(heads["genre"], probabilities)
-    assert own.tolist() == [[False, True, False], [True, False, False], [False, True, False]]
-    close = TagFilter().own(heads["genre"], probabilities, close=0.12)
+    has = TagFilter().has_tag(heads["genre"], probabilities)
+    assert has.tolist() == [[False, True, False], [True, False, False], [False, True, False]]
+    close = TagFilter().has_tag(heads["genre"], probabilities, close=0.12)
     assert close.tolist() == [[False, True, True], [True, False, False], [False, True, False]]
 
 
 def test_a_track_has_sure_tags_or_else_its_first(heads: dict):
     probabilities = values([0.9, 0.2, 0.5, 0.4], [0.1, 0.4, 0.3, 0.2])
-    own = TagFilter(at_least=2).own(heads["instruments"], probabilities)
-    assert own.tolist() == [[True, False, True, False], [False, True, True, False]]
+    has = TagFilter(at_least=2).has_tag(heads["instruments"], probabilities)
+    assert has.tolist() == [[True, False, True, False], [False, True, True, False]]
 
 
 def test_a_track_has_a_tag_from_the_threshold_of_the_export_on(heads: dict):
     head = dataclasses.replace(heads["instruments"], thresholds=(0.95, 0.2, 0.5, 0.9))
     probabilities = values([0.9, 0.2, 0.4, 0.4])
-    assert TagFilter().own(head, probabilities).tolist() == [[False, True, False, False]]
-    assert TagFilter(threshold=0.5).own(head, probabilities).tolist() == [[True, False, False, False]]
+    assert TagFilter().has_tag(head, probabilities).tolist() == [[False, True, False, False]]
+    assert TagFilter(threshold=0.5).has_tag(head, probabilities).tolist() == [[True, False, False, False]]
 
 
 def test_tags_that_say_most_come_first(heads: dict):
@@ -47,15 +47,15 @@ def test_tags_that_say_most_come_first(heads: dict):
 
 @pytest.fixture
 def world(heads: dict):
-    """Four tags of a query and who has them: a row a track, columns drums, flute, piano, sax."""
-    owned = {"instruments": np.array([[1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1], [0, 0, 0, 0]], bool)}
+    """Four tags of a query and who has them: one row per track, columns drums, flute, piano, sax."""
+    has_tag = {"instruments": np.array([[1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1], [0, 0, 0, 0]], bool)}
     query = {"instruments": values([0.9, 0.8, 0.7, 0.6])[0]}
     tags = TagFilter().tags_of(query, [heads["instruments"]], {"instruments": np.zeros(4, np.float32)})
-    return tags, owned, np.ones(5, dtype=bool)
+    return tags, has_tag, np.ones(5, dtype=bool)
 
 
 @pytest.mark.parametrize(
-    ("match", "least", "kept", "steps"),
+    ("match", "min_pool", "kept", "steps"),
     [
         ("any", 2, [0, 1], [(2, 2)]),
         ("any", 3, [0, 1, 2], [(2, 2), (3, 3)]),
@@ -65,26 +65,26 @@ def world(heads: dict):
         ("all", 3, [0, 1, 2, 3, 4], [(2, 1), (1, 2), (0, 5)]),
     ],
 )
-def test_the_filter_is_relaxed_step_by_step(world, match: str, least: int, kept: list, steps: list):
-    tags, owned, everyone = world
-    pool, tried = TagFilter(match=match, top=2).pool(tags, owned, everyone, least=least)
+def test_the_filter_is_relaxed_step_by_step(world, match: str, min_pool: int, kept: list, steps: list):
+    tags, has_tag, everyone = world
+    pool, tried = TagFilter(match=match, top=2).pool(tags, has_tag, everyone, min_pool=min_pool)
     assert np.flatnonzero(pool).tolist() == kept
     assert [(len(step.tags), step.tracks) for step in tried] == steps
 
 
 def test_tracks_that_may_not_stay_do_not_count(world):
-    tags, owned, everyone = world
+    tags, has_tag, everyone = world
     everyone[0] = False
-    pool, tried = TagFilter(top=2).pool(tags, owned, everyone, least=1)
+    pool, tried = TagFilter(top=2).pool(tags, has_tag, everyone, min_pool=1)
     assert np.flatnonzero(pool).tolist() == [1] and tried[-1].tracks == 1
 
 
 @pytest.mark.parametrize("match", ["any", "all"])
 def test_fewer_tags_than_asked_for_and_none(world, match: str):
-    tags, owned, everyone = world
-    _, tried = TagFilter(match=match, top=3).pool(tags[:1], owned, everyone, least=1)
+    tags, has_tag, everyone = world
+    _, tried = TagFilter(match=match, top=3).pool(tags[:1], has_tag, everyone, min_pool=1)
     assert [(len(step.tags), step.tracks) for step in tried] == [(1, 2)]
-    pool, tried = TagFilter(match=match).pool([], {}, everyone, least=1)
+    pool, tried = TagFilter(match=match).pool([], {}, everyone, min_pool=1)
     assert pool.all() and [(step.tags, step.tracks) for step in tried] == [((), 5)]
 
 

@@ -1,4 +1,4 @@
-"""Indexing with a stand-in for the networks, which counts what it is asked."""
+"""Indexing with a stand-in for the models, which counts its calls."""
 
 import os
 import shutil
@@ -16,13 +16,14 @@ from musicrec.data.manifest import write_manifest
 from musicrec.errors import AudioError, ConfigError, ManifestError
 from musicrec.export.analyzer import TrackAnalysis
 from musicrec.recommend import indexing
-from musicrec.recommend.library import Library
+from musicrec.recommend.sqlite_library import SqliteLibrary
+from musicrec.recommend.track import audio_hash
 
 RATE = 8000
 
 
 class CountingAnalyzer:
-    """Answers 1 for every class, and says in the embedding how loud the track is."""
+    """Answers 1 for every class; the embedding is the peak of the waveform."""
 
     sample_rate = RATE
 
@@ -44,7 +45,7 @@ class CountingAnalyzer:
 
 @pytest.fixture
 def music(tmp_path: Path) -> Path:
-    """Six tones, each louder than the one before, in two folders."""
+    """Six tones in two folders, each louder than the one before."""
     folder = tmp_path / "music"
     for i in range(6):
         path = folder / ("loud" if i > 3 else "soft") / f"{i}.wav"
@@ -55,7 +56,7 @@ def music(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(library: Library, heads: dict) -> Callable:
+def run(library: SqliteLibrary, heads: dict) -> Callable:
     def index(source: Path, *, stop_after: int | None = None, **settings):
         analyzer = CountingAnalyzer(heads, stop_after=stop_after)
         frame = indexing.read_source(source)
@@ -65,16 +66,16 @@ def run(library: Library, heads: dict) -> Callable:
     return index
 
 
-def test_each_file_gets_its_own_answer(run, library: Library, music: Path):
+def test_each_file_gets_its_own_answer(run, library: SqliteLibrary, music: Path):
     done, calls = run(music)
     assert (done.added, done.unchanged, calls) == (6, 0, 6)
     assert done.audio_s == pytest.approx(1.5)
-    assert [t.track_id for t in library.tracks] == ["loud/4", "loud/5", "soft/0", "soft/1", "soft/2", "soft/3"]
-    assert library.values("embedding")[:, 0] == pytest.approx([0.5, 0.6, 0.1, 0.2, 0.3, 0.4], abs=1e-3)
-    assert len({track.audio_hash for track in library.tracks}) == 6
+    assert [t.track_id for t in library.read()[0]] == ["loud/4", "loud/5", "soft/0", "soft/1", "soft/2", "soft/3"]
+    assert library.read()[1]["embedding"][:, 0] == pytest.approx([0.5, 0.6, 0.1, 0.2, 0.3, 0.4], abs=1e-3)
+    assert len({track.audio_hash for track in library.read()[0]}) == 6
 
 
-def test_a_second_run_does_only_what_is_new_changed_or_gone(run, library: Library, music: Path):
+def test_a_second_run_handles_only_new_changed_and_removed_files(run, library: SqliteLibrary, music: Path):
     run(music)
     assert run(music)[1] == 0
     (music / "soft" / "0.wav").unlink()
@@ -83,13 +84,13 @@ def test_a_second_run_does_only_what_is_new_changed_or_gone(run, library: Librar
     shutil.copy(music / "loud" / "5.wav", music / "new.wav")
     done, calls = run(music)
     assert (done.added, done.changed, done.unchanged, done.removed, calls) == (1, 2, 3, 1, 3)
-    by_id = {track.track_id: track for track in library.tracks}
+    by_id = {track.track_id: track for track in library.read()[0]}
     assert set(by_id) == {"new", "soft/1", "soft/2", "soft/3", "loud/4", "loud/5"}
     assert by_id["soft/1"].embedding[0] == pytest.approx(0.6, abs=1e-3)
     assert by_id["soft/1"].audio_hash == by_id["loud/5"].audio_hash == by_id["new"].audio_hash
 
 
-def test_unreadable_files_are_reported_and_the_others_analysed(run, library: Library, music: Path):
+def test_unreadable_files_are_reported_and_the_others_analysed(run, library: SqliteLibrary, music: Path):
     run(music)
     (music / "soft" / "0.wav").write_text("no longer audio")
     (music / "empty.wav").touch()
@@ -99,17 +100,17 @@ def test_unreadable_files_are_reported_and_the_others_analysed(run, library: Lib
         "empty.wav",
     }
     assert all(str(music) in reason for _, reason in done.unreadable)
-    assert (done.unchanged, len(library)) == (5, 5), "the answers for what the file held before are dropped"
+    assert (done.unchanged, len(library)) == (5, 5), "the answers for the earlier content of the file are dropped"
 
 
-def test_an_interrupted_run_keeps_what_is_done_and_continues(run, library: Library, music: Path):
+def test_an_interrupted_run_keeps_its_results_and_continues(run, library: SqliteLibrary, music: Path):
     done, _ = run(music, stop_after=4)
     assert done.interrupted and len(library) == 4
     done, calls = run(music)
     assert not done.interrupted and (calls, len(library)) == (2, 6)
 
 
-def test_several_sources_keep_apart(run, library: Library, music: Path, tmp_path: Path):
+def test_several_sources_are_kept_apart(run, library: SqliteLibrary, music: Path, tmp_path: Path):
     other = tmp_path / "other"
     shutil.copytree(music / "loud", other)
     run(music)
@@ -119,20 +120,20 @@ def test_several_sources_keep_apart(run, library: Library, music: Path, tmp_path
     assert run(other)[0].removed == 1
     shutil.rmtree(music / "loud")
     assert run(music)[0].removed == 2
-    assert [track.track_id for track in library.tracks] == ["soft/0", "soft/1", "soft/2", "soft/3", "5"]
+    assert [track.track_id for track in library.read()[0]] == ["soft/0", "soft/1", "soft/2", "soft/3", "5"]
 
 
-def test_a_manifest_gives_titles_without_a_new_analysis(run, library: Library, music: Path, tmp_path: Path):
+def test_a_manifest_gives_titles_without_a_new_analysis(run, library: SqliteLibrary, music: Path, tmp_path: Path):
     run(music)
     rows = {"track_id": ["x"], "path": [str(music / "soft" / "3.wav")], "title": ["Three"], "artist": ["Sine"]}
     write_manifest(pl.DataFrame(rows), tmp_path / "m.csv")
     done, calls = run(tmp_path / "m.csv")
     assert (done.unchanged, calls) == (1, 0)
-    track = library.tracks[-1]
+    track = library.read()[0][-1]
     assert (track.track_id, track.title, track.artist) == ("x", "Three", "Sine")
 
 
-def test_a_folder_takes_titles_from_the_tags(run, library: Library, music: Path):
+def test_a_folder_takes_titles_from_the_tags(run, library: SqliteLibrary, music: Path):
     tags = mutagen.File(music / "soft" / "3.wav")
     tags.add_tags()
     tags.tags.add(TIT2(text=["Three"]))
@@ -140,10 +141,10 @@ def test_a_folder_takes_titles_from_the_tags(run, library: Library, music: Path)
     tags.save()
     for calls in (6, 0):  # the second time from the library
         assert run(music)[1] == calls
-        assert [(t.title, t.artist) for t in library.tracks] == [(None, None)] * 5 + [("Three", "Sine")]
+        assert [(t.title, t.artist) for t in library.read()[0]] == [(None, None)] * 5 + [("Three", "Sine")]
 
 
-def test_a_limit_drops_nothing(run, library: Library, music: Path):
+def test_a_limit_removes_nothing(run, library: SqliteLibrary, music: Path):
     run(music)
     done, _ = run(music, max_files=2)
     assert (done.unchanged, done.removed, len(library)) == (2, 0, 6)
@@ -154,11 +155,11 @@ def test_copies_in_another_format_have_the_same_audio_hash(music: Path, tmp_path
     samples, rate = soundfile.read(path, dtype="int16")
     soundfile.write(tmp_path / "copy.flac", samples, rate)
     first, second = (indexing.decode(p, sample_rate=RATE) for p in (path, tmp_path / "copy.flac"))
-    assert indexing.audio_hash(first) == indexing.audio_hash(second)
-    assert indexing.audio_hash(first[:-1]) != indexing.audio_hash(first)
+    assert audio_hash(first) == audio_hash(second)
+    assert audio_hash(first[:-1]) != audio_hash(first)
 
 
-def test_sources_that_cannot_be(music: Path, tmp_path: Path):
+def test_wrong_sources_are_refused(music: Path, tmp_path: Path):
     (tmp_path / "bare").mkdir()
     with pytest.raises(ManifestError, match="no audio file below it"):
         indexing.read_source(tmp_path / "bare")
@@ -182,19 +183,19 @@ def test_splits_of_a_manifest(music: Path):
         indexing.of_splits(indexing.read_source(music), ["test"], source=music)
 
 
-def test_a_split_leaves_the_other_splits_in_the_library(run, library: Library, music: Path):
+def test_a_split_leaves_the_other_splits_in_the_library(run, library: SqliteLibrary, music: Path):
     manifest = music / "manifest.csv"
     manifest.write_text("track_id,path,split\na,loud/4.wav,test\nb,loud/5.wav,train\nc,soft/0.wav,\n")
     run(manifest)
     done, _ = run(manifest, splits=["test"])
     assert (done.unchanged, done.removed) == (1, 0)
-    assert {track.track_id for track in library.tracks} == {"a", "b", "c"}
+    assert {track.track_id for track in library.read()[0]} == {"a", "b", "c"}
     manifest.write_text("track_id,path,split\na,loud/4.wav,test\nc,soft/0.wav,\n")
     done, _ = run(manifest, splits=["test"])
-    assert done.removed == 1 and {track.track_id for track in library.tracks} == {"a", "c"}
+    assert done.removed == 1 and {track.track_id for track in library.read()[0]} == {"a", "c"}
 
 
-def test_decoding_stops_when_nobody_wants_more(music: Path):
+def test_decoding_stops_when_its_reader_stops(music: Path):
     rows = [{"path": str(path)} for path in sorted(music.rglob("*.wav"))] * 50
     decoded = indexing._decoded(rows, RATE)
     row, waveform = next(decoded)

@@ -3,27 +3,30 @@ import dataclasses
 import pytest
 
 from musicrec.errors import ConfigError
+from musicrec.recommend.exact_search import ExactSearch
 from musicrec.recommend.filters import TagFilter
-from musicrec.recommend.library import Library
 from musicrec.recommend.ranking import recommend
 from musicrec.recommend.report import describe, tempo_change
 from musicrec.recommend.similarity import Similarity
+from musicrec.recommend.sqlite_library import SqliteLibrary
 
 
-def ask(library: Library, query, *, k: int = 10, **settings):
+def ask(library: SqliteLibrary, query, *, k: int = 10, **settings):
+    heads = list(library.heads.values())
     return recommend(
-        library,
+        ExactSearch(*library.read()),
         {**query.probabilities, "embedding": query.embedding},
+        heads=heads,
         k=k,
         tag_filter=settings.pop("tag_filter", TagFilter(top=1)),
-        similarity=Similarity(list(library.heads.values())),
+        similarity=Similarity(heads),
         **settings,
     )
 
 
 @pytest.fixture
-def crate(library: Library, make_track) -> Library:
-    """Jazz with a flute, three times, and what shares neither but has the query's tempo and key."""
+def crate(library: SqliteLibrary, make_track) -> SqliteLibrary:
+    """Three tracks with jazz or a flute, and four that have neither but the tempo and key of the query."""
     library.add(
         [
             make_track("near", genre="jazz", instruments="drums flute", bpm=123, key="E minor"),  # 9A
@@ -35,7 +38,7 @@ def crate(library: Library, make_track) -> Library:
     return library
 
 
-def test_tags_first_then_similarity(crate: Library, make_track):
+def test_tags_first_then_similarity(crate: SqliteLibrary, make_track):
     query = make_track("q", genre="jazz", instruments="drums flute", bpm=120, key="A minor")
     found = ask(crate, query, k=3, tag_filter=TagFilter(top=2))
     assert {tag.name for tag in found.tags[:2]} == {"jazz", "flute"} and found.tags[2].name == "drums"
@@ -46,15 +49,15 @@ def test_tags_first_then_similarity(crate: Library, make_track):
     assert match.similarity == pytest.approx(sum(match.by_block.values()) / 2)
 
 
-def test_too_small_a_pool_is_widened_and_said(crate: Library, make_track):
+def test_too_small_a_pool_is_widened_and_reported(crate: SqliteLibrary, make_track):
     query = make_track("q", genre="jazz", instruments="drums flute", bpm=120, key="A minor")
     found = ask(crate, query, k=5, tag_filter=TagFilter(top=2))
     assert [step.tracks for step in found.steps] == [3, 7]  # drums, which the houses have too
     assert found.tracks[0].track_id == "house0" and len(found.tracks) == 5
-    assert [step.tracks for step in ask(crate, query, k=1, least=4, tag_filter=TagFilter(top=2)).steps] == [3, 7]
+    assert [step.tracks for step in ask(crate, query, k=1, min_pool=4, tag_filter=TagFilter(top=2)).steps] == [3, 7]
 
 
-def test_the_query_and_copies_are_left_out(crate: Library, make_track):
+def test_the_query_and_copies_are_left_out(crate: SqliteLibrary, make_track):
     copy = dataclasses.replace(make_track("copy"), audio_hash="house0")
     crate.add([copy])
     query = make_track("house1")
@@ -66,26 +69,31 @@ def test_the_query_and_copies_are_left_out(crate: Library, make_track):
     assert "house1" in [track.track_id for track in by_audio.tracks]
 
 
+def test_min_pool_must_be_a_count(crate: SqliteLibrary, make_track):
+    with pytest.raises(ConfigError, match="min_pool=0: give a whole number, 1 or more"):
+        ask(crate, make_track("q"), min_pool=0)
+
+
 @pytest.mark.parametrize("k", [0, -1, 1.5, "ten", True])
-def test_k_must_be_a_count(crate: Library, make_track, k):
+def test_k_must_be_a_count(crate: SqliteLibrary, make_track, k):
     with pytest.raises(ConfigError, match="k="):
         ask(crate, make_track("q"), k=k)
 
 
-def test_an_empty_library_says_so(library: Library, make_track):
+def test_an_empty_library_says_so(library: SqliteLibrary, make_track):
     with pytest.raises(ConfigError, match="holds no tracks"):
         ask(library, make_track("q"))
 
 
 def test_a_library_without_tag_heads_is_only_ranked(tmp_path, heads: dict, make_track):
     features = {name: heads[name] for name in ("tempo", "key")}
-    with Library.create(tmp_path / "l", exports=[], heads=list(features.values()), embedding_size=4) as library:
+    with SqliteLibrary.create(tmp_path / "l", exports=[], heads=list(features.values()), embedding_size=4) as library:
         library.add([make_track("a", bpm=90), make_track("b", bpm=121)])
         found = ask(library, make_track("q"))
     assert [track.track_id for track in found.tracks] == ["b", "a"] and found.tags == []
 
 
-def test_descriptions_in_a_djs_terms(heads: dict, make_track):
+def test_descriptions_in_the_terms_of_a_dj(heads: dict, make_track):
     said = describe(heads, make_track("a", bpm=128.0, key="F# minor".replace("F#", "Gb")).probabilities)
     assert said.bpm == pytest.approx(128, abs=0.5)
     assert (said.key, said.camelot) == ("Gb minor", "11A")

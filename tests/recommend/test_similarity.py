@@ -1,4 +1,4 @@
-"""The similarity against naive arithmetic in float64, and against what a DJ would say."""
+"""The similarity compared with simple arithmetic in float64, and with what a DJ expects."""
 
 import math
 
@@ -22,7 +22,7 @@ def random_tracks(heads: dict, tracks: int) -> dict[str, np.ndarray]:
 
 
 def nearest_semidefinite(head) -> list[list[float]]:
-    """The sum of the outer products of the eigenvectors, times the eigenvalues above 0, in float64."""
+    """Return the sum of the outer products of the eigenvectors times the positive eigenvalues, in float64."""
     values, vectors = np.linalg.eigh(head.compatibility().double().numpy())
     return sum(v * np.outer(e, e) for v, e in zip(values, vectors.T, strict=True) if v > 0).tolist()
 
@@ -44,7 +44,7 @@ def test_cosine_equals_a_double_loop(heads: dict):
             expected = {}
             for name in weights:
                 p, q = (tracks[name][i].astype(float).tolist() for i in (query, row))
-                if name == "instruments":  # each tag is a choice of two
+                if name == "instruments":  # each tag is a choice between two classes
                     p, q = p + [1 - x for x in p], q + [1 - x for x in q]
                 k = matrices.get(name)
                 expected[name] = product(p, q, k) / math.sqrt(product(p, p, k) * product(q, q, k))
@@ -55,7 +55,7 @@ def test_cosine_equals_a_double_loop(heads: dict):
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_every_metric_equals_its_definition(heads: dict, metric: str):
-    """On the vectors of the blocks put one after another, each times the root of its share of the weight."""
+    """Check on the vectors of the blocks put side by side, each times the root of its share of the weight."""
     weights = {"tempo": 1.0, "key": 3.0}
     tracks = random_tracks(heads, 5)
     total, _ = Similarity(list(heads.values()), weights=weights, metric=metric).compare(
@@ -95,7 +95,7 @@ def test_keys_are_ordered_as_on_the_camelot_wheel():
     assert score["7B"] == pytest.approx(score["9B"], abs=1e-5)
 
 
-def test_near_and_double_tempi_are_alike(make_track):
+def test_near_and_double_tempi_are_similar(make_track):
     similarity = Similarity([TempoHead()])
     tempi = {bpm: make_track("a", bpm=bpm).probabilities["tempo"] for bpm in (120, 123, 140, 240, 60, 90)}
     total, _ = similarity.compare({"tempo": tempi[120]}, {"tempo": np.stack(list(tempi.values()))})
@@ -105,7 +105,7 @@ def test_near_and_double_tempi_are_alike(make_track):
     assert score[90] < 0.01
 
 
-def test_attributes_that_both_tracks_lack_are_shared():
+def test_two_tracks_that_lack_an_attribute_are_similar():
     head = AttributeHead(columns=("energy", "valence"))
     rows = np.array([[0.1, 0.1], [0.9, 0.9], [0.1, 0.9]], dtype=np.float32)
     total, _ = Similarity([head]).compare({"attributes": rows[0]}, {"attributes": rows})
@@ -134,9 +134,9 @@ def test_default_weights_are_the_features(heads: dict):
         ({"weights": {"tempo": math.nan}}, "weights.tempo=nan"),
         ({"weights": {"tempo": "much"}}, "weights.tempo=much"),
         ({"weights": {"tempo": 0, "key": 0}}, "all are 0"),
-        ({"metric": "manhattan"}, "cosine, euclidean, correlation"),
+        ({"metric": "manhattan"}, "similarity.metric=manhattan: choose cosine, euclidean or correlation"),
     ],
 )
-def test_settings_that_cannot_work_are_named(heads: dict, settings: dict, message: str):
+def test_wrong_settings_are_named(heads: dict, settings: dict, message: str):
     with pytest.raises(ConfigError, match=message):
         Similarity(list(heads.values()), **settings)

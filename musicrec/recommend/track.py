@@ -1,0 +1,48 @@
+"""A track of a library, and the hash by which copies of its audio are recognised."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class Track:
+    """What a library knows about one track.
+
+    Attributes:
+        path: Absolute path of the audio file. It identifies the track.
+        track_id: Name of the track in its source.
+        source: The folder or manifest that the track was indexed from.
+        title: Title, None if unknown.
+        artist: Artist, None if unknown.
+        size: Size of the file in bytes when it was analysed.
+        mtime_ns: Modification time of the file in nanoseconds when it was analysed.
+        audio_hash: See `audio_hash`.
+        duration_s: Length of the audio in seconds.
+        probabilities: The calibrated answers of the models, {head: (classes,) float32}.
+        embedding: (size,) float32.
+    """
+
+    path: str
+    track_id: str
+    source: str
+    title: str | None = None
+    artist: str | None = None
+    size: int
+    mtime_ns: int
+    audio_hash: str
+    duration_s: float
+    probabilities: dict[str, np.ndarray]
+    embedding: np.ndarray
+
+
+def audio_hash(waveform: np.ndarray) -> str:
+    """Return the hash of a decoded waveform as 16-bit integers.
+
+    Copies of a track have the same hash if they differ only in their tags or in a lossless file format.
+
+    Args:
+        waveform: (samples,) float32 in [-1, 1].
+    """
+    return hashlib.blake2b((waveform * 32767).astype("<i2").tobytes(), digest_size=16).hexdigest()

@@ -1,0 +1,30 @@
+import numpy as np
+import pytest
+
+from musicrec.recommend.exact_search import ExactSearch
+from musicrec.recommend.similarity import Similarity
+from musicrec.recommend.sqlite_library import SqliteLibrary
+
+
+def test_matches_are_all_tracks_sorted_by_similarity(library: SqliteLibrary, make_track, heads: dict):
+    generator = np.random.default_rng(1)
+    tracks = [make_track(f"{i:02}", bpm=float(generator.uniform(80, 160))) for i in range(30)]
+    library.add(tracks)
+    search = ExactSearch(*library.read())
+    similarity = Similarity([heads["tempo"]])
+    query = tracks[4].probabilities
+    expected, _ = similarity.compare(query, {"tempo": np.stack([t.probabilities["tempo"] for t in tracks])})
+    found = search.search(query, similarity=similarity, k=30)
+    assert [match.similarity for match in found] == pytest.approx(sorted(expected.tolist(), reverse=True))
+    assert found[0].row == 4 and search.tracks[4].track_id == "04"
+    even = np.arange(30) % 2 == 0
+    among = search.search(query, similarity=similarity, k=5, among=even)
+    assert [m.row for m in among] == [m.row for m in found if m.row % 2 == 0][:5]
+    assert search.search(query, similarity=similarity, k=5, among=np.zeros(30, bool)) == []
+
+
+def test_equally_similar_tracks_come_in_the_order_of_their_paths(library: SqliteLibrary, make_track, heads: dict):
+    library.add([make_track(name) for name in "cabd"])
+    search = ExactSearch(*library.read())
+    found = search.search(make_track("q").probabilities, similarity=Similarity([heads["key"]]), k=3)
+    assert [search.tracks[match.row].track_id for match in found] == ["a", "b", "c"]

@@ -1,0 +1,195 @@
+import contextlib
+import dataclasses
+import itertools
+import multiprocessing
+import sqlite3
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from musicrec.errors import LibraryError
+from musicrec.heads.classes import ClassHead
+from musicrec.recommend import sqlite_library
+from musicrec.recommend.exports import ExportRef
+from musicrec.recommend.sqlite_library import SqliteLibrary
+from musicrec.recommend.track import Track
+
+
+def assert_equal(found: Track, expected: Track) -> None:
+    for field in dataclasses.fields(expected):
+        value, should_be = getattr(found, field.name), getattr(expected, field.name)
+        if field.name == "probabilities":
+            assert value.keys() == should_be.keys()
+            assert all(np.array_equal(value[name], should_be[name]) for name in should_be)
+        else:
+            assert np.array_equal(value, should_be), field.name
+
+
+def test_tracks_are_read_as_they_were_added(library: SqliteLibrary, make_track, heads: dict, tmp_path: Path):
+    first, second = make_track("b", genre="jazz"), make_track("a", bpm=97.0, key="F major")
+    second = dataclasses.replace(
+        second, title="12\" mix 'ü'", artist="–", size=2**40, mtime_ns=1_700_000_000_123_456_789
+    )
+    library.add([first, second])
+    library.close()
+    with SqliteLibrary.open(tmp_path / "library.sqlite") as again:
+        assert list(again.heads.values()) == list(heads.values())
+        tracks, values = again.read()
+        assert [track.track_id for track in tracks] == ["a", "b"], "in the order of the paths"
+        for found, made in zip(tracks, (second, first), strict=True):
+            assert_equal(found, made)
+        assert values.keys() == {*heads, "embedding"}
+        assert values["key"].shape == (2, 24) and values["embedding"].shape == (2, 4)
+        assert np.array_equal(values["key"][1], first.probabilities["key"])
+
+
+def test_an_empty_library_has_values_of_no_tracks(library: SqliteLibrary):
+    tracks, values = library.read()
+    assert tracks == [] and values["key"].shape == (0, 24) and values["embedding"].shape == (0, 4)
+
+
+def test_tracks_are_read_by_their_track_id(library: SqliteLibrary, make_track):
+    library.add([make_track("a"), make_track("b", key="C major")])
+    library.add([dataclasses.replace(make_track("b"), path="/other/b.wav")])
+    (track,), values = library.read(track_id="a")
+    assert_equal(track, make_track("a"))
+    assert values["key"].shape == (1, 24)
+    assert [track.path for track in library.read(track_id="b")[0]] == ["/music/b.wav", "/other/b.wav"]
+    assert library.read(track_id="none")[0] == []
+
+
+def test_adding_replaces_and_removing_removes(library: SqliteLibrary, make_track):
+    library.add([make_track("a"), make_track("b")])
+    assert len(library) == len(library.read()[0]) == 2
+    library.add([make_track("a", key="C major")])
+    assert len(library) == 2 and library.read()[1]["key"][0].argmax() == 0
+    library.relabel([{"path": "/music/b.wav", "track_id": "x", "source": "s.csv", "title": "T", "artist": None}])
+    track = library.read()[0][1]
+    assert (track.track_id, track.source, track.title) == ("x", "s.csv", "T")
+    library.remove(["/music/a.wav", "/music/none.wav"])
+    assert [track.track_id for track in library.read()[0]] == ["x"]
+
+
+# A library as version 0.1.0 wrote it. Files like this must stay readable.
+FORMAT_1 = """
+CREATE TABLE models (heads TEXT NOT NULL, embedding_size INTEGER NOT NULL);
+CREATE TABLE exports (path TEXT NOT NULL, sha256 TEXT NOT NULL);
+CREATE TABLE tracks (
+    path TEXT PRIMARY KEY, track_id TEXT NOT NULL, source TEXT NOT NULL, title TEXT, artist TEXT,
+    size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, audio_hash TEXT NOT NULL, duration_s REAL NOT NULL,
+    probabilities BLOB NOT NULL,
+    embedding BLOB NOT NULL
+);
+PRAGMA application_id=1836413541; PRAGMA user_version=1;
+INSERT INTO models VALUES ('[
+    {"class": "ClassHead", "name": "genre", "column": "genre", "role": "tag", "classes": ["house", "jazz"],
+     "activation": "softmax", "label_smoothing": 0.0, "weight": 1.0, "temperature": 1.5},
+    {"class": "ClassHead", "name": "mode", "column": "mode", "role": "feature", "classes": ["major", "minor"],
+     "activation": "softmax", "label_smoothing": 0.0, "weight": 1.0, "temperature": 1.0}
+]', 1);
+INSERT INTO exports VALUES ('/runs/a/export', 'f00d');
+INSERT INTO tracks VALUES (
+    '/music/a.wav', 'a', '/music', 'A', NULL, 12, 34, 'abc', 5.5,
+    X'0000803E0000403F0000803F00000000', X'000000C0'
+);
+"""
+
+
+def test_a_library_of_the_first_release_opens(tmp_path: Path):
+    with contextlib.closing(sqlite3.connect(tmp_path / "old.sqlite")) as connection:
+        connection.executescript(FORMAT_1)
+    with SqliteLibrary.open(tmp_path / "old.sqlite") as library:
+        assert library.heads["genre"] == ClassHead(
+            name="genre", column="genre", role="tag", classes=("house", "jazz"), temperature=1.5
+        )
+        assert library.exports == [ExportRef(path="/runs/a/export", sha256="f00d")]
+        (track,), _ = library.read()
+    expected = Track(
+        path="/music/a.wav",
+        track_id="a",
+        source="/music",
+        title="A",
+        size=12,
+        mtime_ns=34,
+        audio_hash="abc",
+        duration_s=5.5,
+        probabilities={"genre": np.array([0.25, 0.75]), "mode": np.array([1.0, 0.0])},
+        embedding=np.array([-2.0]),
+    )
+    assert_equal(track, expected)
+
+
+def test_exports_are_remembered_and_moved(tmp_path: Path, heads: dict):
+    refs = [ExportRef(path="/a", sha256="1"), ExportRef(path="/b", sha256="2")]
+    with SqliteLibrary.create(tmp_path / "l", exports=refs, heads=list(heads.values()), embedding_size=4) as library:
+        library.move_exports([ExportRef(path="/c", sha256="1"), refs[1]])
+    with SqliteLibrary.open(tmp_path / "l") as library:
+        assert [(e.path, e.sha256) for e in library.exports] == [("/c", "1"), ("/b", "2")]
+
+
+def test_other_files_are_refused_and_not_changed(tmp_path: Path, heads: dict):
+    with pytest.raises(LibraryError, match="no such library"):
+        SqliteLibrary.open(tmp_path / "none")
+    text, empty, foreign = tmp_path / "text", tmp_path / "empty", tmp_path / "foreign"
+    text.write_text("not a library " * 100)
+    empty.touch()
+    with sqlite3.connect(foreign) as connection:
+        connection.execute("CREATE TABLE tracks (path TEXT)")
+    for path in (text, empty, foreign):
+        before = path.read_bytes()
+        with pytest.raises(LibraryError, match=f"{path.name} is not a library"):
+            SqliteLibrary.open(path)
+        assert path.read_bytes() == before
+    with pytest.raises(LibraryError, match="exists already"):
+        SqliteLibrary.create(text, exports=[], heads=list(heads.values()), embedding_size=4)
+    with pytest.raises(LibraryError, match="cannot be written"):
+        SqliteLibrary.create(text / "below" / "l", exports=[], heads=list(heads.values()), embedding_size=4)
+
+
+def test_a_library_that_another_program_creates_meanwhile_is_kept(
+    tmp_path: Path, heads: dict, monkeypatch: pytest.MonkeyPatch
+):
+    path, connect = tmp_path / "library.sqlite", sqlite_library._connect
+
+    def meanwhile(*arguments, **settings):
+        monkeypatch.undo()
+        SqliteLibrary.create(path, exports=[], heads=list(heads.values()), embedding_size=4).close()
+        return connect(*arguments, **settings)
+
+    monkeypatch.setattr(sqlite_library, "_connect", meanwhile)
+    with pytest.raises(LibraryError, match="cannot be written"):
+        SqliteLibrary.create(path, exports=[], heads=list(heads.values()), embedding_size=4)
+    SqliteLibrary.open(path).close()
+
+
+def write_for_ever(path: Path, track: Track, pipe: Connection) -> None:
+    library = SqliteLibrary.open(path)
+    for batch in itertools.count():
+        library.add(dataclasses.replace(track, path=f"/{batch}-{i}") for i in range(50))
+        pipe.send(batch)
+
+
+def test_a_killed_writer_leaves_whole_batches(library: SqliteLibrary, make_track, tmp_path: Path):
+    library.close()
+    path = tmp_path / "library.sqlite"
+    fork = multiprocessing.get_context("fork")
+    receiver, sender = fork.Pipe(duplex=False)
+    writer = fork.Process(target=write_for_ever, args=(path, make_track("a"), sender))
+    writer.start()
+    sender.close()
+    written = [receiver.recv() for _ in range(3)]
+    time.sleep(0.013)
+    writer.kill()
+    writer.join()
+    with contextlib.suppress(EOFError):
+        while True:
+            written.append(receiver.recv())
+    with SqliteLibrary.open(path) as again:
+        # The last batch is there as a whole or not at all; the batches before it are there.
+        assert len(again) % 50 == 0 and len(again) // 50 in (len(written), len(written) + 1)
+        assert sqlite3.connect(path).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        again.remove([track.path for track in again.read()[0]])
+        assert len(again) == 0
