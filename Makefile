@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint docs clean
+.PHONY: help install demo test test-fast check-docs lint docs clean
 
 VENV ?= .venv
 SETTING ?= full
@@ -17,6 +17,8 @@ help:
 	@echo 'make demo                 train three networks on synthetic music and recommend with them (8 minutes on 2 cores)'
 	@echo 'make demo SETTING=small   the same with a few tracks, to see whether it runs (2 minutes)'
 	@echo 'make test                 run all tests on up to four cores; PYTEST="tests/data -x" passes arguments to pytest'
+	@echo 'make test-fast            run the tests that are not marked slow, to use while writing (under 60 s on 2 cores)'
+	@echo 'make check-docs           check that documents, tables and code agree'
 	@echo 'make lint                 check rules and format with ruff'
 	@echo 'make docs                 build the documentation site into site/'
 	@echo 'make install              create .venv only; VENV=FOLDER chooses the folder, PYTHON=python3.12 the Python'
@@ -62,7 +64,13 @@ demo: $(INSTALLED)
 	$(RUN) recommend.py action=query query=$(MUSIC)/audio/disco_0001.flac k=8 library=$(DEMO)/library.sqlite
 
 test: $(INSTALLED)
-	$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile $(PYTEST)
+	$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile --ignore tests/docs $(PYTEST)
+
+test-fast: $(INSTALLED)
+	$(RUN) -m pytest -n 2 --dist loadfile --ignore tests/docs -m 'not slow' $(PYTEST)
+
+check-docs: $(INSTALLED)
+	$(RUN) -m pytest tests/docs $(PYTEST)
 
 lint: $(INSTALLED)
 	$(RUN) -m ruff check

@@ -59,21 +59,6 @@ def test_cost_of_deformations(table):
     assert float(rows[FORWARD][1]) > 0 <= float(rows["gain"][1])
 
 
-def test_the_kept_table_has_every_deformation():
-    """And what costs more than the forward pass is given a reason below the table."""
-    text = (ROOT / "benchmarks" / "README.md").read_text()
-    section = text.split("\n## Deformations\n")[1].split("\n## ")[0]
-    rows = {
-        name: cells for name, *cells in re.findall(r"^\| (.+?) \| (.*?) ?\| ([\d.]+) \| ([\d.]+) \|$", section, re.M)
-    }
-    forward = float(rows.pop(FORWARD)[1])
-    assert rows.keys() == {path.stem for path in (ROOT / "conf" / "deformation").glob("*.yaml")} - {"all"}
-    for _, cost, share in rows.values():
-        assert float(share) == pytest.approx(float(cost) / forward, abs=0.011)
-    dear = [name for name, (*_, share) in rows.items() if float(share) > 1]
-    assert dear == ["opus"] and "Only Opus costs more than the network: " in section
-
-
 def test_cost_of_presets(table):
     rows = table("augmentation", "--batches", "1", "--batch-size", "2", "--presets", "none,robust", "--device", "cpu")
     assert rows.keys() == {"augment", "training step of the network", "none", "robust"}

@@ -2,14 +2,11 @@
 
 import inspect
 import re
-import shlex
 from pathlib import Path
 
-import polars as pl
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
@@ -40,16 +37,6 @@ OF_PROGRAM = {
     "experiment/published/giantsteps_tempo.yaml": "evaluate",
     "experiment/published/giantsteps_key.yaml": "evaluate",
 }
-
-
-STUDIES = ("label_efficiency", "networks", "recipes", "sweep")
-COMMANDS = sorted(
-    {
-        (path.parent.name, line)
-        for path in (CONF / "experiment").glob("*/README.md")
-        for line in re.findall(r"^python (?:train|evaluate|robustness)\.py .*$", path.read_text(), re.M)
-    }
-)
 
 
 @pytest.fixture(autouse=True)
@@ -104,45 +91,6 @@ def test_experiment_composes_and_builds(experiment: Path):
         check_settings(cfg.data, allowed=TARGETS)
         for sweep in (cfg.get("deformation") or {}).values():
             assert list(instantiate(sweep, _execution_whitelist_=TARGETS))
-
-
-def test_every_study_has_its_command():
-    """The one that trains; and nothing in a command or a file is a path of one machine."""
-    trained = {study for study, line in COMMANDS if f"+experiment/{study}=" in line}
-    assert trained >= {*STUDIES, "moving_labels"}
-    assert not [line for _, line in COMMANDS if re.search(r"data\.manifest=(?![A-Z])", line)], "CORPUS or MANIFEST"
-
-
-@pytest.mark.parametrize("study", STUDIES)
-def test_a_study_has_its_table_with_intervals_and_its_figure(study: str):
-    folder = CONF / "experiment" / study
-    table = pl.read_csv(folder / "settings.csv")
-    primary = table.filter(pl.col("metric").is_in(["accuracy", "roc_auc"]))
-    assert set(primary["split"]) == {"test", "test_shift"} and set(primary["head"]) == {"genre", "instruments"}
-    assert (
-        primary.select((pl.col("low_artist") < pl.col("mean")) & (pl.col("mean") < pl.col("high_artist")))
-        .to_series()
-        .all()
-    )
-    assert primary.filter(pl.col("runs") < 2).is_empty() and len(primary) >= 8
-    assert "settings.png" in (folder / "README.md").read_text()
-    assert (folder / "settings.png").stat().st_size < 200_000
-
-
-@pytest.mark.parametrize(("study", "line"), COMMANDS, ids=[f"{study}-{n}" for n, (study, _) in enumerate(COMMANDS)])
-def test_command_of_a_study_composes(study: str, line: str):
-    """With the first and with the last of the values that it sweeps."""
-    _, program, *overrides = shlex.split(line)
-    given = OverridesParser.create().parse_overrides([text for text in overrides if text != "-m"])
-    assert ("-m" in overrides) == any(override.is_sweep_override() for override in given)
-    for end in (0, -1):
-        chosen = [
-            f"{override.get_key_element()}={list(override.sweep_string_iterator())[end]}"
-            if override.is_sweep_override()
-            else override.input_line
-            for override in given
-        ]
-        assert compose(program.removesuffix(".py"), overrides=chosen)
 
 
 @pytest.mark.parametrize("tasks", ["tags", "[tags]", "[genre,features]", "[tags,features]", "[key_and_mode,tempo]"])

@@ -89,17 +89,6 @@ def test_every_dependency_is_pinned_once_for_every_python(declared, python):
         assert requirement.specifier.contains(version, prereleases=True), f"{requirement}, pinned to {version}"
 
 
-def test_every_dependency_is_explained(declared):
-    rows = [
-        line.split("|") for line in (ROOT / "docs" / "dependencies.md").read_text().splitlines() if line[:2] == "| "
-    ]
-    explained = {
-        canonicalize_name(cells[1].strip()): cells[2].strip() for cells in rows if cells[1].strip() != "package"
-    }
-    assert explained.keys() == set().union(*(names(group) for group in declared.values()))
-    assert all(explained.values())
-
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built from a copy of the files that belong to it."""

@@ -91,23 +91,3 @@ def test_python_example(world: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
 def test_an_unknown_command_is_noticed():
     with pytest.raises(AssertionError, match="no test runs: curl example"):
         quick("curl example")
-
-
-def headings(document: Path) -> set[str]:
-    """As GitHub names them in links."""
-    found = re.findall(r"^#+ (.*)$", re.sub(r"^```.*?^```", "", document.read_text(), flags=re.M | re.S), re.M)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
-
-
-def test_links_lead_somewhere():
-    folders = (ROOT, ROOT / "docs", ROOT / "benchmarks", *sorted((ROOT / "experiments").iterdir()))
-    documents = [document for folder in folders for document in folder.glob("*.md")]
-    assert len(documents) > 15
-    for document in documents:
-        for target in re.findall(r"\]\(([^)]+)", document.read_text()):
-            if target.startswith("https://"):
-                continue
-            path, _, heading = target.partition("#")
-            led = (document.parent / path).resolve() if path else document
-            assert led.exists(), f"{document}: {target}"
-            assert not heading or heading in headings(led), f"{document}: {target} names no heading"

@@ -1,9 +1,7 @@
-"""The deformations as training draws them: conf/augment, and what docs/augmentation.md says of it."""
+"""The deformations of conf/augment, as training draws them."""
 
 import functools
 import math
-import re
-import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,7 +10,6 @@ import soundfile
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
@@ -149,29 +146,6 @@ def test_one_probability_for_all_and_one_for_each():
     assert one.waveform.mp3.probability == 0.3 and one.mixup.alpha == 1.0 and one.spectrogram is None
     assert composed("full", "augment.mixup=null", "augment.spectrogram=null").mixup is None
     assert composed("none", "+augment/spectrogram=spec_augment").spectrogram.time_masks == 1
-
-
-COMMANDS = [
-    line
-    for block in re.findall(r"^```bash\n(.*?)^```", (ROOT / "docs" / "augmentation.md").read_text(), re.M | re.S)
-    for line in block.splitlines()
-]
-
-
-@pytest.mark.parametrize("line", COMMANDS)
-def test_commands_of_the_document_compose(line: str):
-    """The last job, where it is a sweep."""
-    python, program, *arguments = shlex.split(line)
-    assert (python, program) == ("python", "train.py")
-    given = OverridesParser.create().parse_overrides([text for text in arguments if text != "-m"])
-    chosen = [f"{one.key_or_group}={list(one.sweep_string_iterator())[-1]}" if one.is_sweep_override()
-              else one.input_line for one in given]  # fmt: skip
-    assert ("-m" in arguments) == any(one.is_sweep_override() for one in given)
-    assert set(compose("train", overrides=chosen).augment) == set(composed("none"))
-
-
-def test_the_document_has_commands():
-    assert len(COMMANDS) >= 8
 
 
 def test_full_preset_trains(program: Callable, tiny_music: Path, tmp_path: Path):

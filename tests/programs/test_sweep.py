@@ -2,18 +2,14 @@
 
 import csv
 import json
-import re
-import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import torch
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from pytorch_lightning import Trainer
 
 from musicrec.errors import MusicrecError
@@ -235,29 +231,3 @@ def test_the_best_may_be_recommended_with(program: Callable, tiny_music: Path, t
     arguments = ["exports=[best:nothing,best]", f"source={tiny_music}", f"library={tmp_path / 'l.sqlite'}"]
     done = program("recommend.py", "action=index", *arguments, f"paths.runs={tmp_path}", status=1)
     assert f"export=best:nothing: there is no folder {tmp_path / 'nothing'}" in " ".join(done.stderr.split())
-
-
-COMMANDS = [line for block in re.findall(r"^```bash\n(.*?)^```", (ROOT / "docs" / "sweeps.md").read_text(), re.M | re.S)
-            for line in block.splitlines() if line.startswith("python train.py")]  # fmt: skip
-
-
-@pytest.mark.parametrize("line", COMMANDS)
-def test_commands_of_the_document_compose(program: Callable, line: str):
-    """The launchers are not started here: Slurm and Ray are not everywhere."""
-    _, name, *arguments = shlex.split(line)
-    launcher = next((text.split("=")[1] for text in arguments if text.startswith("hydra/launcher=")), "")
-    plugin = {"joblib": "joblib", "ray": "ray"}.get(launcher, "submitit" if launcher else "")
-    if plugin and find_spec(f"hydra_plugins.hydra_{plugin}_launcher") is None:
-        pytest.skip(f"hydra/launcher={launcher} is not installed (docs/dependencies.md)")
-    given = OverridesParser.create().parse_overrides([text for text in arguments if text != "-m"])
-    single = [override.input_line for override in given if not override.is_sweep_override()]
-    swept = [override.key_or_group for override in given if override.is_sweep_override()]
-    assert set(swept) <= {"model", "optim.lr", "seed"}
-    done = program(name, *single, "--cfg", "hydra")
-    assert (
-        launcher in done.stdout and f"musicrec.sweeps.sweepers.{'Study' if 'sweep=' in line else 'Grid'}" in done.stdout
-    )
-
-
-def test_the_document_has_commands():
-    assert len(COMMANDS) >= 8

@@ -1,4 +1,4 @@
-"""What experiments/robustness says is what the tables of its reports hold."""
+"""The figures of experiments/robustness/README.md are those of the CSV files beside it."""
 
 import re
 from pathlib import Path
@@ -20,13 +20,13 @@ DEFORMATIONS = {
 }
 
 
-def told(*, columns: int) -> list[str]:
-    """The rows of the tables with so many columns, without their headings."""
+def document_rows(*, columns: int) -> list[str]:
+    """The rows, without headings, of the tables of README.md that have this number of columns."""
     rows = re.findall(r"^\|[- :|]+\|\n((?:\|.+\n)+)", README, re.M)
     return [line for rows in rows for line in rows.splitlines() if line.count("|") == columns + 1]
 
 
-def kept(name: str) -> pl.DataFrame:
+def read_table(name: str) -> pl.DataFrame:
     return pl.read_csv(FOLDER / f"{name}.csv", infer_schema=False)
 
 
@@ -37,7 +37,7 @@ def label(deformation: str, strength: str | None) -> str:
 
 
 def assert_alike(lines: list[str], expected: list[str]) -> None:
-    """The same words, and the same numbers but for the last digit: those of the CSV have been rounded once already."""
+    """Compare the words exactly and the numbers to 0.1: the values of the CSV have been rounded once already."""
     number = r"-?\d+(?:\.\d+)?"
     assert [re.sub(number, "#", line) for line in lines] == [re.sub(number, "#", line) for line in expected]
     for line, other in zip(lines, expected, strict=True):
@@ -49,10 +49,10 @@ def percent(value: str | float) -> str:
     return f"{float(value):.1%}".replace("-0.0%", "0.0%")
 
 
-def test_how_many_answers_moved():
+def test_shares_of_moved_answers():
     expected = []
     for report in ("test_moved", "tempo_key_moved"):
-        rows = kept(report)
+        rows = read_table(report)
         letters = {name: chr(ord("A") + n) for n, name in enumerate(rows["export"].unique(maintain_order=True))}
         moving = rows.filter(label_moves="1").group_by("export", "head", "deformation", maintain_order=True)
         for (export, head, deformation), of in moving:
@@ -64,12 +64,12 @@ def test_how_many_answers_moved():
             expected.append(f"| {letters[export]} {head} | {DEFORMATIONS[deformation].title} | {sum(right)} | "
                             f"{percent(moved)} | {', '.join(by_strength)} |")  # fmt: skip
     assert len(expected) == 8
-    assert_alike(told(columns=5)[: len(expected)], expected)
+    assert_alike(document_rows(columns=5)[: len(expected)], expected)
 
 
-def test_what_costs_most():
+def test_ranking_of_deformations():
     expected = []
-    for row in kept("test_ranking").to_dicts():
+    for row in read_table("test_ranking").to_dicts():
         head, letter = row["worst_head"], "AB"[list(NETWORKS.values()).index(row["worst_export"])]
         interval = f"[{percent(row['drop_low'])}, {percent(row['drop_high'])}]" if row["drop_low"] else "–"
         expected.append(
@@ -78,12 +78,13 @@ def test_what_costs_most():
             f"{PRIMARY.get(head, 'accuracy')} | {label(row['deformation'], row['worst_strength'])} |"
         )
     assert len(expected) == 21
-    assert_alike(told(columns=6), expected)
+    assert_alike(document_rows(columns=6), expected)
 
 
-def test_what_took_the_time():
+def test_computing_time():
     rows = sorted(
-        kept("test_seconds").cast({"deforming": float, "audio_s": float}).to_dicts(), key=lambda row: -row["deforming"]
+        read_table("test_seconds").cast({"deforming": float, "audio_s": float}).to_dicts(),
+        key=lambda row: -row["deforming"],
     )
     expected = [
         f"| {row['deformation']} | {row['audio_s']:.0f} | {row['deforming']:.1f} | "
@@ -91,15 +92,15 @@ def test_what_took_the_time():
         for row in rows
     ]
     assert len(expected) == 22
-    assert_alike(told(columns=5)[-len(expected) :], expected)
+    assert_alike(document_rows(columns=5)[-len(expected) :], expected)
 
 
 @pytest.mark.parametrize(
     ("deformation", "strength", "network", "head", "claim"),
     re.findall(r"(\w+) at (\S+) takes the (CRNN|ResNet)'s (\w+) from ([\d.]+ to [\d.]+\d)", TEXT),
 )
-def test_what_single_conditions_cost(deformation: str, strength: str, network: str, head: str, claim: str):
-    (row,) = kept("test_metrics").filter(
+def test_scores_named_in_the_text(deformation: str, strength: str, network: str, head: str, claim: str):
+    (row,) = read_table("test_metrics").filter(
         export=NETWORKS[network], head=head, deformation=deformation, strength=strength,
         metric=PRIMARY.get(head, "accuracy"),
     ).to_dicts()  # fmt: skip
@@ -107,14 +108,14 @@ def test_what_single_conditions_cost(deformation: str, strength: str, network: s
 
 
 @pytest.mark.parametrize(("deformation", "strength", "share"), re.findall(r"(\w+) at (\S+) keeps ([\d.]+\d)", TEXT))
-def test_what_stays_of_the_recommendations(deformation: str, strength: str, share: str):
-    (row,) = kept("test_recommendations").filter(deformation=deformation, strength=strength).to_dicts()
+def test_kept_recommendations_named_in_the_text(deformation: str, strength: str, share: str):
+    (row,) = read_table("test_recommendations").filter(deformation=deformation, strength=strength).to_dicts()
     assert share == f"{float(row['kept']):.2f}"
     assert f"; {float(row['by_chance']):.2f} would stay by chance" in TEXT
 
 
-def test_the_whole():
-    tracks = int(kept("test_metrics")["tracks"].cast(int).max())
+def test_every_file_is_named_and_small():
+    tracks = int(read_table("test_metrics")["tracks"].cast(int).max())
     assert f"on {tracks} of the 108 clips" in TEXT or f"on all {tracks} clips" in TEXT
     assert len(re.findall(r" at \S+ takes the ", TEXT)) >= 3 and len(re.findall(r" at \S+ keeps ", TEXT)) >= 3
     for path in FOLDER.iterdir():
@@ -122,7 +123,7 @@ def test_the_whole():
         assert path.name in (*README.split("("), "README.md") or f"({path.name})" in README, f"{path.name} is not named"
 
 
-def test_tables_are_those_that_the_report_wrote():
+def test_tables_copied_from_the_report():
     found = re.findall(r"^<!-- (\S+): .+ -->\n((?:\|.+\n)+)", README, re.M)
     assert len(found) == 4 and (FOLDER / "tempo_key.md").exists()
     for name, rows in found:
