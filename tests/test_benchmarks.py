@@ -23,6 +23,8 @@ from musicrec.models.key_net import KeyNet
 from musicrec.models.short_chunk_resnet import ShortChunkResNet
 from musicrec.models.tempo_net import TempoNet
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 FORWARD = "forward pass of the Short-Chunk ResNet"
 

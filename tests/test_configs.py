@@ -78,6 +78,7 @@ def test_option_composes_and_builds(option: Path):
     build(cfg)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("experiment", EXPERIMENTS, ids=str)
 def test_experiment_composes_and_builds(experiment: Path):
     name = experiment.stem
@@ -135,6 +136,7 @@ def test_other_programs_compose(program: str):
     assert program == "recommend" or compose(program, overrides=[*overrides, "data=gtzan", "data.root=somewhere"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", ["full", "small"])
 def test_the_demo_trains_both_networks_and_recommends_from_the_music_they_were_trained_on(setting: str):
     """The Makefile names the overlays, and MUSIC, the folder that they synthesise into."""

@@ -63,11 +63,13 @@ def owners() -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow
 def test_the_package_needs_what_it_imports(declared):
     files = [*PROGRAMS, *(ROOT / "musicrec").rglob("*.py")]
     assert imported(files) == names([*declared[""], *declared["midi"]])
 
 
+@pytest.mark.slow
 def test_the_tests_need_what_they_import(declared):
     more = imported(list((ROOT / "tests").rglob("*.py"))) - names(declared[""])
     assert more - {"packaging"} <= names(declared["dev"])  # pytest itself needs packaging

@@ -126,6 +126,7 @@ def test_tracks_are_those_of_the_datasets():
         assert [int(number) for number in numbers.groups()] == [split["train"], split["valid"], split["test"]]
 
 
+@pytest.mark.slow
 def test_the_recipe_trains_and_keeps_the_lowest_loss(program, tiny_music, tmp_path):
     program("train.py", "debug=fast", "+experiment/published=won2020", "data=manifest", f"data.manifest={tiny_music}",
             "task=[genre]", "model=short_chunk_resnet", "model.width=2", "trainer.max_epochs=2", "data.eval_chunks=2",

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 ROWS, KB_A_ROW = 100_000, 1.4
 
@@ -25,6 +26,7 @@ print(frame.height, frame["key"].n_unique(), status("VmHWM") - before)
 """
 
 
+@pytest.mark.slow
 def test_reading_and_checking_takes_about_a_kilobyte_a_row(tmp_path: Path):
     """Measured: 0.9 to 1.0, and 1.6 where all rows are Python objects for a while. No time is measured."""
     (tmp_path / "a.flac").touch()

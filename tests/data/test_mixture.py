@@ -239,6 +239,7 @@ def test_folders_may_be_called_anything(folder: str):
     assert spelled_out(["-m", "data.root=a,b"]) == ["-m", "data.root=a,b"]
 
 
+@pytest.mark.slow
 def test_training_and_evaluation_through_the_command_line(sets: dict[str, Path], tmp_path: Path, program):
     both = ["data=mixture", f"paths.cache={tmp_path}", "debug=fast"]
     for name, path in sets.items():

@@ -202,6 +202,7 @@ def finished_in(folder: Path) -> list[str]:
     return read_finished(folder)["path"].to_list() if journal.is_file() and journal.stat().st_size else []
 
 
+@pytest.mark.slow
 def test_killed_in_mid_build(tracks, tmp_path, decoded):
     tracks.write_csv(tmp_path / "tracks.csv")
     command = [sys.executable, "-c", STUCK_BUILD, str(tmp_path / "tracks.csv"), str(tmp_path / "killed")]
@@ -323,6 +324,7 @@ build_store(pl.read_parquet({manifest!r}), {folder!r}, sample_rate={rate}, worke
 
 
 # Of the fifth that stops it, the one before may not be written yet, and the one behind may be.
+@pytest.mark.slow
 @pytest.mark.parametrize(("stops", "left"), [(False, {0}), (True, {7, 8, 9})])
 def test_a_second_builder_waits_for_the_first(tracks, tmp_path, decoded, capfd, monkeypatch, stops, left):
     """And finds everything done, or goes on where the other gave up."""

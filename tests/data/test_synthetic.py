@@ -62,6 +62,7 @@ def measured_tempo_bpm(sound):
     return tempi[np.argmax(np.interp(lags, np.arange(len(similarity)), similarity).sum(0) * usual)]
 
 
+@pytest.mark.slow
 def test_labelled_key_is_the_one_in_the_sound(rendered):
     _, rows, sounds = rendered
     agree = [measured_key(sound) == (row["key"], row["mode"]) for row, sound in zip(rows, sounds, strict=True)]
@@ -196,6 +197,7 @@ def test_made_once_per_settings(tmp_path):
     assert not (tmp_path / "audio" / "techno_0099.flac").exists()
 
 
+@pytest.mark.slow
 def test_killed_set_is_not_taken_for_a_complete_one(tmp_path):
     folder = tmp_path / "set"
     code = f"from musicrec.data.synthetic import make_synthetic; make_synthetic({str(folder)!r}, workers=1)"

@@ -148,6 +148,7 @@ def test_one_probability_for_all_and_one_for_each():
     assert composed("none", "+augment/spectrogram=spec_augment").spectrogram.time_masks == 1
 
 
+@pytest.mark.slow
 def test_full_preset_trains(program: Callable, tiny_music: Path, tmp_path: Path):
     """With every deformation, mixup and SpecAugment; each so often that a batch of eight has some of it."""
     arguments = ["debug=fast", "augment=full", "augment.probability=0.5", "augment.waveform.opus.probability=0.3",

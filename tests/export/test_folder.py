@@ -335,6 +335,7 @@ def test_import_checks_names(shared, tmp_path):
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "architecture", "count"), [("mtat_crnn", "crnn", 50), ("short_chunk_resnet_16", "short_chunk_resnet", 32)]
 )

@@ -47,6 +47,7 @@ def respell_crnn(state_dict):
     return state_dict
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", WEIGHTS)
 def test_answers_of_the_reference_implementation(shared, public, architecture):
     reference = json.loads((shared / "reference" / "outputs.json").read_text())[WEIGHTS[architecture]]

@@ -100,6 +100,7 @@ def test_frozen_parts_do_not_move_and_the_others_do(tmp_path: Path):
     assert moved == before.keys() - kept
 
 
+@pytest.mark.slow
 def test_public_weights_on_the_command_line(program: Callable, public_crnn: Path, tiny_music: Path, tmp_path: Path):
     public = import_checkpoint(
         public_crnn, architecture="crnn", classes=[f"tag {number}" for number in range(50)], out=tmp_path / "public",

@@ -8,6 +8,8 @@ import pytest
 
 from musicrec.data.manifest import read_manifest
 
+pytestmark = pytest.mark.slow
+
 CHOICES = ["debug=fast", "model=short_chunk_resnet", "task=[genre,instruments,tempo]", "data=manifest"]
 
 

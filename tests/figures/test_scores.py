@@ -28,6 +28,7 @@ def one_hot_keys(*names: str) -> Tensor:
     return torch.eye(24)[[KEYS_24.index(name) for name in names]]
 
 
+@pytest.mark.slow
 def test_keys_follow_the_circle_of_fifths_and_relatives_stand_opposite():
     said = one_hot_keys("G major", "A minor", "C major", "E minor")
     truth = torch.tensor([float(KEYS_24.index(name)) for name in ("C major", "C major", "C major", "G major")])
@@ -80,6 +81,7 @@ def test_area_below_the_precision_steps_is_the_average_precision():
     assert recall[0] == 1 and recall[1] < 1 and recall[-1] == 0
 
 
+@pytest.mark.slow
 def test_pictures_of_all_heads_are_small_and_left_out_where_there_is_nothing_to_show(tmp_path: Path):
     generator = torch.Generator().manual_seed(0)
     many = TagHead(name="many tags", classes=tuple(f"tag {index}" for index in range(50)))

@@ -39,6 +39,7 @@ def test_true_is_what_the_label_says_and_unknown_is_not(hearing: Hearing):
     assert tempo.edges[output] <= 120 < tempo.edges[output + 1]
 
 
+@pytest.mark.slow
 def test_track_picture_has_a_panel_for_every_sign_and_head(hearing: Hearing):
     figure = track_figure(hearing)
     labels = [axes.get_ylabel() for axes in figure.axes]
@@ -51,6 +52,7 @@ def test_track_picture_has_a_panel_for_every_sign_and_head(hearing: Hearing):
     assert image(figure).size[0] > 900  # draws it, also the name with dollar signs
 
 
+@pytest.mark.slow
 def test_saliency_picture_explains_the_likeliest_answer_of_every_head(hearing: Hearing):
     titles = [axes.get_title(loc="left") for axes in saliency_figure(hearing).axes]
     assert [title.split(":")[0] for title in titles] == ["genre", "tempo", "key", "instruments"]

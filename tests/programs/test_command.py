@@ -87,6 +87,7 @@ def test_python_m_musicrec_is_the_command_and_imports_nothing_heavy():
     assert not {"torch", "pytorch_lightning", "hydra", "numpy", "polars"} & set(modules.split())
 
 
+@pytest.mark.slow
 def test_a_program_trains_in_two_processes(tiny_music: Path, tmp_path: Path):
     """Lightning starts the second process with the command as it was typed."""
     settings = ["debug=fast", "trainer.devices=2", "trainer.strategy=ddp", "trainer.accelerator=cpu", "logger=csv"]
@@ -97,6 +98,7 @@ def test_a_program_trains_in_two_processes(tiny_music: Path, tmp_path: Path):
     assert (tmp_path / "run" / "export" / "model.safetensors").is_file()
 
 
+@pytest.mark.slow
 def test_imports_weights(public_crnn: Path, tmp_path: Path):
     command = [sys.executable, "-m", "musicrec", *map(str, importing(public_crnn, CLASSES, tmp_path / "out"))]
     done = subprocess.run([*command, "--licence", "MIT"], cwd=ROOT, capture_output=True, text=True)

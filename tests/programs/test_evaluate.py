@@ -10,6 +10,8 @@ import pytest
 
 from musicrec.data.manifest import read_manifest, write_manifest
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def music(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:

@@ -78,6 +78,7 @@ def test_index_says_what_it_did(world: dict):
     assert "9/9 tracks" in world["done"].stderr, "the progress bar goes to standard error"
 
 
+@pytest.mark.slow
 def test_music_without_a_label_makes_a_library_and_trains_nothing(world: dict, program: Callable, tmp_path: Path):
     """No tags, no table. What a training says leads to the command that needs no labels."""
     music, library = world["music"], tmp_path / "own.sqlite"
@@ -179,6 +180,7 @@ def test_a_relaxed_filter_is_shown(world: dict, capsys: pytest.CaptureFixture):
     assert "fewer than 100" in printed and "relaxed: no filter: 7 of 8 tracks" in printed
 
 
+@pytest.mark.slow
 def test_exports_may_move_but_not_change(world: dict, tmp_path: Path, capsys: pytest.CaptureFixture):
     library, query = tmp_path / "l", world["music"] / "track 1.wav"
     tags, features = (Path(shutil.copytree(world[name], tmp_path / name)) for name in ("tags", "features"))
@@ -246,6 +248,7 @@ def test_mistakes_are_named(world: dict, overrides: list[str], error: type, mess
     assert world["library"].read_bytes() == before and not (world["folder"] / "new").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("samples", "remark"),
     [(np.zeros(2 * RATE), "the audio is silent (all samples are 0)"), (np.full(RATE // 2, 0.1), "lasts 0.50 s")],

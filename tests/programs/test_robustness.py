@@ -69,6 +69,7 @@ def reported(
     return folder, done.stdout
 
 
+@pytest.mark.slow
 def test_a_dataset_with_settings_of_its_own(
     program: Callable, exports: dict[str, Path], tiny_music: Path, tmp_path: Path
 ):
@@ -85,6 +86,7 @@ def table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_report_is_complete(reported: tuple[Path, str], exports: dict[str, Path]):
     folder, printed = reported
     heads = ("genre", "instruments", "tempo", "key")
@@ -108,6 +110,7 @@ def test_report_is_complete(reported: tuple[Path, str], exports: dict[str, Path]
     assert all(line in printed for line in (folder / "test.md").read_text().splitlines() if "| pitch shift " in line)
 
 
+@pytest.mark.slow
 def test_the_ranking_is_that_of_the_metrics(reported: tuple[Path, str]):
     """Of the primary metrics that were above zero on the clean audio; the rest has nothing to lose."""
     folder, _ = reported
@@ -124,6 +127,7 @@ def test_the_ranking_is_that_of_the_metrics(reported: tuple[Path, str]):
     assert [float(row["worst_drop"]) for row in ranking] == [max(drops[row["deformation"]]) for row in ranking]
 
 
+@pytest.mark.slow
 def test_tables_say_the_same_as_each_other(reported: tuple[Path, str], exports: dict[str, Path]):
     folder, _ = reported
     metrics, moved = table(folder / "test_metrics.csv"), table(folder / "test_moved.csv")
@@ -140,6 +144,7 @@ def test_tables_say_the_same_as_each_other(reported: tuple[Path, str], exports: 
     assert float(seconds["pitch_shift"]["audio_s"]) == pytest.approx(2 * float(seconds["clean"]["audio_s"]))
 
 
+@pytest.mark.slow
 def test_recommendations_stay_where_nothing_changes(reported: tuple[Path, str]):
     """A network that hears power cannot tell the sign of a waveform."""
     rows = {row["deformation"]: row for row in table(reported[0] / "test_recommendations.csv")}
@@ -147,6 +152,7 @@ def test_recommendations_stay_where_nothing_changes(reported: tuple[Path, str]):
     assert float(rows["polarity"]["by_chance"]) == pytest.approx(2 / 3, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_wandb_has_the_report(reported: tuple[Path, str]):
     summary = next(reported[0].glob("wandb/offline-run-*/files"), None)
     assert summary is not None
@@ -154,6 +160,7 @@ def test_wandb_has_the_report(reported: tuple[Path, str]):
     assert any("test_overview" in name for name in names) and any(name.endswith(".table.json") for name in names)
 
 
+@pytest.mark.slow
 def test_an_interrupted_report_goes_on(
     program: Callable, exports: dict[str, Path], music: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -187,6 +194,7 @@ def test_the_datasets_of_a_mixture_are_reported_apart(
     assert {row["deformation"] for report in reports for row in report["moved"]} == {"polarity"}, "gain is left out"
 
 
+@pytest.mark.slow
 def test_multirun_makes_a_report_for_each_export(
     program: Callable, exports: dict[str, Path], music: list[str], tmp_path: Path
 ):
@@ -200,6 +208,7 @@ def test_multirun_makes_a_report_for_each_export(
     assert [len(rows) for rows in jobs] == [2, 3], "a row a head"
 
 
+@pytest.mark.slow
 def test_multirun_goes_through_deformations_and_seeds(
     program: Callable, exports: dict[str, Path], music: list[str], tmp_path: Path
 ):
@@ -279,6 +288,7 @@ def test_heads_without_labels_are_left_out_by_name(
     assert {row["head"] for row in table(tmp_path / "report" / "test_metrics.csv")} == {"genre", "key"}
 
 
+@pytest.mark.slow
 def test_recommendations_from_a_library_on_disk(
     program: Callable, exports: dict[str, Path], tiny_music: Path, music: list[str], tmp_path: Path
 ):

@@ -16,6 +16,8 @@ from musicrec.errors import MusicrecError
 from musicrec.training.module import MusicModule
 from musicrec.training.resume import ResumePoint
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 FAST = ["debug=fast", "model=short_chunk_resnet", "task=[genre]", "callbacks.progress=null", "-m"]
 

@@ -43,6 +43,7 @@ def run(program: Callable, music: list[str], tmp_path_factory: pytest.TempPathFa
     return folder, done.stdout
 
 
+@pytest.mark.slow
 def test_run_folder_is_complete(run: tuple[Path, str]):
     folder, printed = run
     assert {p.name for p in (folder / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
@@ -60,6 +61,7 @@ def test_run_folder_is_complete(run: tuple[Path, str]):
         assert text in printed
 
 
+@pytest.mark.slow
 def test_export_holds_what_the_test_measured(run: tuple[Path, str]):
     folder, _ = run
     metrics = json.loads((folder / "export" / "metrics.json").read_text())
@@ -71,6 +73,7 @@ def test_export_holds_what_the_test_measured(run: tuple[Path, str]):
         assert metrics["test"][name.removeprefix("test/")] == pytest.approx(value, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_export_answers_as_the_best_checkpoint(run: tuple[Path, str]):
     folder, _ = run
     checkpoint, export = read_checkpoint(folder / "checkpoints" / "best.ckpt"), read_export(folder / "export")
@@ -81,6 +84,7 @@ def test_export_answers_as_the_best_checkpoint(run: tuple[Path, str]):
     assert [head.classes for head in checkpoint.heads] == [head.classes for head in export.heads]
 
 
+@pytest.mark.slow
 def test_export_analyses_a_file(run: tuple[Path, str], tiny_music: Path):
     analysis = musicrec.load(run[0] / "export").analyze(next((tiny_music.parent / "audio").iterdir()))
     assert analysis.duration_s == pytest.approx(6.0, abs=0.01)
@@ -104,6 +108,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
+@pytest.mark.slow
 def test_resumed_run_ends_as_the_unbroken_one(
     program: Callable, run: tuple[Path, str], music: list[str], tmp_path: Path
 ):
@@ -132,6 +137,7 @@ def test_resumed_run_ends_as_the_unbroken_one(
         assert (folder / "export" / name).read_bytes() == (run[0] / "export" / name).read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("MUSICREC_KILLS" not in os.environ, reason="takes minutes; MUSICREC_KILLS=10 kills a run ten times")
 def test_run_killed_at_random_moments_ends_as_the_unbroken_one(program: Callable, music: list[str], tmp_path: Path):
     """While it starts, trains, validates and writes checkpoints; several times a run."""
@@ -161,6 +167,7 @@ def test_run_killed_at_random_moments_ends_as_the_unbroken_one(program: Callable
         assert (killed / "export" / name).read_bytes() == (tmp_path / "whole" / "export" / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_interrupt_keeps_a_checkpoint_and_says_how_to_go_on(music: list[str], tmp_path: Path):
     arguments = [*music, f"hydra.run.dir={tmp_path}", "data.chunks_per_track=2000", "logger=default"]
     process = subprocess.Popen(
@@ -183,6 +190,7 @@ def test_interrupt_keeps_a_checkpoint_and_says_how_to_go_on(music: list[str], tm
     assert not (tmp_path / "export").exists()
 
 
+@pytest.mark.slow
 def test_two_processes_stop_together(music: list[str], tmp_path: Path):
     """SIGTERM to one of two: both stop after the same step, where Lightning's own handler mixes up their messages."""
     settings = ["trainer.devices=2", "trainer.strategy=ddp", "trainer.accelerator=cpu", "data.chunks_per_track=2000"]
@@ -217,6 +225,7 @@ def living(group: int) -> list[int]:
     return [int(pid) for pid, of, state in rows if int(of) == group and not state.startswith("Z")]
 
 
+@pytest.mark.slow
 def test_published_recipe_restarts_from_the_best_checkpoint(program: Callable, music: list[str], tmp_path: Path):
     program(
         "train.py",
@@ -283,6 +292,7 @@ def test_a_mistake_gets_one_message(
     )
 
 
+@pytest.mark.slow
 def test_checkpoint_of_another_architecture_is_refused(
     program: Callable, run: tuple[Path, str], music: list[str], tmp_path: Path
 ):

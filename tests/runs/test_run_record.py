@@ -45,6 +45,7 @@ def test_a_run_that_does_not(tmp_path: Path, error: BaseException, status: str, 
     assert (read_run(tmp_path)["status"], read_run(tmp_path)["error"]) == (status, message)
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_told_from_one_that_runs_and_nobody_else_may_write_there(tmp_path: Path):
     code = "import sys; from musicrec.runs.run_record import RunRecord\n"
     code += "with RunRecord(sys.argv[1], name='n', config={}, overrides=[]): print('on', flush=True); sys.stdin.read()"

@@ -87,6 +87,7 @@ def test_what_is_suggested_does_not_depend_on_interruptions(tmp_path: Path):
     assert whole == broken and len(set(whole)) == 4
 
 
+@pytest.mark.slow
 def test_workers_share_a_study_and_take_over_from_the_dead(tmp_path: Path):
     code = f"""
 import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
@@ -130,6 +131,7 @@ def test_a_metric_that_is_no_number_is_a_failure(tmp_path: Path):
     assert one.study.get_trials()[0].state is TrialState.FAIL
 
 
+@pytest.mark.slow
 def test_a_study_is_not_continued_with_other_settings(tmp_path: Path):
     worker(tmp_path)
     worker(tmp_path, "sweep.trials=9", trials=9)

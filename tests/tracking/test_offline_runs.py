@@ -11,6 +11,8 @@ import polars as pl
 import pytest
 import soundfile
 
+pytestmark = pytest.mark.slow
+
 FAST = ["debug=fast", "model=short_chunk_resnet", "task=[genre,instruments,key]"]
 FAST += ["trainer.max_epochs=2", "trainer.log_every_n_steps=1"]
 

@@ -49,6 +49,7 @@ def test_metrics_of_every_part_are_kept(tmp_path: Path):
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"metrics_1.csv": "a", "metrics_2.csv": "b"}
 
 
+@pytest.mark.slow
 def test_without_wandb_nothing_of_it_is_imported():
     """In a process of its own: this one has imported W&B long ago."""
     code = """

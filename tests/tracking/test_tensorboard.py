@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 
+@pytest.mark.slow
 def test_a_run_is_logged_for_tensorboard(program: Callable, tiny_music: Path, tmp_path: Path):
     program(
         "train.py", "debug=fast", "logger=tensorboard", "model=short_chunk_resnet", "data=manifest",

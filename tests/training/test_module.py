@@ -109,6 +109,7 @@ def test_every_batch_has_its_own_draw_and_a_resumed_run_the_same(tiny_music: Pat
     assert resumed.drawn == whole.drawn[batches // 2 :]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stop_after", "workers"), [(1, 0), (3, 0), (5, 0), (6, 2), (7, 0)])
 def test_a_run_interrupted_at_any_batch_ends_as_the_unbroken_one(
     tiny_music: Path, stores: Path, tmp_path: Path, stop_after: int, workers: int

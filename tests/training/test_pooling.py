@@ -62,6 +62,7 @@ def share(rank: int, folder: str) -> None:
     dist.destroy_process_group()
 
 
+@pytest.mark.slow
 def test_two_processes_count_every_chunk_once(tmp_path: Path):
     mp.spawn(share, args=(str(tmp_path),), nprocs=2)
     together = torch.load(tmp_path / "results.pt", weights_only=True)

@@ -186,5 +186,6 @@ def test_the_same_file_in_two_splits_is_told(tree: Path, tmp_path: Path, capsys:
     assert expected in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_one_command_trains(tree: Path, train: Callable):
     assert "genre accuracy" in train("data=fma", f"data.root={tree}", "task=[genre,autotagging]")

@@ -129,6 +129,7 @@ def test_an_edited_manifest_is_used_as_it_is(music: Path):
         made(music)
 
 
+@pytest.mark.slow
 def test_a_folder_without_labels_trains_nothing_and_says_how_to_give_some(tmp_path: Path, program):
     for number in range(3):
         add(tmp_path / "music", f"{number}.wav", tags=False)
@@ -217,6 +218,7 @@ def test_copies_without_an_artist_share_a_split(tmp_path: Path, capsys: pytest.C
     assert "note     6 groups of files of the same bytes within a split: " in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_training_on_a_folder(music: Path, program):
     run = music.parent / "run"
     done = program("train.py", "data=folder", f"data.root={music}", f"paths.cache={music.parent}", "task=[genre,key]",
@@ -239,6 +241,7 @@ def test_real_recordings(shared: Path, tmp_path: Path):
         music_folder(root=recordings, folder=tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["manifest", "folder"])
 def test_training_on_real_recordings(shared: Path, train: Callable, tmp_path: Path, kind: str):
     """The four shortest: MP3 and OGG of two rates, three artists, without a split, not all labelled alike."""

@@ -109,6 +109,7 @@ def test_what_is_to_be_fetched_is_in_the_repository(tempo_tree: Path):
         _archives(Source(TEMPO, tempo_tree))
 
 
+@pytest.mark.slow
 def test_commands(tempo_tree: Path, key_tree: Path, train: Callable, program: Callable, tmp_path: Path):
     """There is nothing to train on; a network that trains on the test tracks shows that they can be read."""
     splits = ("data.train_split=test", "data.valid_split=test")

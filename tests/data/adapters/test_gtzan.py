@@ -146,6 +146,7 @@ def test_missing_things_are_told(tree: Path, tmp_path: Path):
         gtzan(root=tree, folder=tmp_path, download=True)
 
 
+@pytest.mark.slow
 def test_one_command_trains(tree: Path, train: Callable):
     printed = train("data=gtzan", f"data.root={tree}", "data.partial=true")
     assert "genre accuracy" in printed

@@ -188,6 +188,7 @@ def test_settings_are_checked(tree: Path, tmp_path: Path):
         magnatagatune(root=tree, folder=tmp_path, tags="50")
 
 
+@pytest.mark.slow
 def test_one_command_trains(tree: Path, train: Callable):
     printed = train("data=magnatagatune", f"data.root={tree}")
     assert "tags roc_auc" in printed and "published are 15,247" in printed

@@ -164,5 +164,6 @@ def test_what_is_to_be_fetched_is_in_the_repository(tree: Path, caplog: pytest.L
         _archives(Source(DATASET, tree))
 
 
+@pytest.mark.slow
 def test_one_command_trains(tree: Path, train: Callable):
     assert "tags roc_auc" in train("data=mtg_jamendo", f"data.root={tree}")

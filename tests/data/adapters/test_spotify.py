@@ -155,6 +155,7 @@ def test_genres_in_other_notations(tree: Path, tmp_path: Path):
     assert rows["Song, 0"]["track_id"] == IDS[0]
 
 
+@pytest.mark.slow
 def test_one_command_trains_the_32_outputs(tree: Path, train: Callable):
     printed = train("data=spotify", f"data.root={tree}")
     for metric in ("attributes roc_auc", "tempo acc1", "key accuracy", "metre accuracy"):
