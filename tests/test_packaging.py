@@ -136,6 +136,7 @@ def run_installed(installed: Path, *arguments: str, folder: Path) -> subprocess.
     return done
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_the_package_and_its_configs_and_nothing_else(wheel: Path):
     with zipfile.ZipFile(wheel) as archive:
         files = {entry.filename: entry.file_size for entry in archive.infolist() if not entry.is_dir()}
@@ -150,6 +151,7 @@ def test_the_wheel_holds_the_package_and_its_configs_and_nothing_else(wheel: Pat
     assert wheel.stat().st_size < 1_000_000
 
 
+@pytest.mark.slow
 def test_the_wheel_says_what_it_is(installed: Path):
     (information,) = installed.glob("*.dist-info")
     metadata = (information / "METADATA").read_text()
@@ -158,6 +160,7 @@ def test_the_wheel_says_what_it_is(installed: Path):
     assert "musicrec = musicrec.programs.command:main" in (information / "entry_points.txt").read_text()
 
 
+@pytest.mark.slow
 def test_the_command_of_the_wheel_has_its_configs_and_those_of_the_user(installed: Path, tmp_path: Path):
     asked = ["train", "+experiment/demo=crnn", "--cfg", "job"]
     assert "max_epochs" in run_installed(installed, *asked, folder=tmp_path).stdout

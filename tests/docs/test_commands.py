@@ -27,14 +27,28 @@ def document(name: str) -> list[str]:
     return bash_lines(ROOT / "docs" / f"{name}.md")
 
 
+def split_command(line: str) -> tuple[str, list[str]]:
+    """The program ("train") and the arguments of `python train.py …` or of `musicrec train …`, which do the same."""
+    match = re.fullmatch(r"(?:python (\w+)\.py|musicrec (\w+))(.*)", line)
+    assert match, f"`{line}` starts no program"
+    program = match[1] or match[2]
+    assert program in ("train", "evaluate", "robustness", "recommend"), line
+    return program, shlex.split(match[3])
+
+
+def starts(line: str, *programs: str) -> bool:
+    return bool(re.match(rf"(?:python (?:{'|'.join(programs)})\.py|musicrec (?:{'|'.join(programs)})) ", line))
+
+
 AUGMENTATION = document("augmentation")
-SWEEPS = [line for line in document("sweeps") if line.startswith("python train.py")]
+SWEEPS = [line for line in document("sweeps") if starts(line, "train")]
 WANDB = [*document("wandb"), *document("figures")]
 STUDIES = sorted(
     {
         (path.parent.name, line)
         for path in (ROOT / "conf" / "experiment").glob("*/README.md")
-        for line in re.findall(r"^python (?:train|evaluate|robustness)\.py .*$", path.read_text(), re.M)
+        for line in path.read_text().splitlines()
+        if starts(line, "train", "evaluate", "robustness")
     }
 )
 
@@ -64,17 +78,16 @@ def test_the_documents_have_commands():
 
 @pytest.mark.parametrize("line", document("datasets"))
 def test_command_of_a_dataset(line: str):
-    python, program, *overrides = shlex.split(line)
-    assert python == "python" and program in ("train.py", "evaluate.py", "recommend.py")
-    cfg = compose(program.removesuffix(".py"), overrides=spelled_out(overrides))
+    program, overrides = split_command(line)
+    cfg = compose(program, overrides=spelled_out(overrides))
     for setting, value in re.findall(r"data\.(\w+)=(\S+)", line):
         assert str(cfg.data.manifest[setting]).lower() == value.lower(), f"data.{setting} does not reach the adapter"
 
 
 @pytest.mark.parametrize("line", AUGMENTATION)
 def test_command_of_augmentation(line: str):
-    python, program, *words = shlex.split(line)
-    assert (python, program) == ("python", "train.py")
+    program, words = split_command(line)
+    assert program == "train"
     cfg = compose("train", overrides=one_job(words, end=-1))
     assert set(cfg.augment) == set(compose("train").augment)
 
@@ -82,7 +95,7 @@ def test_command_of_augmentation(line: str):
 @pytest.mark.parametrize("line", SWEEPS)
 def test_command_of_a_sweep(line: str, program):
     """The launchers are chosen and not started: Slurm and Ray are not everywhere."""
-    _, name, *words = shlex.split(line)
+    name, words = split_command(line)
     launcher = next((word.split("=")[1] for word in words if word.startswith("hydra/launcher=")), "")
     plugin = LAUNCHERS.get(launcher, "submitit" if launcher else "")
     if plugin and find_spec(f"hydra_plugins.hydra_{plugin}_launcher") is None:
@@ -91,7 +104,7 @@ def test_command_of_a_sweep(line: str, program):
     single = [override.input_line for override in given if not override.is_sweep_override()]
     swept = {override.key_or_group for override in given if override.is_sweep_override()}
     assert swept <= {"model", "optim.lr", "seed"}
-    printed = program(name, *single, "--cfg", "hydra").stdout
+    printed = program(f"{name}.py", *single, "--cfg", "hydra").stdout
     assert launcher in printed and f"musicrec.sweeps.sweepers.{'Study' if 'sweep=' in line else 'Grid'}" in printed
 
 
@@ -102,17 +115,17 @@ def test_command_of_wandb(line: str):
     assert {word for word in words if word.startswith("--")} <= options
 
 
-def test_other_commands_beside_those_of_wandb_are_in_the_readme():
-    others = [line for line in WANDB if not line.startswith("wandb ")]
-    assert len(others) >= 2
-    assert set(others) <= set(bash_lines(ROOT / "README.md"))
+def test_commands_beside_those_of_wandb_are_run_with_the_readme():
+    others = [split_command(line) for line in WANDB if not line.startswith("wandb ")]
+    run = [split_command(line) for line in bash_lines(ROOT / "README.md") if starts(line, "train", "evaluate")]
+    assert len(others) >= 2 and not [command for command in others if command not in run]
 
 
 @pytest.mark.parametrize(("study", "line"), STUDIES, ids=[f"{study}-{n}" for n, (study, _) in enumerate(STUDIES)])
 @pytest.mark.parametrize("end", [0, -1], ids=["first job", "last job"])
 def test_command_of_a_study(study: str, line: str, end: int):
-    _, program, *words = shlex.split(line)
-    assert compose(program.removesuffix(".py"), overrides=one_job(words, end=end))
+    program, words = split_command(line)
+    assert compose(program, overrides=one_job(words, end=end))
 
 
 def test_every_study_has_the_command_that_trains_it():
