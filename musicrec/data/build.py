@@ -3,9 +3,7 @@
 import contextlib
 import datetime
 import fcntl
-import io
 import itertools
-import json
 import logging
 import os
 import shutil
@@ -24,6 +22,7 @@ from musicrec.audio.decode import decode
 from musicrec.data.estimate import estimate
 from musicrec.data.journal import KEY, Journal, read_finished
 from musicrec.errors import AudioError, StoreError
+from musicrec.system.atomic_write import atomic_write, write_json, write_text
 
 INDEX, REPORT, MARKER = "index.parquet", "unreadable.csv", "store.json"
 FORMAT = 1
@@ -102,11 +101,10 @@ def fill(
     if current is not None and current.equals(index):
         return
     (folder / MARKER).unlink(missing_ok=True)
-    table = io.BytesIO()
-    index.write_parquet(table)
-    _write_atomically(folder / INDEX, table.getvalue())
+    with atomic_write(folder / INDEX, "wb", error=None) as file:
+        index.write_parquet(file)
     marker = {"format": FORMAT, "sample_rate": sample_rate, "tracks": index["reason"].null_count()}
-    _write_atomically(folder / MARKER, json.dumps(marker).encode())
+    write_json(folder / MARKER, marker, indent=None, error=None)
 
 
 def _announce(todo: pl.DataFrame, folder: Path, *, sample_rate: int, workers: int, progress: bool) -> None:
@@ -189,19 +187,10 @@ def _report(index: pl.DataFrame, folder: Path) -> None:
     if unreadable.is_empty():
         (folder / REPORT).unlink(missing_ok=True)
         return
-    _write_atomically(folder / REPORT, unreadable.write_csv().encode())
+    write_text(folder / REPORT, unreadable.write_csv(), error=None)
     first = "".join(f"\n  {path}: {reason}" for _, path, reason in unreadable.head(10).iter_rows())
     more = f"\n  and {unreadable.height - 10} more" if unreadable.height > 10 else ""
     message = f"{unreadable.height} of {index.height} files cannot be decoded, see {folder / REPORT}:{first}{more}"
     if unreadable.height == index.height:
         raise StoreError(f"{folder}: {message}")
     log.warning("%s", message)
-
-
-def _write_atomically(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    with open(temporary, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)

@@ -5,6 +5,7 @@ import logging
 import polars as pl
 
 from musicrec.data.store import WaveformStore
+from musicrec.system.atomic_write import write_text
 
 REPORT = "durations.csv"
 _TOLERANCE_S, _TOLERANCE = 1.0, 0.05
@@ -28,6 +29,6 @@ def compare_durations(frame: pl.DataFrame, store: WaveformStore) -> None:
     more = f"\n  and {odd.height - 5:,} more, see {report}" if odd.height > 5 else ""
     log.warning("%d of %d tracks last another time than the manifest says:%s%s", odd.height, tracks.height, first, more)
     try:
-        report.write_text(text)
+        write_text(report, text, error=None)
     except OSError:  # a store may lie on a read-only disk
         log.warning("%s: cannot be written", report)

@@ -10,6 +10,8 @@ from zlib import crc32
 import numpy as np
 import polars as pl
 
+from musicrec.system.atomic_write import atomic_write
+
 WAVEFORMS, JOURNAL = "waveforms.i16", "journal.jsonl"
 KEY = ["path", "size", "mtime_ns"]  # what tells that a source file is still the one that was decoded
 PLACE = ["offset", "length", "crc32"]
@@ -41,9 +43,8 @@ class Journal:
             sound = intact(waveforms, finished, workers=workers)
             if not sound.all():
                 finished = finished.filter(pl.Series(sound))
-                replacement = journal.with_suffix(".tmp")
-                replacement.write_bytes(header + finished.write_ndjson().encode())
-                os.replace(replacement, journal)
+                with atomic_write(journal, "wb", error=None) as file:
+                    file.write(header + finished.write_ndjson().encode())
         self.finished = finished
         self._end = finished.select((pl.col("offset") + pl.col("length")).max()).item() or 0
         self._waveforms = open(waveforms, "r+b", buffering=0)  # noqa: SIM115 (closed by close)

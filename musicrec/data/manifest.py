@@ -19,6 +19,7 @@ from musicrec.data.csv_text import read_csv
 from musicrec.data.schema import LABELS, REQUIRED, ROW, Problems, check_cells, check_header, complete
 from musicrec.errors import ManifestError
 from musicrec.heads.keys import PITCH_CLASSES
+from musicrec.system.atomic_write import atomic_write
 
 
 def read_manifest(
@@ -72,19 +73,11 @@ def write_manifest(frame: pl.DataFrame, path: str | os.PathLike) -> None:
     out = frame.select(used).with_columns(pl.col("path").str.strip_prefix(folder))
     if not _is_parquet(path):
         out = _csv_columns(out, path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            if _is_parquet(path):
-                out.write_parquet(file)
-            else:
-                out.write_csv(file, separator="\t" if path.suffix.lower() == ".tsv" else ",")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise ManifestError(f"{path}: cannot be written: {error.strerror or error}") from None
+    with atomic_write(path, "wb", error=ManifestError) as file:
+        if _is_parquet(path):
+            out.write_parquet(file)
+        else:
+            out.write_csv(file, separator="\t" if path.suffix.lower() == ".tsv" else ",")
 
 
 def manifest_hash(frame: pl.DataFrame) -> str:

@@ -24,6 +24,7 @@ from musicrec.data.store_group import StoreGroup
 from musicrec.errors import ConfigError, ManifestError
 from musicrec.heads import Head
 from musicrec.heads.tags import TagHead
+from musicrec.system.atomic_write import write_text
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +101,7 @@ class Mixture:
         report = leaks_between(frame, self.parts)
         for _, what, names in report.findings:
             log.warning("%s: %s", what, some(names))
-        (self._place / "manifest.checks.txt").write_text(report.text() + "\n", encoding="utf-8")
+        write_text(self._place / "manifest.checks.txt", report.text() + "\n", error=ManifestError)
         write_manifest(frame, self._place / "manifest.parquet")
         return self._place / "manifest.parquet"
 

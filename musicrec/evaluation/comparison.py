@@ -1,7 +1,5 @@
 """Which of two models is better, on what, and by how much: paired, on the same tracks."""
 
-import csv
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +14,8 @@ from musicrec.evaluation.result import Result, check_comparable
 from musicrec.evaluation.tables import console, interval_text, make_table, number
 from musicrec.heads import Head
 from musicrec.heads.metrics import Scores, whole
+from musicrec.system.atomic_write import write_json
+from musicrec.system.csv_table import write_records
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,12 +161,7 @@ def write_comparison(
 ) -> None:
     """Write comparison.csv and comparison.json: the same rows."""
     rows = [_row(difference, bootstrap) for difference in differences]
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "comparison.csv", "w", newline="", encoding="utf-8") as file:
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        writer = csv.DictWriter(file, names)
-        writer.writeheader()
-        writer.writerows(rows)
+    write_records(folder / "comparison.csv", rows)
     summary = {
         "first": first.name,
         "second": second.name,
@@ -176,7 +171,7 @@ def write_comparison(
         "seed": bootstrap.seed,
         "differences": rows,
     }
-    (folder / "comparison.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_json(folder / "comparison.json", summary)
 
 
 def _row(difference: Difference, bootstrap: Bootstrap) -> dict:

@@ -1,7 +1,5 @@
 """How well a model did, in files: CSV for spreadsheets and notebooks, JSON for programs."""
 
-import csv
-import json
 import math
 import re
 from collections.abc import Sequence
@@ -10,11 +8,12 @@ from pathlib import Path
 import polars as pl
 from torch import Tensor
 
-from musicrec.errors import MusicrecError
 from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.evaluation.report import HeadScore
 from musicrec.evaluation.result import Result
 from musicrec.heads import Head
+from musicrec.system.atomic_write import write_json, write_text
+from musicrec.system.csv_table import write_csv
 
 
 def write_report(
@@ -25,33 +24,28 @@ def write_report(
     bootstrap: what the scores' intervals come from. Raises MusicrecError when the folder cannot be written.
     """
     labelled = [score for score in scores if score.labelled]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        units = list(dict.fromkeys(unit for score in labelled for unit in score.units))
-        limits = [f"{end}_{unit}" for unit in units for end in ("low", "high")]
-        _write_csv(folder / "metrics.csv", ["split", "head", "metric", "value", *limits, "chance", "tracks"], [
-            [score.split, score.head.name, metric, _plain(value), *_limits(score, metric, units),
-             _plain(score.chance[metric]), score.labelled]
-            for score in labelled for metric, value in score.metrics.items()
-        ])  # fmt: skip
-        for name in dict.fromkeys(score.head.name for score in labelled):
-            rows = [{"split": s.split} | row for s in labelled if s.head.name == name for row in s.per_class]
-            if rows:
-                values = [[_rounded(value) for value in row.values()] for row in rows]
-                _write_csv(folder / f"per_class_{file_name(name)}.csv", list(rows[0]), values)
-        frames = [
-            prediction_rows(head, *by_head[head.name], track_ids=result.track_ids(split), split=split)
-            for split, by_head in result.predictions.items() for head in result.heads
-        ]  # fmt: skip
-        pl.concat(frames).write_csv(folder / "predictions.csv")
-        result.write(folder)
-        how = {} if bootstrap is None else {
-            "resamples": bootstrap.resamples, "confidence": bootstrap.confidence, "seed": bootstrap.seed
-        }  # fmt: skip
-        summary = {**result.about, "bootstrap": how, "splits": _summary(scores)}
-        (folder / "metrics.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise MusicrecError(f"cannot write the report to {folder}: {error.strerror or error}") from error
+    units = list(dict.fromkeys(unit for score in labelled for unit in score.units))
+    limits = [f"{end}_{unit}" for unit in units for end in ("low", "high")]
+    write_csv(folder / "metrics.csv", ["split", "head", "metric", "value", *limits, "chance", "tracks"], [
+        [score.split, score.head.name, metric, _plain(value), *_limits(score, metric, units),
+         _plain(score.chance[metric]), score.labelled]
+        for score in labelled for metric, value in score.metrics.items()
+    ])  # fmt: skip
+    for name in dict.fromkeys(score.head.name for score in labelled):
+        rows = [{"split": s.split} | row for s in labelled if s.head.name == name for row in s.per_class]
+        if rows:
+            values = [[_rounded(value) for value in row.values()] for row in rows]
+            write_csv(folder / f"per_class_{file_name(name)}.csv", list(rows[0]), values)
+    frames = [
+        prediction_rows(head, *by_head[head.name], track_ids=result.track_ids(split), split=split)
+        for split, by_head in result.predictions.items() for head in result.heads
+    ]  # fmt: skip
+    write_text(folder / "predictions.csv", pl.concat(frames).write_csv())
+    result.write(folder)
+    how = {} if bootstrap is None else {
+        "resamples": bootstrap.resamples, "confidence": bootstrap.confidence, "seed": bootstrap.seed
+    }  # fmt: skip
+    write_json(folder / "metrics.json", {**result.about, "bootstrap": how, "splits": _summary(scores)})
 
 
 def prediction_rows(
@@ -126,10 +120,3 @@ def _rounded(value: object) -> object:
 
 def _plain(value: float) -> float | None:
     return None if math.isnan(value) else round(float(value), 6)
-
-
-def _write_csv(path: Path, header: list[str], rows: list[list]) -> None:
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(header)
-        writer.writerows(rows)

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import polars as pl
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
-from musicrec.errors import ConfigError, MusicrecError
+from musicrec.errors import ConfigError
 from musicrec.evaluation.report import Predictions
 from musicrec.heads import Head, from_dict, to_dict
+from musicrec.system.atomic_write import atomic_write, write_json
 
 _TRACKS = {"split": pl.String, "track_id": pl.String, "artist": pl.String}
 
@@ -64,11 +65,9 @@ class Result:
             "heads": [to_dict(head) for head in self.heads],
             "tracks": self.tracks.to_dict(as_series=False),
         }
-        try:
-            save_file(tensors, folder / "predictions.safetensors")
-            (folder / "result.json").write_text(json.dumps(described, ensure_ascii=False) + "\n", encoding="utf-8")
-        except (OSError, SafetensorError) as error:
-            raise MusicrecError(f"cannot write the report to {folder}: {error}") from error
+        with atomic_write(folder / "predictions.safetensors", "wb") as file:
+            file.write(save(tensors))
+        write_json(folder / "result.json", described, indent=None)
 
 
 def read_result(folder: str | Path) -> Result:

@@ -1,6 +1,5 @@
 """The settings of a sweep, as measured: on the terminal, and as CSV."""
 
-import csv
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,19 +11,14 @@ from musicrec.evaluation.comparison import p_text
 from musicrec.evaluation.result import Result
 from musicrec.evaluation.setting_scores import Limits, SettingScore
 from musicrec.evaluation.tables import console, interval_text, make_table, number
+from musicrec.system.csv_table import write_records
 
 TABLE = "settings.csv"
 
 
 def write_settings(folder: Path, scores: Sequence[SettingScore], bootstrap: Bootstrap) -> Path:
     """settings.csv, a row a split, metric and setting, with the intervals of all units."""
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = [_row(score, bootstrap) for score in scores]
-    with open(folder / TABLE, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(dict.fromkeys(name for row in rows for name in row)))
-        writer.writeheader()
-        writer.writerows(rows)
-    return folder / TABLE
+    return write_records(folder / TABLE, [_row(score, bootstrap) for score in scores])
 
 
 def _row(score: SettingScore, bootstrap: Bootstrap) -> dict:

@@ -11,15 +11,11 @@ Nothing in it is code or pickled; loading it builds only classes of this package
 import datetime
 import json
 import math
-import os
-import re
-import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from musicrec.errors import ExportError
@@ -27,6 +23,7 @@ from musicrec.export.description import Model, build_from, describe, load_weight
 from musicrec.export.model_card import model_card
 from musicrec.heads import Head
 from musicrec.models.frontends import Frontend
+from musicrec.system.atomic_write import atomic_folder
 from musicrec.system.version import VERSION, git_commit
 
 FORMAT = "musicrec-export/1"
@@ -66,26 +63,11 @@ def write_export(
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     if folder.exists() and not _is_export(folder):
         raise ExportError(f"{folder} exists and is not an export; name another folder, or empty it")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        partial.chmod(0o755)
-        try:
-            save_file(weights, partial / "model.safetensors")
-            (partial / "model.safetensors").chmod(0o644)  # safetensors keeps it to its owner
-            (partial / "config.json").write_text(json.dumps(config, indent=1) + "\n")
-            (partial / "metrics.json").write_text(json.dumps(finite, indent=1) + "\n")
-            (partial / "README.md").write_text(model_card(config, finite))
-            if folder.exists():
-                os.replace(folder, partial.with_name(partial.name + ".old"))
-            os.replace(partial, folder)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-        for left in folder.parent.iterdir():  # also by exports that were killed
-            if re.fullmatch(rf"\.{re.escape(folder.name)}-[a-z0-9_]{{8}}(\.old)?", left.name):
-                shutil.rmtree(left, ignore_errors=True)
-    except OSError as error:
-        raise ExportError(f"cannot write the export {folder}: {error.strerror or error}") from error
+    with atomic_folder(folder, error=ExportError) as new:
+        (new / "model.safetensors").write_bytes(save(weights))
+        (new / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+        (new / "metrics.json").write_text(json.dumps(finite, indent=1) + "\n", encoding="utf-8")
+        (new / "README.md").write_text(model_card(config, finite), encoding="utf-8")
     return folder
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from musicrec.evaluation.calibration import BINS, confidence, ece
 from musicrec.evaluation.files import file_name
 from musicrec.evaluation.report import HeadScore, Predictions
+from musicrec.system.atomic_write import atomic_write
 
 _DPI = 110
 
@@ -34,7 +35,8 @@ def plot_reliability(
             split, name = score.split, score.head.name
             paths.append(folder / f"{file_name(split)}_{file_name(name)}_reliability.png")
             figure = reliability_figure(score, *predictions[split][name], raw[split][name], dataset=dataset)
-            figure.savefig(paths[-1], dpi=_DPI, bbox_inches="tight")
+            with atomic_write(paths[-1], "wb") as file:
+                figure.savefig(file, format="png", dpi=_DPI, bbox_inches="tight")
     return paths
 
 

@@ -17,6 +17,7 @@ from musicrec.heads import metrics
 from musicrec.heads.key import KeyHead
 from musicrec.heads.keys import PITCH_CLASSES
 from musicrec.heads.tempo import TempoHead
+from musicrec.system.atomic_write import atomic_write
 
 _DPI = 110
 _LEGEND_CLASSES = 8  # lines that the eye can follow
@@ -36,7 +37,9 @@ def plot_all(
         probabilities, target = predictions[score.split][score.head.name]
         kind, draw = _kind(score)
         path = folder / f"{file_name(score.split)}_{file_name(score.head.name)}_{kind}.png"
-        draw(score, probabilities, target, dataset=dataset).savefig(path, dpi=_DPI, bbox_inches="tight")
+        figure = draw(score, probabilities, target, dataset=dataset)
+        with atomic_write(path, "wb") as file:
+            figure.savefig(file, format="png", dpi=_DPI, bbox_inches="tight")
         paths.append(path)
     return paths
 

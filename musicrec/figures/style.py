@@ -1,11 +1,12 @@
 """How pictures look: colours that also the colour-blind can tell apart, files that can be mailed."""
 
 import io
-import os
 from pathlib import Path
 
 from matplotlib.figure import Figure
 from PIL import Image
+
+from musicrec.system.atomic_write import atomic_write
 
 # Okabe and Ito (2008), without the yellow, which is too pale for lines on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -29,13 +30,8 @@ def shortened(name: str, length: int) -> str:
 
 def save(figure: Figure, path: Path) -> Path:
     """Write a PNG, all of it or nothing, with a palette of 256 colours: a third of the size, and nobody sees it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        image(figure).save(partial, format="png", optimize=True)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with atomic_write(path, "wb") as file:
+        image(figure).save(file, format="png", optimize=True)
     return path
 
 

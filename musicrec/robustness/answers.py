@@ -3,9 +3,6 @@ it, so that a report that was interrupted goes on where it was."""
 
 import hashlib
 import json
-import os
-import secrets
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +13,7 @@ from torch import Tensor
 
 from musicrec.errors import MusicrecError
 from musicrec.recommend.exports import fingerprint
+from musicrec.system.atomic_write import atomic_write, remove_leftovers
 from musicrec.system.version import VERSION
 
 FORMAT = 1
@@ -63,12 +61,8 @@ class AnswerStore:
 
     def tidy(self) -> None:
         """Remove what runs that were killed left half-written; what a run beside this one is writing is newer."""
-        for partial in self.folder.glob(".*.partial"):
-            try:
-                if time.time() - partial.stat().st_mtime > _ABANDONED_S:
-                    partial.unlink()
-            except OSError:
-                continue  # gone, or another user's
+        if self.folder.is_dir():
+            remove_leftovers(self.folder)
 
     def write(self, export: str, condition: str, answers: Answers) -> None:
         """Keep them: the file is there whole or not at all. Raises MusicrecError where the folder cannot be written."""
@@ -76,16 +70,11 @@ class AnswerStore:
         tensors = {f"{_HEAD}{name}": values for name, values in answers.probabilities.items()}
         tensors |= {name: getattr(answers, name) for name in _OTHERS}
         about = json.dumps({"seconds": answers.seconds, "audio_s": answers.audio_s})
+        content = save({name: values.contiguous() for name, values in tensors.items()}, {"about": about})
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial = path.with_name(f".{path.stem}-{secrets.token_hex(4)}.partial")
-            try:
-                content = save({name: values.contiguous() for name, values in tensors.items()}, {"about": about})
-                partial.write_bytes(content)
-                os.replace(partial, path)
-            finally:
-                partial.unlink(missing_ok=True)
-        except (OSError, SafetensorError) as error:
+            with atomic_write(path, "wb", error=None) as file:
+                file.write(content)
+        except OSError as error:
             raise MusicrecError(
                 f"cannot write {path}: {error}; make room, or name another folder (paths.cache)"
             ) from error

@@ -1,12 +1,10 @@
 """A report: what is told of the models on one split, and its files."""
 
-import csv
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from musicrec.errors import MusicrecError
 from musicrec.evaluation.files import file_name
 from musicrec.robustness.conditions import Condition
 from musicrec.robustness.effects import Effect, Number, Rank
@@ -14,6 +12,7 @@ from musicrec.robustness.measurement import Measured
 from musicrec.robustness.overlap import Overlaps
 from musicrec.robustness.ranking_table import Standing
 from musicrec.system.atomic_write import write_json
+from musicrec.system.csv_table import write_records
 
 FORMAT = "musicrec-robustness/1"
 
@@ -80,17 +79,9 @@ def write_report(folder: Path, report: Report) -> list[Path]:
         "seconds": [_rounded(row) for row in report.seconds()],
     }
     written = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, rows in tables.items():
-            if rows:
-                written.append(folder / f"{file_name(report.split)}_{name}.csv")
-                with open(written[-1], "w", newline="", encoding="utf-8") as file:
-                    writer = csv.DictWriter(file, list(rows[0]))
-                    writer.writeheader()
-                    writer.writerows(rows)
-    except OSError as error:
-        raise MusicrecError(f"cannot write the report to {folder}: {error.strerror or error}") from error
+    for name, rows in tables.items():
+        if rows:
+            written.append(write_records(folder / f"{file_name(report.split)}_{name}.csv", rows))
     summary = {"format": FORMAT, **report.about, "left_out": report.left_out}
     summary |= {"moved_summary": moved_summary(report)}
     summary |= {name: rows for name, rows in tables.items() if name != "classes"}

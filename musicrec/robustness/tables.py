@@ -2,7 +2,6 @@
 
 import io
 import math
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,13 +9,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from musicrec.errors import MusicrecError
 from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.evaluation.files import file_name
 from musicrec.evaluation.tables import console, interval_text, make_table, number
 from musicrec.heads import Head
 from musicrec.robustness.effects import Effect
 from musicrec.robustness.report import Report, moved_summary, sensitivity
+from musicrec.system.atomic_write import write_text
 
 Section = tuple[str, Table, Sequence[str]]  # heading, table, and lines below it
 
@@ -47,14 +46,9 @@ def write_markdown(folder: Path, report: Report, *, bootstrap: Bootstrap | None)
         out.print("".join(f"\n{note}\n" for note in notes), markup=False)
     out.print("".join(f"- left out: {reason}\n" for reason in report.left_out), markup=False)
     path = folder / f"{file_name(report.split)}.md"
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        lines = [line.rstrip() for line in text.getvalue().splitlines()]
-        kept = [line for line, before in zip(lines, ["", *lines], strict=False) if line or before]
-        partial.write_text("\n".join(kept).rstrip() + "\n", encoding="utf-8")
-        os.replace(partial, path)
-    except OSError as error:
-        raise MusicrecError(f"cannot write {path}: {error.strerror or error}") from error
+    lines = [line.rstrip() for line in text.getvalue().splitlines()]
+    kept = [line for line, before in zip(lines, ["", *lines], strict=False) if line or before]
+    write_text(path, "\n".join(kept).rstrip() + "\n")
     return path
 
 

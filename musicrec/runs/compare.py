@@ -1,6 +1,5 @@
 """Any set of runs in one table, by what they recorded."""
 
-import csv
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from rich.table import Table
 from musicrec.errors import ConfigError
 from musicrec.runs.find import Run, find_runs, finished
 from musicrec.runs.overrides import differing_settings, identity
+from musicrec.system.csv_table import write_csv
 
 TABLE = "runs.csv"
 _PIPE_WIDTH = 200  # of a terminal that is none: a log file or a pipe
@@ -50,13 +50,11 @@ def compare_runs(folders: Sequence[str], *, sort: str | None, mixed: bool) -> li
 def write_runs(folder: Path, rows: Sequence[dict]) -> Path:
     """runs.csv, with every metric."""
     settings, metrics = _names(rows, "settings"), _names(rows, "metrics")
-    with open(folder / TABLE, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["rank", *_FACTS, *settings, *metrics])
-        for place, row in enumerate(rows, start=1):
-            chosen = [*(row["settings"].get(n) for n in settings), *(row["metrics"].get(n) for n in metrics)]
-            writer.writerow([place, *(row[name] for name in _FACTS), *chosen])
-    return folder / TABLE
+    table = []
+    for place, row in enumerate(rows, start=1):
+        chosen = [*(row["settings"].get(n) for n in settings), *(row["metrics"].get(n) for n in metrics)]
+        table.append([place, *(row[name] for name in _FACTS), *chosen])
+    return write_csv(folder / TABLE, ["rank", *_FACTS, *settings, *metrics], table)
 
 
 def print_runs(rows: Sequence[dict], *, sort: str | None) -> None:

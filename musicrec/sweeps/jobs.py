@@ -13,8 +13,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from musicrec.config.targets import TARGETS
 from musicrec.config.validation import check_settings
+from musicrec.errors import SweepError
 from musicrec.runs.overrides import Value, identity
 from musicrec.runs.record_file import read_run
+from musicrec.system.atomic_write import write_text
 
 DONE = ("finished", "pruned")
 
@@ -69,7 +71,7 @@ class JobRunner:
 
     def launch(self, jobs: Sequence[Job]) -> dict[int, bool]:
         """Run the jobs; {number: whether it ended well}. Blocks until all of them ended."""
-        OmegaConf.save(self.config, self.folder / "multirun.yaml")
+        write_text(self.folder / "multirun.yaml", OmegaConf.to_yaml(self.config), error=SweepError)
         returned = self.launcher.launch([self._overrides(job) for job in jobs], initial_job_idx=jobs[0].number)
         pairs = zip(jobs, returned, strict=True)
         return {job.number: done.status is JobStatus.COMPLETED for job, done in pairs}

@@ -17,6 +17,7 @@ from matplotlib.path import Path as Curve
 
 from musicrec.runs.overrides import Value
 from musicrec.sweeps.jobs import Outcome
+from musicrec.system.atomic_write import atomic_write
 
 IMPORTANCE, PARALLEL = "importance.png", "parallel_coordinates.png"
 _DPI = 90
@@ -34,7 +35,8 @@ def plot_sweep(folder: Path, outcomes: Sequence[Outcome]) -> list[Path]:
     if len(varied) > 1 and len({run.objective for run in finished}) > 1:
         figures[IMPORTANCE] = importance(finished, varied)
     for name, figure in figures.items():
-        figure.savefig(folder / name, dpi=_DPI, bbox_inches="tight")
+        with atomic_write(folder / name, "wb") as file:
+            figure.savefig(file, format="png", dpi=_DPI, bbox_inches="tight")
     return [folder / name for name in figures]
 
 

@@ -1,6 +1,5 @@
 """The ranked table that a sweep ends with: on the terminal, and as CSV."""
 
-import csv
 import statistics
 from collections import Counter
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from rich.table import Table
 
 from musicrec.runs.overrides import SPREAD_OVER, Value
 from musicrec.sweeps.jobs import Outcome
+from musicrec.system.csv_table import write_csv
 
 RANKING, JOBS = "ranking.csv", "jobs.csv"
 _PIPE_WIDTH = 160  # of a terminal that is none: a log file or a pipe
@@ -82,10 +82,10 @@ def write_ranking(folder: Path, settings: Sequence[Setting]) -> None:
         for run in setting.runs:
             seed = [run.params.get(SPREAD_OVER)] if with_spread else []
             jobs.append([run.number, *params, *seed, run.status, run.objective, run.folder, run.wandb, run.error])
-    _write_csv(folder / RANKING, ["rank", *names, "objective", "std", "min", "max", "finished", "runs", "status",
-                                  "best_run", "wandb"], rows)  # fmt: skip
+    ends_with = ["objective", "std", "min", "max", "finished", "runs", "status", "best_run", "wandb"]
+    write_csv(folder / RANKING, ["rank", *names, *ends_with], rows)
     seed = [SPREAD_OVER] if with_spread else []
-    _write_csv(folder / JOBS, ["job", *names, *seed, "status", "objective", "run", "wandb", "error"], jobs)
+    write_csv(folder / JOBS, ["job", *names, *seed, "status", "objective", "run", "wandb", "error"], jobs)
 
 
 def print_ranking(folder: Path, settings: Sequence[Setting], *, files: Sequence[str]) -> None:
@@ -140,10 +140,3 @@ def _number(value: float | None) -> str:
 
 def _text(value: Value) -> str:
     return f"{value:.4g}" if isinstance(value, float) else escape(str(value))
-
-
-def _write_csv(path: Path, header: list[str], rows: list[list]) -> None:
-    partial = path.with_suffix(".tmp")
-    with open(partial, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([header, *rows])
-    partial.replace(path)

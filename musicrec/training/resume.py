@@ -1,6 +1,5 @@
 """What makes an interrupted training go on where it was: checkpoints within an epoch, always whole, and found again."""
 
-import os
 import signal
 import threading
 import time
@@ -13,6 +12,7 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
 from musicrec.errors import ExportError
+from musicrec.system.atomic_write import atomic_write
 
 
 class WholeCheckpointIO(TorchCheckpointIO):
@@ -24,16 +24,10 @@ class WholeCheckpointIO(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict, path: str | Path, storage_options: object = None) -> None:
         path = Path(path)
-        part = path.with_name(f"{path.name}.part")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as file:
+            with atomic_write(path, "wb", error=None) as file:
                 torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
         except (OSError, RuntimeError) as error:  # torch reports a full disk as either
-            part.unlink(missing_ok=True)
             reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
             before = "the one before is whole" if path.exists() else "there is none before it"
             raise ExportError(

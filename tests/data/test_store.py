@@ -255,14 +255,14 @@ def test_killed_while_tracks_are_added(tracks, tmp_path, decoded, monkeypatch):
 
 @pytest.mark.parametrize("name", ["index.parquet", "store.json"])
 def test_killed_between_the_last_writes(tracks, tmp_path, decoded, monkeypatch, name):
-    write = build._write_atomically
+    replace = os.replace
 
-    def fail(path, data):
-        if path.name == name:
+    def fail(source, target):
+        if Path(target).name == name:
             raise KeyboardInterrupt
-        write(path, data)
+        replace(source, target)
 
-    monkeypatch.setattr(build, "_write_atomically", fail)
+    monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(KeyboardInterrupt):
         built(tracks, tmp_path / "store")
     with pytest.raises(StoreError, match="its build has not ended"):

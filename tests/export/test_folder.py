@@ -2,7 +2,9 @@
 
 import dataclasses
 import json
+import os
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -208,25 +210,24 @@ def test_failed_write_leaves_the_old_export(export, network, monkeypatch):
         raise OSError(28, "No space left on device")
 
     before = (export / "config.json").read_bytes()
-    monkeypatch.setattr("musicrec.export.folder.save_file", full)
-    with pytest.raises(ExportError, match=r"cannot write the export .*No space left"):
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(ExportError, match=r"cannot write .*export: No space left"):
         write_export(export, network=network, heads=HEADS, frontend=MelSpectrogram(n_mels=128), metrics={}, data={})
     assert (export / "config.json").read_bytes() == before
     assert [p.name for p in export.parent.iterdir()] == ["export"]
 
 
 def test_the_next_export_clears_up_after_one_that_was_killed(export, network):
-    left = [
-        export.with_name(name)
-        for name in (".export-ab12_xyz", ".export-00000000.old", ".export-2-ab12_xyz", ".export-x")
-    ]
+    names = (".export-ab12cd34.part", ".export-00000000.old", ".export-2-ab12cd34.part", ".export-x")
+    left = [export.with_name(name) for name in names]
     for folder in left:
         folder.mkdir()
         (folder / "model.safetensors").touch()
+        os.utime(folder, (0, 0))
     settings = {"heads": HEADS, "frontend": MelSpectrogram(n_mels=128), "metrics": {}, "data": {}}
     write_export(export, network=network, **settings)
     assert [folder.exists() for folder in left] == [False, False, True, True], "another export's stay"
-    assert sorted(path.name for path in export.parent.iterdir()) == [".export-2-ab12_xyz", ".export-x", "export"]
+    assert sorted(path.name for path in export.parent.iterdir()) == [*names[2:], "export"]
 
 
 def test_a_folder_that_is_no_export_is_left_alone(tmp_path, network):

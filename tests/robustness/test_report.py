@@ -213,7 +213,7 @@ def test_kept_answers_have_the_mode_of_the_user_and_leftovers_go(tmp_path: Path)
     (kept,) = tmp_path.iterdir()
     assert stat.S_IMODE(kept.stat().st_mode) == 0o640
     torch.testing.assert_close(store.read("export", "clean").probabilities["key"][:, 0], torch.ones(4))
-    old, new = tmp_path / ".killed-0.partial", tmp_path / ".beside-1.partial"
+    old, new = tmp_path / ".killed-00000000.part", tmp_path / ".beside-11111111.part"
     for path in (old, new):
         path.write_bytes(b"half")
     os.utime(old, (0, 0))

@@ -20,6 +20,7 @@ from musicrec.data.scan import as_manifest, find_audio
 from musicrec.data.schema import LABELS, REQUIRED
 from musicrec.data.splitting import split_tracks
 from musicrec.errors import ManifestError
+from musicrec.system.atomic_write import atomic_write, write_text
 from musicrec.system.lock import locked
 
 _VERSION = 2  # raise it whenever the same files give another manifest
@@ -99,7 +100,7 @@ def music_folder(
         settings = {"valid_share": valid_share, "test_share": test_share, "unit": split_by, "seed": split_seed}
         frame = _split(_with_earlier_splits(frame, manifest, state), copies, top, settings)
         check_splits(frame, copies, top, report)
-        manifest.with_suffix(".checks.txt").write_text(report.text() + "\n", encoding="utf-8")
+        write_text(manifest.with_suffix(".checks.txt"), report.text() + "\n", error=ManifestError)
         keep(frame, manifest, state)
     print(report.text(shown=5))
     print_summary(frame, manifest=manifest)
@@ -115,9 +116,8 @@ def _tags(files: pl.DataFrame, cache: Path) -> pl.DataFrame:
     tags = todo.select(KEY).join(read_tags(todo["path"]), on="path", how="left", maintain_order="left")
     if known is not None:
         tags = pl.concat([known.join(files, on=KEY, how="semi"), tags.select(columns)])
-    temporary = cache.with_suffix(".tmp")
-    tags.write_parquet(temporary)
-    os.replace(temporary, cache)
+    with atomic_write(cache, "wb", error=ManifestError) as file:
+        tags.write_parquet(file)
     return tags.drop(KEY[1:])
 
 

@@ -10,6 +10,7 @@ import polars as pl
 
 from musicrec.data.manifest import write_manifest
 from musicrec.errors import ManifestError
+from musicrec.system.atomic_write import write_json
 
 log = logging.getLogger(__name__)
 
@@ -23,9 +24,7 @@ def keep(frame: pl.DataFrame, manifest: Path, state: dict) -> None:
     new = manifest.with_stem(f".{manifest.stem}-new")
     write_manifest(frame, new)
     record = {"state": state, "sha256": digest(new), "before": digest(manifest) if manifest.is_file() else None}
-    part = manifest.with_name(f".{manifest.stem}.json-new")
-    part.write_text(json.dumps(record, indent=1))
-    os.replace(part, manifest.with_suffix(".json"))
+    write_json(manifest.with_suffix(".json"), record, error=ManifestError)
     os.replace(new, manifest)
 
 

@@ -18,6 +18,7 @@ from musicrec.data.adapters.tables import unreadable
 from musicrec.data.checks import Report, number
 from musicrec.data.schema import complete
 from musicrec.errors import ConfigError, ManifestError
+from musicrec.system.atomic_write import write_text
 from musicrec.system.lock import locked
 
 
@@ -159,7 +160,7 @@ class Source:
             checks.labels(frame, report, vocabulary=vocabulary)
             checks.leaks(frame, report)
             frame = frame.with_columns(path=pl.concat_str(pl.lit(f"{audio}/"), "path"))
-            path.with_suffix(".checks.txt").write_text(report.text() + "\n", encoding="utf-8")
+            write_text(path.with_suffix(".checks.txt"), report.text() + "\n", error=ManifestError)
             keep(frame, path, state)
         print(report.text(shown=5))
         print(f"manifest: {path}", flush=True)

@@ -23,6 +23,7 @@ from musicrec.data.midi.track_maker import Journal, TrackMaker
 from musicrec.data.schema import SCHEMA
 from musicrec.data.splitting import split_tracks
 from musicrec.errors import ConfigError, MidiError
+from musicrec.system.atomic_write import remove_leftovers, write_text
 from musicrec.system.lock import held
 
 VERSION = 1  # raise it whenever the same files and settings give other audio or labels
@@ -109,14 +110,17 @@ def render_folder(
             if not free:
                 raise ConfigError(f"{out}: another process renders into it; wait for it, or choose another folder")
             scratch = out / ".scratch"
-            shutil.rmtree(scratch, ignore_errors=True)  # what a kill has left
+            shutil.rmtree(scratch, ignore_errors=True)  # left by a process that was killed
+            for folder, _, _ in os.walk(out / "audio"):
+                remove_leftovers(Path(folder), older_than_s=0)
             scratch.mkdir()
             with closing(Journal(out / JOURNAL, settings)) as journal:
                 make = TrackMaker(program=program, sound_fonts=fonts, audio=out / "audio", scratch=scratch,
                                   journal=journal, duration_s=duration_s, sample_rate=sample_rate)  # fmt: skip
                 rows = _make_all(make, files, left_out, workers or len(os.sched_getaffinity(0)), progress)
             scratch.rmdir()
-            _write_left_out(left_out, out / LEFT_OUT)
+            table = pl.DataFrame(left_out, schema=["midi_file", "reason"], orient="row")
+            write_text(out / LEFT_OUT, table.write_csv(), error=None)
             if not rows:
                 raise MidiError(f"{source}: none of its {len(files)} MIDI files gave a track; why is in "
                                 f"{out / LEFT_OUT}, the first: {': '.join(left_out[0])}")  # fmt: skip
@@ -156,12 +160,6 @@ def _make_all(
             else:
                 rows += answer
     return rows
-
-
-def _write_left_out(left_out: list[tuple[str, str]], path: Path) -> None:
-    part = path.with_suffix(".part")
-    pl.DataFrame(left_out, schema=["midi_file", "reason"], orient="row").write_csv(part)
-    os.replace(part, path)
 
 
 def _with_bar(title: str, pool: ThreadPoolExecutor, function: Callable, items: list, progress: bool) -> list:

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import threading
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from musicrec.data.midi.labels import labels_of
 from musicrec.data.midi.names import MidiFile
 from musicrec.data.midi.parse import Piece, read_midi
 from musicrec.errors import MidiError
+from musicrec.system.atomic_write import atomic_write
 
 
 class Journal:
@@ -95,8 +95,6 @@ class TrackMaker:
             duration_s=self.duration_s,
             sample_rate=self.sample_rate,
         )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f"{path.name}.part")
-        soundfile.write(part, waveform, self.sample_rate, format="FLAC", subtype="PCM_16")
-        os.replace(part, path)
+        with atomic_write(path, "wb", error=None) as file:
+            soundfile.write(file, waveform, self.sample_rate, format="FLAC", subtype="PCM_16")
         return len(waveform) / self.sample_rate

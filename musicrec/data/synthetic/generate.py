@@ -1,12 +1,10 @@
 """Writes a set of synthetic music: FLAC files, their manifest, and last of all the record that the set is complete."""
 
-import fcntl
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,12 +19,14 @@ from musicrec.data.synthetic.plan import least_tracks, plan_tracks
 from musicrec.data.synthetic.recording_conditions import Mixing
 from musicrec.data.synthetic.styles import STYLES
 from musicrec.errors import ConfigError
+from musicrec.system.atomic_write import atomic_write, remove_leftovers, write_json
+from musicrec.system.lock import locked
 
 VERSION = 1  # raise it whenever the same settings give other music
 LOWEST_SAMPLE_RATE = 8000
 SHORTEST_S = 4.0
 _RECORD = "synthetic.json"
-_OURS = re.compile(rf"({'|'.join(STYLES)})_\d{{4,}}\.flac(\.part)?")
+_OURS = re.compile(rf"({'|'.join(STYLES)})_\d{{4,}}\.flac")
 _COLUMNS = ("track_id", "path", "split", "artist", "title", "genre", "instruments", "bpm", "key", "mode",
             "time_signature", "energy", "duration_s")  # fmt: skip
 
@@ -83,7 +83,7 @@ def make_synthetic(
     workers = workers or min(8, len(os.sched_getaffinity(0)))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _only_one_maker(folder):
+        with locked(folder / ".synthetic.lock"):  # a second program that wants the set waits for the first
             if not _is_complete(folder, settings, planned):
                 _make(folder, settings, planned, mixing, workers=workers, progress=progress)
     except (OSError, soundfile.SoundFileError) as error:
@@ -103,7 +103,8 @@ def _make(folder: Path, settings: dict, planned: list[Track], mixing: Mixing, *,
     _write_record(folder, settings, complete=False)
     manifest.unlink(missing_ok=True)
     audio.mkdir(exist_ok=True)
-    for leftover in audio.iterdir():  # of another set, or of a maker that was killed; a scan must not find them
+    remove_leftovers(audio, older_than_s=0)
+    for leftover in audio.iterdir():  # of another set; a scan must not find them
         if _OURS.fullmatch(leftover.name):
             leftover.unlink()
 
@@ -124,20 +125,11 @@ def _make_track(track: Track, audio: Path, settings: dict, mixing: Mixing) -> di
     samples, instruments = render(track, duration_s=duration_s, sample_rate=sample_rate)
     samples = mixing(samples, sample_rate=sample_rate, seed=track.track_seed)
     path = audio / f"{track.track_id}.flac"
-    part = path.with_suffix(".flac.part")
-    soundfile.write(part, samples, sample_rate, format="FLAC", subtype="PCM_16")
-    os.replace(part, path)
+    with atomic_write(path, "wb", error=None) as file:
+        soundfile.write(file, samples, sample_rate, format="FLAC", subtype="PCM_16")
     row = {**asdict(track), "path": str(path.absolute()), "instruments": instruments,
            "duration_s": len(samples) / sample_rate}  # fmt: skip
     return {name: row[name] for name in _COLUMNS}
-
-
-@contextmanager
-def _only_one_maker(folder: Path) -> Iterator[None]:
-    """A second program that wants the set waits for the first; the kernel lifts the lock even from a killed one."""
-    with open(folder / ".synthetic.lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _is_complete(folder: Path, settings: dict, planned: list[Track]) -> bool:
@@ -150,6 +142,4 @@ def _is_complete(folder: Path, settings: dict, planned: list[Track]) -> bool:
 
 
 def _write_record(folder: Path, settings: dict, *, complete: bool) -> None:
-    part = folder / f"{_RECORD}.part"
-    part.write_text(json.dumps({**settings, "complete": complete}, indent=2) + "\n")
-    os.replace(part, folder / _RECORD)
+    write_json(folder / _RECORD, {**settings, "complete": complete}, indent=2, error=None)
