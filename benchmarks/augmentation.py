@@ -1,10 +1,10 @@
-"""Cost of the presets of `augment=`, per second of audio, beside a training step of the published Short-Chunk ResNet.
+"""Measure the cost of the presets of `augment=` per second of audio, and of a training step for comparison.
 
     OMP_NUM_THREADS=1 python benchmarks/augmentation.py
 
-Batches of chunks of 59,049 samples of synthetic music, deformed another way each time, in turns with the other presets.
-Processor time on a CPU, which hardly depends on what else runs there, wall-clock time on a GPU. The training step is
-forward and backward in float32.
+The input is batches of chunks of 59,049 samples of synthetic music. Each batch is deformed differently, and the
+presets take turns. The training step is a forward and backward pass of the published Short-Chunk ResNet in float32.
+Times are processor time on a CPU, which other work on the machine hardly changes, and wall-clock time on a GPU.
 """
 
 import argparse
@@ -40,7 +40,7 @@ CONF = Path(__file__).parents[1] / "conf"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batches", type=int, default=12, help="of each preset")
+    parser.add_argument("--batches", type=int, default=12, help="batches per preset (default %(default)s)")
     parser.add_argument("--presets", default="none,resample,mixup,robust,dj,full")
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--device", default="auto")
@@ -78,7 +78,7 @@ def main() -> None:
     times: dict[str, list[float]] = {job: [] for job in jobs}
     for step in track(range(arguments.batches + 1), "batches"):
         for job, work in jobs.items():
-            if job == "step" and step > 2:  # always the same, and the dearest
+            if job == "step" and step > 2:  # always the same, and the most expensive
                 continue
             started = now()
             work(step)

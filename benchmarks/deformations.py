@@ -1,13 +1,14 @@
-"""Cost of every deformation, per second of audio, beside the forward pass of the published Short-Chunk ResNet.
+"""Measure the cost of every deformation per second of audio, and of a forward pass for comparison.
 
     python benchmarks/deformations.py
     python benchmarks/deformations.py --device cuda
 
-Batches of 16 chunks of 59,049 samples of synthetic music; all in one process, on the same threads, in turns. A
-deformation is measured at each of its strengths, the table shows the dearest. The forward pass is mel spectrogram and
-network, in float32, as `evaluate.py` runs it. On one thread of a CPU it is processor time, which other work on the
-machine changes little, else time by the clock. On a GPU, the default where there is one, the batch lies there: what
-only the CPU can do is copied there and back, and marked. The noise of a folder is that of ten WAV files of ten seconds.
+The input is batches of 16 chunks of 59,049 samples of synthetic music. Everything runs in one process, on the same
+threads, in turns. Each deformation is measured at each of its strengths; the table shows the most expensive one. The
+forward pass is the mel spectrogram and the published Short-Chunk ResNet in float32, as `evaluate.py` runs it. Times
+are processor time on one thread of a CPU, which other work on the machine hardly changes, and otherwise wall-clock
+time. On a GPU, the default if there is one, the batch is on the GPU; deformations for the CPU copy it there and back,
+and are marked. The noise from a folder is that of ten WAV files of ten seconds.
 """
 
 import argparse
@@ -79,8 +80,12 @@ def milliseconds(work: Callable[[], object], device: torch.device) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--turns", type=int, default=3, help="of which the median is taken")
-    parser.add_argument("--deformations", default="all,folder_noise", help="a name, or several: mp3,opus")
+    parser.add_argument(
+        "--turns", type=int, default=3, help="turns, of which the table shows the median (default %(default)s)"
+    )
+    parser.add_argument(
+        "--deformations", default="all,folder_noise", help="one name, or several: mp3,opus (default %(default)s)"
+    )
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()
 
@@ -118,17 +123,17 @@ def main() -> None:
     cost = {job: statistics.median(taken) / seconds for job, taken in times.items()}
     forward = cost.pop(("forward pass", None))
     table = Table(box=MARKDOWN)
-    for heading in ("deformation", "dearest strength", "ms per s of audio", "share of the forward pass"):
+    for heading in ("deformation", "most expensive strength", "ms per s of audio", "share of the forward pass"):
         table.add_column(heading, justify="left" if heading == "deformation" else "right")
     table.add_row("forward pass of the Short-Chunk ResNet", "", f"{forward:.2f}", "1.00")
     for name in sorted(measured, key=lambda name: -max(cost[job] for job in cost if job[0] == name)):
-        dearest = max((job for job in cost if job[0] == name), key=cost.get)
-        strength = "" if dearest[1] is None else str(dearest[1])
+        costliest = max((job for job in cost if job[0] == name), key=cost.get)
+        strength = "" if costliest[1] is None else str(costliest[1])
         table.add_row(
             f"{name} (on the CPU)" if name in on_cpu else name,
             strength,
-            f"{cost[dearest]:.2f}",
-            f"{cost[dearest] / forward:.2f}",
+            f"{cost[costliest]:.2f}",
+            f"{cost[costliest] / forward:.2f}",
         )
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} thread(s)"
     Console().print(f"{where}, batches of {len(batch)} chunks, median of {arguments.turns}")

@@ -1,10 +1,10 @@
-"""Spectrograms on an FFT, as musicrec computes them on a CPU, against the transforms of nnAudio.
+"""Compare musicrec's spectrograms, which use an FFT on a CPU, with the transforms of nnAudio.
 
     OMP_NUM_THREADS=1 python benchmarks/frontends.py
 
-The 216 bands and the hop of the key network, and the 128 mel bands of the Short-Chunk ResNet of
-experiments/rendered_corpus, of chunks of 15 s, in turns. Processor time on a CPU, wall-clock time on a GPU, where both
-sides of the mel spectrogram are nnAudio's.
+Measured are the 216 bands and the hop of the key network, and the 128 mel bands of the Short-Chunk ResNet of
+experiments/rendered_corpus, on chunks of 15 s, in turns. Times are processor time on a CPU and wall-clock time on a
+GPU, where both mel spectrograms are nnAudio's.
 """
 
 import argparse
@@ -25,7 +25,7 @@ SAMPLE_RATE, SAMPLES = 16_000, 240_000
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batches", type=int, default=5, help="timed, of each (default %(default)s)")
+    parser.add_argument("--batches", type=int, default=5, help="timed batches per front end (default %(default)s)")
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--device", default="auto")
     arguments = parser.parse_args()

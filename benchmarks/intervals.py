@@ -1,9 +1,10 @@
-"""How often 95 % intervals hold the truth: made-up tags whose true metrics are known.
+"""Measure how often 95 % intervals contain the true value, on simulated tags whose true metrics are known.
 
     python benchmarks/intervals.py --tracks 400 --worlds 250
 
-Eight tags, which 5 to 50 % of the tracks have; scores are normal, 0.6 to 1.6 standard deviations apart. The truth is
-what 400,000 tracks give. Prints the share of worlds whose interval holds it, plain (percentile) and bias-corrected.
+There are eight tags, which 5 to 50 % of the tracks have. Scores are normally distributed; those of tracks with and
+without a tag are 0.6 to 1.6 standard deviations apart. The true value is the metric of 400,000 tracks. The program
+prints the share of simulated datasets whose interval contains it, for plain (percentile) and bias-corrected intervals.
 """
 
 import argparse

@@ -1,9 +1,10 @@
-"""Large collections: time and peak memory from a manifest to the first batch, without any audio.
+"""Measure time and peak memory from a large manifest to the first batch, without any audio.
 
     python benchmarks/large_manifests.py --rows 100000
 
-Each step runs in a process of its own, whose peak memory is that of the step and of what comes before it; the first
-line is what the imports take. The rows share a thousand files, and the waveforms are one sparse file without a sample.
+Each step runs in a process of its own, so its peak memory is that of the step and of what comes before it. The first
+line is the cost of the imports. The rows share a thousand files, and the waveforms are one sparse file without
+samples.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""What a training chunk costs each network, with the settings of the overlays that train it.
+"""Measure the cost of a training chunk for each network, with the settings of the overlay that trains it.
 
     OMP_NUM_THREADS=1 python benchmarks/networks.py
 
-Noise as long as the chunks, deformed and made a spectrogram as in the training, then forward and backward in float32;
-batches of all networks in turns. Processor time on a CPU, which hardly depends on what else runs there, wall-clock time
-on a GPU. Operations are counted as in recipes.py.
+The input is noise of the length of a chunk. It is deformed and turned into a spectrogram as in training, followed by a
+forward and backward pass in float32. The networks take turns. Times are processor time on a CPU, which other work on
+the machine hardly changes, and wall-clock time on a GPU. Operations are counted as in recipes.py.
 """
 
 import argparse
@@ -77,7 +77,7 @@ def build(overlay: str, batch_size: int, device: torch.device) -> Job:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batches", type=int, default=3, help="timed, of each network (default %(default)s)")
+    parser.add_argument("--batches", type=int, default=3, help="timed batches per network (default %(default)s)")
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--overlays", nargs="+", default=OVERLAYS, metavar="STUDY=NAME")
     parser.add_argument("--device", default="auto")
@@ -101,7 +101,10 @@ def main() -> None:
                 job.preparing_s.append(prepared - begin)
                 job.step_s.append(now() - prepared)
 
-    print("| overlay | parameters | s of audio | GFLOP | ms: deformed, spectrogram | ms: forward, backward | ms |")
+    print(
+        "| overlay | parameters | s of audio | GFLOP | ms: deformation, spectrogram | "
+        "ms: forward, backward | ms: total |"
+    )
     print("|---|---|---|---|---|---|---|")
     for overlay, job in jobs.items():
         preparing, step = (

@@ -1,13 +1,13 @@
-"""What the recipes of experiments/published cost: operations, counted, and hours, reckoned from them.
+"""Count the operations of the recipes in experiments/published, and estimate their hours.
 
     python benchmarks/recipes.py
     python benchmarks/recipes.py --tflops 60 --throughput gpu.csv
 
-Operations of a chunk: multiplications and additions of mel spectrogram, network and (in training) gradients, as
-torch.utils.flop_counter counts them. --throughput: what benchmarks/training.py --out measured, chunks a second and the
-share of the device's peak that they are. From the first follow the hours on that device; from the second those on a
-GPU of --tflops by its data sheet: operations / (rate of the data sheet × share). That a GPU is kept as busy as the
-device that was measured is an assumption.
+The operations of a chunk are the multiplications and additions of mel spectrogram, network and (in training)
+gradients, as torch.utils.flop_counter counts them. --throughput is the output of benchmarks/training.py --out: chunks
+per second, and their share of the device's peak. The chunks per second give the hours on that device. The share gives
+the hours on a GPU with --tflops by its data sheet: operations / (rate of the data sheet × share). This assumes that
+training keeps the GPU as busy as the measured device.
 """
 
 import argparse
@@ -83,8 +83,14 @@ def read_throughput(path: Path) -> dict[tuple[str, str], tuple[float, float]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tflops", type=float, nargs="+", default=DATA_SHEET_TFLOPS, help="of GPUs, by data sheet")
-    parser.add_argument("--throughput", type=Path, default=MEASURED, help="default: %(default)s")
+    parser.add_argument(
+        "--tflops",
+        type=float,
+        nargs="+",
+        default=DATA_SHEET_TFLOPS,
+        help="rates of GPUs in TFLOP/s, from their data sheets",
+    )
+    parser.add_argument("--throughput", type=Path, default=MEASURED, help="measured speeds (default %(default)s)")
     parser.add_argument("--recipes", nargs="+", choices=SETS, default=list(SETS), metavar="NAME")
     options = parser.parse_args()
     if not options.throughput.is_file():

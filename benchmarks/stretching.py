@@ -1,10 +1,11 @@
-"""Time stretch and pitch shift: how near each method comes to music that was composed at the other tempo or pitch.
+"""Compare methods of time stretch and pitch shift with music that was composed at the other tempo or pitch.
 
     python benchmarks/stretching.py
 
-A piece of decaying notes and drum hits is synthesised twice: as it is, to be deformed, and at the other tempo or pitch,
-to be compared with. Mel error: mean difference of the mel spectrograms. Onsets: correlation of their spectral flux,
-which is what a tempo is heard by. Rubber Band is measured where pedalboard is installed (GPL, no dependency of ours).
+A piece of decaying notes and drum hits is synthesised twice: at one tempo and pitch, to be deformed, and at the other
+one, as the reference. The mel error is the mean difference of the mel spectrograms. The onset value is the correlation
+of their spectral flux, by which a tempo is recognised. Rubber Band is measured if pedalboard is installed (GPL,
+therefore no dependency).
 """
 
 import argparse

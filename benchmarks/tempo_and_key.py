@@ -1,10 +1,10 @@
-"""Tempo and key of exports beside Essentia's, on the same files in one run.
+"""Compare the tempo and key of exports with Essentia's, on the same files in one run.
 
     python benchmarks/tempo_and_key.py --exports TEMPO/export,KEY/export --manifest CORPUS/manifest.csv \\
         --splits test,test_shift
 
-Essentia (`pip install essentia`, AGPL, so no dependency of musicrec) answers by RhythmExtractor2013 (multifeature) and
-KeyExtractor at 44.1 kHz, as they are by default; where it is not installed, its side is left out. A track without a
+Essentia (`pip install essentia`; AGPL, therefore no dependency) uses RhythmExtractor2013 (multifeature) and
+KeyExtractor at 44.1 kHz with their default settings. If it is not installed, its side is left out. A track without a
 label for tempo or key is left out of that column. --tracks prints every track.
 """
 
@@ -75,10 +75,10 @@ def cells(answers: list[Answer], bpm: torch.Tensor, keys: torch.Tensor, seconds:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--exports", required=True, help="one for both, or TEMPO,KEY")
+    parser.add_argument("--exports", required=True, help="one export for both, or TEMPO,KEY")
     parser.add_argument("--manifest", required=True)
-    parser.add_argument("--splits", help="of the manifest, such as test,test_shift; all tracks without it")
-    parser.add_argument("--tracks", action="store_true", help="print every track, too")
+    parser.add_argument("--splits", help="splits of the manifest, such as test,test_shift (default: all tracks)")
+    parser.add_argument("--tracks", action="store_true", help="also print every track")
     arguments = parser.parse_args()
 
     frame = read_manifest(arguments.manifest)

@@ -1,17 +1,18 @@
-"""Training speed: musicrec's pipeline against a plain PyTorch loop, same network, same batch, same machine.
+"""Compare the training speed of musicrec with a plain PyTorch loop: same network, same batch, same machine.
 
     python benchmarks/training.py --network crnn
     python benchmarks/training.py --network crnn --device cuda --precision 32-true --out gpu.csv
 
-The plain loop is how the project that musicrec grew out of trained: float32, one `np.load` of a whole file a chunk,
-the mel spectrogram inside the model, the default memory layout, Adam, `loss.item()` each step. musicrec's side is the
-real thing: waveform store, data module, LightningModule and Trainer, with the precision that the device is good at.
-Each side runs in processes of its own (memory settings belong to a process), in turns; the table shows medians.
+The plain loop trains as the project did that musicrec grew out of: float32, one `np.load` of a whole file per chunk,
+the mel spectrogram inside the model, the default memory layout, Adam, `loss.item()` in each step. musicrec's side is
+its real pipeline: waveform store, data module, LightningModule and Trainer, with the fastest suitable precision of the
+device. Each side runs in processes of its own (memory settings belong to a process), in turns; the table shows
+medians.
 
-Beside both stands the peak of the device: the faster of a large product of matrices and a large convolution, in the
-same turn and on the same threads. A side's share of it is how much of the device its operations keep busy; recipes.py
-reckons with that, from what --out wrote. Operations are counted as in recipes.py. --clock processor counts the time for
-which the process computes, which hardly depends on what else the machine does: for one thread of a busy CPU.
+The program also measures the peak of the device: the faster of a large matrix product and a large convolution, in the
+same turn and on the same threads. The share of a side in this peak says how busy its operations keep the device.
+recipes.py uses the share that --out wrote. Operations are counted as in recipes.py. --clock processor measures
+processor time, which other work on the machine hardly changes: use it for one thread of a busy CPU.
 """
 
 import argparse
@@ -251,16 +252,16 @@ def rows(arguments: argparse.Namespace, speeds: dict[str, dict[str, list[float]]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--network", choices=NETWORKS, default="crnn")
-    parser.add_argument("--width", type=int, help="of the network; default: as published")
+    parser.add_argument("--width", type=int, help="width of the network (default: as published)")
     parser.add_argument("--batch-size", type=int, default=8)
-    parser.add_argument("--steps", type=int, default=6, help="timed steps a turn (default %(default)s)")
-    parser.add_argument("--turns", type=int, default=3, help="of each side (default %(default)s)")
+    parser.add_argument("--steps", type=int, default=6, help="timed steps per turn (default %(default)s)")
+    parser.add_argument("--turns", type=int, default=3, help="turns per side (default %(default)s)")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--precision", help="of musicrec's side; default: what the device is good at")
+    parser.add_argument("--precision", help="precision of musicrec's side (default: the fastest suitable one)")
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
-    parser.add_argument("--peak-size", type=int, default=2048, help="of the matrices (default %(default)s)")
+    parser.add_argument("--peak-size", type=int, default=2048, help="size of the matrices (default %(default)s)")
     parser.add_argument("--sides", nargs="+", choices=("plain", "musicrec"), default=["plain", "musicrec"])
-    parser.add_argument("--out", type=Path, help="a CSV file to add the rows to")
+    parser.add_argument("--out", type=Path, help="CSV file that the rows are added to")
     parser.add_argument("--side", choices=("plain", "musicrec", "peak"), help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
