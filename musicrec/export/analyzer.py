@@ -1,4 +1,4 @@
-"""From audio to an answer: what exported models say of a whole track."""
+"""Run exported models on whole tracks."""
 
 import math
 import os
@@ -22,12 +22,15 @@ _SILENT_PEAK = 1e-3  # -60 dBFS
 
 @dataclass(frozen=True, kw_only=True)
 class TrackAnalysis:
-    """What the models say of one track.
+    """The answers of the models for one track.
 
-    probabilities: {head: (classes,) float32}, the mean over the track's chunks, calibrated. tags: {head: [{"tag",
-    "probability", "present"}]}, most probable first. features: {head: decoded answer}, such as {"tempo": {"bpm": 120.1,
-    "probability": 0.4}}. embedding: (size,) float32, the networks' embeddings one after another. remarks: why the
-    answers may mean little.
+    Attributes:
+        duration_s: Length of the track in seconds.
+        probabilities: {head: (classes,) float32}, the mean over the chunks of the track, calibrated.
+        tags: {head: [{"tag", "probability", "present"}]} of the tag heads, most probable first.
+        features: {head: decoded answer} of the feature heads, such as {"tempo": {"bpm": 120.1, "probability": 0.4}}.
+        embedding: (size,) float32, the embeddings of the networks side by side.
+        remarks: Reasons why the answers may be unreliable.
     """
 
     duration_s: float
@@ -39,15 +42,27 @@ class TrackAnalysis:
 
     @property
     def feature_vector(self) -> np.ndarray:
-        """The probabilities of all heads in one vector, in the order of `probabilities`."""
+        """The probabilities of all heads side by side, in the order of `probabilities`."""
         return np.concatenate(list(self.probabilities.values()))
 
 
 class TrackAnalyzer:
-    """Runs one exported model or several (say, one for tags, one for tempo and one for key) on waveforms and files.
+    """Runs one or several exported models, such as one for tags and one for tempo, on waveforms and files.
 
-    A head that several of the models have is answered by the first of them; `passed_over` tells, in a
-    sentence each, which are not asked.
+    If several models have the same head, the first of them answers.
+
+    Args:
+        models: The models, from `read_export`. All must have the same sample rate.
+        device: Where to run them.
+        batch_size: Number of chunks per forward pass.
+
+    Attributes:
+        heads: The heads that are answered, {name: head}.
+        passed_over: One sentence for each head of a model that is not used because an earlier model has it, too.
+        sample_rate: Sample rate of the waveforms in Hz.
+
+    Raises:
+        ExportError: The models need different sample rates.
     """
 
     def __init__(self, models: Sequence[Model], *, device: str | torch.device = "cpu", batch_size: int = 16) -> None:
@@ -60,8 +75,8 @@ class TrackAnalyzer:
                 self.heads.setdefault(head.name, head)
                 if answering.setdefault(head.name, model) is not model:
                     self.passed_over.append(
-                        f"{head.name}: {answering[head.name].source} answers, as it is named first; {model.source}, "
-                        "which has this head too, is not asked"
+                        f"{head.name}: {answering[head.name].source} is used, as it is named first; this head of "
+                        f"{model.source} is not used"
                     )
             model.network.to(self.device).eval()
             model.frontend.to(self.device)
@@ -71,19 +86,29 @@ class TrackAnalyzer:
         self.sample_rate = rates.pop()
 
     def predict(self, waveform: np.ndarray) -> dict[str, np.ndarray]:
-        """{head: probabilities (chunks, classes) float32} of waveforms at `sample_rate`, as the network gives them:
-        an export's temperature is that of whole tracks, and `analyze` applies it.
+        """Return the probabilities of chunks, without calibration.
 
-        waveform: (samples,), one chunk, or (chunks, samples), float32 in [-1, 1].
+        The temperature of an export holds for whole tracks, so only `analyze` applies it.
 
-        Raises AudioError for no samples and for NaN or infinity, ValueError for another shape or integers.
+        Args:
+            waveform: (samples,) for one chunk, or (chunks, samples); float32 in [-1, 1] at `sample_rate`.
+
+        Returns:
+            {head: (chunks, classes) float32}.
+
+        Raises:
+            AudioError: The waveform is empty, or holds NaN or infinity.
+            ValueError: The waveform has another shape, or integers.
         """
         chunks = torch.as_tensor(np.atleast_2d(_checked(waveform, shapes={1: "(samples,)", 2: "(chunks, samples)"})))
         return {name: values.numpy() for model in self.models for name, values in self._run(model, chunks)[1].items()}
 
     @torch.inference_mode()
     def _run(self, model: Model, chunks: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Embedding and probabilities of (chunks, samples) float32, on the CPU."""
+        """Return the embedding (chunks, size) and the probabilities {head: (chunks, classes)}, both on the CPU.
+
+        chunks: (chunks, samples) float32.
+        """
         heads = [head for head in model.heads if self.heads[head.name] is head]
         embeddings, outputs = [], []
         for batch in chunks.split(self.batch_size):
@@ -93,26 +118,34 @@ class TrackAnalyzer:
         return torch.cat(embeddings), {head.name: torch.cat([out[head.name] for out in outputs]) for head in heads}
 
     def remarks(self, waveform: np.ndarray) -> tuple[str, ...]:
-        """Why the answers to (samples,) may mean little: it is silent, or shorter than what a network hears at once."""
+        """Return reasons why the answers may be unreliable: the audio is silent, or shorter than a chunk.
+
+        Args:
+            waveform: (samples,) float32 in [-1, 1] at `sample_rate`.
+        """
         remarks = []
         peak = float(np.abs(waveform).max())
         if peak < _SILENT_PEAK:
             level = f"its peak is {20 * math.log10(peak):.0f} dBFS" if peak else "all samples are 0"
-            remarks.append(f"the audio is silent ({level}), so that what the models say of it means nothing")
+            remarks.append(f"the audio is silent ({level}), so the answers of the models mean nothing")
         chunk_s = max(model.network.chunk_samples for model in self.models) / self.sample_rate
         duration_s = len(waveform) / self.sample_rate
         if duration_s < chunk_s:
             remarks.append(
-                f"the audio lasts {duration_s:.2f} s, the models hear {chunk_s:.2f} s at once: "
-                "it was filled up with silence, which makes their answers unsure"
+                f"the audio lasts {duration_s:.2f} s, but the models need {chunk_s:.2f} s: it was padded with silence, "
+                "so their answers are less reliable"
             )
         return tuple(remarks)
 
     def analyze(self, source: str | Path | np.ndarray) -> TrackAnalysis:
-        """Analyse a whole track: a file, or a mono waveform (samples,) float32 at `sample_rate`.
+        """Analyse a whole track.
 
-        Raises AudioError for a file that cannot be decoded and a waveform that is empty or holds NaN or infinity,
-        ValueError for a waveform of another shape or of integers.
+        Args:
+            source: An audio file, or a mono waveform (samples,) float32 in [-1, 1] at `sample_rate`.
+
+        Raises:
+            AudioError: The file cannot be decoded, or the waveform is empty or holds NaN or infinity.
+            ValueError: The waveform has another shape, or integers.
         """
         if isinstance(source, str | os.PathLike):
             source = decode(source, sample_rate=self.sample_rate)
@@ -138,7 +171,7 @@ class TrackAnalyzer:
 
 
 def _checked(waveform: np.ndarray, *, shapes: dict[int, str]) -> np.ndarray:
-    """The waveform as float32. shapes: {how many dimensions it may have: what they are}."""
+    """Return the waveform as float32. shapes: {allowed number of dimensions: what they are}."""
     waveform = np.asarray(waveform)
     if waveform.ndim not in shapes:
         raise ValueError(f"waveform of shape {waveform.shape}; give {' or '.join(shapes.values())}")
@@ -153,5 +186,17 @@ def _checked(waveform: np.ndarray, *, shapes: dict[int, str]) -> np.ndarray:
 
 
 def load(folder: str | Path, *more: str | Path, device: str = "cpu") -> TrackAnalyzer:
-    """The analyzer of an export folder, or of several; what two of them tell is taken from the first."""
+    """Load one or several export folders.
+
+    Args:
+        folder: An export folder.
+        more: Further export folders. If several have the same head, the first of them answers.
+        device: Where to run the models: "cpu", "cuda", "cuda:1" …
+
+    Returns:
+        The analyzer, whose `analyze("track.flac")` returns the answers for a file.
+
+    Raises:
+        ExportError: A folder cannot be read, or the models need different sample rates.
+    """
     return TrackAnalyzer([read_export(path) for path in (folder, *more)], device=device)

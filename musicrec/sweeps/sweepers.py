@@ -17,7 +17,6 @@ from musicrec.config.explain import one_message, print_error
 from musicrec.errors import ConfigError, SweepError
 from musicrec.runs.overrides import Value, differing_settings
 from musicrec.sweeps.jobs import DONE, Job, JobRunner, Outcome, outcome, plan
-from musicrec.sweeps.plots import plot_sweep
 from musicrec.sweeps.ranking import JOBS, RANKING, print_ranking, rank, write_ranking
 from musicrec.system.lock import held
 
@@ -93,6 +92,8 @@ class Progress:
             found = outcomes()
             settings = rank(found)
             write_ranking(folder, settings)
+            from musicrec.sweeps.plots import plot_sweep  # here: Matplotlib and Optuna take most of a second to import
+
             pictures = plot_sweep(folder, found)
             print_ranking(folder, settings, files=[RANKING, JOBS, *(path.name for path in pictures)])
             if not complete or any(run.number in self.begun and run.status not in DONE for run in found):

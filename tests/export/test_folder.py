@@ -146,7 +146,7 @@ def test_short_and_silent_input_is_padded_and_remarked_on(export):
     analysis = analyzer.analyze(np.zeros(300, dtype="float32"))
     assert np.isfinite(analysis.feature_vector).all()
     assert len(analysis.remarks) == 2 and "all samples are 0" in analysis.remarks[0]
-    assert "lasts 0.02 s, the models hear 3.69 s" in analysis.remarks[1]
+    assert "lasts 0.02 s, but the models need 3.69 s" in analysis.remarks[1]
     faint = np.full(59_049, 0.0005, dtype="float32")
     (remark,) = analyzer.analyze(faint).remarks
     assert "its peak is -66 dBFS" in remark

@@ -1,4 +1,4 @@
-"""recommend.py as a user runs it, with networks of random weights: the plumbing, not the taste."""
+"""recommend.py as a user runs it, with networks of random weights: this tests the program, not the quality."""
 
 import json
 import re
@@ -25,7 +25,7 @@ from musicrec.models.short_chunk_resnet import ShortChunkResNet
 from musicrec.programs import recommend
 from musicrec.programs.arguments import PATH_LISTS, PATHS, quote_paths
 
-# hydra.main limits what a config may build; `compose` has no say in it.
+# The limits of what a config may build are set by hydra.main; `compose` does not know them.
 pytestmark = pytest.mark.filterwarnings("ignore:(?s).*_execution_whitelist_")
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +33,7 @@ RATE = 16_000
 
 
 def call(*overrides: str) -> None:
-    """What the program does, without its beginning and end: errors come as they are raised."""
+    """Run an action of the program without its error handling: errors are raised as they are."""
     with initialize_config_dir(str(ROOT / "conf")):
         quoted = quote_paths(overrides, keys=PATHS, list_keys=PATH_LISTS)
         cfg = compose("recommend", overrides=quoted)
@@ -51,7 +51,7 @@ def make_export(folder: Path, heads: list, *, seed: int) -> Path:
 
 @pytest.fixture(scope="module")
 def world(program: Callable, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Two exports, eight tracks of noise and tone (one name is a trap for the command line), one that is no audio."""
+    """Two exports, eight tracks of tone and noise (one has a difficult name), and a file that is not audio."""
     folder = tmp_path_factory.mktemp("world")
     genre = ClassHead(name="genre", column="genre", role="tag", classes=("house", "jazz"))
     tags = make_export(folder / "tags", [genre, TagHead(name="instruments", classes=("drums", "flute"))], seed=1)
@@ -71,7 +71,7 @@ def world(program: Callable, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     return {"folder": folder, "tags": tags, "features": features, "music": music, "library": library, "done": done}
 
 
-def test_index_says_what_it_did(world: dict):
+def test_index_reports_what_it_did(world: dict):
     printed = world["done"].stdout
     assert "8 tracks (8 new, 1 unreadable)" in printed
     assert re.search(r"skipped .*letter\.wav: .+", printed)
@@ -79,30 +79,30 @@ def test_index_says_what_it_did(world: dict):
 
 
 @pytest.mark.slow
-def test_music_without_a_label_makes_a_library_and_trains_nothing(world: dict, program: Callable, tmp_path: Path):
-    """No tags, no table. What a training says leads to the command that needs no labels."""
+def test_music_without_labels_can_be_indexed(world: dict, program: Callable, tmp_path: Path):
+    """Files without tags or a table cannot be trained on; the message names the command that needs no labels."""
     music, library = world["music"], tmp_path / "own.sqlite"
     assert read_tags(map(str, music.glob("track*.wav"))).select(FIELDS[:-1]).null_count().sum_horizontal().item() == 49
-    told = program(
+    printed = program(
         "train.py", "data=folder", f"data.root={music}", f"paths.cache={tmp_path}", f"hydra.run.dir={tmp_path}/run",
         "debug=fast", status=1,
     ).stderr  # fmt: skip
-    assert f"{music}: none of its 9 audio files has a label, so that there is nothing to learn" in told
-    assert "Write them there with a tagger or DJ software, or give a table, data.labels=FILE.csv" in told
-    (command,) = re.findall(r"recommend\.py (action=index) (source=\S+)", told)
+    assert f"{music}: none of its 9 audio files has a label, so that there is nothing to learn" in printed
+    assert "Write them there with a tagger or DJ software, or give a table, data.labels=FILE.csv" in printed
+    (command,) = re.findall(r"recommend\.py (action=index) (source=\S+)", printed)
     call(*command, f"exports=[{world['tags']},{world['features']}]", f"library={library}")
     done = program("recommend.py", "action=query", "query=track 3", f"library={library}", "k=3", "format=json")
     assert len(json.loads(done.stdout)["results"]) == 3
 
 
-def test_json_is_json_and_nothing_else(program: Callable, world: dict):
+def test_json_output_holds_nothing_else(program: Callable, world: dict):
     query = world["music"] / "Artist - Title, Part 1 (Extended Mix).wav"
     done = program(
         "recommend.py", "action=query", f"query={query}", "k=3", "format=json", f"library={world['library']}"
     )
     answer = json.loads(done.stdout)
     assert [row["rank"] for row in answer["results"]] == [1, 2, 3]
-    assert str(query) not in [row["path"] for row in answer["results"]], "the query is left out"
+    assert str(query) not in [row["path"] for row in answer["results"]], "the query is not recommended to itself"
     similarities = [row["similarity"] for row in answer["results"]]
     assert similarities == sorted(similarities, reverse=True) and 0 <= similarities[-1] <= similarities[0] <= 1
     for row in answer["results"]:
@@ -149,7 +149,7 @@ def test_a_mistake_is_one_message(program: Callable, world: dict):
     assert "letter.wav" in done.stderr
 
 
-def test_help_teaches(program: Callable):
+def test_help_shows_commands_and_settings(program: Callable):
     shown = program("recommend.py", "--help").stdout
     assert "action=index exports=[RUN/export,RUN/export]" in shown and "metric: cosine" in shown
 
@@ -174,7 +174,7 @@ def test_a_track_of_the_library_by_its_name(world: dict, capsys: pytest.CaptureF
     assert by_file["query"]["bpm"] == answer["query"]["bpm"]
 
 
-def test_a_relaxed_filter_is_shown(world: dict, capsys: pytest.CaptureFixture):
+def test_a_relaxed_filter_is_reported(world: dict, capsys: pytest.CaptureFixture):
     call("action=query", "query=track 3", f"library={world['library']}", "min_pool=100", "filter.match=all")
     printed = capsys.readouterr().out
     assert "fewer than 100" in printed and "relaxed: no filter: 7 of 8 tracks" in printed
@@ -243,7 +243,7 @@ def test_mistakes_are_named(world: dict, overrides: list[str], error: type, mess
     try:
         with pytest.raises(error, match=message):
             call(*given)
-    except Exception as raised:  # settings that Hydra instantiates are wrapped; program() unwraps them
+    except Exception as raised:  # Hydra wraps the errors of what it instantiates; `guard.program` unwraps them
         assert isinstance(raised.__cause__, error) and re.search(message, str(raised.__cause__))
     assert world["library"].read_bytes() == before and not (world["folder"] / "new").exists()
 
@@ -253,19 +253,19 @@ def test_mistakes_are_named(world: dict, overrides: list[str], error: type, mess
     ("samples", "remark"),
     [(np.zeros(2 * RATE), "the audio is silent (all samples are 0)"), (np.full(RATE // 2, 0.1), "lasts 0.50 s")],
 )
-def test_a_query_that_says_little_is_remarked_on(world, tmp_path, capsys, samples, remark):
+def test_an_unreliable_query_gets_a_remark(world, tmp_path, capsys, samples, remark):
     soundfile.write(tmp_path / "poor.wav", samples, RATE)
     ask = ("action=query", f"query={tmp_path / 'poor.wav'}", f"library={world['library']}")
     call(*ask, "format=json")
-    (told,) = json.loads(capsys.readouterr().out)["remarks"]
-    assert remark in told
+    (given,) = json.loads(capsys.readouterr().out)["remarks"]
+    assert remark in given
     call(*ask)
     assert remark in capsys.readouterr().out.replace("\n", " ")
     call("action=query", f"query={world['music'] / 'track 1.wav'}", f"library={world['library']}", "format=json")
     assert json.loads(capsys.readouterr().out)["remarks"] == []
 
 
-def test_a_bad_file_is_told_before_the_models_load(world, monkeypatch):
+def test_a_bad_file_is_reported_before_the_models_are_loaded(world, monkeypatch):
     monkeypatch.setattr(recommend.exports, "load_analyzer", lambda *_, **__: pytest.fail("the models were loaded"))
     with pytest.raises(AudioError, match=r"letter\.wav"):
         call("action=query", f"query={world['music'] / 'letter.wav'}", f"library={world['library']}")
@@ -273,7 +273,7 @@ def test_a_bad_file_is_told_before_the_models_load(world, monkeypatch):
 
 def test_nothing_readable_is_an_error_and_leaves_no_library(world: dict, tmp_path: Path):
     (tmp_path / "bad.wav").write_text("no audio")
-    (tmp_path / "l").touch()  # as a start that was killed leaves it
+    (tmp_path / "l").touch()  # a first start that was killed leaves an empty file
     with pytest.raises(LibraryError, match="none of its 1 files can be read"):
         call("action=index", f"exports={world['tags']}", f"source={tmp_path}", f"library={tmp_path / 'l'}")
     assert not (tmp_path / "l").exists()
