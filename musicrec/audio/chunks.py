@@ -1,4 +1,4 @@
-"""How a whole track is cut into the chunks that a network takes."""
+"""Chunk positions: where to cut a whole track into the chunks that a network takes."""
 
 import math
 
@@ -6,11 +6,18 @@ import numpy as np
 
 
 def chunk_starts(length: int, chunk_samples: int, count: int | None = None) -> np.ndarray:
-    """Where the chunks of a track begin: as few as cover it, evenly spread, the last ending where it ends.
+    """Return the start of every chunk of a track.
 
-    length: of the track, in samples. count: instead so many, a `count`-th of the room apart, from the beginning; that,
-    with 16, is the rule of sota-music-tagging-models (Won et al. 2020), whose last chunk ends before the track does.
-    Returns (chunks,) int64; one chunk, to be padded, for a track shorter than it.
+    By default, as few chunks as cover the track are spread evenly over it; the last one ends where the track ends.
+
+    Args:
+        length: Length of the track in samples.
+        chunk_samples: Length of a chunk in samples.
+        count: Take this number of chunks instead, starting at multiples of `(length - chunk_samples) // count`. With
+            16, this is the rule of sota-music-tagging-models (Won et al. 2020). Its last chunk ends before the track.
+
+    Returns:
+        Starts in samples, (chunks,) int64. A track shorter than a chunk has one chunk, which the caller must pad.
     """
     if count is not None:
         hop = max(0, length - chunk_samples) // count
@@ -22,7 +29,16 @@ def chunk_starts(length: int, chunk_samples: int, count: int | None = None) -> n
 def all_chunk_starts(
     lengths: np.ndarray, chunk_samples: int, count: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`chunk_starts` of many tracks: the track, and the start, of every chunk, (chunks,) int64 each."""
+    """Apply `chunk_starts` to many tracks at once.
+
+    Args:
+        lengths: Lengths of the tracks in samples, (tracks,) int.
+        chunk_samples: As in `chunk_starts`.
+        count: As in `chunk_starts`.
+
+    Returns:
+        The index of the track and the start in samples of every chunk, (chunks,) int64 each.
+    """
     room = np.maximum(lengths - chunk_samples, 0)
     if count is not None:
         hops = room // count

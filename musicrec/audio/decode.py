@@ -1,11 +1,11 @@
-"""Decode any audio file to mono float32 at one sample rate: the only module that opens an audio file.
+"""Decode audio files to mono float32 at one sample rate. No other module opens an audio file.
 
-libsndfile reads WAV, FLAC, OGG, MP3 and AIFF; what it cannot (M4A) goes through ``ffmpeg`` where that is on the PATH.
-Files are decoded and resampled in blocks, so that beside the result no more than seconds of audio are in memory.
+libsndfile reads WAV, FLAC, OGG, MP3 and AIFF. Other formats (M4A) are decoded by the program `ffmpeg`, if it is on the
+PATH. Files are decoded and resampled in blocks, so memory holds the result and a few seconds of audio.
 
-A file that holds less than its header promises is cut off and refused: MP3, WAV, AIFF, AU, W64, and FLAC, whose decoder
-notices. An OGG file (Vorbis, Opus) does not state its length, so that one whose end is missing cannot be told from a
-shorter track; nor can a WAV that was written to a pipe and states the largest length there is.
+A file that holds less audio than its header states is refused as cut off. This works for MP3, WAV, AIFF, AU, W64 and
+FLAC. An OGG file (Vorbis, Opus) does not state its length, so a cut-off file looks like a shorter track. The same holds
+for a WAV that was written to a pipe and states the largest possible length.
 """
 
 import math
@@ -27,36 +27,40 @@ AUDIO_SUFFIXES = frozenset(
     {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".m4a", ".mp4", ".aac"}
 )
 _BLOCK_FRAMES = 1 << 17
-_MARGIN_S = 0.05  # longer than the filter of the resampler: a span equals the same span of the whole file
-_LEAST_SHARE = 0.95  # of the promised length; encoders' delays and junk between frames cost less
-_UNSTATED_BYTES = 0x7FFF0000  # programs that write to a pipe put a length from here to 0xFFFFFFFF, or 0
-# In libsndfile's log: the bytes of samples that a header states, and those that there are (W64 and RF64: of the file).
+_MARGIN_S = 0.05  # longer than the resampling filter, so that a span equals the same span of the whole file
+_LEAST_SHARE = 0.95  # of the stated length; encoder delays and junk between frames take less than the rest
+_UNSTATED_BYTES = 0x7FFF0000  # programs that write to a pipe state a length from here to 0xFFFFFFFF, or 0
+# In libsndfile's log: the bytes of samples that a header states, and those found (of the whole file for W64 and RF64).
 _SHORT_OF = re.compile(r"^ *(?:data|SSND|Data Size|riff|Riff size)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
-_UNKNOWN_FRAMES = 1 << 48  # libsndfile's answer where a stream does not state its length is beyond this
+_UNKNOWN_FRAMES = 1 << 48  # libsndfile answers more than this if a stream does not state its length
 
 
 def decode(
     path: str | os.PathLike, *, sample_rate: int = 16_000, offset_s: float = 0.0, duration_s: float | None = None
 ) -> np.ndarray:
-    """Decode a file, or a span of it, to mono at `sample_rate`: the mean of the channels, resampled by soxr (HQ).
+    """Decode a file, or a span of it, to mono.
+
+    The result is the mean of the channels, resampled by soxr (HQ).
 
     Args:
-        path: the audio file.
-        sample_rate: of the result, in Hz.
-        offset_s: where the span begins; it must lie before the end of the audio.
-        duration_s: length of the span, None for all that follows; the result is shorter where the audio ends before.
+        path: The audio file.
+        sample_rate: Sample rate of the result in Hz.
+        offset_s: Start of the span in seconds. It must lie before the end of the audio.
+        duration_s: Length of the span in seconds; None reads to the end. If the audio ends earlier, the result is
+            shorter.
 
     Returns:
-        (samples,) float32 in [-1, 1].
+        The waveform, (samples,) float32 in [-1, 1].
 
     Raises:
-        AudioError: the file is absent, empty, not audio, cut off, without a sample in the span, or holds NaN or
-            infinity. The message names the file.
+        AudioError: The file is missing, empty, not audio, cut off, has no sample in the span, or holds NaN or infinity.
+            The message names the file.
+        ValueError: The offset is negative, or the duration is not positive.
     """
     if offset_s < 0 or (duration_s is not None and duration_s <= 0):
         raise ValueError(f"offset_s={offset_s} must not be negative and duration_s={duration_s} must be positive")
     with _opened(path) as source:
-        # Decoding starts a little before the span, at a frame that falls onto a sample of the result.
+        # Decoding starts a little before the span, at a frame that coincides with a sample of the result.
         common = math.gcd(source.sample_rate, sample_rate)
         unit_frames, unit_samples = source.sample_rate // common, sample_rate // common
         first = round(offset_s * sample_rate)
@@ -75,10 +79,18 @@ def decode(
 
 
 def duration_of(path: str | os.PathLike) -> float:
-    """Length of the audio in seconds. Decodes the file only where it does not state its length.
+    """Return the length of the audio in seconds.
+
+    The file is decoded only if it does not state its length.
+
+    Args:
+        path: The audio file.
+
+    Returns:
+        The length in seconds.
 
     Raises:
-        AudioError: as `decode`.
+        AudioError: As in `decode`.
     """
     with _opened(path) as source:
         frames = source.frames
@@ -100,7 +112,7 @@ def _opened(path: str | os.PathLike) -> "_Sndfile | _Ffmpeg":
         raise AudioError(f"{path}: cannot be opened: {error.strerror}") from None
     try:
         return _Sndfile(path)
-    except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a suffix that means headerless samples
+    except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: the suffix of a format without a header
         ffmpeg = shutil.which("ffmpeg")
         if ffmpeg is None:
             raise AudioError(
@@ -110,7 +122,7 @@ def _opened(path: str | os.PathLike) -> "_Sndfile | _Ffmpeg":
 
 
 class _Sndfile:
-    """An audio file through libsndfile. frames: its length, None where only decoding would tell."""
+    """An audio file that libsndfile reads. `frames` is its length, or None if only decoding can tell."""
 
     def __init__(self, path: str | os.PathLike) -> None:
         self.path = path
@@ -138,7 +150,7 @@ class _Sndfile:
         self.file.close()
 
     def blocks(self, start: int, stop: int | None) -> Iterator[np.ndarray]:
-        """Frames start..stop as (frames, channels) float32; with no stop all, checked against the promised length."""
+        """Yield frames start..stop as (frames, channels) float32; without stop all, and check the stated length."""
         try:
             if start and (self.frames is None or start < self.frames):
                 start = self.file.seek(start)
@@ -162,42 +174,44 @@ class _Sndfile:
 
 
 class _Ffmpeg:
-    """An audio file through the program ffmpeg, as AU: a short header, then big-endian float32."""
+    """An audio file that the program ffmpeg decodes, as AU: a short header, then big-endian float32."""
 
-    frames = None
+    frames: int | None = None
 
     def __init__(self, path: str | os.PathLike, ffmpeg: str) -> None:
         self.path = path
-        self.messages = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process; a pipe could fill and block)
+        self.messages = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process; a pipe could fill and block
         options = ["-nostdin", "-v", "error", "-protocol_whitelist", "file,pipe"]
         output = ["-map", "0:a:0", "-map_metadata", "-1", "-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
         self.process = subprocess.Popen(
             [ffmpeg, *options, "-i", f"file:{os.fspath(path)}", *output],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.messages,
         )  # fmt: skip
-        header = self.process.stdout.read(24)
+        assert self.process.stdout is not None
+        self.stdout = self.process.stdout
+        header = self.stdout.read(24)
         if len(header) < 24:
             message = self._failure()
             self.__exit__()
             raise AudioError(f"{path}: not audio that libsndfile or ffmpeg can decode ({message})")
         header_bytes, _, _, self.sample_rate, self.channels = np.frombuffer(header, ">u4", offset=4).tolist()
-        self.process.stdout.read(header_bytes - 24)
+        self.stdout.read(header_bytes - 24)
 
     def __enter__(self) -> "_Ffmpeg":
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.process.kill()
-        self.process.stdout.close()
+        self.stdout.close()
         self.process.wait()
         self.messages.close()
 
     def blocks(self, start: int, stop: int | None) -> Iterator[np.ndarray]:
-        """Frames start..stop as (frames, channels) float32; those before are decoded and dropped."""
+        """Yield frames start..stop as (frames, channels) float32; earlier ones are decoded and dropped."""
         at, frame_bytes = 0, 4 * self.channels
         while stop is None or at < stop:
             wanted = _BLOCK_FRAMES if stop is None else min(_BLOCK_FRAMES, stop - at)
-            data = self.process.stdout.read(wanted * frame_bytes)
+            data = self.stdout.read(wanted * frame_bytes)
             frames = len(data) // frame_bytes
             block = np.frombuffer(data, ">f4", frames * self.channels).reshape(frames, self.channels)
             if at + frames > start:
@@ -212,20 +226,20 @@ class _Ffmpeg:
         self.process.wait()
         self.messages.seek(0)
         lines = self.messages.read().decode(errors="replace").strip().splitlines()
-        # Without "[in#0 @ 0x55f…]", which differs from run to run.
+        # Without "[in#0 @ 0x55f…]", which differs between runs.
         return re.sub(r"\[[^]]*\] ?", "", lines[-1]) if lines else f"ffmpeg ended with {self.process.returncode}"
 
 
 def _mono(blocks: Iterator[np.ndarray], path: str | os.PathLike) -> Iterator[np.ndarray]:
     for block in blocks:
         mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
-        if not np.isfinite(mono.sum(dtype=np.float64)):  # finite float32 cannot overflow it, and it needs no array
+        if not np.isfinite(mono.sum(dtype=np.float64)):  # no finite float32 can overflow the sum
             raise AudioError(f"{path}: holds samples that are NaN or infinite; render it again")
         yield np.ascontiguousarray(mono)
 
 
 def _resampled(blocks: Iterator[np.ndarray], source_rate: int, sample_rate: int) -> np.ndarray:
-    """All blocks, one after another, at `sample_rate`: (samples,) float32."""
+    """Join all blocks and resample them to `sample_rate`: (samples,) float32."""
     if source_rate == sample_rate:
         return np.concatenate([np.zeros(0, np.float32), *blocks])
     stream = soxr.ResampleStream(source_rate, sample_rate, 1, dtype="float32", quality="HQ")
@@ -243,6 +257,6 @@ def _cut_off(path: str | os.PathLike, decoded_s: float, promised_s: float) -> Au
 
 def _reason(error: Exception) -> str:
     text = getattr(error, "error_string", None) or str(error)
-    if "File does not exist" in text:  # what libsndfile also says of an MP3 without a frame
+    if "File does not exist" in text:  # libsndfile says this also of an MP3 without a frame
         return "Format not recognised"
     return text.strip().rstrip(".:") or f"libsndfile error {getattr(error, 'code', '')}"

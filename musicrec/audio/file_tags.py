@@ -1,4 +1,4 @@
-"""What the tags in audio files say: ID3 (MP3, WAV, AIFF), Vorbis comments (FLAC, OGG, Opus), APE, and MP4's atoms."""
+"""Tags in audio files: ID3 (MP3, WAV, AIFF), Vorbis comments (FLAC, OGG, Opus), APE, and MP4 atoms."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from rich.progress import track
 from musicrec.config.number_types import BPM_RANGE, DURATION_RANGE_S
 from musicrec.heads.keys import parse_key
 
-# Beside the standard names those that DJ software and taggers write.
+# The standard names, and those that DJ software and taggers write.
 _ID3 = {
     "artist": ("TPE1", "TPE2"), "album": ("TALB",), "title": ("TIT2",), "genre": ("TCON",),
     "bpm": ("TBPM", "TXXX:BPM"), "key": ("TKEY", "TXXX:INITIALKEY", "TXXX:initialkey", "TXXX:KEY"),
@@ -41,10 +41,17 @@ _AT_ONCE = 64
 
 
 def read_tags(paths: Iterable[str], *, progress: bool = True) -> pl.DataFrame:
-    """A row a file: `path`, `FIELDS` in the types of a manifest, null where the file does not say, and `problem`, what
-    in its tags cannot be read.
+    """Read the tags of many files.
 
-    A key without a mode is major, as the ID3 standard has it. Tempos of 0 are none.
+    A key without a mode is major, as the ID3 standard says. A tempo of 0 counts as missing.
+
+    Args:
+        paths: The audio files.
+        progress: Show a progress bar for 500 files or more.
+
+    Returns:
+        One row per file: `path`, `FIELDS` in the types of a manifest (null if the file does not say), and `problem`,
+        which describes tags that could not be read.
     """
     paths = list(paths)
     with ThreadPoolExecutor(_AT_ONCE // 8) as pool:
@@ -56,13 +63,23 @@ def read_tags(paths: Iterable[str], *, progress: bool = True) -> pl.DataFrame:
 
 
 def opened(path: str | os.PathLike) -> mutagen.FileType | None:
-    """A file's header and tags; None where its format is not known. Raises MutagenError or OSError where it is damaged
-    or cannot be read."""
+    """Open an audio file to read its header and tags.
+
+    Args:
+        path: The audio file.
+
+    Returns:
+        The file, or None if its format is unknown.
+
+    Raises:
+        mutagen.MutagenError: The file is damaged.
+        OSError: The file cannot be read.
+    """
     try:
         return mutagen.File(path)
     except (mutagen.MutagenError, OSError):
         raise
-    except Exception as error:  # its parsers trip over some damage, as with an IndexError
+    except Exception as error:  # some damage makes its parsers fail, for example with an IndexError
         raise mutagen.MutagenError(f"damaged: {error}") from None
 
 
@@ -73,7 +90,8 @@ def _row(path: str) -> tuple:
         return (path, *[None] * len(FIELDS), f"tags cannot be read ({str(error) or type(error).__name__})")
     if file is None:
         return (path, *[None] * len(FIELDS), None)
-    text, problems = texts(file.tags), []
+    text = texts(file.tags)
+    problems: list[str] = []
     bpm = _number(text["bpm"], problems)
     pitch_class, mode = _key(text["key"], problems)
     length_s = getattr(file.info, "length", 0) or 0
@@ -84,7 +102,14 @@ def _row(path: str) -> tuple:
 
 
 def texts(tags: mutagen.Tags | None) -> dict[str, str | None]:
-    """artist, album, title, genre, bpm and key as they are written; of several values the first."""
+    """Return artist, album, title, genre, bpm and key as the file writes them.
+
+    Args:
+        tags: The tags of an opened file; None if it has none.
+
+    Returns:
+        Text by field; None if the field is missing. If a field has several values, the first one.
+    """
     if isinstance(tags, ID3):
         names = _ID3
     elif isinstance(tags, MP4Tags):
@@ -97,8 +122,8 @@ def texts(tags: mutagen.Tags | None) -> dict[str, str | None]:
 def _first(tags: mutagen.Tags | None, names: Iterable[str]) -> str | None:
     for name in names:
         try:
-            found = tags[name] if tags is not None else None
-        except (KeyError, ValueError):  # Vorbis comments refuse names that they cannot hold
+            found = tags[name] if tags is not None else None  # type: ignore[index]
+        except (KeyError, ValueError):  # Vorbis comments do not allow every name
             continue
         values = getattr(found, "genres", None) or getattr(found, "text", None) or found  # "(17)" is a genre of ID3v1
         for value in values if isinstance(values, list) else [values]:
@@ -125,7 +150,7 @@ def _number(text: str | None, problems: list[str]) -> float | None:
 
 
 def _key(text: str | None, problems: list[str]) -> tuple[int | None, str | None]:
-    """The first of what a tag such as "8A", "8A - Energy 6" or "Am/Em" names."""
+    """Return pitch class and mode of the first key in a tag such as "8A", "8A - Energy 6" or "Am/Em"."""
     if text is None or text.lower() in ("o", "none", "unknown"):
         return None, None
     named = re.split(r"\s+-\s+|[/,|]", text)[0]

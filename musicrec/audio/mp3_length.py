@@ -1,4 +1,4 @@
-"""What an MP3 file says about its own length, which libsndfile does not tell apart from an estimate."""
+"""The length that an MP3 file states. libsndfile does not tell whether its own answer is only an estimate."""
 
 import os
 import re
@@ -6,11 +6,17 @@ from typing import NamedTuple
 
 _ITUNES_LENGTH = re.compile(rb"iTunSMPB.{0,4}?(?: [0-9A-F]{8}){3} ([0-9A-F]{16})", re.DOTALL)
 _SAMPLE_RATES = (44_100, 48_000, 32_000)
-_TAG_BYTES = 1 << 20  # of a longer tag (cover art) only the beginning is searched
+_TAG_BYTES = 1 << 20  # only the beginning of a longer tag (cover art) is searched
 
 
 class Mp3Promise(NamedTuple):
-    """Length that the file states; the share (0..1) of the stated bytes that it holds; whether libsndfile heeds it."""
+    """The length that an MP3 file states.
+
+    Attributes:
+        duration_s: The stated length in seconds.
+        share: Share of the stated bytes that the file holds, 0 to 1.
+        heeded: Whether libsndfile uses the statement.
+    """
 
     duration_s: float
     share: float
@@ -18,10 +24,16 @@ class Mp3Promise(NamedTuple):
 
 
 def mp3_promise(path: str | os.PathLike) -> Mp3Promise | None:
-    """Read the Xing, Info or VBRI frame, or the comment that iTunes leaves; None where there is neither.
+    """Read the length from the Xing, Info or VBRI frame, or from the comment of iTunes.
 
-    Without them a player estimates the length from the bit rate and the size of the file, tags and cover art included.
+    Without these, a player estimates the length from the bit rate and the file size, including tags and cover art.
     Source: http://gabriel.mp3-tech.org/mp3infotag.html
+
+    Args:
+        path: The MP3 file.
+
+    Returns:
+        What the file states, or None if it states nothing.
     """
     size = os.path.getsize(path)
     with open(path, "rb") as file:

@@ -1,4 +1,4 @@
-"""Models from the checkpoints of a training run."""
+"""Models from the checkpoints of a training."""
 
 from pathlib import Path
 
@@ -10,7 +10,17 @@ from musicrec.export.folder import read_export
 
 
 def read_checkpoint(path: str | Path) -> Model:
-    """Load the model of a training checkpoint (weights-only, so nothing in it is run)."""
+    """Load the model of a training checkpoint. Code in the file is never executed (PyTorch's weights-only mode).
+
+    Args:
+        path: A checkpoint of train.py.
+
+    Returns:
+        The model, in eval mode.
+
+    Raises:
+        ExportError: There is no such file, or it is not a checkpoint of train.py.
+    """
     path = Path(path)
     if not path.is_file():
         raise ExportError(f"{path}: there is no such file; name a checkpoint of train.py")
@@ -22,7 +32,7 @@ def read_checkpoint(path: str | Path) -> Model:
             f"{path} is not a checkpoint of train.py: it has no {error}; public weights become an export with "
             "musicrec.import_checkpoint"
         ) from None
-    except Exception as error:  # torch raises half a dozen kinds for a broken file, some with unsafe advice
+    except Exception as error:  # torch raises many types for a broken file, some with unsafe advice
         raise ExportError(
             f"{path} is not a checkpoint of train.py: PyTorch cannot read it as weights and plain types "
             f"({type(error).__name__})"
@@ -35,7 +45,17 @@ def read_checkpoint(path: str | Path) -> Model:
 
 
 def read_model(path: str | Path) -> Model:
-    """An export folder or a checkpoint file."""
+    """Load a model from an export folder or a checkpoint file.
+
+    Args:
+        path: The folder or the file.
+
+    Returns:
+        The model, in eval mode.
+
+    Raises:
+        ExportError: There is neither an export nor a checkpoint.
+    """
     if not Path(path).exists():
         raise ExportError(f"{path}: there is no such file or folder; give an export folder or a checkpoint of train.py")
     return read_checkpoint(path) if Path(path).is_file() else read_export(path)

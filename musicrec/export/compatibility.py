@@ -1,49 +1,65 @@
-"""Whether front end, network and heads go together, and where two descriptions of them differ."""
+"""Check that front end, network and heads fit together; find where two descriptions of models differ."""
 
 import inspect
 from collections.abc import Iterator, Sequence
 
-from torch import nn
-
 from musicrec.config.class_lookup import find_classes
 from musicrec.errors import ConfigError
 from musicrec.heads import Head
+from musicrec.models import Network
 from musicrec.models.frontends import Frontend
 
 
-def check_parts(network: nn.Module, heads: Sequence[Head], frontend: Frontend) -> None:
-    """Raises ConfigError where the parts were told different things: the network would learn nonsense, silently.
+def check_parts(network: Network, heads: Sequence[Head], frontend: Frontend) -> None:
+    """Check that front end, network and heads agree. If they do not, training would give nonsense without an error.
 
-    What a network knows of its front end has the name that it has there. A network of which an output means something
-    by its place, such as a tempo, says by `check_heads` whether a head means the same.
+    A setting that both the network and the front end have must have one value. A network whose outputs have a fixed
+    meaning, such as a tempo each, has a method `check_heads(heads)` that raises ConfigError if a head differs.
+
+    Args:
+        network: The network.
+        heads: Its heads.
+        frontend: Its front end.
+
+    Raises:
+        ConfigError: Two parts disagree. The message names the setting and what to change.
     """
-    of_frontends = {
+    frontend_settings = {
         name for cls in find_classes("musicrec.models.frontends").values() for name in inspect.signature(cls).parameters
     }
     for name, taken in network.settings.items():
         given = frontend.settings.get(name)
-        if name in of_frontends and given != taken:
-            way = "set model.n_mels, which the front end follows"
+        if name in frontend_settings and given != taken:
+            advice = "set model.n_mels, which the front end follows"
             if name != "n_mels":
-                way = f"leave out model.{name}, which follows the front end"
-            raise ConfigError(f"frontend.{name}={given}: the network takes {taken}; {way}")
-    if hasattr(network, "check_heads"):
-        network.check_heads(heads)
+                advice = f"leave out model.{name}, which follows the front end"
+            raise ConfigError(f"frontend.{name}={given}: the network takes {taken}; {advice}")
+    check_heads = getattr(network, "check_heads", None)
+    if check_heads is not None:
+        check_heads(heads)
 
 
 def first_difference(theirs: dict, ours: dict) -> tuple[str, object, object] | None:
-    """(key, their value, our value) of the first leaf in which two descriptions (`export.describe`) differ, such as
-    ("network.settings.width", 64, 32); "absent" where one has no such leaf."""
-    theirs, ours = dict(_leaves(theirs)), dict(_leaves(ours))
-    for key in [*ours, *theirs]:
-        pair = theirs.get(key, "absent"), ours.get(key, "absent")
-        if pair[0] != pair[1]:
-            return key, *pair
+    """Find the first value in which two descriptions (see `describe`) differ.
+
+    Args:
+        theirs: One description.
+        ours: The other description.
+
+    Returns:
+        The key, their value and our value, such as ("network.settings.width", 64, 32); None if they are equal. A value
+        that one of them lacks is "absent".
+    """
+    their_values, our_values = dict(_leaves(theirs)), dict(_leaves(ours))
+    for key in [*our_values, *their_values]:
+        their, our = their_values.get(key, "absent"), our_values.get(key, "absent")
+        if their != our:
+            return key, their, our
     return None
 
 
 def _leaves(value: object, key: str = "") -> Iterator[tuple[str, object]]:
-    """(full key, value) of what is neither dict nor list. The heads go by their names."""
+    """Yield (full key, value) of everything that is neither dict nor list. Heads are keyed by their names."""
     if isinstance(value, dict):
         parts = [(f"{key}.{name}" if key else name, part) for name, part in value.items()]
     elif isinstance(value, list):

@@ -1,25 +1,33 @@
-"""A model in words: network, heads and front end as plain JSON types, and back."""
+"""The description of a model: network, heads and front end as plain JSON types, and back."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-from torch import nn
+from torch import Tensor
 
 from musicrec import heads as heads_package
 from musicrec.config.class_lookup import find_class
 from musicrec.errors import ExportError
 from musicrec.heads import Head
+from musicrec.models import Network
 from musicrec.models.frontends import Frontend
 
 
 @dataclass(kw_only=True)
 class Model:
-    """What an export holds, ready to run: front end and network in eval mode, heads, and the rest of config.json."""
+    """A model that is ready to run.
 
-    network: nn.Module
+    Attributes:
+        network: The network, in eval mode.
+        frontend: The front end that it was trained with.
+        heads: The heads, with their classes.
+        config: The content of `config.json` of an export, or the description in a checkpoint.
+        source: The export folder or checkpoint file it was read from.
+    """
+
+    network: Network
     frontend: Frontend
     heads: list[Head]
     config: dict
@@ -27,11 +35,21 @@ class Model:
 
     @property
     def sample_rate(self) -> int:
+        """Sample rate of the waveforms that the front end takes, in Hz."""
         return self.frontend.sample_rate
 
 
-def describe(network: nn.Module, heads: Sequence[Head], frontend: Frontend) -> dict:
-    """Network, front end and heads in plain JSON types, enough to build them again with `build`."""
+def describe(network: Network, heads: Sequence[Head], frontend: Frontend) -> dict:
+    """Describe a model in plain JSON types, so that `build` can build it again.
+
+    Args:
+        network: The network.
+        heads: Its heads.
+        frontend: Its front end.
+
+    Returns:
+        The classes and settings, under the keys `network`, `frontend` and `heads`.
+    """
     description = {
         "network": {"class": type(network).__name__, "settings": network.settings},
         "frontend": {"class": type(frontend).__name__, **frontend.settings},
@@ -40,20 +58,38 @@ def describe(network: nn.Module, heads: Sequence[Head], frontend: Frontend) -> d
     return json.loads(json.dumps(description))  # tuples become lists, as after a round trip through the file
 
 
-def build(description: dict) -> tuple[nn.Module, list[Head], Frontend]:
-    """The untrained network, the heads and the front end that `describe` described."""
+def build(description: dict) -> tuple[Network, list[Head], Frontend]:
+    """Build the model that `describe` described.
+
+    Args:
+        description: The result of `describe`.
+
+    Returns:
+        The untrained network, the heads and the front end.
+    """
     heads = [heads_package.from_dict(head) for head in description["heads"]]
     cls = find_class("musicrec.models", description["network"]["class"])
     network = cls({head.name: len(head.classes) for head in heads}, **description["network"]["settings"])
-    frontend = {"class": "MelSpectrogram", **description["frontend"]}  # what exports without the class have
+    frontend = {"class": "MelSpectrogram", **description["frontend"]}  # old exports do not name the class
     return network, heads, find_class("musicrec.models.frontends", frontend.pop("class"))(**frontend)
 
 
-def build_from(source: str | Path, description: dict) -> tuple[nn.Module, list[Head], Frontend]:
-    """`build` of what the file `source` says. Raises ExportError that names the file and the way out."""
+def build_from(source: str | Path, description: dict) -> tuple[Network, list[Head], Frontend]:
+    """Build the model that a file describes.
+
+    Args:
+        source: The file, for error messages.
+        description: What it holds.
+
+    Returns:
+        The untrained network, the heads and the front end.
+
+    Raises:
+        ExportError: The description does not fit this version. The message names the file and what to do.
+    """
     try:
         return build(description)
-    except Exception as error:  # the file is anybody's: whatever it makes the constructors raise
+    except Exception as error:  # the file can be from anywhere and make the constructors raise anything
         commit = description.get("git_commit") if isinstance(description, dict) else None
         writer = f"the code that wrote it{f' (git commit {commit})' if isinstance(commit, str) else ''}"
         raise ExportError(
@@ -62,8 +98,17 @@ def build_from(source: str | Path, description: dict) -> tuple[nn.Module, list[H
         ) from None
 
 
-def load_weights(network: nn.Module, weights: dict[str, torch.Tensor], *, source: Path) -> None:
-    """Strictly load weights; the error says in one line what is missing, surplus or of another shape."""
+def load_weights(network: Network, weights: dict[str, Tensor], *, source: Path) -> None:
+    """Load weights, all of them and no others.
+
+    Args:
+        network: The network that receives them.
+        weights: Tensors by name.
+        source: The file they come from, for error messages.
+
+    Raises:
+        ExportError: Tensors are missing, surplus or of another shape. The message names up to three of them.
+    """
     own = network.state_dict()
     wrong = [f"missing {name}" for name in own.keys() - weights.keys()]
     wrong += [f"surplus {name}" for name in weights.keys() - own.keys()]

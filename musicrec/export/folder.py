@@ -1,11 +1,13 @@
-"""Exports: a trained model as data. A folder holds
+"""Exports: a trained model as data.
+
+An export is a folder with these files:
 
     model.safetensors   the network's weights
-    config.json         network, front end, heads with their class names, what it was trained on, licence, git commit
+    config.json         network, front end, heads with their class names, training data, licence, git commit
     metrics.json        {split: {"<head>/<metric>": value}}
     README.md           the model card
 
-Nothing in it is code or pickled; loading it builds only classes of this package.
+No file holds code or pickles. Loading an export never executes code from it; it builds only classes of this package.
 """
 
 import datetime
@@ -16,12 +18,12 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
-from torch import nn
 
 from musicrec.errors import ExportError
 from musicrec.export.description import Model, build_from, describe, load_weights
 from musicrec.export.model_card import model_card
 from musicrec.heads import Head
+from musicrec.models import Network
 from musicrec.models.frontends import Frontend
 from musicrec.system.atomic_write import atomic_folder
 from musicrec.system.version import VERSION, git_commit
@@ -32,7 +34,7 @@ FORMAT = "musicrec-export/1"
 def write_export(
     folder: str | Path,
     *,
-    network: nn.Module,
+    network: Network,
     heads: Sequence[Head],
     frontend: Frontend,
     metrics: dict[str, dict[str, float]],
@@ -40,10 +42,24 @@ def write_export(
     calibration: dict | None = None,
     licence: str = "unspecified",
 ) -> Path:
-    """Write an export folder, all of it or nothing; one that is there already is replaced.
+    """Write an export folder. It is written completely or not at all, and replaces an earlier export.
 
-    metrics: {split: {name: value}}. data: what the model card says of the data (manifest, hash, splits, tracks).
-    calibration: {"split", "heads"}: on what the heads were calibrated, and what was found (evaluation/calibration.py).
+    Args:
+        folder: The folder to write.
+        network: The trained network.
+        heads: Its heads.
+        frontend: Its front end.
+        metrics: Values by split and name, {split: {name: value}}.
+        data: The data it was trained on, for the model card (manifest, hash, splits, tracks).
+        calibration: The split on which the heads were calibrated, and the result: {"split": name, "heads": values}
+            (evaluation/calibration.py).
+        licence: Licence of the weights, for the model card.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ExportError: The folder exists and is not an export, or it cannot be written.
     """
     folder = Path(folder)
     config = {
@@ -72,7 +88,7 @@ def write_export(
 
 
 def _is_export(folder: Path) -> bool:
-    """Whether a folder may be replaced: an export of ours, or empty."""
+    """Whether a folder may be replaced: it is an export, or empty."""
     if not folder.is_dir():
         return False
     try:
@@ -82,7 +98,17 @@ def _is_export(folder: Path) -> bool:
 
 
 def read_export(folder: str | Path) -> Model:
-    """Load an export folder. Raises ExportError that names the file and what is wrong with it."""
+    """Load an export folder.
+
+    Args:
+        folder: The folder.
+
+    Returns:
+        The model, in eval mode.
+
+    Raises:
+        ExportError: The folder is not an export, or damaged. The message names the file and the problem.
+    """
     folder = Path(folder)
     try:
         config = json.loads((folder / "config.json").read_text())

@@ -7,7 +7,15 @@ from musicrec.heads import Head
 
 
 def model_card(config: dict, metrics: dict[str, dict[str, float | None]]) -> str:
-    """README.md of an export."""
+    """Write the text of the model card.
+
+    Args:
+        config: The content of the export's `config.json`.
+        metrics: Values by split and name; None for a value that could not be measured.
+
+    Returns:
+        Markdown.
+    """
     data, network = config["data"], config["network"]
     lines = [
         f"# {network['class']}",
@@ -36,6 +44,7 @@ def model_card(config: dict, metrics: dict[str, dict[str, float | None]]) -> str
 
 
 def heads_of(config: dict) -> list[Head]:
+    """Build the heads that the `config.json` of an export describes."""
     return [heads_package.from_dict(head) for head in config["heads"]]
 
 
@@ -45,9 +54,9 @@ def _head_line(head: Head) -> str:
 
 
 def _calibration_line(config: dict) -> str:
-    """Which temperatures, fitted on what."""
+    """Describe the calibration: temperatures, and the split they were fitted on."""
     if not config["calibration"]:
-        return "none; a probability is the mean of the network's"
+        return "none; a probability is the mean over the chunks of a track"
     temperatures = ", ".join(f"{head.name} {head.temperature:.2f}" for head in heads_of(config))
     return f"temperatures {temperatures}, and thresholds for tags, fitted on split {config['calibration']['split']}"
 

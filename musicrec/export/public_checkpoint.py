@@ -1,7 +1,7 @@
-"""Public weights: checkpoints of github.com/minzwon/sota-music-tagging-models under our names.
+"""Read checkpoints of github.com/minzwon/sota-music-tagging-models and translate the names of their tensors.
 
-Two spellings of the same networks are in circulation. The names of the original repository are the ones used in
-messages here; the other spelling is brought to them first:
+Two spellings of the same networks exist. Messages use the names of the original repository; the other spelling is
+translated to these first:
 
     original                          also
     spec.*, spec_bn                   mel_spectrogram.*, the batch normalisation of one channel
@@ -16,18 +16,18 @@ import warnings
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from musicrec.errors import ConfigError, ExportError
 from musicrec.models.crnn import CRNN
 from musicrec.models.frontends.mel import MelSpectrogram
 from musicrec.models.short_chunk_resnet import ShortChunkResNet
 
-ARCHITECTURES: dict[str, type[nn.Module]] = {"crnn": CRNN, "short_chunk_resnet": ShortChunkResNet}
+ARCHITECTURES: dict[str, type[CRNN] | type[ShortChunkResNet]] = {"crnn": CRNN, "short_chunk_resnet": ShortChunkResNet}
 
 HEAD = "tags"
 
-# Our modules, and what the original repository calls them.
+# Our names of the modules, and those of the original repository.
 ORIGINAL_NAMES = {
     "crnn": {
         "input_norm": "spec_bn",
@@ -69,26 +69,32 @@ FRONT_END = re.compile(r"^(spec|mel_spectrogram|to_db)\.")
 
 
 def read_state_dict(path: str | Path) -> dict[str, Tensor]:
-    """Tensors by name from a checkpoint file. Nothing in the file is executed.
+    """Read tensors by name from a checkpoint file. Code in the file is never executed.
+
+    Args:
+        path: The checkpoint.
+
+    Returns:
+        The tensors by name.
 
     Raises:
-        ExportError: there is no such file, it is no PyTorch checkpoint, or it holds more than tensors.
+        ExportError: There is no such file, it is not a PyTorch checkpoint, or it holds more than tensors.
     """
     path = Path(path)
     if not path.is_file():
         raise ExportError(f"{path}: no such file; give the path of a PyTorch state dict")
     try:
-        with warnings.catch_warnings():  # about the pickle's version, for files that are refused anyway
+        with warnings.catch_warnings():  # about the version of the pickle, for files that are refused anyway
             warnings.simplefilter("ignore")
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # depending on the bytes nearly any exception comes out of the unpickler
+    except Exception as error:  # the unpickler can raise nearly anything
         if code := re.search(r"GLOBAL (\S+)", str(error)):
             reason = f"it would run code on loading ({code[1]}), which is refused"
         else:
             reason = "it is not a PyTorch checkpoint, or is cut off"
         raise ExportError(f"{path}: {reason}; give a file written by torch.save(network.state_dict(), path)") from error
     if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
-        content = content["state_dict"]  # as training frameworks wrap it
+        content = content["state_dict"]  # training frameworks wrap it so
     if not (isinstance(content, dict) and content and all(isinstance(value, Tensor) for value in content.values())):
         raise ExportError(
             f"{path}: it holds no state dict (tensors by name); "
@@ -100,20 +106,20 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
 def translate_state_dict(
     state_dict: dict[str, Tensor], *, architecture: str, source: str | Path = "the checkpoint"
 ) -> tuple[dict[str, Tensor], dict]:
-    """A public state dict under our names, its head called `tags`.
+    """Translate a public state dict to our names. Its head is called `tags`.
 
     Args:
-        state_dict: tensors by name, in either spelling.
+        state_dict: Tensors by name, in either spelling.
         architecture: `crnn` or `short_chunk_resnet`.
-        source: what messages call it, such as the path of the file.
+        source: Name of the state dict in messages, such as the path of the file.
 
     Returns:
-        The weights, and the settings with which `ARCHITECTURES[architecture](**settings)` is the network that loads
-        them; among them `outputs`, {"tags": number of classes}.
+        The weights, and the settings of the network that loads them, `ARCHITECTURES[architecture](**settings)`. Among
+        the settings is `outputs`, {"tags": number of classes}.
 
     Raises:
-        ConfigError: no such architecture.
-        ExportError: a checkpoint of another architecture, with the keys that are missing or too many.
+        ConfigError: There is no such architecture.
+        ExportError: The checkpoint is of another architecture. The message names missing and surplus keys.
     """
     if architecture not in ARCHITECTURES:
         raise ConfigError(f"architecture = {architecture!r}; there are: {', '.join(ARCHITECTURES)}")
@@ -122,7 +128,7 @@ def translate_state_dict(
     with torch.device("meta"):
         ours = {_original_name(key, architecture): key for key in cls({HEAD: 1}).state_dict()}
     for key in ours:
-        if key.endswith(".num_batches_tracked"):  # absent from old checkpoints, and without effect here
+        if key.endswith(".num_batches_tracked"):  # missing from old checkpoints, and without effect here
             weights.setdefault(key, torch.tensor(0))
     missing, surplus = ours.keys() - weights.keys(), weights.keys() - ours.keys()
     if missing or surplus:
@@ -149,9 +155,9 @@ def translate_state_dict(
 
 
 def _original_spelling(state_dict: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Weights under the original repository's names, and apart from them the constants of its front end."""
+    """Split a state dict into weights, under the original repository's names, and constants of its front end."""
     first_parts = {key.split(".")[0] for key in state_dict}
-    if len(first_parts) == 1:  # `module.` or `model.`, put in front by a wrapper
+    if len(first_parts) == 1:  # a wrapper's prefix, `module.` or `model.`
         state_dict = {key.partition(".")[2]: value for key, value in state_dict.items()}
     weights = {}
     for key, value in state_dict.items():
@@ -175,7 +181,8 @@ def _original_name(key: str, architecture: str) -> str:
 
 
 def _settings(weights: dict[str, Tensor], architecture: str, n_mels: int | None) -> dict:
-    """Constructor arguments that the shapes of the weights tell."""
+    """Return the constructor arguments that follow from the shapes of the weights."""
+    settings: dict[str, object]
     if architecture == "crnn":
         settings = {
             "outputs": {HEAD: len(weights["dense.bias"])},
@@ -188,7 +195,7 @@ def _settings(weights: dict[str, Tensor], architecture: str, n_mels: int | None)
 
 
 def _mel_bands(front_end: dict[str, Tensor], source: str | Path) -> int | None:
-    """How many mel bands a checkpoint's own filter bank has; none where it brings no filter bank."""
+    """Return the number of bands of the mel filter bank in a checkpoint; None if it has none."""
     for key, value in front_end.items():
         if key.endswith(("mel_scale.fb", "mel_basis")) and value.ndim == 2:
             filters = value.T if key.endswith("fb") else value  # torchaudio: (bins, bands); nnAudio: (bands, bins)
@@ -196,7 +203,7 @@ def _mel_bands(front_end: dict[str, Tensor], source: str | Path) -> int | None:
             if filters.shape != ours.shape or not torch.allclose(filters.float(), ours, atol=1e-3):
                 warnings.warn(
                     f"{source}: {key} is not the published mel filter bank (HTK, 0 to 8000 Hz, {ours.shape[1]} bins); "
-                    "the network will hear something else than it was trained on",
+                    "the network will get another input than it was trained on",
                     stacklevel=3,
                 )
             return len(filters)

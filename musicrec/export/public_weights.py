@@ -1,4 +1,4 @@
-"""Public checkpoints of sota-music-tagging-models, turned into exports."""
+"""Turn public checkpoints of sota-music-tagging-models into exports."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,18 +18,26 @@ def import_checkpoint(
     out: str | Path,
     licence: str = "see the source of the weights",
 ) -> Path:
-    """Turn a state dict of sota-music-tagging-models into an export folder, whose one head is called `tags`.
+    """Turn a state dict of sota-music-tagging-models into an export folder with one head, called `tags`.
 
-    weights: a .pth file; it is read weights-only, so nothing in it is run. architecture: "crnn" or
-    "short_chunk_resnet". classes: the names of the outputs, in their order. out: the export folder to write.
+    Args:
+        weights: A .pth file. Code in it is never executed (PyTorch's weights-only mode).
+        architecture: "crnn" or "short_chunk_resnet".
+        classes: Names of the outputs, in their order.
+        out: The export folder to write.
+        licence: Licence of the weights, for the model card.
 
-    Raises ExportError for a file that does not hold such weights, ConfigError for an unknown architecture or a wrong
-    number of names.
+    Returns:
+        The export folder.
+
+    Raises:
+        ExportError: The file does not hold such weights.
+        ConfigError: The architecture is unknown, or the number of names is wrong.
     """
     if architecture not in ARCHITECTURES:
         raise ConfigError(f"architecture {architecture!r} is unknown; choose {' or '.join(ARCHITECTURES)}")
     if isinstance(classes, str) or len(set(classes)) != len(classes):
-        raise ConfigError("classes must be a list of distinct names, one an output")
+        raise ConfigError("classes must be a list of distinct names, one per output")
     state, settings = translate_state_dict(read_state_dict(weights), architecture=architecture, source=str(weights))
     outputs = settings["outputs"]["tags"]
     if len(classes) != outputs:

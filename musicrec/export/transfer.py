@@ -1,4 +1,4 @@
-"""Transfer: a network that begins with the weights of another, and parts of it that stay as they are."""
+"""Transfer learning: start a network with the weights of another, and freeze parts of it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,42 +8,56 @@ from torch import nn
 
 from musicrec.errors import ConfigError
 from musicrec.export.folder import read_export
+from musicrec.models import Network
 from musicrec.models.frontends import Frontend
 
 
 class Start(NamedTuple):
-    """With what a network began: how many tensors were copied, the parts that begin anew, such as ["classifier",
-    "gru"], and, for the export's card, the data and the licence of the weights."""
+    """How a network was initialised.
+
+    Attributes:
+        copied: Number of tensors that were copied.
+        new: Parts that keep their random weights, such as ["classifier", "gru"].
+        origin: Data and licence of the copied weights, for the model card.
+    """
 
     copied: int
     new: list[str]
     origin: dict
 
 
-def start_from(export: str | Path, network: nn.Module, frontend: Frontend) -> Start:
-    """Copy into `network` the weights of an export, wherever names and shapes agree.
+def start_from(export: str | Path, network: Network, frontend: Frontend) -> Start:
+    """Copy the weights of an export into a network, wherever names and shapes agree.
 
-    Other heads, or another size of a layer, leave those layers as they were drawn. The front ends must be equal:
-    weights that know one picture of the sound know nothing of another.
+    Layers of another size, such as those of other heads, keep their random weights. The front ends must be equal:
+    weights learnt on one kind of spectrogram are of no use on another.
+
+    Args:
+        export: The export folder.
+        network: The network that receives the weights.
+        frontend: The front end of that network.
+
+    Returns:
+        What was copied, and from where.
 
     Raises:
-        ExportError: no export there.
-        ConfigError: another network or front end, or nothing that could be copied.
+        ExportError: There is no export.
+        ConfigError: The export has another network or front end, or no weights that fit.
     """
     model = read_export(export)
     theirs, ours = type(model.network).__name__, type(network).__name__
     if theirs != ours:
         raise ConfigError(f"start_from={export}: holds a {theirs}, this run trains a {ours}; choose model= accordingly")
-    hears, listens = type(model.frontend).__name__, type(frontend).__name__
-    if hears != listens:
+    their_frontend, our_frontend = type(model.frontend).__name__, type(frontend).__name__
+    if their_frontend != our_frontend:
         raise ConfigError(
-            f"start_from={export}: its network hears through a {hears}, this run has a {listens}; choose frontend= "
-            "accordingly"
+            f"start_from={export}: its network was trained with a {their_frontend}, this run has a {our_frontend}; "
+            "choose frontend= accordingly"
         )
     differ = [name for name, value in frontend.settings.items() if model.frontend.settings.get(name) != value]
     if differ:
         wanted = " ".join(f"frontend.{name}={model.frontend.settings.get(name)}" for name in differ)
-        raise ConfigError(f"start_from={export}: its network hears through another front end; train with {wanted}")
+        raise ConfigError(f"start_from={export}: its network was trained with another front end; use {wanted}")
     own = network.state_dict()
     copied = {
         name: tensor
@@ -51,7 +65,9 @@ def start_from(export: str | Path, network: nn.Module, frontend: Frontend) -> St
         if name in own and own[name].shape == tensor.shape
     }
     if not copied:
-        raise ConfigError(f"start_from={export}: no layer of it has the shape it has here; give the model its settings")
+        raise ConfigError(
+            f"start_from={export}: none of its layers has the shape of a layer here; use the settings of that model"
+        )
     network.load_state_dict(copied, strict=False)
     new = sorted({name.split(".")[0] for name in own.keys() - copied.keys()})
     data = model.config["data"]
@@ -60,12 +76,19 @@ def start_from(export: str | Path, network: nn.Module, frontend: Frontend) -> St
 
 
 def freeze(network: nn.Module, parts: Sequence[str]) -> list[nn.Module]:
-    """Take the modules named in `parts`, such as "blocks.0", out of training; returns them.
+    """Exclude modules from training.
 
-    Their batch normalisation must stay in eval mode too, or its statistics would move: `MusicModule` sees to that.
+    Their batch normalisation must also stay in eval mode, or its statistics would change; `MusicModule` does that.
+
+    Args:
+        network: The network.
+        parts: Names of modules, such as "blocks.0".
+
+    Returns:
+        The modules.
 
     Raises:
-        ConfigError: the network has no module of that name.
+        ConfigError: The network has no such module, or nothing is left to train.
     """
     modules = dict(network.named_modules())
     unknown = [part for part in parts if part not in modules or not part]

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 
@@ -32,4 +33,4 @@ class Frontend(Protocol):
         """The place of a frequency among the bands; 0 is the centre of the lowest."""
         ...
 
-    def to(self, device: object) -> "Frontend": ...
+    def to(self, device: str | torch.device) -> "Frontend": ...
