@@ -1,4 +1,4 @@
-"""Where the chunks of tracks begin."""
+"""Chunk positions."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def test_chunks_cover_a_track_evenly():
 
 
 @pytest.mark.parametrize("count", [None, 1, 3, 16])
-def test_many_tracks_at_once_are_cut_as_one_by_one(count: int | None):
+def test_many_tracks_at_once_have_the_chunks_of_single_tracks(count: int | None):
     lengths = np.random.default_rng(0).integers(1, 300, 500)
     tracks, starts = all_chunk_starts(lengths, 23, count)
     for track, length in enumerate(lengths):

@@ -25,7 +25,7 @@ LOSSLESS = ("wav", "flac", "aiff", "au")
 
 
 def tone(sample_rate: int, duration_s: float = 1.0, *, frequency_hz: float = 440.0, channels: int = 1) -> np.ndarray:
-    """(frames, channels): a tone of amplitude 0.5, with each further channel at half the level of the one before."""
+    """Return a tone of amplitude 0.5, (frames, channels); each further channel has half the level of the one before."""
     time_s = np.arange(round(duration_s * sample_rate)) / sample_rate
     mono = 0.5 * np.sin(2 * np.pi * frequency_hz * time_s)
     return np.stack([mono / 2**channel for channel in range(channels)], axis=1)
@@ -52,7 +52,7 @@ def test_formats(tmp_path, suffix, channels):
     waveform = decode(path, sample_rate=16_000)
     assert waveform.dtype == np.float32 and waveform.shape == (16_000,)
     expected = tone(16_000)[:, 0] * (1.0 if channels == 1 else 0.75)  # the mean of 1 and 1/2
-    inner = slice(2_000, 14_000)  # codecs need a moment at either end
+    inner = slice(2_000, 14_000)  # codecs change the sound at both ends
     error = np.abs(waveform[inner] - expected[inner]).max()
     assert error < (2e-4 if suffix in LOSSLESS else 0.03)
     assert duration_of(path) == pytest.approx(1.0, abs=1e-9)
@@ -68,12 +68,12 @@ def test_sample_rates(tmp_path, source_rate, sample_rate):
     np.testing.assert_allclose(waveform[inner], tone(sample_rate, 0.4)[inner, 0], atol=1e-4)
 
 
-def test_what_lies_above_half_the_rate_is_gone(tmp_path):
+def test_frequencies_above_half_the_sample_rate_are_removed(tmp_path):
     path = written(tmp_path / "a.wav", tone(44_100, frequency_hz=10_000), 44_100)
     assert np.abs(decode(path, sample_rate=16_000)[500:-500]).max() < 1e-3
 
 
-def test_same_rate_is_bit_for_bit(tmp_path):
+def test_the_same_sample_rate_keeps_every_bit(tmp_path):
     samples = np.random.default_rng(0).integers(-32_768, 32_768, 300_000).astype(np.int16)
     path = written(tmp_path / "a.flac", samples, 16_000)
     np.testing.assert_array_equal(decode(path), samples.astype(np.float32) / 32_768)
@@ -82,7 +82,7 @@ def test_same_rate_is_bit_for_bit(tmp_path):
 @pytest.mark.parametrize(
     ("suffix", "source_rate"), [("wav", 44_100), ("flac", 16_000), ("ogg", 22_050), ("mp3", 44_100)]
 )
-def test_a_span_is_that_span_of_the_whole(tmp_path, suffix, source_rate):
+def test_a_span_equals_that_span_of_the_whole_file(tmp_path, suffix, source_rate):
     noise = 0.2 * np.random.default_rng(0).standard_normal((5 * source_rate, 2))
     path = written(tmp_path / f"a.{suffix}", noise, source_rate)
     whole = decode(path)
@@ -95,7 +95,7 @@ def test_a_span_is_that_span_of_the_whole(tmp_path, suffix, source_rate):
 
 
 def test_long_files_are_read_in_blocks(tmp_path, monkeypatch):
-    """The same samples whatever the size of the blocks; no block is longer than asked for."""
+    """The samples do not depend on the size of the blocks, and no block is longer than requested."""
     path = written(tmp_path / "a.wav", tone(44_100, 3.0), 44_100)
     whole = decode(path)
     asked = []
@@ -112,21 +112,21 @@ def test_loud_float_samples_are_clipped(tmp_path):
     assert waveform.max() == 1.0 and waveform.min() == -1.0
 
 
-def test_a_name_of_another_format_and_of_any_letters(tmp_path):
+def test_the_name_may_have_any_letters_and_another_suffix(tmp_path):
     path = written(tmp_path / "a.flac", tone(16_000), 16_000).rename(tmp_path / "ø 東 #1.mp3")
     assert len(decode(path)) == 16_000
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("place", [0, 250_000])
-def test_not_finite(tmp_path, bad, place):
+def test_refuses_samples_that_are_not_finite(tmp_path, bad, place):
     samples = np.zeros((300_000, 2), np.float32)
     samples[place, 1] = bad
     path = written(tmp_path / "a.wav", samples, 44_100, subtype="FLOAT")
     assert "NaN or infinite" in message_of(path)
 
 
-def test_empty_absent_text_folder(tmp_path, monkeypatch):
+def test_refuses_empty_missing_and_text_files_and_folders(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "")
     (tmp_path / "empty.wav").touch()
     assert "is empty (0 bytes)" in message_of(tmp_path / "empty.wav")
@@ -141,7 +141,7 @@ def test_empty_absent_text_folder(tmp_path, monkeypatch):
         duration_of(tmp_path / "empty.wav")
 
 
-def test_no_samples(tmp_path):
+def test_refuses_a_file_without_samples(tmp_path):
     path = written(tmp_path / "a.wav", np.zeros((0, 1)), 16_000)
     assert "0 samples" in message_of(path)
     with pytest.raises(AudioError, match="0 samples"):
@@ -149,7 +149,7 @@ def test_no_samples(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["wav", "ogg", "mp3"])
-def test_a_span_past_the_end(tmp_path, suffix):
+def test_refuses_a_span_after_the_end(tmp_path, suffix):
     path = written(tmp_path / f"a.{suffix}", tone(16_000), 16_000)
     assert "no audio after 5 s" in message_of(path, offset_s=5.0)
     assert "no audio after 1 s" in message_of(path, offset_s=1.0, duration_s=1.0)
@@ -158,7 +158,7 @@ def test_a_span_past_the_end(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE"])
-def test_truncated_mp3(tmp_path, mode):
+def test_refuses_truncated_mp3(tmp_path, mode):
     noise = 0.1 * np.random.default_rng(0).standard_normal((441_000, 2))
     path = written(tmp_path / "a.mp3", noise, 44_100, bitrate_mode=mode, compression_level=0.5)
     assert len(decode(path)) == 160_000
@@ -172,8 +172,8 @@ def test_truncated_mp3(tmp_path, mode):
     assert "cut off" in message_of(path)
 
 
-def test_an_mp3_with_a_hole_in_it(tmp_path):
-    """As many bytes as promised, but half of them are no music."""
+def test_refuses_an_mp3_with_a_hole(tmp_path):
+    """The file has the stated number of bytes, but half of them are not audio."""
     path = written(tmp_path / "a.mp3", 0.1 * np.random.default_rng(0).standard_normal(441_000), 44_100)
     data = bytearray(path.read_bytes())
     data[len(data) // 2 :] = bytes(len(data) - len(data) // 2)
@@ -181,7 +181,7 @@ def test_an_mp3_with_a_hole_in_it(tmp_path):
     assert "damaged or cut off" in message_of(path)
 
 
-def test_truncated_flac(tmp_path):
+def test_refuses_truncated_flac(tmp_path):
     noise = 0.1 * np.random.default_rng(0).standard_normal(160_000)
     path = written(tmp_path / "a.flac", noise, 16_000)
     path.write_bytes(path.read_bytes()[:100_000])
@@ -193,7 +193,7 @@ def test_truncated_flac(tmp_path):
     [("wav", "PCM_16"), ("wav", "FLOAT"), ("wav", "IMA_ADPCM"), ("aiff", "PCM_16"), ("aiff", "FLOAT"), ("au", "PCM_16"),
      ("w64", "PCM_24"), ("rf64", "PCM_16")],
 )  # fmt: skip
-def test_truncated_uncompressed(tmp_path, suffix, subtype):
+def test_refuses_truncated_uncompressed(tmp_path, suffix, subtype):
     path = written(tmp_path / f"a.{suffix}", tone(44_100, 10.0, channels=2), 44_100, subtype=subtype)
     assert len(decode(path)) == pytest.approx(160_000, abs=1_000)  # ADPCM fills its last block
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -203,7 +203,7 @@ def test_truncated_uncompressed(tmp_path, suffix, subtype):
         duration_of(path)
 
 
-def test_a_wav_that_lacks_its_last_frames_is_no_wreck(tmp_path):
+def test_accepts_a_wav_that_lacks_a_few_frames(tmp_path):
     path = written(tmp_path / "a.wav", tone(16_000, 4.0), 16_000)
     path.write_bytes(path.read_bytes()[:-2_000])
     assert len(decode(path)) == 63_000
@@ -211,7 +211,7 @@ def test_a_wav_that_lacks_its_last_frames_is_no_wreck(tmp_path):
 
 @pytest.mark.parametrize("stated", [0xFFFFFFFF, 0xFFFFFFDB, 0x80000000, 0x7FFFF000])
 @pytest.mark.parametrize(("suffix", "order", "chunk"), [("wav", "little", b"data"), ("aiff", "big", b"SSND")])
-def test_lengths_that_a_pipe_leaves_behind(tmp_path, stated, suffix, order, chunk):
+def test_accepts_a_wav_that_was_written_to_a_pipe(tmp_path, stated, suffix, order, chunk):
     path = written(tmp_path / f"a.{suffix}", tone(16_000, 4.0), 16_000)
     data = bytearray(path.read_bytes())
     size = data.index(chunk) + 4
@@ -220,11 +220,11 @@ def test_lengths_that_a_pipe_leaves_behind(tmp_path, stated, suffix, order, chun
     assert len(decode(path)) == 64_000 and duration_of(path) == 4.0
 
 
-def test_an_mp3_without_a_stated_length_behind_a_large_tag(tmp_path):
-    """Cover art makes players overestimate such a file; it is whole, and its length is what it decodes to."""
+def test_an_mp3_with_a_large_tag_and_no_stated_length(tmp_path):
+    """Cover art makes players overestimate the length of such a file. It is complete; decoding tells its length."""
     path = written(tmp_path / "a.mp3", tone(44_100, 3.0), 44_100)
     data = path.read_bytes()
-    start = data.index(b"\xff\xfb", 100)  # drop the first frame, which is the Xing header
+    start = data.index(b"\xff\xfb", 100)  # without the first frame, which is the Xing header
     art = b"\xff\xfb" * 50_000
     size = len(art)
     tag = b"ID3\x03\x00\x00" + bytes((size >> 21 & 127, size >> 14 & 127, size >> 7 & 127, size & 127))
@@ -234,10 +234,10 @@ def test_an_mp3_without_a_stated_length_behind_a_large_tag(tmp_path):
     assert len(decode(path)) == pytest.approx(48_000, abs=1_600)
 
 
-def test_mp3_promises(tmp_path):
+def test_stated_lengths_of_mp3_files(tmp_path):
     path = written(tmp_path / "a.mp3", tone(44_100, 3.0), 44_100)
     assert mp3_promise(path).duration_s == pytest.approx(3.0, abs=0.1) and mp3_promise(path).share == 1.0
-    low = written(tmp_path / "low.mp3", tone(22_050, 3.0), 22_050)  # MPEG 2: half the samples a frame
+    low = written(tmp_path / "low.mp3", tone(22_050, 3.0), 22_050)  # MPEG 2: half the samples per frame
     assert mp3_promise(low).duration_s == pytest.approx(3.0, abs=0.15)
     header = b"\xff\xfb\x90\x44" + bytes(32) + b"VBRI" + bytes(6) + (1000).to_bytes(4, "big") + (383).to_bytes(4, "big")
     path.write_bytes(header + bytes(1000 - len(header)))
@@ -285,7 +285,7 @@ if data.startswith(b"fake broken"):
 
 @pytest.fixture
 def fake_ffmpeg(tmp_path, monkeypatch):
-    """A program called ffmpeg that answers with a known stereo tone for files that begin with "fake"."""
+    """A program called ffmpeg that outputs a known stereo tone for files that begin with "fake"."""
     wav = written(tmp_path / "answer.wav", tone(48_000, 2.0, channels=2), 48_000, subtype="FLOAT")
     program = tmp_path / "bin" / "ffmpeg"
     program.parent.mkdir()
@@ -305,7 +305,7 @@ def test_ffmpeg_decodes_what_libsndfile_cannot(tmp_path, fake_ffmpeg):
     assert duration_of(path) == 2.0
 
 
-def test_ffmpeg_fails(tmp_path, fake_ffmpeg):
+def test_a_failure_of_ffmpeg_is_reported(tmp_path, fake_ffmpeg):
     path = tmp_path / "a.m4a"
     path.write_text("something else")
     assert "not audio that libsndfile or ffmpeg can decode (no such codec)" in message_of(path)
@@ -315,7 +315,7 @@ def test_ffmpeg_fails(tmp_path, fake_ffmpeg):
 
 @pytest.mark.parametrize(("name", "duration_s"), [("gold_rush.mp3", 47.832), ("krampus_workshop.mp3", 94.720)])
 def test_real_mp3s_without_a_stated_length(shared, tmp_path, name, duration_s):
-    """Both end in junk or begin with a large tag, and only iTunes says how long they are."""
+    """Both files end in junk or begin with a large tag, and only the comment of iTunes states their length."""
     path = shared / "recordings" / name
     assert duration_of(path) == pytest.approx(duration_s, abs=0.01)
     assert len(decode(path)) / 16_000 == pytest.approx(duration_s, abs=0.01)

@@ -1,4 +1,4 @@
-"""What the tags in files say, in every kind of container, as taggers and DJ software write them."""
+"""Tags in audio files of every container, as taggers and DJ software write them."""
 
 import struct
 from pathlib import Path
@@ -22,7 +22,7 @@ def audio(path: Path) -> Path:
 
 
 def m4a(path: Path) -> Path:
-    """The boxes of an MP4 file that a tagger looks at, without samples."""
+    """Write an MP4 file with the boxes that a tagger reads, without samples."""
 
     def box(name: bytes, *content: bytes) -> bytes:
         inside = b"".join(content)
@@ -40,8 +40,8 @@ def read(path: Path) -> dict:
     return row
 
 
-def test_damage_that_mutagen_trips_over(tmp_path: Path):
-    """A comment that claims a byte more than there is: mutagen 1.47 raises IndexError."""
+def test_damage_that_mutagen_does_not_expect(tmp_path: Path):
+    """A comment states one byte more than there is, and mutagen 1.47 raises IndexError."""
     path = audio(tmp_path / "a.ogg")
     content, comment = path.read_bytes(), b"ENCODER=libsndfile"
     assert comment in content
@@ -84,7 +84,7 @@ def test_vorbis_comments(tmp_path: Path, suffix: str):
     assert (row["key"], row["mode"]) == (0, "minor"), "5A is C minor"
 
 
-def test_a_length_that_cannot_be_is_none(tmp_path: Path):
+def test_an_impossible_length_counts_as_missing(tmp_path: Path):
     soundfile.write(tmp_path / "a.wav", np.zeros(4), 8000)
     assert read(tmp_path / "a.wav")["duration_s"] is None, "half a millisecond, which a manifest refuses"
 
@@ -113,7 +113,7 @@ def test_keys_of_dj_software(tmp_path: Path, text: str, expected: tuple):
     assert (row["key"], row["mode"], row["problem"]) == (*expected, None)
 
 
-def test_what_cannot_be_read_is_a_missing_label_and_told(tmp_path: Path):
+def test_an_unreadable_tag_is_a_missing_label_and_is_reported(tmp_path: Path):
     tags = ID3()
     for frame in (TBPM(text=["fast"]), TKEY(text=["H dorian"]), TXXX(desc="KEY", text=["8A"])):
         tags.add(frame)
@@ -121,7 +121,7 @@ def test_what_cannot_be_read_is_a_missing_label_and_told(tmp_path: Path):
     row = read(tmp_path / "a.mp3")
     assert (row["bpm"], row["key"], row["problem"]) == (None, None, "BPM 'fast', key 'H dorian'")
     tags = ID3()
-    tags.add(TBPM(text=["0"]))  # what some software writes where it knows none
+    tags.add(TBPM(text=["0"]))  # some software writes 0 for an unknown tempo
     tags.save(audio(tmp_path / "b.mp3"))
     assert read(tmp_path / "b.mp3")["problem"] is None
     (tmp_path / "c.mp3").write_bytes(b"no music")

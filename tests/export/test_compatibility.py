@@ -1,4 +1,4 @@
-"""Parts that were told different things are refused, and descriptions are compared by what they build."""
+"""Parts that disagree are refused, and descriptions of models are compared by the settings that they build."""
 
 import pytest
 import torch
@@ -34,21 +34,21 @@ def outputs(head) -> dict[str, int]:
         (ClassHead(name="tempo", column="genre", classes=("slow", "fast")), {}, r"min_bpm=None"),
     ],
 )
-def test_a_tempo_axis_that_is_not_the_heads_is_refused(head, settings, message):
+def test_refuses_a_tempo_axis_that_differs_from_the_head(head, settings, message):
     with pytest.raises(ConfigError, match=message):
         check_parts(TempoNet(outputs(head), width=4, **settings), [head], MEL)
 
 
-def test_parts_that_agree_pass():
+def test_accepts_parts_that_agree():
     head = TempoHead(min_bpm=45, max_bpm=255.0, classes_per_octave=60)
     check_parts(TempoNet(outputs(head), width=4, min_bpm=45.0, classes_per_octave=60), [head], MEL)
-    other = TempoHead(name="speed", edges_bpm=(60, 90, 120))  # a linear layer answers it
+    other = TempoHead(name="speed", edges_bpm=(60, 90, 120))  # answered by a linear layer
     check_parts(TempoNet(outputs(other), width=4), [other], MEL)
     check_parts(KeyNet(outputs(KeyHead()), width=4), [KeyHead()], LOG)
     check_parts(ShortChunkResNet(outputs(TONICS), width=4, n_mels=48), [TONICS], MEL)
 
 
-def test_keys_in_another_order_do_not_turn_with_the_music():
+def test_refuses_a_key_network_with_keys_in_another_order():
     with pytest.raises(ConfigError, match=r"^task\.heads\.key has the classes Db, D, .*leave out task\.heads\.key\."):
         check_parts(KeyNet(outputs(TONICS), width=4), [TONICS], LOG)
 
@@ -61,12 +61,12 @@ def test_keys_in_another_order_do_not_turn_with_the_music():
         (KeyNet({"tags": 2}, width=4, n_mels=48, bands_per_octave=12), r"frontend\.bands_per_octave=None: .*takes 12"),
     ],
 )
-def test_a_network_hears_through_the_front_end_it_was_told_of(network, message):
+def test_refuses_a_network_with_settings_of_another_front_end(network, message):
     with pytest.raises(ConfigError, match=message):
         check_parts(network, [], MEL)
 
 
-def test_the_first_difference_is_named_with_both_values():
+def test_names_the_first_difference_with_both_values():
     heads = [KeyHead(), ClassHead(name="genre", column="genre", classes=("jazz", "rock"))]
     network = ShortChunkResNet({"key": 24, "genre": 2}, width=4, n_mels=48)
     ours = describe(network, heads, MEL)
@@ -79,7 +79,7 @@ def test_the_first_difference_is_named_with_both_values():
     assert fewer == ("heads[genre].class", "absent", "ClassHead")
 
 
-def test_a_setting_younger_than_the_description_has_its_default():
+def test_a_setting_added_after_the_export_has_its_default():
     ours = describe(ShortChunkResNet({"key": 24}, width=4, n_mels=48), [KeyHead()], MEL)
     older = describe(*build(ours))
     del older["network"]["settings"]["dropout"], older["heads"][0]["order"], older["frontend"]["f_max"]
@@ -87,7 +87,7 @@ def test_a_setting_younger_than_the_description_has_its_default():
     assert first_difference(describe(*build(older)), ours) is None
 
 
-def test_all_constants_of_a_tempo_network_move_with_it_and_stay_exact():
+def test_constants_of_a_tempo_network_follow_its_device_and_stay_exact():
     network = TempoNet({"tempo": len(TempoHead().classes)}, width=4).eval()
     decibels = 20 * torch.randn(1, 1, 48, 100) - 40
     expected, hertz = network.tempogram(decibels), network.hertz

@@ -1,4 +1,4 @@
-"""Exports: equal answers after a round trip, one message for what is broken, nothing run on loading."""
+"""Exports: a round trip keeps the answers, damage gets one message, and loading never executes code."""
 
 import dataclasses
 import json
@@ -35,7 +35,7 @@ HEADS = [
 def network():
     torch.manual_seed(0)
     net = ShortChunkResNet({head.name: len(head.classes) for head in HEADS}, width=8, n_mels=128)
-    for module in net.modules():  # statistics that differ from those of a new network
+    for module in net.modules():  # statistics unlike those of a new network
         if isinstance(module, torch.nn.BatchNorm2d):
             module.running_mean.uniform_(-1, 1)
     return net.eval()
@@ -54,7 +54,7 @@ def export(network, tmp_path):
     )
 
 
-def test_answers_are_those_of_the_network(export, network):
+def test_analyzer_answers_as_the_network(export, network):
     chunks = np.random.default_rng(0).normal(0, 0.1, (3, 59_049)).astype("float32")
     answers = musicrec.load(export).predict(chunks)
     with torch.no_grad():
@@ -74,11 +74,11 @@ def test_one_chunk_and_a_batch_agree(export):
     np.testing.assert_allclose(single["key"][0], both["key"][1], atol=1e-5)
 
 
-def test_whole_track(export):
+def test_analyses_a_whole_track(export):
     analyzer = musicrec.load(export)
     waveform = np.random.default_rng(0).normal(0, 0.1, 59_049 * 2 + 5).astype("float32")
     analysis = analyzer.analyze(waveform)
-    starts = [0, 29_527, 59_054]  # three chunks cover it, the last ends where it ends
+    starts = [0, 29_527, 59_054]  # three chunks cover the track, and the last ends where it ends
     expected = analyzer.predict(np.stack([waveform[s : s + 59_049] for s in starts]))
     for name, values in expected.items():
         np.testing.assert_allclose(analysis.probabilities[name], values.mean(axis=0), atol=1e-5)
@@ -92,8 +92,8 @@ def test_whole_track(export):
     assert analysis.duration_s == pytest.approx(len(waveform) / 16000)
 
 
-def test_temperatures_and_thresholds_are_those_of_whole_tracks(export, tmp_path):
-    """Chunks are answered as before; a track's probabilities and tags follow the calibration in the config."""
+def test_calibration_applies_to_whole_tracks(export, tmp_path):
+    """The calibration in the config changes the probabilities and tags of a track, not those of chunks."""
     plain, waveform = musicrec.load(export), np.random.default_rng(0).normal(0, 0.1, 59_049 * 2).astype("float32")
     config = json.loads((export / "config.json").read_text())
     assert config["calibration"] is None
@@ -116,7 +116,7 @@ def test_temperatures_and_thresholds_are_those_of_whole_tracks(export, tmp_path)
     assert present == {"bass": True, "drums": False, "piano": True}
 
 
-def test_export_from_before_there_was_calibration_loads(export):
+def test_loads_an_export_without_calibration(export):
     config = json.loads((export / "config.json").read_text())
     del config["calibration"]
     for head in config["heads"]:
@@ -126,7 +126,7 @@ def test_export_from_before_there_was_calibration_loads(export):
     assert read_export(export).heads == HEADS
 
 
-def test_card_tells_the_calibration(network, tmp_path):
+def test_model_card_describes_the_calibration(network, tmp_path):
     heads = [dataclasses.replace(HEADS[0], temperature=1.25), *HEADS[1:]]
     made = write_export(
         tmp_path / "made",
@@ -141,7 +141,7 @@ def test_card_tells_the_calibration(network, tmp_path):
     assert read_export(made).heads == heads
 
 
-def test_short_and_silent_input_is_padded_and_remarked_on(export):
+def test_short_or_silent_input_is_padded_and_gets_a_remark(export):
     analyzer = musicrec.load(export)
     analysis = analyzer.analyze(np.zeros(300, dtype="float32"))
     assert np.isfinite(analysis.feature_vector).all()
@@ -154,7 +154,7 @@ def test_short_and_silent_input_is_padded_and_remarked_on(export):
 
 
 @pytest.mark.parametrize("method", ["analyze", "predict"])
-def test_waveforms_that_cannot_be(export, method):
+def test_refuses_waveforms_of_wrong_shape_type_or_value(export, method):
     ask = getattr(musicrec.load(export), method)
     whole = np.zeros(59_049, dtype="float32")
     for bad in (np.nan, np.inf):
@@ -168,12 +168,12 @@ def test_waveforms_that_cannot_be(export, method):
         ask(whole[None, None])
 
 
-def test_a_stereo_waveform_is_no_track(export):
+def test_refuses_a_stereo_waveform_as_track(export):
     with pytest.raises(ValueError, match=r"shape \(2, 59049\); give \(samples,\), mono"):
         musicrec.load(export).analyze(np.zeros((2, 59_049), dtype="float32"))
 
 
-def test_a_head_that_two_models_have_is_answered_by_the_first(export, network, tmp_path):
+def test_the_first_of_two_models_with_a_head_answers(export, network, tmp_path):
     torch.manual_seed(1)
     other = write_export(
         tmp_path / "other",
@@ -205,7 +205,7 @@ def test_folder_holds_data_only(export):
     assert json.loads((export / "metrics.json").read_text())["test"]["key/mirex"] is None
 
 
-def test_failed_write_leaves_the_old_export(export, network, monkeypatch):
+def test_a_failed_write_keeps_the_old_export(export, network, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
@@ -217,7 +217,7 @@ def test_failed_write_leaves_the_old_export(export, network, monkeypatch):
     assert [p.name for p in export.parent.iterdir()] == ["export"]
 
 
-def test_the_next_export_clears_up_after_one_that_was_killed(export, network):
+def test_an_export_deletes_the_leftovers_of_a_killed_one(export, network):
     names = (".export-ab12cd34.part", ".export-00000000.old", ".export-2-ab12cd34.part", ".export-x")
     left = [export.with_name(name) for name in names]
     for folder in left:
@@ -230,7 +230,7 @@ def test_the_next_export_clears_up_after_one_that_was_killed(export, network):
     assert sorted(path.name for path in export.parent.iterdir()) == [*names[2:], "export"]
 
 
-def test_a_folder_that_is_no_export_is_left_alone(tmp_path, network):
+def test_a_folder_that_is_not_an_export_is_not_replaced(tmp_path, network):
     (tmp_path / "Music").mkdir()
     song = tmp_path / "Music" / "song.flac"
     song.write_bytes(b"mine")
@@ -241,7 +241,7 @@ def test_a_folder_that_is_no_export_is_left_alone(tmp_path, network):
     assert song.read_bytes() == b"mine"
 
 
-def test_everybody_may_read_an_export(export):
+def test_an_export_is_readable_by_everybody(export):
     assert all(path.stat().st_mode & 0o044 for path in (export, *export.iterdir()))
 
 
@@ -250,7 +250,7 @@ def test_description_round_trip(network):
     assert describe(*build(description)) == description
 
 
-def test_any_front_end_round_trips_and_old_exports_have_mel(network):
+def test_every_front_end_survives_a_round_trip_and_old_exports_have_mel(network):
     frontend = LogFrequencySpectrogram(n_mels=128, bands_per_octave=20)
     description = describe(network, HEADS, frontend)
     again = build(description)[2]
@@ -301,7 +301,7 @@ def removed_setting(folder):
         (removed_setting, r"config.json describes no model that .*'mean_features'; .* train and export it again"),
     ],
 )
-def test_a_broken_export_is_named(export, damage, message):
+def test_damage_in_an_export_is_named(export, damage, message):
     damage(export)
     with pytest.raises(ExportError, match=message):
         musicrec.load(export)
@@ -317,7 +317,7 @@ class Evil:
         return (open, ("pwned", "w"))
 
 
-def test_loading_a_checkpoint_never_runs_code(tmp_path, monkeypatch):
+def test_loading_a_checkpoint_never_executes_code(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "evil.ckpt").write_bytes(pickle.dumps({"state_dict": Evil()}))
     with pytest.raises(ExportError, match=r"evil\.ckpt is not a checkpoint of train\.py"):

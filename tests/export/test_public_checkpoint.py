@@ -22,7 +22,7 @@ def public(shared):
 
 @pytest.fixture
 def crnn():
-    """A state dict in the original spelling, made here so that no reference file is needed."""
+    """A state dict in the original spelling, created here so that no reference file is needed."""
     with torch.random.fork_rng():
         ours = ARCHITECTURES["crnn"]({"tags": 5}, width=8, gru_size=4).state_dict()
     renamed = {}
@@ -35,7 +35,7 @@ def crnn():
 
 
 def respell_crnn(state_dict):
-    """The other spelling in circulation."""
+    """Translate a state dict to the other spelling."""
     patterns = (
         (r"^layer([1-4])\.", r"conv_block\1."),
         (r"\.bn\.", ".batch_norm."),
@@ -49,7 +49,7 @@ def respell_crnn(state_dict):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("architecture", WEIGHTS)
-def test_answers_of_the_reference_implementation(shared, public, architecture):
+def test_answers_as_the_reference_implementation(shared, public, architecture):
     reference = json.loads((shared / "reference" / "outputs.json").read_text())[WEIGHTS[architecture]]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -68,21 +68,21 @@ def test_answers_of_the_reference_implementation(shared, public, architecture):
         assert (logits["tags"].sigmoid()[0] - torch.tensor(expected)).abs().max() < 1e-4, clip
 
 
-def test_settings_tell_the_shape(public):
+def test_settings_follow_from_the_shapes(public):
     _, settings = translate_state_dict(public["crnn"], architecture="crnn")
     assert settings == {"outputs": {"tags": 50}, "n_mels": 96, "width": 64, "gru_size": 32}
     _, settings = translate_state_dict(public["short_chunk_resnet"], architecture="short_chunk_resnet")
     assert settings == {"outputs": {"tags": 32}, "n_mels": 128, "width": 16}
 
 
-def test_both_spellings_of_the_crnn_are_the_same(public):
+def test_both_spellings_of_the_crnn_give_the_same_weights(public):
     expected, settings = translate_state_dict(public["crnn"], architecture="crnn")
     given, given_settings = translate_state_dict(respell_crnn(public["crnn"]), architecture="crnn")
     assert given_settings == settings
     assert given.keys() == expected.keys() and all(torch.equal(given[key], expected[key]) for key in expected)
 
 
-def test_both_spellings_of_the_residual_blocks_are_the_same(public):
+def test_both_spellings_of_the_residual_blocks_give_the_same_weights(public):
     other = {
         re.sub(r"(layer\d)\.batch_norm(\d)", r"\1.bn_\2", re.sub(r"(layer\d)\.conv(\d)", r"\1.conv_\2", key)): value
         for key, value in public["short_chunk_resnet"].items()
@@ -136,7 +136,7 @@ def test_one_missing_and_one_surplus_key_are_named(crnn):
         translate_state_dict(crnn, architecture="crnn")
 
 
-def test_a_misfitting_shape_is_named(crnn):
+def test_a_wrong_shape_is_named(crnn):
     crnn["layer2.conv.weight"] = torch.zeros(16, 8, 5, 5)
     with pytest.raises(ExportError, match=r"layer2.conv.weight is \(16, 8, 5, 5\) where \(16, 8, 3, 3\) is expected"):
         translate_state_dict(crnn, architecture="crnn")
@@ -154,7 +154,7 @@ class Code:
 
 @pytest.mark.parametrize("protocol", [2, 4])
 @pytest.mark.parametrize("writer", ["torch", "pickle"])
-def test_code_is_refused_and_not_run(tmp_path, monkeypatch, writer, protocol):
+def test_code_is_refused_and_not_executed(tmp_path, monkeypatch, writer, protocol):
     mark = tmp_path / "was_run"
     monkeypatch.setenv("MUSICREC_TEST_MARK", str(mark))
     path = tmp_path / "x.pth"
@@ -174,20 +174,20 @@ def test_the_refused_code_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"hello, this is text\n", b"OggS" * 99, b"\x80\x02", b"PK\x03\x04 cut off"])
-def test_no_checkpoint(tmp_path, content):
+def test_refuses_a_file_that_is_not_a_checkpoint(tmp_path, content):
     (tmp_path / "x.pth").write_bytes(content)
     with pytest.raises(ExportError, match=r"x\.pth: it is not a PyTorch checkpoint"):
         read_state_dict(tmp_path / "x.pth")
 
 
 @pytest.mark.parametrize("content", [torch.zeros(3), {"epoch": 3}, {}, [1, 2]])
-def test_no_state_dict(tmp_path, content):
+def test_refuses_a_checkpoint_without_state_dict(tmp_path, content):
     torch.save(content, tmp_path / "x.pth")
     with pytest.raises(ExportError, match=r"x\.pth: it holds no state dict"):
         read_state_dict(tmp_path / "x.pth")
 
 
-def test_no_file(tmp_path):
+def test_refuses_a_missing_file(tmp_path):
     with pytest.raises(ExportError, match=r"x\.pth: no such file"):
         read_state_dict(tmp_path / "x.pth")
 

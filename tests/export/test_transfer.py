@@ -1,4 +1,4 @@
-"""Beginning with the weights of another network, and keeping parts of them."""
+"""Starting a network with the weights of another, and freezing parts of it."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +33,7 @@ def trained(tmp_path: Path) -> Path:
     )
 
 
-def test_takes_what_has_the_same_shape(trained: Path):
+def test_copies_tensors_of_equal_shape(trained: Path):
     weights = load_file(trained / "model.safetensors")
     network = CRNN({"tags": 5}, width=8, gru_size=16)
     drawn = {name: tensor.clone() for name, tensor in network.state_dict().items()}
@@ -45,7 +45,7 @@ def test_takes_what_has_the_same_shape(trained: Path):
     assert all(torch.equal(now[name], drawn[name]) for name in now.keys() - set(same))
 
 
-def test_all_of_it_for_the_same_heads(trained: Path):
+def test_copies_everything_for_the_same_heads(trained: Path):
     network = CRNN({"tags": 3}, width=8, gru_size=8)
     copied, new, _ = start_from(trained, network, MelSpectrogram(**FRONTEND))
     assert (copied, new) == (len(network.state_dict()), [])
@@ -55,15 +55,15 @@ def test_all_of_it_for_the_same_heads(trained: Path):
     ("network", "frontend", "message"),
     [
         (lambda: ShortChunkResNet({"tags": 3}, width=8), FRONTEND, "holds a CRNN, this run trains a ShortChunkResNet"),
-        (lambda: CRNN({"tags": 3}, width=8), FRONTEND | {"n_fft": 1024}, "train with frontend.n_fft=512"),
+        (lambda: CRNN({"tags": 3}, width=8), FRONTEND | {"n_fft": 1024}, "use frontend.n_fft=512"),
     ],
 )
-def test_refuses_what_does_not_fit(trained: Path, network: Callable, frontend: dict, message: str):
+def test_refuses_another_network_or_front_end(trained: Path, network: Callable, frontend: dict, message: str):
     with pytest.raises(ConfigError, match=message):
         start_from(trained, network(), MelSpectrogram(**frontend))
 
 
-def test_refuses_a_folder_that_is_no_export(tmp_path: Path):
+def test_refuses_a_folder_without_export(tmp_path: Path):
     with pytest.raises(ExportError, match="is not an export"):
         start_from(tmp_path, CRNN({"tags": 3}, width=8), MelSpectrogram(**FRONTEND))
 
@@ -80,7 +80,7 @@ def test_refuses_to_freeze(parts: list[str], message: str):
         freeze(CRNN({"tags": 3}, width=8), parts)
 
 
-def test_frozen_parts_do_not_move_and_the_others_do(tmp_path: Path):
+def test_training_changes_only_parts_that_are_not_frozen(tmp_path: Path):
     torch.manual_seed(0)
     head = TagHead(classes=("a", "b", "c"))
     network = CRNN({"tags": 3}, width=8, gru_size=8)
@@ -96,7 +96,7 @@ def test_frozen_parts_do_not_move_and_the_others_do(tmp_path: Path):
     trainer.fit(module, DataLoader(batches, batch_size=3))
     moved = {name for name, tensor in network.state_dict().items() if not torch.equal(tensor, before[name])}
     kept = {name for name in before if name.startswith(("input_norm.", "blocks.0.", "blocks.1."))}
-    # Adam's weight decay moves all that is trained, and a batch moves the statistics of every normalisation.
+    # Adam's weight decay changes all trained weights, and a batch changes the statistics of every normalisation.
     assert moved == before.keys() - kept
 
 
