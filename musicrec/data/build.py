@@ -2,13 +2,11 @@
 
 import contextlib
 import datetime
-import fcntl
 import itertools
 import logging
 import os
 import shutil
 import sys
-from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from pathlib import Path
 from zlib import crc32
@@ -30,24 +28,6 @@ _LOOKED_AT_ONCE, _LOOKERS = 1024, 8
 _TOLD_FROM = 200  # tracks to decode; fewer are soon done
 
 log = logging.getLogger(__name__)
-
-
-@contextlib.contextmanager
-def lock(folder: Path, *, patient: bool) -> Iterator[bool]:
-    """Whether this process alone may build in a folder. The system frees the lock even of a process that is killed.
-
-    patient: wait for another process that builds there, until it has ended; it is said on the standard error stream.
-    """
-    with open(folder / ".lock", "wb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if not patient:
-                yield False
-                return
-            print(f"another process is building {folder}; waiting until it has ended", file=sys.stderr, flush=True)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield True
 
 
 def with_file_state(tracks: pl.DataFrame) -> pl.DataFrame:

@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from musicrec.data.build import FORMAT, INDEX, MARKER, fill, lock, with_file_state
+from musicrec.data.build import FORMAT, INDEX, MARKER, fill, with_file_state
 from musicrec.data.journal import PLACE, WAVEFORMS, intact
 from musicrec.errors import StoreError
+from musicrec.system.lock import try_lock, wait_for_lock
 
 
 class WaveformStore:
@@ -171,9 +172,10 @@ def build_store(
         return WaveformStore.open(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # What a store lacks only because it cannot be decoded is not worth waiting for.
-        with lock(folder, patient=not only_retries) as locked:
-            if locked:
+        lock, note = folder / ".lock", f"another process is building {folder}; waiting until it has ended"
+        # Files that cannot be decoded are not worth waiting for.
+        with try_lock(lock) if only_retries else wait_for_lock(lock, note=note) as acquired:
+            if acquired:
                 current = _index_of_finished(folder, sample_rate)  # once more: another process may just have ended
                 settings = {"sample_rate": sample_rate, "workers": workers, "progress": progress}
                 fill(folder, wanted, current=current, **settings)

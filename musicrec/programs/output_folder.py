@@ -16,7 +16,7 @@ from musicrec.config.validation import check_settings
 from musicrec.errors import ConfigError
 from musicrec.programs import startup
 from musicrec.runs.record_file import FILE, LOCK
-from musicrec.system.lock import is_held
+from musicrec.system.lock import is_locked
 
 _ROOM = 65_536  # bytes, more than Hydra writes before anything of ours runs
 
@@ -47,7 +47,7 @@ class OutputFolder(Callback):
             return
         # What Hydra wrote, and the record of the failure, whose message has been printed.
         little = {path.name for path in self.made[0].iterdir()} <= {config.hydra.output_subdir, FILE, LOCK}
-        if little and not is_held(self.made[0] / LOCK):  # by another run, which made the folder in the same moment
+        if little and not is_locked(self.made[0] / LOCK):  # by another run, which made the folder in the same moment
             self._take_away()
 
     def _take_away(self) -> None:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from musicrec.errors import MusicrecError
-from musicrec.system.lock import is_held
+from musicrec.system.lock import is_locked
 
 FILE, FORMAT = "run.json", "musicrec-run/1"
 LOCK = ".run.lock"  # held while the run lasts
@@ -22,6 +22,6 @@ def read_run(folder: str | Path) -> dict | None:
     if not isinstance(record, dict) or record.get("format") != FORMAT:
         found = record.get("format") if isinstance(record, dict) else None
         raise MusicrecError(f"{path}: format is {found!r}, this version reads {FORMAT!r}; delete it, or run again")
-    if record["status"] == "running" and not is_held(path.with_name(LOCK)):
+    if record["status"] == "running" and not is_locked(path.with_name(LOCK)):
         record["status"] = "interrupted"  # by what left no time to write it down
     return record

@@ -16,7 +16,7 @@ from musicrec.config.explain import explain
 from musicrec.errors import MusicrecError
 from musicrec.runs.record_file import FILE, FORMAT, LOCK
 from musicrec.system.atomic_write import write_json
-from musicrec.system.lock import held
+from musicrec.system.lock import try_lock
 from musicrec.system.version import VERSION, git_commit
 
 
@@ -60,7 +60,7 @@ class RunRecord:
 
     def __enter__(self) -> "RunRecord":
         if rank_zero_only.rank == 0:
-            alone = self._held.enter_context(held(self.path.with_name(LOCK)))
+            alone = self._held.enter_context(try_lock(self.path.with_name(LOCK)))
             if not alone:
                 raise MusicrecError(f"{self.path.parent}: another process runs in this folder; name another one")
         self._write()

@@ -20,7 +20,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from musicrec.errors import ConfigError, SweepError
 from musicrec.runs.overrides import identity
 from musicrec.sweeps.jobs import Job, Outcome, run_folders
-from musicrec.system.lock import held, is_held, locked
+from musicrec.system.lock import is_locked, try_lock, wait_for_lock
 
 NAME = "study"
 WORKER, SETTINGS = "worker", "settings"
@@ -94,7 +94,7 @@ class StudyWorker:
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._lock = folder / ".lock"
         self._failed = 0
-        with locked(self._lock):
+        with wait_for_lock(self._lock):
             self.study = optuna.create_study(
                 study_name=NAME, storage=open_storage(storage), direction=direction, load_if_exists=True
             )
@@ -121,7 +121,7 @@ class StudyWorker:
         """Be alive to the other workers: a lock says so as long as this process lives."""
         path = self._presence(self.name)
         try:
-            with held(path):
+            with try_lock(path):
                 yield
         finally:
             path.unlink(missing_ok=True)
@@ -131,13 +131,13 @@ class StudyWorker:
 
     def take(self, count: int, *, outcome: Callable[[Job], Outcome]) -> list[Job]:
         """Up to `count` jobs: first the trials of workers that died, in the folders they have, then new ones."""
-        with locked(self._lock):
+        with wait_for_lock(self._lock):
             jobs = []
             for trial in self._trials():
                 if trial.state is not TrialState.RUNNING:
                     continue
                 worker = trial.user_attrs.get(WORKER, "")
-                if worker == self.name or is_held(self._presence(worker)):
+                if worker == self.name or is_locked(self._presence(worker)):
                     continue
                 found = outcome(self.job(trial))
                 if found.status in _TOLD:  # it ended, and its worker died before it could say so

@@ -18,7 +18,7 @@ from musicrec.errors import ConfigError, SweepError
 from musicrec.runs.overrides import Value, differing_settings
 from musicrec.sweeps.jobs import DONE, Job, JobRunner, Outcome, outcome, plan
 from musicrec.sweeps.ranking import JOBS, RANKING, print_ranking, rank, write_ranking
-from musicrec.system.lock import held
+from musicrec.system.lock import try_lock
 
 if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
@@ -48,7 +48,7 @@ class GridSweeper(Sweeper):
         overrides = self.parser.parse_overrides([*(f"{key}={value}" for key, value in self.params.items()), *arguments])
         (combinations,) = BasicSweeper.split_arguments(overrides, None)
         folder = self.runner.folder
-        with one_message(), held(folder / ".lock") as alone:
+        with one_message(), try_lock(folder / ".lock") as alone:
             if not alone:
                 raise SweepError(f"{folder}: another process runs this sweep; wait for it, or name another folder")
             jobs = plan(folder, combinations)

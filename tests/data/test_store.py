@@ -331,7 +331,7 @@ def test_a_second_builder_waits_for_the_first(tracks, tmp_path, decoded, capfd, 
     folder, manifest = tmp_path / "store", tmp_path / "tracks.parquet"
     tracks.write_parquet(manifest)
     program = _OTHER_BUILDER.format(stops=stops, manifest=str(manifest), folder=str(folder), rate=SAMPLE_RATE)
-    flock = fcntl.flock
+    lockf = fcntl.lockf
     with subprocess.Popen(
         [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as other:
@@ -340,9 +340,9 @@ def test_a_second_builder_waits_for_the_first(tracks, tmp_path, decoded, capfd, 
         def waiting(file, how):
             if how == fcntl.LOCK_EX:
                 other.stdin.close()  # now it may go on
-            flock(file, how)
+            lockf(file, how)
 
-        monkeypatch.setattr(build.fcntl, "flock", waiting)
+        monkeypatch.setattr(fcntl, "lockf", waiting)
         store = built(tracks, folder)
         assert bool(other.wait()) == stops
     assert_holds(store, list(range(12)))
@@ -353,8 +353,11 @@ def test_a_second_builder_waits_for_the_first(tracks, tmp_path, decoded, capfd, 
 def test_a_finished_store_needs_no_lock(tracks, tmp_path):
     folder = tmp_path / "store"
     built(tracks, folder)
-    with open(folder / ".lock", "wb") as other:
-        fcntl.flock(other, fcntl.LOCK_EX)
+    hold = "import sys; from pathlib import Path; from musicrec.system.lock import try_lock\n"
+    hold += "with try_lock(Path(sys.argv[1])): print(flush=True); sys.stdin.read()"
+    program = [sys.executable, "-c", hold, str(folder / ".lock")]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
         assert_holds(built(tracks, folder), list(range(12)))
 
 

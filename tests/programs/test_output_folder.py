@@ -65,7 +65,7 @@ def test_a_run_that_failed_before_it_wrote_anything_leaves_no_folder(
         folder = Path(HydraConfig.get().runtime.output_dir)
         if outcome.startswith("writes"):
             (folder / "notes.txt").touch()
-        monkeypatch.setattr("musicrec.programs.output_folder.is_held", lambda path: "another" in outcome)
+        monkeypatch.setattr("musicrec.programs.output_folder.is_locked", lambda path: "another" in outcome)
         recording = "records" in outcome or "another" in outcome
         with RunRecord(folder, name="x", config={}, overrides=[]) if recording else nullcontext():
             if outcome.endswith("fails"):

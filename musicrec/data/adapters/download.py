@@ -19,7 +19,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from musicrec.data.adapters.archives import beside, check_room, join, unpack
 from musicrec.errors import DownloadError
-from musicrec.system.lock import locked
+from musicrec.system.lock import wait_for_lock
 
 _BLOCK_BYTES = 1 << 20
 _TIMEOUT_S = 60
@@ -64,7 +64,7 @@ def fetch(archives: Sequence[Archive], root: Path) -> None:
             disk is too full, or cannot be written.
     """
     try:
-        with locked(root / ".download.lock"):  # of two processes, one fetches
+        with wait_for_lock(root / ".download.lock"):  # of two processes, one fetches
             _fetch(archives, root)
     except OSError as error:
         reason = error.strerror or error

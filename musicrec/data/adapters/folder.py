@@ -21,7 +21,7 @@ from musicrec.data.schema import LABELS, REQUIRED
 from musicrec.data.splitting import split_tracks
 from musicrec.errors import ManifestError
 from musicrec.system.atomic_write import atomic_write, write_text
-from musicrec.system.lock import locked
+from musicrec.system.lock import wait_for_lock
 
 _VERSION = 2  # raise it whenever the same files give another manifest
 
@@ -74,7 +74,7 @@ def music_folder(
     }
     if up_to_date(manifest, state):
         return manifest
-    with locked(place / ".lock"):
+    with wait_for_lock(place / ".lock"):
         if up_to_date(manifest, state, tell=False):  # another process has just made it
             return manifest
         report = Report("folder", str(top))

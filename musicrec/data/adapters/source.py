@@ -19,7 +19,7 @@ from musicrec.data.checks import Report, number
 from musicrec.data.schema import complete
 from musicrec.errors import ConfigError, ManifestError
 from musicrec.system.atomic_write import write_text
-from musicrec.system.lock import locked
+from musicrec.system.lock import wait_for_lock
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +142,7 @@ class Source:
         state["the audio files"] = hashlib.sha256(listing.encode()).hexdigest()
         if up_to_date(path, state):
             return path
-        with locked(path.with_name(f".{stem}.lock")):
+        with wait_for_lock(path.with_name(f".{stem}.lock")):
             if up_to_date(path, state, tell=False):  # another process has just made it
                 return path
             chosen = " ".join(f"{name}={value}" for name, value in options.items())

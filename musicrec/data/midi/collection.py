@@ -24,7 +24,7 @@ from musicrec.data.schema import SCHEMA
 from musicrec.data.splitting import split_tracks
 from musicrec.errors import ConfigError, MidiError
 from musicrec.system.atomic_write import remove_leftovers, write_text
-from musicrec.system.lock import held
+from musicrec.system.lock import try_lock
 
 VERSION = 1  # raise it whenever the same files and settings give other audio or labels
 SHORTEST_S, LONGEST_S = 4.0, 600.0
@@ -106,7 +106,7 @@ def render_folder(
     left_out: list[tuple[str, str]] = []
     try:
         (out / "audio").mkdir(parents=True, exist_ok=True)
-        with held(out / ".lock") as free:
+        with try_lock(out / ".lock") as free:
             if not free:
                 raise ConfigError(f"{out}: another process renders into it; wait for it, or choose another folder")
             scratch = out / ".scratch"

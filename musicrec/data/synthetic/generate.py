@@ -20,7 +20,7 @@ from musicrec.data.synthetic.recording_conditions import Mixing
 from musicrec.data.synthetic.styles import STYLES
 from musicrec.errors import ConfigError
 from musicrec.system.atomic_write import atomic_write, remove_leftovers, write_json
-from musicrec.system.lock import locked
+from musicrec.system.lock import wait_for_lock
 
 VERSION = 1  # raise it whenever the same settings give other music
 LOWEST_SAMPLE_RATE = 8000
@@ -83,7 +83,7 @@ def make_synthetic(
     workers = workers or min(8, len(os.sched_getaffinity(0)))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with locked(folder / ".synthetic.lock"):  # a second program that wants the set waits for the first
+        with wait_for_lock(folder / ".synthetic.lock"):  # a second program that wants the set waits for the first
             if not _is_complete(folder, settings, planned):
                 _make(folder, settings, planned, mixing, workers=workers, progress=progress)
     except (OSError, soundfile.SoundFileError) as error:
