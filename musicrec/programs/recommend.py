@@ -140,12 +140,14 @@ def find_track(library: SqliteLibrary, query: str) -> Track | None:
 def analyze_file(library: SqliteLibrary, query: str, cfg: DictConfig) -> tuple[Track, tuple[str, ...]]:
     """Return the query file as a track, which is not added to the library, and remarks on its audio."""
     from musicrec.audio.decode import decode
-    from musicrec.audio.file_tags import read_tags
 
     refs = exports.check_same(library.exports, export_folders(cfg), library=library.path)
     path = Path(query).expanduser()
     waveform = decode(path, sample_rate=exports.sample_rate_of(refs[0]))  # before torch is imported: it may fail
     answer = exports.load_analyzer(refs, device=cfg.device).analyze(waveform)
+
+    from musicrec.audio.file_tags import read_tags
+
     ((title, artist),) = read_tags([str(path)]).select("title", "artist").rows()
     track = Track(
         path=str(path.absolute()),

@@ -102,17 +102,18 @@ class Similarity:
         Returns:
             (tracks,) the total, and the similarity per block, {block: (tracks,)}.
         """
-        total, by_block = 0.0, {}
+        terms, by_block = [], {}
         share = {name: weight / sum(self.weights.values()) for name, weight in self.weights.items()}
         for name, weight in share.items():
             one, many = self.vectors(name, query[name][None])[0], self.vectors(name, tracks[name])
             if self.metric == "euclidean":
                 distance = np.linalg.norm(many - one, axis=1)
-                total = total + weight * distance**2
+                terms.append(weight * distance**2)
                 by_block[name] = 1 / (1 + distance)
             else:
                 by_block[name] = np.clip(many @ one, -1, 1)
-                total = total + weight * by_block[name]
+                terms.append(weight * by_block[name])
+        total = np.sum(terms, axis=0)
         return (1 / (1 + np.sqrt(total)) if self.metric == "euclidean" else total), by_block
 
 
