@@ -17,7 +17,6 @@ from pathlib import Path
 
 import torch
 from hydra import compose, initialize_config_dir
-from hydra.utils import instantiate
 from rich.box import MARKDOWN
 from rich.console import Console
 from rich.progress import track
@@ -25,13 +24,12 @@ from rich.table import Table
 
 from musicrec.audio.decode import decode
 from musicrec.config.explain import one_message
-from musicrec.config.targets import TARGETS
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.data.manifest import read_manifest
 from musicrec.data.synthetic import make_synthetic
 from musicrec.models.frontends.mel import MelSpectrogram
 from musicrec.models.short_chunk_resnet import ShortChunkResNet
-from musicrec.programs.build import build_all
+from musicrec.programs.build import build_augmentation
 from musicrec.system.hardware import clock, find_device
 
 SAMPLE_RATE, SAMPLES = 16_000, 59_049
@@ -65,12 +63,10 @@ def main() -> None:
                 heads=[],
                 frontend=frontend,
                 chunk_samples=SAMPLES,
-                augment=build_all(cfg.waveform),
-                mixup=instantiate(cfg.mixup, _execution_whitelist_=TARGETS),
-                spec_augment=instantiate(cfg.spectrogram, _execution_whitelist_=TARGETS),
+                augmentation=build_augmentation(cfg),
             )
-            ratio = math.prod(deformation.input_ratio for deformation in data.augment)
-            waveform = (music[:, : math.ceil(SAMPLES * ratio)] * 32767).to(torch.int16).to(device)
+            samples = math.ceil(SAMPLES * data.augmentation.input_ratio)
+            waveform = (music[:, :samples] * 32767).to(torch.int16).to(device)
             batch = {"waveform": waveform, "track": torch.arange(size), "target": {}}
             jobs[name] = lambda step, data=data, batch=batch: data.prepare(batch, step=step)
 

@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from musicrec.data.build import INDEX, MARKER, with_file_state
+from musicrec.data.chunk_sampling import Sampling
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.data.journal import JOURNAL, WAVEFORMS
 from musicrec.data.manifest import read_manifest, write_manifest
@@ -80,7 +81,12 @@ def data_module(manifest: Path, stores: Path) -> MusicDataModule:
     heads = [ClassHead(name="genre", column="genre"), TagHead(), TempoHead(), KeyHead()]
     frontend = MelSpectrogram(sample_rate=SAMPLE_RATE, n_mels=96)
     return MusicDataModule(
-        manifest=manifest, stores=stores, heads=heads, frontend=frontend, chunk_samples=59_049, workers=0
+        manifest=manifest,
+        stores=stores,
+        heads=heads,
+        frontend=frontend,
+        chunk_samples=59_049,
+        sampling=Sampling(workers=0),
     )
 
 

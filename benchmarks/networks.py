@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from musicrec.config.explain import one_message
 from musicrec.config.targets import TARGETS
 from musicrec.data.datamodule import MusicDataModule
-from musicrec.programs.build import build_all, build_heads
+from musicrec.programs.build import build_augmentation, build_heads
 from musicrec.system.hardware import clock, find_device
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -64,12 +64,9 @@ def build(overlay: str, batch_size: int, device: torch.device) -> Job:
         heads=[],
         frontend=frontend.to(device),
         chunk_samples=cfg.model.chunk_samples,
-        augment=build_all(cfg.augment.waveform),
-        mixup=instantiate(cfg.augment.mixup, _execution_whitelist_=TARGETS),
-        spec_augment=instantiate(cfg.augment.spectrogram, _execution_whitelist_=TARGETS),
+        augmentation=build_augmentation(cfg.augment),
     )
-    ratio = math.prod(deformation.input_ratio for deformation in data.augment)
-    samples = math.ceil(cfg.model.chunk_samples * ratio)
+    samples = math.ceil(cfg.model.chunk_samples * data.augmentation.input_ratio)
     waveform = torch.randint(-8000, 8000, (batch_size, samples), dtype=torch.int16, device=device)
     network = make(outputs).to(device, memory_format=torch.channels_last).train()
     return Job(network=network, data=data, waveform=waveform, gflop=gflop)

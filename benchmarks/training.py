@@ -34,8 +34,10 @@ from rich.table import Table
 from torch import nn
 
 from musicrec.audio.decode import decode
+from musicrec.data.chunk_sampling import Sampling
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.data.manifest import read_manifest
+from musicrec.data.splitting import SplitNames
 from musicrec.data.synthetic import make_synthetic
 from musicrec.heads.tags import TagHead
 from musicrec.models.crnn import CRNN
@@ -157,10 +159,8 @@ def ours(
         heads=[head],
         frontend=MelSpectrogram(n_mels=network.n_mels),
         chunk_samples=network.chunk_samples,
-        batch_size=batch_size,
-        chunks_per_track=1000,
-        eval_chunks=EVAL_CHUNKS,
-        valid_split="train",  # which has tracks enough
+        splits=SplitNames(valid="train"),  # which has tracks enough
+        sampling=Sampling(batch_size=batch_size, chunks_per_track=1000, eval_chunks=EVAL_CHUNKS),
     )
     watch = StopWatch(now)
     trainer = lightning.Trainer(

@@ -49,13 +49,12 @@ def check_settings(cfg: DictConfig, *, allowed: Sequence[str]) -> None:
     """
     switches = ((key, OmegaConf.select(cfg, key), bool) for key in SWITCHES)
     found = [*(switch for switch in switches if switch[1] is not None), *_plain_settings(cfg, allowed)]
-    wrong = [
-        f"{key}={value}: give {describe(annotation)}"
-        for key, value, annotation in found
-        if not fits(value, _also_numbers(annotation))
-    ]
+    wrong: dict[str, str] = {}
+    for key, value, annotation in found:
+        if not fits(value, _also_numbers(annotation)):
+            wrong.setdefault(key, f"{key}={value}: give {describe(annotation)}")  # several may refer to one key
     if wrong:
-        raise ConfigError("; ".join(dict.fromkeys(wrong)))  # several parameters may refer to one key
+        raise ConfigError("; ".join(wrong.values()))
 
 
 def _plain_settings(cfg: DictConfig | ListConfig, allowed: Sequence[str]) -> Iterator[tuple[str, object, object]]:

@@ -1,13 +1,15 @@
-"""Several datasets as one: their tracks under names of their own, their splits beside each other, their stores in turn.
+"""Train on several datasets at once.
 
-A split of a mixture is "<split>/<dataset>": training takes all of "train/…", evaluation one dataset at a time.
+The tracks of all datasets are in one manifest, under names of their own; the stores of the datasets are read as one. A
+split of a mixture is "<split>/<dataset>": training takes all of "train/…", evaluation one dataset at a time.
 """
 
+import dataclasses
 import hashlib
 import logging
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ from torch import Tensor
 from musicrec.data.checks import Report, number, some
 from musicrec.data.manifest import read_manifest, write_manifest
 from musicrec.data.schema import REQUIRED
-from musicrec.data.splitting import with_splits
+from musicrec.data.splitting import RandomSplit, with_splits
 from musicrec.data.store import build_store, store_folder
 from musicrec.data.store_group import StoreGroup
 from musicrec.errors import ConfigError, ManifestError
@@ -28,17 +30,24 @@ from musicrec.system.atomic_write import write_text
 
 log = logging.getLogger(__name__)
 
-MOST_WEIGHT = 1000  # an epoch gets as long
+MOST_WEIGHT = 1000  # the length of an epoch grows with the weight
 
-_ABOUT = (*REQUIRED, "split", "artist", "album", "title", "duration_s")  # taken of every dataset
+_ABOUT = (*REQUIRED, "split", "artist", "album", "title", "duration_s")  # columns that are always taken
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A dataset of a mixture, as `MusicDataModule` takes it by itself.
+    """A dataset of a mixture. What is not explained here is as in `MusicDataModule`.
 
-    columns: the labels that are taken of it; None for all. weight: how often its tracks are drawn in training; 2 is
-    twice as often as 1, and 0 never.
+    Attributes:
+        manifest: Path of a manifest, or a callable that makes one and returns its path.
+        stores: Folder for the waveform store.
+        share_store: Whether manifests in the same folder share a store.
+        train_split: The split that the mixture trains on.
+        valid_split: The split that the mixture validates on.
+        random_split: How to divide the tracks if none of them has a split.
+        columns: The labels to take from the dataset; None for all.
+        weight: How often its tracks are drawn in training: 2 is twice as often as 1, and 0 is never.
     """
 
     manifest: str | Path | Callable[[], Path]
@@ -46,18 +55,24 @@ class Part:
     share_store: bool = False
     train_split: str = "train"
     valid_split: str = "valid"
-    splitting: Mapping[str, object] = field(default_factory=dict)
+    random_split: RandomSplit = RandomSplit()
     columns: Sequence[str] | None = None
     weight: float = 1.0
 
 
 class Mixture:
-    """Called, it writes the manifest of all its parts and gives its path.
-
-    parts: by name. folder: the manifest lies in a folder below it that is named after the parts.
-    """
+    """Several datasets as one. Calling it writes the manifest of all of them and returns its path."""
 
     def __init__(self, *, parts: Mapping[str, Part], folder: str | Path) -> None:
+        """Check the datasets; nothing is read yet.
+
+        Args:
+            parts: The datasets by name.
+            folder: The manifest is written to a folder below this one, named after the datasets.
+
+        Raises:
+            ConfigError: There is no dataset, or a setting of one is invalid.
+        """
         if not parts:
             raise ConfigError(
                 "data=mixture: no dataset is named; write data=[NAME,NAME], or "
@@ -65,27 +80,36 @@ class Mixture:
             )
         for name, part in parts.items():
             if not re.fullmatch(r"[\w.-]+", name):
-                raise ConfigError(f"data.sets.{name}: call the dataset something without blanks and slashes")
+                raise ConfigError(f"data.sets.{name}: give the dataset a name without blanks and slashes")
             numeric = isinstance(part.weight, int | float) and not isinstance(part.weight, bool)
             if not numeric or not 0 <= part.weight <= MOST_WEIGHT:
                 raise ConfigError(f"data.sets.{name}.weight={part.weight}: give a number from 0 to {MOST_WEIGHT}")
             if part.train_split == part.valid_split:
                 raise ConfigError(
-                    f"data.sets.{name}.train_split={part.train_split} and its valid_split are one: name two splits"
+                    f"data.sets.{name}.train_split={part.train_split} and its valid_split are the same: name two splits"
                 )
         self.parts, self.folder = dict(parts), Path(folder)
         self._manifests: dict[str, Path] = {}
         self._place = self.folder
 
     def __call__(self) -> Path:
+        """Write the manifest of the mixture, and a report on tracks that two datasets have in common.
+
+        Returns:
+            Path of the manifest.
+
+        Raises:
+            ConfigError: A dataset lacks a split or a column that its settings name.
+            ManifestError: A manifest is invalid, or a column has different types in two datasets.
+        """
         frames = []
         for name, part in self.parts.items():
             path = Path(part.manifest() if callable(part.manifest) else part.manifest)
-            frame = with_splits(read_manifest(path, check_files=False), path, **part.splitting)
+            frame = with_splits(read_manifest(path, check_files=False), path, part.random_split)
             frames.append(self._renamed(frame, name, part, path))
             self._manifests[name] = path
         where = "\n".join(
-            f"{name} {self._manifests[name].resolve()} {part.columns} {part.splitting}"
+            f"{name} {self._manifests[name].resolve()} {part.columns} {dataclasses.asdict(part.random_split)}"
             for name, part in self.parts.items()
         )
         self._place = self.folder / f"mixture-{hashlib.sha256(where.encode()).hexdigest()[:8]}" / "+".join(self.parts)
@@ -94,10 +118,10 @@ class Mixture:
             frame = pl.concat(frames, how="diagonal_relaxed")
         except pl.exceptions.PolarsError as error:
             raise ManifestError(
-                f"mixture of {', '.join(self.parts)}: a column differs in type ({str(error).splitlines()[0]}); leave "
-                "it out of one, data.sets.NAME.columns=[…]"
+                f"mixture of {', '.join(self.parts)}: a column has different types ({str(error).splitlines()[0]}); "
+                "leave it out of one dataset, data.sets.NAME.columns=[…]"
             ) from None
-        self._tell(frame)
+        self._log_shares(frame)
         report = leaks_between(frame, self.parts)
         for _, what, names in report.findings:
             log.warning("%s: %s", what, some(names))
@@ -105,7 +129,8 @@ class Mixture:
         write_manifest(frame, self._place / "manifest.parquet")
         return self._place / "manifest.parquet"
 
-    def _tell(self, frame: pl.DataFrame) -> None:
+    def _log_shares(self, frame: pl.DataFrame) -> None:
+        """Log the size of every dataset and its share of the training chunks."""
         drawn = frame.filter(pl.col("split").str.starts_with("train/"))
         chunks = dict(zip(self.parts, np.zeros(len(self.parts)), strict=True))
         for name, tracks in drawn["dataset"].value_counts().iter_rows():
@@ -114,10 +139,11 @@ class Mixture:
             counts = frame.filter(dataset=name)["split"].drop_nulls().value_counts(sort=True).iter_rows()
             splits = ", ".join(f"{split.removesuffix(f'/{name}')} {tracks:,}" for split, tracks in counts)
             share = chunks[name] / (sum(chunks.values()) or 1)
-            log.info("%s: %s tracks; weight %g: %.0f %% of the training chunks", name, splits, self.parts[name].weight,
-                     100 * share)  # fmt: skip
+            weight = self.parts[name].weight
+            log.info("%s: %s tracks; weight %g: %.0f %% of the training chunks", name, splits, weight, 100 * share)
 
     def _renamed(self, frame: pl.DataFrame, name: str, part: Part, manifest: Path) -> pl.DataFrame:
+        """Return the tracks of a dataset as they are called in the mixture, with the columns to take."""
         if part.columns is not None:
             known = [column for column in frame.columns if column not in _ABOUT and frame[column].count()]
             unknown = [column for column in part.columns if column not in known]
@@ -133,8 +159,8 @@ class Mixture:
                 )
             if meant in there and meant not in (part.train_split, part.valid_split):
                 raise ConfigError(
-                    f"data.sets.{name}.{setting}={named}: within the mixture this split is called {meant!r}, as "
-                    f"another of {manifest} is already; call that one something else"
+                    f"data.sets.{name}.{setting}={named}: the mixture calls this split {meant!r}, but {manifest} "
+                    "already has another split of that name; rename that one"
                 )
         split = pl.col("split").replace({part.train_split: "train", part.valid_split: "valid"})
         return frame.with_columns(
@@ -144,7 +170,15 @@ class Mixture:
         )
 
     def open_store(self, frame: pl.DataFrame, *, sample_rate: int) -> StoreGroup:
-        """The parts' own stores, built where they are not there. frame: of the mixture's manifest."""
+        """Open the stores of all datasets, and build what is missing of them.
+
+        Args:
+            frame: Rows of the mixture's manifest.
+            sample_rate: Of the stores, in hertz.
+
+        Returns:
+            The stores, read as one.
+        """
         stores = {}
         for name, part in self.parts.items():
             own = frame.filter(dataset=name).with_columns(pl.col("track_id").str.strip_prefix(f"{name}/"))
@@ -155,26 +189,39 @@ class Mixture:
         return StoreGroup(stores, folder=self._place)
 
     def weights(self, frame: pl.DataFrame) -> np.ndarray:
-        """(tracks,) float64, how often each track is drawn."""
+        """Return the weight of each track's dataset, (tracks,) float64."""
         weights = {name: float(part.weight) for name, part in self.parts.items()}
         return frame["dataset"].replace_strict(weights, return_dtype=pl.Float64).to_numpy()
 
     def drawn(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """The tracks that have a weight. frame: those of training. Raises ConfigError where there is none."""
+        """Return the training tracks whose dataset has a weight above 0.
+
+        Args:
+            frame: The training tracks.
+
+        Raises:
+            ConfigError: There are none.
+        """
         frame = frame.filter(pl.Series(self.weights(frame) > 0))
         if frame.is_empty():
             weights = ", ".join(f"data.sets.{name}.weight={part.weight:g}" for name, part in self.parts.items())
             raise ConfigError(
-                f"{weights}: no training track would be drawn; give a dataset that has some a weight above 0"
+                f"{weights}: no training track would be drawn; give a dataset that has training tracks a weight above 0"
             )
         return frame
 
     @staticmethod
     def without_foreign_tags(head: Head, target: Tensor, frame: pl.DataFrame, everything: pl.DataFrame) -> Tensor:
-        """The labels of a head, where a tag that no track of a dataset has is missing of its tracks, and not absent:
-        nobody there has listened for it.
+        """Mark tags as missing, not absent, in datasets that do not use them at all: nobody listened for them there.
 
-        target: as head.encode(frame) gives it. everything: all tracks of the mixture.
+        Args:
+            head: The head; heads that are not of tags keep their labels.
+            target: (tracks, …), the labels as `head.encode(frame)` returns them.
+            frame: The tracks.
+            everything: All tracks of the mixture.
+
+        Returns:
+            The labels, (tracks, …), with NaN where a tag is missing.
         """
         if not isinstance(head, TagHead):
             return target
@@ -187,7 +234,15 @@ class Mixture:
 
 
 def leaks_between(frame: pl.DataFrame, parts: Collection[str]) -> Report:
-    """The files and artists that one dataset trains on and another holds out. frame: of the mixture."""
+    """Report the files and artists that one dataset trains on and another one holds out.
+
+    Args:
+        frame: Rows of the mixture's manifest.
+        parts: Names of the datasets.
+
+    Returns:
+        A report with one warning for files and one for artists, if there are any.
+    """
     report = Report("mixture", " ".join(parts))
     part, dataset = (pl.element().str.extract(pattern) for pattern in ("^([^/]*)", "([^/]*)$"))
     for column, noun in (("path", "file"), ("artist", "artist")):

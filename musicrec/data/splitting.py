@@ -1,10 +1,14 @@
-"""Tracks into training, validation and test, an artist in one of them only.
+"""Divide tracks into training, validation and test splits, with every artist in only one of them.
 
-For collections that grow. Datasets whose classes are to be spread evenly have musicrec/data/adapters/random_splits.py.
+This is for collections that grow: a track keeps its split when others are added. Datasets whose classes should be
+spread evenly use `musicrec/data/adapters/random_splits.py`.
 """
 
+import dataclasses
 import hashlib
 import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -15,45 +19,97 @@ from musicrec.errors import ConfigError
 log = logging.getLogger(__name__)
 
 
-def with_splits(frame: pl.DataFrame, manifest: Path, **settings) -> pl.DataFrame:
-    """The tracks of a manifest; if none of them has a split, as `split_tracks` splits them with these settings."""
+@dataclass(frozen=True, kw_only=True)
+class SplitNames:
+    """The splits of a manifest that a run uses.
+
+    Attributes:
+        train: The split to train on.
+        valid: The split to validate on.
+        test: The splits to test on, each scored separately; a single name is accepted, too.
+    """
+
+    train: str = "train"
+    valid: str = "valid"
+    test: Sequence[str] = ("test",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomSplit:
+    """How to divide the tracks of a manifest in which no track has a split: the arguments of `split_tracks`.
+
+    Attributes:
+        valid_share: Share of the tracks for validation, 0 to 1.
+        test_share: Share of the tracks for testing, 0 to 1.
+        unit: What stays together in one split: "artist", "album" or "track".
+        seed: Seed of the random division.
+    """
+
+    valid_share: float = 0.1
+    test_share: float = 0.1
+    unit: str = "artist"
+    seed: int = 0
+
+
+def in_split(split: str) -> pl.Expr:
+    """Return whether a row is in a split or in one below it, "<split>/…"; false for a row without a split."""
+    return ((pl.col("split") == split) | pl.col("split").str.starts_with(f"{split}/")).fill_null(False)
+
+
+def with_splits(frame: pl.DataFrame, manifest: Path, random_split: RandomSplit) -> pl.DataFrame:
+    """Return the tracks of a manifest, divided into splits if none of them has one.
+
+    Args:
+        frame: The tracks, with the columns track_id, split, artist and album.
+        manifest: Path of the manifest, for the log.
+        random_split: How to divide the tracks.
+
+    Returns:
+        `frame` itself if any of its tracks has a split, else `frame` with the splits of `split_tracks`.
+    """
     if frame["split"].null_count() < frame.height:
         return frame
-    frame = split_tracks(frame, **settings)
+    frame = split_tracks(frame, **dataclasses.asdict(random_split))
     counts = frame["split"].value_counts().sort("split").iter_rows()
-    said = ", ".join(f"{split} {tracks:,}" for split, tracks in counts)
-    log.info("%s: no track has a split; split by %s: %s", manifest, settings.get("unit", "artist"), said)
+    listed = ", ".join(f"{split} {tracks:,}" for split, tracks in counts)
+    log.info("%s: no track has a split; split by %s: %s", manifest, random_split.unit, listed)
     return frame
 
 
 def split_tracks(
     frame: pl.DataFrame, *, valid_share: float = 0.1, test_share: float = 0.1, unit: str = "artist", seed: int = 0
 ) -> pl.DataFrame:
-    """The frame with a split for every track that has none: "train", "valid" or "test".
+    """Return the frame with a split ("train", "valid" or "test") for every track that has none.
 
-    Artists that have tracks in a split get their others into the same. The rest are dealt out in an order that follows
-    from the seed, each to the part that has least of its share and has room for all of the artist's tracks, or, where
-    there is no such part, to the one that lacks most. A track without an artist goes with its album, and without an
-    album by itself. Only tracks that have a label count, if there are any.
+    An artist who already has tracks in a split gets their other tracks into the same one. The remaining artists are
+    assigned one by one, in an order that depends only on the seed. Each goes to the split that is furthest below its
+    share among those with room for all of the artist's tracks, or, if none has room, to the split that lacks the most
+    tracks. A track without an artist is grouped by its album; without an album it stands alone. If any track has a
+    label, only tracks with a label are counted.
 
     Args:
-        frame: with the columns track_id, split, artist and album.
-        valid_share: of the tracks, 0 to 1; and so test_share.
-        unit: what stays together, "artist", "album" (of an artist) or "track".
+        frame: The tracks, with the columns track_id, split, artist and album.
+        valid_share: Share of the tracks for validation, 0 to 1.
+        test_share: Share of the tracks for testing, 0 to 1.
+        unit: What stays together in one split: "artist", "album" (of an artist) or "track".
+        seed: Seed of the order in which artists are assigned.
+
+    Returns:
+        `frame` with the column split filled in.
 
     Raises:
-        ConfigError: the shares or the unit cannot be, or there are too few artists for a part to get one.
+        ConfigError: The shares or the unit are invalid, or there are too few artists to give every split one.
     """
     shares = {"train": 1 - valid_share - test_share, "valid": valid_share, "test": test_share}
     if min(shares.values()) < 0:
         raise ConfigError(
-            f"data.valid_share={valid_share} data.test_share={test_share}: neither may be negative, and together they "
-            "are 1 at most"
+            f"data.valid_share={valid_share} data.test_share={test_share}: give shares of 0 or more whose sum is 1 at "
+            "most"
         )
     groups = frame.select("split", _group(unit), tracks=_counts(frame)).group_by("group", maintain_order=True)
     groups = groups.agg(pl.col("tracks").sum(), pl.col("split").drop_nulls().first())
     known = groups.drop_nulls("split")
-    least = groups.filter(pl.col("tracks") > 0)["tracks"].median() or 1.0  # of whole artists, each part gets one
+    least = groups.filter(pl.col("tracks") > 0)["tracks"].median() or 1.0  # every split gets at least one whole artist
     wanted = {name: max(least, share * groups["tracks"].sum()) for name, share in shares.items() if share > 0}
     counts = dict.fromkeys(wanted, 0)
     for split, tracks in known.group_by("split").agg(pl.col("tracks").sum()).iter_rows():
@@ -69,17 +125,17 @@ def split_tracks(
     empty = [name for name in wanted if not counts[name]]
     if empty:
         finer = {"artist": "data.split_by=album or data.split_by=track", "album": "data.split_by=track"}.get(unit)
-        way_out = f"{finer} splits finer, which flatters the results; or fill" if finer else "fill"
+        way_out = f"use {finer}, which gives results that are too good, or fill" if finer else "fill"
         raise ConfigError(
-            f"split by {unit}: {groups.filter(pl.col('tracks') > 0).height} with labels are too few for every part to "
-            f"get one ({', '.join(empty)} would be empty); {way_out} the column `split` yourself"
+            f"split by {unit}: {groups.filter(pl.col('tracks') > 0).height} with labels are too few to give every "
+            f"split one ({', '.join(empty)} would be empty); {way_out} the column `split` yourself"
         )
     split = pl.col("split").fill_null(_group(unit).replace_strict(chosen, return_dtype=pl.String))
     return frame.with_columns(split=split)
 
 
 def _group(unit: str) -> pl.Expr:
-    """A name that the tracks have in common that stay together."""
+    """Return a name that is the same for all tracks that must stay together."""
     artist, album, track_id = (
         pl.col(name).str.strip_chars().str.to_lowercase() for name in ("artist", "album", "track_id")
     )
@@ -96,7 +152,7 @@ def _group(unit: str) -> pl.Expr:
 
 
 def _counts(frame: pl.DataFrame) -> pl.Expr:
-    """1 for every track that has a label, if any has."""
+    """Return 1 for every track that has a label and 0 for the others; 1 for all if no track has a label."""
     known = [pl.col(name).is_not_null() for name in LABELS if name in frame.columns]
     labelled = pl.any_horizontal(pl.lit(False), *known)
     return labelled.cast(pl.Int64) if frame.select(labelled.any()).item() else pl.lit(1)

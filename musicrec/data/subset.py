@@ -1,21 +1,60 @@
-"""Some of the training tracks, to find out how much they matter: a share, or those that meet a condition."""
+"""Select which tracks of a manifest a run uses: a number per split, a condition, or a share of the training tracks."""
+
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import polars as pl
+from annotated_types import Gt, Le
 
+from musicrec.config.number_types import Count
+from musicrec.config.value_check import check_value
 from musicrec.errors import ConfigError
+
+Fraction = Annotated[float, Gt(0), Le(1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackSelection:
+    """Which tracks of a manifest are used.
+
+    Attributes:
+        max_tracks: Most tracks of each split; None for all.
+        train_where: SQL condition on columns of the manifest that training and validation tracks must meet.
+        fraction: Share of the training tracks to train on. The vocabularies are still those of all training tracks,
+            and an epoch keeps its length: the remaining tracks give more chunks.
+    """
+
+    max_tracks: Count | None = None
+    train_where: str | None = None
+    fraction: float = 1.0
+
+
+def keep_at_most(frame: pl.DataFrame, max_tracks: int) -> pl.DataFrame:
+    """Return at most `max_tracks` rows of each split, evenly spread, as manifests are often sorted by label."""
+    rank, size = pl.int_range(pl.len()).over("split"), pl.len().over("split")
+    wanted = pl.min_horizontal(size, pl.lit(max_tracks)).cast(pl.Int64)
+    return frame.filter((rank + 1) * wanted // size > rank * wanted // size)
 
 
 def keep_fraction(frame: pl.DataFrame, fraction: float, *, seed: int) -> pl.DataFrame:
-    """The share `fraction` of the rows, at least one, in their order.
+    """Return a share of the rows, at least one row, in their order.
 
-    Every artist keeps about the same share (where none is named, every genre). The draw follows from the seed; with the
-    same seed a smaller share is part of a larger one, so that what differs between two shares is what was added.
+    Every artist keeps about the same share; rows without an artist are grouped by genre. With the same seed, a smaller
+    share is part of a larger one, so two shares differ only by the tracks that were added.
 
-    Raises ConfigError unless 0 < fraction <= 1.
+    Args:
+        frame: The training tracks.
+        fraction: The share to keep, above 0 and at most 1.
+        seed: Seed of the random choice.
+
+    Returns:
+        The rows that are kept.
+
+    Raises:
+        ConfigError: The fraction is out of range.
     """
-    if isinstance(fraction, bool) or not isinstance(fraction, int | float) or not 0 < fraction <= 1:
-        raise ConfigError(f"data.fraction={fraction}: give a share of the training tracks, above 0 and up to 1")
+    check_value("data.fraction", fraction, Fraction, expected="a share of the training tracks, above 0 and up to 1")
     if fraction == 1:
         return frame
     groups = [
@@ -23,9 +62,9 @@ def keep_fraction(frame: pl.DataFrame, fraction: float, *, seed: int) -> pl.Data
     ]
     rng = np.random.default_rng(seed)
     _, group, size = np.unique(groups, return_inverse=True, return_counts=True)
-    # The tracks of a group stand evenly spaced in [0, 1), from an offset on: below any limit lies that share.
+    # The tracks of a group are spaced evenly in [0, 1) from a random offset: that share of them is below any limit.
     shuffled = rng.permutation(len(frame))
-    order = np.lexsort((shuffled.argsort(), group))  # group after group, each in the order of the shuffle
+    order = np.lexsort((shuffled.argsort(), group))  # group after group, each in the shuffled order
     position = np.arange(len(frame)) - np.repeat(np.cumsum(size) - size, size)
     place = np.empty(len(frame))
     place[order] = (position + np.repeat(rng.random(len(size)), size)) / np.repeat(size, size)
@@ -34,9 +73,19 @@ def keep_fraction(frame: pl.DataFrame, fraction: float, *, seed: int) -> pl.Data
 
 
 def keep_where(frame: pl.DataFrame, condition: str, *, splits: pl.Expr) -> pl.DataFrame:
-    """The rows that meet an SQL condition on columns, such as "bpm BETWEEN 110 AND 130", and all outside of `splits`.
+    """Return the rows that meet a condition, and all rows outside the given splits.
 
-    Where a label is missing that the condition asks for, it is not met. Raises ConfigError for one that is none.
+    Args:
+        frame: Rows of a manifest.
+        condition: SQL condition on columns, such as "bpm BETWEEN 110 AND 130". A row does not meet it if a label that
+            the condition asks for is missing.
+        splits: Whether a row is in one of the splits that the condition applies to.
+
+    Returns:
+        The rows that are kept.
+
+    Raises:
+        ConfigError: The condition is invalid.
     """
     try:
         met, wrong = frame.with_columns(pl.sql_expr(condition).alias("_met"))["_met"], "is neither true nor false"

@@ -61,7 +61,7 @@ def measure(
             "manifest_hash": data.manifest_hash,
             "split_hashes": {split: manifest_hash(data.tracks(split)) for split in wanted},
             "pooling": pooling,
-            "eval_chunks": data.eval_chunks,
+            "eval_chunks": data.sampling.eval_chunks,
             "trained_on": {name: trained.get(name) for name in ("manifest", "manifest_hash")},
             "calibrated_on": fitted["split"] if fitted and (pooling == "mean" or fitting) else None,
             "musicrec_version": VERSION,

@@ -1,6 +1,8 @@
-"""Build objects from the config."""
+"""Build objects from the config. A config never enters a class: what it describes is built here."""
 
-import inspect
+import copy
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -8,16 +10,26 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from musicrec.config.targets import TARGETS
 from musicrec.errors import ConfigError
 
-_OF_MIXTURES = {"weight", "columns"}  # settings of a dataset that count within a mixture only
+if TYPE_CHECKING:  # Lightning takes seconds to import
+    from musicrec.data.augmentation import Augmentation
+    from musicrec.data.datamodule import MusicDataModule
+    from musicrec.heads import Head
+    from musicrec.models.frontends import Frontend
+
+_WIRING = ("module", "part", "random_split")  # of a dataset: what is built from its settings
 
 
 def build_all(group: DictConfig | None) -> list:
-    """The objects of a config group whose every entry is a target; an entry set to null is left out."""
+    """Build every entry of a config group; an entry that is null is left out."""
     return [instantiate(entry, _execution_whitelist_=TARGETS) for entry in (group or {}).values() if entry is not None]
 
 
-def build_heads(task: DictConfig | None) -> list:
-    """The heads of a task. List settings become tuples, as the heads' fields are."""
+def build_heads(task: DictConfig | None) -> list["Head"]:
+    """Build the heads of a task. List settings become tuples, as the heads' fields are.
+
+    Raises:
+        ConfigError: The task has no heads.
+    """
     if not task or not task.get("heads"):
         raise ConfigError("the task has no heads; choose some, as in task=[tags] or task=[genre,features]")
     heads = []
@@ -30,34 +42,53 @@ def build_heads(task: DictConfig | None) -> list:
     return heads
 
 
-def module_settings(data: DictConfig) -> dict:
-    """What of a data group is the DataModule's. A dataset's own settings, such as data.root, stand beside them, and
-    data.manifest refers to them. The datasets of a mixture are data groups themselves."""
-    if "sets" in data:
-        own = [name for name in data if name not in ("sets", "manifest", *_OF_MIXTURES)]
-        return {name: _resolved(data, name) for name in own} | {"manifest": _mixture(data)}
-    settings = OmegaConf.to_container(data, resolve=True, throw_on_missing=True)
-    manifest = settings.get("manifest")
-    from musicrec.data.datamodule import MusicDataModule  # here: Lightning takes a second to import
+def build_augmentation(augment: DictConfig) -> "Augmentation":
+    """Build the augmentation of training batches from the group `augment`."""
+    from musicrec.data.augmentation import Augmentation
 
-    own = inspect.signature(MusicDataModule).parameters
-    read = {name for name in manifest if name not in own} if isinstance(manifest, dict) else set()
-    read |= _OF_MIXTURES
-    return {name: value for name, value in settings.items() if name not in read or name.startswith("_")}
+    return Augmentation(
+        waveform=build_all(augment.waveform),
+        move_labels=augment.move_labels,
+        mixup=instantiate(augment.mixup, _execution_whitelist_=TARGETS),
+        spectrogram=instantiate(augment.spectrogram, _execution_whitelist_=TARGETS),
+    )
+
+
+def build_data(
+    data: DictConfig,
+    *,
+    heads: Sequence["Head"],
+    frontend: "Frontend",
+    augmentation: "Augmentation | None" = None,
+    chunk_samples: int | None = None,
+) -> "MusicDataModule":
+    """Build the DataModule of the group `data`.
+
+    Args:
+        data: The group. `data.module` describes the DataModule; `data.manifest`, or for a mixture `data.sets`, its
+            manifest.
+        heads: The heads whose labels are read.
+        frontend: The front end.
+        augmentation: How to change training batches; None for not at all.
+        chunk_samples: Length of the chunks that the network takes, in samples; None for that of the group.
+
+    Returns:
+        The DataModule, which has read nothing yet.
+    """
+    manifest = _mixture(data) if "sets" in data else _resolved(data, "manifest")
+    settings = _resolved(data, "module") | {"manifest": manifest, "_partial_": True}
+    # Partial: heads, front end and augmentation are objects, which must not become part of a config.
+    build = instantiate(settings, _execution_whitelist_=TARGETS)
+    given = {"augmentation": augmentation, "chunk_samples": chunk_samples}
+    return build(heads=heads, frontend=frontend, **{name: one for name, one in given.items() if one is not None})
 
 
 def _mixture(data: DictConfig) -> dict:
-    """What builds the mixture of data.sets. Of each dataset only what says which tracks it has is read."""
-    parts = {}
-    for name, dataset in data.sets.items():
-        fields = ("manifest", "stores", "share_store", "train_split", "valid_split", *sorted(_OF_MIXTURES))
-        shares = {"valid_share": "valid_share", "test_share": "test_share", "unit": "split_by", "seed": "split_seed"}
-        parts[name] = {
-            "_target_": "musicrec.data.mixture.Part",
-            "_convert_": "all",
-            **{field: _resolved(dataset, field) for field in fields},
-            "splitting": {setting: _resolved(dataset, field) for setting, field in shares.items()},
-        }
+    """Describe the mixture of the datasets in data.sets. Of each only `part` and `manifest` are read."""
+    parts = {
+        name: _resolved(dataset, "part") | {"manifest": _resolved(dataset, "manifest")}
+        for name, dataset in data.sets.items()
+    }
     return {"_target_": "musicrec.data.mixture.Mixture", "folder": _resolved(data, "stores"), "parts": parts}
 
 
@@ -67,10 +98,20 @@ def _resolved(group: DictConfig, name: str) -> object:
 
 
 def listed(value: str | ListConfig | None) -> list[str]:
-    """key=ONE or key=[ONE,TWO]."""
+    """Return the values of a setting that takes one or several: key=ONE or key=[ONE,TWO]."""
     return [value] if isinstance(value, str) else list(value or [])
 
 
 def plain(cfg: DictConfig) -> dict:
-    """The resolved config in plain types."""
+    """Return the resolved config in plain types."""
     return OmegaConf.to_container(cfg, resolve=True)
+
+
+def settings_of(cfg: DictConfig) -> dict:
+    """Return the settings of a run in plain types, without what `conf/data/base.yaml` only wires to other keys."""
+    cfg = copy.deepcopy(cfg)
+    OmegaConf.set_struct(cfg, False)
+    for dataset in (cfg.data, *cfg.data.get("sets", {}).values()):
+        for name in _WIRING:
+            dataset.pop(name, None)
+    return plain(cfg)

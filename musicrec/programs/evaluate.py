@@ -1,8 +1,10 @@
 """Evaluate exports or checkpoints on the splits of a dataset. `python evaluate.py --help` shows how."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+import pytorch_lightning as lightning
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
@@ -26,7 +28,7 @@ from musicrec.figures.run_figures import choose_tracks, draw_figures
 from musicrec.figures.scores import plot_all
 from musicrec.figures.setting_comparison import settings_figure
 from musicrec.figures.style import save
-from musicrec.programs.build import listed, module_settings
+from musicrec.programs.build import build_data, listed
 from musicrec.runs.by_setting import by_setting, mean_minutes
 from musicrec.runs.compare import compare_runs, print_runs, write_runs
 from musicrec.runs.find import ALL, find_all, find_export
@@ -35,55 +37,90 @@ from musicrec.training.pooling import POOLINGS
 
 
 def main(cfg: DictConfig) -> None:
+    """Evaluate models, compare them, or list recorded runs, as the config says."""
+    folder = Path(HydraConfig.get().runtime.output_dir)
     if cfg.runs is not None:
-        rows = compare_runs(listed(cfg.runs), sort=cfg.sort, mixed=cfg.mixed)
-        print_runs(rows, sort=cfg.sort)
-        print(f"table: {write_runs(Path(HydraConfig.get().runtime.output_dir), rows)}")
+        list_runs(cfg, folder)
         return
     check(cfg)
     check_accelerator(cfg.trainer.accelerator)
     keep_freed_memory()
-    run, bootstrap = Path(HydraConfig.get().runtime.output_dir), instantiate(cfg.bootstrap)
-    if any(named.startswith(ALL) for named in listed(cfg.export)):
-        evaluate_settings(cfg, run, bootstrap)
+    bootstrap = instantiate(cfg.bootstrap)
+    if any(name.startswith(ALL) for name in listed(cfg.export)):
+        evaluate_settings(cfg, folder, bootstrap)
         return
-    if cfg.compare:
-        results = [read_result(folder) for folder in listed(cfg.compare)]
-        check_comparable(results)
-    else:
-        paths = [find_export(named, runs=cfg.paths.runs) for named in listed(cfg.export)]
-        models = [read_model(path) for path in paths]  # a mistake in any of them is told before the first one runs
-        folders = [run] if len(paths) == 1 else [run / str(number) for number in range(len(paths))]
-        results = [evaluate(cfg, *one, bootstrap) for one in zip(paths, models, folders, strict=True)]
-    if rank_zero_only.rank != 0:
-        return  # of several processes, all of which know the scores of all tracks, the first one tells them
+    results = read_reports(cfg) if cfg.compare else evaluate_models(cfg, folder, bootstrap)
+    if rank_zero_only.rank == 0:  # of several processes, which all know the scores, only the first one reports
+        compare_with_first(results, folder, bootstrap)
+
+
+def list_runs(cfg: DictConfig, folder: Path) -> None:
+    """Print and write a table of recorded runs, without evaluating anything."""
+    rows = compare_runs(listed(cfg.runs), sort=cfg.sort, mixed=cfg.mixed)
+    print_runs(rows, sort=cfg.sort)
+    print(f"table: {write_runs(folder, rows)}")
+
+
+def read_reports(cfg: DictConfig) -> list[Result]:
+    """Read the results of earlier evaluations, and check that they can be compared."""
+    results = [read_result(report) for report in listed(cfg.compare)]
+    check_comparable(results)
+    return results
+
+
+def evaluate_models(cfg: DictConfig, folder: Path, bootstrap: Bootstrap | None) -> list[Result]:
+    """Evaluate one model or several; each of several gets a folder below `folder`."""
+    paths = [find_export(name, runs=cfg.paths.runs) for name in listed(cfg.export)]
+    models = [read_model(path) for path in paths]  # all of them first, so that a mistake in one is found at once
+    folders = [folder] if len(paths) == 1 else [folder / str(number) for number in range(len(paths))]
+    return [evaluate(cfg, *one, bootstrap) for one in zip(paths, models, folders, strict=True)]
+
+
+def compare_with_first(results: Sequence[Result], folder: Path, bootstrap: Bootstrap | None) -> None:
+    """Compare the first model with each of the others; does nothing for a single model."""
     for number, other in enumerate(results[1:], start=1):
-        folder = run if len(results) == 2 else run / f"0_{number}"
+        own_folder = folder if len(results) == 2 else folder / f"0_{number}"
         differences, left_out = compare(results[0], other, bootstrap)
         print_comparison(results[0], other, differences, left_out, bootstrap)
-        write_comparison(folder, results[0], other, differences, bootstrap)
-        print(f"comparison: {folder} (comparison.json, comparison.csv)")
+        write_comparison(own_folder, results[0], other, differences, bootstrap)
+        print(f"comparison: {own_folder} (comparison.json, comparison.csv)")
 
 
 def evaluate(cfg: DictConfig, path: str, model: Model, folder: Path, bootstrap: Bootstrap | None) -> Result:
-    """Measure one model, and report on it."""
+    """Measure one model and report on it.
+
+    Args:
+        cfg: The config of evaluate.py.
+        path: The export or checkpoint that the model was read from.
+        model: The model.
+        folder: Where the report is written.
+        bootstrap: Of the intervals; None for no intervals.
+    """
     data = open_data(cfg, model, bootstrap)
     shown = choose_tracks(data, cfg.figure_tracks) if cfg.figures else []
-    trainer = instantiate(cfg.trainer, enable_progress_bar=sys.stdout.isatty())
-    result, model = measure(path, model, data, trainer, pooling=cfg.pooling, calibrate_on=cfg.calibrate)
-    if trainer.is_global_zero:
-        scores = report(cfg, result, folder, bootstrap)
-        if cfg.figures:
-            run = next((parent for parent in list(Path(path).parents)[:2] if (parent / "checkpoints").is_dir()), None)
-            draw_figures(folder / "figures", model, data, scores, result.predictions, result.raw, tracks=shown, run=run,
-                         device=trainer.strategy.root_device)  # fmt: skip
-        if cfg.calibrate and cfg.pooling == "mean":
-            print(f"export: {write_calibrated(model, result, folder / 'export')}")
+    result, model, trainer = measure_model(cfg, path, model, data)
+    if not trainer.is_global_zero:
+        return result
+    scores = report(cfg, result, folder, bootstrap)
+    if cfg.figures:
+        draw_figures(
+            folder / "figures",
+            model,
+            data,
+            scores,
+            result.predictions,
+            result.raw,
+            tracks=shown,
+            run=run_of(path),
+            device=trainer.strategy.root_device,
+        )
+    if cfg.calibrate and cfg.pooling == "mean":
+        print(f"export: {write_calibrated(model, result, folder / 'export')}")
     return result
 
 
 def evaluate_settings(cfg: DictConfig, folder: Path, bootstrap: Bootstrap) -> None:
-    """Measure every finished run of a sweep, and compare its settings."""
+    """Measure every finished run of a sweep, and compare the settings of the sweep."""
     runs = find_all(cfg.export if isinstance(cfg.export, str) else cfg.export[0], runs=cfg.paths.runs)
     settings, number = [], 0
     for params, members in by_setting(runs):
@@ -93,13 +130,15 @@ def evaluate_settings(cfg: DictConfig, folder: Path, bootstrap: Bootstrap) -> No
             print(f"{number} of {len(runs)}: {member.folder}", flush=True)
             path = str(member.folder / "export")
             model = read_model(path)
-            trainer = instantiate(cfg.trainer, enable_progress_bar=sys.stdout.isatty())
-            data = open_data(cfg, model, bootstrap)
-            result, _ = measure(path, model, data, trainer, pooling=cfg.pooling, calibrate_on=cfg.calibrate)
+            result, _, _ = measure_model(cfg, path, model, open_data(cfg, model, bootstrap))
             results.append(result)
         settings.append(Setting(params=params, results=results, minutes=mean_minutes(members)))
-    if rank_zero_only.rank != 0:
-        return
+    if rank_zero_only.rank == 0:
+        report_settings(cfg, settings, folder, bootstrap)
+
+
+def report_settings(cfg: DictConfig, settings: Sequence[Setting], folder: Path, bootstrap: Bootstrap) -> None:
+    """Score the settings of a sweep over their runs, and print, write and draw the scores."""
     scores, left_out = score_settings(settings, bootstrap)
     results = [result for setting in settings for result in setting.results]
     print_settings(results, scores, left_out, bootstrap)
@@ -109,11 +148,33 @@ def evaluate_settings(cfg: DictConfig, folder: Path, bootstrap: Bootstrap) -> No
         print(f"picture: {save(figure, folder / 'settings.png')}")
 
 
+def measure_model(
+    cfg: DictConfig, path: str, model: Model, data: MusicDataModule
+) -> tuple[Result, Model, lightning.Trainer]:
+    """Run a model over the splits.
+
+    Returns:
+        The result, the model with the heads that gave it, and the trainer that ran it.
+    """
+    trainer = instantiate(cfg.trainer, enable_progress_bar=sys.stdout.isatty())
+    result, model = measure(path, model, data, trainer, pooling=cfg.pooling, calibrate_on=cfg.calibrate)
+    return result, model, trainer
+
+
+def run_of(path: str) -> Path | None:
+    """Return the folder of the run that made an export or checkpoint; None if it is not in the folder of a run."""
+    return next((parent for parent in list(Path(path).parents)[:2] if (parent / "checkpoints").is_dir()), None)
+
+
 def open_data(cfg: DictConfig, model: Model, bootstrap: Bootstrap | None) -> MusicDataModule:
-    """The data as a model takes them. Raises ConfigError where their tracks give none of the intervals, ManifestError
-    where they have no label."""
-    settings = module_settings(cfg.data) | {"chunk_samples": model.network.chunk_samples}
-    data = instantiate(settings, heads=model.heads, frontend=model.frontend)
+    """Open the data as a model needs them.
+
+    Raises:
+        ManifestError: No track has a label for any head of the model.
+        ConfigError: There are too few tracks or artists for any interval.
+    """
+    chunk_samples = model.network.chunk_samples
+    data = build_data(cfg.data, heads=model.heads, frontend=model.frontend, chunk_samples=chunk_samples)
     data.read(fit=False)
     labels = (data.labels(head, data.tracks(split)) for split in data.test_splits for head in data.heads)
     if all(label.isnan().all() for label in labels):
@@ -128,7 +189,7 @@ def open_data(cfg: DictConfig, model: Model, bootstrap: Bootstrap | None) -> Mus
 
 
 def report(cfg: DictConfig, result: Result, folder: Path, bootstrap: Bootstrap | None) -> list[HeadScore]:
-    """Score one model, write the report on it, and print its tables."""
+    """Score one model, write its report and pictures, and print its tables; returns the scores."""
     artists = {split: result.artists(split) for split in result.predictions}
     scores = score_heads(result.predictions, result.heads, bootstrap=bootstrap, artists=artists, raw=result.raw)
     write_report(folder, scores, result, bootstrap=bootstrap)
@@ -152,8 +213,13 @@ def report(cfg: DictConfig, result: Result, folder: Path, bootstrap: Bootstrap |
 
 
 def check(cfg: DictConfig) -> None:
-    """Raises ConfigError for choices that cannot work."""
+    """Check that the settings go together.
+
+    Raises:
+        ConfigError: They do not.
+    """
     exports, reports = listed(cfg.export), listed(cfg.compare)
+    sweeps = [name for name in exports if name.startswith(ALL)]
     if not exports and not reports:
         raise ConfigError(
             "nothing to evaluate; give export=PATH, an export folder or a checkpoint of train.py, or runs=FOLDER"
@@ -162,15 +228,15 @@ def check(cfg: DictConfig) -> None:
         raise ConfigError("export= evaluates models, compare= reads reports that are there already; give one of them")
     if len(reports) == 1:
         raise ConfigError(f"compare={reports[0]}: a comparison takes two reports, as in compare=[A,B]")
-    if len(exports) > 1 and any(named.startswith(ALL) for named in exports):
+    if sweeps and len(exports) > 1:
         raise ConfigError(f"export={','.join(exports)}: all:STUDY compares the settings of one sweep; give it alone")
-    if cfg.figures and any(named.startswith(ALL) for named in exports):
+    if sweeps and cfg.figures:
         raise ConfigError(
-            f"figures=true draws what one model says; name one instead of {exports[0]}, such as best:STUDY"
+            f"figures=true draws the predictions of one model; name one instead of {sweeps[0]}, such as best:STUDY"
         )
     if exports and not listed(cfg.splits):
         raise ConfigError("splits is empty; name some, as in splits=[test]")
     if cfg.pooling not in POOLINGS:
         raise ConfigError(f"pooling={cfg.pooling}: choose {', '.join(POOLINGS)}")
-    if cfg.bootstrap is None and (len(exports) + len(reports) > 1 or exports[0].startswith(ALL)):
+    if cfg.bootstrap is None and (len(exports) + len(reports) > 1 or sweeps):
         raise ConfigError("bootstrap=null: a comparison needs it for its intervals")

@@ -1,4 +1,4 @@
-"""How models hold when the audio changes, scored against labels that move. `python robustness.py --help` shows how."""
+"""Measure how models cope with changed audio, whose labels change with it. `python robustness.py --help` shows how."""
 
 import sys
 import time
@@ -7,13 +7,14 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
+from pytorch_lightning.loggers import Logger
 
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.data.manifest import manifest_hash
 from musicrec.errors import ConfigError
 from musicrec.evaluation.bootstrap import Bootstrap
-from musicrec.programs.build import build_all, listed, module_settings, plain
-from musicrec.robustness.conditions import list_conditions
+from musicrec.programs.build import build_all, build_data, listed, plain
+from musicrec.robustness.conditions import Condition, list_conditions
 from musicrec.robustness.effects import Drawing, rank, score
 from musicrec.robustness.excerpts import choose_tracks
 from musicrec.robustness.measurement import Measured
@@ -32,54 +33,83 @@ from musicrec.tracking.runs import closing_wandb
 
 @closing_wandb
 def main(cfg: DictConfig) -> None:
+    """Measure models under every condition, and report on each split."""
     keep_freed_memory()
     run, bootstrap = Path(HydraConfig.get().runtime.output_dir), instantiate(cfg.bootstrap)
     measurement, recommender = instantiate(cfg.measurement), instantiate(cfg.recommender)
-    chosen = {name: entry for name, entry in (cfg.get("deformation") or {}).items() if entry is not None}
-    described = {name: plain(entry) for name, entry in chosen.items()}
-    conditions = list_conditions({name: instantiate(entry) for name, entry in chosen.items()}, described)
     if not listed(cfg.splits):
         raise ConfigError("splits is empty; name some, as in splits=[test]")
-    subjects = read_subjects([find_export(named, runs=cfg.paths.runs) for named in listed(cfg.export)])
+    conditions = build_conditions(cfg)
+    subjects = read_subjects([find_export(name, runs=cfg.paths.runs) for name in listed(cfg.export)])
     measurement.check(subjects, conditions)
     if recommender:
         recommender.check(subjects)
-    model = subjects[0].model
-    settings = module_settings(cfg.data) | {"chunk_samples": model.network.chunk_samples}
-    data = instantiate(settings, heads=model.heads, frontend=model.frontend)
-    data.read(fit=False)
-    read_splits(cfg, data, subjects, bootstrap)  # what is wrong with any of them is told before anything is decoded
-    data.open(fit=False)
-    splits = read_splits(cfg, data, subjects, bootstrap)
+    data, splits = open_splits(cfg, subjects, bootstrap)
     loggers, reports = build_all(cfg.logger), []
     try:
         for split in splits:
+            tracks = split.frame["track_id"].to_list()
             measured = measurement.run(
-                subjects, conditions, data.store, split.frame["track_id"].to_list(),
-                title=split.name, progress=sys.stderr.isatty(),
-            )  # fmt: skip
-            report = report_on(cfg, subjects, split, measured, data, bootstrap=bootstrap, recommender=recommender)
-            reports.append(report)
-            files = [*write_report(run, report), write_markdown(run, report, bootstrap=bootstrap)]
-            pictures = plot_report(run, report) if cfg.figures else []
-            log_report(loggers, report, pictures)
-            print_report(report, bootstrap=bootstrap)
-            print(f"report: {run} ({', '.join(path.name for path in files)}, {len(pictures)} pictures)")
+                subjects, conditions, data.store, tracks, title=split.name, progress=sys.stderr.isatty()
+            )
+            reports.append(
+                report_on(cfg, subjects, split, measured, data, bootstrap=bootstrap, recommender=recommender)
+            )
+            publish(cfg, reports[-1], run, bootstrap=bootstrap, loggers=loggers)
     except KeyboardInterrupt:
-        print("\ninterrupted; what is finished is kept: the same command goes on from there")
+        print("\ninterrupted; finished measurements are kept: run the same command again to continue")
         sys.exit(130)
     print_seconds(reports)
+
+
+def build_conditions(cfg: DictConfig) -> list[Condition]:
+    """Build the deformations, and list every strength of each as a condition."""
+    chosen = {name: entry for name, entry in (cfg.get("deformation") or {}).items() if entry is not None}
+    described = {name: plain(entry) for name, entry in chosen.items()}
+    return list_conditions({name: instantiate(entry) for name, entry in chosen.items()}, described)
+
+
+def open_splits(
+    cfg: DictConfig, subjects: list[Subject], bootstrap: Bootstrap | None
+) -> tuple[MusicDataModule, list[Split]]:
+    """Open the data, and choose the tracks of every split.
+
+    Raises:
+        ConfigError: The tracks of a split cannot be scored.
+    """
+    model = subjects[0].model
+    chunk_samples = model.network.chunk_samples
+    data = build_data(cfg.data, heads=model.heads, frontend=model.frontend, chunk_samples=chunk_samples)
+    data.read(fit=False)
+    read_splits(cfg, data, subjects, bootstrap)  # finds mistakes before anything is decoded
+    data.open(fit=False)
+    return data, read_splits(cfg, data, subjects, bootstrap)  # without tracks that cannot be decoded
 
 
 def read_splits(
     cfg: DictConfig, data: MusicDataModule, subjects: list[Subject], bootstrap: Bootstrap | None
 ) -> list[Split]:
-    """The tracks of every split that are heard, and what they are scored against. Raises ConfigError."""
+    """Choose the tracks of every split, and read the labels that they are scored against.
+
+    Raises:
+        ConfigError: The tracks of a split cannot be scored.
+    """
     frames = {
         split: choose_tracks(data.tracks(split), cfg.tracks, stratify=cfg.stratify, seed=cfg.seed)
         for split in data.test_splits
     }
     return [read_split(name, data, subjects, frame, bootstrap) for name, frame in frames.items()]
+
+
+def publish(
+    cfg: DictConfig, report: Report, folder: Path, *, bootstrap: Bootstrap | None, loggers: list[Logger]
+) -> None:
+    """Write the report on a split, draw its pictures, log and print it."""
+    files = [*write_report(folder, report), write_markdown(folder, report, bootstrap=bootstrap)]
+    pictures = plot_report(folder, report) if cfg.figures else []
+    log_report(loggers, report, pictures)
+    print_report(report, bootstrap=bootstrap)
+    print(f"report: {folder} ({', '.join(path.name for path in files)}, {len(pictures)} pictures)")
 
 
 def report_on(
@@ -92,7 +122,7 @@ def report_on(
     bootstrap: Bootstrap | None,
     recommender: Recommending | None,
 ) -> Report:
-    """Compare what all models say of the tracks of a split with the labels, and with each other."""
+    """Compare the predictions of all models for a split with the labels, and with each other."""
     progress, drawing = sys.stderr.isatty(), Drawing(bootstrap, split.artists)
     begin, heads = time.perf_counter(), [one.model.heads for one in subjects]
     effects = score(measured, heads, split.labels, drawing=drawing, progress=progress)
@@ -100,22 +130,9 @@ def report_on(
     scored, overlaps = time.perf_counter(), None
     if recommender:
         overlaps = recommender.run(subjects, measured, split.frame, drawing=drawing, progress=progress)
-    about = {
-        "exports": {one.name: one.fingerprint for one in subjects},
-        "dataset": data.manifest_path.resolve().parent.name,
-        "manifest": data.manifest_path.name,
-        "split": split.name,
-        "tracks": len(split.frame),
-        "tracks_hash": manifest_hash(split.frame),
-        "excerpt_s": measured.excerpt_s,
-        "measurement": {name: value for name, value in plain(cfg.measurement).items() if name != "folder"},
-        "bootstrap": plain(cfg.bootstrap) if bootstrap else None,
-        "drawn_by": drawing.unit,
-        "musicrec_version": VERSION,
-    }
     return Report(
         names=[one.name for one in subjects],
-        about=about,
+        about=describe(cfg, subjects, split, measured, data, drawing),
         tracks=len(split.frame),
         measured=measured,
         effects=effects,
@@ -131,3 +148,22 @@ def report_on(
         scoring_s=scored - begin,
         recommending_s=time.perf_counter() - scored,
     )
+
+
+def describe(
+    cfg: DictConfig, subjects: list[Subject], split: Split, measured: Measured, data: MusicDataModule, drawing: Drawing
+) -> dict:
+    """Describe how a report came about: models, data, measurement and version."""
+    return {
+        "exports": {one.name: one.fingerprint for one in subjects},
+        "dataset": data.manifest_path.resolve().parent.name,
+        "manifest": data.manifest_path.name,
+        "split": split.name,
+        "tracks": len(split.frame),
+        "tracks_hash": manifest_hash(split.frame),
+        "excerpt_s": measured.excerpt_s,
+        "measurement": {name: value for name, value in plain(cfg.measurement).items() if name != "folder"},
+        "bootstrap": plain(cfg.bootstrap) if cfg.bootstrap else None,
+        "drawn_by": drawing.unit,
+        "musicrec_version": VERSION,
+    }

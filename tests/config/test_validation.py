@@ -22,7 +22,12 @@ FITTING = {
     "tracks": 200,
     "head": {"_target_": "musicrec.heads.classes.ClassHead", "label_smoothing": 1, "weight": 0},
     "model": {"_target_": "musicrec.models.key_net.KeyNet", "width": 1, "bands_per_octave": 12},
-    "music": {"_target_": "musicrec.data.datamodule.MusicDataModule", "seed": 0, "workers": 0},
+    "music": {
+        "_target_": "musicrec.data.datamodule.MusicDataModule",
+        "seed": 0,
+        "sampling": {"_target_": "musicrec.data.chunk_sampling.Sampling", "workers": "${..workers}"},
+        "workers": 0,
+    },
     "resume": False,
     "augment": {"move_labels": True},
     "data": {

@@ -11,8 +11,10 @@ import polars as pl
 import pytest
 import torch
 
-from musicrec.data.chunk_sampling import AllChunks, ChunkDataset, RandomChunks
+from musicrec.data.augmentation import Augmentation
+from musicrec.data.chunk_sampling import AllChunks, ChunkDataset, RandomChunks, Sampling
 from musicrec.data.datamodule import MusicDataModule
+from musicrec.data.subset import TrackSelection
 from musicrec.deformations.gain import Gain
 from musicrec.deformations.noise import Noise
 from musicrec.deformations.pitch_shift import PitchShift
@@ -48,16 +50,19 @@ class Store:
         return np.where(inside, (1000 * rows[:, None] + position + 1) % 2**15, 0).astype(np.int16)
 
 
-def data_module(lengths: np.ndarray, *, bpm: list | None = None, **settings) -> MusicDataModule:
-    """Ready to give loaders of split "train", without a file."""
+def data_module(
+    lengths: np.ndarray, *, bpm: list | None = None, chunk_samples: int = 4000, workers: int = 0, **augmentation
+) -> MusicDataModule:
+    """Return a module that is ready to give loaders of split "train", without a file."""
     tracks = len(lengths)
-    settings = {"chunk_samples": 4000, "batch_size": 4, "chunks_per_track": 2, "workers": 0, **settings}
     data = MusicDataModule(
         manifest="songs.csv",
         stores="nowhere",
         heads=[KeyHead(), TempoHead()],
         frontend=MelSpectrogram(sample_rate=RATE, n_mels=96),
-        **settings,
+        chunk_samples=chunk_samples,
+        sampling=Sampling(batch_size=4, chunks_per_track=2, workers=workers),
+        augmentation=Augmentation(**augmentation),
     )
     data.store, data.manifest_path = Store(lengths), Path("songs.csv")
     data.frame = pl.DataFrame(
@@ -165,9 +170,9 @@ def test_a_batch_holds_the_samples_and_the_targets_of_its_tracks():
 
 
 def test_the_training_loader_reads_what_the_deformations_need():
-    data = data_module(np.full(9, 20_000), augment=[RandomResample(max_semitones=4)])
+    data = data_module(np.full(9, 20_000), waveform=[RandomResample(max_semitones=4)])
     batches = list(data.train_dataloader())
-    samples = math.ceil(4000 * data.augment[0].input_ratio)
+    samples = math.ceil(4000 * data.augmentation.input_ratio)
     assert [batch["waveform"].shape for batch in batches] == [(4, samples)] * 4, "18 chunks; the last 2 wait"
     for batch in batches:
         first = batch["waveform"][:, 0].long()
@@ -192,7 +197,7 @@ def tones(target_bpm: float = 120.0) -> dict:
 
 
 def test_labels_move_together_with_the_audio():
-    data = data_module([8000], augment=[RandomResample(max_semitones=4)])
+    data = data_module([8000], waveform=[RandomResample(max_semitones=4)])
     moved = data.prepare(tones(), step=3)
     assert moved["mel"].shape == (16, 1, 96, 4000 // 256 + 1)
     shifts = set()
@@ -207,13 +212,13 @@ def test_labels_move_together_with_the_audio():
 
 def test_labels_move_by_all_deformations_of_a_chain():
     chain = [Resample(shift_semitones=2), TimeStretch(rate=1.1), PitchShift(shift_semitones=-3)]
-    moved = data_module([8000], augment=chain).prepare(tones(), step=3)["target"]
+    moved = data_module([8000], waveform=chain).prepare(tones(), step=3)["target"]
     assert (moved["key"] == (9 + 2 - 3) % 12).all(), "A, two up, three down: A flat"
     assert moved["tempo"].tolist() == pytest.approx([120 * 2 ** (2 / 12) * 1.1] * 16, rel=2e-3)
 
 
 def test_a_tempo_that_leaves_the_classes_is_no_label_to_learn_from():
-    data = data_module([8000], augment=[TimeStretch(rate=1.5)])
+    data = data_module([8000], waveform=[TimeStretch(rate=1.5)])
     for bpm, known in ((190.0, True), (210.0, False)):  # 285 and 315; the classes end at 300
         target = data.prepare(tones(bpm), step=3)["target"]["tempo"]
         assert target.tolist() == pytest.approx([1.5 * bpm] * 16)
@@ -222,7 +227,7 @@ def test_a_tempo_that_leaves_the_classes_is_no_label_to_learn_from():
 
 
 def test_labels_stay_where_they_are_not_to_be_moved():
-    settings = {"augment": [Resample(shift_semitones=[-4, 4])]}
+    settings = {"waveform": [Resample(shift_semitones=[-4, 4])]}
     moved = data_module([8000], **settings).prepare(tones(), step=3)
     still = data_module([8000], **settings, move_labels=False).prepare(tones(), step=3)
     assert torch.equal(still["mel"], moved["mel"]), "the same audio"
@@ -233,14 +238,14 @@ def test_labels_stay_where_they_are_not_to_be_moved():
 def test_without_one_deformation_the_others_draw_the_same():
     def prepared(probability: float) -> torch.Tensor:
         noise = Sometimes(deformation=Noise(snr_db=0.0), probability=probability)
-        return data_module([8000], augment=[noise, Gain(gain_db=[-20, 0])]).prepare(tones(), step=5)["mel"]
+        return data_module([8000], waveform=[noise, Gain(gain_db=[-20, 0])]).prepare(tones(), step=5)["mel"]
 
     same = (prepared(0.5) == prepared(0.0)).flatten(1).all(dim=1)
     assert 3 < same.sum() < 13, "those that get no noise either way"
 
 
 def test_deformations_follow_from_the_number_of_the_batch():
-    data = data_module([8000], augment=[RandomResample()], spec_augment=SpecAugment())
+    data = data_module([8000], waveform=[RandomResample()], spectrogram=SpecAugment())
     first, again, other = (data.prepare(tones(), step=step) for step in (5, 5, 6))
     assert torch.equal(first["mel"], again["mel"])
     assert torch.equal(first["target"]["tempo"], again["target"]["tempo"])
@@ -248,7 +253,7 @@ def test_deformations_follow_from_the_number_of_the_batch():
 
 
 def test_what_a_track_undergoes_does_not_depend_on_the_others_of_its_batch():
-    data = data_module([8000], augment=[Resample(shift_semitones=[-4, 4]), Noise(snr_db=[0.0, 20.0])])
+    data = data_module([8000], waveform=[Resample(shift_semitones=[-4, 4]), Noise(snr_db=[0.0, 20.0])])
     batch = tones()
     together = data.prepare(batch, step=5)
     order = torch.randperm(16)[:5]
@@ -260,7 +265,7 @@ def test_what_a_track_undergoes_does_not_depend_on_the_others_of_its_batch():
 
 
 def test_processes_and_batches_of_one_optimiser_step_draw_their_own():
-    data = data_module([8000], augment=[RandomResample()])
+    data = data_module([8000], waveform=[RandomResample()])
     drawn = []
     for rank, batch_number in [(0, 4), (0, 5), (1, 4), (1, 5)]:
         data.trainer = SimpleNamespace(
@@ -279,7 +284,7 @@ def test_processes_and_batches_of_one_optimiser_step_draw_their_own():
 
 @pytest.mark.parametrize("trainer", [None, SimpleNamespace(training=False)], ids=["no trainer", "evaluating"])
 def test_nothing_is_deformed_outside_training(trainer: SimpleNamespace | None):
-    data = data_module([8000], augment=[RandomResample()], spec_augment=SpecAugment())
+    data = data_module([8000], waveform=[RandomResample()], spectrogram=SpecAugment())
     data.trainer = trainer
     batch = tones()
     prepared = data.on_after_batch_transfer(batch, 0)
@@ -291,7 +296,7 @@ def test_nothing_is_deformed_outside_training(trainer: SimpleNamespace | None):
 
 
 def test_missing_labels_stay_missing_and_the_batch_is_left_as_it_was():
-    data = data_module([8000], augment=[RandomResample(max_semitones=4)])
+    data = data_module([8000], waveform=[RandomResample(max_semitones=4)])
     batch = tones()
     batch["target"]["key"][::2] = math.nan
     batch["target"]["tempo"][1::2] = math.nan
@@ -311,9 +316,8 @@ def test_a_fraction_of_the_training_tracks_changes_neither_vocabulary_nor_what_i
             heads=[TagHead(name="instruments", columns=("instruments",))],
             frontend=MelSpectrogram(sample_rate=RATE, n_mels=96),
             chunk_samples=4000,
-            chunks_per_track=2,
-            batch_size=4,
-            fraction=fraction,
+            sampling=Sampling(batch_size=4, chunks_per_track=2),
+            selection=TrackSelection(fraction=fraction),
         )
         data.open()
         return data
@@ -340,7 +344,7 @@ def test_the_warning_counts_what_the_deformations_read():
         warnings.simplefilter("error")
         data_module([4000, 4000, 4000], chunk_samples=4000).train_dataloader()
     with pytest.warns(UserWarning, match=r"chunk_samples=4000 × 1.26 .* 21% of a chunk"):
-        data_module([4000] * 3, chunk_samples=4000, augment=[RandomResample(max_semitones=4)]).train_dataloader()
+        data_module([4000] * 3, chunk_samples=4000, waveform=[RandomResample(max_semitones=4)]).train_dataloader()
 
 
 def test_a_split_that_is_not_there_is_named():

@@ -13,7 +13,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from musicrec.data.chunk_sampling import RandomChunks
+from musicrec.data.chunk_sampling import RandomChunks, Sampling
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.data.manifest import read_manifest, write_manifest
 from musicrec.data.mixture import Mixture, Part
@@ -54,15 +54,20 @@ def data(sets: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Mus
     heads = [ClassHead(name="genre", column="genre"), KeyHead(), TagHead(name="instruments", columns=("instruments",))]
     data = MusicDataModule(
         manifest=mixture(sets, stores, keys={"weight": 3}), stores=stores, heads=heads, chunk_samples=16_000,
-        frontend=MelSpectrogram(sample_rate=16_000, n_mels=128, n_fft=512, hop_length=256), batch_size=16, workers=0,
+        frontend=MelSpectrogram(sample_rate=16_000, n_mels=128, n_fft=512, hop_length=256),
+        sampling=Sampling(workers=0),
     )  # fmt: skip
     data.open()
     return data
 
 
 def test_splits_stand_beside_each_other(data: MusicDataModule, sets: dict[str, Path]):
-    assert data.splits("train") == ["train/genres", "train/keys"] and data.test_splits == ["test/genres", "test/keys"]
-    assert data.tracks("train").height == sum(data.tracks(split).height for split in data.splits("train"))
+    assert data.subsplits("train") == ["train/genres", "train/keys"]
+    assert data.test_splits == [
+        "test/genres",
+        "test/keys",
+    ]
+    assert data.tracks("train").height == sum(data.tracks(split).height for split in data.subsplits("train"))
     own = read_manifest(sets["keys"])
     assert data.tracks("test/keys")["track_id"].to_list() == [
         f"keys/{name}" for name in own.filter(split="test")["track_id"]
@@ -77,7 +82,7 @@ def test_the_parts_keep_their_own_stores(data: MusicDataModule):
     before = {name: path.stat().st_mtime_ns for name, path in stores.items()}
     alone = MusicDataModule(
         manifest=data.mixture.parts["keys"].manifest, stores=data.stores, heads=[KeyHead()], frontend=data.frontend,
-        chunk_samples=16_000, workers=0,
+        chunk_samples=16_000, sampling=Sampling(workers=0),
     )  # fmt: skip
     alone.open()
     assert {name: path.stat().st_mtime_ns for name, path in stores.items()} == before, "nothing is decoded again"
@@ -147,9 +152,9 @@ def test_weights_say_how_often_the_tracks_of_a_dataset_are_drawn(data: MusicData
        for weight in (-1, math.nan, math.inf, 1001, True, "much")),
      ({"columns": ["mood"]}, r"data.sets.keys.columns: no label mood; it has .*instruments"),
      ({"train_split": "trian"}, r"data.sets.keys.train_split=trian: no track of .*manifest.csv is in it, only in test"),
-     ({"train_split": "test"}, r"data.sets.keys.train_split=test: within the mixture this split is called 'train'"),
-     ({"valid_split": "test"}, r"data.sets.keys.valid_split=test: within the mixture this split is called 'valid'"),
-     ({"valid_split": "train"}, r"data.sets.keys.train_split=train and its valid_split are one: name two splits")],
+     ({"train_split": "test"}, r"data.sets.keys.train_split=test: the mixture calls this split 'train', but"),
+     ({"valid_split": "test"}, r"data.sets.keys.valid_split=test: the mixture calls this split 'valid', but"),
+     ({"valid_split": "train"}, r"data.sets.keys.train_split=train and its valid_split are the same: name two splits")],
 )  # fmt: skip
 def test_settings_that_cannot_be(sets: dict[str, Path], tmp_path: Path, settings: dict, message: str):
     with pytest.raises(ConfigError, match=message):
@@ -165,7 +170,7 @@ def test_splits_may_change_places(sets: dict[str, Path], tmp_path: Path):
 
 
 def test_names_that_cannot_be_told_apart(sets: dict[str, Path], tmp_path: Path, program):
-    with pytest.raises(ConfigError, match=r"data.sets.a/b: call the dataset something without blanks and slashes"):
+    with pytest.raises(ConfigError, match=r"data.sets.a/b: give the dataset a name without blanks and slashes"):
         mixture({"a": sets["genres"], "a/b": sets["keys"]}, tmp_path)
     told = program("train.py", "data=[folder,gtzan,folder]", status=1).stderr
     assert "data=[folder,gtzan,folder]: folder is named twice; give each a name of its own, as in data=mixture" in told
@@ -176,7 +181,7 @@ def test_a_dataset_without_weight_teaches_nothing(data: MusicDataModule, sets: d
         settings = {name: {"weight": weight} for name, weight in weights.items()}
         module = MusicDataModule(
             manifest=mixture(sets, data.stores, **settings), stores=data.stores, heads=heads, chunk_samples=16_000,
-            frontend=data.frontend, workers=0,
+            frontend=data.frontend, sampling=Sampling(workers=0),
         )  # fmt: skip
         module.open()
         return module

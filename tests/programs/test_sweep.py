@@ -113,7 +113,7 @@ def test_settings_are_compared_over_their_seeds(
     ("setting", "message"),
     [
         ("export=[all:grid,best:grid]", "all:STUDY compares the settings of one sweep; give it alone"),
-        ("figures=true", "figures=true draws what one model says; name one instead of all:grid"),
+        ("figures=true", "figures=true draws the predictions of one model; name one instead of all:grid"),
         ("bootstrap=null", "bootstrap=null: a comparison needs it"),
         ("paths.runs=nowhere", "export=all:grid: there is no folder nowhere/grid; paths.runs says where the runs are"),
     ],

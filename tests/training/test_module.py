@@ -9,6 +9,8 @@ import pytest
 import pytorch_lightning as lightning
 import torch
 
+from musicrec.data.augmentation import Augmentation
+from musicrec.data.chunk_sampling import Sampling
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.deformations.mixup import Mixup
 from musicrec.deformations.noise import Noise
@@ -66,11 +68,11 @@ def fit(
         heads=HEADS,
         frontend=MelSpectrogram(n_mels=16),
         chunk_samples=8000,
-        augment=[RandomResample(max_semitones=2), Sometimes(deformation=Noise(snr_db=[0, 20]), probability=0.5)],
-        mixup=Mixup(),
-        batch_size=4,
-        chunks_per_track=1,
-        workers=workers,
+        sampling=Sampling(batch_size=4, chunks_per_track=1, workers=workers),
+        augmentation=Augmentation(
+            waveform=[RandomResample(max_semitones=2), Sometimes(deformation=Noise(snr_db=[0, 20]), probability=0.5)],
+            mixup=Mixup(),
+        ),
     )
     trainer = lightning.Trainer(
         accelerator="cpu",

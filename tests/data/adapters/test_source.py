@@ -13,6 +13,7 @@ from musicrec.data.adapters.source import Dataset, Source
 from musicrec.data.adapters.tables import table
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.data.manifest import read_manifest
+from musicrec.data.splitting import SplitNames
 from musicrec.errors import ManifestError
 from musicrec.heads.classes import ClassHead
 from musicrec.models.frontends.mel import MelSpectrogram
@@ -263,8 +264,8 @@ def test_manifests_of_a_dataset_share_a_store(tree: Path, tmp_path: Path):
     def data(half: bool) -> MusicDataModule:
         module = MusicDataModule(
             manifest=lambda: adapt(tree, tmp_path, half=half), stores=tmp_path / "stores", share_store=True,
-            heads=[ClassHead(name="genre", column="genre", classes=("x", "y"))], chunk_samples=4000, test_splits=[],
-            frontend=MelSpectrogram(sample_rate=16_000),
+            heads=[ClassHead(name="genre", column="genre", classes=("x", "y"))], chunk_samples=4000,
+            frontend=MelSpectrogram(sample_rate=16_000), splits=SplitNames(test=[]),
         )  # fmt: skip
         module.open()
         return module

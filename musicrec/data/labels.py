@@ -1,0 +1,64 @@
+"""Read the labels of a head from a manifest, and check that there are some to learn from."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import polars as pl
+from torch import Tensor
+
+from musicrec.errors import ManifestError
+from musicrec.heads import Head
+
+Read = TypeVar("Read")
+
+
+def read_columns(head: Head, read: Callable[[pl.DataFrame], Read], frame: pl.DataFrame, *, manifest: Path) -> Read:
+    """Let a head read its columns.
+
+    Args:
+        head: The head, for the message.
+        read: Its method that reads a frame: `head.fit` or `head.encode`.
+        frame: Rows of the manifest.
+        manifest: Path of the manifest, for the message.
+
+    Returns:
+        What `read` returns.
+
+    Raises:
+        ManifestError: The frame lacks a column that the head reads.
+    """
+    try:
+        return read(frame)
+    except pl.exceptions.ColumnNotFoundError as error:
+        raise ManifestError(
+            f"{manifest}: column {str(error).splitlines()[0]}, which head '{head.name}' reads; add the "
+            f"column (an empty cell is a missing label), or name another (task.heads.{head.name})"
+        ) from None
+
+
+def check_labels(head: Head, target: Tensor, *, split: str, manifest: Path) -> None:
+    """Check that every output of a head has a label in a split.
+
+    Args:
+        head: The head.
+        target: Its labels in the split, (tracks, …), NaN where a label is missing.
+        split: Name of the split, for the message.
+        manifest: Path of the manifest, for the message.
+
+    Raises:
+        ManifestError: An output has no label at all.
+    """
+    outputs = (~target.isnan()).any(dim=0).reshape(-1)
+    if outputs.all():
+        return
+    missing = ""
+    if len(outputs) > 1:  # one output per class
+        names = [name for name, labelled in zip(head.classes, outputs, strict=True) if not labelled]
+        missing = f" ({', '.join(names)})"
+    raise ManifestError(
+        f"{manifest}: no track of split '{split}' has a label that head '{head.name}'"
+        f"{missing} can use; fill its columns, put other tracks into the split (its column, or where the "
+        "program has split them data.split_seed, data.split_by=track, data.valid_share), change its "
+        f"settings (task.heads.{head.name}), or leave it out (~task.heads.{head.name})"
+    )
