@@ -11,12 +11,15 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import polars as pl
 import torch
+from annotated_types import Ge, Le
 from torch import Tensor
 
+from musicrec.config.value_check import check_value
 from musicrec.data.checks import Report, number, some
 from musicrec.data.manifest import read_manifest, write_manifest
 from musicrec.data.schema import REQUIRED
@@ -31,6 +34,7 @@ from musicrec.system.atomic_write import write_text
 log = logging.getLogger(__name__)
 
 MOST_WEIGHT = 1000  # the length of an epoch grows with the weight
+Weight = Annotated[float, Ge(0), Le(MOST_WEIGHT)]
 
 _ABOUT = (*REQUIRED, "split", "artist", "album", "title", "duration_s")  # columns that are always taken
 
@@ -57,7 +61,7 @@ class Part:
     valid_split: str = "valid"
     random_split: RandomSplit = RandomSplit()
     columns: Sequence[str] | None = None
-    weight: float = 1.0
+    weight: Weight = 1.0
 
 
 class Mixture:
@@ -81,9 +85,8 @@ class Mixture:
         for name, part in parts.items():
             if not re.fullmatch(r"[\w.-]+", name):
                 raise ConfigError(f"data.sets.{name}: give the dataset a name without blanks and slashes")
-            numeric = isinstance(part.weight, int | float) and not isinstance(part.weight, bool)
-            if not numeric or not 0 <= part.weight <= MOST_WEIGHT:
-                raise ConfigError(f"data.sets.{name}.weight={part.weight}: give a number from 0 to {MOST_WEIGHT}")
+            expected = f"a number from 0 to {MOST_WEIGHT}"
+            check_value(f"data.sets.{name}.weight", part.weight, Weight, expected=expected)
             if part.train_split == part.valid_split:
                 raise ConfigError(
                     f"data.sets.{name}.train_split={part.train_split} and its valid_split are the same: name two splits"
