@@ -24,7 +24,7 @@ def test_every_overlay_has_its_command():
     """tests/test_configs.py composes both."""
     overlays = {path.stem for path in FOLDER.glob("*.yaml")} - {"won2020"}
     commands = re.findall(
-        r"^python \w+\.py \+experiment/published=(\w+) (?:export=\S+ )?data.root=FOLDER$", README, re.M
+        r"^musicrec \w+ \+experiment/published=(\w+) (?:export=\S+ )?data.root=FOLDER$", README, re.M
     )
     assert sorted(commands) == sorted(overlays)
 

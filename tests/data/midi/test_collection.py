@@ -160,10 +160,10 @@ def test_commands_of_the_document(source, stand_in, sound_font, tmp_path, monkey
     rendered = 0
     for line in lines:
         match shlex.split(line.replace("/usr/share/sounds/sf2/FluidR3_GM.sf2", "A.sf2")):
-            case ["python", "-m", "musicrec", "render-midi", *arguments]:
+            case ["musicrec", "render-midi", *arguments]:
                 render(*arguments)
                 rendered += 1
-            case ["python", "train.py", *overrides]:
+            case ["musicrec", "train", *overrides]:
                 with initialize_config_dir(str(Path(__file__).parents[3] / "conf")):
                     manifest = compose("train", overrides=overrides).data.manifest
                 assert len(read_manifest(manifest)) == 3
