@@ -13,11 +13,11 @@ import numpy as np
 import torch
 
 from musicrec.evaluation.bootstrap import Bootstrap
-from musicrec.heads.metrics import Scores, multi_label, whole
+from musicrec.heads.metrics import Scores, multi_label, unit_weights
 
 RATES = torch.tensor([0.05, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5])
 APART = torch.linspace(0.6, 1.6, len(RATES))
-HALVES = torch.full((len(RATES),), 0.5, dtype=torch.float64)
+HALVES = [0.5] * len(RATES)
 
 
 def draw(tracks: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
@@ -36,11 +36,11 @@ def main() -> None:
     parser.add_argument("--resamples", type=int, default=400)
     options = parser.parse_args()
     generator = torch.Generator().manual_seed(1)
-    truth = score(*draw(400_000, generator), whole(400_000)).values()
+    truth = score(*draw(400_000, generator), unit_weights(400_000)).values()
     plain, corrected = dict.fromkeys(truth, 0), dict.fromkeys(truth, 0)
     for world in range(options.worlds):
         scores, target = draw(options.tracks, generator)
-        here = score(scores, target, whole(options.tracks)).values()
+        here = score(scores, target, unit_weights(options.tracks)).values()
         bootstrap = Bootstrap(resamples=options.resamples, seed=world)
         drawn = bootstrap.scores(
             lambda weights, scores=scores, target=target: score(scores, target, weights),

@@ -129,16 +129,16 @@ def test_example_of_a_metric():
     """The line, put into a copy of the module, gives what scikit-learn has under the same name."""
     line = next(code for code in blocks("CONTRIBUTING.md", "python") if code.startswith("overall["))
     source = (ROOT / "musicrec" / "heads" / "metrics.py").read_text()
-    head, exclusive = source.split("def exclusive(")
+    head, exclusive = source.split("def single_label(")
     before = '    counts = {"tracks": torch.bincount'
     assert before in exclusive
     module = ModuleType("metrics_with_another")
     sys.modules[module.__name__] = module  # where dataclasses look for it
     try:
-        exec(f"{head}def exclusive({exclusive.replace(before, f'    {line}{before}', 1)}", module.__dict__)
+        exec(f"{head}def single_label({exclusive.replace(before, f'    {line}{before}', 1)}", module.__dict__)
     finally:
         del sys.modules[module.__name__]
     probabilities, target = torch.eye(3)[[0, 0, 1, 2, 2, 0]], torch.tensor([0.0, 0, 0, 1, 2, 2])
-    scores = module.exclusive(probabilities, target, module.whole(6), classes=("a", "b", "c"))
+    scores = module.single_label(probabilities, target, None, classes=("a", "b", "c"))
     expected = balanced_accuracy_score(target, probabilities.argmax(dim=1))
     assert scores.values()["balanced_accuracy"] == pytest.approx(expected) == pytest.approx((2 / 3 + 0 + 1 / 2) / 3)

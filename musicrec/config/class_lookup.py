@@ -1,17 +1,28 @@
 """Classes by name: a file dropped into one of our packages is found without being listed anywhere."""
 
+import ast
 import importlib
-import inspect
+import importlib.util
 import pkgutil
+from pathlib import Path
 
 from musicrec.errors import ConfigError
 
 
-def find_classes(package: str) -> dict[str, type]:
-    """The public classes that the modules of `package`, such as `musicrec.models`, define themselves.
+def class_modules(package: str) -> dict[str, str]:
+    """Return which module of a package defines which public class, without importing any of them.
 
-    Modules and classes whose names begin with an underscore are left out, and so are packages within the package and
-    what a module merely imports.
+    Modules and classes whose names begin with an underscore are left out. So are packages within the package, and what
+    a module merely imports.
+
+    Args:
+        package: a package of musicrec, such as "musicrec.models".
+
+    Returns:
+        {class: module}, such as {"CRNN": "musicrec.models.crnn"}.
+
+    Raises:
+        ValueError: the package is not one of musicrec's.
     """
     if package.split(".")[0] != "musicrec":  # a name read from an export must never import foreign code
         raise ValueError(f"classes are looked up in musicrec's own packages only, not in {package!r}")
@@ -19,20 +30,28 @@ def find_classes(package: str) -> dict[str, type]:
     for module_info in pkgutil.iter_modules(importlib.import_module(package).__path__):
         if module_info.ispkg or module_info.name.startswith("_"):
             continue
-        module = importlib.import_module(f"{package}.{module_info.name}")
-        for name, member in inspect.getmembers(module, inspect.isclass):
-            if member.__module__ == module.__name__ and not name.startswith("_"):
-                found[name] = member
+        module = f"{package}.{module_info.name}"
+        spec = importlib.util.find_spec(module)
+        if spec is None or spec.origin is None:
+            continue
+        for node in ast.parse(Path(spec.origin).read_bytes()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found[node.name] = module
     return found
 
 
+def find_classes(package: str) -> dict[str, type]:
+    """Return {name: class} of all public classes that the modules of a package define; see `class_modules`."""
+    return {name: getattr(importlib.import_module(module), name) for name, module in class_modules(package).items()}
+
+
 def find_class(package: str, name: str) -> type:
-    """The class called `name` among the modules of `package`.
+    """Return the class called `name` among the modules of a package. Only the module that defines it is imported.
 
     Raises:
-        ConfigError: there is none of that name; the message lists the names there are.
+        ConfigError: there is no class of that name; the message lists the names there are.
     """
-    classes = find_classes(package)
-    if name not in classes:
-        raise ConfigError(f"{package} has no class {name!r}; there are: {', '.join(sorted(classes))}")
-    return classes[name]
+    modules = class_modules(package)
+    if name not in modules:
+        raise ConfigError(f"{package} has no class {name!r}; there are: {', '.join(sorted(modules))}")
+    return getattr(importlib.import_module(modules[name]), name)

@@ -28,7 +28,6 @@ from musicrec.data.store import build_store, store_folder
 from musicrec.data.store_group import StoreGroup
 from musicrec.errors import ConfigError, ManifestError
 from musicrec.heads import Head
-from musicrec.heads.tags import TagHead
 from musicrec.system.atomic_write import write_text
 
 log = logging.getLogger(__name__)
@@ -218,7 +217,7 @@ class Mixture:
         """Mark tags as missing, not absent, in datasets that do not use them at all: nobody listened for them there.
 
         Args:
-            head: The head; heads that are not of tags keep their labels.
+            head: The head; heads without an open vocabulary keep their labels.
             target: (tracks, …), the labels as `head.encode(frame)` returns them.
             frame: The tracks.
             everything: All tracks of the mixture.
@@ -226,7 +225,7 @@ class Mixture:
         Returns:
             The labels, (tracks, …), with NaN where a tag is missing.
         """
-        if not isinstance(head, TagHead):
+        if not head.open_vocabulary:
             return target
         target = target.clone()
         for name in frame["dataset"].unique():

@@ -17,8 +17,8 @@ from torch import Tensor
 from torchmetrics.functional.classification import binary_calibration_error
 
 from musicrec.heads import Head
-from musicrec.heads.base import at_temperature
 from musicrec.heads.metrics import f1_by_threshold
+from musicrec.heads.outputs import at_temperature
 
 BINS = 15
 FEWEST_TRACKS = 20
@@ -55,7 +55,7 @@ def calibrate(
         wrong = int((confidence(head, probabilities, target)[1] < 0.5).sum()) if head.exclusive else None
         temperature, note = _temperature(head, probabilities, head.one_hot(target), wrong=wrong)
         settings = {"temperature": temperature}
-        if hasattr(head, "thresholds"):
+        if head.tunes_thresholds:
             calibrated = at_temperature(probabilities, temperature, head.activation)
             settings["thresholds"] = tuned_thresholds(calibrated, target)
         fitted.append(dataclasses.replace(head, **settings))
@@ -71,7 +71,7 @@ def calibrate(
 
 def uncalibrated(head: Head) -> Head:
     """The head as it was trained: temperature 1, thresholds 0.5."""
-    settings = {"thresholds": ()} if hasattr(head, "thresholds") else {}
+    settings = {"thresholds": ()} if head.tunes_thresholds else {}
     return dataclasses.replace(head, temperature=1.0, **settings)
 
 

@@ -13,7 +13,7 @@ from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.evaluation.result import Result, check_comparable
 from musicrec.evaluation.tables import console, interval_text, make_table, number
 from musicrec.heads import Head
-from musicrec.heads.metrics import Scores, whole
+from musicrec.heads.metrics import Scores
 from musicrec.system.atomic_write import write_json
 from musicrec.system.csv_table import write_records
 
@@ -89,7 +89,7 @@ def _of_head(
     questions = [(head, p[known], t[known]) for head, (p, t) in zip(heads, pairs, strict=True)]
     names = [artist for artist, there in zip(artists, known.tolist(), strict=True) if there]
 
-    one, two = (head.score(p, t, whole(len(names))).values() for head, p, t in questions)
+    one, two = (head.score(p, t).values() for head, p, t in questions)
     gap = {metric: two[metric] - one[metric] for metric in one if metric in two}
 
     def difference(weights: Tensor) -> Scores:

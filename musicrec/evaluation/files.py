@@ -67,8 +67,8 @@ def prediction_rows(
         columns = {
             "track_id": [track for track in track_ids for _ in head.classes],
             "class": list(head.classes) * len(target),
-            "label": [None if math.isnan(value) else str(int(value)) for value in target.flatten().tolist()],
-            "prediction": [str(int(value)) for value in answer.flatten().tolist()],
+            "label": [None if math.isnan(value) else head.label(value) for value in target.flatten().tolist()],
+            "prediction": [head.label(value) for value in answer.flatten().tolist()],
             "probability": probabilities.flatten().tolist(),
         }
     text = dict.fromkeys(("track_id", "class", "label", "prediction"), pl.String)

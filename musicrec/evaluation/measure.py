@@ -75,7 +75,7 @@ def write_calibrated(model: Model, result: Result, folder: Path) -> Path:
     """Write an export of the model as it is now, with the metrics of the result."""
     metrics = {
         split: {f"{head.name}/{name}": value for head in result.heads
-                for name, value in head.metrics(*by_head[head.name]).items()}
+                for name, value in head.score(*by_head[head.name]).values().items()}
         for split, by_head in result.predictions.items()
     }  # fmt: skip
     return write_export(

@@ -53,7 +53,7 @@ def chance_level(head: Head, probabilities: Tensor, target: Tensor) -> dict[str,
     repeats = max(3, min(20, 4000 // max(1, len(target))))
     generator = torch.Generator().manual_seed(0)
     shuffles = [torch.randperm(len(target), generator=generator) for _ in range(repeats)]
-    scores = [head.metrics(probabilities[order], target) for order in shuffles]
+    scores = [head.score(probabilities[order], target).values() for order in shuffles]
     return {name: sum(s[name] for s in scores) / repeats for name in scores[0]}
 
 
@@ -76,14 +76,15 @@ def score_heads(
             probabilities, target = by_head[head.name]
             known = (~target.isnan()).reshape(len(target), -1).any(dim=1)
             probabilities, target = probabilities[known], target[known]
+            found = head.score(probabilities, target)
             score = HeadScore(
                 split=split,
                 head=head,
                 tracks=len(known),
                 labelled=len(target),
-                metrics=head.metrics(probabilities, target),
+                metrics=found.values(),
                 chance=chance_level(head, probabilities, target),
-                per_class=head.per_class(probabilities, target),
+                per_class=found.rows(),
             )
             if raw is not None and len(target) and head.calibrates:
                 of_raw = reliability(head, probabilities, raw[split][head.name][known], target)

@@ -125,7 +125,7 @@ def _of_head(
             unit: bootstrap.scores(mean, of_tracks, classes=len(questions[0][0].classes)).overall
             for unit, of_tracks in clusters.items()
         }
-        of_runs = [head.metrics(p, t) for head, p, t in questions]
+        of_runs = [head.score(p, t).values() for head, p, t in questions]
         by_chance = [chance_level(head, p, t) for head, p, t in questions]
         for metric in of_runs[0]:
             values = [run[metric] for run in of_runs]

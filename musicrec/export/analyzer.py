@@ -158,13 +158,16 @@ class TrackAnalyzer:
             starts = torch.as_tensor(chunk_starts(len(waveform), size))
             embedding, outputs = self._run(model, padded.unfold(0, size, 1)[starts])
             embeddings.append(embedding.mean(dim=0))
-            probabilities |= {name: self.heads[name].calibrated(values.mean(0)) for name, values in outputs.items()}
-        decoded = {name: self.heads[name].decode(values) for name, values in probabilities.items()}
+            probabilities |= {
+                name: self.heads[name].calibrated(values.mean(0)).numpy() for name, values in outputs.items()
+            }
         return TrackAnalysis(
             duration_s=len(waveform) / self.sample_rate,
-            probabilities={name: values.numpy() for name, values in probabilities.items()},
+            probabilities=probabilities,
             tags={name: head.ranked(probabilities[name]) for name, head in self.heads.items() if head.role == "tag"},
-            features={name: decoded[name] for name, head in self.heads.items() if head.role == "feature"},
+            features={
+                name: head.decode(probabilities[name]) for name, head in self.heads.items() if head.role == "feature"
+            },
             embedding=torch.cat(embeddings).numpy(),
             remarks=self.remarks(samples),
         )

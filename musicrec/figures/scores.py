@@ -1,4 +1,4 @@
-"""Pictures of an evaluation: confusion matrices, ROC and PR curves, and true against estimated tempo."""
+"""Pictures of an evaluation: confusion matrices, ROC and PR curves, and estimated against true numbers."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,52 +14,42 @@ from musicrec.evaluation.files import file_name
 from musicrec.evaluation.report import HeadScore, Predictions
 from musicrec.figures.style import text
 from musicrec.heads import metrics
-from musicrec.heads.key import KeyHead
-from musicrec.heads.keys import PITCH_CLASSES
-from musicrec.heads.tempo import TempoHead
+from musicrec.heads.pictures import ScatterPicture
 from musicrec.system.atomic_write import atomic_write
 
 _DPI = 110
 _LEGEND_CLASSES = 8  # lines that the eye can follow
 _COUNTED_CLASSES = 32  # of more, the cells of a confusion matrix are too small for a number
-_TEMPO_TICKS_BPM = (30, 40, 50, 60, 80, 100, 120, 150, 200, 250, 300, 400)
-_FIFTHS = [7 * step % 12 for step in range(12)]  # C, G, D, …: neighbours differ by one note
 
 
 def plot_all(
     folder: Path, scores: Sequence[HeadScore], predictions: Mapping[str, Predictions], *, dataset: str
 ) -> list[Path]:
-    """Write `<split>_<head>_<kind>.png` for every score that there is anything to show of; the paths."""
+    """Write `<split>_<head>_<kind>.png` for every score that has something to show, and return the paths.
+
+    The head says which kind of picture: "confusion", "curves" or "scatter".
+    """
     paths = []
     for score in scores:
         if not score.labelled or len(score.classes_left_out) == len(score.head.classes):
             continue
         probabilities, target = predictions[score.split][score.head.name]
-        kind, draw = _kind(score)
+        kind = score.head.picture().kind
         path = folder / f"{file_name(score.split)}_{file_name(score.head.name)}_{kind}.png"
-        figure = draw(score, probabilities, target, dataset=dataset)
+        figure = _DRAW[kind](score, probabilities, target, dataset=dataset)
         with atomic_write(path, "wb") as file:
             figure.savefig(file, format="png", dpi=_DPI, bbox_inches="tight")
         paths.append(path)
     return paths
 
 
-def _kind(score: HeadScore) -> tuple:
-    if isinstance(score.head, TempoHead):
-        return "scatter", tempo_scatter
-    return ("confusion", confusion) if score.head.exclusive else ("curves", curves)
-
-
 def confusion(score: HeadScore, probabilities: Tensor, target: Tensor, *, dataset: str) -> Figure:
-    """Confusion matrix of exclusive classes, coloured by the share of each true class; keys along the fifths."""
-    head, size = score.head, len(score.head.classes)
-    names, order = [head.label(index) for index in range(size)], list(range(size))
-    if isinstance(head, KeyHead):
-        names = [*PITCH_CLASSES, *(f"{tonic}m" for tonic in PITCH_CLASSES)]
-        # A minor is as far down the minor keys as C major down the major ones: relatives make diagonals of their own.
-        order = [*_FIFTHS, *(12 + (tonic + 9) % 12 for tonic in _FIFTHS)] if head.modes else _FIFTHS
+    """Draw the confusion matrix of exclusive classes, coloured by the share of each true class."""
+    head, picture = score.head, score.head.picture()
+    size = len(picture.names)
+    order = list(picture.order or range(size))
     counts = metrics.confusion_matrix(head.answer(probabilities), target, size)[order][:, order]
-    names = [text(names[index]) for index in order]
+    names = [text(picture.names[index]) for index in order]
     totals = counts.sum(dim=1)
     shares = counts / totals.clamp(min=1)[:, None]
 
@@ -72,19 +62,18 @@ def confusion(score: HeadScore, probabilities: Tensor, target: Tensor, *, datase
     axes.set_yticks(
         range(size), [f"{name} ({total})" for name, total in zip(names, totals.tolist(), strict=True)], fontsize=font
     )
-    along = ", along the circle of fifths" if isinstance(head, KeyHead) else ""
-    axes.set_xlabel(f"predicted {text(head.name)}{along}")
+    axes.set_xlabel(f"predicted {text(head.name)}{picture.axis_note}")
     axes.set_ylabel(f"true {text(head.name)} (tracks)")
     if size <= _COUNTED_CLASSES:
         for row, column in counts.nonzero().tolist():
             dark = shares[row, column] > 0.55
             axes.text(column, row, int(counts[row, column]), ha="center", va="center",
                       fontsize=font * 0.9, color="white" if dark else "#1b2a41")  # fmt: skip
-    if isinstance(head, KeyHead) and head.modes:
-        axes.axhline(11.5, color="#888", linewidth=0.8)
-        axes.axvline(11.5, color="#888", linewidth=0.8)
+    for divider in picture.dividers:
+        axes.axhline(divider - 0.5, color="#888", linewidth=0.8)
+        axes.axvline(divider - 0.5, color="#888", linewidth=0.8)
     figure.colorbar(image, ax=axes, fraction=0.04, pad=0.02, aspect=35, label="share of the true class")
-    axes.set_title(_title(score, dataset, "accuracy"), fontsize=11, loc="left")
+    axes.set_title(_title(score, dataset), fontsize=11, loc="left")
     return figure
 
 
@@ -109,7 +98,7 @@ def curves(score: HeadScore, probabilities: Tensor, target: Tensor, *, dataset: 
     _label(pr, "precision and recall", x="recall", y="precision", corner="best", key="AP, class (tracks)")
     scored = len(score.per_class) - len(score.classes_left_out)
     some = f"; {len(chosen)} of {scored} classes shown" if len(chosen) < scored else ""
-    figure.suptitle(_title(score, dataset, "roc_auc", "pr_auc") + some, fontsize=11, x=0.01, ha="left")
+    figure.suptitle(_title(score, dataset) + some, fontsize=11, x=0.01, ha="left")
     return figure
 
 
@@ -135,24 +124,27 @@ def choose_classes(rows: Sequence[dict]) -> list[dict]:
     return sorted([*ends, *others], key=lambda row: -row["roc_auc"])
 
 
-def tempo_scatter(score: HeadScore, probabilities: Tensor, target: Tensor, *, dataset: str) -> Figure:
-    """Estimated against true tempo on logarithmic axes, with lines where half, double, a third and three times lie."""
+def scatter(score: HeadScore, probabilities: Tensor, target: Tensor, *, dataset: str) -> Figure:
+    """Draw estimated against true numbers, with lines where typical mistakes lie, such as double the tempo."""
+    head, picture = score.head, score.head.picture()
     known = ~target.isnan()
-    truth, estimate = target[known], score.head.answer(probabilities[known])
-    hits = metrics.tempo_hits(estimate, truth)
-    right, octave = hits[:, 0], hits.any(dim=1) & ~hits[:, 0]
-    groups = [
-        (right, "#1a7f5a", "o", f"within {metrics.TEMPO_TOLERANCE:.0%}"),
-        (octave, "#d98e04", "^", "2, 3, ½ or ⅓ of it"),
-        (~right & ~octave, "#b3263a", "x", "wrong"),
-    ]
+    truth, estimate = target[known], head.answer(probabilities[known])
+    right = head.agrees(estimate, truth)
+    on_a_line = torch.zeros_like(right)
+    for factor in picture.multiples.values():
+        on_a_line |= head.agrees(estimate, truth.double() * factor) & ~right
+    groups = [(right, "#1a7f5a", "o", picture.close)]
+    if picture.multiples:
+        groups.append((on_a_line, "#d98e04", "^", picture.multiples_name))
+    groups.append((~right & ~on_a_line, "#b3263a", "x", "wrong"))
+
     figure = Figure(figsize=(6.2, 6.6), layout="constrained")
     axes = figure.add_subplot()
-    both = torch.cat([truth, estimate])
-    low, high = min(50.0, float(both.min()) / 1.1), max(220.0, float(both.max()) * 1.1)
-    axes.set_xscale("log", base=2)
-    axes.set_yscale("log", base=2)
-    for factor, name in zip(metrics.OCTAVE_FACTORS, ("", "× 2", "× 3", "÷ 2", "÷ 3"), strict=True):
+    low, high = _limits(torch.cat([truth, estimate]), picture)
+    if picture.logarithmic:
+        axes.set_xscale("log", base=2)
+        axes.set_yscale("log", base=2)
+    for name, factor in {"": 1, **picture.multiples}.items():
         axes.plot([low, high], [low * factor, high * factor], color="#999", zorder=1,
                   linewidth=1.4 if factor == 1 else 0.9, linestyle="-" if factor == 1 else "--")  # fmt: skip
         if name:  # on the line, shortly before it leaves the picture
@@ -161,17 +153,33 @@ def tempo_scatter(score: HeadScore, probabilities: Tensor, target: Tensor, *, da
     for members, colour, marker, label in groups:
         axes.scatter(truth[members], estimate[members], s=26, c=colour, marker=marker, linewidths=1.1, alpha=0.75,
                      zorder=2, label=f"{label} ({int(members.sum())})")  # fmt: skip
-    ticks = [bpm for bpm in _TEMPO_TICKS_BPM if low < bpm < high]
-    axes.set(xlim=(low, high), ylim=(low, high), xlabel="true tempo (BPM)", ylabel="estimated tempo (BPM)")
-    axes.set_xticks(ticks, [str(bpm) for bpm in ticks], fontsize=8)
-    axes.set_yticks(ticks, [str(bpm) for bpm in ticks], fontsize=8)
-    axes.minorticks_off()
+    axes.set(xlim=(low, high), ylim=(low, high))
+    axes.set(xlabel=f"true {text(head.name)} ({picture.unit})", ylabel=f"estimated {text(head.name)} ({picture.unit})")
+    if picture.ticks:
+        ticks = [tick for tick in picture.ticks if low < tick < high]
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks], fontsize=8)
+        axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks], fontsize=8)
+        axes.minorticks_off()
     axes.set_aspect("equal")
     axes.grid(color="#eee")
     axes.set_axisbelow(True)
     figure.legend(loc="outside lower center", ncols=3, fontsize=9, frameon=False)
-    axes.set_title(_title(score, dataset, "acc1", "acc2"), fontsize=11, loc="left")
+    axes.set_title(_title(score, dataset), fontsize=11, loc="left")
     return figure
+
+
+_DRAW = {"confusion": confusion, "curves": curves, "scatter": scatter}
+
+
+def _limits(numbers: Tensor, picture: ScatterPicture) -> tuple[float, float]:
+    """Return the limits of both axes: a tenth beyond the numbers, and never less than the picture's own range."""
+    lowest, highest = float(numbers.min()), float(numbers.max())
+    if picture.logarithmic:
+        lowest, highest = lowest / 1.1, highest * 1.1
+    else:
+        margin = 0.1 * (highest - lowest)
+        lowest, highest = lowest - margin, highest + margin
+    return min(picture.least_range[0], lowest), max(picture.least_range[1], highest)
 
 
 def _label(axes: Axes, title: str, *, x: str, y: str, corner: str, key: str) -> None:
@@ -183,8 +191,9 @@ def _label(axes: Axes, title: str, *, x: str, y: str, corner: str, key: str) -> 
         axes.legend(loc=corner, fontsize=8, title=key, title_fontsize=8, alignment="left", framealpha=0.9)
 
 
-def _title(score: HeadScore, dataset: str, *names: str) -> str:
-    """What, on what, of how many tracks, how well."""
+def _title(score: HeadScore, dataset: str) -> str:
+    """Say which head, on which data and how many tracks, and how good it is."""
+    names = score.head.picture().metrics
     values = ", ".join(f"{name} {score.metrics[name]:.2f} (chance {score.chance[name]:.2f})" for name in names)
     tracks = f"{score.labelled} track{'s' if score.labelled != 1 else ''}"
     return f"{text(score.head.name)} · {text(dataset)}, {text(score.split)}, {tracks}\n{values}"

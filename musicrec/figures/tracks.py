@@ -11,7 +11,6 @@ from musicrec.figures.saliency import saliency
 from musicrec.figures.signals import HOP_LENGTH, spectral_rolloff, zero_crossing_rate
 from musicrec.figures.style import AGAINST, COLOURS, FOR, GREY, SHARE, SPECTROGRAM, shortened, text
 from musicrec.heads import Head
-from musicrec.heads.tempo import TempoHead
 from musicrec.models.frontends import Frontend
 from musicrec.models.frontends.mel import MelSpectrogram
 
@@ -26,7 +25,7 @@ def track_figure(hearing: Hearing) -> Figure:
     """Waveform, mel spectrogram, spectral roll-off, zero-crossing rate, and below them the answers of every head."""
     heads = hearing.model.heads
     shown = {head.name: rows_of(head, hearing) for head in heads}
-    heights = [0.9, 2.0, 0.75, 0.75, *(0.9 if isinstance(h, TempoHead) else 0.2 * len(shown[h.name]) for h in heads)]
+    heights = [0.9, 2.0, 0.75, 0.75, *(0.9 if h.unit else 0.2 * len(shown[h.name]) for h in heads)]
     figure = Figure(figsize=(10, sum(heights) + 0.22 * len(heights) + 0.8), layout="constrained")
     axes = figure.subplots(len(heights), 1, sharex=True, gridspec_kw={"height_ratios": heights})
     _waveform(axes[0], hearing)
@@ -37,8 +36,8 @@ def track_figure(hearing: Hearing) -> Figure:
     _line(axes[3], 100 * zero_crossing_rate(hearing.waveform), hearing, "zero\ncrossings (%)", COLOURS[2])
     strips = []
     for head, strip in zip(heads, axes[4:], strict=True):
-        if isinstance(head, TempoHead):
-            _tempo(strip, head, hearing)
+        if head.unit:
+            _numbers(strip, head, hearing)
         else:
             image = _answers(strip, head, hearing, shown[head.name])
             strips.append(strip)
@@ -69,14 +68,7 @@ def rows_of(head: Head, hearing: Hearing) -> list[int]:
 
 def is_true(head: Head, hearing: Hearing, output: int) -> bool:
     """Whether an output stands for the true label; False also where that is unknown."""
-    truth = hearing.truth[head.name]
-    if not head.exclusive:
-        return bool(truth[output] == 1)
-    if truth.isnan():
-        return False
-    if isinstance(head, TempoHead):
-        return bool(head.edges[output] <= truth < head.edges[output + 1])
-    return bool(head.answer(torch.eye(len(head.classes))[[output]])[0] == truth)
+    return bool(head.one_hot(hearing.truth[head.name][None])[0, output] == 1)
 
 
 def saliency_figure(hearing: Hearing) -> Figure:
@@ -176,18 +168,20 @@ def _answers(axes: Axes, head: Head, hearing: Hearing, rows: list[int]) -> objec
     return image
 
 
-def _tempo(axes: Axes, head: TempoHead, hearing: Hearing) -> None:
-    bpm = head.answer(hearing.probabilities[head.name]).numpy()
-    axes.stairs(bpm, hearing.edges_s, color=COLOURS[3], linewidth=1.6, baseline=None)
-    shown = list(bpm)
+def _numbers(axes: Axes, head: Head, hearing: Hearing) -> None:
+    """Draw an answer that is a number, such as a tempo, as a line over time."""
+    answers = head.answer(hearing.probabilities[head.name]).numpy()
+    axes.stairs(answers, hearing.edges_s, color=COLOURS[3], linewidth=1.6, baseline=None)
+    shown = answers.tolist()
     truth = float(hearing.truth[head.name])
     if not np.isnan(truth):
         axes.axhline(truth, color=GREY, linewidth=1, linestyle="--")
         axes.annotate(f"✓ {truth:g}", (1.0, truth), xycoords=("axes fraction", "data"), xytext=(4, 0),
                       textcoords="offset points", va="center", fontsize=8, color=GREY)  # fmt: skip
         shown.append(truth)
-    axes.set_ylim(0.85 * min(shown), 1.15 * max(shown))
-    axes.set_ylabel("BPM")
+    lowest, highest = min(shown), max(shown)
+    axes.set_ylim(lowest - 0.15 * abs(lowest), highest + 0.15 * abs(highest) or 1)
+    axes.set_ylabel(head.unit)
     axes.grid(color="#eee")
     axes.set_axisbelow(True)
     axes.set_title(text(head.name), fontsize=9, loc="left", pad=2)

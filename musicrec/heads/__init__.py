@@ -1,29 +1,48 @@
-"""What a label is: how it is read from a manifest, learnt, decoded, scored, moved by a deformation and compared.
+"""What a label is: how it is read, learned, decoded, scored, drawn, moved by a deformation and compared.
 
-A head is a small frozen dataclass with no weights (the network holds the linear layer). All heads share one shape:
+A head is a small frozen dataclass without weights (the network holds the linear layer), and a class whose name ends in
+`Head`. Everything that differs between kinds of labels is a method or an attribute of the head; `musicrec.heads.head`
+lists them all. A new kind of label is a new file in this folder; see CONTRIBUTING.md.
 
-    fit(frame) -> Head             the same head with what the training rows tell (class names, medians)
-    encode(frame) -> Tensor        labels of the tracks, float32, NaN where a label is missing
-    loss(logits, target)           scalar over the labelled entries of a batch; 0 when there is none
-    probabilities(logits)          what `predict` returns
-    answer(probabilities)          what they say in the terms of the target: class index, BPM, 0 or 1 a tag
-    label(value)                   (exclusive heads) an entry of a target in words: "jazz", "A minor", "120.0"
-    one_hot(target)                the labels as the probabilities should be: (batch, size) of 0, 1 or NaN
-    calibrated(probabilities)      a track's probabilities after its temperature (musicrec/evaluation/calibration.py);
-                                   `calibrates` is False where none is to be fitted
-    score(probabilities, target, weights)  song-level metrics, overall and by class, of each resample of the tracks
-    metrics(probabilities, target) the overall ones of the tracks as they are; `primary` names the one to select a
-                                   model by
-    per_class(probabilities, target)  those by class, a row a class
-    role                           "tag": the recommender filters by it (and has `ranked(probabilities)`);
-                                   "feature": the recommender compares it
-    decode(probabilities)          one track's answer in words and numbers, as plain JSON types
-    move(target, …)                the label of a track whose pitch or tempo was changed
-    compatibility()                (size, size): how well two classes go together, 1 for the same
-
-Shapes: logits and probabilities (batch, size); target (batch,) for exclusive classes, (batch, size) for tags.
+Importing a head loads neither torch nor Polars. What a recommender asks of a head (`decode`, `ranked`, `limits`,
+`compatibility`, `dj_facts`, `text`) works on NumPy arrays. The methods for training and evaluation take tensors; they
+import their maths (`labels`, `outputs`, `metrics`) when they are called.
 """
 
-from musicrec.heads.base import Head, from_dict, to_dict
+import dataclasses
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
 
-__all__ = ["Head", "from_dict", "to_dict"]
+from musicrec.config.class_lookup import class_modules
+from musicrec.errors import ConfigError
+from musicrec.heads.head import Head
+
+__all__ = ["Head", "from_dict", "head_classes", "to_dict"]
+
+
+def head_classes() -> dict[str, type[Head]]:
+    """Return {name: class} of all heads: the public classes in this folder whose names end in `Head`."""
+    modules = {name: module for name, module in class_modules(__name__).items() if name.endswith("Head")}
+    return {name: getattr(import_module(module), name) for name, module in modules.items() if name != Head.__name__}
+
+
+def to_dict(head: Head) -> dict[str, Any]:
+    """Return the class and the settings of a head in plain JSON types; `from_dict` builds an equal head from them."""
+    return {"class": type(head).__name__, **dataclasses.asdict(head)}
+
+
+def from_dict(description: Mapping[str, Any]) -> Head:
+    """Build the head that `to_dict` described.
+
+    Raises:
+        ConfigError: there is no such class or setting.
+    """
+    settings = {key: tuple(value) if isinstance(value, list) else value for key, value in description.items()}
+    name, classes = settings.pop("class"), head_classes()
+    if name not in classes:
+        raise ConfigError(f"musicrec.heads has no head {name!r}; there are: {', '.join(sorted(classes))}")
+    try:
+        return classes[name](**settings)
+    except TypeError as error:
+        raise ConfigError(f"head {description.get('name')}: {error}") from None

@@ -3,14 +3,19 @@
 import dataclasses
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
-import torch
-from torch import Tensor
+import numpy as np
 
 from musicrec.config.number_types import NotNegative, Positive
-from musicrec.heads import metrics
-from musicrec.heads.base import at_temperature, binary_loss, class_index, numbers
+from musicrec.heads.answers import DJFacts, ranked
+from musicrec.heads.pictures import CurvesPicture
+
+if TYPE_CHECKING:
+    import polars as pl
+    from torch import Tensor
+
+    from musicrec.heads.metrics import Scores
 
 SPOTIFY_ATTRIBUTES = (
     "danceability",
@@ -28,9 +33,10 @@ SPOTIFY_ATTRIBUTES = (
 class AttributeHead:
     """Binary attributes, each true above the median of the training tracks, as in the original 32-output work.
 
-    columns: manifest columns; `mode` counts as true for major. Each entry may be missing by itself.
-    medians: one a column, read off the training tracks; None where no training track has a value, and then the column
-    is missing of every track, whatever it holds elsewhere: an output that has learned nothing gets no score.
+    Attributes:
+        columns: manifest columns; `mode` counts as true for major. Each entry may be missing by itself.
+        medians: one per column, taken from the training tracks. None where no training track has a value: the
+            attribute then counts as missing for every track, because an output that has learned nothing gets no score.
     """
 
     name: str = "attributes"
@@ -40,26 +46,38 @@ class AttributeHead:
     temperature: Positive = 1.0
     exclusive = False
     calibrates = True
+    tunes_thresholds = False  # a probability of 0.5 is the median
+    open_vocabulary = False
+    unit = None
     activation = "sigmoid"
     role = "feature"
     primary = "roc_auc"
+    comparison_metrics = ("roc_auc",)
 
     @property
     def classes(self) -> tuple[str, ...]:
         return self.columns
 
-    def _values(self, frame: pl.DataFrame, column: str) -> Tensor:
-        return class_index(frame["mode"], ("minor", "major")) if column == "mode" else numbers(frame, column)
-
-    def fit(self, frame: pl.DataFrame) -> "AttributeHead":
+    def fit(self, frame: "pl.DataFrame") -> "AttributeHead":
         return dataclasses.replace(self, medians=tuple(self._median(frame, column) for column in self.columns))
 
-    def _median(self, frame: pl.DataFrame, column: str) -> float | None:
-        if self._values(frame, column).isnan().all():
-            return None
-        return 0.5 if column == "mode" else frame[column].cast(pl.Float64).median()
+    def _median(self, frame: "pl.DataFrame", column: str) -> float | None:
+        from musicrec.heads import labels
 
-    def encode(self, frame: pl.DataFrame) -> Tensor:
+        if column == "mode":
+            return None if self._values(frame, column).isnan().all() else 0.5
+        return labels.median(frame, column)
+
+    def _values(self, frame: "pl.DataFrame", column: str) -> "Tensor":
+        from musicrec.heads import labels
+
+        if column == "mode":
+            return labels.class_index(frame["mode"], ("minor", "major"))
+        return labels.numbers(frame, column)
+
+    def encode(self, frame: "pl.DataFrame") -> "Tensor":
+        import torch
+
         columns = []
         for column, median in zip(self.columns, self.medians, strict=True):
             values = self._values(frame, column)
@@ -67,42 +85,72 @@ class AttributeHead:
             columns.append(torch.where(missing, math.nan, (values > (median or 0.0)).float()))
         return torch.stack(columns, dim=1)
 
-    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
-        return binary_loss(logits, target)
-
-    def probabilities(self, logits: Tensor) -> Tensor:
-        return logits.float().sigmoid()
-
-    def answer(self, probabilities: Tensor) -> Tensor:
-        return (probabilities >= 0.5).float()
-
-    def one_hot(self, target: Tensor) -> Tensor:
+    def one_hot(self, target: "Tensor") -> "Tensor":
         return target
 
-    def calibrated(self, probabilities: Tensor) -> Tensor:
-        return at_temperature(probabilities, self.temperature, self.activation)
+    def label(self, value: float) -> str:
+        return str(int(value))
 
-    def score(self, probabilities: Tensor, target: Tensor, weights: Tensor) -> metrics.Scores:
-        """Accuracy is over all known entries. A probability of 0.5 is the median, so no other threshold is tuned."""
-        halves = torch.full((len(self.columns),), 0.5, dtype=torch.float64)
-        scores = metrics.multi_label(probabilities, target, weights, classes=self.columns, thresholds=halves)
+    def groups(self, target: "Tensor") -> list[tuple[str, "Tensor"]]:
+        return [(name, target[:, column] == 1) for column, name in enumerate(self.classes)]
+
+    def move(self, target: "Tensor", *, shift_semitones: "Tensor", tempo_ratio: "Tensor") -> "Tensor":
+        return target
+
+    def loss(self, logits: "Tensor", target: "Tensor") -> "Tensor":
+        from musicrec.heads import outputs
+
+        return outputs.binary_loss(logits, target)
+
+    def probabilities(self, logits: "Tensor") -> "Tensor":
+        from musicrec.heads import outputs
+
+        return outputs.activate(logits, self.activation)
+
+    def calibrated(self, probabilities: "Tensor") -> "Tensor":
+        from musicrec.heads import outputs
+
+        return outputs.at_temperature(probabilities, self.temperature, self.activation)
+
+    def answer(self, probabilities: "Tensor") -> "Tensor":
+        return (probabilities >= 0.5).float()
+
+    def agrees(self, answer: "Tensor", expected: "Tensor") -> "Tensor":
+        return answer == expected
+
+    def score(self, probabilities: "Tensor", target: "Tensor", weights: "Tensor | None" = None) -> "Scores":
+        """Return the metrics of tags, and the accuracy over all known entries."""
+        from musicrec.heads import metrics
+
+        weights = metrics.unit_weights(len(target)) if weights is None else weights
+        thresholds = self.limits.tolist()
+        scores = metrics.multi_label(probabilities, target, weights, classes=self.classes, thresholds=thresholds)
         known = ~target.isnan()
         right = ((probabilities >= 0.5) == (target > 0.5)) & known
         of_tracks = (weights @ known.to(weights.dtype)).sum(dim=1)
         scores.overall["accuracy"] = (weights @ right.to(weights.dtype)).sum(dim=1) / of_tracks
         return scores
 
-    def metrics(self, probabilities: Tensor, target: Tensor) -> dict[str, float]:
-        return self.score(probabilities, target, metrics.whole(len(target))).values()
+    def picture(self) -> CurvesPicture:
+        return CurvesPicture()
 
-    def per_class(self, probabilities: Tensor, target: Tensor) -> list[dict]:
-        return self.score(probabilities, target, metrics.whole(len(target))).rows()
+    @property
+    def limits(self) -> np.ndarray:
+        return np.full(len(self.columns), 0.5)
 
-    def decode(self, probabilities: Tensor) -> dict:
+    def ranked(self, probabilities: np.ndarray) -> list[dict[str, Any]]:
+        return ranked(probabilities, self.classes, probabilities >= self.limits)
+
+    def decode(self, probabilities: np.ndarray) -> dict[str, Any]:
         return {name: float(p) for name, p in zip(self.classes, probabilities, strict=True)}
 
-    def move(self, target: Tensor, *, shift_semitones: Tensor, tempo_ratio: Tensor) -> Tensor:
-        return target
+    def text(self, answer: dict[str, Any]) -> str:
+        return ", ".join(f"{name} {probability:.2f}" for name, probability in answer.items())
 
-    def compatibility(self) -> Tensor:
-        return torch.eye(len(self.classes))
+    def dj_facts(self, answer: dict[str, Any]) -> DJFacts:
+        if "mode" not in answer:
+            return DJFacts()
+        return DJFacts(mode="major" if answer["mode"] > 0.5 else "minor")
+
+    def compatibility(self) -> np.ndarray:
+        return np.eye(len(self.classes), dtype=np.float32)

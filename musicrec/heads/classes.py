@@ -2,24 +2,33 @@
 
 import dataclasses
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+import numpy as np
 
 from musicrec.config.number_types import NotNegative, Positive, Share
 from musicrec.errors import ManifestError
-from musicrec.heads import metrics
-from musicrec.heads.base import activate, at_temperature, class_index, class_loss, one_hot, ranked, vocabulary
+from musicrec.heads.answers import DJFacts, likeliest, ranked
+from musicrec.heads.keys import MODES
+from musicrec.heads.pictures import ConfusionPicture
+
+if TYPE_CHECKING:
+    import polars as pl
+    from torch import Tensor
+
+    from musicrec.heads.metrics import Scores
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClassHead:
     """One of several exclusive classes (genre, mode, metre): softmax, cross-entropy, accuracy.
 
-    column: manifest column; a value that is not among `classes` counts as missing.
-    role: "tag" for a class that the recommender filters by (genre), "feature" for one that it compares.
+    Attributes:
+        column: manifest column; a value that is not among `classes` counts as missing.
+        role: "tag" for a class that the recommender filters by (genre), "feature" for one that it compares.
+        classes: names; empty: the values of the training tracks.
+        activation: "softmax", or "sigmoid" for one binary output per class.
+        label_smoothing: share of the target that is spread over all classes.
     """
 
     name: str
@@ -32,12 +41,18 @@ class ClassHead:
     temperature: Positive = 1.0
     exclusive = True
     calibrates = True
+    tunes_thresholds = False
+    open_vocabulary = False
+    unit = None
     primary = "accuracy"
+    comparison_metrics = ("accuracy",)
 
-    def fit(self, frame: pl.DataFrame) -> "ClassHead":
+    def fit(self, frame: "pl.DataFrame") -> "ClassHead":
         if self.classes:
             return dataclasses.replace(self, classes=tuple(str(c) for c in self.classes))
-        found = sorted(vocabulary(frame, (self.column,), head=self.name))
+        from musicrec.heads import labels
+
+        found = sorted(labels.vocabulary(frame, (self.column,), head=self.name))
         if len(found) < 2:
             raise ManifestError(
                 f"head {self.name}: all labelled training tracks have {self.column}={found[0]}, so there is nothing to "
@@ -45,50 +60,75 @@ class ClassHead:
             )
         return dataclasses.replace(self, classes=tuple(found))
 
-    def encode(self, frame: pl.DataFrame) -> Tensor:
-        return class_index(frame[self.column].cast(pl.String), self.classes)
+    def encode(self, frame: "pl.DataFrame") -> "Tensor":
+        from musicrec.heads import labels
 
-    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
-        known, size = ~target.isnan(), len(self.classes)
-        distribution = F.one_hot(target.nan_to_num(0.0).long(), size).float()
-        if self.label_smoothing:
-            distribution = distribution * (1 - self.label_smoothing) + self.label_smoothing / size
-        return class_loss(logits, distribution, known, self.activation)
+        return labels.class_index(frame[self.column], self.classes)
 
-    def probabilities(self, logits: Tensor) -> Tensor:
-        return activate(logits, self.activation)
+    def one_hot(self, target: "Tensor") -> "Tensor":
+        from musicrec.heads import outputs
 
-    def answer(self, probabilities: Tensor) -> Tensor:
-        return probabilities.argmax(dim=1).float()
+        return outputs.one_hot(target, len(self.classes))
 
     def label(self, value: float) -> str:
         return self.classes[int(value)]
 
-    def one_hot(self, target: Tensor) -> Tensor:
-        return one_hot(target, len(self.classes))
+    def groups(self, target: "Tensor") -> list[tuple[str, "Tensor"]]:
+        return [(self.label(value), target == value) for value in target[~target.isnan()].unique().tolist()]
 
-    def calibrated(self, probabilities: Tensor) -> Tensor:
-        return at_temperature(probabilities, self.temperature, self.activation)
+    def move(self, target: "Tensor", *, shift_semitones: "Tensor", tempo_ratio: "Tensor") -> "Tensor":
+        return target
 
-    def score(self, probabilities: Tensor, target: Tensor, weights: Tensor) -> metrics.Scores:
-        return metrics.exclusive(probabilities, target, weights, classes=self.classes)
+    def loss(self, logits: "Tensor", target: "Tensor") -> "Tensor":
+        from musicrec.heads import outputs
 
-    def metrics(self, probabilities: Tensor, target: Tensor) -> dict[str, float]:
-        return self.score(probabilities, target, metrics.whole(len(target))).values()
+        size = len(self.classes)
+        distribution = outputs.one_hot(target.nan_to_num(0.0), size)
+        if self.label_smoothing:
+            distribution = distribution * (1 - self.label_smoothing) + self.label_smoothing / size
+        return outputs.class_loss(logits, distribution, ~target.isnan(), self.activation)
 
-    def per_class(self, probabilities: Tensor, target: Tensor) -> list[dict]:
-        return self.score(probabilities, target, metrics.whole(len(target))).rows()
+    def probabilities(self, logits: "Tensor") -> "Tensor":
+        from musicrec.heads import outputs
 
-    def ranked(self, probabilities: Tensor) -> list[dict]:
-        likeliest = probabilities.argmax() == torch.arange(len(self.classes))
-        return ranked(probabilities, self.classes, likeliest)
+        return outputs.activate(logits, self.activation)
 
-    def decode(self, probabilities: Tensor) -> dict:
+    def calibrated(self, probabilities: "Tensor") -> "Tensor":
+        from musicrec.heads import outputs
+
+        return outputs.at_temperature(probabilities, self.temperature, self.activation)
+
+    def answer(self, probabilities: "Tensor") -> "Tensor":
+        return probabilities.argmax(dim=1).float()
+
+    def agrees(self, answer: "Tensor", expected: "Tensor") -> "Tensor":
+        return answer == expected
+
+    def score(self, probabilities: "Tensor", target: "Tensor", weights: "Tensor | None" = None) -> "Scores":
+        from musicrec.heads import metrics
+
+        return metrics.single_label(probabilities, target, weights, classes=self.classes)
+
+    def picture(self) -> ConfusionPicture:
+        return ConfusionPicture(names=self.classes)
+
+    @property
+    def limits(self) -> np.ndarray:
+        return np.full(len(self.classes), 0.5)
+
+    def ranked(self, probabilities: np.ndarray) -> list[dict[str, Any]]:
+        return ranked(probabilities, self.classes, likeliest(probabilities))
+
+    def decode(self, probabilities: np.ndarray) -> dict[str, Any]:
         best = int(probabilities.argmax())
         return {self.name: self.classes[best], "probability": float(probabilities[best])}
 
-    def move(self, target: Tensor, *, shift_semitones: Tensor, tempo_ratio: Tensor) -> Tensor:
-        return target
+    def text(self, answer: dict[str, Any]) -> str:
+        return f"{answer[self.name]} ({answer['probability']:.2f})"
 
-    def compatibility(self) -> Tensor:
-        return torch.eye(len(self.classes))
+    def dj_facts(self, answer: dict[str, Any]) -> DJFacts:
+        said = answer[self.name]
+        return DJFacts(mode=said if self.column == "mode" and said in MODES else None)
+
+    def compatibility(self) -> np.ndarray:
+        return np.eye(len(self.classes), dtype=np.float32)

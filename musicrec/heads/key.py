@@ -1,27 +1,36 @@
 """The key: 24 classes, or the 12 tonics."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+import numpy as np
 
 from musicrec.config.number_types import NotNegative, Positive
 from musicrec.errors import ConfigError
-from musicrec.heads import metrics
-from musicrec.heads.base import activate, at_temperature, class_index, class_loss, numbers, one_hot
+from musicrec.heads.answers import DJFacts, likeliest, ranked
 from musicrec.heads.keys import KEYS_24, PITCH_CLASSES, camelot, camelot_compatibility, parse_pitch_class
+from musicrec.heads.pictures import ConfusionPicture
+
+if TYPE_CHECKING:
+    import polars as pl
+    from torch import Tensor
+
+    from musicrec.heads.metrics import Scores
+
+_FIFTHS = tuple(7 * step % 12 for step in range(12))  # C, G, D, …: neighbours differ by one note
 
 
 @dataclass(frozen=True, kw_only=True)
 class KeyHead:
     """The key: 24 classes (C major … B minor) or, with `modes=False`, the 12 tonics. A shift in pitch moves it.
 
-    A track counts as labelled when it has a key and, for 24 classes, a mode. The target is the key's number in the
-    order of `musicrec.heads.keys`, whatever the order of the outputs.
+    A track counts as labelled when it has a key and, for 24 classes, a mode. The target is the number of the key in
+    the order of `musicrec.heads.keys`, whatever the order of the outputs.
 
-    order: names of the keys in the order of the network's outputs, for weights trained in another one.
+    Attributes:
+        modes: 24 classes; False: the 12 tonics.
+        order: names of the tonics in the order of the network's outputs, for weights trained in another order.
+        activation: "softmax", or "sigmoid" for one binary output per class.
     """
 
     name: str = "key"
@@ -32,8 +41,12 @@ class KeyHead:
     temperature: Positive = 1.0
     exclusive = True
     calibrates = True
+    tunes_thresholds = False
+    open_vocabulary = False
+    unit = None
     role = "feature"
     primary = "accuracy"
+    comparison_metrics = ("accuracy",)
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -45,72 +58,110 @@ class KeyHead:
         """The names in the order of the outputs."""
         return self.order or self.keys
 
-    def _in_key_order(self, outputs: Tensor) -> Tensor:
-        """Outputs (…, size) rearranged to the order of the target."""
+    def _outputs_in_key_order(self) -> list[int]:
+        """Return for each key, in the order of the target, the number of its output."""
         if not self.order:
-            return outputs
+            return list(range(len(self.keys)))
         if self.modes:
             raise ConfigError(f"head {self.name}: `order` is for the 12 tonics; set modes: false")
         tonics = [parse_pitch_class(name) for name in self.order]
-        return outputs[..., [tonics.index(tonic) for tonic in range(12)]]
+        return [tonics.index(tonic) for tonic in range(12)]
 
-    def fit(self, frame: pl.DataFrame) -> "KeyHead":
+    def fit(self, frame: "pl.DataFrame") -> "KeyHead":
         return self
 
-    def encode(self, frame: pl.DataFrame) -> Tensor:
-        tonic = numbers(frame, "key")
-        return tonic + 12 * class_index(frame["mode"], ("major", "minor")) if self.modes else tonic
+    def encode(self, frame: "pl.DataFrame") -> "Tensor":
+        from musicrec.heads import labels
 
-    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
-        distribution = F.one_hot(target.nan_to_num(0.0).long(), len(self.keys)).float()
-        return class_loss(self._in_key_order(logits), distribution, ~target.isnan(), self.activation)
+        tonic = labels.numbers(frame, "key")
+        return tonic + 12 * labels.class_index(frame["mode"], ("major", "minor")) if self.modes else tonic
 
-    def probabilities(self, logits: Tensor) -> Tensor:
-        return activate(logits, self.activation)
+    def one_hot(self, target: "Tensor") -> "Tensor":
+        from musicrec.heads import outputs
 
-    def answer(self, probabilities: Tensor) -> Tensor:
-        return self._in_key_order(probabilities).argmax(dim=1).float()
+        rows = outputs.one_hot(target, len(self.keys))
+        return rows[:, [parse_pitch_class(name) for name in self.order]] if self.order else rows
 
     def label(self, value: float) -> str:
         return self.keys[int(value)]
 
-    def one_hot(self, target: Tensor) -> Tensor:
-        rows = one_hot(target, len(self.keys))
-        return rows[:, [parse_pitch_class(name) for name in self.order]] if self.order else rows
+    def groups(self, target: "Tensor") -> list[tuple[str, "Tensor"]]:
+        return [(self.label(value), target == value) for value in target[~target.isnan()].unique().tolist()]
 
-    def calibrated(self, probabilities: Tensor) -> Tensor:
-        return at_temperature(probabilities, self.temperature, self.activation)
+    def move(self, target: "Tensor", *, shift_semitones: "Tensor", tempo_ratio: "Tensor") -> "Tensor":
+        minor = 12 * (target >= 12)
+        return (target - minor + shift_semitones) % 12 + minor
 
-    def score(self, probabilities: Tensor, target: Tensor, weights: Tensor) -> metrics.Scores:
-        scores = metrics.exclusive(self._in_key_order(probabilities), target, weights, classes=self.keys)
+    def loss(self, logits: "Tensor", target: "Tensor") -> "Tensor":
+        from musicrec.heads import outputs
+
+        distribution = outputs.one_hot(target.nan_to_num(0.0), len(self.keys))
+        in_order = logits[:, self._outputs_in_key_order()]
+        return outputs.class_loss(in_order, distribution, ~target.isnan(), self.activation)
+
+    def probabilities(self, logits: "Tensor") -> "Tensor":
+        from musicrec.heads import outputs
+
+        return outputs.activate(logits, self.activation)
+
+    def calibrated(self, probabilities: "Tensor") -> "Tensor":
+        from musicrec.heads import outputs
+
+        return outputs.at_temperature(probabilities, self.temperature, self.activation)
+
+    def answer(self, probabilities: "Tensor") -> "Tensor":
+        return probabilities[:, self._outputs_in_key_order()].argmax(dim=1).float()
+
+    def agrees(self, answer: "Tensor", expected: "Tensor") -> "Tensor":
+        return answer == expected
+
+    def score(self, probabilities: "Tensor", target: "Tensor", weights: "Tensor | None" = None) -> "Scores":
+        from musicrec.heads import metrics
+
+        weights = metrics.unit_weights(len(target)) if weights is None else weights
+        in_order = probabilities[:, self._outputs_in_key_order()]
+        scores = metrics.single_label(in_order, target, weights, classes=self.keys)
         if self.modes:
             known = ~target.isnan()
             points, either_way = metrics.mirex_points(self.answer(probabilities[known]), target[known], self.keys)
-            scores.overall["mirex"] = metrics.mean(points, weights[:, known])
-            scores.overall["mirex_fifth_either_way"] = metrics.mean(either_way, weights[:, known])
+            scores.overall["mirex"] = metrics.weighted_mean(points, weights[:, known])
+            scores.overall["mirex_fifth_either_way"] = metrics.weighted_mean(either_way, weights[:, known])
         return scores
 
-    def metrics(self, probabilities: Tensor, target: Tensor) -> dict[str, float]:
-        return self.score(probabilities, target, metrics.whole(len(target))).values()
+    def picture(self) -> ConfusionPicture:
+        along = ", along the circle of fifths"
+        if not self.modes:
+            return ConfusionPicture(names=PITCH_CLASSES, order=_FIFTHS, axis_note=along)
+        # A minor is as far down the minor keys as C major is down the major keys: relatives lie on a diagonal.
+        relatives = tuple(12 + (tonic + 9) % 12 for tonic in _FIFTHS)
+        names = (*PITCH_CLASSES, *(f"{tonic}m" for tonic in PITCH_CLASSES))
+        return ConfusionPicture(names=names, order=(*_FIFTHS, *relatives), axis_note=along, dividers=(12,))
 
-    def per_class(self, probabilities: Tensor, target: Tensor) -> list[dict]:
-        return self.score(probabilities, target, metrics.whole(len(target))).rows()
+    @property
+    def limits(self) -> np.ndarray:
+        return np.full(len(self.classes), 0.5)
 
-    def decode(self, probabilities: Tensor) -> dict:
-        probabilities = self._in_key_order(probabilities)
+    def ranked(self, probabilities: np.ndarray) -> list[dict[str, Any]]:
+        return ranked(probabilities, self.classes, likeliest(probabilities))
+
+    def decode(self, probabilities: np.ndarray) -> dict[str, Any]:
+        probabilities = probabilities[self._outputs_in_key_order()]
         best = int(probabilities.argmax())
         answer = {"key": self.keys[best], "probability": float(probabilities[best])}
         if self.modes:
             answer["camelot"] = camelot(best % 12, "minor" if best >= 12 else "major")
         return answer
 
-    def move(self, target: Tensor, *, shift_semitones: Tensor, tempo_ratio: Tensor) -> Tensor:
-        minor = 12 * (target >= 12)
-        return (target - minor + shift_semitones) % 12 + minor
+    def text(self, answer: dict[str, Any]) -> str:
+        return f"{' · '.join(filter(None, (answer['key'], answer.get('camelot'))))} ({answer['probability']:.2f})"
 
-    def compatibility(self) -> Tensor:
-        matrix = torch.as_tensor(camelot_compatibility(), dtype=torch.float32)
+    def dj_facts(self, answer: dict[str, Any]) -> DJFacts:
+        tonic, _, mode = answer["key"].partition(" ")
+        return DJFacts(tonic=tonic, mode=mode or None)
+
+    def compatibility(self) -> np.ndarray:
+        matrix = camelot_compatibility().astype(np.float32)
         if self.modes:
             return matrix
         tonics = [parse_pitch_class(name) for name in self.classes]
-        return matrix[tonics][:, tonics]
+        return matrix[np.ix_(tonics, tonics)]

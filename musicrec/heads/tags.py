@@ -1,25 +1,32 @@
-"""Any number of tags a track."""
+"""Tags: any number of classes per track."""
 
 import dataclasses
-import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
-import torch
-from torch import Tensor
+import numpy as np
 
 from musicrec.config.number_types import Count, NotNegative, Positive
-from musicrec.heads import metrics
-from musicrec.heads.base import at_temperature, binary_loss, class_index, ranked, vocabulary
+from musicrec.heads.answers import DJFacts, ranked
+from musicrec.heads.pictures import CurvesPicture
+
+if TYPE_CHECKING:
+    import polars as pl
+    from torch import Tensor
+
+    from musicrec.heads.metrics import Scores
 
 
 @dataclass(frozen=True, kw_only=True)
 class TagHead:
     """Tags of which a track may have any number: sigmoid outputs, binary cross-entropy, macro ROC- and PR-AUC.
 
-    columns: manifest columns whose values are the tags. A track whose columns are all empty counts as unlabelled;
-    one that has any has all of them (a tag that is not listed is absent).
-    thresholds: one a class; a track has the tag from this calibrated probability on. None given: 0.5.
+    Attributes:
+        columns: manifest columns whose values are the tags. A track whose columns are all empty counts as unlabelled;
+            one that has any value has a label for all tags (a tag that is not listed is absent).
+        classes: names of the tags; empty: the values of the training tracks.
+        min_tracks: tags that fewer training tracks have are left out of `classes`.
+        thresholds: one per class; a track has the tag from this calibrated probability on. Empty: 0.5 for all.
     """
 
     name: str = "tags"
@@ -31,66 +38,86 @@ class TagHead:
     thresholds: tuple[float, ...] = ()
     exclusive = False
     calibrates = True
+    tunes_thresholds = True
+    open_vocabulary = True
+    unit = None
     activation = "sigmoid"
     role = "tag"
     primary = "roc_auc"
+    comparison_metrics = ("roc_auc",)
 
-    def fit(self, frame: pl.DataFrame) -> "TagHead":
+    def fit(self, frame: "pl.DataFrame") -> "TagHead":
         if self.classes:
             return self
-        found = vocabulary(frame, self.columns, head=self.name, min_tracks=self.min_tracks)
+        from musicrec.heads import labels
+
+        found = labels.vocabulary(frame, self.columns, head=self.name, min_tracks=self.min_tracks)
         return dataclasses.replace(self, classes=found)
 
-    def encode(self, frame: pl.DataFrame) -> Tensor:
-        present, labelled = torch.zeros(len(frame), len(self.classes)), torch.zeros(len(frame), dtype=torch.bool)
-        for column in self.columns:
-            values = frame[column]
-            lists = values if values.dtype == pl.List else values.reshape((-1, 1)).arr.to_list()
-            labelled |= torch.tensor(values.is_not_null().to_list())
-            rows = pl.DataFrame({"row": range(len(frame)), "v": lists}).explode("v").drop_nulls()
-            index = class_index(rows["v"].cast(pl.String), self.classes)
-            known = ~index.isnan()
-            present[torch.from_numpy(rows["row"].to_numpy().copy())[known], index[known].long()] = 1.0
-        present[~labelled] = math.nan
-        return present
+    def encode(self, frame: "pl.DataFrame") -> "Tensor":
+        from musicrec.heads import labels
 
-    def loss(self, logits: Tensor, target: Tensor) -> Tensor:
-        return binary_loss(logits, target)
+        return labels.memberships(frame, self.columns, self.classes)
 
-    def probabilities(self, logits: Tensor) -> Tensor:
-        return logits.float().sigmoid()
+    def one_hot(self, target: "Tensor") -> "Tensor":
+        return target
 
-    def answer(self, probabilities: Tensor) -> Tensor:
-        return (probabilities >= self.limits).float()
+    def label(self, value: float) -> str:
+        return str(int(value))
+
+    def groups(self, target: "Tensor") -> list[tuple[str, "Tensor"]]:
+        return [(name, target[:, column] == 1) for column, name in enumerate(self.classes)]
+
+    def move(self, target: "Tensor", *, shift_semitones: "Tensor", tempo_ratio: "Tensor") -> "Tensor":
+        return target
+
+    def loss(self, logits: "Tensor", target: "Tensor") -> "Tensor":
+        from musicrec.heads import outputs
+
+        return outputs.binary_loss(logits, target)
+
+    def probabilities(self, logits: "Tensor") -> "Tensor":
+        from musicrec.heads import outputs
+
+        return outputs.activate(logits, self.activation)
+
+    def calibrated(self, probabilities: "Tensor") -> "Tensor":
+        from musicrec.heads import outputs
+
+        return outputs.at_temperature(probabilities, self.temperature, self.activation)
+
+    def answer(self, probabilities: "Tensor") -> "Tensor":
+        import torch
+
+        return (probabilities >= torch.from_numpy(self.limits).to(probabilities.device)).float()
+
+    def agrees(self, answer: "Tensor", expected: "Tensor") -> "Tensor":
+        return answer == expected
+
+    def score(self, probabilities: "Tensor", target: "Tensor", weights: "Tensor | None" = None) -> "Scores":
+        from musicrec.heads import metrics
+
+        thresholds = self.limits.tolist()
+        return metrics.multi_label(probabilities, target, weights, classes=self.classes, thresholds=thresholds)
+
+    def picture(self) -> CurvesPicture:
+        return CurvesPicture()
 
     @property
-    def limits(self) -> Tensor:
-        """(classes,) float64: a track has a tag from this probability on."""
-        return torch.tensor(self.thresholds or (0.5,) * len(self.classes), dtype=torch.float64)
+    def limits(self) -> np.ndarray:
+        return np.array(self.thresholds or (0.5,) * len(self.classes))
 
-    def one_hot(self, target: Tensor) -> Tensor:
-        return target
-
-    def calibrated(self, probabilities: Tensor) -> Tensor:
-        return at_temperature(probabilities, self.temperature, self.activation)
-
-    def score(self, probabilities: Tensor, target: Tensor, weights: Tensor) -> metrics.Scores:
-        return metrics.multi_label(probabilities, target, weights, classes=self.classes, thresholds=self.limits)
-
-    def metrics(self, probabilities: Tensor, target: Tensor) -> dict[str, float]:
-        return self.score(probabilities, target, metrics.whole(len(target))).values()
-
-    def per_class(self, probabilities: Tensor, target: Tensor) -> list[dict]:
-        return self.score(probabilities, target, metrics.whole(len(target))).rows()
-
-    def ranked(self, probabilities: Tensor) -> list[dict]:
+    def ranked(self, probabilities: np.ndarray) -> list[dict[str, Any]]:
         return ranked(probabilities, self.classes, probabilities >= self.limits)
 
-    def decode(self, probabilities: Tensor) -> dict:
+    def decode(self, probabilities: np.ndarray) -> dict[str, Any]:
         return {"tags": self.ranked(probabilities)}
 
-    def move(self, target: Tensor, *, shift_semitones: Tensor, tempo_ratio: Tensor) -> Tensor:
-        return target
+    def text(self, answer: dict[str, Any]) -> str:
+        return ", ".join(f"{tag['tag']} {tag['probability']:.2f}" for tag in answer["tags"])
 
-    def compatibility(self) -> Tensor:
-        return torch.eye(len(self.classes))
+    def dj_facts(self, answer: dict[str, Any]) -> DJFacts:
+        return DJFacts()
+
+    def compatibility(self) -> np.ndarray:
+        return np.eye(len(self.classes), dtype=np.float32)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from musicrec.config.number_types import Count, Share
 from musicrec.errors import ConfigError
 from musicrec.heads import Head
+from musicrec.heads.keys import KEYS_24, PITCH_CLASSES
 from musicrec.models._classifier import Classifier
 
 _RANGE_DB = 60.0  # what lies further below the loudest cell of a chunk counts as silence
@@ -84,7 +85,7 @@ class KeyNet(nn.Module):
     def check_heads(self, heads: Sequence[Head]) -> None:
         """Raises ConfigError where the outputs of the head `key` are not the keys in semitones up from C."""
         for head in heads:
-            if self.key is not None and head.name == "key" and head.classes != getattr(head, "keys", None):
+            if self.key is not None and head.name == "key" and head.classes not in (KEYS_24, PITCH_CLASSES):
                 raise ConfigError(
                     f"task.heads.key has the classes {', '.join(head.classes)}: the key network answers in semitones "
                     "up from C; leave out task.heads.key.order, or choose another model"

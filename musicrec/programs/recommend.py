@@ -118,7 +118,9 @@ def query(cfg: DictConfig) -> None:
         print(json.dumps(answer, indent=1))
     else:
         out, min_pool = report.console(), cfg.min_pool or cfg.k
-        out.print(report.as_table(answer, match=tag_filter.match, min_pool=min_pool, width=out.width))
+        out.print(
+            report.as_table(answer, heads=library.heads, match=tag_filter.match, min_pool=min_pool, width=out.width)
+        )
 
 
 def find_track(library: SqliteLibrary, query: str) -> Track | None:

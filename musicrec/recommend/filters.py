@@ -95,7 +95,7 @@ class TagFilter:
                 np.put_along_axis(has, order[:, 1:2], (first - second <= close)[:, None], axis=1)
             return has
         np.put_along_axis(has, order[:, : self.at_least], True, axis=1)
-        sure = probabilities >= (head.limits.numpy() if self.threshold is None else self.threshold)
+        sure = probabilities >= (head.limits if self.threshold is None else self.threshold)
         return np.where(sure.any(axis=1, keepdims=True), sure, has)
 
     def tags_of(

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from rich import box
 from rich.console import Console, Group
 from rich.table import Table
@@ -47,20 +46,15 @@ def describe(heads: Mapping[str, Head], values: Mapping[str, np.ndarray]) -> Des
         heads: The heads, {name: head}.
         values: {head: (classes,) probabilities}.
     """
-    features = {
-        name: head.decode(torch.from_numpy(np.array(values[name])))
-        for name, head in heads.items()
-        if head.role == "feature"
-    }
-    answers = list(features.values())
-    bpm = next((answer["bpm"] for answer in answers if "bpm" in answer), None)
-    key, code = next(((a["key"], a.get("camelot")) for a in answers if "key" in a), (None, None))
-    mode = next((answer["mode"] for answer in answers if "mode" in answer), None)
-    if isinstance(mode, float):  # a binary attribute, true for major
-        mode = "major" if mode > 0.5 else "minor"
-    if key is not None and code is None and mode in ("major", "minor"):
-        key, code = f"{key} {mode}", camelot(parse_pitch_class(key), mode)
-    return Description(bpm=bpm, key=key, camelot=code, features=features)
+    features = {name: head.decode(values[name]) for name, head in heads.items() if head.role == "feature"}
+    facts = [heads[name].dj_facts(answer) for name, answer in features.items()]
+    bpm = next((fact.bpm for fact in facts if fact.bpm is not None), None)
+    tonic, mode = next(((fact.tonic, fact.mode) for fact in facts if fact.tonic is not None), (None, None))
+    mode = mode or next((fact.mode for fact in facts if fact.mode is not None), None)
+    if tonic is None or mode is None:
+        return Description(bpm=bpm, key=tonic, camelot=None, features=features)
+    code = camelot(parse_pitch_class(tonic), mode)
+    return Description(bpm=bpm, key=f"{tonic} {mode}", camelot=code, features=features)
 
 
 def tempo_change(bpm: float | None, query_bpm: float | None) -> tuple[float, float] | tuple[None, None]:
@@ -100,9 +94,7 @@ def as_dict(
         remarks: What to know about the audio of the query. Remarks about the library are added.
     """
     asked = describe(heads, query)
-    ranked = {
-        name: head.ranked(torch.from_numpy(np.array(query[name]))) for name, head in heads.items() if head.role == "tag"
-    }
+    ranked = {name: head.ranked(query[name]) for name, head in heads.items() if head.role == "tag"}
     results = []
     for rank, (match, track, shared) in enumerate(zip(found.matches, found.tracks, found.shared, strict=True), 1):
         described = describe(heads, track.probabilities)
@@ -135,11 +127,12 @@ def as_dict(
     }
 
 
-def as_table(answer: dict[str, Any], *, match: str, min_pool: int, width: int) -> Group:
+def as_table(answer: dict[str, Any], *, heads: Mapping[str, Head], match: str, min_pool: int, width: int) -> Group:
     """Return a recommendation as a table for people.
 
     Args:
         answer: The return value of `as_dict`.
+        heads: The heads of the library, {name: head}.
         match: `match` of the tag filter.
         min_pool: Number of tracks that the filter had to leave.
         width: Width of the output in characters.
@@ -150,7 +143,7 @@ def as_table(answer: dict[str, Any], *, match: str, min_pool: int, width: int) -
     for head, tags in query["tags"].items():
         facts.add_row(Text(head, "bold"), Text(", ".join(f"{t['tag']} {t['probability']:.2f}" for t in tags[:6])))
     for head, feature in query["features"].items():
-        facts.add_row(Text(head, "bold"), Text(_feature(query, feature)))
+        facts.add_row(Text(head, "bold"), Text(_feature(heads[head], feature, query)))
 
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1, 0, 0))
     table.add_column("#", justify="right")
@@ -251,12 +244,8 @@ def _change(row: dict[str, Any]) -> str:
     return f"{row['tempo_change_percent']:+.1f} %{multiple}"
 
 
-def _feature(query: dict[str, Any], feature: dict[str, Any]) -> str:
-    if "bpm" in feature:
-        return f"{feature['bpm']:.1f} BPM ({feature['probability']:.2f})"
-    if "key" in feature:
-        return f"{query['key']}{' · ' + query['camelot'] if query['camelot'] else ''} ({feature['probability']:.2f})"
-    if "probability" in feature:
-        name = next(value for key, value in feature.items() if key != "probability")
-        return f"{name} ({feature['probability']:.2f})"
-    return ", ".join(f"{name} {value:.2f}" for name, value in feature.items())
+def _feature(head: Head, answer: dict[str, Any], query: dict[str, Any]) -> str:
+    """Return the answer of a head in one line. A tonic is shown with the mode, which another head may have given."""
+    if query["camelot"] and head.dj_facts(answer).tonic is not None:
+        return f"{query['key']} · {query['camelot']} ({answer['probability']:.2f})"
+    return head.text(answer)

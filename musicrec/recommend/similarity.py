@@ -65,7 +65,7 @@ class Similarity:
         self._roots = {name: matrix_root(self._matrix(name)) for name in self.weights if name != "embedding"}
 
     def _matrix(self, name: str) -> np.ndarray:
-        matrix = self._heads[name].compatibility().numpy()
+        matrix = self._heads[name].compatibility()
         return matrix if self._heads[name].exclusive else np.kron(np.eye(2), matrix)
 
     def vectors(self, block: str, values: np.ndarray) -> np.ndarray:

@@ -11,11 +11,10 @@ from torch import Tensor
 
 from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.heads import Head
-from musicrec.heads.metrics import Scores, whole
-from musicrec.heads.tempo import TempoHead
+from musicrec.heads.metrics import Scores, unit_weights
 from musicrec.robustness.answers import Answers
 from musicrec.robustness.conditions import Condition
-from musicrec.robustness.label_motion import agree, moved, share, went_along
+from musicrec.robustness.label_motion import moved, share, went_along
 from musicrec.robustness.measurement import Measured
 
 Interval = tuple[float, float]
@@ -91,7 +90,7 @@ class Drawing:
 
     def values(self, score: Callable[[Tensor], Scores], tracks: int, *, classes: int = 1) -> dict[str, Tensor]:
         """(1 + resamples,) of everything that the score tells overall, the tracks at hand first. score: of weights."""
-        here = score(whole(tracks)).overall
+        here = score(unit_weights(tracks)).overall
         if self.clusters is None:
             return here
         # Without a bar: it would be one within that of the conditions.
@@ -164,11 +163,11 @@ def effect(
     there = moved(head, target, **moves)
     target = torch.where(there.isnan(), torch.nan, target)  # the same tracks on both sides
     stays = torch.equal(there.nan_to_num(), target.nan_to_num())
-    right = agree(head, head.answer(before), target)
+    right = head.agrees(head.answer(before), target)
     along = went_along(head, head.answer(before), head.answer(after), **moves)
 
     at_first, now = drawing.clean(subject, head, before, target), drawing.metrics(head, after, there)
-    original = {name: float(values[0]) for name, values in now.items()} if stays else head.metrics(after, target)
+    original = {name: float(values[0]) for name, values in now.items()} if stays else head.score(after, target).values()
     everything = torch.ones_like(right)
     shares = drawing.values(
         lambda weights: Scores(
@@ -210,29 +209,19 @@ def by_class(head: Head, before: Tensor, after: Tensor, target: Tensor, there: T
     """[{"class", "tracks", "measure", "clean", "deformed"}]: of the tracks of each class (range of tempo) as it was on
     the clean audio, the share that is right; of each tag that can be scored, its ROC-AUC."""
     if not head.exclusive:
-        one, two = (head.score(p, t, whole(len(t))) for p, t in ((before, target), (after, there)))
+        one, two = (head.score(p, t) for p, t in ((before, target), (after, there)))
         pairs = zip(one.rows(), two.rows(), strict=True)
         return [
             {"class": row["class"], "tracks": row["positives"], "measure": "roc_auc", "clean": row["roc_auc"],
              "deformed": other["roc_auc"]}
             for row, other in pairs if None not in (row["roc_auc"], other["roc_auc"])
         ]  # fmt: skip
-    right, still = agree(head, head.answer(before), target), agree(head, head.answer(after), there)
+    right, still = head.agrees(head.answer(before), target), head.agrees(head.answer(after), there)
     return [
         {"class": name, "tracks": int(rows.sum()), "measure": "share right", "clean": float(right[rows].float().mean()),
          "deformed": float(still[rows].float().mean())}
-        for name, rows in _groups(head, target)
+        for name, rows in head.groups(target)
     ]  # fmt: skip
-
-
-def _groups(head: Head, target: Tensor) -> list[tuple[str, Tensor]]:
-    if not isinstance(head, TempoHead):
-        return [(head.label(value), target == value) for value in target[~target.isnan()].unique().tolist()]
-    half_octave = (target.log2() * 2).floor()
-    return [
-        (f"{2 ** (value / 2):.0f}–{2 ** ((value + 1) / 2):.0f} BPM", half_octave == value)
-        for value in half_octave[~half_octave.isnan()].unique().tolist()
-    ]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,8 +4,6 @@ import torch
 from torch import Tensor
 
 from musicrec.heads import Head
-from musicrec.heads.metrics import tempo_hits
-from musicrec.heads.tempo import TempoHead
 
 
 def moved(head: Head, labels: Tensor, *, shift_semitones: Tensor, tempo_ratio: Tensor) -> Tensor:
@@ -18,18 +16,11 @@ def moved(head: Head, labels: Tensor, *, shift_semitones: Tensor, tempo_ratio: T
     return torch.where(outside, torch.nan, labels)
 
 
-def agree(head: Head, answer: Tensor, expected: Tensor) -> Tensor:
-    """Whether answers are the expected ones, tempi within 4 %: bool, in the shape of labels. False for NaN."""
-    if isinstance(head, TempoHead):
-        return tempo_hits(answer, expected)[:, 0]
-    return answer == expected
-
-
 def went_along(head: Head, before: Tensor, after: Tensor, *, shift_semitones: Tensor, tempo_ratio: Tensor) -> Tensor:
     """1 where the answer `after` the deformation is the one `before`, moved as a label would move; 0 where it is not;
     NaN where the head could not say that. Both answers, and the result, are in the shape of labels."""
     expected = moved(head, before, shift_semitones=shift_semitones, tempo_ratio=tempo_ratio)
-    return torch.where(expected.isnan(), torch.nan, agree(head, after, expected).float())
+    return torch.where(expected.isnan(), torch.nan, head.agrees(after, expected).float())
 
 
 def share(points: Tensor, counted: Tensor, weights: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from rich.progress import track as shown
 from musicrec.config.number_types import Count
 from musicrec.config.value_check import check_value
 from musicrec.heads import Head
-from musicrec.heads.metrics import Scores, mean
+from musicrec.heads.metrics import Scores, weighted_mean
 from musicrec.recommend.exact_search import ExactSearch
 from musicrec.recommend.exports import check_same
 from musicrec.recommend.filters import TagFilter
@@ -186,4 +186,4 @@ def _values(subjects: Sequence[Subject], answers: Sequence[Answers]) -> dict[str
 
 def _means(points: dict[str, torch.Tensor]) -> Callable[[torch.Tensor], Scores]:
     """The weighted means over tracks."""
-    return lambda weights: Scores(overall={name: mean(of, weights) for name, of in points.items()})
+    return lambda weights: Scores(overall={name: weighted_mean(of, weights) for name, of in points.items()})

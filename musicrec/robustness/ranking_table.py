@@ -9,7 +9,6 @@ from torch import Tensor
 
 from musicrec.evaluation.comparison import same_question
 from musicrec.heads import Head
-from musicrec.heads.tempo import TempoHead
 from musicrec.robustness.effects import Drawing, Effect, Number
 
 CLEAN, ALL = "clean", "all deformed"
@@ -50,7 +49,7 @@ def standings(
         if not all(_same(first, other, targets) for other in others):
             left_out.append(f"a comparison of {name}: the models answer other questions (classes, range)")
             continue
-        for metric, (audio, title) in itertools.product(_metrics(first[1]), _kinds(of_head)):
+        for metric, (audio, title) in itertools.product(first[1].comparison_metrics, _kinds(of_head)):
             values = {
                 subject: _mean(metric, audio, [one for one in of_head if one.subject == subject])
                 for subject, _ in (first, *others)
@@ -73,11 +72,6 @@ def standings(
 def _same(one: tuple[int, Head], other: tuple[int, Head], targets: Sequence[Mapping[str, Tensor]]) -> bool:
     pairs = [targets[subject][head.name] for subject, head in (one, other)]
     return same_question(one[1], other[1], *((target, target) for target in pairs))
-
-
-def _metrics(head: Head) -> tuple[str, ...]:
-    """The primary one; of a tempo also the one that asks for the octave."""
-    return ("acc1", head.primary) if isinstance(head, TempoHead) else (head.primary,)
 
 
 def _kinds(effects: Sequence[Effect]) -> list[tuple[str, str]]:

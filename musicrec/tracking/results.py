@@ -16,8 +16,6 @@ from musicrec.figures.run_figures import hear_track
 from musicrec.figures.scores import plot_all
 from musicrec.figures.style import image
 from musicrec.figures.tracks import track_figure
-from musicrec.heads import Head
-from musicrec.heads.tempo import TempoHead
 from musicrec.tracking.runs import forgiving, wandb_runs
 
 _EXAMPLES, _EXAMPLE_S = 8, 10
@@ -79,7 +77,7 @@ def _tables(scores: Sequence[HeadScore], predictions: Mapping[str, Predictions])
             rows = [list(row.values()) for row in score.per_class]
             tables[f"per_class/{where}"] = wandb.Table(columns=list(score.per_class[0]), data=rows)
         classes = len(score.head.classes)
-        if score.labelled and _has_classes(score.head) and classes <= _CONFUSION_CLASSES:
+        if score.labelled and score.head.picture().kind == "confusion" and classes <= _CONFUSION_CLASSES:
             probabilities, target = predictions[score.split][score.head.name]
             known = ~target.isnan()
             tables[f"confusion/{where}"] = wandb.plot.confusion_matrix(
@@ -89,8 +87,3 @@ def _tables(scores: Sequence[HeadScore], predictions: Mapping[str, Predictions])
                 title=f"{score.head.name} on {score.split}",
             )
     return tables
-
-
-def _has_classes(head: Head) -> bool:
-    """Whether a track's label is the number of a class."""
-    return head.exclusive and not isinstance(head, TempoHead)

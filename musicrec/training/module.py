@@ -149,7 +149,7 @@ class MusicModule(lightning.LightningModule):
             probabilities = head.calibrated(raw)
             target = self._datasets[loader].targets[head.name]
             predictions[head.name] = probabilities, target
-            scores = head.metrics(probabilities, target)
+            scores = head.score(probabilities, target).values()
             result |= {f"{head.name}/{metric}": value for metric, value in scores.items()}
             primary.append(scores[head.primary])
         known = [value for value in primary if not math.isnan(value)]

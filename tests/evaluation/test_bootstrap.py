@@ -9,12 +9,14 @@ from scipy import stats
 
 from musicrec.errors import ConfigError
 from musicrec.evaluation.bootstrap import Bootstrap
-from musicrec.heads.metrics import Scores, mean, ranking
+from musicrec.heads.metrics import Scores, roc_and_pr_auc, weighted_mean
 
 
 def means(points: torch.Tensor, bootstrap: Bootstrap, clusters: np.ndarray | None = None) -> torch.Tensor:
     clusters = np.arange(len(points)) if clusters is None else clusters
-    return bootstrap.scores(lambda w: Scores(overall={"mean": mean(points, w)}), clusters, classes=1).overall["mean"]
+    return bootstrap.scores(lambda w: Scores(overall={"mean": weighted_mean(points, w)}), clusters, classes=1).overall[
+        "mean"
+    ]
 
 
 def test_interval_of_a_mean_equals_scipy():
@@ -32,8 +34,8 @@ def test_bias_is_corrected_as_by_scipy():
     bootstrap = Bootstrap(resamples=20_000)
 
     def spread(weights: torch.Tensor) -> Scores:
-        around = mean(points, weights)
-        return Scores(overall={"sd": (mean(points**2, weights) - around**2).sqrt()})
+        around = weighted_mean(points, weights)
+        return Scores(overall={"sd": (weighted_mean(points**2, weights) - around**2).sqrt()})
 
     drawn = bootstrap.scores(spread, np.arange(60), classes=1).overall["sd"]
     found = bootstrap.interval(drawn, float(points.std(correction=0)))
@@ -56,7 +58,9 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
         scores = torch.randn(80, generator=generator) + positive
 
         def score(weights: torch.Tensor, right=right, scores=scores, positive=positive) -> Scores:
-            return Scores(overall={"share": mean(right, weights), "auc": ranking(scores, positive, weights)[0]})
+            return Scores(
+                overall={"share": weighted_mean(right, weights), "auc": roc_and_pr_auc(scores, positive, weights)[0]}
+            )
 
         drawn, here = bootstrap.scores(score, np.arange(80), classes=1), score(torch.ones(1, 80).double()).values()
         for name, value in truth.items():
@@ -125,7 +129,7 @@ def test_p_goes_with_the_interval_also_where_resamples_are_biased(gap: float):
     bootstrap = Bootstrap(resamples=4000)
 
     def spread(weights: torch.Tensor) -> Scores:
-        return Scores(overall={"sd": (mean(points**2, weights) - mean(points, weights) ** 2).sqrt()})
+        return Scores(overall={"sd": (weighted_mean(points**2, weights) - weighted_mean(points, weights) ** 2).sqrt()})
 
     drawn = bootstrap.scores(spread, np.arange(60), classes=1).overall["sd"] - (here - gap)
     p = bootstrap.p_value(drawn, gap)

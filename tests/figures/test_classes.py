@@ -4,7 +4,7 @@ import torch
 
 from musicrec.evaluation.report import HeadScore, score_heads
 from musicrec.figures.classes import class_figure
-from musicrec.heads.base import Head
+from musicrec.heads import Head
 from musicrec.heads.classes import ClassHead
 from musicrec.heads.tags import TagHead
 from musicrec.heads.tempo import TempoHead

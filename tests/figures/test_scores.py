@@ -11,7 +11,7 @@ from torch import Tensor
 
 from musicrec.evaluation.report import HeadScore, score_heads
 from musicrec.figures import scores as plots
-from musicrec.heads.base import Head
+from musicrec.heads import Head
 from musicrec.heads.classes import ClassHead
 from musicrec.heads.key import KeyHead
 from musicrec.heads.keys import KEYS_24
@@ -58,9 +58,9 @@ def test_titles_say_what_on_what_and_how_well():
 
 def test_tempo_scatter_tells_right_from_octave_from_wrong():
     head = TempoHead()
-    centres = head.centres_bpm
+    centres = torch.from_numpy(head.centres_bpm).float()
     truth = torch.stack([centres[72], centres[72] / 2, centres[72] * 3, centres[72] * 1.3, torch.tensor(math.nan)])
-    figure = plots.tempo_scatter(*scored(head, torch.eye(120)[[72] * 5], truth), dataset="set")
+    figure = plots.scatter(*scored(head, torch.eye(120)[[72] * 5], truth), dataset="set")
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels == ["within 4% (1)", "2, 3, ½ or ⅓ of it (2)", "wrong (1)"]
 

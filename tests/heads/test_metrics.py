@@ -13,7 +13,7 @@ from torchmetrics.functional.classification import multilabel_auroc, multilabel_
 from musicrec.heads import metrics
 from musicrec.heads.keys import KEYS_24
 
-HALVES = torch.full((4,), 0.5, dtype=torch.float64)
+HALVES = (0.5,) * 4
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def score_tags(scores: np.ndarray, target: np.ndarray, weights: torch.Tensor) ->
 
 def test_tag_metrics_equal_scikit_learn_and_leave_out_what_cannot_be_scored(tags):
     scores, target = tags
-    result = score_tags(scores, target, metrics.whole(60))
+    result = score_tags(scores, target, metrics.unit_weights(60))
     rows = result.rows()
     for index in (0, 1, 3):
         known = ~np.isnan(target[:, index])
@@ -65,7 +65,7 @@ def test_tag_metrics_equal_torchmetrics(average: str):
     generator = torch.Generator().manual_seed(1)
     scores, target = torch.rand(200, 4, generator=generator), torch.randint(0, 2, (200, 4), generator=generator)
     result = metrics.multi_label(
-        scores, target.float(), metrics.whole(200), classes=tuple("abcd"), thresholds=HALVES
+        scores, target.float(), metrics.unit_weights(200), classes=tuple("abcd"), thresholds=HALVES
     ).values()
     suffix = "" if average == "macro" else "_micro"
     assert result[f"roc_auc{suffix}"] == pytest.approx(float(multilabel_auroc(scores, target, 4, average)), abs=1e-6)
@@ -105,7 +105,7 @@ def test_exclusive_classes_equal_scikit_learn():
     rng = np.random.default_rng(1)
     scores, target = torch.tensor(rng.random((50, 5))), torch.tensor(rng.integers(0, 5, 50)).float()
     predicted = scores.argmax(dim=1)
-    result = metrics.exclusive(scores, target, metrics.whole(50), classes=tuple("abcde")).values()
+    result = metrics.single_label(scores, target, metrics.unit_weights(50), classes=tuple("abcde")).values()
     assert result == pytest.approx(
         {
             "accuracy": float((predicted == target).float().mean()),
@@ -114,12 +114,12 @@ def test_exclusive_classes_equal_scikit_learn():
         }
     )
     weights = torch.tensor(rng.integers(0, 3, (1, 50))).double()
-    resampled = metrics.exclusive(scores, target, weights, classes=tuple("abcde")).values()
+    resampled = metrics.single_label(scores, target, weights, classes=tuple("abcde")).values()
     assert resampled["f1_macro"] == pytest.approx(
         f1_score(target, predicted, average="macro", sample_weight=weights[0])
     )
     target[:25] = math.nan
-    assert metrics.exclusive(scores, target, metrics.whole(50), classes=tuple("abcde")).values()[
+    assert metrics.single_label(scores, target, metrics.unit_weights(50), classes=tuple("abcde")).values()[
         "accuracy"
     ] == pytest.approx(float((predicted[25:] == target[25:]).float().mean()))
     assert metrics.confusion_matrix(scores.argmax(dim=1), target, 5).sum() == 25
@@ -129,7 +129,7 @@ def test_tempo_accuracy_by_hand():
     truth = torch.tensor([100.0, 100.0, 100.0, 100.0, 90.0, 100.0, math.nan])
     estimate = torch.tensor([103.9, 104.1, 200.0, 34.2, 30.0, 98.1, 100.0])
     #                        4 %    wrong  double third third  2 %   unlabelled
-    result = metrics.tempo(estimate, truth, metrics.whole(7), limits_bpm=[50, 95, 110, 200])
+    result = metrics.tempo_accuracy(estimate, truth, metrics.unit_weights(7), limits_bpm=[50, 95, 110, 200])
     assert result.values() == pytest.approx({"acc1": 2 / 6, "acc2": 5 / 6, "acc1_2pct": 1 / 6, "acc2_2pct": 3 / 6})
     assert [(row["class"], row["tracks"], row["acc2"]) for row in result.rows()] == [
         ("50–95 BPM", 1, 1.0),
@@ -155,11 +155,12 @@ def test_key_score_equals_mir_eval_for_all_pairs():
 @pytest.mark.parametrize("kind", ["tags", "classes", "tempo"])
 def test_no_labelled_track_gives_no_number_and_no_error(kind: str):
     nothing = torch.empty(0)
+    unlabelled = torch.full((3, 2), math.nan)
     result = {
         "tags": lambda: metrics.multi_label(
-            torch.rand(3, 2), torch.full((3, 2), math.nan), metrics.whole(3), classes=("a", "b"), thresholds=HALVES[:2]
+            torch.rand(3, 2), unlabelled, None, classes=("a", "b"), thresholds=HALVES[:2]
         ),
-        "classes": lambda: metrics.exclusive(torch.empty(0, 3), nothing, metrics.whole(0), classes=tuple("abc")),
-        "tempo": lambda: metrics.tempo(nothing, nothing, metrics.whole(0), limits_bpm=[30, 300]),
+        "classes": lambda: metrics.single_label(torch.empty(0, 3), nothing, None, classes=tuple("abc")),
+        "tempo": lambda: metrics.tempo_accuracy(nothing, nothing, None, limits_bpm=[30, 300]),
     }[kind]()
     assert result.overall and all(math.isnan(value) for value in result.values().values())

@@ -39,7 +39,7 @@ def make_track(heads: dict[str, Head]) -> Callable[..., Track]:
     def make(
         name: str, *, genre: str = "house", instruments: str = "drums", bpm: float = 120.0, key: str = "A minor"
     ) -> Track:
-        centres = heads["tempo"].centres_bpm.numpy()
+        centres = heads["tempo"].centres_bpm
         tempo = np.exp(-0.5 * (36 * np.log2(centres / bpm)) ** 2).astype(np.float32)
         return Track(
             path=f"/music/{name}.wav",

@@ -23,7 +23,7 @@ def random_tracks(heads: dict, tracks: int) -> dict[str, np.ndarray]:
 
 def nearest_semidefinite(head) -> list[list[float]]:
     """Return the sum of the outer products of the eigenvectors times the positive eigenvalues, in float64."""
-    values, vectors = np.linalg.eigh(head.compatibility().double().numpy())
+    values, vectors = np.linalg.eigh(head.compatibility().astype(float))
     return sum(v * np.outer(e, e) for v, e in zip(values, vectors.T, strict=True) if v > 0).tolist()
 
 
@@ -114,7 +114,7 @@ def test_two_tracks_that_lack_an_attribute_are_similar():
 
 
 def test_a_root_times_itself_is_the_matrix():
-    matrix = TempoHead().compatibility().double().numpy()
+    matrix = TempoHead().compatibility().astype(float)
     root = matrix_root(matrix).astype(float)
     assert np.abs(root @ root - matrix).max() < 1e-4
 

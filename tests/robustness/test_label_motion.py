@@ -7,10 +7,10 @@ import torch
 
 from musicrec.heads.key import KeyHead
 from musicrec.heads.keys import KEYS_24
-from musicrec.heads.metrics import whole
+from musicrec.heads.metrics import unit_weights
 from musicrec.heads.tags import TagHead
 from musicrec.heads.tempo import TempoHead
-from musicrec.robustness.label_motion import agree, moved, share, went_along
+from musicrec.robustness.label_motion import moved, share, went_along
 
 TAGS = TagHead(name="tags", classes=("a", "b", "c"))
 
@@ -49,16 +49,16 @@ def test_an_oracle_goes_along_and_a_constant_does_not():
     ("answer", "right"), [(103.9, True), (104.1, False), (96.1, True), (95.9, False), (200, False)]
 )
 def test_tempi_agree_within_four_percent_of_the_expected_one(answer: float, right: bool):
-    assert bool(agree(TempoHead(), torch.tensor([float(answer)]), torch.tensor([100.0]))) == right
+    assert bool(TempoHead().agrees(torch.tensor([float(answer)]), torch.tensor([100.0]))) == right
 
 
 def test_share_counts_what_is_known():
     points = torch.tensor([1.0, 0.0, 1.0, math.nan])
     everything = torch.ones(4, dtype=torch.bool)
-    assert share(points, everything, whole(4)).item() == pytest.approx(2 / 3)
-    assert share(points, torch.tensor([True, True, False, True]), whole(4)).item() == 0.5
+    assert share(points, everything, unit_weights(4)).item() == pytest.approx(2 / 3)
+    assert share(points, torch.tensor([True, True, False, True]), unit_weights(4)).item() == 0.5
     twice = torch.tensor([[2.0, 1.0, 0.0, 5.0]], dtype=torch.float64)
     assert share(points, everything, twice).item() == pytest.approx(2 / 3)
     of_tags = torch.tensor([[1.0, 1.0, 0.0], [0.0, math.nan, 0.0]])
-    assert share(of_tags, torch.ones(2, 3, dtype=torch.bool), whole(2)).item() == pytest.approx(2 / 5)
-    assert share(points, ~everything, whole(4)).isnan().all()
+    assert share(of_tags, torch.ones(2, 3, dtype=torch.bool), unit_weights(2)).item() == pytest.approx(2 / 5)
+    assert share(points, ~everything, unit_weights(4)).isnan().all()
