@@ -17,7 +17,7 @@ from musicrec.errors import AudioError, ManifestError
 _SAMPLE_BYTES = 1 << 16
 
 
-class Report:
+class DatasetReport:
     """Findings, one after another: "ok", a "note" (of what is so in every copy), or a "warning"."""
 
     def __init__(self, title: str, place: str) -> None:
@@ -40,31 +40,31 @@ class Report:
             if shown is None:
                 lines += [f"  {level:8} {text}", *(f"             {name}" for name in names)]
             else:
-                lines.append(f"  {level:8} {text}{': ' * bool(names)}{some(names, shown)}")
+                lines.append(f"  {level:8} {text}{': ' * bool(names)}{first_few(names, shown)}")
         return "\n".join(lines)
 
 
-def number(things: Sized, noun: str) -> str:
+def count_of(things: Sized, noun: str) -> str:
     return f"{len(things):,} {noun}{'s' * (len(things) != 1)}"
 
 
-def some(names: Sequence[str], shown: int = 5) -> str:
+def first_few(names: Sequence[str], shown: int = 5) -> str:
     more = f" and {len(names) - shown:,} more" if len(names) > shown else ""
     return ", ".join(names[:shown]) + more
 
 
-def unique(frame: pl.DataFrame, report: Report) -> pl.DataFrame:
+def drop_repeated_tracks(frame: pl.DataFrame, report: DatasetReport) -> pl.DataFrame:
     """The first row of every track_id."""
     again = frame.filter(~pl.col("track_id").is_first_distinct())
     if again.height:
         report.warn(
-            f"{number(again, 'row')} of the annotations with a track_id seen before, not used",
+            f"{count_of(again, 'row')} of the annotations with a track_id seen before, not used",
             again["track_id"],
         )
     return frame.unique("track_id", keep="first", maintain_order=True)
 
 
-def as_on_disk(frame: pl.DataFrame, files: Mapping[str, int], report: Report) -> pl.DataFrame:
+def match_capitals(frame: pl.DataFrame, files: Mapping[str, int], report: DatasetReport) -> pl.DataFrame:
     """The frame with the paths of files whose names differ from those of the annotations in capitals only: copies that
     were on another system's disk have ``.MP3``."""
     named = set(frame["path"])
@@ -73,14 +73,16 @@ def as_on_disk(frame: pl.DataFrame, files: Mapping[str, int], report: Report) ->
     renamed = {path: there[path.lower()] for path in absent if path.lower() in there}
     if not renamed:
         return frame
-    report.note(f"{number(renamed, 'file')} used whose names differ in capitals from the annotations", renamed.values())
+    report.note(
+        f"{count_of(renamed, 'file')} used whose names differ in capitals from the annotations", renamed.values()
+    )
     return frame.with_columns(pl.col("path").replace(renamed))
 
 
-def present(
+def select_usable(
     frame: pl.DataFrame,
     files: Mapping[str, int],
-    report: Report,
+    report: DatasetReport,
     *,
     audio: Path,
     suspects: Collection[str],
@@ -94,7 +96,7 @@ def present(
     """
     surplus = sorted(set(files) - set(frame["path"]))
     if surplus:
-        report.warn(f"{number(surplus, 'audio file')} that no annotation names, not used", surplus)
+        report.warn(f"{count_of(surplus, 'audio file')} that no annotation names, not used", surplus)
     frame = frame.filter(pl.col("split").is_not_null())
     sizes = frame["path"].replace_strict(files, default=-1, return_dtype=pl.Int64)
     absent = frame.filter(sizes < 0)
@@ -116,9 +118,9 @@ def present(
     known = [f"{track} ({bad[track]})" for track in bad if track in suspects]
     unknown = [f"{track} ({bad[track]})" for track in bad if track not in suspects]
     if known:
-        report.note(f"{number(known, 'file')} known to be damaged, left out", known)
+        report.note(f"{count_of(known, 'file')} known to be damaged, left out", known)
     if unknown:
-        report.warn(f"{number(unknown, 'file')} without content, to be fetched again; left out", unknown)
+        report.warn(f"{count_of(unknown, 'file')} without content, to be fetched again; left out", unknown)
     frame = frame.filter((sizes >= 0) & ~pl.col("track_id").is_in(list(bad)))
     if frame.is_empty():
         raise error(f"no usable audio file below {audio}")
@@ -136,7 +138,7 @@ def _damage(path: Path, duration_s: float | None) -> str | None:
     return None
 
 
-def same_bytes(files: Mapping[str, int], *, audio: Path) -> list[list[str]]:
+def find_copies(files: Mapping[str, int], *, audio: Path) -> list[list[str]]:
     """Groups of files of the same bytes. files: {path below `audio`: bytes}."""
     alike = _groups(files, lambda path: files[path])
     with ThreadPoolExecutor(min(16, len(os.sched_getaffinity(0)) * 2)) as pool:
@@ -151,8 +153,8 @@ def same_bytes(files: Mapping[str, int], *, audio: Path) -> list[list[str]]:
     return alike
 
 
-def duplicates(
-    frame: pl.DataFrame, groups: Iterable[list[str]], report: Report, *, what: str = "files of the same bytes"
+def report_copies(
+    frame: pl.DataFrame, groups: Iterable[list[str]], report: DatasetReport, *, what: str = "files of the same bytes"
 ) -> None:
     """Report groups of paths that are alike; those in different splits are a leak."""
     splits = dict(frame.select("path", "split").iter_rows())
@@ -160,10 +162,10 @@ def duplicates(
     for group in groups:
         (across if len({splits[path] for path in group}) > 1 else within).append(group)
     if within:
-        report.note(f"{number(within, 'group')} of {what} within a split", map(" = ".join, within))
+        report.note(f"{count_of(within, 'group')} of {what} within a split", map(" = ".join, within))
     if across:
         names = [" = ".join(f"{path} ({splits[path]})" for path in group) for group in across]
-        report.warn(f"{number(across, 'group')} of {what} in different splits", names)
+        report.warn(f"{count_of(across, 'group')} of {what} in different splits", names)
 
 
 def _groups(paths: Iterable[str], key: Callable[[str], object]) -> list[list[str]]:
@@ -185,7 +187,9 @@ def _hash(path: Path, size: int, *, whole: bool) -> bytes:
         return os.fsencode(path)
 
 
-def counts(frame: pl.DataFrame, report: Report, *, published: Mapping[str, int], damaged: pl.DataFrame) -> None:
+def check_counts(
+    frame: pl.DataFrame, report: DatasetReport, *, published: Mapping[str, int], damaged: pl.DataFrame
+) -> None:
     """Tracks of each split, or of "all", beside the published ones. damaged: tracks known to be so and left out, that
     may be among those published."""
     there, lost = (dict(rows["split"].value_counts().iter_rows()) | {"all": rows.height} for rows in (frame, damaged))
@@ -203,7 +207,9 @@ def counts(frame: pl.DataFrame, report: Report, *, published: Mapping[str, int],
             report.warn(f"{split}: {tracks:,} tracks, published are {expected:,}")
 
 
-def labels(frame: pl.DataFrame, report: Report, *, vocabulary: Mapping[str, Collection[str] | int]) -> None:
+def check_labels(
+    frame: pl.DataFrame, report: DatasetReport, *, vocabulary: Mapping[str, Collection[str] | int]
+) -> None:
     """The labels of a column beside those that it should hold."""
     for column, expected in vocabulary.items():
         values = frame[column].explode() if isinstance(frame[column].dtype, pl.List) else frame[column]
@@ -220,7 +226,7 @@ def labels(frame: pl.DataFrame, report: Report, *, vocabulary: Mapping[str, Coll
                         [f"without {name}" for name in missing] + [f"unknown {name}" for name in unknown])  # fmt: skip
 
 
-def leaks(frame: pl.DataFrame, report: Report) -> None:
+def check_leaks(frame: pl.DataFrame, report: DatasetReport) -> None:
     """Artists and albums that are in more than one split."""
     for column in ("artist", "album"):
         if frame[column].null_count() == frame.height:
@@ -231,7 +237,7 @@ def leaks(frame: pl.DataFrame, report: Report) -> None:
         splits = frame.drop_nulls(column).group_by(column).agg(pl.col("split").unique().sort())
         torn = splits.filter(pl.col("split").list.len() > 1).sort(column)
         if torn.is_empty():
-            report.ok(f"{number(splits, column)}, each in one split only{but}")
+            report.ok(f"{count_of(splits, column)}, each in one split only{but}")
             continue
         names = [f"{name} ({', '.join(parts)})" for name, parts in torn.iter_rows()]
-        report.warn(f"in more than one split are {torn.height:,} of {number(splits, column)}", names)
+        report.warn(f"in more than one split are {torn.height:,} of {count_of(splits, column)}", names)

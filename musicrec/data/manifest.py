@@ -16,7 +16,7 @@ from pathlib import Path
 import polars as pl
 
 from musicrec.data.csv_text import read_csv
-from musicrec.data.schema import LABELS, REQUIRED, ROW, Problems, check_cells, check_header, complete
+from musicrec.data.schema import LABELS, REQUIRED, ROW, Problems, check_cells, check_header, with_all_columns
 from musicrec.errors import ManifestError
 from musicrec.heads.keys import PITCH_CLASSES
 from musicrec.system.atomic_write import atomic_write
@@ -55,7 +55,7 @@ def read_manifest(
     frame = check_cells(raw, problems)
     _check_tracks(raw, frame, os.path.abspath(path.parent), problems, check_files=check_files)
     problems.raise_if_any()
-    return complete(_with_absolute_paths(frame, os.path.abspath(path.parent)).drop(ROW))
+    return with_all_columns(_with_absolute_paths(frame, os.path.abspath(path.parent)).drop(ROW))
 
 
 def write_manifest(frame: pl.DataFrame, path: str | os.PathLike) -> None:
@@ -83,7 +83,7 @@ def write_manifest(frame: pl.DataFrame, path: str | os.PathLike) -> None:
 def manifest_hash(frame: pl.DataFrame) -> str:
     """SHA-256 (hexadecimal) over track_id, split and labels: the same for any order of rows or tags, in any folder."""
     digest = hashlib.sha256()
-    ordered = complete(frame).sort("track_id")
+    ordered = with_all_columns(frame).sort("track_id")
     for name in ("track_id", "split", *LABELS):
         column = ordered[name]
         digest.update(f"\x1d{name}\x1d".encode())

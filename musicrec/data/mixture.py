@@ -20,7 +20,7 @@ from annotated_types import Ge, Le
 from torch import Tensor
 
 from musicrec.config.value_check import check_value
-from musicrec.data.checks import Report, number, some
+from musicrec.data.checks import DatasetReport, count_of, first_few
 from musicrec.data.manifest import read_manifest, write_manifest
 from musicrec.data.schema import REQUIRED
 from musicrec.data.splitting import RandomSplit, with_splits
@@ -126,7 +126,7 @@ class Mixture:
         self._log_shares(frame)
         report = leaks_between(frame, self.parts)
         for _, what, names in report.findings:
-            log.warning("%s: %s", what, some(names))
+            log.warning("%s: %s", what, first_few(names))
         write_text(self._place / "manifest.checks.txt", report.text() + "\n", error=ManifestError)
         write_manifest(frame, self._place / "manifest.parquet")
         return self._place / "manifest.parquet"
@@ -235,8 +235,8 @@ class Mixture:
         return target
 
 
-def leaks_between(frame: pl.DataFrame, parts: Collection[str]) -> Report:
-    """Report the files and artists that one dataset trains on and another one holds out.
+def leaks_between(frame: pl.DataFrame, parts: Collection[str]) -> DatasetReport:
+    """DatasetReport the files and artists that one dataset trains on and another one holds out.
 
     Args:
         frame: Rows of the mixture's manifest.
@@ -245,7 +245,7 @@ def leaks_between(frame: pl.DataFrame, parts: Collection[str]) -> Report:
     Returns:
         A report with one warning for files and one for artists, if there are any.
     """
-    report = Report("mixture", " ".join(parts))
+    report = DatasetReport("mixture", " ".join(parts))
     part, dataset = (pl.element().str.extract(pattern) for pattern in ("^([^/]*)", "([^/]*)$"))
     for column, noun in (("path", "file"), ("artist", "artist")):
         name = pl.col("artist").str.strip_chars().str.to_lowercase() if column == "artist" else pl.col(column)
@@ -257,7 +257,7 @@ def leaks_between(frame: pl.DataFrame, parts: Collection[str]) -> Report:
         several = pl.col("split").list.eval(dataset).list.n_unique() > 1
         torn = where.filter(several & parts_of.list.contains("train") & (parts_of.list.len() > 1)).sort(column)
         if torn.height:
-            what = f"{number(torn, noun)} of several datasets, trained on in one and held out in another"
+            what = f"{count_of(torn, noun)} of several datasets, trained on in one and held out in another"
             names = torn.select(column, "split").iter_rows()
             report.warn(what, [f"{found} ({', '.join(splits)})" for found, splits in names])
     return report

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from musicrec.audio.decode import AUDIO_SUFFIXES
-from musicrec.data.schema import complete
+from musicrec.data.schema import with_all_columns
 from musicrec.errors import ManifestError
 
 _SHOWN = 5
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class FolderScan:
     """files: the audio files by their paths below the folder, sorted. skipped: (path, why) of what is there and cannot
     be used."""
 
@@ -26,7 +26,7 @@ class Found:
     skipped: list[tuple[str, str]]
 
 
-def find_audio(folder: str | os.PathLike) -> Found:
+def find_audio(folder: str | os.PathLike) -> FolderScan:
     """Look for audio files below a folder, at any depth. Hidden files and folders are left out.
 
     Links to folders are followed, and no folder is read twice, so that links in a circle have an end.
@@ -57,7 +57,7 @@ def find_audio(folder: str | os.PathLike) -> Found:
                 else:
                     files.append(name)
     skipped = [(name.encode(errors="surrogateescape").decode(errors="backslashreplace"), why) for name, why in skipped]
-    return Found(files=sorted(files), skipped=sorted(skipped))
+    return FolderScan(files=sorted(files), skipped=sorted(skipped))
 
 
 def _why_not_again(top: Path, below: str, seen: set[tuple[int, int]]) -> str | None:
@@ -79,7 +79,7 @@ def scan_folder(folder: str | os.PathLike) -> pl.DataFrame:
         ManifestError: there is no such folder, or no audio file below it.
     """
     found = find_audio(folder)
-    frame = as_manifest(found, folder)
+    frame = unlabelled_manifest(found, folder)
     if found.skipped:
         first = ", ".join(f"{path} ({why})" for path, why in found.skipped[:_SHOWN])
         more = f" and {len(found.skipped) - _SHOWN:,} more" if len(found.skipped) > _SHOWN else ""
@@ -87,7 +87,7 @@ def scan_folder(folder: str | os.PathLike) -> pl.DataFrame:
     return frame
 
 
-def as_manifest(found: Found, folder: str | os.PathLike) -> pl.DataFrame:
+def unlabelled_manifest(found: FolderScan, folder: str | os.PathLike) -> pl.DataFrame:
     """A row a file, without labels. The track_id is the path below the folder without its suffix, or with it where two
     files differ in nothing else. Raises ManifestError where there is no such folder, or no audio file below it."""
     top = os.path.abspath(folder)
@@ -107,7 +107,7 @@ def as_manifest(found: Found, folder: str | os.PathLike) -> pl.DataFrame:
             track_id += "~"
         track_ids[track_id] = None
     paths = [os.path.join(top, name) for name in found.files]
-    return complete(pl.DataFrame({"track_id": list(track_ids), "path": paths}))
+    return with_all_columns(pl.DataFrame({"track_id": list(track_ids), "path": paths}))
 
 
 def _is_folder(entry: os.DirEntry) -> bool:

@@ -81,7 +81,7 @@ class Problems:
         raise ManifestError("\n  ".join(lines))
 
 
-def complete(frame: pl.DataFrame) -> pl.DataFrame:
+def with_all_columns(frame: pl.DataFrame) -> pl.DataFrame:
     """The same rows with every column of `SCHEMA`, in its order; absent ones are null, further ones come last."""
     absent = [pl.lit(None, dtype).alias(name) for name, dtype in SCHEMA.items() if name not in frame.columns]
     extra = [name for name in frame.columns if name not in SCHEMA]

@@ -192,5 +192,5 @@ def render_midi(
             seed=seed,
             workers=workers,
         )
-        for line in done.told():
+        for line in done.report():
             print(line)

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from musicrec.data.manifest import manifest_hash, read_manifest, write_manifest
-from musicrec.data.schema import SCHEMA, complete
+from musicrec.data.schema import SCHEMA, with_all_columns
 from musicrec.errors import ManifestError
 
 
@@ -201,7 +201,7 @@ def test_parquet_of_a_data_frame_library(music):
 
 def full_frame(folder: Path) -> pl.DataFrame:
     texts = ['comma, "quote" | and\nnewline', "\ttab ♯", "carriage\rreturn", None]
-    return complete(
+    return with_all_columns(
         pl.DataFrame(
             {
                 "track_id": ["ä/1", " b", "c", "1"],

@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from musicrec.data.manifest import read_manifest
 from musicrec.data.synthetic import make_synthetic
 from musicrec.data.synthetic.plan import plan_tracks
-from musicrec.data.synthetic.recording_conditions import Mixing
+from musicrec.data.synthetic.recording_conditions import RecordingConditions
 from musicrec.errors import ConfigError
 
 SAMPLE_RATE = 8000
@@ -30,29 +30,31 @@ def music():
 
 
 def test_nothing_chosen_changes_nothing(music):
-    assert Mixing()(music, sample_rate=SAMPLE_RATE, seed=(1,)) is music
+    assert RecordingConditions()(music, sample_rate=SAMPLE_RATE, seed=(1,)) is music
 
 
 def test_level(music):
     for level_db in (-50, -20):
-        mixed = Mixing(level_db=level_db)(music, sample_rate=SAMPLE_RATE, seed=(1,))
+        mixed = RecordingConditions(level_db=level_db)(music, sample_rate=SAMPLE_RATE, seed=(1,))
         assert power_db(mixed) == pytest.approx(level_db, abs=0.2)
-    levels = [power_db(Mixing(level_db=(-50, -30))(music, sample_rate=SAMPLE_RATE, seed=(n,))) for n in range(40)]
+    levels = [
+        power_db(RecordingConditions(level_db=(-50, -30))(music, sample_rate=SAMPLE_RATE, seed=(n,))) for n in range(40)
+    ]
     assert -50.1 < min(levels) < -47 and -33 < max(levels) < -29.9
-    loud = Mixing(level_db=-6)(music, sample_rate=SAMPLE_RATE, seed=(1,))
+    loud = RecordingConditions(level_db=-6)(music, sample_rate=SAMPLE_RATE, seed=(1,))
     assert np.abs(loud.astype(int)).max() < 0.98 * 32768
 
 
 def test_noise(music):
     for snr_db in (20, 0):
-        mixed = Mixing(noise_snr_db=snr_db)(music, sample_rate=SAMPLE_RATE, seed=(1,))
+        mixed = RecordingConditions(noise_snr_db=snr_db)(music, sample_rate=SAMPLE_RATE, seed=(1,))
         assert power_db(music) - power_db(mixed - music) == pytest.approx(snr_db, abs=0.3)
 
 
 def test_reverberation_falls_by_60_db_in_its_time():
     click = np.zeros(3 * SAMPLE_RATE, np.int16)
     click[0] = 32767
-    mixed = Mixing(reverberation_s=1.0)(click, sample_rate=SAMPLE_RATE, seed=(1,)).astype(float)
+    mixed = RecordingConditions(reverberation_s=1.0)(click, sample_rate=SAMPLE_RATE, seed=(1,)).astype(float)
     assert np.abs(mixed[1:]).max() > 0
     left_db = 10 * np.log10(np.cumsum(mixed[:0:-1] ** 2)[::-1] + 1e-9)  # Schroeder's integral
     at = [np.flatnonzero(left_db < left_db[0] - fall)[0] for fall in (5, 25)]
@@ -60,18 +62,18 @@ def test_reverberation_falls_by_60_db_in_its_time():
 
 
 def test_follows_from_the_seed(music):
-    mixing = Mixing(reverberation_s=(0.3, 2), noise_snr_db=(10, 30), level_db=(-50, -30))
-    first, again, other = (mixing(music, sample_rate=SAMPLE_RATE, seed=(seed,)) for seed in (1, 1, 2))
+    conditions = RecordingConditions(reverberation_s=(0.3, 2), noise_snr_db=(10, 30), level_db=(-50, -30))
+    first, again, other = (conditions(music, sample_rate=SAMPLE_RATE, seed=(seed,)) for seed in (1, 1, 2))
     assert (first == again).all() and not (first == other).all()
 
 
 def test_labels_stay_and_sound_does_not(tmp_path):
     made = {}
-    for name, mixing in (
+    for name, conditions in (
         ("clean", {}),
         ("mixed", {"reverberation_s": [0.3, 2.0], "noise_snr_db": [10, 30], "level_db": [-35, -10]}),
     ):
-        made[name] = read_manifest(make_synthetic(tmp_path / name, **SETTINGS, **mixing)).drop("path")
+        made[name] = read_manifest(make_synthetic(tmp_path / name, **SETTINGS, **conditions)).drop("path")
     assert made["clean"].equals(made["mixed"])
     for track in made["clean"]["track_id"]:
         clean, mixed = (soundfile.read(tmp_path / name / "audio" / f"{track}.flac")[0] for name in made)
@@ -127,7 +129,7 @@ def test_commands_of_the_document():
     for line in block.splitlines():
         settings = [word for word in shlex.split(line) if word.startswith("data.manifest.")]
         manifest = OmegaConf.merge(offered, OmegaConf.from_dotlist(settings)).data.manifest
-        Mixing(**{name: manifest[name] for name in ("reverberation_s", "noise_snr_db", "level_db")})
+        RecordingConditions(**{name: manifest[name] for name in ("reverberation_s", "noise_snr_db", "level_db")})
         assert not manifest.genres or plan_tracks(tracks=manifest.tracks, seed=0, genres=manifest.genres)
         folders.add(manifest.folder)
     assert len(folders) == 3

@@ -23,9 +23,7 @@ def table(heading: str) -> list[list[str]]:
 def test_every_overlay_has_its_command():
     """tests/test_configs.py composes both."""
     overlays = {path.stem for path in FOLDER.glob("*.yaml")} - {"won2020"}
-    commands = re.findall(
-        r"^musicrec \w+ \+experiment/published=(\w+) (?:export=\S+ )?data.root=FOLDER$", README, re.M
-    )
+    commands = re.findall(r"^musicrec \w+ \+experiment/published=(\w+) (?:export=\S+ )?data.root=FOLDER$", README, re.M)
     assert sorted(commands) == sorted(overlays)
 
 

@@ -18,7 +18,7 @@ _BLOCK_BYTES = 1 << 20
 _DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, RuntimeError)
 
 
-def check_room(folder: Path, needed_bytes: int, what: str) -> None:
+def check_free_space(folder: Path, needed_bytes: int, what: str) -> None:
     """Raise DownloadError where a disk has less room than is needed."""
     free = shutil.disk_usage(folder).free
     if needed_bytes > free:
@@ -27,11 +27,11 @@ def check_room(folder: Path, needed_bytes: int, what: str) -> None:
         )
 
 
-def join(parts: list[Path], joined: Path) -> Path:
+def join_parts(parts: list[Path], joined: Path) -> Path:
     """One file of them all."""
     joined.unlink(missing_ok=True)
     size = sum(part.stat().st_size for part in parts)
-    check_room(joined.parent, size, f"joining {len(parts)} parts to {joined.name}")
+    check_free_space(joined.parent, size, f"joining {len(parts)} parts to {joined.name}")
     with open(joined, "wb") as out:
         for part in parts:
             with open(part, "rb") as file:
@@ -39,7 +39,7 @@ def join(parts: list[Path], joined: Path) -> Path:
     return joined
 
 
-def beside(target: Path) -> Path:
+def unpacking_folder(target: Path) -> Path:
     """Where an archive is unpacked before it becomes the target."""
     return target.with_name(f".{target.name}.unpacking")
 
@@ -52,7 +52,7 @@ def unpack(archive: Path, target: Path, *, inner: str) -> None:
     """
     if not hasattr(tarfile, "data_filter"):
         raise DownloadError(f"{archive}: Python 3.10.12, 3.11.4 or later unpacks it safely; or do it by hand")
-    folder = beside(target)
+    folder = unpacking_folder(target)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     try:
@@ -62,11 +62,11 @@ def unpack(archive: Path, target: Path, *, inner: str) -> None:
                 for member in members:
                     if member.filename.startswith("/") or ".." in PurePosixPath(member.filename).parts:
                         raise DownloadError(f"{archive}: would write to {member.filename}; not unpacked")
-                check_room(folder, sum(member.file_size for member in members), f"unpacking {archive.name}")
+                check_free_space(folder, sum(member.file_size for member in members), f"unpacking {archive.name}")
                 for member in _shown(members, target):
                     file.extract(member, folder)
         else:
-            check_room(folder, archive.stat().st_size, f"unpacking {archive.name}")
+            check_free_space(folder, archive.stat().st_size, f"unpacking {archive.name}")
             with tarfile.open(archive) as file:
                 for member in _shown(file, target):
                     file.extract(member, folder, filter="data")

@@ -17,7 +17,7 @@ from rich import progress
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from musicrec.data.adapters.archives import beside, check_room, join, unpack
+from musicrec.data.adapters.archives import check_free_space, join_parts, unpack, unpacking_folder
 from musicrec.errors import DownloadError
 from musicrec.system.lock import wait_for_lock
 
@@ -45,13 +45,13 @@ class Archive:
 
     urls: tuple[str, ...]
     checksums: tuple[str, ...]
-    becomes: str
+    target: str
     unpack: bool = False
     inner: str = ""
-    there: tuple[str, ...] = ()
+    present_patterns: tuple[str, ...] = ()
 
-    def is_there(self, root: Path) -> bool:
-        patterns = self.there or (f"{self.becomes}/*" if self.unpack else self.becomes,)
+    def is_present(self, root: Path) -> bool:
+        patterns = self.present_patterns or (f"{self.target}/*" if self.unpack else self.target,)
         return any(not path.name.startswith(".") for pattern in patterns for path in root.glob(pattern))
 
 
@@ -74,9 +74,9 @@ def fetch(archives: Sequence[Archive], root: Path) -> None:
 def _fetch(archives: Sequence[Archive], root: Path) -> None:
     refused = []
     for number, archive in enumerate(archives, start=1):
-        target = root / archive.becomes
+        target = root / archive.target
         kept = [root / f"{PurePosixPath(url).name}.fetched" for url in archive.urls]
-        if not archive.is_there(root):
+        if not archive.is_present(root):
             if archive.unpack and target.exists() and os.listdir(target):
                 raise DownloadError(f"{target}: is there, without what {archive.urls[0]} holds; move it away")
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -87,7 +87,7 @@ def _fetch(archives: Sequence[Archive], root: Path) -> None:
             except _RefusedError as error:
                 refused.append(error)
                 continue
-            whole = parts[0] if len(parts) == 1 else join(parts, kept[0].with_suffix(".joined"))
+            whole = parts[0] if len(parts) == 1 else join_parts(parts, kept[0].with_suffix(".joined"))
             if archive.unpack:  # what somebody has put there stays there
                 unpack(whole, target, inner=archive.inner)
             else:
@@ -96,7 +96,7 @@ def _fetch(archives: Sequence[Archive], root: Path) -> None:
         for done in kept:
             for left in (done, done.with_suffix(".part"), done.with_suffix(".joined")):
                 left.unlink(missing_ok=True)
-        shutil.rmtree(beside(target), ignore_errors=True)
+        shutil.rmtree(unpacking_folder(target), ignore_errors=True)
     if len(refused) == 1:
         raise refused[0]
     if refused:
@@ -140,7 +140,7 @@ def _download(url: str, root: Path, *, checksum: str, counted: str) -> Path:
     return done
 
 
-class _ToTheWeb(urllib.request.HTTPRedirectHandler):
+class _WebOnlyRedirects(urllib.request.HTTPRedirectHandler):
     """Follows a host that names another place, on the web only."""
 
     def http_error_302(self, request, answer, code, message, headers):
@@ -158,7 +158,7 @@ def _receive(url: str, part: Path, bar: Progress, task: int) -> None:
     have = _size(part)
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
-        response = urllib.request.build_opener(_ToTheWeb).open(request, timeout=_TIMEOUT_S)
+        response = urllib.request.build_opener(_WebOnlyRedirects).open(request, timeout=_TIMEOUT_S)
     except urllib.error.HTTPError as error:
         if error.code == 416 and have:  # nothing lies beyond what is there; the checksum decides whether it is right
             return
@@ -173,7 +173,7 @@ def _receive(url: str, part: Path, bar: Progress, task: int) -> None:
         length = response.headers.get("Content-Length", "")
         total = have + int(length) if length.isdecimal() else None
         if total is not None:
-            check_room(part.parent, total - have, f"fetching {url}")
+            check_free_space(part.parent, total - have, f"fetching {url}")
         bar.update(task, total=total, completed=have)
         with open(part, "ab" if have else "wb") as file:
             while block := response.read(_BLOCK_BYTES):

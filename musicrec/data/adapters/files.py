@@ -7,14 +7,14 @@ from pathlib import Path
 
 import polars as pl
 
-from musicrec.data.adapters.tables import unreadable
+from musicrec.data.adapters.tables import unreadable_file
 from musicrec.data.build import with_file_state
 from musicrec.data.scan import find_audio
 
 Files = Mapping[str, int]  # every audio file below a folder, by its path there, and its size in bytes
 
 
-def within(folder: Path, pattern: str) -> list[Path]:
+def list_matching(folder: Path, pattern: str) -> list[Path]:
     """What lies in a folder and matches a pattern, in capitals or not, sorted. Hidden files do not count: a disk that
     was at a Mac has a ``._name`` beside many a name. Raises ManifestError where the folder cannot be read."""
     try:
@@ -22,7 +22,7 @@ def within(folder: Path, pattern: str) -> list[Path]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        raise unreadable(folder, error) from None
+        raise unreadable_file(folder, error) from None
     like = pattern.lower()
     return [folder / name for name in names if name[0] != "." and fnmatch.fnmatchcase(name.lower(), like)]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import polars as pl
 
 from musicrec.data.adapters.download import Archive
-from musicrec.data.adapters.source import Dataset, Files, Source, one_of
-from musicrec.data.adapters.tables import check, columns_of, damaged, rows, table
-from musicrec.data.checks import Report
+from musicrec.data.adapters.source import Dataset, Files, Source, check_choice
+from musicrec.data.adapters.tables import check_column, collect_columns, damaged_file, read_rows, read_table
+from musicrec.data.checks import DatasetReport
 
 HOST = "https://os.unil.cloud.switch.ch/fma"
 SHA1 = {
@@ -74,17 +74,17 @@ def fma(
     subset: small (8 balanced genres), medium (16), large (all tracks, clips of 30 s), full (all, uncut).
     genres: "top" leaves out tracks without a top genre, about half of large and full; "all" keeps them.
     """
-    one_of("data.subset", subset, list(PUBLISHED))
-    one_of("data.genres", genres, ("top", "all"))
+    check_choice("data.subset", subset, list(PUBLISHED))
+    check_choice("data.genres", genres, ("top", "all"))
     audio_in = (f"fma_{subset}", f"fma_{subset}/fma_{subset}")
     archives = [
         Archive(
             urls=(f"{HOST}/fma_{name}.zip",),
             checksums=(f"sha1:{SHA1[name]}",),
-            becomes=f"fma_{name}",
+            target=f"fma_{name}",
             unpack=True,
             inner=f"fma_{name}",
-            there=there,
+            present_patterns=there,
         )
         for name, there in (
             ("metadata", tuple(f"{place}/tracks.csv" for place in TABLES)),
@@ -96,7 +96,7 @@ def fma(
     hierarchy = source.file(*(f"{place}/genres.csv" for place in TABLES))
     audio = source.folder(*audio_in, holding="[0-9][0-9][0-9]")
 
-    def read(files: Files, report: Report) -> pl.DataFrame:
+    def read(files: Files, report: DatasetReport) -> pl.DataFrame:
         frame = _tracks(tracks)
         report.ok(f"tracks.csv: {frame.height:,} tracks")
         smaller = {"small": ("small",), "medium": ("small", "medium")}.get(subset)
@@ -131,15 +131,15 @@ def fma(
 
 def _tracks(path: Path) -> pl.DataFrame:
     """track_id and the columns of `NEEDED` as text. The header has three rows: group, name, name of the index."""
-    lines = rows(path)
+    lines = read_rows(path)
     above, below, index = (next(lines, (0, []))[1] for _ in range(3))
     columns = list(zip(above, below, strict=False))
     absent = [f"({group}, {name})" for group, name in NEEDED.values() if (group, name) not in columns]
     if absent or index[:1] != ["track_id"]:
         what = f"has no column {', '.join(absent)}" if absent else "has no third row that begins with track_id"
-        raise damaged(path, f"{what}; its header should have three rows")
+        raise damaged_file(path, f"{what}; its header should have three rows")
     places = {"track_id": 0, **{name: columns.index(column) for name, column in NEEDED.items()}}
-    frame = columns_of(lines, places, width=len(above), path=path)
+    frame = collect_columns(lines, places, width=len(above), path=path)
     for column, good, expected in (
         ("track_id", pl.col("track_id").str.contains(r"^\d{1,6}$"), "a number"),
         ("split", pl.col("split").is_in(list(SPLITS)), f"one of {', '.join(SPLITS)}"),
@@ -148,16 +148,16 @@ def _tracks(path: Path) -> pl.DataFrame:
         ("duration_s", pl.col("duration_s").str.contains(r"^\d+(\.\d+)?$"), "a number of seconds"),
     ):
         called = f"({', '.join(NEEDED[column])})" if column in NEEDED else column
-        check(frame, column, good, expected, path=path, called=called, first_row=4)
+        check_column(frame, column, good, expected, path=path, called=called, first_row=4)
     return frame
 
 
 def _with_ancestors(genres: pl.Series, hierarchy: Path) -> pl.Series:
     """Lists such as ``[21, 12]`` as the titles of these genres and of all above them."""
-    listed = table(hierarchy, columns=["genre_id", "parent", "title"])
+    listed = read_table(hierarchy, columns=["genre_id", "parent", "title"])
     for column in ("genre_id", "parent"):
-        check(listed, column, pl.col(column).str.contains(r"^\d+$"), "a number", path=hierarchy)
-    check(listed, "title", pl.col("title").is_not_null(), "the name of a genre", path=hierarchy)
+        check_column(listed, column, pl.col(column).str.contains(r"^\d+$"), "a number", path=hierarchy)
+    check_column(listed, "title", pl.col("title").is_not_null(), "the name of a genre", path=hierarchy)
     titles = dict(listed.select("genre_id", "title").iter_rows())
     parents = dict(listed.select("genre_id", "parent").iter_rows())
     known: dict[str, list[str]] = {}
@@ -165,7 +165,7 @@ def _with_ancestors(genres: pl.Series, hierarchy: Path) -> pl.Series:
         found: dict[str, None] = {}
         for genre in map(str, json.loads(cell)):
             if genre not in titles:
-                raise damaged(hierarchy, f"has no genre {genre}, which tracks.csv names")
+                raise damaged_file(hierarchy, f"has no genre {genre}, which tracks.csv names")
             while genre in titles and titles[genre] not in found:
                 found[titles[genre]] = None
                 genre = parents[genre]

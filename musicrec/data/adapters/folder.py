@@ -9,14 +9,19 @@ from pathlib import Path
 import polars as pl
 
 from musicrec.audio.file_tags import FIELDS, read_tags
-from musicrec.data.adapters.folder_checks import check_splits, print_summary, told_of_tags, with_content
-from musicrec.data.adapters.folder_labels import preferred, read_labels
-from musicrec.data.adapters.manifest_cache import digest, keep, up_to_date
+from musicrec.data.adapters.folder_checks import (
+    drop_empty_files,
+    print_summary,
+    report_split_leaks,
+    report_unreadable_tags,
+)
+from musicrec.data.adapters.folder_labels import merge_labels, read_labels
+from musicrec.data.adapters.manifest_cache import file_digest, is_up_to_date, save_manifest
 from musicrec.data.build import with_file_state
-from musicrec.data.checks import Report, number, same_bytes
+from musicrec.data.checks import DatasetReport, count_of, find_copies
 from musicrec.data.journal import KEY
 from musicrec.data.manifest import read_manifest
-from musicrec.data.scan import as_manifest, find_audio
+from musicrec.data.scan import find_audio, unlabelled_manifest
 from musicrec.data.schema import LABELS, REQUIRED
 from musicrec.data.splitting import split_tracks
 from musicrec.errors import ManifestError
@@ -60,7 +65,7 @@ def music_folder(
         raise ManifestError(f"data.root={shown}: the name of this folder is not UTF-8; rename it")
     labels = labels and Path(os.path.abspath(Path(labels).expanduser()))
     found = find_audio(top)
-    files = with_file_state(as_manifest(found, top).select(*REQUIRED))
+    files = with_file_state(unlabelled_manifest(found, top).select(*REQUIRED))
     place = Path(folder) / f"folder-{hashlib.sha256(str(top.resolve()).encode()).hexdigest()[:8]}" / top.name
     manifest = place / "manifest.csv"
     split = {"valid_share": valid_share, "test_share": test_share, "split_by": split_by, "split_seed": split_seed}
@@ -68,40 +73,40 @@ def music_folder(
         "adapter": _VERSION,
         "data.root": str(top),
         "data.labels": str(labels or ""),
-        "the table of labels": digest(labels) if labels and labels.is_file() else "",
+        "the table of labels": file_digest(labels) if labels and labels.is_file() else "",
         "the split": split,
         "the audio files": hashlib.sha256(files.select(KEY).write_csv().encode()).hexdigest(),
     }
-    if up_to_date(manifest, state):
+    if is_up_to_date(manifest, state):
         return manifest
     with wait_for_lock(place / ".lock"):
-        if up_to_date(manifest, state, tell=False):  # another process has just made it
+        if is_up_to_date(manifest, state, log_reason=False):  # another process has just made it
             return manifest
-        report = Report("folder", str(top))
-        usable = with_content(files, found, top, report)
+        report = DatasetReport("folder", str(top))
+        usable = drop_empty_files(files, found, top, report)
         tags = _tags(usable, place / "tags.parquet")
-        told_of_tags(tags, top, report)
+        report_unreadable_tags(tags, top, report)
         frame = usable.join(tags, on="path", how="left", maintain_order="left").select(*REQUIRED, *FIELDS)
         frame = frame.with_columns(split=pl.lit(None, pl.String))
         if labels is not None:
-            frame = preferred(frame, read_labels(labels, files["path"].to_list(), top, report))
+            frame = merge_labels(frame, read_labels(labels, files["path"].to_list(), top, report))
         frame = frame.with_columns(_one_spelling(frame["genre"]), _one_spelling(frame["artist"]))
         there = [name for name in LABELS if name in frame.columns]
         if not any(frame[name].null_count() < frame.height for name in there):
             raise ManifestError(
-                f"{top}: none of its {number(frame, 'audio file')} has a label, so that there is nothing to learn: no "
+                f"{top}: none of its {count_of(frame, 'audio file')} has a label, so there is nothing to learn: no "
                 f"genre, BPM or key in the tags{'' if labels is None else f', and no label in {labels}'}. Write them "
                 "there with a tagger or DJ software, or give a table, data.labels=FILE.csv with a column path and "
                 "columns such as genre, bpm, key (docs/datasets.md#folder). A library for recommendations needs none: "
                 f"recommend.py action=index source={top}"
             )
         sizes = {os.path.relpath(path, top): size for path, size in usable["path", "size"].iter_rows()}
-        copies = same_bytes(sizes, audio=top)
+        copies = find_copies(sizes, audio=top)
         settings = {"valid_share": valid_share, "test_share": test_share, "unit": split_by, "seed": split_seed}
         frame = _split(_with_earlier_splits(frame, manifest, state), copies, top, settings)
-        check_splits(frame, copies, top, report)
+        report_split_leaks(frame, copies, top, report)
         write_text(manifest.with_suffix(".checks.txt"), report.text() + "\n", error=ManifestError)
-        keep(frame, manifest, state)
+        save_manifest(frame, manifest, state)
     print(report.text(shown=5))
     print_summary(frame, manifest=manifest)
     return manifest

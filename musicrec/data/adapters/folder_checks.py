@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from musicrec.data.checks import Report, duplicates, leaks, number
-from musicrec.data.scan import Found
+from musicrec.data.checks import DatasetReport, check_leaks, count_of, report_copies
+from musicrec.data.scan import FolderScan
 from musicrec.data.schema import REQUIRED
 from musicrec.errors import ManifestError
 from musicrec.heads.keys import PITCH_CLASSES
@@ -20,40 +20,40 @@ from musicrec.heads.keys import PITCH_CLASSES
 _SHOWN = 5
 
 
-def with_content(files: pl.DataFrame, found: Found, top: Path, report: Report) -> pl.DataFrame:
+def drop_empty_files(files: pl.DataFrame, found: FolderScan, top: Path, report: DatasetReport) -> pl.DataFrame:
     """The files that hold something; the others, and what was skipped before, are reported. Raises ManifestError where
     none is left. files: as `with_file_state` gives them."""
     usable = files.filter(pl.col("size") > 0)
     empty = files.filter(pl.col("size") <= 0)["path"]
     if usable.is_empty():
-        raise ManifestError(f"{top}: none of its {number(files, 'audio file')} holds anything; copy the music again")
-    report.ok(number(usable, "audio file"))
+        raise ManifestError(f"{top}: none of its {count_of(files, 'audio file')} holds anything; copy the music again")
+    report.ok(count_of(usable, "audio file"))
     if found.skipped:
-        report.warn(f"left out {number(found.skipped, 'path')}", [f"{name} ({why})" for name, why in found.skipped])
+        report.warn(f"left out {count_of(found.skipped, 'path')}", [f"{name} ({why})" for name, why in found.skipped])
     if len(empty):
-        report.warn(f"{number(empty, 'file')} of 0 bytes, left out", [os.path.relpath(path, top) for path in empty])
+        report.warn(f"{count_of(empty, 'file')} of 0 bytes, left out", [os.path.relpath(path, top) for path in empty])
     return usable
 
 
-def told_of_tags(tags: pl.DataFrame, top: Path, report: Report) -> None:
+def report_unreadable_tags(tags: pl.DataFrame, top: Path, report: DatasetReport) -> None:
     problems = tags.drop_nulls("problem").select("path", "problem").rows()
     if problems:
         names = [f"{os.path.relpath(path, top)} ({what})" for path, what in problems]
-        report.warn(f"not understood in the tags of {number(problems, 'file')}, where that label is missing", names)
+        report.warn(f"not understood in the tags of {count_of(problems, 'file')}, where that label is missing", names)
 
 
-def check_splits(frame: pl.DataFrame, copies: list[list[str]], top: Path, report: Report) -> None:
+def report_split_leaks(frame: pl.DataFrame, copies: list[list[str]], top: Path, report: DatasetReport) -> None:
     """Report what is in more than one split: copies, the same titles, artists and albums; and the number of tracks."""
     below = frame.with_columns(pl.col("path").str.strip_prefix(f"{str(top).rstrip('/')}/"))
-    duplicates(below, copies, report)
+    report_copies(below, copies, report)
     names = defaultdict(list)
     for path, *name in below.drop_nulls(["artist", "title"]).select("path", "artist", "title").iter_rows():
         names[tuple(text.strip().casefold() for text in name)].append(path)
     alike = [group for group in names.values() if len(group) > 1 and group not in copies]
-    duplicates(below, alike, report, what="files of the same artist and title")
+    report_copies(below, alike, report, what="files of the same artist and title")
     # An album is one within its folder: others are called "Greatest Hits", too.
     parent = "./" + pl.col("path").str.extract(r"^(.*)/").fill_null("")
-    leaks(below.with_columns(album=pl.format("{} in {}", "album", parent)), report)
+    check_leaks(below.with_columns(album=pl.format("{} in {}", "album", parent)), report)
 
 
 def print_summary(frame: pl.DataFrame, *, manifest: Path) -> None:

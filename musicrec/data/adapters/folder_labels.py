@@ -6,13 +6,13 @@ from unicodedata import normalize
 
 import polars as pl
 
-from musicrec.data.checks import Report, number, some
+from musicrec.data.checks import DatasetReport, count_of, first_few
 from musicrec.data.manifest import read_manifest
 from musicrec.data.schema import REQUIRED, SCHEMA
 from musicrec.errors import ManifestError
 
 
-def read_labels(labels: Path, files: list[str], top: Path, report: Report) -> pl.DataFrame:
+def read_labels(labels: Path, files: list[str], top: Path, report: DatasetReport) -> pl.DataFrame:
     """The table of labels, its paths those of the files; rows that fit no file are left out and reported.
 
     A path is relative to the table or to the folder of the music, or absolute; with slashes or backslashes, and its
@@ -36,16 +36,18 @@ def read_labels(labels: Path, files: list[str], top: Path, report: Report) -> pl
     if len(lost) == table.height:
         raise ManifestError(
             f"data.labels={labels}: fits none of the audio files below data.root={top}; its column path is to hold "
-            f"paths relative to the table or to data.root, and holds {some(lost, 3)}"
+            f"paths relative to the table or to data.root, and holds {first_few(lost, 3)}"
         )
     table = table.with_columns(path=paths).drop_nulls("path")
     again = table.filter(~pl.col("path").is_first_distinct())["path"].unique(maintain_order=True)
     if len(again):
-        names = some([path.removeprefix(below) for path in again])
-        raise ManifestError(f"data.labels={labels}: {number(again, 'file')} with more than one row: {names}; keep one")
-    report.ok(f"{labels.name}: labels for {table.height:,} of {number(files, 'audio file')}")
+        names = first_few([path.removeprefix(below) for path in again])
+        raise ManifestError(
+            f"data.labels={labels}: {count_of(again, 'file')} with more than one row: {names}; keep one"
+        )
+    report.ok(f"{labels.name}: labels for {table.height:,} of {count_of(files, 'audio file')}")
     if lost:
-        report.warn(f"{labels.name}: {number(lost, 'row')} without a file below {top}", lost)
+        report.warn(f"{labels.name}: {count_of(lost, 'row')} without a file below {top}", lost)
     further = [name for name in table.columns if name not in SCHEMA]
     if further:
         report.note(f"{labels.name}: columns that this program does not know, kept as they are", further)
@@ -63,7 +65,7 @@ def _with_hints(lost: pl.Series, files: list[str], below: str) -> list[str]:
     return [f"{path} (there is {meant[folded(path)]})" if folded(path) in meant else path for path in lost]
 
 
-def preferred(frame: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
+def merge_labels(frame: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
     """The values of the table, and where it has none those of the tags. A key brings its mode along."""
     used = [name for name in table.columns if name not in REQUIRED and table[name].null_count() < table.height]
     of_table = table.select("path", pl.col(used).name.suffix(" in the table"))

@@ -13,11 +13,10 @@ from pathlib import Path
 import polars as pl
 
 from musicrec.data.adapters.download import Archive
-from musicrec.data.adapters.files import within
-from musicrec.data.adapters.source import Dataset, Files, Source, one_of
-from musicrec.data.adapters.tables import damaged, text_of
-from musicrec.data.checks import Report
-from musicrec.data.checks import number as number_of
+from musicrec.data.adapters.files import list_matching
+from musicrec.data.adapters.source import Dataset, Files, Source, check_choice
+from musicrec.data.adapters.tables import damaged_file, read_text_file
+from musicrec.data.checks import DatasetReport, count_of
 from musicrec.heads.keys import parse_key
 
 HOST = "https://www.cp.jku.at/datasets/giantsteps/backup"
@@ -52,7 +51,7 @@ def giantsteps_tempo(
 
     version: of the annotations. 2 (2018) corrects 1 and says of three excerpts that they have no tempo.
     """
-    one_of("data.version", version, (1, 2))
+    check_choice("data.version", version, (1, 2))
     annotations = "annotations_v2/tempo" if version == 2 else "annotations/tempo"
 
     def label(text: str) -> dict:
@@ -99,21 +98,24 @@ def _manifest(
 ) -> Path:
     """label: gives the cells of an annotation's text; ValueError where it is none."""
     source = Source(dataset, root)
-    labels = within(source.folder(annotations, holding=f"*.{suffix}"), f"*.{suffix}")
+    labels = list_matching(source.folder(annotations, holding=f"*.{suffix}"), f"*.{suffix}")
     if download:
         source.fetch(_archives(source))
     audio = source.folder(*AUDIO, holding="*.LOFI.*")
-    genres = {_number(path.name): text_of(path) for path in within(source.root / "annotations" / "genre", "*.genre")}
+    genres = {
+        _number(path.name): read_text_file(path)
+        for path in list_matching(source.root / "annotations" / "genre", "*.genre")
+    }
 
-    def read(files: Files, report: Report) -> pl.DataFrame:
+    def read(files: Files, report: DatasetReport) -> pl.DataFrame:
         by_number = {_number(os.path.basename(name)): name for name in files}
         rows = []
         for path in labels:
-            text = text_of(path)
+            text = read_text_file(path)
             try:
                 cells = label(text)
             except ValueError:
-                raise damaged(path, f"{text[:40]!r} is no {dataset.name.removeprefix('giantsteps_')}") from None
+                raise damaged_file(path, f"{text[:40]!r} is no {dataset.name.removeprefix('giantsteps_')}") from None
             number = _number(path.name)
             audio_name = by_number.get(number, f"{path.name.removesuffix(f'.{suffix}')}.mp3")
             about = {"genre": genres.get(number) or None, "duration_s": SHORT_S.get(number, DURATION_S)}
@@ -121,7 +123,7 @@ def _manifest(
         frame = pl.DataFrame(rows, infer_schema_length=None)
         without = frame.filter(pl.col("split").is_null())
         if without.height:
-            report.note(f"{number_of(without, 'excerpt')} without a tempo, left out", without["track_id"])
+            report.note(f"{count_of(without, 'excerpt')} without a tempo, left out", without["track_id"])
         return frame
 
     return source.manifest(
@@ -137,15 +139,15 @@ def _number(name: str) -> str:
 
 def _archives(source: Source) -> list[Archive]:
     """The excerpts that are not there, one by one; their checksums come with the repository."""
-    home = next((name for name in AUDIO if within(source.root / name, "*.LOFI.*")), AUDIO[0])
-    there = {_number(path.name) for path in within(source.root / home, "*.LOFI.*")}
+    home = next((name for name in AUDIO if list_matching(source.root / name, "*.LOFI.*")), AUDIO[0])
+    there = {_number(path.name) for path in list_matching(source.root / home, "*.LOFI.*")}
     archives = []
-    for path in within(source.folder("md5", holding="*.md5"), "*.md5"):
+    for path in list_matching(source.folder("md5", holding="*.md5"), "*.md5"):
         if _number(path.name) in there:
             continue
-        checksum = re.match(r"[0-9a-f]{32}\b", text_of(path))
+        checksum = re.match(r"[0-9a-f]{32}\b", read_text_file(path))
         if checksum is None:
-            raise damaged(path, f"{text_of(path)[:40]!r} is no MD5 sum")
+            raise damaged_file(path, f"{read_text_file(path)[:40]!r} is no MD5 sum")
         name = f"{path.stem}.mp3"
-        archives.append(Archive(urls=(f"{HOST}/{name}",), checksums=(f"md5:{checksum[0]}",), becomes=f"{home}/{name}"))
+        archives.append(Archive(urls=(f"{HOST}/{name}",), checksums=(f"md5:{checksum[0]}",), target=f"{home}/{name}"))
     return archives

@@ -14,10 +14,10 @@ import polars as pl
 from torchaudio.datasets import gtzan as lists
 
 from musicrec.config.number_types import Seed
-from musicrec.data.adapters.random_splits import tenths
-from musicrec.data.adapters.source import Dataset, Files, Source, one_of
-from musicrec.data.adapters.tables import damaged
-from musicrec.data.checks import Report, number
+from musicrec.data.adapters.random_splits import split_in_tenths
+from musicrec.data.adapters.source import Dataset, Files, Source, check_choice
+from musicrec.data.adapters.tables import damaged_file
+from musicrec.data.checks import DatasetReport, count_of
 
 DATASET = Dataset(
     name="gtzan",
@@ -51,8 +51,8 @@ def gtzan(
     faults: of the other two; "keep" takes all clips, "drop" those of the filtered split.
     seed: of the other two.
     """
-    one_of("data.split", split, ("filtered", "artist", "stratified"))
-    one_of("data.faults", faults, ("keep", "drop"))
+    check_choice("data.split", split, ("filtered", "artist", "stratified"))
+    check_choice("data.faults", faults, ("keep", "drop"))
     source = Source(DATASET, root, download=download)
     audio = source.folder("genres", "genres_original", "Data/genres_original", ".", holding="blues")
     index = source.root / "GTZANindex.txt"
@@ -60,10 +60,10 @@ def gtzan(
         source.file("GTZANindex.txt")
     indexed = os.path.isfile(index)
 
-    def read(files: Files, report: Report) -> pl.DataFrame:
+    def read(files: Files, report: DatasetReport) -> pl.DataFrame:
         artists = _artists(index, report) if indexed else {}
         if split == "artist" and not artists:
-            raise damaged(index, "names no artist, expected lines such as blues.00002.wav ::: Artist ::: Title")
+            raise damaged_file(index, "names no artist, expected lines such as blues.00002.wav ::: Artist ::: Title")
         by_stem = {os.path.splitext(name)[0]: name for name in sorted(files)}  # .wav rather than .au
         usual = Counter(os.path.splitext(name)[1] for name in files).most_common(1)
         names = [(genre, f"{genre}.{number:05}") for genre in lists.gtzan_genres for number in range(100)]
@@ -82,11 +82,13 @@ def gtzan(
             report.warn("a random split: artists are in several parts, and figures come out too high")
         elif len(unknown):
             report.warn(
-                f"the index has no artist of {number(unknown, 'clip')}: that an artist is in one part only holds for "
+                f"the index has no artist of {count_of(unknown, 'clip')}: that an artist is in one part only holds for "
                 f"the other {frame.height - len(unknown):,}",
                 unknown,
             )
-        return pl.concat([tenths(frame, seed=seed, by="artist" if split == "artist" else None, alike="genre"), unused])
+        return pl.concat(
+            [split_in_tenths(frame, seed=seed, by="artist" if split == "artist" else None, stratify_by="genre"), unused]
+        )
 
     own = {} if split == "filtered" else {"seed": seed} | ({"faults": faults} if faults == "drop" else {})
     return source.manifest(
@@ -101,7 +103,7 @@ def gtzan(
     )
 
 
-def _artists(index: Path, report: Report) -> dict[str, str]:
+def _artists(index: Path, report: DatasetReport) -> dict[str, str]:
     """Of lines such as ``blues.00002.wav ::: John Lee Hooker ::: Think Twice Before You Go``; of some clips the artist
     is not known. Letters that are not UTF-8 are replaced: of a name only its being the same counts."""
     artists, strange = {}, []
@@ -113,5 +115,5 @@ def _artists(index: Path, report: Report) -> dict[str, str]:
         elif names and names[0]:
             artists[name[1]] = names[0]
     if strange:
-        report.warn(f"{number(strange, 'row')} of {index.name} with no clip of GTZAN; fetch it again", strange)
+        report.warn(f"{count_of(strange, 'row')} of {index.name} with no clip of GTZAN; fetch it again", strange)
     return artists

@@ -9,9 +9,9 @@ from pathlib import Path
 import polars as pl
 
 from musicrec.data.adapters.download import Archive
-from musicrec.data.adapters.source import Dataset, Files, Source, one_of
-from musicrec.data.adapters.tables import check, damaged, rows, table
-from musicrec.data.checks import Report, number
+from musicrec.data.adapters.source import Dataset, Files, Source, check_choice
+from musicrec.data.adapters.tables import check_column, damaged_file, read_rows, read_table
+from musicrec.data.checks import DatasetReport, count_of
 from musicrec.errors import ManifestError
 
 HOST = "https://mirg.city.ac.uk/datasets/magnatagatune"
@@ -32,19 +32,19 @@ ARCHIVES = (
             "md5:acf8265ff2e35c6ff22210e46457a824",
             "md5:582dc649cabb8cd991f09e14b99349a5",
         ),
-        becomes="mp3",
+        target="mp3",
         unpack=True,
-        there=("mp3/[0-9a-f]/*", "[0-9a-f]/*"),
+        present_patterns=("mp3/[0-9a-f]/*", "[0-9a-f]/*"),
     ),
     Archive(
         urls=(f"{HOST}/annotations_final.csv",),
         checksums=("md5:f04fa01752a8cc64f6e1ca142a0fef1d",),
-        becomes="annotations_final.csv",
+        target="annotations_final.csv",
     ),
     Archive(
         urls=(f"{HOST}/clip_info_final.csv",),
         checksums=("md5:03ef3cb8ddcfe53fdcdb8e0cda005be2",),
-        becomes="clip_info_final.csv",
+        target="clip_info_final.csv",
     ),
 )
 PUBLISHED = {
@@ -77,15 +77,15 @@ def magnatagatune(
     results on the other. Both are by folder: 0 to b train, c valid, d to f test.
     tags: "top50", or "all" 188.
     """
-    one_of("data.split", split, list(PUBLISHED))
-    one_of("data.tags", tags, ("top50", "all"))
+    check_choice("data.split", split, list(PUBLISHED))
+    check_choice("data.tags", tags, ("top50", "all"))
     source = Source(DATASET, root, archives=ARCHIVES, download=download)
     annotations = source.file("annotations_final.csv")
     info = source.root / "clip_info_final.csv"
     audio = source.folder("mp3", ".", holding="[0-9a-f]")
 
-    def read(files: Files, report: Report) -> pl.DataFrame:
-        wide = table(annotations, columns=["clip_id", "mp3_path", *TOP50], separator="\t")
+    def read(files: Files, report: DatasetReport) -> pl.DataFrame:
+        wide = read_table(annotations, columns=["clip_id", "mp3_path", *TOP50], separator="\t")
         names = [name for name in wide.columns if name not in ("clip_id", "mp3_path")]
         report.ok(f"annotations_final.csv: {wide.height:,} clips, {len(names)} tags")
         known = {"clip_id": (pl.col("clip_id").str.contains(r"^\d+$"), "a number")}
@@ -93,7 +93,7 @@ def magnatagatune(
         like = "a path such as f/NAME.mp3, in a folder 0 to f"
         known["mp3_path"] = (pl.col("mp3_path").str.contains(r"^[0-9a-f]/[^/]+\.mp3$"), like)
         for column, (good, expected) in known.items():
-            check(wide, column, good, expected, path=annotations)
+            check_column(wide, column, good, expected, path=annotations)
         chosen = TOP50 if tags == "top50" else names
         has = lambda name: pl.when(pl.col(name) == "1").then(pl.lit(name))  # noqa: E731
         part = pl.col("mp3_path").str.slice(0, 1)
@@ -120,21 +120,21 @@ def magnatagatune(
     )
 
 
-def _with_names(frame: pl.DataFrame, info: Path, report: Report) -> pl.DataFrame:
+def _with_names(frame: pl.DataFrame, info: Path, report: DatasetReport) -> pl.DataFrame:
     """The frame with what clip_info_final.csv says of its clips. It is no more than information: damage costs the
     rows that it touches, and is told."""
     columns = ["clip_id", "artist", "album", "title"]
     try:
-        (_, header), *lines = [*rows(info, separator="\t", strict=False)] or [(1, [])]
+        (_, header), *lines = [*read_rows(info, separator="\t", strict=False)] or [(1, [])]
         absent = [name for name in columns if name not in header]
         if absent:
-            raise damaged(info, f"has no column {', '.join(absent)}")
+            raise damaged_file(info, f"has no column {', '.join(absent)}")
     except ManifestError as error:
         report.warn(str(error))
         return frame
     odd = [f"row {row}: {', '.join(cells)[:60]!r}" for row, cells in lines if len(cells) != len(header)]
     if odd:
-        report.warn(f"{number(odd, 'row')} of {info.name} without {len(header)} cells, not used; fetch it again", odd)
+        report.warn(f"{count_of(odd, 'row')} of {info.name} without {len(header)} cells, not used; fetch it again", odd)
     places = [header.index(name) for name in columns]
     cells = [[cells[place] or None for place in places] for _, cells in lines if len(cells) == len(header)]
     schema = dict.fromkeys(["track_id", *columns[1:]], pl.String)

@@ -15,7 +15,7 @@ from musicrec.system.atomic_write import write_json
 log = logging.getLogger(__name__)
 
 
-def keep(frame: pl.DataFrame, manifest: Path, state: dict) -> None:
+def save_manifest(frame: pl.DataFrame, manifest: Path, state: dict) -> None:
     """Write a manifest, and beside it, as JSON, the state of what it was made of.
 
     The JSON is there first, with the digests of the manifest to come and of the one before: killed in between, neither
@@ -23,12 +23,16 @@ def keep(frame: pl.DataFrame, manifest: Path, state: dict) -> None:
     """
     new = manifest.with_stem(f".{manifest.stem}-new")
     write_manifest(frame, new)
-    record = {"state": state, "sha256": digest(new), "before": digest(manifest) if manifest.is_file() else None}
+    record = {
+        "state": state,
+        "sha256": file_digest(new),
+        "before": file_digest(manifest) if manifest.is_file() else None,
+    }
     write_json(manifest.with_suffix(".json"), record, error=ManifestError)
     os.replace(new, manifest)
 
 
-def up_to_date(manifest: Path, state: dict, *, tell: bool = True) -> bool:
+def is_up_to_date(manifest: Path, state: dict, *, log_reason: bool = True) -> bool:
     """Whether a manifest can be used as it is. Raises ManifestError where that is for its editor to decide.
 
     tell: say that it has been edited, or why it cannot be used.
@@ -37,7 +41,7 @@ def up_to_date(manifest: Path, state: dict, *, tell: bool = True) -> bool:
         return False
     try:
         record = json.loads(manifest.with_suffix(".json").read_text())
-        before, now = dict(record["state"]), digest(manifest)
+        before, now = dict(record["state"]), file_digest(manifest)
     except (OSError, ValueError, KeyError, TypeError):
         raise ManifestError(
             f"{manifest}: lies where this manifest is kept, without the {manifest.with_suffix('.json').name} that says "
@@ -53,13 +57,13 @@ def up_to_date(manifest: Path, state: dict, *, tell: bool = True) -> bool:
             f"{manifest}: has been edited, and changed since it was made: {', '.join(changed)}. To keep the edits: "
             f"data=manifest data.manifest={manifest} data.share_store=true; to have it made anew: delete it"
         )
-    if edited and tell:
+    if edited and log_reason:
         log.info("%s: edited since it was made, and used as it is", manifest)
-    if changed and tell:
+    if changed and log_reason:
         log.warning("%s: made anew, because changed: %s", manifest, ", ".join(changed))
     return not changed
 
 
-def digest(path: Path) -> str:
+def file_digest(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.sha256(file.read()).hexdigest()

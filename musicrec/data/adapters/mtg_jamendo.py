@@ -12,10 +12,10 @@ from pathlib import Path
 import polars as pl
 
 from musicrec.data.adapters.download import Archive
-from musicrec.data.adapters.files import within
-from musicrec.data.adapters.source import Dataset, Files, Source, one_of
-from musicrec.data.adapters.tables import damaged, rows, text_of
-from musicrec.data.checks import Report
+from musicrec.data.adapters.files import list_matching
+from musicrec.data.adapters.source import Dataset, Files, Source, check_choice
+from musicrec.data.adapters.tables import damaged_file, read_rows, read_text_file
+from musicrec.data.checks import DatasetReport
 from musicrec.errors import ManifestError
 
 REPOSITORY = "https://github.com/MTG/mtg-jamendo-dataset"
@@ -63,8 +63,8 @@ def mtg_jamendo(
     subset: which tags, and the tracks that have any of them: top50, genre, instrument, mood (with themes), or all.
     fold: the split, 0 to 4; 0 is the usual one.
     """
-    one_of("data.subset", subset, list(FILES))
-    one_of("data.fold", fold, range(5))
+    check_choice("data.subset", subset, list(FILES))
+    check_choice("data.fold", fold, range(5))
     source = Source(DATASET, root)
     lists = {name: source.file(f"data/splits/split-{fold}/{FILES[subset]}-{part}.tsv") for name, part in PARTS.items()}
     if download:
@@ -72,7 +72,7 @@ def mtg_jamendo(
     audio = source.folder(*AUDIO, holding="[0-9][0-9]")
     whole = source.root / "data" / "raw_30s.tsv"
 
-    def read(files: Files, report: Report) -> pl.DataFrame:
+    def read(files: Files, report: DatasetReport) -> pl.DataFrame:
         low = sum(name.lower().endswith(".low.mp3") for name in files) * 2 > len(files)
         tracks = [track | {"split": split} for split, path in lists.items() for track in _tracks(path)]
         frame = pl.DataFrame(tracks, infer_schema_length=None)
@@ -102,22 +102,22 @@ def mtg_jamendo(
 
 def _tracks(path: Path) -> list[dict]:
     """A row a track. The header names six columns, but every further tag is a cell of its own."""
-    lines = rows(path, separator="\t", quoted=False)
+    lines = read_rows(path, separator="\t", quoted=False)
     _, header = next(lines, (1, []))
     if header != COLUMNS:
         begins = "\t".join(header)[:80]
-        raise damaged(path, f"begins with {begins!r}, expected the columns {' '.join(COLUMNS)}")
+        raise damaged_file(path, f"begins with {begins!r}, expected the columns {' '.join(COLUMNS)}")
     tracks = []
     for number, cells in lines:
         tags = [tag for tag in cells[5:] if tag]
         if not tags:
             begins = "\t".join(cells)[:80]
-            raise damaged(path, f"{begins!r} is no track with its tags", row=number)
+            raise damaged_file(path, f"{begins!r} is no track with its tags", row=number)
         track, artist, album, audio, duration_s = cells[:5]
         for column, cell in (("PATH", audio), ("DURATION", duration_s), *(("TAGS", tag) for tag in tags)):
             like, expected = FORMATS[column]
             if not like.fullmatch(cell):
-                raise damaged(path, f"{cell[:60]!r}, expected {expected}", row=number, column=column)
+                raise damaged_file(path, f"{cell[:60]!r}, expected {expected}", row=number, column=column)
         instruments = [tag.removeprefix("instrument---") for tag in tags if tag.startswith("instrument---")]
         tracks.append(
             {
@@ -131,29 +131,29 @@ def _tracks(path: Path) -> list[dict]:
             }
         )
     if not tracks:
-        raise damaged(path, "has a header, and no row below it")
+        raise damaged_file(path, "has a header, and no row below it")
     return tracks
 
 
 def _archives(source: Source) -> list[Archive]:
     """The tar files of the small audio; their checksums come with the repository. None where audio lies in another
     folder: that is used, and the small audio would lie beside it for nothing."""
-    home = next((name for name in AUDIO if within(source.root / name, "[0-9][0-9]")), "audio-low")
+    home = next((name for name in AUDIO if list_matching(source.root / name, "[0-9][0-9]")), "audio-low")
     if home != "audio-low":
         log.warning("the audio lies in %s: data.download=true fetches nothing beside it", source.root / home)
         return []
     sums = source.file("data/download/raw_30s_audio-low_sha256_tars.txt")
     archives = []
-    for number, line in enumerate(text_of(sums).splitlines(), start=1):
+    for number, line in enumerate(read_text_file(sums).splitlines(), start=1):
         like = re.fullmatch(r"([0-9a-f]{64})\s+(raw_30s_audio-low-(\d\d)\.tar)", line.strip())
         if like is None:
-            raise damaged(sums, f"{line[:80]!r}, expected a SHA-256 sum and the name of an archive", row=number)
+            raise damaged_file(sums, f"{line[:80]!r}, expected a SHA-256 sum and the name of an archive", row=number)
         checksum, name, part = like.groups()
         archives.append(
             Archive(
                 urls=(f"{HOST}/audio-low/{name}",),
                 checksums=(f"sha256:{checksum}",),
-                becomes=f"audio-low/{part}",
+                target=f"audio-low/{part}",
                 unpack=True,
                 inner=part,
             )

@@ -1,8 +1,8 @@
-"""Splits for datasets that have none of their own and never grow.
+"""Random splits for datasets of a fixed size that do not publish any.
 
-`split_tracks` (musicrec/data/splitting.py) is for collections that grow: tracks that have a split keep it, those that
-are added go where their artist is, and tracks without a label do not count. It knows no classes. Here they are spread
-evenly over the splits, as figures that are to be compared want it, which takes all tracks into account at once.
+Use `split_tracks` (musicrec/data/splitting.py) for collections that grow: it keeps existing splits and puts a new track
+where its artist is, but does not balance classes. The function here balances classes over the splits, which makes
+results comparable, but has to look at all tracks at once.
 """
 
 import numpy as np
@@ -12,17 +12,28 @@ from sklearn.model_selection import StratifiedGroupKFold
 from musicrec.errors import ManifestError
 
 
-def tenths(frame: pl.DataFrame, *, seed: int, by: str | None = None, alike: str | None = None) -> pl.DataFrame:
-    """The frame with a column `split`: about eight tenths train, one valid, one test.
+def split_in_tenths(
+    frame: pl.DataFrame, *, seed: int, by: str | None = None, stratify_by: str | None = None
+) -> pl.DataFrame:
+    """Add a random column `split`: about eight tenths train, one tenth valid and one tenth test.
 
-    by: a column, such as artist, whose values each stay in one split; a row without a value goes anywhere. alike: a
-    column whose values are spread evenly over the splits, as far as `by` lets them.
+    Args:
+        frame: One row per track.
+        seed: Of the random split.
+        by: A column such as artist. All rows with the same value get the same split; a row without a value gets any.
+        stratify_by: A column whose values are spread evenly over the splits, as far as `by` allows.
+
+    Returns:
+        The frame with the column `split`.
+
+    Raises:
+        ManifestError: If there are fewer than ten tracks, or fewer than ten different values of `by`.
     """
     alone = pl.concat_str(pl.lit("row "), pl.int_range(pl.len()))
     groups = frame.select(pl.coalesce(pl.lit("of ") + pl.col(by), alone) if by else alone).to_series()
     if groups.n_unique() < 10:
         raise ManifestError(f"{groups.n_unique()} {by or 'track'}s are too few to split, expected 10 or more")
-    classes = frame[alike].to_numpy() if alike else np.zeros(frame.height)
+    classes = frame[stratify_by].to_numpy() if stratify_by else np.zeros(frame.height)
     folds = StratifiedGroupKFold(n_splits=10, shuffle=True, random_state=seed)
     rows_of = (rows for _, rows in folds.split(classes, classes, groups.to_numpy()))
     split = np.full(frame.height, "train", dtype=object)

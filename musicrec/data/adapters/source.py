@@ -12,11 +12,11 @@ import polars as pl
 
 from musicrec.data import checks
 from musicrec.data.adapters.download import Archive, fetch
-from musicrec.data.adapters.files import Files, audio_files, within
-from musicrec.data.adapters.manifest_cache import digest, keep, up_to_date
-from musicrec.data.adapters.tables import unreadable
-from musicrec.data.checks import Report, number
-from musicrec.data.schema import complete
+from musicrec.data.adapters.files import Files, audio_files, list_matching
+from musicrec.data.adapters.manifest_cache import file_digest, is_up_to_date, save_manifest
+from musicrec.data.adapters.tables import unreadable_file
+from musicrec.data.checks import DatasetReport, count_of
+from musicrec.data.schema import with_all_columns
 from musicrec.errors import ConfigError, ManifestError
 from musicrec.system.atomic_write import write_text
 from musicrec.system.lock import wait_for_lock
@@ -94,14 +94,14 @@ class Source:
     def folder(self, *names: str, holding: str) -> Path:
         """The first of these folders that holds a file or folder matching a pattern. Raises ManifestError for none."""
         for name in names:
-            if within(self.root / name, holding):
+            if list_matching(self.root / name, holding):
                 return self.root / name
         like = " or ".join(holding if name == "." else f"{name}/{holding}" for name in names)
         raise self.missing(f"file or folder like {like}")
 
     def manifest(
         self,
-        read: Callable[[Files, Report], pl.DataFrame],
+        read: Callable[[Files, DatasetReport], pl.DataFrame],
         *,
         folder: str | os.PathLike,
         options: Mapping[str, object],
@@ -140,28 +140,30 @@ class Source:
         state |= digests
         listing = "\n".join([os.path.relpath(audio, self.root), *(f"{name}\t{size}" for name, size in files.items())])
         state["the audio files"] = hashlib.sha256(listing.encode()).hexdigest()
-        if up_to_date(path, state):
+        if is_up_to_date(path, state):
             return path
         with wait_for_lock(path.with_name(f".{stem}.lock")):
-            if up_to_date(path, state, tell=False):  # another process has just made it
+            if is_up_to_date(path, state, log_reason=False):  # another process has just made it
                 return path
             chosen = " ".join(f"{name}={value}" for name, value in options.items())
-            report = Report(f"{self.dataset.name} {chosen}".strip(), str(audio))
+            report = DatasetReport(f"{self.dataset.name} {chosen}".strip(), str(audio))
             if skipped:
-                report.warn(f"{number(skipped, 'path')} left out", [f"{name} ({why})" for name, why in skipped])
-            rows = checks.as_on_disk(checks.unique(complete(read(files, report)), report), files, report)
+                report.warn(f"{count_of(skipped, 'path')} left out", [f"{name} ({why})" for name, why in skipped])
+            rows = checks.match_capitals(
+                checks.drop_repeated_tracks(with_all_columns(read(files, report)), report), files, report
+            )
             known = {"suspects": self.dataset.suspects, "skipped": skipped, "error": self.dataset.error}
-            frame = checks.present(rows, files, report, audio=audio, partial=partial, **known)
+            frame = checks.select_usable(rows, files, report, audio=audio, partial=partial, **known)
             lost = rows.join(frame, on="track_id", how="anti").drop_nulls("split")
             damaged = lost.filter(pl.col("track_id").is_in(self.dataset.suspects), pl.col("path").is_in(list(files)))
             sizes = {name: files[name] for name in frame["path"]}
-            checks.duplicates(frame, checks.same_bytes(sizes, audio=audio), report)
-            checks.counts(frame, report, published=published, damaged=damaged)
-            checks.labels(frame, report, vocabulary=vocabulary)
-            checks.leaks(frame, report)
+            checks.report_copies(frame, checks.find_copies(sizes, audio=audio), report)
+            checks.check_counts(frame, report, published=published, damaged=damaged)
+            checks.check_labels(frame, report, vocabulary=vocabulary)
+            checks.check_leaks(frame, report)
             frame = frame.with_columns(path=pl.concat_str(pl.lit(f"{audio}/"), "path"))
             write_text(path.with_suffix(".checks.txt"), report.text() + "\n", error=ManifestError)
-            keep(frame, path, state)
+            save_manifest(frame, path, state)
         print(report.text(shown=5))
         print(f"manifest: {path}", flush=True)
         return path
@@ -169,12 +171,12 @@ class Source:
 
 def _digest(path: Path) -> str:
     try:
-        return digest(path)
+        return file_digest(path)
     except OSError as error:
-        raise unreadable(path, error) from None
+        raise unreadable_file(path, error) from None
 
 
-def one_of(name: str, value: object, choices: Sequence) -> None:
+def check_choice(name: str, value: object, choices: Sequence) -> None:
     """Raise ConfigError where a setting is none of its choices."""
     if value not in choices:
         raise ConfigError(f"{name}={value}: choose one of {', '.join(str(choice) for choice in choices)}")

@@ -11,10 +11,10 @@ from pathlib import Path
 import polars as pl
 
 from musicrec.config.number_types import Seed, Share
-from musicrec.data.adapters.source import Dataset, Files, Source, one_of
-from musicrec.data.checks import Report, number, unique
+from musicrec.data.adapters.source import Dataset, Files, Source, check_choice
+from musicrec.data.checks import DatasetReport, count_of, drop_repeated_tracks
 from musicrec.data.csv_text import read_csv
-from musicrec.data.schema import RANGES, ROW, UNIT_FEATURES, Problems, complete
+from musicrec.data.schema import RANGES, ROW, UNIT_FEATURES, Problems, with_all_columns
 from musicrec.data.splitting import split_tracks
 
 DATASET = Dataset(
@@ -57,7 +57,7 @@ def spotify(
     csv: the file of the features, below the root; None where it is the only one.
     valid_share, test_share, split_by, seed: as `split_tracks` takes them.
     """
-    one_of("data.split_by", split_by, ("artist", "album", "track"))
+    check_choice("data.split_by", split_by, ("artist", "album", "track"))
     source = Source(DATASET, root, download=download)
     found = sorted(source.root.glob("*.csv"))
     if csv is None and len(found) != 1:
@@ -65,18 +65,18 @@ def spotify(
         raise DATASET.error(f"data.csv is not set, and data.root={source.root} does not hold one CSV file but {names}")
     features = source.file(csv) if csv else found[0]
 
-    def read(files: Files, report: Report) -> pl.DataFrame:
+    def read(files: Files, report: DatasetReport) -> pl.DataFrame:
         frame = _checked(features)
         report.ok(f"{features.name}: {frame.height:,} rows")
         by_id = {Path(name).stem: name for name in files}
         path = pl.col("track_id").replace_strict(by_id, default=None, return_dtype=pl.String)
         frame = frame.with_columns(path=path.fill_null(pl.col("track_id") + ".mp3"), duration_s=PREVIEW_S)
-        frame = unique(complete(frame), report)
+        frame = drop_repeated_tracks(with_all_columns(frame), report)
         lost = frame.filter(pl.col("split").is_null())["track_id"]
         if len(lost) == frame.height:
             return split_tracks(frame, valid_share=valid_share, test_share=test_share, unit=split_by, seed=seed)
         if len(lost):
-            report.warn(f"{number(lost, 'track')} without a split where others have one, left out", lost)
+            report.warn(f"{count_of(lost, 'track')} without a split where others have one, left out", lost)
         return frame
 
     usual = split_by == "artist" and valid_share == test_share == 0.1

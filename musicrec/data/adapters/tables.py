@@ -20,23 +20,23 @@ _CELL_CHARACTERS = 1 << 24  # lives of artists are longer than the 128 kB at whi
 _UNDECODED = re.compile("[\ud800-\udfff]+")
 
 
-def damaged(path: Path, what: str, *, row: int | None = None, column: str = "") -> ManifestError:
+def damaged_file(path: Path, what: str, *, row: int | None = None, column: str = "") -> ManifestError:
     """The error for a file of a dataset that is not as its publisher made it. row: 1 is the header."""
     place = ", ".join([f"row {row}"] * (row is not None) + [column] * bool(column))
     return ManifestError(f"{path}: {place}{': ' * bool(place)}{what}; fetch the file again")
 
 
-def text_of(path: Path) -> str:
+def read_text_file(path: Path) -> str:
     """The text of a small file, without the white space around it. Raises ManifestError where it is none."""
     try:
         return path.read_text(encoding="utf-8-sig").strip()
     except OSError as error:
-        raise unreadable(path, error) from None
+        raise unreadable_file(path, error) from None
     except UnicodeDecodeError as error:
-        raise damaged(path, f"{error.object[:20]!r} is no text in UTF-8") from None
+        raise damaged_file(path, f"{error.object[:20]!r} is no text in UTF-8") from None
 
 
-def rows(
+def read_rows(
     path: Path, *, separator: str = ",", quoted: bool = True, strict: bool = True
 ) -> Iterator[tuple[int, list[str]]]:
     """The number of each row, from 1, and its cells; empty rows at the end do not count.
@@ -59,34 +59,34 @@ def rows(
                 if not "".join(cells).isascii():
                     for cell in filter(_UNDECODED.search, cells):
                         bad = cell.encode(errors="surrogateescape")[:40]
-                        raise damaged(path, f"{bad!r} is no text in UTF-8", row=number)
+                        raise damaged_file(path, f"{bad!r} is no text in UTF-8", row=number)
                 yield from held
                 held.clear()
                 yield number, cells
     except OSError as error:
-        raise unreadable(path, error) from None
+        raise unreadable_file(path, error) from None
     except csv.Error as error:
-        raise damaged(path, f"the quotation marks are wrong, or it is cut off ({error})", row=number + 1) from None
+        raise damaged_file(path, f"the quotation marks are wrong, or it is cut off ({error})", row=number + 1) from None
     finally:
         csv.field_size_limit(limit)
 
 
-def table(path: Path, *, columns: Collection[str], separator: str = ",") -> pl.DataFrame:
+def read_table(path: Path, *, columns: Collection[str], separator: str = ",") -> pl.DataFrame:
     """A table of a dataset, every cell as text, an empty one null. Its first row stands in row 2 of the file.
 
     Raises:
         ManifestError: it cannot be read, lacks one of the columns, has no row, or a row of another length.
     """
-    lines = rows(path, separator=separator)
+    lines = read_rows(path, separator=separator)
     _, header = next(lines, (1, []))
     absent = [name for name in columns if name not in header]
     if absent:
         has = f"{', '.join(header[:12])[:200]} …" if header else "nothing"
-        raise damaged(path, f"has no column {', '.join(absent)} (it has {has})")
-    return columns_of(lines, {name: place for place, name in enumerate(header)}, width=len(header), path=path)
+        raise damaged_file(path, f"has no column {', '.join(absent)} (it has {has})")
+    return collect_columns(lines, {name: place for place, name in enumerate(header)}, width=len(header), path=path)
 
 
-def columns_of(
+def collect_columns(
     lines: Iterator[tuple[int, list[str]]], places: Mapping[str, int], *, width: int, path: Path
 ) -> pl.DataFrame:
     """Some columns of what `rows` still gives. places: {name: place of the column}. width: cells that a row has."""
@@ -96,15 +96,15 @@ def columns_of(
         for number, cells in block:
             if len(cells) != width:
                 what = f"{len(cells)} cells, expected {width}"
-                raise damaged(path, f"{what}; it begins with {', '.join(cells)[:60]!r}", row=number)
+                raise damaged_file(path, f"{what}; it begins with {', '.join(cells)[:60]!r}", row=number)
         cells_of = ([cells[place] for _, cells in block] for place in places.values())
         frames.append(pl.DataFrame(dict(zip(places, cells_of, strict=True)), schema=schema))
     if not frames:
-        raise damaged(path, "has a header, and no row below it")
+        raise damaged_file(path, "has a header, and no row below it")
     return pl.concat(frames).with_columns(pl.col(pl.String).replace("", None))
 
 
-def check(
+def check_column(
     frame: pl.DataFrame, column: str, good: pl.Expr, expected: str, *, path: Path, called: str = "", first_row: int = 2
 ) -> None:
     """Raise ManifestError where a cell of a column is not good, or an empty one is neither good nor bad.
@@ -116,7 +116,7 @@ def check(
         value = bad[column][0]
         more = f" (and {bad.height - 1:,} more such rows)" if bad.height > 1 else ""
         what = f"{'empty' if value is None else repr(value[:60])}, expected {expected}{more}"
-        raise damaged(path, what, row=bad["row"][0], column=called or column)
+        raise damaged_file(path, what, row=bad["row"][0], column=called or column)
 
 
 def _opened(path: Path) -> TextIO:
@@ -127,5 +127,5 @@ def _opened(path: Path) -> TextIO:
     return progress.open(path, "r", description=f"Reading {path.name}", console=console, transient=True, **settings)
 
 
-def unreadable(path: Path, error: OSError) -> ManifestError:
+def unreadable_file(path: Path, error: OSError) -> ManifestError:
     return ManifestError(f"{path}: cannot be read ({error.strerror or error}); make it readable, or fetch it again")

@@ -19,7 +19,7 @@ from musicrec.data.manifest import write_manifest
 from musicrec.data.midi.fluidsynth import check_sound_font, find_fluidsynth
 from musicrec.data.midi.names import MidiFile, find_midi_files
 from musicrec.data.midi.parse import LARGEST_BYTES
-from musicrec.data.midi.track_maker import Journal, TrackMaker
+from musicrec.data.midi.track_renderer import RenderJournal, TrackRenderer
 from musicrec.data.schema import SCHEMA
 from musicrec.data.splitting import split_tracks
 from musicrec.errors import ConfigError, MidiError
@@ -41,7 +41,7 @@ class Rendering:
     tracks: pl.DataFrame
     left_out: list[tuple[str, str]]
 
-    def told(self) -> list[str]:
+    def report(self) -> list[str]:
         """What a person wants to know of it, a line each."""
         known = ", ".join(f"{name} {self.tracks[name].count()}" for name in ("bpm", "time_signature", "key", "artist"))
         lines = [f"{self.manifest}: {self.tracks.height} tracks; known: {known}"]
@@ -114,10 +114,10 @@ def render_folder(
             for folder, _, _ in os.walk(out / "audio"):
                 remove_leftovers(Path(folder), older_than_s=0)
             scratch.mkdir()
-            with closing(Journal(out / JOURNAL, settings)) as journal:
-                make = TrackMaker(program=program, sound_fonts=fonts, audio=out / "audio", scratch=scratch,
+            with closing(RenderJournal(out / JOURNAL, settings)) as journal:
+                make = TrackRenderer(program=program, sound_fonts=fonts, audio=out / "audio", scratch=scratch,
                                   journal=journal, duration_s=duration_s, sample_rate=sample_rate)  # fmt: skip
-                rows = _make_all(make, files, left_out, workers or len(os.sched_getaffinity(0)), progress)
+                rows = _render_all(make, files, left_out, workers or len(os.sched_getaffinity(0)), progress)
             scratch.rmdir()
             table = pl.DataFrame(left_out, schema=["midi_file", "reason"], orient="row")
             write_text(out / LEFT_OUT, table.write_csv(), error=None)
@@ -142,8 +142,8 @@ def _splits(tracks: pl.DataFrame, seed: int) -> pl.Series:
         return alone
 
 
-def _make_all(
-    make: TrackMaker, files: list[MidiFile], left_out: list[tuple[str, str]], workers: int, progress: bool
+def _render_all(
+    make: TrackRenderer, files: list[MidiFile], left_out: list[tuple[str, str]], workers: int, progress: bool
 ) -> list[dict]:
     """The rows of all files, in their order. Why a file has none goes into left_out."""
     first: dict[str, MidiFile] = {}

@@ -16,7 +16,7 @@ from musicrec.data.manifest import write_manifest
 from musicrec.data.synthetic.composition import Track
 from musicrec.data.synthetic.instruments import render
 from musicrec.data.synthetic.plan import least_tracks, plan_tracks
-from musicrec.data.synthetic.recording_conditions import Mixing
+from musicrec.data.synthetic.recording_conditions import RecordingConditions
 from musicrec.data.synthetic.styles import STYLES
 from musicrec.errors import ConfigError
 from musicrec.system.atomic_write import atomic_write, remove_leftovers, write_json
@@ -53,7 +53,7 @@ def make_synthetic(
         tracks: how many, at least two a genre (nine of one alone); genres, keys, modes and splits are spread evenly.
         duration_s: length of each track, 4 s or more.
         genres: some of `STYLES`; None: all eight.
-        reverberation_s, noise_snr_db, level_db: see `Mixing`; None leaves the clean synthesis as it is.
+        reverberation_s, noise_snr_db, level_db: see `RecordingConditions`; None leaves the clean synthesis as it is.
         workers: threads (NumPy releases the interpreter's lock); the music does not depend on their number.
 
     Returns:
@@ -76,7 +76,7 @@ def make_synthetic(
               "noise_snr_db": noise_snr_db, "level_db": level_db}  # fmt: skip
     # Only what is chosen, so that a set made before there was a choice is still known as complete.
     settings |= {name: _plain(value) for name, value in chosen.items() if value is not None}
-    mixing = Mixing(reverberation_s=reverberation_s, noise_snr_db=noise_snr_db, level_db=level_db)
+    conditions = RecordingConditions(reverberation_s=reverberation_s, noise_snr_db=noise_snr_db, level_db=level_db)
     planned = plan_tracks(tracks=tracks, seed=seed, genres=genres)
     if _is_complete(folder, settings, planned):  # asked before locking: a finished set may lie on a read-only disk
         return folder / "manifest.csv"
@@ -85,7 +85,7 @@ def make_synthetic(
         folder.mkdir(parents=True, exist_ok=True)
         with wait_for_lock(folder / ".synthetic.lock"):  # a second program that wants the set waits for the first
             if not _is_complete(folder, settings, planned):
-                _make(folder, settings, planned, mixing, workers=workers, progress=progress)
+                _make(folder, settings, planned, conditions, workers=workers, progress=progress)
     except (OSError, soundfile.SoundFileError) as error:
         raise ConfigError(f"{folder}: synthetic music cannot be written ({error}); choose another folder") from error
     return folder / "manifest.csv"
@@ -96,7 +96,9 @@ def _plain(value: object) -> object:
     return list(value) if isinstance(value, Sequence) else value
 
 
-def _make(folder: Path, settings: dict, planned: list[Track], mixing: Mixing, *, workers: int, progress: bool) -> None:
+def _make(
+    folder: Path, settings: dict, planned: list[Track], conditions: RecordingConditions, *, workers: int, progress: bool
+) -> None:
     manifest, audio = folder / "manifest.csv", folder / "audio"
     if not (folder / _RECORD).exists() and (manifest.exists() or audio.exists()):
         raise ConfigError(f"{folder}: holds other music (no {_RECORD} beside it); choose an empty folder")
@@ -111,7 +113,7 @@ def _make(folder: Path, settings: dict, planned: list[Track], mixing: Mixing, *,
     columns = (TextColumn("synthetic music"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with ThreadPoolExecutor(workers) as pool, Progress(*columns, disable=not progress) as bar:
         try:
-            made = pool.map(lambda track: _make_track(track, audio, settings, mixing), planned)
+            made = pool.map(lambda track: _make_track(track, audio, settings, conditions), planned)
             rows = list(bar.track(made, total=len(planned)))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)  # Ctrl-C need not wait for what has not begun
@@ -120,10 +122,10 @@ def _make(folder: Path, settings: dict, planned: list[Track], mixing: Mixing, *,
     _write_record(folder, settings, complete=True)
 
 
-def _make_track(track: Track, audio: Path, settings: dict, mixing: Mixing) -> dict:
+def _make_track(track: Track, audio: Path, settings: dict, conditions: RecordingConditions) -> dict:
     duration_s, sample_rate = settings["duration_s"], settings["sample_rate"]
     samples, instruments = render(track, duration_s=duration_s, sample_rate=sample_rate)
-    samples = mixing(samples, sample_rate=sample_rate, seed=track.track_seed)
+    samples = conditions(samples, sample_rate=sample_rate, seed=track.track_seed)
     path = audio / f"{track.track_id}.flac"
     with atomic_write(path, "wb", error=None) as file:
         soundfile.write(file, samples, sample_rate, format="FLAC", subtype="PCM_16")

@@ -13,7 +13,7 @@ _DIRECT_TO_REVERBERANT_DB = (0.0, 12.0)  # from the back of a hall to close micr
 _HIGHEST = 0.97  # of full scale
 
 
-class Mixing:
+class RecordingConditions:
     """Each is a number, a range from which every track draws, or None, which leaves that out.
 
     reverberation_s: time in which the room falls by 60 dB. noise_snr_db: pink noise, so much below the music.

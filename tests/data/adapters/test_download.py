@@ -43,7 +43,7 @@ class Host(ThreadingHTTPServer):
         if content is not None:
             self.files[name] = content
         checksum = f"md5:{hashlib.md5(self.files.get(name, b'')).hexdigest()}"
-        return Archive(**{"urls": (self.url(name),), "checksums": (checksum,), "becomes": name, **settings})
+        return Archive(**{"urls": (self.url(name),), "checksums": (checksum,), "target": name, **settings})
 
 
 class Answer(BaseHTTPRequestHandler):
@@ -181,7 +181,7 @@ def test_a_wrong_checksum_is_refused(host: Host, tmp_path: Path):
 def test_a_host_that_has_not_got_it_or_is_not_there(host: Host, tmp_path: Path):
     with pytest.raises(DownloadError, match=r"gone.csv: the host answers 404 Not Found; fetch it by hand"):
         fetch([host.archive("gone.csv")], tmp_path)
-    nobody = Archive(urls=("http://127.0.0.1:9/labels.csv",), checksums=("md5:0",), becomes="labels.csv")
+    nobody = Archive(urls=("http://127.0.0.1:9/labels.csv",), checksums=("md5:0",), target="labels.csv")
     with pytest.raises(DownloadError, match=r"labels.csv: cannot be fetched \(.*refused\); the same command"):
         fetch([nobody], tmp_path)
 
@@ -238,7 +238,11 @@ def test_a_way_off_the_web_is_not_gone(host: Host, tmp_path: Path, place: str):
 
 def test_what_lies_elsewhere_is_not_fetched(host: Host, tmp_path: Path):
     archive = host.archive(
-        "music.zip", content=zipped({"0/a.mp3": ""}), becomes="mp3", unpack=True, there=("mp3/[0-9]/*", "[0-9]/*")
+        "music.zip",
+        content=zipped({"0/a.mp3": ""}),
+        target="mp3",
+        unpack=True,
+        present_patterns=("mp3/[0-9]/*", "[0-9]/*"),
     )
     (tmp_path / "0").mkdir()
     (tmp_path / "0" / "a.mp3").touch()
@@ -258,20 +262,20 @@ def test_archives_that_were_fetched_by_hand_are_used_and_kept(host: Host, tmp_pa
     parts = {"m.zip.001": whole[:50], "m.zip.002": whole[50:]}
     host.files.update(parts)
     checksums = tuple(f"md5:{hashlib.md5(part).hexdigest()}" for part in parts.values())
-    archive = Archive(urls=tuple(map(host.url, parts)), checksums=checksums, becomes="mp3", unpack=True)
+    archive = Archive(urls=tuple(map(host.url, parts)), checksums=checksums, target="mp3", unpack=True)
     (tmp_path / "m.zip.001").write_bytes(parts["m.zip.001"])
     (tmp_path / "m.zip.002").write_bytes(b"another, or not all of it")
     fetch([archive], tmp_path)
     assert host.requests == [("m.zip.002", 0)] and (tmp_path / "mp3" / "0" / "a.mp3").read_text() == "first"
     assert sorted(left(tmp_path)) == ["m.zip.001", "m.zip.002", "mp3"]
-    alone = host.archive("alone.zip", content=whole, becomes="alone", unpack=True)
+    alone = host.archive("alone.zip", content=whole, target="alone", unpack=True)
     (tmp_path / "alone.zip").write_bytes(whole)
     fetch([alone], tmp_path)
     assert len(host.requests) == 1 and (tmp_path / "alone" / "0").is_dir() and (tmp_path / "alone.zip").is_file()
 
 
 def test_a_kill_after_the_unpacking_leaves_nothing_behind(host: Host, tmp_path: Path):
-    archive = host.archive("music.zip", content=zipped({"in/a.mp3": ""}), becomes="music", unpack=True, inner="in")
+    archive = host.archive("music.zip", content=zipped({"in/a.mp3": ""}), target="music", unpack=True, inner="in")
     fetch([archive], tmp_path)
     (tmp_path / "music.zip.fetched").write_bytes(host.files["music.zip"])
     (tmp_path / "music.zip.joined").touch()
@@ -296,7 +300,7 @@ def test_the_room_of_each_step_is_checked_beforehand(
     parts = {"m.zip.001": whole[:1_050], "m.zip.002": whole[1_050:]}
     host.files.update(parts)
     checksums = tuple(f"md5:{hashlib.md5(part).hexdigest()}" for part in parts.values())
-    archive = Archive(urls=tuple(map(host.url, parts)), checksums=checksums, becomes="mp3", unpack=True)
+    archive = Archive(urls=tuple(map(host.url, parts)), checksums=checksums, target="mp3", unpack=True)
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=free))
     with pytest.raises(DownloadError, match=rf": {what}, {free:,} are free; make room, and the same command goes on"):
         fetch([archive], tmp_path)
@@ -325,7 +329,7 @@ def test_parts_are_joined_and_unpacked(host: Host, tmp_path: Path):
     archive = Archive(
         urls=tuple(map(host.url, parts)),
         checksums=tuple(f"sha256:{hashlib.sha256(part).hexdigest()}" for part in parts.values()),
-        becomes="mp3",
+        target="mp3",
         unpack=True,
     )
     fetch([archive], tmp_path)
@@ -337,10 +341,10 @@ def test_parts_are_joined_and_unpacked(host: Host, tmp_path: Path):
 
 def test_the_folder_within_an_archive_is_taken(host: Host, tmp_path: Path):
     content = tarred(("07/1.mp3", ""))
-    fetch([host.archive("07.tar", content=content, inner="07", becomes="audio-low/07", unpack=True)], tmp_path)
+    fetch([host.archive("07.tar", content=content, inner="07", target="audio-low/07", unpack=True)], tmp_path)
     assert (tmp_path / "audio-low" / "07" / "1.mp3").is_file()
     with pytest.raises(DownloadError, match="holds no folder 08"):
-        fetch([host.archive("08.tar", content=content, inner="08", becomes="08", unpack=True)], tmp_path)
+        fetch([host.archive("08.tar", content=content, inner="08", target="08", unpack=True)], tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -359,13 +363,13 @@ def test_an_archive_that_would_write_elsewhere_is_refused(host: Host, tmp_path: 
     root = tmp_path / "root"
     root.mkdir()
     with pytest.raises(DownloadError, match=rf"{name}.fetched: would write .*; not unpacked"):
-        fetch([host.archive(name, content=content, becomes="music", unpack=True)], root)
+        fetch([host.archive(name, content=content, target="music", unpack=True)], root)
     assert not (root / "music").exists() and not list(tmp_path.rglob("evil.txt"))
 
 
 def test_a_python_that_cannot_unpack_safely(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delattr(tarfile, "data_filter")
-    archive = host.archive("07.tar", content=tarred(("07/1.mp3", "")), becomes="07", unpack=True)
+    archive = host.archive("07.tar", content=tarred(("07/1.mp3", "")), target="07", unpack=True)
     with pytest.raises(DownloadError, match=r"07.tar.fetched: Python 3.10.12, 3.11.4 or later unpacks it safely"):
         fetch([archive], tmp_path)
 
@@ -373,7 +377,7 @@ def test_a_python_that_cannot_unpack_safely(host: Host, tmp_path: Path, monkeypa
 def test_an_unpacking_that_was_broken_off_is_done_again(host: Host, tmp_path: Path):
     (tmp_path / ".music.unpacking").mkdir()
     (tmp_path / ".music.unpacking" / "half.mp3").touch()
-    archive = host.archive("music.zip", content=zipped({"a.mp3": ""}), becomes="music", unpack=True)
+    archive = host.archive("music.zip", content=zipped({"a.mp3": ""}), target="music", unpack=True)
     fetch([archive], tmp_path)
     assert [path.name for path in (tmp_path / "music").iterdir()] == ["a.mp3"]
 
@@ -395,7 +399,7 @@ def broken_zip() -> bytes:
     ids=["neither", "cut.zip", "broken.zip", "cut.tar.gz"],
 )
 def test_a_damaged_archive_is_told(host: Host, tmp_path: Path, content: bytes, reason: str):
-    damaged = host.archive("music.zip", content=content, becomes="music", unpack=True)
+    damaged = host.archive("music.zip", content=content, target="music", unpack=True)
     with pytest.raises(DownloadError, match=rf"music.zip.fetched: cannot be unpacked \({reason}\); delete it and"):
         fetch([damaged], tmp_path)
     assert not (tmp_path / "music").exists()

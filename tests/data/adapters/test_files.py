@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from musicrec.data.adapters.files import audio_files, within
+from musicrec.data.adapters.files import audio_files, list_matching
 from musicrec.errors import ManifestError
 
 
@@ -13,8 +13,8 @@ def test_what_a_disk_has_made_of_the_names(tmp_path: Path):
         (tmp_path / name).write_bytes(b"12345")
     (tmp_path / "gone.mp3").symlink_to(tmp_path / "nowhere")
     assert audio_files(tmp_path) == ({"a/1.mp3": 5, "a/2.MP3": 5}, [("gone.mp3", "a link that leads nowhere")])
-    assert [path.name for path in within(tmp_path / "a", "*.mp3")] == ["1.mp3", "2.MP3"]
-    assert within(tmp_path / "nowhere", "*") == within(tmp_path / "a" / "1.mp3", "*") == []
+    assert [path.name for path in list_matching(tmp_path / "a", "*.mp3")] == ["1.mp3", "2.MP3"]
+    assert list_matching(tmp_path / "nowhere", "*") == list_matching(tmp_path / "a" / "1.mp3", "*") == []
 
 
 def test_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -23,4 +23,4 @@ def test_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(os, "listdir", refuse)
     with pytest.raises(ManifestError, match=r"/0: cannot be read \(Permission denied\); make it readable, or fetch it"):
-        within(tmp_path / "0", "*")
+        list_matching(tmp_path / "0", "*")

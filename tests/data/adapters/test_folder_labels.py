@@ -7,15 +7,15 @@ import polars as pl
 import pytest
 
 from musicrec.data.adapters.folder_labels import read_labels
-from musicrec.data.checks import Report
+from musicrec.data.checks import DatasetReport
 from musicrec.errors import ManifestError
 
 TOP = Path("/music")
 FILES = ["/music/Ada/One.wav", "/music/Ada/Two.flac", f"/music/{normalize('NFD', 'Zoë')}/Three.mp3"]
 
 
-def read(tmp_path: Path, content: str | bytes) -> tuple[pl.DataFrame, Report]:
-    path, report = tmp_path / "labels.csv", Report("folder", str(TOP))
+def read(tmp_path: Path, content: str | bytes) -> tuple[pl.DataFrame, DatasetReport]:
+    path, report = tmp_path / "labels.csv", DatasetReport("folder", str(TOP))
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return read_labels(path, FILES, TOP, report), report
 

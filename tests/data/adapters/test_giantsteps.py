@@ -103,7 +103,7 @@ def test_what_is_to_be_fetched_is_in_the_repository(tempo_tree: Path):
     (archive,) = _archives(Source(TEMPO, tempo_tree))
     assert archive.urls == ("https://www.cp.jku.at/datasets/giantsteps/backup/1030011.LOFI.mp3",)
     assert archive.checksums == ("md5:d5bb1088f724114ad1b1acfb8260db50",)
-    assert archive.becomes == "wav/1030011.LOFI.mp3", "where the others are"
+    assert archive.target == "wav/1030011.LOFI.mp3", "where the others are"
     (tempo_tree / "md5" / "1030011.LOFI.md5").write_text("")
     with pytest.raises(ManifestError, match=r"1030011.LOFI.md5: '' is no MD5 sum; fetch the file again"):
         _archives(Source(TEMPO, tempo_tree))

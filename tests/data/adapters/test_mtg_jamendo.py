@@ -153,9 +153,9 @@ def test_what_is_to_be_fetched_is_in_the_repository(tree: Path, caplog: pytest.L
     archives = _archives(Source(DATASET, tree))
     assert len(archives) == 100
     assert archives[7].urls == ("https://cdn.freesound.org/mtg-jamendo/raw_30s/audio-low/raw_30s_audio-low-07.tar",)
-    assert (archives[7].becomes, archives[7].inner) == ("audio-low/07", "07")
+    assert (archives[7].target, archives[7].inner) == ("audio-low/07", "07")
     assert archives[7].checksums == (f"sha256:{checksum}",)
-    assert [archive.becomes for archive in archives if archive.is_there(tree)] == [
+    assert [archive.target for archive in archives if archive.is_present(tree)] == [
         f"audio-low/{part:02}" for part in sorted({number % 100 for number in (*NUMBERS, 999)})
     ]
     with open(sums, "a") as file:

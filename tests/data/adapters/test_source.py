@@ -10,7 +10,7 @@ import pytest
 
 from musicrec.data.adapters import fma, giantsteps, gtzan, magnatagatune, mtg_jamendo, spotify
 from musicrec.data.adapters.source import Dataset, Source
-from musicrec.data.adapters.tables import table
+from musicrec.data.adapters.tables import read_table
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.data.manifest import read_manifest
 from musicrec.data.splitting import SplitNames
@@ -35,7 +35,7 @@ def adapt(root: Path | None, folder: Path, *, half: bool = False, **settings) ->
     labels = source.file("labels.csv")
 
     def read(files, report) -> pl.DataFrame:
-        frame = table(labels, columns=["name", "genre", "split"]).rename({"name": "track_id"})
+        frame = read_table(labels, columns=["name", "genre", "split"]).rename({"name": "track_id"})
         wanted = pl.col("track_id").is_in(["a", "c"]) | (not half)
         path = pl.col("track_id") + ".wav"
         return frame.with_columns(path=path, split=pl.when(wanted).then("split"), duration_s=pl.lit(1.0))

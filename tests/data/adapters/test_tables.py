@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from musicrec.data.adapters import tables
-from musicrec.data.adapters.tables import check, rows, table, text_of
+from musicrec.data.adapters.tables import check_column, read_rows, read_table, read_text_file
 from musicrec.errors import ManifestError
 
 
@@ -16,11 +16,11 @@ def test_what_other_programs_write_is_read(tmp_path: Path, monkeypatch: pytest.M
     path.write_bytes(
         b"\xef\xbb\xbf" + f'id,name,life\r\n1,"two\nlines, ""quoted""",{life}\r\n2,12" mix,\r\n\r\n\r\n'.encode()
     )
-    frame = table(path, columns=["id", "name"])
+    frame = read_table(path, columns=["id", "name"])
     assert frame["name"].to_list() == ['two\nlines, "quoted"', '12" mix']
     assert frame["life"].to_list() == [life, None] and frame["id"].to_list() == ["1", "2"]
     path.write_text('a\t"b\n')
-    assert list(rows(path, separator="\t", quoted=False)) == [(1, ["a", '"b'])]
+    assert list(read_rows(path, separator="\t", quoted=False)) == [(1, ["a", '"b'])]
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_damage_is_told_by_row(tmp_path: Path, content: bytes, message: str):
     path = tmp_path / "t.csv"
     path.write_bytes(content)
     with pytest.raises(ManifestError) as error:
-        table(path, columns=["id", "name"])
+        read_table(path, columns=["id", "name"])
     assert str(error.value) == f"{path}: {message}; fetch the file again"
 
 
@@ -50,18 +50,18 @@ def test_a_cell_that_is_not_as_expected(tmp_path: Path):
     good = pl.col("id").str.contains(r"^\d+$")
     message = r"row 5, ID: 'x', expected a number \(and 1 more such rows\); fetch the file again"
     with pytest.raises(ManifestError, match=message):
-        check(frame, "id", good, "a number", path=tmp_path, called="ID", first_row=4)
+        check_column(frame, "id", good, "a number", path=tmp_path, called="ID", first_row=4)
     with pytest.raises(ManifestError, match="row 2, id: empty, expected a number; fetch"):
-        check(frame[2:3], "id", good, "a number", path=tmp_path)
-    check(frame[:1], "id", good, "a number", path=tmp_path)
+        check_column(frame[2:3], "id", good, "a number", path=tmp_path)
+    check_column(frame[:1], "id", good, "a number", path=tmp_path)
 
 
 def test_what_cannot_be_read_at_all(tmp_path: Path):
     message = r"cannot be read \(Is a directory\); make it readable, or fetch it again"
     with pytest.raises(ManifestError, match=message):
-        table(tmp_path, columns=["id"])
+        read_table(tmp_path, columns=["id"])
     with pytest.raises(ManifestError, match=message):
-        text_of(tmp_path)
+        read_text_file(tmp_path)
     (tmp_path / "a.key").write_bytes(b"\xff\xfeC\x00")
     with pytest.raises(ManifestError, match=r"a.key: b'\\xff\\xfeC\\x00' is no text in UTF-8; fetch the file again"):
-        text_of(tmp_path / "a.key")
+        read_text_file(tmp_path / "a.key")

@@ -15,7 +15,7 @@ from musicrec.errors import MidiError
 from musicrec.system.atomic_write import atomic_write
 
 
-class Journal:
+class RenderJournal:
     """A file with a line for every track that is rendered, written after its audio. Many threads append to it.
 
     header: the settings; a journal with others is begun anew. rendered: by the path of the audio, what the last line
@@ -32,21 +32,21 @@ class Journal:
             lines = []
         for line in lines:
             with contextlib.suppress(ValueError):  # the last one is empty, or torn by a kill
-                audio, key, told = json.loads(line)
-                self.rendered[audio] = key, told
+                audio, key, record = json.loads(line)
+                self.rendered[audio] = key, record
         self._file = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115 (closed by close)
         if lines and lines[-1]:
             self._file.write("\n")
 
-    def append(self, audio: str, key: str, told: dict) -> None:
+    def append(self, audio: str, key: str, record: dict) -> None:
         with self._lock:
-            self._file.write(json.dumps([audio, key, told]) + "\n")
+            self._file.write(json.dumps([audio, key, record]) + "\n")
 
     def close(self) -> None:
         self._file.close()
 
 
-class TrackMaker:
+class TrackRenderer:
     """Turns a file into tracks, one for each sound font."""
 
     def __init__(
@@ -56,7 +56,7 @@ class TrackMaker:
         sound_fonts: list[Path],
         audio: Path,
         scratch: Path,
-        journal: Journal,
+        journal: RenderJournal,
         duration_s: float,
         sample_rate: int,
     ) -> None:
@@ -73,14 +73,14 @@ class TrackMaker:
                 path = self.audio / font.stem / f"{file.track_id}.flac"
                 about = font.stat()
                 key = f"{content} {font.stem} {about.st_size} {about.st_mtime_ns}"
-                made_of, told = self.journal.rendered.get(str(path), (None, None))
+                made_of, record = self.journal.rendered.get(str(path), (None, None))
                 if made_of != key or not path.is_file():
                     piece = piece or read_midi(file.path, duration_s=self.duration_s)
-                    told = {**labels_of(piece), "duration_s": self._render(piece, font, path)}
-                    self.journal.append(str(path), key, told)
+                    record = {**labels_of(piece), "duration_s": self._render(piece, font, path)}
+                    self.journal.append(str(path), key, record)
                 names = {"artist": file.artist, "title": file.title, "genre": file.genre}
                 origin = {"sound_font": font.stem, "midi_file": file.name}
-                rows.append({"track_id": file.track_id + variant, "path": str(path), **names, **told, **origin})
+                rows.append({"track_id": file.track_id + variant, "path": str(path), **names, **record, **origin})
         except MidiError as error:
             return str(error).removeprefix(f"{file.path}: ")
         return rows
