@@ -9,11 +9,11 @@ import mutagen
 import polars as pl
 from mutagen.id3 import ID3
 from mutagen.mp4 import MP4Tags
-from rich.console import Console
 from rich.progress import track
 
 from musicrec.config.number_types import BPM_RANGE, DURATION_RANGE_S
 from musicrec.heads.keys import parse_key
+from musicrec.system.console import error_console
 
 # The standard names, and those that DJ software and taggers write.
 _ID3 = {
@@ -56,7 +56,7 @@ def read_tags(paths: Iterable[str], *, progress: bool = True) -> pl.DataFrame:
     paths = list(paths)
     with ThreadPoolExecutor(_AT_ONCE // 8) as pool:
         rows = pool.map(_row, paths)
-        shown = track(rows, "Reading tags", total=len(paths), console=Console(stderr=True),
+        shown = track(rows, "Reading tags", total=len(paths), console=error_console(),
                       disable=not progress or len(paths) < 500)  # fmt: skip
         schema = {"path": pl.String, **_TYPES, "problem": pl.String}
         return pl.DataFrame(list(shown), schema=schema, orient="row")

@@ -13,7 +13,6 @@ from zlib import crc32
 
 import numpy as np
 import polars as pl
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from musicrec.audio.decode import decode
@@ -21,6 +20,7 @@ from musicrec.data.estimate import estimate
 from musicrec.data.journal import KEY, Journal, read_finished
 from musicrec.errors import AudioError, StoreError
 from musicrec.system.atomic_write import atomic_write, write_json, write_text
+from musicrec.system.console import error_console
 
 INDEX, REPORT, MARKER = "index.parquet", "unreadable.csv", "store.json"
 FORMAT = 1
@@ -126,7 +126,7 @@ def _decode_all(
     columns = (TextColumn("Decoding"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     shown = progress and not todo.is_empty()
     with (
-        Progress(*columns, console=Console(stderr=True), disable=not shown) as bar,
+        Progress(*columns, console=error_console(), disable=not shown) as bar,
         ThreadPoolExecutor(workers) as pool,
     ):
         task = bar.add_task("", total=todo.height)

@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
-from rich.console import Console
 from rich.progress import track
 
 from musicrec.audio.decode import duration_of
 from musicrec.errors import AudioError, ManifestError
+from musicrec.system.console import error_console
 
 _SAMPLE_BYTES = 1 << 16
 
@@ -145,7 +145,7 @@ def find_copies(files: Mapping[str, int], *, audio: Path) -> list[list[str]]:
         for whole in (False, True):
             paths = [path for group in alike for path in group]
             hashes = pool.map(lambda path, whole=whole: _hash(audio / path, files[path], whole=whole), paths)
-            console = Console(stderr=True)
+            console = error_console()
             few = len(paths) < 1000
             shown = track(hashes, "Looking for duplicates", total=len(paths), console=console, disable=few)
             found = dict(zip(paths, shown, strict=True))

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor
 
 from musicrec.errors import ConfigError
 from musicrec.heads.metrics import Scores
+from musicrec.system.console import error_console
 
 UNITS = ("track", "artist")
 _BLOCK = 4_000_000  # numbers in memory at once, of each of a handful of arrays
@@ -100,7 +100,7 @@ class Bootstrap:
                 yield block
                 done += len(block)
                 if bar is None and time.monotonic() - begin > _PATIENCE_S:
-                    bar = Progress(console=Console(stderr=True), transient=True)
+                    bar = Progress(console=error_console(), transient=True)
                     task = bar.add_task("bootstrap", total=self.resamples)
                     bar.start()
                 if bar is not None:

@@ -11,10 +11,11 @@ from torch import Tensor
 
 from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.evaluation.result import Result, check_comparable
-from musicrec.evaluation.tables import console, interval_text, make_table, number
+from musicrec.evaluation.tables import interval_text, number
 from musicrec.heads import Head
 from musicrec.heads.metrics import Scores
 from musicrec.system.atomic_write import write_json
+from musicrec.system.console import make_table, output_console
 from musicrec.system.csv_table import write_records
 
 
@@ -123,7 +124,7 @@ def print_comparison(
     first: Result, second: Result, differences: Sequence[Difference], left_out: Sequence[str], bootstrap: Bootstrap
 ) -> None:
     """Print a row a metric: A, B, B - A with its intervals and p, and who is better."""
-    out = console()
+    out = output_console()
     for split in first.predictions:
         rows = [d for d in differences if d.split == split]
         units = list(rows[0].units) if rows else []

@@ -10,7 +10,8 @@ from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.evaluation.comparison import p_text
 from musicrec.evaluation.result import Result
 from musicrec.evaluation.setting_scores import Limits, SettingScore
-from musicrec.evaluation.tables import console, interval_text, make_table, number
+from musicrec.evaluation.tables import interval_text, number
+from musicrec.system.console import make_table, output_console
 from musicrec.system.csv_table import write_records
 
 TABLE = "settings.csv"
@@ -50,7 +51,7 @@ def print_settings(
 ) -> None:
     """Print a row a metric and setting: the mean over the runs, their spread, the interval by artist (by track where
     there are none), and the difference to the first setting with its own."""
-    out = console()
+    out = output_console()
     for split in dict.fromkeys(score.split for score in scores):
         rows = [score for score in scores if score.split == split]
         unit = list(rows[0].units)[-1] if rows[0].units else ""

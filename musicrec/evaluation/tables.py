@@ -3,15 +3,14 @@
 import math
 from collections.abc import Sequence
 
-from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.evaluation.report import HeadScore
+from musicrec.system.console import make_table, output_console
 
-_PIPE_WIDTH = 160  # of a terminal that is none: a log file or a pipe
 _WHOLE_TABLE = 24  # classes; of more, the terminal shows the ends
 
 
@@ -21,7 +20,7 @@ def print_scores(scores: Sequence[HeadScore], *, title: str, bootstrap: Bootstra
     A head that no track is labelled for gets a line of its own. bootstrap: what the scores' intervals come from, if
     they have some; then give one split at a time, else the table gets too wide.
     """
-    out = console()
+    out = output_console()
     splits = list(dict.fromkeys(score.split for score in scores))
     out.print(f"\n[bold]{escape(title)}[/]")
     table = _metrics_table(out, scores, splits, bootstrap)
@@ -87,7 +86,7 @@ def _print_interval_notes(out: Console, scores: Sequence[HeadScore], bootstrap: 
 
 def print_calibration(scores: Sequence[HeadScore]) -> None:
     """Print how far probabilities can be taken at their word, a row a split and head."""
-    out = console()
+    out = output_console()
     table = make_table(out, "head")
     for column in ("split", "temperature", "NLL raw", "NLL", "ECE raw", "ECE"):
         table.add_column(column, justify="right")
@@ -102,7 +101,7 @@ def print_calibration(scores: Sequence[HeadScore]) -> None:
 
 def print_per_class(score: HeadScore) -> None:
     """Print a row a class; of many classes, the most and the least successful."""
-    out = console()
+    out = output_console()
     name, split = escape(score.head.name), escape(score.split)
     rows, left_out = score.per_class, score.classes_left_out
     if not rows:
@@ -124,17 +123,6 @@ def print_per_class(score: HeadScore) -> None:
     if left_out:
         shown = ", ".join(left_out[:10]) + (f" and {len(left_out) - 10} more" if len(left_out) > 10 else "")
         out.print(f"no metric counts these, as {split} cannot tell: {escape(shown)}")
-
-
-def console() -> Console:
-    out = Console(highlight=False)
-    return out if out.is_terminal else Console(highlight=False, width=_PIPE_WIDTH)
-
-
-def make_table(out: Console, first_column: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD if out.is_terminal else box.MARKDOWN)
-    table.add_column(first_column)
-    return table
 
 
 def number(value: float | None) -> str:

@@ -22,6 +22,7 @@ from musicrec.recommend.ranking import recommend
 from musicrec.recommend.sqlite_library import SqliteLibrary
 from musicrec.recommend.track import Track, audio_hash
 from musicrec.runs.find import find_export
+from musicrec.system.console import output_console
 
 
 def main(cfg: DictConfig) -> None:
@@ -61,7 +62,7 @@ def index(cfg: DictConfig) -> None:
         print(remark)
     with library:
         done = indexing.index(library, analyzer, frame, source=source, splits=splits, max_files=cfg.max_files)
-        report.console().print(report.index_text(done, library=path, size=len(library)), soft_wrap=True)
+        output_console().print(report.index_text(done, library=path, size=len(library)), soft_wrap=True)
     if done.interrupted:
         print("interrupted; the same command continues")
         sys.exit(130)
@@ -117,7 +118,7 @@ def query(cfg: DictConfig) -> None:
     if cfg.format == "json":
         print(json.dumps(answer, indent=1))
     else:
-        out, min_pool = report.console(), cfg.min_pool or cfg.k
+        out, min_pool = output_console(), cfg.min_pool or cfg.k
         out.print(
             report.as_table(answer, heads=library.heads, match=tag_filter.match, min_pool=min_pool, width=out.width)
         )

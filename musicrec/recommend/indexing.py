@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from musicrec.audio.decode import AUDIO_SUFFIXES, decode
@@ -21,6 +20,7 @@ from musicrec.data.scan import scan_folder
 from musicrec.errors import AudioError, ConfigError
 from musicrec.recommend.sqlite_library import SqliteLibrary
 from musicrec.recommend.track import Track, audio_hash
+from musicrec.system.console import error_console
 
 if TYPE_CHECKING:
     from musicrec.export.analyzer import TrackAnalyzer
@@ -218,4 +218,4 @@ def _decoded(
 def _bar(shown: bool) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("tracks"))
     times = (TimeElapsedColumn(), TimeRemainingColumn())
-    return Progress(*columns, *times, console=Console(stderr=True), disable=not shown)
+    return Progress(*columns, *times, console=error_console(), disable=not shown)

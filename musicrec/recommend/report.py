@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich import box
-from rich.console import Console, Group
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -207,12 +207,6 @@ def index_text(report: "IndexReport", *, library: Path, size: int) -> Text:
             f"{3600 * analysed / report.wall_s:,.0f} tracks per hour"
         )
     return text
-
-
-def console() -> Console:
-    """For standard output; wide where there is no terminal whose width would matter."""
-    out = Console(highlight=False)
-    return out if out.is_terminal else Console(highlight=False, width=140)
 
 
 def _filter(answer: dict[str, Any], *, match: str, min_pool: int) -> Text:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from rich.console import Console
 from rich.progress import track as shown
 from torch import Tensor
 
@@ -16,6 +15,7 @@ from musicrec.robustness.answers import Answers
 from musicrec.robustness.conditions import Condition
 from musicrec.robustness.label_motion import moved, share, went_along
 from musicrec.robustness.measurement import Measured
+from musicrec.system.console import error_console
 
 Interval = tuple[float, float]
 _NOTHING = (float("nan"), float("nan"))
@@ -132,7 +132,7 @@ def score(
         if (~targets[subject][head.name].isnan()).any()
         for number in range(1, len(measured.conditions))
     ]
-    bar = shown(work, "scoring", console=Console(stderr=True), transient=True, disable=not progress)
+    bar = shown(work, "scoring", console=error_console(), transient=True, disable=not progress)
     return [
         effect(
             head,

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch.utils.data import DataLoader
 
@@ -18,6 +17,7 @@ from musicrec.robustness.conditions import CLEAN, Condition, deformed_ahead, try
 from musicrec.robustness.excerpts import DeformedBatch, DeformedExcerpts, ReadBatch, cut
 from musicrec.robustness.inference import Listener
 from musicrec.robustness.subjects import Subject
+from musicrec.system.console import error_console
 from musicrec.system.hardware import find_device
 
 _SHORTEST_S = 15.0
@@ -177,7 +177,7 @@ class Measurement:
         )
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[doing]}"))
         times = (TimeElapsedColumn(), TimeRemainingColumn())
-        with Progress(*columns, *times, console=Console(stderr=True), disable=not shown or not fresh) as bar:
+        with Progress(*columns, *times, console=error_console(), disable=not shown or not fresh) as bar:
             task, source = bar.add_task(title, total=len(loader), doing=""), iter(loader)
             while True:
                 begin = time.perf_counter()

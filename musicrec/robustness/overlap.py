@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import torch
-from rich.console import Console
 from rich.progress import track as shown
 
 from musicrec.config.number_types import Count
@@ -27,6 +26,7 @@ from musicrec.robustness.conditions import Condition
 from musicrec.robustness.effects import Drawing, Number
 from musicrec.robustness.measurement import Measured
 from musicrec.robustness.subjects import Subject
+from musicrec.system.console import error_console
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +120,7 @@ class Recommending:
 
         clean, found = lists(0), []
         rest = range(1, len(measured.conditions))
-        bar = shown(rest, "recommending", console=Console(stderr=True), transient=True, disable=not progress)
+        bar = shown(rest, "recommending", console=error_console(), transient=True, disable=not progress)
         for number in bar:
             pairs = list(zip(clean, lists(number), strict=True))
             kept = torch.tensor([len({*one} & {*other}) / len(one) if one else math.nan for one, other in pairs])

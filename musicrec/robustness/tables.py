@@ -11,11 +11,12 @@ from rich.table import Table
 
 from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.evaluation.files import file_name
-from musicrec.evaluation.tables import console, interval_text, make_table, number
+from musicrec.evaluation.tables import interval_text, number
 from musicrec.heads import Head
 from musicrec.robustness.effects import Effect
 from musicrec.robustness.report import Report, moved_summary, sensitivity
 from musicrec.system.atomic_write import write_text
+from musicrec.system.console import make_table, output_console
 
 Section = tuple[str, Table, Sequence[str]]  # heading, table, and lines below it
 
@@ -24,13 +25,13 @@ _WIDE = 1000  # characters: no cell of a Markdown table may break
 
 
 def print_report(report: Report, *, bootstrap: Bootstrap | None) -> None:
-    out = console()
+    out = output_console()
     _print(out, title(report), sections(out, report, bootstrap=bootstrap), report.left_out)
 
 
 def print_seconds(reports: Sequence[Report]) -> None:
     """What took the time."""
-    out = console()
+    out = output_console()
     _print(out, "", [seconds_section(out, reports)], [])
 
 

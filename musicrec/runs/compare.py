@@ -4,18 +4,15 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich import box
-from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from musicrec.errors import ConfigError
 from musicrec.runs.find import Run, find_runs, finished
 from musicrec.runs.overrides import differing_settings, identity
+from musicrec.system.console import make_table, output_console
 from musicrec.system.csv_table import write_csv
 
 TABLE = "runs.csv"
-_PIPE_WIDTH = 200  # of a terminal that is none: a log file or a pipe
 _SHOWN_METRICS = 6
 _FACTS = ("run", "status", "data", "git_commit", "wandb", "started", "ended")  # beside settings and metrics
 
@@ -59,14 +56,12 @@ def write_runs(folder: Path, rows: Sequence[dict]) -> Path:
 
 def print_runs(rows: Sequence[dict], *, sort: str | None) -> None:
     """The table, with as many metrics as fit beside the one that is sorted by."""
-    out = Console(highlight=False)
-    if not out.is_terminal:
-        out = Console(highlight=False, width=_PIPE_WIDTH)
+    out = output_console()
     first = sort or rows[0]["metric"]
     measured = [name for name in _names(rows, "metrics") if any(row["metrics"].get(name) is not None for row in rows)]
     others = [name for name in measured if name != first]
     metrics = [first, *others][:_SHOWN_METRICS]
-    table = Table(box=box.SIMPLE_HEAD if out.is_terminal else box.MARKDOWN)
+    table = make_table(out)
     table.add_column("rank", justify="right")
     table.add_column("run", overflow="fold")
     for name in _names(rows, "settings"):

@@ -6,17 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from musicrec.runs.overrides import SPREAD_OVER, Value
 from musicrec.sweeps.jobs import Outcome
+from musicrec.system.console import make_table, output_console
 from musicrec.system.csv_table import write_csv
 
 RANKING, JOBS = "ranking.csv", "jobs.csv"
-_PIPE_WIDTH = 160  # of a terminal that is none: a log file or a pipe
 _SHOWN = 30
 
 
@@ -90,9 +89,7 @@ def write_ranking(folder: Path, settings: Sequence[Setting]) -> None:
 
 def print_ranking(folder: Path, settings: Sequence[Setting], *, files: Sequence[str]) -> None:
     """The best settings as a table, what failed and why, and the files of the sweep folder to look into."""
-    out = Console(highlight=False)
-    if not out.is_terminal:
-        out = Console(highlight=False, width=_PIPE_WIDTH)
+    out = output_console()
     runs = sorted((run for setting in settings for run in setting.runs), key=lambda run: run.number)
     metric = next((run.metric for run in runs if run.objective is not None), None)
     if metric:
@@ -111,7 +108,7 @@ def print_ranking(folder: Path, settings: Sequence[Setting], *, files: Sequence[
 
 
 def _table(out: Console, settings: Sequence[Setting], *, metric: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD if out.is_terminal else box.MARKDOWN)
+    table = make_table(out)
     spread = any(len(setting.runs) > 1 for setting in settings)
     table.add_column("rank", justify="right")
     for name in settings[0].params:

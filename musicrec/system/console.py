@@ -1,7 +1,27 @@
-"""The one console: tables and messages for a terminal, and plain text where the output is a file or a pipe."""
+"""The consoles of all programs: results go to standard output, errors and progress bars to standard error."""
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
+
+_PIPE_WIDTH = 200  # characters; a log file or a pipe has no width of its own
+
+
+def output_console() -> Console:
+    """Return the console for standard output; it is wide where that is no terminal."""
+    out = Console(highlight=False)
+    return out if out.is_terminal else Console(highlight=False, width=_PIPE_WIDTH)
+
+
+def error_console() -> Console:
+    """Return the console for standard error, on which progress bars are drawn."""
+    return Console(stderr=True)
+
+
+def make_table(out: Console, *columns: str) -> Table:
+    """Return an empty table with these columns, in Markdown where the output is no terminal."""
+    return Table(*columns, box=box.SIMPLE_HEAD if out.is_terminal else box.MARKDOWN)
 
 
 def print_error(message: str) -> None:

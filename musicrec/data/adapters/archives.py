@@ -9,10 +9,10 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from rich.console import Console
 from rich.progress import track
 
 from musicrec.errors import DownloadError
+from musicrec.system.console import error_console
 
 _BLOCK_BYTES = 1 << 20
 _DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, RuntimeError)
@@ -82,4 +82,4 @@ def unpack(archive: Path, target: Path, *, inner: str) -> None:
 
 def _shown(members: Iterable, target: Path) -> Iterable:
     total = len(members) if isinstance(members, list) else None
-    return track(members, f"Unpacking {target.name}", total=total, console=Console(stderr=True))
+    return track(members, f"Unpacking {target.name}", total=total, console=error_console())

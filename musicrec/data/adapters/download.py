@@ -14,11 +14,11 @@ from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 
 from rich import progress
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from musicrec.data.adapters.archives import check_free_space, join_parts, unpack, unpacking_folder
 from musicrec.errors import DownloadError
+from musicrec.system.console import error_console
 from musicrec.system.lock import wait_for_lock
 
 _BLOCK_BYTES = 1 << 20
@@ -113,7 +113,7 @@ def _download(url: str, root: Path, *, checksum: str, counted: str) -> Path:
         return by_hand
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     failures, most = 0, _size(part)
-    with Progress(*columns, console=Console(stderr=True), transient=bool(counted)) as bar:
+    with Progress(*columns, console=error_console(), transient=bool(counted)) as bar:
         task = bar.add_task(f"{counted}{name}", total=None)
         while True:
             try:
@@ -192,7 +192,7 @@ def _checksum(path: Path, like: str) -> str:
     """The checksum of a file, in the algorithm and form of another: md5:179c…"""
     algorithm = like.partition(":")[0]
     digest = hashlib.new(algorithm, usedforsecurity=False)
-    console = Console(stderr=True)
+    console = error_console()
     with progress.open(path, "rb", description=f"Checking {path.name}", console=console, transient=True) as file:
         while block := file.read(_BLOCK_BYTES):
             digest.update(block)

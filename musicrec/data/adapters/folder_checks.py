@@ -6,16 +6,14 @@ from collections import defaultdict
 from pathlib import Path
 
 import polars as pl
-from rich.box import MARKDOWN
-from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from musicrec.data.checks import DatasetReport, check_leaks, count_of, report_copies
 from musicrec.data.scan import FolderScan
 from musicrec.data.schema import REQUIRED
 from musicrec.errors import ManifestError
 from musicrec.heads.keys import PITCH_CLASSES
+from musicrec.system.console import make_table, output_console
 
 _SHOWN = 5
 
@@ -58,8 +56,8 @@ def report_split_leaks(frame: pl.DataFrame, copies: list[list[str]], top: Path, 
 
 def print_summary(frame: pl.DataFrame, *, manifest: Path) -> None:
     """What labels there are, how the tracks are split, and where that is written."""
-    out = Console(highlight=False, soft_wrap=True, width=160)
-    table = Table("", "tracks", "", box=MARKDOWN)
+    out = output_console()
+    table = make_table(out, "", "tracks", "")
     for name in (name for name in frame.columns if name not in (*REQUIRED, "split", "title", "duration_s")):
         column = frame[name].drop_nulls()
         table.add_row(
@@ -69,7 +67,7 @@ def print_summary(frame: pl.DataFrame, *, manifest: Path) -> None:
     counts = dict(frame["split"].value_counts().iter_rows())
     order = sorted(counts, key=lambda name: (("train", "valid", "test", name).index(name), name))
     out.print(f"split: {', '.join(f'{name} {counts[name]:,}' for name in order)}")
-    out.print(f"manifest: {escape(str(manifest))}")
+    out.print(f"manifest: {escape(str(manifest))}", soft_wrap=True)
 
 
 def _values(column: pl.Series) -> str:

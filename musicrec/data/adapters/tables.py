@@ -10,9 +10,9 @@ from typing import TextIO
 
 import polars as pl
 from rich import progress
-from rich.console import Console
 
 from musicrec.errors import ManifestError
+from musicrec.system.console import error_console
 
 _ROWS_AT_ONCE = 4_096  # rows held as Python objects; the others are columns already
 _LARGE_BYTES = 1 << 26  # of a table that takes seconds to read
@@ -123,7 +123,7 @@ def _opened(path: Path) -> TextIO:
     settings = {"newline": "", "encoding": "utf-8-sig", "errors": "surrogateescape"}
     if os.path.getsize(path) < _LARGE_BYTES:
         return open(path, **settings)
-    console = Console(stderr=True)
+    console = error_console()
     return progress.open(path, "r", description=f"Reading {path.name}", console=console, transient=True, **settings)
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import polars as pl
 import soundfile
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from musicrec.data.manifest import write_manifest
@@ -24,6 +23,7 @@ from musicrec.data.schema import SCHEMA
 from musicrec.data.splitting import split_tracks
 from musicrec.errors import ConfigError, MidiError
 from musicrec.system.atomic_write import remove_leftovers, write_text
+from musicrec.system.console import error_console
 from musicrec.system.lock import try_lock
 
 VERSION = 1  # raise it whenever the same files and settings give other audio or labels
@@ -164,7 +164,7 @@ def _render_all(
 
 def _with_bar(title: str, pool: ThreadPoolExecutor, function: Callable, items: list, progress: bool) -> list:
     columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not progress) as bar:
+    with Progress(*columns, console=error_console(), disable=not progress) as bar:
         try:
             return list(bar.track(pool.map(function, items), total=len(items)))
         except BaseException:

@@ -20,6 +20,7 @@ from musicrec.data.synthetic.recording_conditions import RecordingConditions
 from musicrec.data.synthetic.styles import STYLES
 from musicrec.errors import ConfigError
 from musicrec.system.atomic_write import atomic_write, remove_leftovers, write_json
+from musicrec.system.console import error_console
 from musicrec.system.lock import wait_for_lock
 
 VERSION = 1  # raise it whenever the same settings give other music
@@ -111,7 +112,7 @@ def _make(
             leftover.unlink()
 
     columns = (TextColumn("synthetic music"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with ThreadPoolExecutor(workers) as pool, Progress(*columns, disable=not progress) as bar:
+    with ThreadPoolExecutor(workers) as pool, Progress(*columns, console=error_console(), disable=not progress) as bar:
         try:
             made = pool.map(lambda track: _make_track(track, audio, settings, conditions), planned)
             rows = list(bar.track(made, total=len(planned)))
