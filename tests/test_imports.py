@@ -3,6 +3,8 @@
 import ast
 import itertools
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,9 @@ ROOMS = [
     "programs",
     "",  # musicrec/__init__.py and __main__.py
 ]
+
+# What takes a second or more to import.
+HEAVY = {"hydra", "matplotlib", "optuna", "pytorch_lightning", "scipy", "torch"}
 
 
 def room_of(module: str) -> str:
@@ -126,3 +131,12 @@ def test_the_recommender_knows_neither_lightning_nor_hydra(modules):
                 names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
                 for name in names:
                     assert name.split(".")[0] not in ("hydra", "pytorch_lightning"), f"{file}:{node.lineno}: {name}"
+
+
+def test_importing_the_recommender_loads_neither_lightning_nor_hydra_nor_torch(modules):
+    """Also not through other packages. A query by a track of the library starts quickly because of this."""
+    recommender = [module for module in modules if room_of(module) == "recommend"]
+    assert len(recommender) > 5
+    code = f"import sys, {', '.join(recommender)}; print(*({HEAVY} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.stdout.split(), done.stderr) == ([], ""), "python -X importtime tells which import loads it"

@@ -151,7 +151,8 @@ class TrackAnalyzer:
             source = decode(source, sample_rate=self.sample_rate)
         samples = _checked(source, shapes={1: "(samples,), mono"})
         waveform = torch.as_tensor(samples)
-        probabilities, embeddings = {}, []
+        probabilities: dict[str, np.ndarray] = {}
+        embeddings = []
         for model in self.models:
             size = model.network.chunk_samples
             padded = torch.nn.functional.pad(waveform, (0, max(0, size - len(waveform))))

@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -87,7 +89,7 @@ def test_music_without_labels_can_be_indexed(world: dict, program: Callable, tmp
         "train.py", "data=folder", f"data.root={music}", f"paths.cache={tmp_path}", f"hydra.run.dir={tmp_path}/run",
         "debug=fast", status=1,
     ).stderr  # fmt: skip
-    assert f"{music}: none of its 9 audio files has a label, so that there is nothing to learn" in printed
+    assert f"{music}: none of its 9 audio files has a label, so there is nothing to learn" in printed
     assert "Write them there with a tagger or DJ software, or give a table, data.labels=FILE.csv" in printed
     (command,) = re.findall(r"recommend\.py (action=index) (source=\S+)", printed)
     call(*command, f"exports=[{world['tags']},{world['features']}]", f"library={library}")
@@ -269,6 +271,39 @@ def test_a_bad_file_is_reported_before_the_models_are_loaded(world, monkeypatch)
     monkeypatch.setattr(recommend.exports, "load_analyzer", lambda *_, **__: pytest.fail("the models were loaded"))
     with pytest.raises(AudioError, match=r"letter\.wav"):
         call("action=query", f"query={world['music'] / 'letter.wav'}", f"library={world['library']}")
+
+
+# Runs the program in a process of its own, and tells what it has imported.
+LOADED = """
+import sys
+from musicrec.programs.launch import launch
+heavy = {"matplotlib", "optuna", "polars", "pytorch_lightning", "scipy", "torch"}
+try:
+    launch("recommend", sys.argv[1:])
+finally:
+    print("loaded:", *sorted(heavy & sys.modules.keys()), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["action=query", "query=track 1", "library={library}"], 0),
+        (["action=query", "query=nope.mp3", "library={library}"], 1),
+        (["action=query", "query={music}/letter.wav", "library={library}"], 1),
+        (["action=query", "query=track 1", "library={folder}/none"], 1),
+        (["action=query", "query=track 1", "library={library}", "k=0"], 1),
+        (["action=query", "query=track 1", "library={library}", "filter.top=many"], 1),
+        (["action=index", "source={music}", "library={folder}/new"], 1),
+        (["action=ask"], 1),
+    ],
+)
+def test_a_query_by_track_id_and_a_mistake_import_nothing_heavy(world: dict, arguments: list[str], status: int):
+    """What is not imported is what makes them fast: torch alone takes seconds."""
+    given = [text.format(**world) for text in arguments]
+    done = subprocess.run([sys.executable, "-c", LOADED, *given], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == status, done.stderr
+    assert done.stderr.splitlines()[-1].split() == ["loaded:"], "python -X importtime recommend.py … tells why"
 
 
 def test_nothing_readable_is_an_error_and_leaves_no_library(world: dict, tmp_path: Path):
