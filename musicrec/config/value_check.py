@@ -96,10 +96,14 @@ def describe(annotation: Any) -> str:
     for part in schema.get("anyOf", [schema]):
         choices = [part["const"]] if "const" in part else part.get("enum", ())
         names += map(str, choices or [_NAMES[part["type"]]])
-        limits += [text.format(part[limit]) for limit, text in _LIMITS.items() if limit in part]
+        if "minimum" in part and "maximum" in part:
+            limits.append(f"from {part['minimum']} to {part['maximum']}")
+        else:
+            limits += [text.format(part[limit]) for limit, text in _LIMITS.items() if limit in part]
     if "a number" in names:
         names = [name for name in names if name != "a whole number"]
-    return ", ".join([_alternatives(names), *([" and ".join(limits)] if limits else [])])
+    separator = " " if len(names) == 1 and limits[:1] and limits[0].startswith("from") else ", "
+    return separator.join([_alternatives(names), *([" and ".join(limits)] if limits else [])])
 
 
 def _alternatives(names: Sequence) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
+from musicrec.config.value_check import check_choice
 from musicrec.data.schema import LABELS
 from musicrec.errors import ConfigError
 
@@ -146,8 +147,7 @@ def _group(unit: str) -> pl.Expr:
         "album": (by_album, own),
         "track": (own,),
     }
-    if unit not in choices:
-        raise ConfigError(f"data.split_by={unit}: choose one of {', '.join(choices)}")
+    check_choice("data.split_by", unit, choices)
     return pl.coalesce(*choices[unit]).alias("group")
 
 

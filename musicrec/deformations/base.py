@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from musicrec.config.value_check import fits
 from musicrec.errors import ConfigError
 
 
@@ -69,11 +70,6 @@ def seed_of(*parts: int | str) -> int:
     return int.from_bytes(digest, "big") >> 1
 
 
-def is_number(value: object, *, whole: bool = False) -> bool:
-    """Return whether a setting is a number (a whole number, if `whole`). True and False are not numbers here."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and (not whole or value % 1 == 0)
-
-
 def limits(
     name: str, setting: float | Sequence[float], *, least: float, most: float, whole: bool = False
 ) -> tuple[float, float]:
@@ -90,7 +86,7 @@ def limits(
         ConfigError: the setting is neither a number nor a range, or lies outside `least` to `most`.
     """
     ends = list(setting) if isinstance(setting, Sequence) else [setting, setting]
-    numbers = all(is_number(end, whole=whole) for end in ends)
+    numbers = all(fits(end, float) and (not whole or end % 1 == 0) for end in ends)
     if len(ends) != 2 or not numbers or not least <= ends[0] <= ends[1] <= most:
         raise ConfigError(
             f"{name}={setting}: give a {'whole ' * whole}number from {least:g} to {most:g}, "

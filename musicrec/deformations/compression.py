@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torchaudio.functional import lfilter
 
+from musicrec.config.value_check import check_choices
 from musicrec.deformations.base import Deformed, choose, unmoved
-from musicrec.errors import ConfigError
 
 BLOCK_S = 0.001  # the level is measured once per millisecond
 QUIETEST_DB = -100.0
@@ -67,9 +67,7 @@ class DynamicRangeCompression:
 
     def __init__(self, *, preset: str | Sequence[str] = "music_standard") -> None:
         self.presets = [preset] if isinstance(preset, str) else list(preset)
-        unknown = [name for name in self.presets if name not in PRESETS]
-        if unknown or not self.presets:
-            raise ConfigError(f"preset={preset}: choose from {', '.join(PRESETS)}")
+        check_choices("preset", self.presets, PRESETS)
 
     def __call__(self, waveform: Tensor, *, samples: int, sample_rate: int, seeds: Sequence[int]) -> Deformed:
         waveform = waveform[:, :samples]

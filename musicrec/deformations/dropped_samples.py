@@ -1,13 +1,15 @@
 """Gaps, as in a stream that loses packets."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import numpy as np
 import torch
+from annotated_types import Ge, Le
 from torch import Tensor
 
-from musicrec.deformations.base import Deformed, draw, is_number, limits, seed_of, unmoved
-from musicrec.errors import ConfigError
+from musicrec.config.value_check import check_value
+from musicrec.deformations.base import Deformed, draw, limits, seed_of, unmoved
 
 
 class DroppedSamples:
@@ -24,8 +26,7 @@ class DroppedSamples:
     input_ratio = 1.0
 
     def __init__(self, *, dropped_share: float | Sequence[float] = 0.05, gap_ms: float = 20.0) -> None:
-        if not is_number(gap_ms) or not 0 <= gap_ms <= 60_000:
-            raise ConfigError(f"gap_ms={gap_ms}: give a number from 0 (single samples) to 60000")
+        check_value("gap_ms", gap_ms, Annotated[float, Ge(0), Le(60_000)])
         self.dropped_share = limits("dropped_share", dropped_share, least=0, most=1)
         self.gap_ms = gap_ms
 

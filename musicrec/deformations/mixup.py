@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from musicrec.deformations.base import is_number
-from musicrec.errors import ConfigError
+from musicrec.config.number_types import Positive
+from musicrec.config.value_check import check_value
 
 
 class Mixup:
@@ -22,9 +22,8 @@ class Mixup:
         ConfigError: alpha is not a positive number.
     """
 
-    def __init__(self, *, alpha: float = 1.0) -> None:
-        if not is_number(alpha) or not alpha > 0:
-            raise ConfigError(f"mixup alpha={alpha}: give a number above 0, or switch it off (augment.mixup=null)")
+    def __init__(self, *, alpha: Positive = 1.0) -> None:
+        check_value("alpha", alpha, Positive, expected="a number above 0, or switch mixup off (augment.mixup=null)")
         self.alpha = alpha
 
     def __call__(self, waveform: Tensor, *, generator: torch.Generator) -> tuple[Tensor, Tensor, float]:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from musicrec.config.value_check import check_choice
 from musicrec.deformations._snr import mixed
 from musicrec.deformations._spectrum import filtered
 from musicrec.deformations.base import Deformed, draw, limits, unmoved, white_noise
-from musicrec.errors import ConfigError
 
 SLOPES_DB = {"white": 0.0, "pink": -3.0103, "brown": -6.0206}  # power per octave: 1, 1/f and 1/f²
 LOWEST_HZ = 20.0
@@ -28,8 +28,7 @@ class Noise:
     input_ratio = 1.0
 
     def __init__(self, *, colour: str = "white", snr_db: float | Sequence[float] = 20.0) -> None:
-        if colour not in SLOPES_DB:
-            raise ConfigError(f"colour={colour}: choose {', '.join(SLOPES_DB)}")
+        check_choice("colour", colour, SLOPES_DB)
         self.colour = colour
         self.snr_db = limits("snr_db", snr_db, least=-60, most=120)
 

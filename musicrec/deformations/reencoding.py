@@ -9,6 +9,7 @@ import soundfile
 import torch
 from torch import Tensor
 
+from musicrec.config.value_check import check_choice
 from musicrec.deformations.base import Deformed, draw_log, limits, unmoved
 from musicrec.errors import ConfigError
 
@@ -46,8 +47,7 @@ class Reencoding:
     on_cpu = True
 
     def __init__(self, *, codec: str = "mp3", bitrate_kbps: float | Sequence[float] = 32.0) -> None:
-        if codec not in CODECS:
-            raise ConfigError(f"codec={codec}: choose {', '.join(CODECS)}")
+        check_choice("codec", codec, CODECS)
         self.codec = codec
         _, _, least, most = CODECS[codec]
         self.bitrate_kbps = limits("bitrate_kbps", bitrate_kbps, least=least, most=most)

@@ -1,14 +1,19 @@
 """Change of speed as on a tape: pitch and tempo change together, and so do their labels."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
+from annotated_types import Ge, Le
 from torch import Tensor
 
+from musicrec.config.number_types import Share
+from musicrec.config.value_check import check_value
 from musicrec.deformations._speed import played, speed_of
-from musicrec.deformations.base import Deformed, draw_whole, is_number, limits
+from musicrec.deformations.base import Deformed, draw_whole, limits
 from musicrec.deformations.sometimes import Sometimes
-from musicrec.errors import ConfigError
+
+_Semitones = Annotated[int, Ge(0), Le(12)]
 
 
 class Resample:
@@ -50,12 +55,8 @@ class RandomResample:
         ConfigError: max_semitones outside 0 to 12, or a probability outside 0 to 1.
     """
 
-    def __init__(self, *, max_semitones: int = 4, probability: float = 1.0) -> None:
-        numbers = is_number(max_semitones, whole=True) and is_number(probability)
-        if not numbers or not 0 <= max_semitones <= 12 or not 0 <= probability <= 1:
-            raise ConfigError(
-                f"RandomResample: max_semitones={max_semitones} must lie in 0–12 and probability={probability} in 0–1"
-            )
+    def __init__(self, *, max_semitones: _Semitones = 4, probability: Share = 1.0) -> None:
+        check_value("max_semitones", max_semitones, _Semitones)
         resample = Resample(shift_semitones=[-max_semitones, max_semitones])
         self.max_semitones = max_semitones
         self.deformation = Sometimes(deformation=resample, probability=probability)

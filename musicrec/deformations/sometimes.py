@@ -5,16 +5,16 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
-from musicrec.deformations.base import Deformation, Deformed, is_number, seed_of, unmoved
-from musicrec.errors import ConfigError
+from musicrec.config.number_types import Share
+from musicrec.config.value_check import check_value
+from musicrec.deformations.base import Deformation, Deformed, seed_of, unmoved
 
 
 class Sometimes:
     """Deforms each example with a given probability. The others, and their labels, stay unchanged."""
 
-    def __init__(self, *, deformation: Deformation, probability: float = 0.5) -> None:
-        if not is_number(probability) or not 0 <= probability <= 1:
-            raise ConfigError(f"probability={probability}: give a number from 0 to 1")
+    def __init__(self, *, deformation: Deformation, probability: Share = 0.5) -> None:
+        check_value("probability", probability, Share)
         self.deformation, self.probability = deformation, probability
         self.input_ratio = max(1.0, deformation.input_ratio)
 

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from musicrec.deformations.base import is_number
-from musicrec.errors import ConfigError
+from musicrec.config.number_types import Natural
+from musicrec.config.value_check import check_value
 
 
 class SpecAugment:
@@ -21,15 +21,19 @@ class SpecAugment:
     """
 
     def __init__(
-        self, *, frequency_masks: int = 1, max_channels: int = 12, time_masks: int = 1, max_frames: int = 24
+        self,
+        *,
+        frequency_masks: Natural = 1,
+        max_channels: Natural = 12,
+        time_masks: Natural = 1,
+        max_frames: Natural = 24,
     ) -> None:
         settings = {"frequency_masks": frequency_masks, "max_channels": max_channels,
                     "time_masks": time_masks, "max_frames": max_frames}  # fmt: skip
         for name, value in settings.items():
-            if not is_number(value, whole=True) or value < 0:
-                raise ConfigError(f"{name}={value}: give a whole number, 0 for none")
-        self.frequency_masks, self.max_channels = int(frequency_masks), int(max_channels)
-        self.time_masks, self.max_frames = int(time_masks), int(max_frames)
+            check_value(name, value, Natural)
+        self.frequency_masks, self.max_channels = frequency_masks, max_channels
+        self.time_masks, self.max_frames = time_masks, max_frames
 
     def __call__(self, decibels: Tensor, *, generator: torch.Generator) -> Tensor:
         """Mask decibels (batch, 1, mel channels, frames). generator: a CPU generator."""

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from musicrec.config.value_check import check_choices
 from musicrec.deformations._spectrum import filtered, high_pass_gain, low_pass_gain
 from musicrec.deformations.base import Deformed, choose, column, unmoved
-from musicrec.errors import ConfigError
 
 BANDS_HZ = {"narrow": (300.0, 3400.0), "wide": (50.0, 7000.0)}
 ORDER = 8
@@ -27,8 +27,7 @@ class TelephoneBand:
 
     def __init__(self, *, band: str | Sequence[str] = "narrow") -> None:
         self.bands = [band] if isinstance(band, str) else list(band)
-        if not self.bands or any(name not in BANDS_HZ for name in self.bands):
-            raise ConfigError(f"band={band}: choose from {', '.join(BANDS_HZ)}")
+        check_choices("band", self.bands, BANDS_HZ)
 
     def __call__(self, waveform: Tensor, *, samples: int, sample_rate: int, seeds: Sequence[int]) -> Deformed:
         edges_hz = [BANDS_HZ[band] for band in choose("band", self.bands, seeds)]

@@ -8,17 +8,22 @@ it where both apply, and count how often intervals hold a known truth.
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
+from annotated_types import Ge, Gt, Lt
 from rich.progress import Progress
 from torch import Tensor
 
+from musicrec.config.value_check import check_choices, check_value
 from musicrec.errors import ConfigError
 from musicrec.heads.metrics import Scores
 from musicrec.system.console import error_console
 
 UNITS = ("track", "artist")
+_Resamples = Annotated[int, Ge(100)]
+_Confidence = Annotated[float, Gt(0), Lt(1)]
 _BLOCK = 4_000_000  # numbers in memory at once, of each of a handful of arrays
 _PATIENCE_S = 2.0
 _EQUAL = 1e-9  # what rounding may part
@@ -31,18 +36,15 @@ class Bootstrap:
     Raises ConfigError for values that cannot work.
     """
 
-    resamples: int = 2000
-    confidence: float = 0.95
+    resamples: _Resamples = 2000
+    confidence: _Confidence = 0.95
     units: Sequence[str] = UNITS
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if isinstance(self.resamples, bool) or not isinstance(self.resamples, int) or self.resamples < 100:
-            raise ConfigError(f"bootstrap.resamples={self.resamples}: give a whole number, 100 or more")
-        if not isinstance(self.confidence, float) or not 0 < self.confidence < 1:
-            raise ConfigError(f"bootstrap.confidence={self.confidence}: give a share between 0 and 1, such as 0.95")
-        if not self.units or not set(self.units) <= set(UNITS):
-            raise ConfigError(f"bootstrap.units={list(self.units)}: choose of {', '.join(UNITS)}")
+        check_value("bootstrap.resamples", self.resamples, _Resamples)
+        check_value("bootstrap.confidence", self.confidence, _Confidence, expected="a number between 0 and 1, as 0.95")
+        check_choices("bootstrap.units", self.units, UNITS)
 
     def clusters(self, artists: Sequence[str | None]) -> dict[str, np.ndarray]:
         """{unit: (tracks,) number of the cluster each track is in}. A track of no known artist is one by itself. Units

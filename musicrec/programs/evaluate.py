@@ -10,6 +10,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from pytorch_lightning.utilities import rank_zero_only
 
+from musicrec.config.value_check import check_choice
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.errors import ConfigError, ManifestError
 from musicrec.evaluation.bootstrap import Bootstrap
@@ -236,7 +237,6 @@ def check(cfg: DictConfig) -> None:
         )
     if exports and not listed(cfg.splits):
         raise ConfigError("splits is empty; name some, as in splits=[test]")
-    if cfg.pooling not in POOLINGS:
-        raise ConfigError(f"pooling={cfg.pooling}: choose {', '.join(POOLINGS)}")
+    check_choice("pooling", cfg.pooling, POOLINGS)
     if cfg.bootstrap is None and (len(exports) + len(reports) > 1 or sweeps):
         raise ConfigError("bootstrap=null: a comparison needs it for its intervals")

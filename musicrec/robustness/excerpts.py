@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from musicrec.config.number_types import Count
+from musicrec.config.value_check import check_value
 from musicrec.data.store import WaveformStore
 from musicrec.deformations.base import seed_of, unmoved
 from musicrec.errors import ConfigError
@@ -140,8 +142,7 @@ def choose_tracks(frame: pl.DataFrame, tracks: int | None, *, stratify: str | No
         raise ConfigError(f"stratify={stratify}: the manifest has no such column; choose of {', '.join(frame.columns)}")
     if tracks is None:
         return frame
-    if isinstance(tracks, bool) or not isinstance(tracks, int) or tracks < 1:
-        raise ConfigError(f"tracks={tracks}: give a whole number, 1 or more, or null for all of a split")
+    check_value("tracks", tracks, Count, expected="a whole number, 1 or more, or null for all of a split")
     shuffled = frame.with_row_index("_place").sample(fraction=1.0, shuffle=True, seed=seed)
     if stratify is not None:
         # Of a value with n tracks, these come at 1/2n, 3/2n, 5/2n … of the way.

@@ -5,11 +5,15 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import torch
+from annotated_types import Ge, Le
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch.utils.data import DataLoader
 
+from musicrec.config.number_types import Count, Natural
+from musicrec.config.value_check import check_value
 from musicrec.data.store import WaveformStore
 from musicrec.errors import ConfigError
 from musicrec.robustness.answers import Answers, AnswerStore
@@ -39,6 +43,9 @@ class Measured:
     wall_s: float
 
 
+_Seconds = Annotated[float, Ge(0.1), Le(36_000)]
+
+
 class Measurement:
     """What of the tracks is heard, and how.
 
@@ -55,26 +62,19 @@ class Measurement:
         self,
         *,
         folder: str | Path,
-        excerpt_s: float | None = None,
-        excerpts: int = 1,
-        chunks: int | None = None,
-        batch_size: int = 16,
-        workers: int | None = None,
+        excerpt_s: _Seconds | None = None,
+        excerpts: Count = 1,
+        chunks: Count | None = None,
+        batch_size: Count = 16,
+        workers: Natural | None = None,
         device: str = "auto",
         seed: int = 0,
     ) -> None:
-        given = {
-            "excerpts": (excerpts, 1),
-            "chunks": (chunks, 1),
-            "batch_size": (batch_size, 1),
-            "workers": (workers, 0),
-        }
-        for name, (value, least) in given.items():
-            open_to_null = value is None and name in ("chunks", "workers")
-            if not open_to_null and (isinstance(value, bool) or not isinstance(value, int) or value < least):
-                raise ConfigError(f"measurement.{name}={value}: give a whole number, {least} or more")
-        if excerpt_s is not None and (isinstance(excerpt_s, bool) or not 0.1 <= excerpt_s <= 36_000):
-            raise ConfigError(f"measurement.excerpt_s={excerpt_s}: give seconds, 0.1 or more, or null")
+        check_value("measurement.excerpt_s", excerpt_s, _Seconds | None, expected="seconds, 0.1 or more, or null")
+        check_value("measurement.excerpts", excerpts, Count)
+        check_value("measurement.chunks", chunks, Count | None)
+        check_value("measurement.batch_size", batch_size, Count)
+        check_value("measurement.workers", workers, Natural | None)
         self.folder, self.excerpt_s, self.excerpts, self.chunks = Path(folder), excerpt_s, excerpts, chunks
         self.batch_size, self.seed = batch_size, seed
         self.workers = min(_MOST_WORKERS, len(os.sched_getaffinity(0))) if workers is None else workers

@@ -14,6 +14,8 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from musicrec.config.explain import one_message, print_error
+from musicrec.config.number_types import Count
+from musicrec.config.value_check import check_value
 from musicrec.errors import ConfigError, SweepError
 from musicrec.runs.overrides import Value, differing_settings
 from musicrec.sweeps.jobs import DONE, Job, JobRunner, Outcome, outcome, plan
@@ -132,10 +134,8 @@ class StudySweeper(Sweeper):
 
         folder = self.runner.folder
         with one_message():
-            for name in ("trials", "parallel"):
-                value = getattr(self, name)
-                if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                    raise SweepError(f"sweep.{name}={value}: give a whole number, 1 or more")
+            check_value("sweep.trials", self.trials, Count)
+            check_value("sweep.parallel", self.parallel, Count)
             space, fixed = search_space([f"{key}={value}" for key, value in self.params.items()], arguments)
             self.runner.validate([Job(number=0, overrides=tuple(fixed), folder=folder / "0")])
             worker = StudyWorker(

@@ -35,7 +35,10 @@ def test_a_fault_of_the_program_keeps_its_traceback():
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("RandomResample", "max_semitones=99 must lie in 0–12"), ("Resampler", "config key: augment.resample")],
+    [
+        ("RandomResample", "max_semitones=99: give a whole number from 0 to 12"),
+        ("Resampler", "config key: augment.resample"),
+    ],
     ids=["value", "class"],
 )
 def test_a_mistake_in_a_setting_is_named(name: str, message: str):

@@ -13,7 +13,7 @@ from musicrec.config.targets import TARGETS
     "target",
     [
         "os.system",
-        "musicrec.export.folder.os.system",  # imported by a module of ours
+        "musicrec.system.atomic_write.os.system",  # imported by a module of ours
         "musicrec.export.checkpoint.torch.load",
         "pytorch_lightning.LightningModule.load_from_checkpoint",  # reads pickles
         "musicrec.training.module.MusicModule.load_from_checkpoint",

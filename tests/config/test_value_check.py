@@ -36,8 +36,9 @@ def test_values_fit_their_type_or_not(annotation: object, fitting: list, wrong: 
     ("annotation", "words"),
     [
         (Count | None, "a whole number or null, 1 or more"),
-        (Share, "a number, 0 or more and at most 1"),
+        (Share, "a number from 0 to 1"),
         (Annotated[float, Gt(0), Lt(1)], "a number, above 0 and below 1"),
+        (Share | None, "a number or null, from 0 to 1"),
         (int | float | None, "a number or null"),
         (bool, "true or false"),
         (str | None, "text or null"),

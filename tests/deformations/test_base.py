@@ -39,9 +39,9 @@ def test_settings_that_cannot_work_are_named(setting):
         (lambda: Sometimes(deformation=Gain(), probability=1.5), "probability=1.5: give a number from 0 to 1"),
         (lambda: DroppedSamples(gap_ms=True), "gap_ms=True: give a number from 0"),
         (lambda: DroppedSamples(gap_ms="20"), "gap_ms=20: give a number from 0"),
-        (lambda: RandomResample(max_semitones=True), "max_semitones=True must lie in 0–12"),
-        (lambda: RandomResample(max_semitones=1.5), "max_semitones=1.5 must lie in 0–12"),
-        (lambda: RandomResample(probability=False), "probability=False in 0–1"),
+        (lambda: RandomResample(max_semitones=True), "max_semitones=True: give a whole number from 0 to 12"),
+        (lambda: RandomResample(max_semitones=1.5), "max_semitones=1.5: give a whole number from 0 to 12"),
+        (lambda: RandomResample(probability=False), "probability=False: give a number from 0 to 1"),
     ],
 )
 def test_single_numbers_that_cannot_work_are_named(build: Callable[[], object], message: str):

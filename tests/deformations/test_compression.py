@@ -56,5 +56,5 @@ def test_of_several_presets_each_is_drawn(tone, deform):
 
 
 def test_an_unknown_preset_is_named():
-    with pytest.raises(ConfigError, match="preset=loud: choose from film_light, film_standard"):
+    with pytest.raises(ConfigError, match="preset=\\['loud'\\]: choose one or more of film_light, film_standard"):
         DynamicRangeCompression(preset="loud")

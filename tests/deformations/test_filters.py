@@ -72,7 +72,7 @@ def test_every_example_has_its_own_cutoff(deform):
 def test_mistakes_are_named():
     with pytest.raises(ConfigError, match="cutoff_hz=5: give a number from 20 to 24000"):
         LowPass(cutoff_hz=5)
-    with pytest.raises(ConfigError, match="band=am: choose from narrow, wide"):
+    with pytest.raises(ConfigError, match="band=\\['am'\\]: choose one or more of narrow, wide"):
         TelephoneBand(band="am")
 
 

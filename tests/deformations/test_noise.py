@@ -84,5 +84,5 @@ def test_noise_from_a_folder_is_of_its_files(recordings, tone, deform, peak_hz):
 def test_mistakes_are_named(tmp_path: Path):
     with pytest.raises(ConfigError, match=f"folder={tmp_path}: no audio file"):
         FolderNoise(folder=tmp_path)
-    with pytest.raises(ConfigError, match="colour=blue: choose white, pink, brown"):
+    with pytest.raises(ConfigError, match="colour=blue: choose white, pink or brown"):
         Noise(colour="blue")

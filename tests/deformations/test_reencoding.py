@@ -67,7 +67,7 @@ def test_low_bit_rates_of_mp3_take_the_treble(deform):
 
 
 def test_mistakes_are_named(music):
-    with pytest.raises(ConfigError, match="codec=aac: choose mp3, vorbis, opus"):
+    with pytest.raises(ConfigError, match="codec=aac: choose mp3, vorbis or opus"):
         Reencoding(codec="aac")
     with pytest.raises(ConfigError, match="bitrate_kbps=320: give a number from 8 to 160"):
         Reencoding(codec="mp3", bitrate_kbps=320)

@@ -29,5 +29,5 @@ def test_none_hides_nothing():
 @pytest.mark.parametrize("name", ["frequency_masks", "max_channels", "time_masks", "max_frames"])
 @pytest.mark.parametrize("value", [-3, 0.5, True, False, "8", None])
 def test_a_mistake_is_named(name: str, value: object):
-    with pytest.raises(ConfigError, match=f"{name}={value}: give a whole number, 0 for none"):
+    with pytest.raises(ConfigError, match=f"{name}={value}: give a whole number, 0 or more"):
         SpecAugment(**{name: value})

@@ -126,7 +126,7 @@ def test_checkpoint_on_a_set_of_its_own_with_nothing_to_train_on(
         (["export={export}", "compare=[a,b]"], "give one of them"),
         (["compare=[a]"], "a comparison takes two reports"),
         (["compare=[a,b]"], "a is not a report of evaluate.py"),
-        (["export={export}", "pooling=median"], "pooling=median: choose mean, max, attention"),
+        (["export={export}", "pooling=median"], "pooling=median: choose mean, max or attention"),
         (["export={export}", "bootstrap.resamples=3"], "bootstrap.resamples=3: give a whole number, 100 or more"),
         (["export=[{export},{export}]", "bootstrap=null"], "bootstrap=null: a comparison needs it"),
         (["export={export}", "calibrate=validation"], "no readable track has split 'validation'"),

@@ -266,7 +266,7 @@ def test_published_recipe_restarts_from_the_best_checkpoint(program: Callable, m
         ),
         (["optim.lr=fast"], "optim.lr=fast: give a number, above 0"),
         (["resume=maybe"], "resume=maybe: give true or false"),
-        (["model.dropout=2"], "model.dropout=2: give a number, 0 or more and at most 1"),
+        (["model.dropout=2"], "model.dropout=2: give a number from 0 to 1"),
         (["trainer.max_epochs=-5"], "trainer.max_epochs=-5: give a whole number or null, -1 or more"),
         (["model=tempo_net", "model.min_bpm=40"], "task.heads.tempo has min_bpm=30.0"),
         (["data.batch_size=1"], "a training batch holds one chunk"),

@@ -212,7 +212,7 @@ def test_tracks_are_drawn_in_the_shares_of_all():
         ({"excerpt_s": 0}, "excerpt_s=0: give seconds"),
         ({"batch_size": 0}, "batch_size=0: give a whole number, 1 or more"),
         ({"excerpts": None}, "excerpts=None: give a whole number, 1 or more"),
-        ({"workers": -1}, "workers=-1: give a whole number, 0 or more"),
+        ({"workers": -1}, "workers=-1: give a whole number or null, 0 or more"),
         ({"device": "gpu"}, "measurement.device=gpu: choose auto, cpu, cuda, or one of several GPUs"),
     ],
 )

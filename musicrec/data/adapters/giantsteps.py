@@ -12,9 +12,10 @@ from pathlib import Path
 
 import polars as pl
 
+from musicrec.config.value_check import check_choice
 from musicrec.data.adapters.download import Archive
 from musicrec.data.adapters.files import list_matching
-from musicrec.data.adapters.source import Dataset, Files, Source, check_choice
+from musicrec.data.adapters.source import Dataset, Files, Source
 from musicrec.data.adapters.tables import damaged_file, read_text_file
 from musicrec.data.checks import DatasetReport, count_of
 from musicrec.heads.keys import parse_key

@@ -14,8 +14,9 @@ import polars as pl
 from torchaudio.datasets import gtzan as lists
 
 from musicrec.config.number_types import Seed
+from musicrec.config.value_check import check_choice
 from musicrec.data.adapters.random_splits import split_in_tenths
-from musicrec.data.adapters.source import Dataset, Files, Source, check_choice
+from musicrec.data.adapters.source import Dataset, Files, Source
 from musicrec.data.adapters.tables import damaged_file
 from musicrec.data.checks import DatasetReport, count_of
 

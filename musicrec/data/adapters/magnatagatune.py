@@ -8,8 +8,9 @@ from pathlib import Path
 
 import polars as pl
 
+from musicrec.config.value_check import check_choice
 from musicrec.data.adapters.download import Archive
-from musicrec.data.adapters.source import Dataset, Files, Source, check_choice
+from musicrec.data.adapters.source import Dataset, Files, Source
 from musicrec.data.adapters.tables import check_column, damaged_file, read_rows, read_table
 from musicrec.data.checks import DatasetReport, count_of
 from musicrec.errors import ManifestError

@@ -17,7 +17,7 @@ from musicrec.data.adapters.manifest_cache import file_digest, is_up_to_date, sa
 from musicrec.data.adapters.tables import unreadable_file
 from musicrec.data.checks import DatasetReport, count_of
 from musicrec.data.schema import with_all_columns
-from musicrec.errors import ConfigError, ManifestError
+from musicrec.errors import ManifestError
 from musicrec.system.atomic_write import write_text
 from musicrec.system.lock import wait_for_lock
 
@@ -174,9 +174,3 @@ def _digest(path: Path) -> str:
         return file_digest(path)
     except OSError as error:
         raise unreadable_file(path, error) from None
-
-
-def check_choice(name: str, value: object, choices: Sequence) -> None:
-    """Raise ConfigError where a setting is none of its choices."""
-    if value not in choices:
-        raise ConfigError(f"{name}={value}: choose one of {', '.join(str(choice) for choice in choices)}")

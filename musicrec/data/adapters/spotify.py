@@ -11,7 +11,8 @@ from pathlib import Path
 import polars as pl
 
 from musicrec.config.number_types import Seed, Share
-from musicrec.data.adapters.source import Dataset, Files, Source, check_choice
+from musicrec.config.value_check import check_choice
+from musicrec.data.adapters.source import Dataset, Files, Source
 from musicrec.data.checks import DatasetReport, count_of, drop_repeated_tracks
 from musicrec.data.csv_text import read_csv
 from musicrec.data.schema import RANGES, ROW, UNIT_FEATURES, Problems, with_all_columns

@@ -182,9 +182,9 @@ def test_titles_with_quotation_marks(tree: Path, tmp_path: Path):
 
 
 def test_settings_are_checked(tree: Path, tmp_path: Path):
-    with pytest.raises(ConfigError, match=r"data.split=Clean: choose one of full, clean"):
+    with pytest.raises(ConfigError, match=r"data.split=Clean: choose full or clean"):
         magnatagatune(root=tree, folder=tmp_path, split="Clean")
-    with pytest.raises(ConfigError, match=r"data.tags=50: choose one of top50, all"):
+    with pytest.raises(ConfigError, match=r"data.tags=50: choose top50 or all"):
         magnatagatune(root=tree, folder=tmp_path, tags="50")
 
 

@@ -75,9 +75,9 @@ def test_subset_and_fold(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
             assert set(frame["tags"].explode()) == set(TAGS_OF[name]), name
             expected = f"tags: {len(TAGS_OF[name])} different labels, published are {TAGS[subset]}"
             assert expected in capsys.readouterr().out
-    with pytest.raises(ConfigError, match=r"data.fold=5: choose one of 0, 1, 2, 3, 4"):
+    with pytest.raises(ConfigError, match=r"data.fold=5: choose 0, 1, 2, 3 or 4"):
         mtg_jamendo(root=tree, folder=tmp_path, fold=5)
-    with pytest.raises(ConfigError, match=r"data.subset=rock: choose one of all, top50, genre, instrument, mood"):
+    with pytest.raises(ConfigError, match=r"data.subset=rock: choose all, top50, genre, instrument or mood"):
         mtg_jamendo(root=tree, folder=tmp_path, subset="rock")
     (tree / "data" / "splits" / "split-1" / "autotagging_top50tags-train.tsv").unlink()
     with pytest.raises(ManifestError, match=r"no file data/splits/split-1/autotagging_top50tags-train.tsv below"):

@@ -63,7 +63,7 @@ def test_settings_of_the_split(tree: Path, tmp_path: Path):
     assert dict(frame["split"].value_counts().iter_rows()) == {"train": 8, "valid": 2, "test": 10}
     assert frame.group_by("artist").agg(pl.col("split").n_unique())["split"].max() > 1
     assert path != usual and read_manifest(usual)["split"].value_counts(sort=True)["count"][0] == 16, "each is kept"
-    with pytest.raises(ConfigError, match=r"data.split_by=genre: choose one of artist, album, track"):
+    with pytest.raises(ConfigError, match=r"data.split_by=genre: choose artist, album or track"):
         spotify(root=tree, folder=tmp_path, split_by="genre")
 
 
