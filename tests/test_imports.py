@@ -83,7 +83,9 @@ def imports(modules) -> list[tuple[str, str, str]]:
 def test_every_module_is_in_a_room(modules):
     assert len(modules) > 150
     homeless = [module for module in modules if not room_of(module) and module not in ("musicrec", "musicrec.__main__")]
-    assert not homeless, f"{homeless}: name the room in ROOMS of tests/test_imports.py"
+    assert not homeless, (
+        f"{homeless}: add the name of the folder to tests/test_imports.py (in ROOMS), below what it imports"
+    )
 
 
 def test_the_architecture_page_lists_the_rooms():

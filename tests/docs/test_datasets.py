@@ -5,26 +5,25 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "datasets.md").read_text()
-PUBLIC = [
+DATASETS = [
     path.stem
     for path in sorted((ROOT / "conf" / "data").glob("*.yaml"))
-    if "musicrec.data.adapters." in path.read_text() and "partial" in OmegaConf.load(path)
+    if "musicrec.data.adapters." in path.read_text()
 ]
 
 
 def test_every_dataset_has_a_section():
-    assert len(PUBLIC) >= 7
+    assert len(DATASETS) >= 7
     sections = set(re.findall(r"^## (\w+)$", TEXT, re.M))
     linked = set(re.findall(r"^\| \[`(\w+)`\]\(#\1\)", TEXT, re.M))
-    missing = [f'add "## {name}" to docs/datasets.md' for name in PUBLIC if name not in sections]
+    missing = [f'add "## {name}" to docs/datasets.md' for name in DATASETS if name not in sections]
     missing += [
         f'add "| [`{name}`](#{name}) | …" to docs/datasets.md (in the first table)'
-        for name in PUBLIC
-        if name not in linked
+        for name in DATASETS
+        if name not in linked and name != "folder"  # which is the user's own music
     ]
     assert not missing, "\n".join(missing)
 

@@ -104,7 +104,9 @@ def test_table_and_file_agree(tmp_path: Path, capsys: pytest.CaptureFixture):
     scores, left_out = score_settings([LOW, HIGH], BOOTSTRAP)
     print_settings(LOW.results, scores, left_out, BOOTSTRAP)
     printed = capsys.readouterr().out
-    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in printed.splitlines() if "accuracy" in line]
+    cells = [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in printed.splitlines() if "| genre accuracy " in line
+    ]
     with write_settings(tmp_path, scores, BOOTSTRAP).open() as file:
         rows = [row for row in csv.DictReader(file) if row["metric"] == "accuracy"]
     assert [row[:5] for row in cells] == [

@@ -20,7 +20,16 @@ def small(name, **settings):
 
 
 def test_every_network_has_a_known_size():
-    assert set(NAMES) == set(PARAMETERS)
+    missing = []
+    for name in set(NAMES) - set(PARAMETERS):
+        with torch.device("meta"):
+            network = find_class("musicrec.models", name)({"tags": 50})
+        size = sum(parameter.numel() for parameter in network.parameters())
+        missing.append(
+            f'add "{name}": {size:_} to tests/models/test_networks.py (in PARAMETERS) if that is what you expect'
+        )
+    assert not missing, "\n".join(missing)
+    assert set(PARAMETERS) == set(NAMES)
 
 
 @pytest.mark.parametrize(("name", "parameters"), PARAMETERS.items())
