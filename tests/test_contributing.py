@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import polars as pl
 import pytest
 import soundfile
@@ -19,6 +20,10 @@ from sklearn.metrics import balanced_accuracy_score
 from musicrec.config.class_lookup import find_class
 from musicrec.config.targets import TARGETS
 from musicrec.data.manifest import read_manifest
+from musicrec.evaluation.report import score_heads
+from musicrec.figures.scores import plot_all
+from musicrec.heads import Head, from_dict, head_classes, to_dict
+from musicrec.recommend.similarity import Similarity
 
 ROOT = Path(__file__).parents[1]
 instantiate = partial(utils.instantiate, _execution_whitelist_=TARGETS)
@@ -123,6 +128,30 @@ def test_example_of_a_head():
     head = instantiate(OmegaConf.create(named[1]).heads.mood).fit(pl.DataFrame({"mood": ["calm", "wild", None]}))
     assert head.classes == ("calm", "wild")
     assert head.encode(pl.DataFrame({"mood": ["wild", None]})).isnan().tolist() == [False, True]
+
+
+def test_example_of_a_new_kind_of_head(example, tmp_path: Path):
+    """It is described and found again, learns, is scored and drawn, and is compared by the recommender."""
+    head = instantiate(example("musicrec.heads", "level", "conf/task/energy.yaml").heads.energy)
+    assert type(head) is head_classes()["LevelHead"] and from_dict(to_dict(head)) == head
+    assert [name for name in vars(Head) if not name.startswith("_") and not hasattr(head, name)] == []
+    target = head.encode(pl.DataFrame({"energy": [0.0, 0.35, 0.4, 1.0, None]}))
+    assert target[:4].tolist() == [1, 4, 4, 10] and target[4].isnan()
+    logits = torch.zeros(5, 10, requires_grad=True)
+    optimizer = torch.optim.Adam([logits], lr=0.3)
+    for _ in range(200):
+        optimizer.zero_grad()
+        head.loss(logits, target).backward()
+        optimizer.step()
+    assert logits.grad[4].abs().sum() == 0
+    probabilities = head.probabilities(logits.detach())
+    assert head.score(probabilities, target).values() == {"within_1": 1, "accuracy": 1}
+    predictions = {"test": {"energy": (probabilities, target)}}
+    paths = plot_all(tmp_path, score_heads(predictions, [head]), predictions, dataset="set")
+    assert [path.name for path in paths] == ["test_energy_scatter.png"]
+    assert head.text(head.decode(probabilities[3].numpy())) == "10.0 of 10"
+    similarity, _ = Similarity([head]).compare({"energy": np.eye(10)[3]}, {"energy": np.eye(10)})
+    assert np.argsort(-similarity, kind="stable")[:3].tolist() == [3, 2, 4], "the nearest levels are the most similar"
 
 
 def test_example_of_a_metric():

@@ -89,7 +89,7 @@ class Head(Protocol):
         ...
 
     def encode(self, frame: pl.DataFrame) -> Tensor:
-        """Return the target of the tracks of a manifest, with the head's values for missing labels: NaN."""
+        """Return the target of the tracks of a manifest; NaN where a label is missing or the head cannot use it."""
         ...
 
     def one_hot(self, target: Tensor) -> Tensor:
@@ -156,8 +156,9 @@ class Head(Protocol):
                 See `musicrec.heads.metrics`.
 
         Returns:
-            Scores, whose `overall` has `primary`, the `comparison_metrics` and the metrics of `picture`. Where the head
-            is not exclusive, each class has "roc_auc" and "pr_auc", and counts of "tracks" and "positives".
+            Scores. For every metric, more is better. `overall` has `primary`, the `comparison_metrics` and the metrics
+            of `picture`. Where the head is not exclusive, each class has "roc_auc" and "pr_auc", and counts of
+            "tracks" and "positives".
         """
         ...
 
