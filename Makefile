@@ -19,7 +19,7 @@ help:
 	@echo 'make test                 run all tests on up to four cores; PYTEST="tests/data -x" passes arguments to pytest'
 	@echo 'make test-fast            run the tests that are not marked slow, to use while writing (under 60 s on 2 cores)'
 	@echo 'make check-docs           check that documents, tables and code agree'
-	@echo 'make lint                 check rules and format with ruff'
+	@echo 'make lint                 check rules and format with ruff, and types with mypy'
 	@echo 'make docs                 build the documentation site into site/'
 	@echo 'make install              create .venv only; VENV=FOLDER chooses the folder, PYTHON=python3.12 the Python'
 	@echo 'make clean                delete .venv, runs, cache and the files that the tools leave'
@@ -75,6 +75,7 @@ check-docs: $(INSTALLED)
 lint: $(INSTALLED)
 	$(RUN) -m ruff check
 	$(RUN) -m ruff format --check
+	$(RUN) -m mypy
 
 docs: $(INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet
