@@ -1,4 +1,4 @@
-"""How a waveform store comes to hold what a manifest names: decoding in threads, the journal, the index, the report."""
+"""Fill a waveform store: decode in threads, keep the journal, and write the index and the report."""
 
 import contextlib
 import datetime
@@ -25,13 +25,13 @@ from musicrec.system.console import error_console
 INDEX, REPORT, MARKER = "index.parquet", "unreadable.csv", "store.json"
 FORMAT = 1
 _LOOKED_AT_ONCE, _LOOKERS = 1024, 8
-_TOLD_FROM = 200  # tracks to decode; fewer are soon done
+_ANNOUNCED_FROM = 200  # tracks to decode; fewer take little time
 
 log = logging.getLogger(__name__)
 
 
 def with_file_state(tracks: pl.DataFrame) -> pl.DataFrame:
-    """With the size and the modification time of every file, -1 where there is none."""
+    """Return the tracks with the size and modification time of their files, -1 for a file that does not exist."""
     state = np.full((2, tracks.height), -1, dtype=np.int64)
 
     def look(first: int) -> None:
@@ -40,7 +40,7 @@ def with_file_state(tracks: pl.DataFrame) -> pl.DataFrame:
                 status = os.stat(path)
                 state[:, row] = status.st_size, status.st_mtime_ns
 
-    with ThreadPoolExecutor(_LOOKERS) as pool:  # what takes the time, mostly on network disks, is the waiting
+    with ThreadPoolExecutor(_LOOKERS) as pool:  # most of the time is spent waiting, above all for network disks
         list(pool.map(look, range(0, tracks.height, _LOOKED_AT_ONCE)))
     return tracks.with_columns(size=pl.Series(state[0]), mtime_ns=pl.Series(state[1]))
 
@@ -54,11 +54,18 @@ def fill(
     workers: int,
     progress: bool,
 ) -> None:
-    """Decode what the folder lacks and write index, report and marker; the caller holds the folder's lock.
+    """Decode what the folder lacks and write index, report and marker. The caller holds the folder's lock.
 
     Args:
-        wanted: the tracks as `with_file_state` gives them.
-        current: index of the finished store that is there, None if it is unfinished or of another sample rate.
+        folder: Folder of the store.
+        wanted: The tracks, as `with_file_state` returns them.
+        current: Index of the finished store in the folder; None if it is unfinished or has another sample rate.
+        sample_rate: Of the store, in hertz.
+        workers: Threads that decode.
+        progress: Whether to show a progress bar.
+
+    Raises:
+        StoreError: The disk has too little room, or no file at all can be decoded.
     """
     if current is None:
         (folder / MARKER).unlink(missing_ok=True)
@@ -88,27 +95,31 @@ def fill(
 
 
 def _announce(todo: pl.DataFrame, folder: Path, *, sample_rate: int, workers: int, progress: bool) -> None:
-    """Say what decoding will take, if it is more than a little. Raises StoreError where the disk has no room for it."""
+    """Print how much room and time decoding will take, unless it is little.
+
+    Raises:
+        StoreError: The disk has too little room.
+    """
     if todo.is_empty():
         return
-    told = progress and todo.height >= _TOLD_FROM
-    needed = estimate(todo, sample_rate=sample_rate, workers=workers, timed=told)
+    announced = progress and todo.height >= _ANNOUNCED_FROM
+    needed = estimate(todo, sample_rate=sample_rate, workers=workers, timed=announced)
     free = shutil.disk_usage(folder).free
     if needed.store_bytes > free:
         raise StoreError(
             f"{folder}: the waveforms of {todo.height:,} tracks ({needed.audio_s / 3600:,.1f} h) take about "
-            f"{_size(needed.store_bytes)}, {_size(free)} are free; make room, let paths.cache=FOLDER name a larger "
-            "disk, or take fewer tracks (data.max_tracks)"
+            f"{_size(needed.store_bytes)}, {_size(free)} are free; make room, choose a larger disk with "
+            "paths.cache=FOLDER, or take fewer tracks (data.max_tracks)"
         )
-    if not told:
+    if not announced:
         return
     wall = ""
     if needed.build_s is not None:
         wall = f", in about {datetime.timedelta(seconds=round(needed.build_s))} (h:mm:ss)"
     print(
         f"{todo.height:,} tracks to decode, about {needed.audio_s / 3600:,.1f} h: they will take "
-        f"{_size(needed.store_bytes)} of {_size(free)} that are free in {folder}{wall}; a build that is broken off "
-        "goes on where it was",
+        f"{_size(needed.store_bytes)} of the {_size(free)} that are free in {folder}{wall}; an interrupted build "
+        "continues where it stopped",
         file=sys.stderr,
         flush=True,
     )
@@ -121,7 +132,11 @@ def _size(count: int) -> str:
 def _decode_all(
     todo: pl.DataFrame, journal: Journal, sample_rate: int, workers: int, progress: bool
 ) -> list[tuple[str, str]]:
-    """Decode in threads (libsndfile and soxr release the interpreter), append in this one: [(path, why it failed)]."""
+    """Decode in threads, as libsndfile and soxr release the interpreter's lock, and append in this thread.
+
+    Returns:
+        (path, reason) of every file that could not be decoded.
+    """
     failures = []
     columns = (TextColumn("Decoding"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     shown = progress and not todo.is_empty()
@@ -134,7 +149,7 @@ def _decode_all(
         running = {}
         try:
             while True:
-                # Never more waveforms in memory than this, however far decoding is ahead of the disk.
+                # Limits the waveforms in memory, however far decoding is ahead of the disk.
                 for source in itertools.islice(sources, 2 * workers - len(running)):
                     running[pool.submit(_decoded, source["path"], sample_rate)] = source
                 if not running:
@@ -152,10 +167,10 @@ def _decode_all(
 
 
 def _decoded(path: str, sample_rate: int) -> tuple[np.ndarray, int]:
-    """(samples,) int16 of a file, and their checksum."""
+    """Return the samples of a file, (samples,) int16, and their checksum."""
     try:
         waveform = decode(path, sample_rate=sample_rate)
-    except OSError as error:  # not to be taken for a failure to write
+    except OSError as error:  # else it would look like a failure to write
         raise AudioError(f"{path}: cannot be read ({error.strerror or error})") from None
     np.rint(np.multiply(waveform, 32_768, out=waveform), out=waveform)
     samples = np.clip(waveform, -32_768, 32_767, out=waveform).astype("<i2")
@@ -163,6 +178,7 @@ def _decoded(path: str, sample_rate: int) -> tuple[np.ndarray, int]:
 
 
 def _report(index: pl.DataFrame, folder: Path) -> None:
+    """Write and log which files could not be decoded; raises StoreError if none could."""
     unreadable = index.filter(pl.col("reason").is_not_null()).select("track_id", "path", "reason")
     if unreadable.is_empty():
         (folder / REPORT).unlink(missing_ok=True)

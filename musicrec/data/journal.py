@@ -1,4 +1,4 @@
-"""The half of a waveform store that only grows: the samples, and a line for every track whose samples are all there."""
+"""The part of a waveform store that only grows: the samples, and one journal line per track that is complete."""
 
 import json
 import mmap
@@ -13,7 +13,7 @@ import polars as pl
 from musicrec.system.atomic_write import atomic_write
 
 WAVEFORMS, JOURNAL = "waveforms.i16", "journal.jsonl"
-KEY = ["path", "size", "mtime_ns"]  # what tells that a source file is still the one that was decoded
+KEY = ["path", "size", "mtime_ns"]  # a source file with the same values is the one that was decoded
 PLACE = ["offset", "length", "crc32"]
 _SCHEMA = {"path": pl.String, **dict.fromkeys([*KEY[1:], *PLACE], pl.Int64)}
 _FORMAT = 1
@@ -21,19 +21,30 @@ _CHECKED_AT_ONCE = 4_096
 
 
 class Journal:
-    """Appends tracks to a store's folder, behind those that an earlier build finished at the same sample rate.
+    """Appends tracks to a store, after those that an earlier build at the same sample rate finished.
 
-    A line is written after the samples it speaks of, so that a killed process leaves at worst samples without a line,
-    which the next one overwrites. A crash of the machine may lose samples and keep the line: unless `trust`, the
-    samples of every line are held against their checksum, and lines that fail are forgotten.
+    The line of a track is written after its samples. A killed process therefore leaves at worst samples without a line,
+    which the next build overwrites. A crash of the machine may lose samples and keep their line, so checksums are
+    compared unless the journal can be trusted.
+
+    Attributes:
+        finished: The tracks that were complete when the journal was opened, as `read_finished` returns them.
     """
 
     def __init__(self, folder: Path, *, sample_rate: int, trust: bool, workers: int) -> None:
+        """Open the journal of a store, or begin a new one.
+
+        Args:
+            folder: Folder of the store.
+            sample_rate: Of the store, in hertz; a journal of another sample rate is deleted with its samples.
+            trust: Whether to skip comparing the samples with their checksums. Tracks that differ are forgotten.
+            workers: Threads that compare checksums.
+        """
         self.folder = folder
         header = json.dumps({"format": _FORMAT, "sample_rate": sample_rate}).encode() + b"\n"
         waveforms, journal = folder / WAVEFORMS, folder / JOURNAL
         if not waveforms.is_file() or not journal.is_file() or not _begins_with(journal, header):
-            # Unlinked, not truncated: a reader of the old store keeps what it has mapped.
+            # Deleted, not truncated: a process that reads the old store keeps the file that it has mapped.
             journal.unlink(missing_ok=True)
             waveforms.unlink(missing_ok=True)
             waveforms.touch()
@@ -55,26 +66,33 @@ class Journal:
         self._journal.seek(0, os.SEEK_END)
 
     def append(self, source: dict, samples: np.ndarray, checksum: int) -> None:
-        """Add a track. source: its `KEY`; samples: (length,) int16; checksum: crc32 of the bytes."""
+        """Append a track.
+
+        Args:
+            source: The values of `KEY` for its file.
+            samples: (length,) int16.
+            checksum: CRC-32 of the samples.
+        """
         view = memoryview(samples).cast("B")
-        while len(view):  # a nearly full disk takes a part, and refuses the next
+        while len(view):  # a nearly full disk writes one part and refuses the next
             view = view[self._waveforms.write(view) :]
         line = {**{name: source[name] for name in KEY}, "offset": self._end, "length": len(samples), "crc32": checksum}
         self._journal.write(json.dumps(line).encode() + b"\n")
         self._end += len(samples)
 
     def sync(self) -> None:
-        """Return when all of it is on the disk."""
+        """Wait until everything is on the disk."""
         for file in (self._waveforms, self._journal):
             os.fsync(file.fileno())
 
     def close(self) -> None:
+        """Close the files."""
         self._waveforms.close()
         self._journal.close()
 
 
 def read_finished(folder: Path) -> pl.DataFrame:
-    """The tracks that a journal names, one row a source file: `KEY` and `PLACE`. Lines cut off or torn are left out."""
+    """Return the tracks in a journal, one row per source file with `KEY` and `PLACE`; damaged lines are left out."""
     with open(folder / JOURNAL, "rb") as file:
         data = file.read(_whole_lines(folder / JOURNAL))
     lines = data[data.index(b"\n") + 1 :]
@@ -82,13 +100,22 @@ def read_finished(folder: Path) -> pl.DataFrame:
         return pl.DataFrame(schema=_SCHEMA)
     try:
         frame = pl.read_ndjson(lines, schema=_SCHEMA)
-    except pl.exceptions.PolarsError:  # a crash of the machine has left lines that are none
+    except pl.exceptions.PolarsError:  # a crash of the machine left damaged lines
         frame = pl.DataFrame(list(filter(None, map(_line, lines.splitlines()))), schema=_SCHEMA)
     return frame.drop_nulls().unique(KEY, keep="last", maintain_order=True)
 
 
 def intact(waveforms: Path, tracks: pl.DataFrame, *, workers: int) -> np.ndarray:
-    """Which rows of `tracks` (with the columns of `PLACE`) lie in the file as their checksum says: (rows,) bool."""
+    """Compare samples with their checksums.
+
+    Args:
+        waveforms: The file of samples.
+        tracks: Rows with the columns of `PLACE`.
+        workers: Threads that compare.
+
+    Returns:
+        Whether the samples of each row are intact, (rows,) bool.
+    """
     sound = np.zeros(tracks.height, dtype=bool)
     count = waveforms.stat().st_size // 2
     if tracks.is_empty() or not count:
@@ -120,6 +147,6 @@ def _begins_with(path: Path, beginning: bytes) -> bool:
 
 
 def _whole_lines(path: Path) -> int:
-    """Bytes up to and with the last line feed."""
+    """Return the number of bytes up to and including the last line feed."""
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         return data.rfind(b"\n") + 1

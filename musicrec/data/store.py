@@ -1,9 +1,14 @@
-"""Every track of a manifest decoded once, in one flat memory-mapped file of mono int16.
+"""Keep every track of a manifest, decoded once, in one flat memory-mapped file of mono int16 samples.
 
-A store's folder holds ``waveforms.i16`` and ``journal.jsonl``, which only grow; ``index.parquet``, a row a track in the
-order of the manifest; ``unreadable.csv``, the report of files that could not be decoded; and ``store.json``, written
-last and removed first, without which the store is unfinished. Samples of tracks that have left the manifest or have
-changed stay in the file unused; delete the folder to win their space back.
+The folder of a store holds:
+
+- ``waveforms.i16`` and ``journal.jsonl``, which only grow;
+- ``index.parquet``, one row per track in the order of the manifest;
+- ``unreadable.csv``, the files that could not be decoded;
+- ``store.json``, written last and removed first: without it the store is unfinished.
+
+Samples of tracks that have changed or are no longer in the manifest stay in the file, unused. To free their space,
+delete the folder.
 """
 
 import hashlib
@@ -22,11 +27,14 @@ from musicrec.system.lock import try_lock, wait_for_lock
 
 
 class WaveformStore:
-    """Reads chunks of any tracks as fast as memory copies. Cheap to pickle; every process maps the file for itself.
+    """Reads chunks of any tracks as fast as memory copies.
 
-    folder: where it lies. sample_rate: in Hz. lengths: (tracks,) int64, samples of each track. track_ids: their names,
-    in the order of the manifest. index: {track_id: row}. unreadable: what the manifest names and the store lacks, as
-    [{"track_id", "path", "reason"}].
+    A store is cheap to pickle, as every process maps the file for itself.
+
+    Attributes:
+        folder: Its folder.
+        sample_rate: In hertz.
+        lengths: (tracks,) int64, the length of each track in samples.
     """
 
     def __init__(self, *, folder: Path, sample_rate: int, tracks: pl.DataFrame) -> None:
@@ -40,7 +48,7 @@ class WaveformStore:
         """Open a finished store.
 
         Raises:
-            StoreError: there is none, its build has not ended, or its files do not fit together.
+            StoreError: There is none, its build has not ended, or its files do not belong together.
         """
         folder = Path(folder)
         try:
@@ -62,24 +70,27 @@ class WaveformStore:
 
     @cached_property
     def track_ids(self) -> list[str]:
+        """The names of the tracks, in the order of the manifest."""
         return self._tracks["track_id"].to_list()
 
     @cached_property
     def index(self) -> dict[str, int]:
+        """The row of each track, {track_id: row}."""
         return {track_id: row for row, track_id in enumerate(self.track_ids)}
 
     def rows(self, track_ids: pl.Series) -> np.ndarray:
-        """(tracks,) int64, the rows of tracks by their names; -1 for what is not in the store."""
+        """Return the rows of tracks by their names, (tracks,) int64; -1 for a track that is not in the store."""
         known = self._tracks.select("track_id").with_row_index("row")
         joined = pl.DataFrame({"track_id": track_ids}).join(known, on="track_id", how="left", maintain_order="left")
         return joined["row"].cast(pl.Int64).fill_null(-1).to_numpy()
 
     def checksum(self, track_id: str) -> int:
-        """CRC-32 of a track's samples."""
+        """Return the CRC-32 of a track's samples."""
         return self._tracks["crc32"][self.index[track_id]]
 
     @property
     def unreadable(self) -> list[dict[str, str]]:
+        """The tracks that could not be decoded, with "track_id", "path" and "reason" each."""
         return self._unreadable.to_dicts()
 
     def __len__(self) -> int:
@@ -93,12 +104,12 @@ class WaveformStore:
         return np.memmap(self.folder / WAVEFORMS, dtype="<i2", mode="r").view(np.ndarray)
 
     def read(self, rows: np.ndarray, starts: np.ndarray, samples: int) -> np.ndarray:
-        """Chunks of `samples` samples, zeros past the end of a track.
+        """Read chunks, with zeros past the end of a track.
 
         Args:
-            rows: (batch,) int, rows of the tracks (`index`).
-            starts: (batch,) int, first sample of each chunk, 0 or more.
-            samples: length of every chunk.
+            rows: (batch,) int, the rows of the tracks, see `index`.
+            starts: (batch,) int, the first sample of each chunk, 0 or more.
+            samples: Length of every chunk, in samples.
 
         Returns:
             (batch, samples) int16.
@@ -109,7 +120,7 @@ class WaveformStore:
         there = np.clip(self.lengths[rows] - starts, 0, samples)
         firsts = self._offsets[rows] + starts
         out = np.empty((len(rows), samples), dtype=np.int16)
-        # A copy a chunk: as fast as indexing a sliding window with all of them at once, and it may end anywhere.
+        # One copy per chunk is as fast as indexing a sliding window with all chunks at once, and may end anywhere.
         flat = self._samples
         for chunk, first, count in zip(out, firsts.tolist(), there.tolist(), strict=True):
             chunk[:count] = flat[first : first + count]
@@ -117,10 +128,10 @@ class WaveformStore:
         return out
 
     def verify(self) -> None:
-        """Hold the samples of every track against their checksums.
+        """Compare the samples of every track with their checksum.
 
         Raises:
-            StoreError: names the tracks that differ.
+            StoreError: Some differ; the message names their tracks.
         """
         sound = intact(self.folder / WAVEFORMS, self._tracks, workers=_cores())
         damaged = self._tracks["track_id"].filter(pl.Series(~sound)).to_list()
@@ -128,12 +139,18 @@ class WaveformStore:
             more = f" and {len(damaged) - 10} more" if len(damaged) > 10 else ""
             raise StoreError(
                 f"{self.folder}: samples of {len(damaged)} tracks are damaged ({', '.join(damaged[:10])}{more}); "
-                f"delete {MARKER} in it and build the store again: only these are decoded anew"
+                f"delete {MARKER} in it and build the store again: only these are decoded again"
             )
 
 
 def store_folder(manifest: Path, stores: Path, *, shared: bool = False) -> Path:
-    """Where the store of a manifest lies. shared: one for all manifests in its folder."""
+    """Return the folder of a manifest's store.
+
+    Args:
+        manifest: Path of the manifest.
+        stores: Folder of all stores.
+        shared: Whether all manifests in the same folder share one store.
+    """
     whole = manifest.resolve()
     where = hashlib.sha256(str(whole.parent if shared else whole).encode()).hexdigest()
     return stores / f"{manifest.parent.name}-{where[:8]}"
@@ -147,22 +164,25 @@ def build_store(
     workers: int | None = None,
     progress: bool = True,
 ) -> WaveformStore:
-    """Decode the tracks of a manifest that the store in `folder` does not hold yet, and open it.
+    """Decode the tracks of a manifest that a store lacks, and open the store.
 
-    A track is decoded again if the path, size or modification time of its file is another, all are if the sample rate
-    is. A build that was interrupted, however hard, continues where it was. Files that cannot be decoded are logged,
-    kept in the report, and tried again by the next build. Where another process is building, this one waits, and then
-    decodes only what is still lacking.
+    A track is decoded again if the path, size or modification time of its file has changed, and all tracks are if the
+    sample rate has. A build that was interrupted or killed continues where it stopped. Files that cannot be decoded are
+    logged and listed in the report, and the next build tries them again. If another process is building the store, this
+    one waits, and then decodes only what is still missing.
 
     Args:
-        manifest: the columns track_id and path, as `read_manifest` gives them.
-        folder: of the store; made if it is not there.
-        sample_rate: of the store, in Hz.
-        workers: threads that decode; None for one a core.
-        progress: show a bar on the standard error stream.
+        manifest: The columns track_id and path, as `read_manifest` returns them.
+        folder: Folder of the store; it is made if it does not exist.
+        sample_rate: Of the store, in hertz.
+        workers: Threads that decode; None for one per core.
+        progress: Whether to show a progress bar on the standard error stream.
+
+    Returns:
+        The store.
 
     Raises:
-        StoreError: the folder cannot be written, or no file at all can be decoded.
+        StoreError: The folder cannot be written, or no file at all can be decoded.
     """
     folder, workers = Path(folder), workers or _cores()
     wanted = with_file_state(manifest.select("track_id", "path"))
@@ -176,21 +196,21 @@ def build_store(
         # Files that cannot be decoded are not worth waiting for.
         with try_lock(lock) if only_retries else wait_for_lock(lock, note=note) as acquired:
             if acquired:
-                current = _index_of_finished(folder, sample_rate)  # once more: another process may just have ended
+                current = _index_of_finished(folder, sample_rate)  # again, as another process may have just finished
                 settings = {"sample_rate": sample_rate, "workers": workers, "progress": progress}
                 fill(folder, wanted, current=current, **settings)
                 # While the lock is held: another process may want other tracks of a shared store.
                 return WaveformStore.open(folder)
     except OSError as error:
         raise StoreError(
-            f"{folder}: cannot be written ({error.strerror or error}); what is decoded is kept: make room or permit "
+            f"{folder}: cannot be written ({error.strerror or error}); what is decoded is kept: make room or allow "
             "writing, then build again, or name another folder"
         ) from None
     return WaveformStore.open(folder)
 
 
 def _index_of_finished(folder: Path, sample_rate: int) -> pl.DataFrame | None:
-    """The index of a store that is whole and has this sample rate, else None."""
+    """Return the index of a finished store of this sample rate; None if there is none."""
     try:
         store = WaveformStore.open(folder)
         return pl.read_parquet(folder / INDEX, glob=False) if store.sample_rate == sample_rate else None

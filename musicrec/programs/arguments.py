@@ -1,4 +1,4 @@
-"""File names on the command line."""
+"""Prepare a command line for Hydra: quote file names, and spell out mixtures of datasets."""
 
 import re
 from collections.abc import Sequence
@@ -6,21 +6,25 @@ from collections.abc import Sequence
 from musicrec.config.explain import one_message
 from musicrec.errors import ConfigError
 
-# Of recommend.py, keys whose values are paths, alone or in a list.
+# Keys of recommend.py whose values are paths: a single one, or one or a list.
 PATHS, PATH_LISTS = ("query", "source", "library"), ("exports",)
 
-# Of the others, values that Hydra's grammar might take for something else: a folder "My music (2020)", or one
-# called 2020.
+# Paths of the other programs that Hydra's grammar might misread, such as "My music (2020)" or 2020.
 _PATH_VALUES = re.compile(
     r"(data\.(sets\.[^.=]+\.)?(root|labels|manifest|csv)|paths\.\w+)=(?![\w.-]*/[\w./-]*$)", re.ASCII
 )
 
 
 def quote_paths(arguments: Sequence[str], *, keys: Sequence[str], list_keys: Sequence[str] = ()) -> list[str]:
-    """Command-line arguments with the values of these keys quoted for Hydra, whose grammar would trip over a file
-    called "Artist - Title (Extended Mix).mp3". Values that are quoted already, and multiruns, stay as they are.
+    """Quote values for Hydra, whose grammar cannot read a file name such as "Artist - Title (Extended Mix).mp3".
 
-    list_keys: those that also take [ONE,TWO], of which each item is quoted; a comma always separates there.
+    Args:
+        arguments: The command line. Values that are quoted already, and multiruns, stay as they are.
+        keys: Keys whose values are paths.
+        list_keys: Keys that take a path or a list of paths, [ONE,TWO]; in a list a comma always separates.
+
+    Returns:
+        The command line with quotes.
     """
     if {"-m", "--multirun"} & set(arguments):
         return list(arguments)
@@ -29,7 +33,7 @@ def quote_paths(arguments: Sequence[str], *, keys: Sequence[str], list_keys: Seq
         key, equals, value = argument.partition("=")
         if equals and key in list_keys and value.startswith("[") and value.endswith("]"):
             items = [_quoted(item.strip()) for item in value[1:-1].split(",")]
-            # A quotation mark may be around a comma: then Hydra has to read the list by itself.
+            # Quotes may enclose a comma: leave such a list to Hydra.
             argument = argument if re.search(r"[\[,]\s*['\"]", value) else f"{key}=[{','.join(items)}]"
         elif equals and key in (*keys, *list_keys):
             argument = f"{key}={_quoted(value)}"
@@ -40,14 +44,20 @@ def quote_paths(arguments: Sequence[str], *, keys: Sequence[str], list_keys: Seq
 def _quoted(value: str) -> str:
     if not value or value[0] in "'\"" or value == "null" or "${" in value:
         return value
-    # In Hydra's quotes a backslash is plain, except before a quotation mark.
+    # Within Hydra's quotes a backslash is special only before a quotation mark.
     escaped = re.sub(r"(\\*)('|$)", lambda m: 2 * m[1] + (m[2] and "\\'"), value)
     return f"'{escaped}'"
 
 
 def spelled_out(arguments: list[str]) -> list[str]:
-    """The command line as Hydra takes it: for data=[a,b] a mixture, and each dataset in a group of its own; names of
-    files and folders in quotation marks."""
+    """Write data=[a,b] as a mixture with one config group per dataset, and quote the names of files and folders.
+
+    Args:
+        arguments: The command line as a user types it.
+
+    Returns:
+        The command line as Hydra takes it.
+    """
     out = []
     for argument in arguments:
         several = re.fullmatch(r"data=\[(.*)\]", argument)

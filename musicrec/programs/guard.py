@@ -1,4 +1,4 @@
-"""What every program does around its task: one message for a mistake, and jobs that do not stop each other."""
+"""Run the task of a program: one message per mistake, and a failed job does not stop the others."""
 
 import functools
 import logging
@@ -19,10 +19,10 @@ from musicrec.errors import JobFailed
 from musicrec.programs import startup
 from musicrec.system.console import print_error
 
-# Advice that does not apply: with the store in memory the CPU needs no workers, a short epoch is no mistake, Hydra
-# has written into the run folder before the CSV logger does, a job that runs again has checkpoints there, the sampler
-# does go on within an epoch, frozen parts are in eval mode, the trainer that tests the best checkpoint writes none,
-# and the scores of tracks are those of all processes already.
+# Warnings that do not apply here: the store is memory-mapped, so a CPU needs no workers; short epochs are intended;
+# Hydra writes to the run folder before the CSV logger does; a continued job finds its own checkpoints; the sampler can
+# continue within an epoch; frozen parts are in eval mode on purpose; the trainer that tests the best checkpoint writes
+# none; and the scores of tracks are already those of all processes.
 NOISE = (
     ".*does not have many workers.*",
     ".*is smaller than the logging interval.*",
@@ -37,9 +37,13 @@ NOISE = (
 
 
 def program(task: Callable[[DictConfig], object]) -> Callable[[DictConfig], object]:
-    """Let a mistake of the user end a program with one message and status 1 instead of a traceback.
+    """Wrap a program, so that a mistake of the user ends it with one message and status 1 instead of a traceback.
 
-    A job of a multirun raises JobFailed instead, so that the jobs behind it run.
+    Args:
+        task: The program.
+
+    Returns:
+        The wrapped program. In a job of a multirun it raises JobFailed instead, so that the later jobs still run.
     """
 
     @functools.wraps(task)
@@ -63,7 +67,7 @@ def program(task: Callable[[DictConfig], object]) -> Callable[[DictConfig], obje
             if message is None:
                 traceback.print_exc()
                 message = f"{type(error).__name__}: {error}"
-        # Outside of the handler, where no traceback keeps the memory of the failed job alive.
+        # Not in the handler, where the traceback would keep the memory of the failed job alive.
         print_error(message)
         raise JobFailed(message)
 
@@ -71,14 +75,14 @@ def program(task: Callable[[DictConfig], object]) -> Callable[[DictConfig], obje
 
 
 def in_multirun() -> bool:
-    """Whether this is a job of a multirun."""
+    """Return whether this is a job of a multirun."""
     return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
 
 
 def _in_one_line(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
 ) -> str:
-    """A warning of ours without the place in the code that gave it; others, which ask for a look at it, as usual."""
+    """Format a warning: one of musicrec without its place in the code, any other as Python does."""
     if category is UserWarning and Path(filename).is_relative_to(Path(musicrec.__file__).parent):
         return f"warning: {message}\n"
     return f"{filename}:{lineno}: {category.__name__}: {message}\n"

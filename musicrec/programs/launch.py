@@ -1,6 +1,6 @@
-"""Start a program: the command line as Hydra takes it, the config folder, and one message for a mistake.
+"""Start a program: prepare its command line for Hydra, and find its config folder.
 
-Nothing here imports torch or Lightning, so that `--help` and a mistake in a command are answered at once.
+Nothing here imports torch or Lightning, so `--help` and a mistake in a command are answered at once.
 """
 
 import sys
@@ -30,8 +30,8 @@ def launch(name: str, arguments: Sequence[str] | None = None) -> None:
     """Run one of `PROGRAMS` and exit.
 
     Args:
-        name: the program, which is also the name of its config.
-        arguments: of the command line, without the name; None takes those of this process.
+        name: The program, which is also the name of its config.
+        arguments: Its arguments; None for those of this process.
     """
     typed = sys.argv
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -39,7 +39,7 @@ def launch(name: str, arguments: Sequence[str] | None = None) -> None:
 
     @program
     def task(cfg: DictConfig) -> object:
-        sys.argv = typed  # processes that Lightning starts beside this one take the command as it was typed
+        sys.argv = typed  # other processes that Lightning starts must get the command as it was typed
         return import_module(f"musicrec.programs.{name}").main(cfg)
 
     resolvers.register()
@@ -48,6 +48,7 @@ def launch(name: str, arguments: Sequence[str] | None = None) -> None:
 
 
 def _for_hydra(name: str, arguments: list[str]) -> list[str]:
+    """Return arguments as Hydra takes them, with a user's own folder `conf` added to the search path."""
     quoted = quote_paths(arguments, keys=PATHS, list_keys=PATH_LISTS) if name == "recommend" else spelled_out(arguments)
     beside = Path("conf")
     named = any(argument.split("=")[0] in ("--config-dir", "-cd") for argument in arguments)

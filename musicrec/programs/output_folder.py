@@ -1,4 +1,4 @@
-"""The folder of a run is made before Hydra does, and taken away again where the run failed at once."""
+"""Make the folder of a run before Hydra does, and remove it if the run fails at once."""
 
 import shutil
 import tempfile
@@ -18,53 +18,60 @@ from musicrec.programs import startup
 from musicrec.runs.record_file import FILE, LOCK
 from musicrec.system.lock import is_locked
 
-_ROOM = 65_536  # bytes, more than Hydra writes before anything of ours runs
+_ROOM = 65_536  # bytes, more than Hydra writes before the program runs
 
 
 class OutputFolder(Callback):
-    """Makes the folder of a run or a sweep before Hydra does, for which a folder that cannot be written is a fault of
-    the program; and takes it away again where a run failed before it left anything there."""
+    """A Hydra callback that makes the folder of a run or sweep, and removes it if the run fails with nothing in it.
+
+    Hydra itself would report a folder that cannot be written with a traceback.
+    """
 
     def __init__(self) -> None:
-        self.made: list[Path] = []  # the folder, and those above it that were not there either
+        """Set up; no folder is made yet."""
+        self.made: list[Path] = []  # the folder, and those of its parents that did not exist either
 
     def on_run_start(self, config: DictConfig, **settings: object) -> None:
-        HydraConfig.instance().set_config(config)  # the name of a run is that of its model, which Hydra knows
+        """Check the settings, then make the folder of the run."""
+        HydraConfig.instance().set_config(config)  # the name of a run refers to the chosen model, which Hydra knows
         with one_message():
             own = [key for key in config if key != "hydra"]
-            check_settings(OmegaConf.masked_copy(config, own), allowed=TARGETS)  # before there is anything on the disk
+            check_settings(OmegaConf.masked_copy(config, own), allowed=TARGETS)
             self._make(Path(config.hydra.run.dir), key="hydra.run.dir")
 
     def on_multirun_start(self, config: DictConfig, **settings: object) -> None:
+        """Make the folder of the sweep."""
         HydraConfig.instance().set_config(config)
         with one_message():
             self._make(Path(config.hydra.sweep.dir), key="hydra.sweep.dir")
-            self.made = []  # it holds the folders of the jobs
+            self.made = []  # never remove it, as it holds the folders of the jobs
         startup.over()
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **settings: object) -> None:
+        """Remove the folder of a failed run that holds nothing but the record of its failure."""
         if not self.made or job_return.status is JobStatus.COMPLETED:
             return
-        # What Hydra wrote, and the record of the failure, whose message has been printed.
-        little = {path.name for path in self.made[0].iterdir()} <= {config.hydra.output_subdir, FILE, LOCK}
-        if little and not is_locked(self.made[0] / LOCK):  # by another run, which made the folder in the same moment
-            self._take_away()
+        # Files of Hydra, and the record of the failure, whose message has been printed.
+        only_record = {path.name for path in self.made[0].iterdir()} <= {config.hydra.output_subdir, FILE, LOCK}
+        if only_record and not is_locked(self.made[0] / LOCK):  # locked by another run that began at the same moment
+            self._remove()
 
-    def _take_away(self) -> None:
+    def _remove(self) -> None:
         for folder in self.made[:1]:
             shutil.rmtree(folder, ignore_errors=True)
-        with suppress(OSError):  # another run began below it
+        with suppress(OSError):  # another run has begun in it
             for parent in self.made[1:]:
                 parent.rmdir()
 
     def _make(self, folder: Path, *, key: str) -> None:
+        """Make a folder and check that it can be written; raises ConfigError with the key that names it."""
         try:
             self.made = [path for path in (folder, *folder.parents) if not path.exists()]
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder) as probe:
                 probe.write(bytes(_ROOM))
         except OSError as error:
-            self._take_away()
+            self._remove()
             raise ConfigError(
                 f"{key}={folder}: cannot be written ({error.strerror}); name a folder that can be"
             ) from None

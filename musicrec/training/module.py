@@ -1,4 +1,4 @@
-"""The LightningModule: network + heads + recipe. No architecture and no data code."""
+"""The LightningModule: network, heads and recipe, without any architecture or data code."""
 
 import math
 from collections.abc import Sequence
@@ -22,19 +22,15 @@ from musicrec.training.recipes import Recipe
 class MusicModule(lightning.LightningModule):
     """Trains a network on any set of heads.
 
-    The loss is the weighted sum of the heads' losses. Validation and test score whole tracks:
-    `<split>/<head>/<metric>`, and `<split>/score`, the mean of the heads' primary metrics (for choosing the best). Each
-    dataset of a mixture is scored by itself, as `<split>/<dataset>/…`; `val/score` is then the mean over the datasets.
+    The loss is the weighted sum of the heads' losses. Validation and test score whole tracks: `<split>/<head>/<metric>`
+    and `<split>/score`, the mean of the heads' primary metrics, which chooses the best checkpoint. Each dataset of a
+    mixture is scored separately, as `<split>/<dataset>/…`; `val/score` is then the mean over the datasets.
 
-    network: takes (batch, 1, mel channels, frames) decibels, gives (embedding, {head: logits}).
-    channels_last: the layout in which convolutions are faster on CPUs and on GPUs with bf16.
-    seed: with the number of the batch and the rank, the seed of dropout, so that a resumed run draws what an unbroken
-    one would have drawn.
-    pooling: how the chunks of a track become its probabilities (evaluation/aggregate.py).
-    frozen: names of modules of the network that are not trained, nor their batch statistics (transfer.py).
-    After a test, `metrics` holds {split: {name: value}} and `predictions` {split: {head: (probabilities, target)}};
-    the latter also after `trainer.validate`, which logs nothing. `raw` holds {split: {head: probabilities}} before any
-    temperature.
+    Attributes:
+        metrics: After a test, {split: {name: value}}.
+        predictions: After a test, {split: {head: (probabilities, target)}}, on the CPU; also after `trainer.validate`,
+            which logs nothing.
+        raw: Like `predictions`, {split: {head: probabilities}} before any temperature is applied.
     """
 
     def __init__(
@@ -48,6 +44,19 @@ class MusicModule(lightning.LightningModule):
         pooling: str = "mean",
         frozen: Sequence[str] = (),
     ) -> None:
+        """Set up; the network is not copied.
+
+        Args:
+            network: Takes (batch, 1, mel channels, frames) decibels and returns (embedding, {head: logits}).
+            heads: The heads.
+            recipe: Optimiser and schedule; None for a module that only evaluates.
+            channels_last: Whether to use the memory layout in which convolutions are faster on CPUs, and on GPUs in
+                bf16.
+            seed: Seed of dropout, together with the number of the batch and the rank, so that a resumed run draws what
+                an uninterrupted one would have drawn.
+            pooling: How the chunks of a track become its probabilities, see `TrackPooling`.
+            frozen: Names of modules of the network that are not trained; their batch statistics do not change, either.
+        """
         super().__init__()
         self._frozen = freeze(network, frozen)
         self.network = network.to(memory_format=torch.channels_last) if channels_last else network
@@ -63,25 +72,37 @@ class MusicModule(lightning.LightningModule):
         self.train()
 
     def forward(self, decibels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the embedding and the logits of each head.
+
+        Args:
+            decibels: (batch, 1, mel channels, frames).
+        """
         return self.network(decibels)
 
     def train(self, mode: bool = True) -> "MusicModule":
+        """Set training or evaluation mode; frozen parts stay in evaluation mode."""
         super().train(mode)
         for part in self._frozen:
             part.eval()
         return self
 
     def _losses(self, logits: dict[str, Tensor], target: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the weighted sum of the losses, and the loss of each head."""
         parts = {head.name: head.loss(logits[head.name].float(), target[head.name]) for head in self.heads}
         return sum(head.weight * parts[head.name] for head in self.heads), parts
 
     # -- training ------------------------------------------------------------------------------------------------
     def on_train_batch_start(self, batch: dict, batch_index: int) -> None:
-        # By batch and rank: the batches of one optimiser step, and the processes, each draw their own dropout.
+        """Seed dropout by batch and rank, so that the batches of one step, and the processes, draw differently."""
         batch_number = self.trainer.fit_loop.total_batch_idx
         torch.manual_seed((self.seed * 1_000_003 + batch_number) * 1009 + 500 + self.global_rank)
 
     def training_step(self, batch: dict, batch_index: int) -> Tensor:
+        """Return the loss of a batch of `MusicDataModule.prepare`, and log it.
+
+        Raises:
+            MusicrecError: The loss is not finite.
+        """
         _, logits = self(batch["mel"])
         loss, parts = self._losses(logits, batch["target"])
         if "partner" in batch:
@@ -92,7 +113,7 @@ class MusicModule(lightning.LightningModule):
             of_heads = ", ".join(f"{name} {float(part.detach()):.3g}" for name, part in parts.items())
             raise MusicrecError(
                 f"the loss is {float(loss.detach())} at step {self.global_step} ({of_heads}); lower optim.lr, set "
-                "trainer.gradient_clip_val, or use trainer.precision=32-true; the checkpoints so far are whole"
+                "trainer.gradient_clip_val, or use trainer.precision=32-true; earlier checkpoints are not affected"
             )
         size = len(batch["mel"])
         self.log("train/loss", loss, on_step=True, on_epoch=True, prog_bar=True, batch_size=size)
@@ -101,6 +122,7 @@ class MusicModule(lightning.LightningModule):
         return loss
 
     def configure_optimizers(self) -> dict:
+        """Return optimiser and scheduler of the stage, as Lightning takes them."""
         total = int(self.trainer.estimated_stepping_batches)
         trained = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         optimizer, scheduler = self.recipe.configure(trained, stage=self.stage, total_steps=total)
@@ -109,6 +131,7 @@ class MusicModule(lightning.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
     def on_train_epoch_start(self) -> None:
+        """Begin the next stage of the recipe, if it is due, from the best weights so far."""
         stage = self.recipe.stage(self.current_epoch)
         if stage == self.stage:
             return
@@ -120,7 +143,7 @@ class MusicModule(lightning.LightningModule):
 
     # -- evaluation ----------------------------------------------------------------------------------------------
     def _collect(self, loaders: DataLoader | list[DataLoader]) -> None:
-        """Make room for the scores of the tracks that the loaders will bring."""
+        """Prepare to pool the chunks of the tracks in the loaders."""
         self._datasets = [loader.dataset for loader in (loaders if isinstance(loaders, list) else [loaders])]
         self._pools = [
             nn.ModuleDict(
@@ -135,13 +158,14 @@ class MusicModule(lightning.LightningModule):
         ]
 
     def _score_chunks(self, batch: dict, loader: int) -> Tensor:
+        """Add the chunks of a batch to their tracks, and return the loss."""
         _, logits = self(batch["mel"])
         for head in self.heads:
             self._pools[loader][head.name].update(head.probabilities(logits[head.name]), batch["track"])
         return self._losses(logits, batch["target"])[0]
 
     def _score_tracks(self, loader: int) -> tuple[dict[str, float], dict[str, tuple[Tensor, Tensor]]]:
-        """Metrics, and (probabilities, target) a head, of all tracks of a loader, on the CPU."""
+        """Return the metrics of all tracks of a loader, and (probabilities, target) of each head, on the CPU."""
         result, predictions, primary = {}, {}, []
         for head in self.heads:
             raw = self._pools[loader][head.name].compute().cpu()
@@ -158,19 +182,22 @@ class MusicModule(lightning.LightningModule):
 
     @property
     def _only_validates(self) -> bool:
-        """Is this trainer.validate, and not the validation between two epochs of a training?"""
+        """Whether this is trainer.validate, not the validation after an epoch of training."""
         return self.trainer.state.fn == TrainerFn.VALIDATING
 
     def on_validation_epoch_start(self) -> None:
+        """Prepare to collect losses and predictions."""
         self._loss = MeanMetric().to(self.device)
         self._collect(self.trainer.val_dataloaders)
 
     def validation_step(self, batch: dict, batch_index: int, dataloader_idx: int = 0) -> None:
+        """Collect a batch."""
         loss = self._score_chunks(batch, dataloader_idx)
         if not self._only_validates:
             self._loss.update(loss.double(), weight=len(batch["mel"]))
 
     def on_validation_epoch_end(self) -> None:
+        """Score the tracks of every dataset; log the scores, or keep the predictions of trainer.validate."""
         overall = []
         for loader, dataset in enumerate(self._datasets):
             scores, predictions = self._score_tracks(loader)
@@ -178,7 +205,7 @@ class MusicModule(lightning.LightningModule):
             if self._only_validates:
                 self.predictions[dataset.split] = predictions
             elif not self.trainer.sanity_checking:
-                # "val/genre/accuracy", of a mixture "val/<dataset>/genre/accuracy".
+                # "val/genre/accuracy"; for a mixture "val/<dataset>/genre/accuracy".
                 within = "".join(f"{name}/" for name in dataset.split.split("/")[1:])
                 self.log_dict({f"val/{within}{name}": value for name, value in scores.items()})
         if not self._only_validates and not self.trainer.sanity_checking:
@@ -187,12 +214,15 @@ class MusicModule(lightning.LightningModule):
             self.log("val/loss", self._loss.compute().float())
 
     def on_test_epoch_start(self) -> None:
+        """Prepare to collect predictions."""
         self._collect(self.trainer.test_dataloaders)
 
     def test_step(self, batch: dict, batch_index: int, dataloader_idx: int = 0) -> None:
+        """Collect a batch."""
         self._score_chunks(batch, dataloader_idx)
 
     def on_test_epoch_end(self) -> None:
+        """Score the tracks of every test split; log and keep the scores."""
         for loader, dataset in enumerate(self._datasets):
             scores, self.predictions[dataset.split] = self._score_tracks(loader)
             self.metrics[dataset.split] = scores
@@ -200,13 +230,20 @@ class MusicModule(lightning.LightningModule):
 
     # -- checkpoints ---------------------------------------------------------------------------------------------
     def on_save_checkpoint(self, checkpoint: dict) -> None:
+        """Add the stage, and what the checkpoint needs to be read as a model."""
         checkpoint["stage"] = self.stage
         checkpoint["musicrec"] = describe(self.network, self.heads, self.trainer.datamodule.frontend)
 
     def on_load_checkpoint(self, checkpoint: dict) -> None:
+        """Take over the stage of a checkpoint.
+
+        Raises:
+            ExportError: The checkpoint is of another network, head or front end.
+        """
         path = self.trainer.ckpt_path
-        with torch.random.fork_rng(devices=[]):  # weights are drawn, and thrown away
-            theirs = describe(*build_from(path, checkpoint["musicrec"]))  # with settings younger than the checkpoint
+        # Building the model fills in settings that are newer than the checkpoint. The weights it draws are not used.
+        with torch.random.fork_rng(devices=[]):
+            theirs = describe(*build_from(path, checkpoint["musicrec"]))
         differs = first_difference(theirs, describe(self.network, self.heads, self.trainer.datamodule.frontend))
         if differs is not None:
             key, there, here = differs

@@ -1,4 +1,4 @@
-"""From chunks to tracks."""
+"""Pool the probabilities of chunks into probabilities of tracks."""
 
 import math
 
@@ -10,18 +10,25 @@ POOLINGS = ("mean", "max", "attention")
 
 
 class TrackPooling(Metric):
-    """Collects chunk probabilities and gives those of every track.
+    """Collects the probabilities of chunks and computes those of every track.
 
-    pooling: "mean" of the chunks. "max": of each class, the surest chunk (of a softmax,
-    scaled to a sum of one). "attention": the mean weighted by how sure
-    each chunk is (1 - its entropy as a share of the highest there could be), the same for all classes; nothing in it is
-    learned. activation: "softmax" or "sigmoid", of the head: decides what the entropy is of.
-    The states are sums and maxima over tracks, so processes that saw different chunks come to the same result.
+    Its states are sums or maxima over the chunks of a track, so several processes that saw different chunks get the
+    same result.
     """
 
     full_state_update = False
 
     def __init__(self, tracks: int, classes: int, *, pooling: str = "mean", activation: str = "softmax") -> None:
+        """Set up; no chunk has been seen.
+
+        Args:
+            tracks: Number of tracks.
+            classes: Number of classes.
+            pooling: "mean" of the chunks; "max", for each class the highest probability of any chunk (with softmax,
+                scaled to a sum of one); or "attention", the mean weighted by how confident each chunk is, see
+                `sureness`. Nothing is learned.
+            activation: "softmax" or "sigmoid", that of the head.
+        """
         super().__init__()
         self.pooling, self.activation = pooling, activation
         start, reduce = (-math.inf, "max") if pooling == "max" else (0.0, "sum")
@@ -29,7 +36,12 @@ class TrackPooling(Metric):
         self.add_state("weight", torch.zeros(tracks, dtype=torch.float64), dist_reduce_fx="sum")
 
     def update(self, probabilities: Tensor, track: Tensor) -> None:
-        """probabilities: (batch, classes). track: (batch,) int64 number of the track each chunk is from."""
+        """Add a batch of chunks.
+
+        Args:
+            probabilities: (batch, classes).
+            track: (batch,) int64, the number of the track of each chunk.
+        """
         probabilities = probabilities.to(self.total.dtype)
         if self.pooling == "max":
             self.total.scatter_reduce_(0, track[:, None].expand_as(probabilities), probabilities, reduce="amax")
@@ -41,7 +53,7 @@ class TrackPooling(Metric):
         self.weight.index_add_(0, track, weight)
 
     def compute(self) -> Tensor:
-        """(tracks, classes) float32; NaN for a track of which no chunk was seen."""
+        """Return the probabilities, (tracks, classes) float32; NaN for a track without chunks."""
         if self.pooling == "max":
             highest = torch.where(self.total.isinf(), torch.nan, self.total)
             return (highest if self.activation == "sigmoid" else highest / highest.sum(dim=1, keepdim=True)).float()
@@ -49,7 +61,15 @@ class TrackPooling(Metric):
 
 
 def sureness(probabilities: Tensor, activation: str) -> Tensor:
-    """(chunks,) between nearly 0, all classes alike, and 1, no doubt. probabilities: (chunks, classes)."""
+    """Return how confident each chunk is: 1 minus its entropy as a share of the highest possible entropy.
+
+    Args:
+        probabilities: (chunks, classes).
+        activation: "softmax" or "sigmoid"; with sigmoid the entropy is the mean of the binary entropies.
+
+    Returns:
+        (chunks,) from nearly 0, if all classes are equally probable, to 1.
+    """
     if activation == "sigmoid":
         doubt = (torch.special.entr(probabilities) + torch.special.entr(1 - probabilities)).mean(dim=1) / math.log(2)
     else:

@@ -1,4 +1,4 @@
-"""Training recipes: which optimiser and schedule a run uses, and when it changes them."""
+"""Training recipes: the optimiser and learning rate schedule of a run, and when they change."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,16 +13,25 @@ from musicrec.errors import ConfigError
 
 
 class Recipe(Protocol):
-    """A recipe runs through one or more stages; a new stage starts from the best weights so far."""
+    """One or more stages of training; every new stage starts from the best weights so far."""
 
     def stage(self, epoch: int) -> int:
-        """The stage that epoch belongs to, from 0."""
+        """Return the stage of an epoch; stages count from 0."""
         ...
 
     def configure(
         self, parameters: Iterable[Parameter], *, stage: int, total_steps: int
     ) -> tuple[Optimizer, LRScheduler | None]:
-        """Optimiser and, where the rate changes within the stage, a scheduler that steps after each batch."""
+        """Build the optimiser of a stage.
+
+        Args:
+            parameters: The parameters to train.
+            stage: The stage.
+            total_steps: Optimiser steps of the whole training.
+
+        Returns:
+            The optimiser and, if the learning rate changes within the stage, a scheduler that steps after each batch.
+        """
         ...
 
 
@@ -30,7 +39,10 @@ class Recipe(Protocol):
 class AdamWCosine:
     """AdamW with linear warm-up and cosine decay to zero (Loshchilov and Hutter 2019, 2017).
 
-    warmup: share of all steps over which the rate rises.
+    Attributes:
+        lr: Highest learning rate.
+        weight_decay: Decoupled weight decay.
+        warmup: Share of all steps over which the learning rate rises.
     """
 
     lr: Positive = 1e-3
@@ -38,11 +50,13 @@ class AdamWCosine:
     warmup: Share = 0.05
 
     def stage(self, epoch: int) -> int:
+        """Return the stage of an epoch, see `Recipe.stage`."""
         return 0
 
     def configure(
         self, parameters: Iterable[Parameter], *, stage: int, total_steps: int
     ) -> tuple[Optimizer, LRScheduler]:
+        """Build the optimiser of a stage, see `Recipe.configure`."""
         optimizer = AdamW(parameters, lr=self.lr, weight_decay=self.weight_decay, fused=True)
         rise = min(max(1, round(self.warmup * total_steps)), max(1, total_steps - 1))
         schedule = SequentialLR(
@@ -60,8 +74,15 @@ class AdamWCosine:
 class AdamSGD:
     """The published benchmark's recipe (Won et al. 2020, "Evaluation of CNN-based automatic music tagging models").
 
-    Adam at lr until the first milestone, then SGD with Nesterov momentum at one rate of sgd_lr a milestone; each switch
-    restarts from the best checkpoint.
+    Adam until the first milestone, then SGD with Nesterov momentum, with another learning rate from every milestone on.
+    Each change restarts from the best checkpoint.
+
+    Attributes:
+        lr: Learning rate of Adam.
+        weight_decay: L2 penalty, in all stages.
+        milestones: The epochs at which the next stage begins.
+        sgd_lr: Learning rates of SGD, one per milestone.
+        momentum: Of SGD.
     """
 
     lr: Positive = 1e-4
@@ -74,17 +95,19 @@ class AdamSGD:
         if len(self.sgd_lr) < len(self.milestones):
             raise ConfigError(
                 f"AdamSGD: sgd_lr={list(self.sgd_lr)} has fewer rates than milestones={list(self.milestones)}; "
-                "give one rate a milestone"
+                "give one rate per milestone"
             )
-        if any(rate < 0 for rate in self.sgd_lr):  # torch would say so after the first milestone
+        if any(rate < 0 for rate in self.sgd_lr):  # torch would find out only after the first milestone
             raise ConfigError(f"optim.sgd_lr={list(self.sgd_lr)}: give rates, 0 or more")
 
     def stage(self, epoch: int) -> int:
+        """Return the stage of an epoch, see `Recipe.stage`."""
         return sum(epoch >= milestone for milestone in self.milestones)
 
     def configure(
         self, parameters: Iterable[Parameter], *, stage: int, total_steps: int
     ) -> tuple[Optimizer, LRScheduler | None]:
+        """Build the optimiser of a stage, see `Recipe.configure`."""
         if stage == 0:
             return Adam(parameters, lr=self.lr, weight_decay=self.weight_decay, fused=True), None
         rate = self.sgd_lr[stage - 1]

@@ -1,4 +1,4 @@
-"""What makes an interrupted training go on where it was: checkpoints within an epoch, always whole, and found again."""
+"""Continue an interrupted training where it stopped, from checkpoints within an epoch that are always complete."""
 
 import signal
 import threading
@@ -16,39 +16,50 @@ from musicrec.system.atomic_write import atomic_write
 
 
 class WholeCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint beside the old one and then takes its place, so that there is a whole one at any moment.
+    """Writes a checkpoint beside the old one and then replaces it, so that a complete one exists at any moment.
 
-    Lightning's own writes to the folder for temporary files, from where a move to another file system is a copy: a kill
-    in the middle of it leaves half a file.
+    Lightning's own class writes to the folder for temporary files. Moving a file from there to another file system
+    copies it, and a kill during the copy leaves half a checkpoint.
     """
 
     def save_checkpoint(self, checkpoint: dict, path: str | Path, storage_options: object = None) -> None:
+        """Write a checkpoint.
+
+        Raises:
+            ExportError: It cannot be written.
+        """
         path = Path(path)
         try:
             with atomic_write(path, "wb", error=None) as file:
                 torch.save(checkpoint, file)
         except (OSError, RuntimeError) as error:  # torch reports a full disk as either
             reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
-            before = "the one before is whole" if path.exists() else "there is none before it"
+            before = "the earlier one is complete" if path.exists() else "there is no earlier one"
             raise ExportError(
-                f"cannot write checkpoint {path}: {reason}; {before}; make room, and go on with the same command and "
-                "resume=true"
+                f"cannot write checkpoint {path}: {reason}; {before}; make room, and continue with the same command "
+                "and resume=true"
             ) from error
 
 
 class ResumePoint(Checkpoint):
-    """Keeps `last.ckpt` fresh: after every epoch, now and then within one, on Ctrl-C, and on SIGTERM (the notice of a
-    cluster). Lightning's ModelCheckpoint, which keeps the best, writes a last.ckpt only in epochs that improve.
+    """Writes `last.ckpt`, the checkpoint that a run is continued from.
 
-    Ctrl-C lets the step at hand end, so that the checkpoint holds whole steps; a second Ctrl-C stops at once, and the
-    checkpoint is the one before. Several processes stop together, after a step, so not within a validation. To know the
-    best checkpoint, it comes after the ModelCheckpoint in the trainer's list.
+    It is written after every epoch, at intervals within one, on Ctrl-C, and on SIGTERM, which a cluster sends before it
+    stops a job. Lightning's ModelCheckpoint, which keeps the best checkpoint, would write it only in epochs that
+    improve.
 
-    dirpath: folder of last.ckpt. every_s: seconds of training between two checkpoints, which is what a kill without
-    warning can cost.
+    Ctrl-C lets the current step end first, so that the checkpoint holds complete steps. A second Ctrl-C stops at once
+    and leaves the earlier checkpoint. Several processes stop together after a step, so never during a validation. In
+    the trainer's list this callback must come after ModelCheckpoint, so that `last.ckpt` knows the best checkpoint.
     """
 
     def __init__(self, *, dirpath: str | Path, every_s: float = 300.0) -> None:
+        """Set up.
+
+        Args:
+            dirpath: Folder of last.ckpt.
+            every_s: Seconds of training between two checkpoints: at most so much is lost when a run is killed.
+        """
         self.last = Path(dirpath) / "last.ckpt"
         self.every_s = every_s
         self.interrupted = False
@@ -56,11 +67,13 @@ class ResumePoint(Checkpoint):
         self._handler = None
 
     def setup(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
+        """Handle Ctrl-C during training."""
         main = threading.current_thread() is threading.main_thread()
         if stage == "fit" and main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             self._handler = signal.signal(signal.SIGINT, self._interrupt)
 
     def teardown(self, trainer: Trainer, module: LightningModule, stage: str) -> None:
+        """Restore the handling of Ctrl-C."""
         if self._handler is not None and signal.getsignal(signal.SIGINT) == self._interrupt:
             signal.signal(signal.SIGINT, self._handler)
         self._handler = None
@@ -69,27 +82,29 @@ class ResumePoint(Checkpoint):
         if self.interrupted:
             raise KeyboardInterrupt
         self.interrupted = True
-        print("\ninterrupted: this step ends first, for the sake of its checkpoint; Ctrl-C again stops at once")
+        print("\ninterrupted: this step ends first, so that its checkpoint is complete; Ctrl-C again stops at once")
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:
         self.terminated = True
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        """Start the clock, and with several processes handle SIGTERM."""
         self._saved = time.monotonic()
         if trainer.world_size > 1 and threading.current_thread() is threading.main_thread():
-            # Lightning's own handler talks to the other processes from within the signal, and waits for ever if they
-            # are in the middle of something else. Its teardown puts back what was there before both.
+            # Lightning's own handler communicates with the other processes from within the signal, and hangs if they
+            # are busy with something else. Its teardown restores the handler that was there before both.
             signal.signal(signal.SIGTERM, self._terminate)
 
     def on_train_batch_end(
         self, trainer: Trainer, module: LightningModule, outputs: object, batch: dict, batch_index: int
     ) -> None:
+        """Write a checkpoint if one is due, and stop if that was requested."""
         progress = trainer.fit_loop.epoch_loop.batch_progress
         if progress.is_last_batch or (batch_index + 1) % trainer.accumulate_grad_batches:
-            return  # the epoch's own checkpoint comes next; gradients of half a step cannot be saved
+            return  # the checkpoint of the epoch follows; gradients of an incomplete step cannot be saved
         stop = self._stops(trainer)
         due = time.monotonic() - self._saved > self.every_s
-        if trainer.world_size > 1:  # their clocks differ, and all take part in a checkpoint
+        if trainer.world_size > 1:  # their clocks differ, and a checkpoint needs all of them
             due = trainer.strategy.broadcast(due)
         if due or stop:
             self._save(trainer)
@@ -97,19 +112,21 @@ class ResumePoint(Checkpoint):
             raise KeyboardInterrupt
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
+        """Write a checkpoint."""
         self._save(trainer)
 
-    # Between epochs the checkpoint is there already.
     def on_train_epoch_start(self, trainer: Trainer, module: LightningModule) -> None:
+        """Stop if that was requested; the checkpoint has been written."""
         if self._stops(trainer):
             raise KeyboardInterrupt
 
     def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
+        """Stop the program if that was requested; the checkpoint has been written."""
         if self._stops(trainer):
             raise KeyboardInterrupt
 
     def _stops(self, trainer: Trainer) -> bool:
-        """Was this process, or another one of the training, asked to stop?"""
+        """Return whether this process, or another one of the training, was asked to stop."""
         stop = self.interrupted or self.terminated or trainer.received_sigterm
         return trainer.strategy.reduce_boolean_decision(stop, all=False) if trainer.world_size > 1 else stop
 

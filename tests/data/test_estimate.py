@@ -58,7 +58,7 @@ def test_a_disk_without_room_is_told_before_any_work(files, tmp_path: Path, monk
 def test_a_build_says_what_it_will_take_and_one_that_goes_on_asks_for_the_rest(
     files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
-    monkeypatch.setattr(build, "_TOLD_FROM", 50)
+    monkeypatch.setattr(build, "_ANNOUNCED_FROM", 50)
     build_store(files.filter(pl.col("track_id").str.ends_with("flac")), tmp_path / "store")
     assert "51 tracks to decode, about 0.0 h: they will take 3.2 MB of" in capsys.readouterr().err
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**9, 10**9 - 5_000_000, 5_000_000))

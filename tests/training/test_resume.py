@@ -25,7 +25,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path, little_room: N
     path = tmp_path / "last.ckpt"
     WholeCheckpointIO().save_checkpoint({"weights": torch.ones(10)}, path)
     with pytest.raises(
-        ExportError, match=r"cannot write checkpoint .*last\.ckpt: .*; the one before is whole; make room"
+        ExportError, match=r"cannot write checkpoint .*last\.ckpt: .*; the earlier one is complete; make room"
     ):
         WholeCheckpointIO().save_checkpoint({"weights": torch.ones(1_000_000)}, path)
     assert torch.equal(torch.load(path, weights_only=True)["weights"], torch.ones(10))
