@@ -1,4 +1,4 @@
-"""Which chunks are read, and what becomes of them on the device, against a store whose content is known by heart."""
+"""Which chunks are read and how they are prepared on the device, with a store whose samples are given by a formula."""
 
 import math
 import warnings
@@ -33,7 +33,7 @@ RATE = 16_000
 
 
 class Store:
-    """Sample i of row r is 1000 r + i + 1; zeros past the end of a track."""
+    """A store in which sample i of row r is 1000 r + i + 1, with zeros past the end of a track."""
 
     sample_rate = RATE
 
@@ -91,7 +91,7 @@ def test_all_chunks_cover_every_sample_and_stay_within_the_track():
     assert [s for t, s in chunks if t == 2] == [0, 10], "chunks that fit do not overlap"
 
 
-def test_random_chunks_go_on_where_the_training_was():
+def test_random_chunks_continue_where_the_training_stopped():
     lengths = np.full(6, 100)
     sampler = RandomChunks(lengths, samples=10, chunks_per_track=3, seed=1)
     whole = list(sampler)
@@ -105,7 +105,7 @@ def test_random_chunks_go_on_where_the_training_was():
 
 
 def test_the_loader_asks_for_the_epoch_when_the_first_batch_is_wanted():
-    """Lightning makes the iterator before it tells the sampler the epoch; workers would read ahead with the old one."""
+    """Lightning makes the iterator before it sets the epoch, so workers would read ahead with the old epoch."""
     loader = data_module(np.full(8, 9000), workers=1).train_dataloader()
     iterator = iter(loader)
     loader.sampler.set_epoch(3)
@@ -130,13 +130,13 @@ def random_chunks(*, epoch: int = 0, seed: int = 7, **share: int) -> list[tuple[
     return chunks
 
 
-def test_random_chunks_follow_from_seed_and_epoch_alone():
+def test_random_chunks_depend_only_on_seed_and_epoch():
     assert random_chunks(epoch=4) == random_chunks(epoch=4)
     assert random_chunks(epoch=4) != random_chunks(epoch=5)
     assert random_chunks(epoch=4) != random_chunks(epoch=4, seed=8)
 
 
-def test_random_chunks_take_every_track_as_often_and_start_within_it():
+def test_random_chunks_take_every_track_equally_often_and_start_within_it():
     chunks = [chunk for epoch in range(60) for chunk in random_chunks(epoch=epoch)]
     assert Counter(track for track, _ in chunks) == dict.fromkeys(range(len(LENGTHS)), 180)
     for track, length in enumerate(LENGTHS):
@@ -187,7 +187,7 @@ def tone(frequency: float, samples: int = 8000) -> torch.Tensor:
 
 
 def peak(mel: torch.Tensor) -> int:
-    """The loudest mel channel of (1, channels, frames), ends left out."""
+    """Return the loudest mel channel of (1, channels, frames), without the first and last frames."""
     return int(mel[0, :, 3:-3].mean(dim=1).argmax())
 
 
@@ -217,7 +217,7 @@ def test_labels_move_by_all_deformations_of_a_chain():
     assert moved["tempo"].tolist() == pytest.approx([120 * 2 ** (2 / 12) * 1.1] * 16, rel=2e-3)
 
 
-def test_a_tempo_that_leaves_the_classes_is_no_label_to_learn_from():
+def test_a_tempo_moved_beyond_the_classes_has_no_loss():
     data = data_module([8000], waveform=[TimeStretch(rate=1.5)])
     for bpm, known in ((190.0, True), (210.0, False)):  # 285 and 315; the classes end at 300
         target = data.prepare(tones(bpm), step=3)["target"]["tempo"]
@@ -226,7 +226,7 @@ def test_a_tempo_that_leaves_the_classes_is_no_label_to_learn_from():
         assert (loss > 0) == known
 
 
-def test_labels_stay_where_they_are_not_to_be_moved():
+def test_labels_stay_with_move_labels_false():
     settings = {"waveform": [Resample(shift_semitones=[-4, 4])]}
     moved = data_module([8000], **settings).prepare(tones(), step=3)
     still = data_module([8000], **settings, move_labels=False).prepare(tones(), step=3)
@@ -244,7 +244,7 @@ def test_without_one_deformation_the_others_draw_the_same():
     assert 3 < same.sum() < 13, "those that get no noise either way"
 
 
-def test_deformations_follow_from_the_number_of_the_batch():
+def test_deformations_depend_on_the_number_of_the_batch():
     data = data_module([8000], waveform=[RandomResample()], spectrogram=SpecAugment())
     first, again, other = (data.prepare(tones(), step=step) for step in (5, 5, 6))
     assert torch.equal(first["mel"], again["mel"])
@@ -252,7 +252,7 @@ def test_deformations_follow_from_the_number_of_the_batch():
     assert not torch.equal(first["target"]["tempo"], other["target"]["tempo"])
 
 
-def test_what_a_track_undergoes_does_not_depend_on_the_others_of_its_batch():
+def test_the_deformation_of_a_track_does_not_depend_on_the_others_in_its_batch():
     data = data_module([8000], waveform=[Resample(shift_semitones=[-4, 4]), Noise(snr_db=[0.0, 20.0])])
     batch = tones()
     together = data.prepare(batch, step=5)
@@ -264,7 +264,7 @@ def test_what_a_track_undergoes_does_not_depend_on_the_others_of_its_batch():
         assert torch.equal(values, together["target"][name][order])
 
 
-def test_processes_and_batches_of_one_optimiser_step_draw_their_own():
+def test_processes_and_batches_of_one_optimiser_step_draw_differently():
     data = data_module([8000], waveform=[RandomResample()])
     drawn = []
     for rank, batch_number in [(0, 4), (0, 5), (1, 4), (1, 5)]:
@@ -295,7 +295,7 @@ def test_nothing_is_deformed_outside_training(trainer: SimpleNamespace | None):
     assert torch.equal(prepared["track"], batch["track"])
 
 
-def test_missing_labels_stay_missing_and_the_batch_is_left_as_it_was():
+def test_missing_labels_stay_missing_and_the_batch_is_not_modified():
     data = data_module([8000], waveform=[RandomResample(max_semitones=4)])
     batch = tones()
     batch["target"]["key"][::2] = math.nan
@@ -332,7 +332,7 @@ def test_a_fraction_of_the_training_tracks_changes_neither_vocabulary_nor_what_i
 
 
 # -- messages ----------------------------------------------------------------------------------------------------------
-def test_chunks_longer_than_the_tracks_are_warned_of():
+def test_chunks_longer_than_the_tracks_give_a_warning():
     data = data_module([16_000, 16_000, 32_000], chunk_samples=32_000)
     message = r"32000 × 1.00 .* the median training track lasts 1.0 s: on average 33% of a chunk will be padding"
     with pytest.warns(UserWarning, match=message):
@@ -347,19 +347,19 @@ def test_the_warning_counts_what_the_deformations_read():
         data_module([4000] * 3, chunk_samples=4000, waveform=[RandomResample(max_semitones=4)]).train_dataloader()
 
 
-def test_a_split_that_is_not_there_is_named():
+def test_a_missing_split_is_named():
     with pytest.raises(ManifestError, match=r"songs.csv: no readable track has split 'valid' \(splits there: train\)"):
         data_module([4000]).val_dataloader()
 
 
-def test_a_column_that_a_head_reads_and_the_manifest_lacks_is_named():
+def test_a_missing_column_of_a_head_is_named():
     data = data_module([4000])
     data.frame = data.frame.drop("bpm")
     with pytest.raises(ManifestError, match=r"songs.csv: column .*bpm.*which head 'tempo' reads"):
         data.train_dataloader()
 
 
-def test_a_head_of_classes_without_a_label_is_told():
+def test_a_head_without_any_label_is_named():
     data = data_module([8000, 8000])
     data.frame = data.frame.with_columns(
         split=pl.Series(["train", "valid"]), key=pl.lit(None, pl.Int64), mode=pl.lit(None, pl.String)

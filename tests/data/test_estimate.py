@@ -1,4 +1,4 @@
-"""The estimate of a store, against files whose lengths are known; a disk without room stops before any work."""
+"""The estimated size of a store, for files of known lengths; a full disk is reported before any work."""
 
 import shutil
 from collections import namedtuple
@@ -20,7 +20,7 @@ Usage = namedtuple("Usage", "total used free")
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
-    """60 WAV files of 1 to 3 s, 50 FLAC files of 2 s, and two that are no audio: 120 s and 100 s."""
+    """60 WAV files of 1 to 3 s, 120 s in all; 50 FLAC files of 2 s, 100 s in all; and two files that are not audio."""
     folder, noise = tmp_path_factory.mktemp("audio"), np.random.default_rng(0).uniform(-0.1, 0.1, 24_000)
     for number in range(60):
         soundfile.write(folder / f"{number:02}.wav", noise[: 8000 * (1 + number % 3)], 8000)

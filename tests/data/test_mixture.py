@@ -1,4 +1,4 @@
-"""Two small datasets that label different heads, trained on together and evaluated apart."""
+"""Two small datasets with labels for different heads, used together for training and separately for evaluation."""
 
 import json
 import math
@@ -31,7 +31,7 @@ CONF = Path(__file__).parents[2] / "conf"
 
 @pytest.fixture(scope="module")
 def sets(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """genres: 12 tracks with genre and instruments, keys: the 12 others with key and, of instruments, flute alone."""
+    """Manifests of 12 tracks each: "genres" with genre and instruments, "keys" with key and one instrument, flute."""
     frame, folder = read_manifest(tiny_music), tmp_path_factory.mktemp("sets")
     of_split = pl.int_range(pl.len()).over("split")
     of_set = {"genres": frame.filter(of_split % 2 == 0).drop("key", "mode", "bpm")}
@@ -61,7 +61,7 @@ def data(sets: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Mus
     return data
 
 
-def test_splits_stand_beside_each_other(data: MusicDataModule, sets: dict[str, Path]):
+def test_every_dataset_has_splits_of_its_own(data: MusicDataModule, sets: dict[str, Path]):
     assert data.subsplits("train") == ["train/genres", "train/keys"]
     assert data.test_splits == [
         "test/genres",
@@ -110,7 +110,7 @@ def test_a_label_is_missing_where_a_dataset_has_none(data: MusicDataModule):
     assert not instruments[of_keys][:, flute].isnan().any() and not instruments[~of_keys].isnan().any()
 
 
-def test_a_head_learns_from_the_tracks_that_have_its_label_alone(data: MusicDataModule):
+def test_a_head_learns_only_from_tracks_that_have_its_label(data: MusicDataModule):
     torch.manual_seed(0)
     network = ShortChunkResNet({head.name: len(head.classes) for head in data.heads}, chunk_samples=16_000, width=8)
     module = MusicModule(network, data.heads).eval()  # eval: no example changes the norms of others
@@ -132,7 +132,7 @@ def test_a_head_learns_from_the_tracks_that_have_its_label_alone(data: MusicData
     assert keys["instruments"][flute].any() and keys["instruments"].any(dim=1).sum() == 1
 
 
-def test_weights_say_how_often_the_tracks_of_a_dataset_are_drawn(data: MusicDataModule):
+def test_weights_set_how_often_the_tracks_of_a_dataset_are_drawn(data: MusicDataModule):
     tracks = data.tracks("train")
     drawn = Counter(tracks["dataset"][track] for track, _ in data.train_dataloader().sampler)
     genres = tracks.filter(dataset="genres").height
@@ -156,12 +156,12 @@ def test_weights_say_how_often_the_tracks_of_a_dataset_are_drawn(data: MusicData
      ({"valid_split": "test"}, r"data.sets.keys.valid_split=test: the mixture calls this split 'valid', but"),
      ({"valid_split": "train"}, r"data.sets.keys.train_split=train and its valid_split are the same: name two splits")],
 )  # fmt: skip
-def test_settings_that_cannot_be(sets: dict[str, Path], tmp_path: Path, settings: dict, message: str):
+def test_invalid_settings_are_named(sets: dict[str, Path], tmp_path: Path, settings: dict, message: str):
     with pytest.raises(ConfigError, match=message):
         mixture(sets, tmp_path, keys=settings)()
 
 
-def test_splits_may_change_places(sets: dict[str, Path], tmp_path: Path):
+def test_train_and_valid_can_be_swapped(sets: dict[str, Path], tmp_path: Path):
     swapped = mixture(sets, tmp_path, keys={"train_split": "valid", "valid_split": "train"})
     frame = read_manifest(swapped())
     assert dict(frame.filter(dataset="keys")["split"].value_counts().iter_rows()) == {
@@ -169,14 +169,14 @@ def test_splits_may_change_places(sets: dict[str, Path], tmp_path: Path):
     }  # fmt: skip
 
 
-def test_names_that_cannot_be_told_apart(sets: dict[str, Path], tmp_path: Path, program):
+def test_invalid_and_repeated_names_are_refused(sets: dict[str, Path], tmp_path: Path, program):
     with pytest.raises(ConfigError, match=r"data.sets.a/b: give the dataset a name without blanks and slashes"):
         mixture({"a": sets["genres"], "a/b": sets["keys"]}, tmp_path)
     told = program("train.py", "data=[folder,gtzan,folder]", status=1).stderr
     assert "data=[folder,gtzan,folder]: folder is named twice; give each a name of its own, as in data=mixture" in told
 
 
-def test_a_dataset_without_weight_teaches_nothing(data: MusicDataModule, sets: dict[str, Path]):
+def test_nothing_is_learned_from_a_dataset_of_weight_zero(data: MusicDataModule, sets: dict[str, Path]):
     def opened(heads: list, **weights: float) -> MusicDataModule:
         settings = {name: {"weight": weight} for name, weight in weights.items()}
         module = MusicDataModule(
@@ -196,7 +196,7 @@ def test_a_dataset_without_weight_teaches_nothing(data: MusicDataModule, sets: d
         opened([tags], genres=0, keys=0)
 
 
-def test_what_one_dataset_trains_on_and_another_tests_on_is_told(
+def test_tracks_that_one_dataset_trains_on_and_another_tests_on_are_reported(
     sets: dict[str, Path], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
     frame = read_manifest(sets["keys"])
@@ -215,7 +215,7 @@ def test_what_one_dataset_trains_on_and_another_tests_on_is_told(
     assert "8 files" not in caplog.text, "the same split in both is no leak"
 
 
-def test_columns_that_are_not_taken_are_missing(sets: dict[str, Path], tmp_path: Path):
+def test_columns_that_are_not_chosen_are_missing(sets: dict[str, Path], tmp_path: Path):
     frame = read_manifest(mixture(sets, tmp_path, keys={"columns": ["key", "mode"]})())
     assert frame.filter(dataset="keys")["instruments"].null_count() == 12
     assert frame.filter(dataset="keys")["key"].null_count() == 0
@@ -233,7 +233,7 @@ def test_the_command_line_names_datasets_in_a_list():
 
 
 @pytest.mark.parametrize("folder", ["/My music (2020), a=b [x]", "2020", "1e5", "true", "/Größe", "~/plain/a_b.c"])
-def test_folders_may_be_called_anything(folder: str):
+def test_folders_can_have_any_name(folder: str):
     GlobalHydra.instance().clear()
     named = [f"data.sets.mine.root={folder}", f"data.labels={folder}/it's.csv", f"paths.cache={folder}"]
     with initialize_config_dir(str(CONF)):

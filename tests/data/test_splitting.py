@@ -1,4 +1,4 @@
-"""An artist's tracks stay together, the shares are kept, and what is split stays split."""
+"""The tracks of an artist stay together, the shares are kept, and existing splits do not change."""
 
 import polars as pl
 import pytest
@@ -23,7 +23,7 @@ def test_an_artist_is_in_one_split_and_the_shares_are_kept():
     assert frame.group_by("artist").agg(pl.col("split").n_unique())["split"].to_list() == [1] * 100
 
 
-def test_the_seed_and_the_artists_alone_decide():
+def test_the_division_depends_only_on_the_seed_and_the_artists():
     artists = [f"artist {number}" for number in range(50)]
     first, again, other = (split_tracks(tracks(artists), seed=seed)["split"].to_list() for seed in (1, 1, 2))
     assert first == again != other
@@ -31,7 +31,7 @@ def test_the_seed_and_the_artists_alone_decide():
     assert turned[::-1] == first, "not the order of the tracks"
 
 
-def test_an_artist_of_most_tracks_is_trained_on_wherever_it_comes():
+def test_an_artist_with_most_of_the_tracks_is_always_in_train():
     for seed in range(10):
         frame = split_tracks(tracks(["Big"] * 8 + ["Ada", "Bo", "Cy"]), seed=seed)
         assert set(frame.filter(pl.col("artist") == "Big")["split"]) == {"train"}
@@ -52,7 +52,7 @@ def test_tracks_without_a_label_do_not_count():
     assert set(frame["split"][:4]) == {"train", "valid", "test"}
 
 
-def test_what_has_a_split_keeps_it_and_draws_its_artist():
+def test_existing_splits_stay_and_attract_their_artist():
     split = ["test", None, None, "valid", None, None]
     frame = split_tracks(tracks(["Ada", "Ada", "Bo", "Cy", "Di", "Ed"], split=split))
     assert frame["split"].to_list() == ["test", "test", "train", "valid", "train", "train"]
@@ -64,7 +64,7 @@ def test_what_has_a_split_keeps_it_and_draws_its_artist():
      ({"unit": "genre"}, "data.split_by=genre"),
      ({"valid_share": 0.8, "test_share": 0.4}, "data.valid_share=0.8 data.test_share=0.4")],
 )  # fmt: skip
-def test_what_cannot_be_split(settings: dict, message: str):
+def test_invalid_settings_and_too_few_artists_are_errors(settings: dict, message: str):
     with pytest.raises(ConfigError, match=message):
         split_tracks(tracks(["Ada", "Ada", "Ada", "Bo"]), **settings)
     assert counts(split_tracks(tracks(["Ada", "Ada", "Ada", "Bo"]), unit="track")) == {

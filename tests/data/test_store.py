@@ -25,13 +25,13 @@ SAMPLE_RATE = 8_000
 
 
 def samples_of(track: int) -> np.ndarray:
-    """What track number `track` holds: noise of a length of its own."""
+    """Return the samples of a track: noise, with a different length for each track."""
     return np.random.default_rng(track).integers(-32_768, 32_768, 1_000 + 100 * track).astype(np.int16)
 
 
 @pytest.fixture
 def tracks(tmp_path: Path) -> pl.DataFrame:
-    """Twelve tracks at the sample rate of the store, so that it must hold them bit for bit."""
+    """Twelve tracks at the sample rate of the store, which must therefore keep them bit for bit."""
     (tmp_path / "audio").mkdir()
     paths = [tmp_path / "audio" / f"é{i}.{('wav', 'flac')[i % 2]}" for i in range(12)]
     for i, path in enumerate(paths):
@@ -41,7 +41,7 @@ def tracks(tmp_path: Path) -> pl.DataFrame:
 
 @pytest.fixture
 def decoded(monkeypatch) -> list[str]:
-    """The names of the files that are decoded from here on."""
+    """The names of all files that are decoded from now on."""
     names = []
     decode = build.decode
 
@@ -103,7 +103,7 @@ def test_read_pads_with_zeros_past_the_end(tracks, tmp_path):
             store.read([row], [start], 5)
 
 
-def test_a_changed_file_alone_is_decoded_again(tracks, tmp_path, decoded):
+def test_only_a_changed_file_is_decoded_again(tracks, tmp_path, decoded):
     built(tracks, tmp_path / "store")
     decoded.clear()
     soundfile.write(tracks["path"][3], samples_of(3)[::-1], SAMPLE_RATE)
@@ -127,7 +127,7 @@ def test_a_changed_sample_rate_decodes_everything_again(tracks, tmp_path, decode
 
 
 def test_another_manifest_of_the_same_files(tracks, tmp_path, decoded):
-    """Tracks removed, put back, renamed, reordered, and named twice: none is decoded again."""
+    """Tracks are removed, added again, renamed, reordered and listed twice, and none is decoded again."""
     built(tracks, tmp_path / "store")
     decoded.clear()
     fewer = [7, 2, 9]
@@ -168,7 +168,7 @@ def test_unreadable_files_do_not_stop_the_others(tracks, tmp_path, decoded, capl
     assert store.unreadable == [] and not (tmp_path / "store" / "unreadable.csv").exists()
 
 
-def test_nothing_readable(tracks, tmp_path):
+def test_a_store_without_any_readable_file_is_an_error(tracks, tmp_path):
     for path in tracks["path"]:
         Path(path).write_text("no audio")
     with pytest.raises(StoreError, match="12 of 12 files cannot be decoded"):
@@ -233,7 +233,7 @@ def test_killed_in_mid_build(tracks, tmp_path, decoded):
 
 
 def test_killed_while_tracks_are_added(tracks, tmp_path, decoded, monkeypatch):
-    """A store that was whole looks unfinished as soon as what is asked for is no longer what it holds."""
+    """A finished store counts as unfinished as soon as tracks are requested that it lacks."""
     built(tracks.head(6), tmp_path / "store")
     recording = build.decode
 
@@ -271,7 +271,7 @@ def test_killed_between_the_last_writes(tracks, tmp_path, decoded, monkeypatch, 
     assert_holds(built(tracks, tmp_path / "store"), list(range(12)))
 
 
-def test_verify_finds_corruption_and_a_build_mends_it(tracks, tmp_path, decoded):
+def test_verify_finds_corruption_and_a_build_repairs_it(tracks, tmp_path, decoded):
     store = built(tracks, tmp_path / "store")
     place = int(store._offsets[7]) * 2 + 11
     with open(tmp_path / "store" / "waveforms.i16", "r+b") as file:
@@ -327,7 +327,7 @@ build_store(pl.read_parquet({manifest!r}), {folder!r}, sample_rate={rate}, worke
 @pytest.mark.slow
 @pytest.mark.parametrize(("stops", "left"), [(False, {0}), (True, {7, 8, 9})])
 def test_a_second_builder_waits_for_the_first(tracks, tmp_path, decoded, capfd, monkeypatch, stops, left):
-    """And finds everything done, or goes on where the other gave up."""
+    """It then finds everything done, or continues where the other one stopped."""
     folder, manifest = tmp_path / "store", tmp_path / "tracks.parquet"
     tracks.write_parquet(manifest)
     program = _OTHER_BUILDER.format(stops=stops, manifest=str(manifest), folder=str(folder), rate=SAMPLE_RATE)
@@ -362,7 +362,7 @@ def test_a_finished_store_needs_no_lock(tracks, tmp_path):
 
 
 def test_a_full_disk(tracks, tmp_path, decoded):
-    """A limit on the size of files stands in for it: the write fails after a part, with an OSError, just as well."""
+    """A limit on the size of files simulates it: a write also fails halfway, with an OSError."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_001, hard))
     try:
@@ -380,7 +380,7 @@ def test_a_full_disk(tracks, tmp_path, decoded):
     assert len(decoded) == 12 - finished
 
 
-def test_a_folder_that_cannot_be(tracks, tmp_path):
+def test_a_folder_below_a_file_is_an_error(tracks, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match=r"file/store: cannot be written \(Not a directory\)"):
         built(tracks, tmp_path / "file" / "store")
@@ -422,7 +422,7 @@ def test_progress_goes_to_standard_error(tracks, tmp_path, capsys):
 
 
 def test_memory_holds_few_waveforms(tracks, tmp_path, monkeypatch):
-    """With a slow disk no more than twice as many files as workers are decoded ahead."""
+    """With a slow disk, at most twice as many files as workers are decoded ahead."""
     started, ahead = [], []
     decode, append = build.decode, build.Journal.append
 

@@ -1,4 +1,4 @@
-"""Shares of the training tracks."""
+"""Selecting tracks: shares of the training tracks, and conditions."""
 
 import itertools
 
@@ -56,7 +56,7 @@ def test_at_least_one_track_stays():
 
 
 @pytest.mark.parametrize("fraction", [0, -0.1, 1.5, 30, True, "ten"])
-def test_no_share(fraction: object):
+def test_an_invalid_share_is_named(fraction: object):
     with pytest.raises(ConfigError, match=rf"data.fraction={fraction}: give a share of the training tracks"):
         keep_fraction(FRAME, fraction, seed=0)
 
@@ -77,12 +77,12 @@ SPLIT = pl.DataFrame(
         ("bpm IS NULL", "ce"),
     ],
 )
-def test_what_is_trained_on_meets_the_condition(condition: str, kept: str):
-    """A track without the label meets no condition on it; the test tracks stay."""
+def test_training_tracks_meet_the_condition(condition: str, kept: str):
+    """A track without a label does not meet a condition on it; the test tracks stay."""
     assert "".join(keep_where(SPLIT, condition, splits=TRAINED_ON)["track_id"]) == kept
 
 
 @pytest.mark.parametrize("condition", ["tempo > 100", "bpm >", "bpm", "1 = 1; DROP TABLE x", "genre + 1", ""])
-def test_a_condition_that_is_none_is_named(condition: str):
+def test_an_invalid_condition_is_named(condition: str):
     with pytest.raises(ConfigError, match=r"data\.train_where=.*give an SQL condition on columns of the manifest"):
         keep_where(SPLIT, condition, splits=TRAINED_ON)

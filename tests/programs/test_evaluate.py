@@ -31,7 +31,7 @@ def trained(program: Callable, music: list[str], tmp_path_factory: pytest.TempPa
 def evaluated(
     program: Callable, trained: Path, music: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, str]:
-    """The report on the export, and what was printed."""
+    """The report on the export, and the output."""
     folder = tmp_path_factory.mktemp("evaluated")
     done = program(
         "evaluate.py", f"export={trained / 'export'}", *music, "splits=[test,valid]", f"hydra.run.dir={folder}"
@@ -93,11 +93,13 @@ def test_accuracy_follows_from_the_predictions(evaluated: tuple[Path, str], tiny
     assert float(value) == pytest.approx(right, abs=1e-6)
 
 
-def test_checkpoint_on_a_set_of_its_own_with_nothing_to_train_on(
+def test_checkpoint_on_a_manifest_without_training_tracks(
     program: Callable, evaluated: tuple[Path, str], trained: Path, tiny_music: Path, tmp_path: Path
 ):
-    """Test tracks only, without tempi: the checkpoint answers as the export did, and tempo is left out in a line. (With
-    so few validation tracks the export has no temperature.)"""
+    """On a manifest of test tracks without tempi the checkpoint predicts like the export, and tempo is left out.
+
+    With so few validation tracks the export has no temperature.
+    """
     frame = read_manifest(tiny_music).filter(pl.col("split") == "test")
     write_manifest(frame.with_columns(bpm=pl.lit(None, pl.Float64)), tmp_path / "test_only.csv")
     done = program(
@@ -163,7 +165,7 @@ def test_tracks_without_any_label_are_refused(
 
 @pytest.fixture(scope="module")
 def pooled(program: Callable, trained: Path, music: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report on the export with other pooling and chunks, calibrated anew."""
+    """Evaluate the export with other pooling and chunks, and a new calibration."""
     folder = tmp_path_factory.mktemp("pooled")
     choices = ["pooling=max", "data.eval_chunks=2", "calibrate=train", "bootstrap.resamples=100", "plots=false"]
     program("evaluate.py", f"export={trained / 'export'}", *music, *choices, f"hydra.run.dir={folder}")
@@ -194,7 +196,7 @@ def test_other_pooling_has_no_use_for_the_calibration_of_the_export(pooled: Path
 
 
 def test_two_exports_in_one_command(program: Callable, trained: Path, music: list[str], tmp_path: Path):
-    """Calibrated anew, the same network is another model, which the second command compares with the first."""
+    """With a new calibration the same network is another model, which the second command compares with the first."""
     choices = [*music, "bootstrap.resamples=100", "plots=false"]
     done = program(
         "evaluate.py", f"export={trained / 'export'}", *choices, "calibrate=train", f"hydra.run.dir={tmp_path / 'one'}"

@@ -1,4 +1,4 @@
-"""robustness.py as a user runs it, on small networks that have learned nothing."""
+"""robustness.py as a user runs it, on small untrained networks."""
 
 import csv
 import json
@@ -37,8 +37,11 @@ def music(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> list[st
 
 @pytest.fixture(scope="module")
 def exports(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """ "tags" tells genre and instruments, "features" genre, tempo and key, "low" hears another sample rate, and "mood"
-    tells what no manifest has."""
+    """Exports of four networks.
+
+    "tags" predicts genre and instruments, "features" genre, tempo and key, "low" takes another sample rate, and "mood"
+    predicts a label that no manifest has.
+    """
     folder, train = tmp_path_factory.mktemp("exports"), read_manifest(tiny_music)
     genre = ClassHead(name="genre", column="genre", role="tag").fit(train)
     instruments = TagHead(name="instruments", columns=("instruments",)).fit(train)
@@ -62,7 +65,7 @@ def exports(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
 def reported(
     program: Callable, exports: dict[str, Path], music: list[str], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, str]:
-    """The folder of a report on two models, and what was printed."""
+    """The folder of a report on two models, and the output."""
     folder = tmp_path_factory.mktemp("reported")
     done = program("robustness.py", f"export=[{exports['tags']},{exports['features']}]", *music, *CHOICES,
                    f"hydra.run.dir={folder}")  # fmt: skip
@@ -112,7 +115,7 @@ def test_report_is_complete(reported: tuple[Path, str], exports: dict[str, Path]
 
 @pytest.mark.slow
 def test_the_ranking_is_that_of_the_metrics(reported: tuple[Path, str]):
-    """Of the primary metrics that were above zero on the clean audio; the rest has nothing to lose."""
+    """It ranks by the primary metrics that are above zero on clean audio; the others cannot fall."""
     folder, _ = reported
     drops: dict[str, list[float]] = {}
     for row in table(folder / "test_metrics.csv"):
@@ -146,7 +149,7 @@ def test_tables_say_the_same_as_each_other(reported: tuple[Path, str], exports: 
 
 @pytest.mark.slow
 def test_recommendations_stay_where_nothing_changes(reported: tuple[Path, str]):
-    """A network that hears power cannot tell the sign of a waveform."""
+    """A network that takes a power spectrogram gives the same answer for an inverted waveform."""
     rows = {row["deformation"]: row for row in table(reported[0] / "test_recommendations.csv")}
     assert (rows["polarity"]["kept"], rows["polarity"]["first"], rows["polarity"]["queries"]) == ("1.0", "1.0", "4")
     assert float(rows["polarity"]["by_chance"]) == pytest.approx(2 / 3, abs=1e-5)
@@ -161,7 +164,7 @@ def test_wandb_has_the_report(reported: tuple[Path, str]):
 
 
 @pytest.mark.slow
-def test_an_interrupted_report_goes_on(
+def test_an_interrupted_report_continues(
     program: Callable, exports: dict[str, Path], music: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     answers, given = Listener.answers, []
@@ -182,7 +185,7 @@ def test_an_interrupted_report_goes_on(
     assert "left out: recommendations: recommender=null" in done.stdout
 
 
-def test_the_datasets_of_a_mixture_are_reported_apart(
+def test_the_datasets_of_a_mixture_are_reported_separately(
     program: Callable, exports: dict[str, Path], tiny_music: Path, music: list[str], tmp_path: Path
 ):
     sets = [text for name in ("one", "two")
@@ -223,7 +226,7 @@ def test_multirun_goes_through_deformations_and_seeds(
 
 @pytest.fixture(scope="module")
 def unnamed(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A manifest without artists, whose validation tracks have no label."""
+    """Return a manifest without artists, whose validation tracks have no label."""
     blank = pl.col("split") == "valid"
     labels = [pl.when(~blank).then(name).alias(name) for name in ("genre", "bpm", "key", "mode")]
     frame = read_manifest(tiny_music).with_columns(artist=pl.lit(None, pl.String)).with_columns(labels)
@@ -264,7 +267,7 @@ def test_a_mistake_gets_one_message(
     program: Callable, exports: dict[str, Path], music: list[str], tiny_music: Path, unnamed: Path, tmp_path: Path,
     overrides: list[str], message: str, monkeypatch: pytest.MonkeyPatch,
 ):  # fmt: skip
-    """Before anything is decoded, let alone deformed."""
+    """The message comes before anything is decoded or deformed."""
     monkeypatch.setattr(MusicDataModule, "open", lambda *_, **__: pytest.fail("it began to decode"))
     given = [text.format(**exports, unnamed=unnamed) for text in overrides]
     replaced = ("deformation.gain.strengths", "recommender", *(["bootstrap"] if "bootstrap" in str(given) else []))

@@ -1,4 +1,4 @@
-"""train.py as a user runs it, and the promises of a run: resuming bit for bit, equal exports, one message a mistake."""
+"""train.py as a user runs it: exact resuming, exports equal to their checkpoints, and one message per mistake."""
 
 import contextlib
 import csv
@@ -36,7 +36,7 @@ def music(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> list[st
 
 @pytest.fixture(scope="module")
 def run(program: Callable, music: list[str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """An unbroken run of three epochs with W&B (offline), and what it printed."""
+    """An uninterrupted run of three epochs with W&B (offline), and its output."""
     folder = tmp_path_factory.mktemp("run")
     settings = ["trainer.max_epochs=3", "data.chunks_per_track=4", "logger=default"]
     done = program("train.py", *FAST, *music, *settings, f"hydra.run.dir={folder}")
@@ -62,7 +62,7 @@ def test_run_folder_is_complete(run: tuple[Path, str]):
 
 
 @pytest.mark.slow
-def test_export_holds_what_the_test_measured(run: tuple[Path, str]):
+def test_export_holds_the_metrics_of_the_test(run: tuple[Path, str]):
     folder, _ = run
     metrics = json.loads((folder / "export" / "metrics.json").read_text())
     logged = {}
@@ -74,7 +74,7 @@ def test_export_holds_what_the_test_measured(run: tuple[Path, str]):
 
 
 @pytest.mark.slow
-def test_export_answers_as_the_best_checkpoint(run: tuple[Path, str]):
+def test_export_predicts_like_the_best_checkpoint(run: tuple[Path, str]):
     folder, _ = run
     checkpoint, export = read_checkpoint(folder / "checkpoints" / "best.ckpt"), read_export(folder / "export")
     mel = torch.randn(2, 1, 128, 231)
@@ -109,10 +109,10 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 @pytest.mark.slow
-def test_resumed_run_ends_as_the_unbroken_one(
+def test_resumed_run_ends_like_an_uninterrupted_one(
     program: Callable, run: tuple[Path, str], music: list[str], tmp_path: Path
 ):
-    """Killed without warning within the first epoch, then started again with the same command: equal in every bit."""
+    """A run killed within the first epoch and started again with the same command ends with the same bits."""
     arguments = [*FAST, *music, "trainer.max_epochs=3", "data.chunks_per_track=4", f"paths.runs={tmp_path}"]
     arguments += ["name=killed", "callbacks.resume.every_s=0"]
     code = KILLED.replace("sys.argv[0]", repr(str(ROOT / "train.py")))
@@ -139,8 +139,10 @@ def test_resumed_run_ends_as_the_unbroken_one(
 
 @pytest.mark.slow
 @pytest.mark.skipif("MUSICREC_KILLS" not in os.environ, reason="takes minutes; MUSICREC_KILLS=10 kills a run ten times")
-def test_run_killed_at_random_moments_ends_as_the_unbroken_one(program: Callable, music: list[str], tmp_path: Path):
-    """While it starts, trains, validates and writes checkpoints; several times a run."""
+def test_run_killed_at_random_moments_ends_like_an_uninterrupted_one(
+    program: Callable, music: list[str], tmp_path: Path
+):
+    """It is killed several times: while it starts, trains, validates and writes checkpoints."""
     arguments = [*music, "trainer.max_epochs=4", "data.chunks_per_track=40", "callbacks.resume.every_s=0"]  # 320 steps
     program("train.py", *FAST, *arguments, f"hydra.run.dir={tmp_path / 'whole'}")
     killed, kills = tmp_path / "killed", int(os.environ["MUSICREC_KILLS"])
@@ -168,7 +170,7 @@ def test_run_killed_at_random_moments_ends_as_the_unbroken_one(program: Callable
 
 
 @pytest.mark.slow
-def test_interrupt_keeps_a_checkpoint_and_says_how_to_go_on(music: list[str], tmp_path: Path):
+def test_interrupt_keeps_a_checkpoint_and_says_how_to_continue(music: list[str], tmp_path: Path):
     arguments = [*music, f"hydra.run.dir={tmp_path}", "data.chunks_per_track=2000", "logger=default"]
     process = subprocess.Popen(
         command(*arguments),
@@ -192,7 +194,7 @@ def test_interrupt_keeps_a_checkpoint_and_says_how_to_go_on(music: list[str], tm
 
 @pytest.mark.slow
 def test_two_processes_stop_together(music: list[str], tmp_path: Path):
-    """SIGTERM to one of two: both stop after the same step, where Lightning's own handler mixes up their messages."""
+    """After SIGTERM to one of two processes both stop after the same step; Lightning's own handler can hang here."""
     settings = ["trainer.devices=2", "trainer.strategy=ddp", "trainer.accelerator=cpu", "data.chunks_per_track=2000"]
     arguments = [*music, *settings, f"hydra.run.dir={tmp_path / 'run'}", "callbacks.resume.every_s=1"]
     last, printed = tmp_path / "run" / "checkpoints" / "last.ckpt", tmp_path / "printed"
@@ -219,7 +221,7 @@ def test_two_processes_stop_together(music: list[str], tmp_path: Path):
 
 
 def living(group: int) -> list[int]:
-    """The processes of a group, but for those that have ended and that nobody has asked for yet."""
+    """Return the processes of a group that have not ended."""
     listed = subprocess.run(["ps", "-e", "-o", "pid=,pgid=,stat="], capture_output=True, text=True, check=True).stdout
     rows = (line.split() for line in listed.splitlines())
     return [int(pid) for pid, of, state in rows if int(of) == group and not state.startswith("Z")]
@@ -312,6 +314,6 @@ def test_checkpoint_of_another_architecture_is_refused(
     assert "Traceback" not in done.stderr and "continue with" not in done.stdout
 
 
-def test_help_teaches(program: Callable):
+def test_help_explains_the_program(program: Callable):
     printed = program("train.py", "--help").stdout
     assert "debug=fast" in printed and "crnn, short_chunk_resnet" in printed

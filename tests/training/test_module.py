@@ -1,4 +1,4 @@
-"""Training draws, losses and scores of the module, with real batches of a few tiny tracks."""
+"""Random draws, losses and checkpoints of the module, with real batches of a few short tracks."""
 
 import math
 import signal
@@ -30,7 +30,7 @@ HEADS = [KeyHead(), TempoHead(weight=0.5)]
 
 
 class Recorded(MusicModule):
-    """Remembers, of every training batch, what was drawn for it."""
+    """Records what was drawn for every training batch."""
 
     def __init__(self, *, stop_after: int | None = None, **settings) -> None:
         network = ShortChunkResNet({head.name: len(head.classes) for head in HEADS}, n_mels=16, width=2)
@@ -61,7 +61,7 @@ def fit(
     stop_after: int | None = None,
     workers: int = 0,
 ) -> Recorded:
-    """Train on one chunk a track, two batches a step. stop_after: Ctrl-C is pressed in this batch."""
+    """Train on one chunk per track, two batches per step; Ctrl-C is pressed in batch `stop_after`."""
     data = MusicDataModule(
         manifest=music,
         stores=stores,
@@ -101,7 +101,7 @@ def fit(
     return module
 
 
-def test_every_batch_has_its_own_draw_and_a_resumed_run_the_same(tiny_music: Path, stores: Path, tmp_path: Path):
+def test_every_batch_draws_differently_and_a_resumed_run_draws_the_same(tiny_music: Path, stores: Path, tmp_path: Path):
     whole = fit(tiny_music, stores, tmp_path, epochs=2)
     batches = len(whole.drawn)
     assert batches >= 4 and whole.global_step == batches // 2, "two batches a step"
@@ -113,7 +113,7 @@ def test_every_batch_has_its_own_draw_and_a_resumed_run_the_same(tiny_music: Pat
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("stop_after", "workers"), [(1, 0), (3, 0), (5, 0), (6, 2), (7, 0)])
-def test_a_run_interrupted_at_any_batch_ends_as_the_unbroken_one(
+def test_a_run_interrupted_at_any_batch_ends_like_an_uninterrupted_one(
     tiny_music: Path, stores: Path, tmp_path: Path, stop_after: int, workers: int
 ):
     whole = fit(tiny_music, stores, tmp_path / "whole", epochs=2)
@@ -127,7 +127,7 @@ def test_a_run_interrupted_at_any_batch_ends_as_the_unbroken_one(
         assert torch.equal(tensor, resumed.state_dict()[name]), name
 
 
-def test_processes_draw_their_own_dropout():
+def test_processes_draw_different_dropout():
     module, seeds = Recorded(), set()
     for rank in range(4):
         for batch_number in range(4):
@@ -148,7 +148,7 @@ def test_loss_is_the_weighted_sum_of_the_heads():
     assert float(loss) == pytest.approx(math.log(24) + 0.5 * math.log(120))
 
 
-def test_a_mixed_batch_shares_its_loss_out():
+def test_a_mixed_batch_weights_the_losses_of_both_chunks():
     module = Recorded()
     module.log = module.log_dict = lambda *_, **__: None
     mel = torch.randn(4, 1, 16, 64)
@@ -163,7 +163,7 @@ def test_a_mixed_batch_shares_its_loss_out():
     assert loss == pytest.approx(0.7 * alone[0] + 0.3 * alone[1], rel=1e-5) and alone[0] != pytest.approx(alone[1])
 
 
-def test_a_loss_that_is_no_number_stops_the_run_and_says_what_to_do():
+def test_a_loss_that_is_not_finite_stops_the_run_and_says_what_to_do():
     module = Recorded()
     module._trainer = SimpleNamespace(global_step=0, global_rank=0)
     batch = {"mel": torch.full((2, 1, 16, 32), math.nan), "target": {head.name: torch.ones(2) * 60 for head in HEADS}}
@@ -173,7 +173,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_says_what_to_do():
 
 
 def resuming() -> Recorded:
-    """A module that is asked to go on from last.ckpt."""
+    """Return a module that is about to continue from last.ckpt."""
     module = Recorded()
     module._trainer = SimpleNamespace(
         ckpt_path="last.ckpt", datamodule=SimpleNamespace(frontend=MelSpectrogram(n_mels=16))
@@ -191,14 +191,14 @@ def test_a_checkpoint_older_than_a_setting_resumes_and_draws_nothing():
     assert torch.equal(torch.rand(3), torch.rand(3, generator=torch.Generator().manual_seed(5)))
 
 
-def test_a_checkpoint_of_other_settings_is_refused_by_the_first_that_differs():
+def test_a_checkpoint_of_other_settings_is_refused_and_the_first_difference_named():
     module = resuming()
     written = describe(module.network, HEADS, MelSpectrogram(n_mels=16, hop_length=512))
     with pytest.raises(ExportError, match=r"last\.ckpt: frontend\.hop_length is 512 there and 256 here; resume with"):
         module.on_load_checkpoint({"musicrec": written, "stage": 0})
 
 
-def test_a_checkpoint_with_a_setting_that_is_gone_is_refused_with_the_way_out():
+def test_a_checkpoint_with_a_removed_setting_is_refused_and_a_way_out_named():
     module = resuming()
     written = describe(module.network, HEADS, MelSpectrogram(n_mels=16))
     written["network"]["settings"]["mean_features"] = True

@@ -1,4 +1,4 @@
-"""From chunks to tracks: by hand, in any order, and in two processes."""
+"""Pooling chunks into tracks: against results by hand, in any order, and in two processes."""
 
 import math
 import os
@@ -26,7 +26,7 @@ def by_hand(pooling: str, chunks: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("pooling", POOLINGS)
-def test_chunks_come_in_any_order(pooling: str):
+def test_the_order_of_chunks_does_not_matter(pooling: str):
     pool = TrackPooling(3, 3, pooling=pooling)
     pool.update(CHUNKS[4:], TRACK[4:])
     pool.update(CHUNKS[:4], TRACK[:4])
@@ -36,7 +36,7 @@ def test_chunks_come_in_any_order(pooling: str):
     assert result[2].isnan().all(), "no chunk was seen"
 
 
-def test_attention_follows_the_chunks_that_are_sure():
+def test_attention_favours_confident_chunks():
     pool = TrackPooling(1, 2, pooling="attention")
     pool.update(torch.tensor([[0.5, 0.5], [1.0, 0.0]]), torch.tensor([0, 0]))
     assert pool.compute()[0].tolist() == pytest.approx([1, 0], abs=1e-5)
@@ -49,7 +49,7 @@ def test_attention_follows_the_chunks_that_are_sure():
 
 
 def share(rank: int, folder: str) -> None:
-    """What one of two processes does: pool its share of the chunks; the first writes what they come to together."""
+    """Pool the chunks of one of two processes; the first one writes the joint result."""
     dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
     results = {}
     for pooling in POOLINGS:

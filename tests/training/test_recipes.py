@@ -1,4 +1,4 @@
-"""Learning rates by arithmetic, and the stages of the published recipe."""
+"""Learning rates against their formulas, and the stages of the published recipe."""
 
 import math
 
@@ -11,7 +11,7 @@ from musicrec.training.recipes import AdamSGD, AdamWCosine
 
 
 def rates(recipe: AdamWCosine, *, total_steps: int) -> list[float]:
-    """The rate of every step of a run."""
+    """Return the learning rate of every step of a run."""
     optimizer, schedule = recipe.configure([torch.nn.Parameter(torch.zeros(1))], stage=0, total_steps=total_steps)
     assert type(optimizer) is AdamW
     used = []
@@ -50,7 +50,7 @@ def test_published_recipe_changes_at_its_milestones():
 
 
 @pytest.mark.parametrize(("stage", "kind", "rate"), [(0, Adam, 1e-4), (1, SGD, 1e-3), (2, SGD, 1e-4), (3, SGD, 1e-5)])
-def test_published_recipe_has_a_rate_a_stage(stage: int, kind: type, rate: float):
+def test_published_recipe_has_one_rate_per_stage(stage: int, kind: type, rate: float):
     optimizer, schedule = AdamSGD().configure([torch.nn.Parameter(torch.ones(1))], stage=stage, total_steps=10)
     assert type(optimizer) is kind and schedule is None
     group = optimizer.param_groups[0]

@@ -14,14 +14,14 @@ from musicrec.training.resume import WholeCheckpointIO
 
 @pytest.fixture
 def little_room() -> Iterator[None]:
-    """No file may grow beyond 100 kB, as if the disk were full then."""
+    """Limit files to 100 kB, as if the disk were full then."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     yield
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path, little_room: None):
+def test_a_full_disk_leaves_the_earlier_checkpoint(tmp_path: Path, little_room: None):
     path = tmp_path / "last.ckpt"
     WholeCheckpointIO().save_checkpoint({"weights": torch.ones(10)}, path)
     with pytest.raises(
@@ -32,7 +32,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path, little_room: N
     assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"], "nothing half-written stays"
 
 
-def test_a_kill_in_the_middle_of_writing_leaves_the_checkpoint_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_kill_while_writing_leaves_the_earlier_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     path = tmp_path / "last.ckpt"
     WholeCheckpointIO().save_checkpoint({"weights": torch.ones(10)}, path)
     if (child := os.fork()) == 0:  # dies when all is written but the name
