@@ -179,7 +179,7 @@ def test_an_interrupted_report_continues(
     with monkeypatch.context() as patched:
         patched.setattr(Listener, "answers", until_ctrl_c)
         done = program(*command, f"hydra.run.dir={tmp_path / 'first'}", status=130)
-    assert "the same command goes on from there" in done.stdout
+    assert "run the same command again to continue" in done.stdout
     done = program(*command, f"hydra.run.dir={tmp_path / 'second'}")
     assert "measured in this run: 1 of 3 conditions" in done.stdout
     assert "left out: recommendations: recommender=null" in done.stdout
