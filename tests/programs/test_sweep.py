@@ -170,7 +170,8 @@ def test_a_mistake_in_the_last_job_is_told_before_the_first_runs(
 def test_several_processes_a_job_are_refused(program: Callable, music: list[str], tmp_path: Path, setting: str):
     arguments = [setting, "trainer.accelerator=cpu", "seed=0", f"hydra.sweep.dir={tmp_path}"]
     done = program("train.py", *FAST, *music, *arguments, status=1)
-    assert setting in done.stderr and "each process would run the whole multirun; use trainer.strategy=auto" in done.stderr
+    assert setting in done.stderr
+    assert "each process would run the whole multirun; use trainer.strategy=auto" in done.stderr
 
 
 KILLED = """
