@@ -7,7 +7,7 @@ are in `number_types`.
 import fnmatch
 import inspect
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from annotated_types import Ge
@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from musicrec.config.number_types import Count, NotNegative
 from musicrec.config.value_check import describe, fits
+from musicrec.config.written_types import written_annotations
 from musicrec.errors import ConfigError
 
 # The programs read these switches themselves, so no constructor tells their type.
@@ -40,6 +41,8 @@ _FOREIGN_TYPES = {
 def check_settings(cfg: DictConfig, *, allowed: Sequence[str]) -> None:
     """Check every value that goes to a parameter of plain types (int, float, bool, str, None).
 
+    The annotations are first read from source code, which is fast, then from the imported classes, which is complete.
+
     Args:
         cfg: The config of a program.
         allowed: Patterns of the targets that may be imported to read their annotations, see `targets.TARGETS`.
@@ -48,20 +51,23 @@ def check_settings(cfg: DictConfig, *, allowed: Sequence[str]) -> None:
         ConfigError: Values do not fit. The message lists all of them with their keys.
     """
     switches = ((key, OmegaConf.select(cfg, key), bool) for key in SWITCHES)
-    found = [*(switch for switch in switches if switch[1] is not None), *_plain_settings(cfg, allowed)]
-    wrong: dict[str, str] = {}
-    for key, value, annotation in found:
-        if not fits(value, _also_numbers(annotation)):
-            wrong.setdefault(key, f"{key}={value}: give {describe(annotation)}")  # several may refer to one key
-    if wrong:
-        raise ConfigError("; ".join(wrong.values()))
+    given = [switch for switch in switches if switch[1] is not None]
+    for read in (written_annotations, _imported_annotations):
+        wrong: dict[str, str] = {}
+        for key, value, annotation in [*given, *_plain_settings(cfg, allowed, read)]:
+            if not fits(value, _also_numbers(annotation)):
+                wrong.setdefault(key, f"{key}={value}: give {describe(annotation)}")  # several may refer to one key
+        if wrong:
+            raise ConfigError("; ".join(wrong.values()))
 
 
-def _plain_settings(cfg: DictConfig | ListConfig, allowed: Sequence[str]) -> Iterator[tuple[str, object, object]]:
+def _plain_settings(
+    cfg: DictConfig | ListConfig, allowed: Sequence[str], read: Callable[[str], dict[str, object]]
+) -> Iterator[tuple[str, object, object]]:
     """Yield (full key, value, annotation) of every setting whose parameter is of plain types."""
     annotations: dict[str, object] = {}
     if isinstance(cfg, DictConfig) and "_target_" in cfg:
-        annotations = _plain_annotations(str(cfg["_target_"]), allowed)
+        annotations = _plain_annotations(str(cfg["_target_"]), allowed, read)
     names: list[Any] = list(cfg) if isinstance(cfg, DictConfig) else list(range(len(cfg)))
     for name in names:
         try:
@@ -71,7 +77,7 @@ def _plain_settings(cfg: DictConfig | ListConfig, allowed: Sequence[str]) -> Ite
         if name in annotations and value is not None:  # the program may fill in what is null
             yield _full_key(cfg, name), value, annotations[name]
         if isinstance(value, DictConfig | ListConfig):
-            yield from _plain_settings(value, allowed)
+            yield from _plain_settings(value, allowed, read)
 
 
 def _full_key(cfg: DictConfig | ListConfig, name: Any) -> str:
@@ -80,17 +86,24 @@ def _full_key(cfg: DictConfig | ListConfig, name: Any) -> str:
     return (node._dereference_node() if node._is_interpolation() else node)._get_full_key(None)
 
 
-def _plain_annotations(target: str, allowed: Sequence[str]) -> dict[str, object]:
+def _plain_annotations(
+    target: str, allowed: Sequence[str], read: Callable[[str], dict[str, object]]
+) -> dict[str, object]:
     """Return {parameter: annotation} of a class or function, for the parameters of plain types."""
     if not any(fnmatch.fnmatchcase(target, pattern) for pattern in allowed):
         return {}
+    found = read(target)
+    known = {name: annotation for name, annotation in _FOREIGN_TYPES.get(target, {}).items() if name in found}
+    return {name: annotation for name, annotation in (found | known).items() if _is_plain(annotation)}
+
+
+def _imported_annotations(target: str) -> dict[str, object]:
+    """Import a class or function and return the annotations of its parameters."""
     try:
         parameters = inspect.signature(get_object(target)).parameters.values()
     except (ImportError, InstantiationException, TypeError, ValueError):
         return {}  # building the target reports what is wrong with it
-    known = _FOREIGN_TYPES.get(target, {})
-    found = {parameter.name: known.get(parameter.name, parameter.annotation) for parameter in parameters}
-    return {name: annotation for name, annotation in found.items() if _is_plain(annotation)}
+    return {parameter.name: parameter.annotation for parameter in parameters}
 
 
 def _is_plain(annotation: object) -> bool:
