@@ -15,17 +15,17 @@ from musicrec.programs import resolvers, startup
 
 ROOT = Path(__file__).parents[1]
 
-# Ctrl-C is pytest's, though programs are imported here that end at once by it until they have begun.
+# Leave Ctrl-C to pytest: importing a program makes Ctrl-C end the process at once, until the program has begun.
 startup.over()
 resolvers.register()
 
-# The tensors of the tests are tiny: threads that wait for each other cost more than they give.
+# The tensors of the tests are tiny, so several threads would be slower than one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder with the rendered corpus, real recordings and public weights; absent on most machines."""
+    """The folder with the rendered corpus, real recordings and public weights. Tests skip where it is absent."""
     folder = Path(os.environ.get("MUSICREC_SHARED", Path(__file__).parents[2] / "shared"))
     if not (folder / "reference" / "outputs.json").is_file():
         pytest.skip(f"no reference material in {folder}; set MUSICREC_SHARED to run this test")
@@ -34,7 +34,7 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_music(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The manifest of 24 synthesised tracks of six seconds, with splits and every label."""
+    """The manifest of 24 synthetic tracks of six seconds, with splits and all labels."""
     from musicrec.data.synthetic import make_synthetic
 
     return make_synthetic(tmp_path_factory.mktemp("tiny_music"), tracks=24, duration_s=6.0, progress=False)
@@ -42,7 +42,7 @@ def tiny_music(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def public_crnn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small CRNN of 50 outputs as a checkpoint file in the names of sota-music-tagging-models, untrained."""
+    """The checkpoint of a small untrained CRNN with 50 outputs, with the names of sota-music-tagging-models."""
     import torch
 
     from musicrec.export.public_checkpoint import ARCHITECTURES, ORIGINAL_NAMES
@@ -58,9 +58,11 @@ def public_crnn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def program() -> Callable[..., subprocess.CompletedProcess]:
-    """Runs a program of the repository root with its command line, within this process: a start of its own would take
-    seconds. `program("train.py", "debug=fast", status=1)` asserts the exit status and gives what was printed.
-    folder: to run in."""
+    """program("train.py", "debug=fast", status=0, folder=ROOT): run a script of the repository with arguments in a folder.
+
+    The script runs in this process, because a new one takes seconds to start. The exit status must be the given one.
+    Returns a CompletedProcess with what was printed to standard output and standard error.
+    """
 
     def run(name: str, *arguments: str, status: int = 0, folder: Path = ROOT) -> subprocess.CompletedProcess:
         from hydra.core.global_hydra import GlobalHydra

@@ -1,4 +1,4 @@
-"""The benchmarks run, and print what they should."""
+"""Every benchmark runs on little data and prints its table."""
 
 import argparse
 import importlib.util
@@ -38,7 +38,7 @@ def load(name: str) -> ModuleType:
 
 @pytest.fixture(autouse=True)
 def beside_each_other(monkeypatch: pytest.MonkeyPatch):
-    """As where a benchmark is run as a program: it may import another."""
+    """Let a benchmark import another one, as it can where it runs as a script."""
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
 
 
@@ -98,7 +98,7 @@ def test_cost_of_networks(table):
 
 
 def test_training_is_timed(program, tiny_music: Path, tmp_path: Path):
-    """The sides in this process: one each would cost the imports three times."""
+    """The sides run in this process; one process for each would import everything three times."""
     (tmp_path / "audio").symlink_to(tiny_music.parent / "audio")
     (tmp_path / "manifest.csv").write_text(tiny_music.read_text())
     asked = ("--network", "short_chunk_resnet", "--width", "2", "--batch-size", "2", "--steps", "1", "--device", "cpu")
@@ -113,7 +113,7 @@ def test_training_is_timed(program, tiny_music: Path, tmp_path: Path):
 
 
 def test_share_of_the_peak(monkeypatch):
-    """10 and 20 chunks a second of the published network, and a device that is said to reach 5 TFLOP/s."""
+    """10 and 20 chunks per second of the published network, on a device that reaches 5 TFLOP/s."""
     monkeypatch.setattr("torch.cuda.get_device_name", lambda: "a GPU")
     training = load("training")
     arguments = argparse.Namespace(
@@ -157,7 +157,7 @@ def test_tempo_and_key(table, tiny_music, tmp_path, monkeypatch):
 
 
 def test_large_manifests(tmp_path: Path):
-    """The steps, in this process: one each would cost the imports seven times."""
+    """The steps run in this process; one process for each would import everything seven times."""
     benchmark = load("large_manifests")
     frame = benchmark.make_manifest(tmp_path, 500)
     manifest, stores = tmp_path / "manifest.csv", tmp_path / "stores"

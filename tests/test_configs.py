@@ -1,4 +1,4 @@
-"""Every YAML file composes, and what it describes can be built."""
+"""Every YAML file composes, and its objects can be built."""
 
 import inspect
 import re
@@ -29,9 +29,9 @@ EXPERIMENTS = sorted(path.relative_to(CONF) for path in CONF.glob("experiment/*/
 SWEEPERS = {"grid": "GridSweeper", "study": "StudySweeper"}
 # Options that need another one.
 WITH = {"model/key_net.yaml": "frontend=log_frequency"}
-# Overlays that only make sense on top of another one.
+# Overlays that need another overlay below them.
 BESIDE = {"experiment/demo/small.yaml": "crnn"}
-# Overlays of other programs than train.py.
+# Overlays of programs other than train.py.
 OF_PROGRAM = {
     "experiment/published/robustness.yaml": "robustness",
     "experiment/published/giantsteps_tempo.yaml": "evaluate",
@@ -47,7 +47,7 @@ def hydra():
 
 
 def build(cfg: DictConfig) -> None:
-    """What train.py builds of a config, without data and without training; the network thin, for speed."""
+    """Build what train.py builds from a config, without data and with a narrow network, for speed."""
     for group in ("task", "model", "optim", "augment", "data", "trainer", "frontend"):
         check_settings(cfg[group], allowed=TARGETS)
     heads = build_heads(cfg.task)

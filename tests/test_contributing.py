@@ -1,4 +1,4 @@
-"""What the documents say of the manifest and of new parts holds."""
+"""The examples of CONTRIBUTING.md and docs/manifest.md work as written."""
 
 import re
 import sys
@@ -50,7 +50,7 @@ def test_manifest_example_reads_as_described(tmp_path: Path):
 
 @pytest.fixture
 def block() -> Callable[[str, str], str]:
-    """block(named, language): the block of CONTRIBUTING.md below the paragraph that begins with the file's name."""
+    """block(name, language): the block of CONTRIBUTING.md below the paragraph that begins with the name of the file."""
     text = (ROOT / "CONTRIBUTING.md").read_text()
 
     def find(named: str, language: str) -> str:
@@ -63,7 +63,7 @@ def block() -> Callable[[str, str], str]:
 
 @pytest.fixture
 def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: Callable[[str, str], str]):
-    """Puts the Python and the YAML of an example of CONTRIBUTING.md where it says; gives the YAML's content."""
+    """Put the Python file of an example of CONTRIBUTING.md into its package, and return the content of its YAML."""
 
     def put(package: str, module: str, config: str) -> DictConfig:
         path = f"{package.replace('.', '/')}/{module}.py"

@@ -1,4 +1,4 @@
-"""The recipes of the published tables: their settings, what they cost, and that they train."""
+"""The recipes of experiments/published: their settings, their cost, and a short training."""
 
 import re
 from pathlib import Path

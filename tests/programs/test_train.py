@@ -207,8 +207,8 @@ def test_two_processes_stop_together(music: list[str], tmp_path: Path):
             time.sleep(0.05)
         (second,) = (pid for pid in living(process.pid) if b"LOCAL_RANK=1" in Path(f"/proc/{pid}/environ").read_bytes())
         os.kill(second, signal.SIGTERM)
-        assert process.wait(timeout=60) != 0
-        waited = time.monotonic() + 20
+        assert process.wait(timeout=600) != 0
+        waited = time.monotonic() + 300
         while left := living(process.pid):
             assert time.monotonic() < waited, f"{left} are still there"
             time.sleep(0.05)

@@ -1,12 +1,17 @@
 """Reads what W&B wrote offline."""
 
 import json
+import os
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import wandb
+
+os.environ.setdefault("WANDB_X_SERVICE_WAIT", "300")  # seconds until W&B's process has started, 30 by default
+os.environ.setdefault("WANDB_INIT_TIMEOUT", "300")  # seconds until it has begun a run, 90 by default
 
 BLOCK, HEADER = 32768, struct.Struct("<IHB")  # the log format of LevelDB, which W&B uses: checksum, length, type
 FIRST_OR_MIDDLE = (2, 3)
@@ -52,9 +57,12 @@ def merge(values: dict, updates: object) -> dict:
 
 @pytest.fixture(scope="session")
 def offline_runs() -> Callable[[Path], list[OfflineRun]]:
-    """The W&B runs that were written in a run folder."""
+    """offline_runs(folder): the W&B runs that were written in a run folder."""
 
     def read(folder: Path) -> list[OfflineRun]:
+        # W&B writes the files in a process of its own. On a busy machine `wandb.finish` returns before the last records
+        # are on the disk; `teardown` returns when the process has ended, and does nothing if there is none.
+        wandb.teardown()
         found = []
         for path in sorted(folder.glob("wandb/offline-run-*/run-*.wandb")):
             found.append(run := OfflineRun(path.parent))
