@@ -58,7 +58,7 @@ def public_crnn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def program() -> Callable[..., subprocess.CompletedProcess]:
-    """program("train.py", "debug=fast", status=0, folder=ROOT): run a script of the repository with arguments in a folder.
+    """program("train.py", "debug=fast", status=0, folder=ROOT): run a script of the repository with arguments.
 
     The script runs in this process, because a new one takes seconds to start. The exit status must be the given one.
     Returns a CompletedProcess with what was printed to standard output and standard error.

@@ -1,4 +1,4 @@
-"""Every command of README.md, docs/evaluation.md and docs/robustness.md runs, with settings added that make it quick."""
+"""Every command of README.md, docs/evaluation.md and docs/robustness.md runs, with settings that make it quick."""
 
 import re
 import shlex
