@@ -159,9 +159,10 @@ def test_no_manifest_and_not_a_manifest(tmp_path):
     assert "no such manifest" in errors_of(tmp_path / "absent.csv")
     (tmp_path / "m.csv").write_bytes("track_id,path,artist\na,a.wav,Zoë\nb,b.wav,Beyoncé\n".encode("cp1252"))
     message = errors_of(tmp_path / "m.csv")
-    assert r"m.csv: line 2 is not text in UTF-8 (b'a,a.wav,Zo\xeb'); save the file as UTF-8" in message
+    assert r"m.csv: row 2: b'Zo\xeb' is not text in UTF-8; save the file as UTF-8" in message
     (tmp_path / "m.csv").write_bytes("track_id\tpath\n".encode("utf-16"))  # a spreadsheet's "Unicode text"
-    assert "m.csv: line 1 is not text in UTF-8" in errors_of(tmp_path / "m.csv")
+    message = errors_of(tmp_path / "m.csv")
+    assert "m.csv: row 1: " in message and "is not text in UTF-8" in message
     (tmp_path / "folder.csv").mkdir()
     assert "cannot be read as CSV: Is a directory" in errors_of(tmp_path / "folder.csv")
     (tmp_path / "m.parquet").write_bytes(b"not parquet")

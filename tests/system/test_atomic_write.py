@@ -14,7 +14,6 @@ import pytest
 
 from musicrec.errors import ExportError, MusicrecError
 from musicrec.system.atomic_write import atomic_folder, atomic_write, remove_leftovers, write_json, write_text
-from musicrec.system.csv_table import write_csv, write_records
 
 KILLED = """
 import sys, time
@@ -200,12 +199,3 @@ def test_json_has_null_for_numbers_that_it_lacks(tmp_path: Path):
         write_json(path, {"a": object()})
     write_json(path, {"a": 1}, indent=None)
     assert path.read_text() == '{"a": 1}\n' and names(tmp_path) == ["a.json"]
-
-
-def test_tables_are_csv(tmp_path: Path):
-    path = write_csv(tmp_path / "a.csv", ["name", "value"], [['a "b", c', None], ["♯\n", 0.5]])
-    assert path.read_bytes().decode() == 'name,value\r\n"a ""b"", c",\r\n"♯\n",0.5\r\n'
-    write_records(path, [{"a": 1}, {"b": 2, "a": 3}])
-    assert path.read_bytes() == b"a,b\r\n1,\r\n3,2\r\n"
-    with pytest.raises(MusicrecError, match="cannot write"):
-        write_records(path / "b.csv", [])

@@ -1,23 +1,16 @@
 """The tables and small text files of public datasets, read so that damage is told by file, row, column and value."""
 
-import csv
 import itertools
-import os
-import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import TextIO
 
 import polars as pl
-from rich import progress
 
 from musicrec.errors import ManifestError
-from musicrec.system.console import error_console
+from musicrec.system import csv_table
+from musicrec.system.csv_table import EncodingProblem, QuotingProblem
 
 _ROWS_AT_ONCE = 4_096  # rows held as Python objects; the others are columns already
-_LARGE_BYTES = 1 << 26  # of a table that takes seconds to read
-_CELL_CHARACTERS = 1 << 24  # lives of artists are longer than the 128 kB at which Python's reader gives up
-_UNDECODED = re.compile("[\ud800-\udfff]+")
 
 
 def damaged_file(path: Path, what: str, *, row: int | None = None, column: str = "") -> ManifestError:
@@ -33,7 +26,7 @@ def read_text_file(path: Path) -> str:
     except OSError as error:
         raise unreadable_file(path, error) from None
     except UnicodeDecodeError as error:
-        raise damaged_file(path, f"{error.object[:20]!r} is no text in UTF-8") from None
+        raise damaged_file(path, f"{error.object[:20]!r} is not text in UTF-8") from None
 
 
 def read_rows(
@@ -47,28 +40,15 @@ def read_rows(
     Raises:
         ManifestError: the file cannot be read, is not UTF-8, or ends within a cell.
     """
-    limit = csv.field_size_limit(_CELL_CHARACTERS)
-    number, held = 0, []
     try:
-        with _opened(path) as file:
-            quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-            for number, cells in enumerate(csv.reader(file, delimiter=separator, quoting=quoting, strict=strict), 1):
-                if not cells:
-                    held.append((number, cells))
-                    continue
-                if not "".join(cells).isascii():
-                    for cell in filter(_UNDECODED.search, cells):
-                        bad = cell.encode(errors="surrogateescape")[:40]
-                        raise damaged_file(path, f"{bad!r} is no text in UTF-8", row=number)
-                yield from held
-                held.clear()
-                yield number, cells
+        yield from csv_table.read_rows(path, separator=separator, quoted=quoted, strict=strict)
     except OSError as error:
         raise unreadable_file(path, error) from None
-    except csv.Error as error:
-        raise damaged_file(path, f"the quotation marks are wrong, or it is cut off ({error})", row=number + 1) from None
-    finally:
-        csv.field_size_limit(limit)
+    except EncodingProblem as problem:
+        raise damaged_file(path, str(problem), row=problem.row) from None
+    except QuotingProblem as problem:
+        what = f"the quotation marks are wrong, or it is cut off ({problem})"
+        raise damaged_file(path, what, row=problem.row) from None
 
 
 def read_table(path: Path, *, columns: Collection[str], separator: str = ",") -> pl.DataFrame:
@@ -117,14 +97,6 @@ def check_column(
         more = f" (and {bad.height - 1:,} more such rows)" if bad.height > 1 else ""
         what = f"{'empty' if value is None else repr(value[:60])}, expected {expected}{more}"
         raise damaged_file(path, what, row=bad["row"][0], column=called or column)
-
-
-def _opened(path: Path) -> TextIO:
-    settings = {"newline": "", "encoding": "utf-8-sig", "errors": "surrogateescape"}
-    if os.path.getsize(path) < _LARGE_BYTES:
-        return open(path, **settings)
-    console = error_console()
-    return progress.open(path, "r", description=f"Reading {path.name}", console=console, transient=True, **settings)
 
 
 def unreadable_file(path: Path, error: OSError) -> ManifestError:

@@ -71,8 +71,8 @@ def test_key(key_tree: Path, tmp_path: Path):
         ("annotations_v2/tempo/906760.LOFI.bpm", b"nan", r"906760.LOFI.bpm: 'nan' is no tempo; fetch"),
         ("annotations_v2/tempo/906760.LOFI.bpm", b"-120", r"906760.LOFI.bpm: '-120' is no tempo; fetch"),
         ("annotations_v2/tempo/906760.LOFI.bpm", b"inf", r"906760.LOFI.bpm: 'inf' is no tempo; fetch"),
-        ("annotations_v2/tempo/906760.LOFI.bpm", b"\xff1", r"906760.LOFI.bpm: b'.xff1' is no text in UTF-8; fetch"),
-        ("annotations/genre/906760.LOFI.genre", b"\xe9", r"906760.LOFI.genre: b'.xe9' is no text in UTF-8; fetch"),
+        ("annotations_v2/tempo/906760.LOFI.bpm", b"\xff1", r"906760.LOFI.bpm: b'.xff1' is not text in UTF-8; fetch"),
+        ("annotations/genre/906760.LOFI.genre", b"\xe9", r"906760.LOFI.genre: b'.xe9' is not text in UTF-8; fetch"),
         ("annotations_v2/tempo/5.LOFI.bpm", b"120", r"no file 5.LOFI.mp3 below .*/audio"),
     ],
 )

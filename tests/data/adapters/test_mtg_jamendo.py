@@ -132,12 +132,12 @@ def test_letters_that_are_not_utf8(tree: Path, tmp_path: Path, capsys: pytest.Ca
         file.write(b"track_1\tartist_\xe9\n")
     mtg_jamendo(root=tree, folder=tmp_path)
     printed = capsys.readouterr().out
-    assert r"raw_30s.tsv: row 9: b'artist_\xe9' is no text in UTF-8; fetch the file again. Tracks that are" in printed
+    assert r"raw_30s.tsv: row 9: b'artist_\xe9' is not text in UTF-8; fetch the file again. Tracks that are" in printed
     assert "1 audio file that no annotation names, not used: 99/999.mp3" in printed
     with open(tree / "data" / "splits" / "split-0" / "autotagging_top50tags-test.tsv", "ab") as file:
         file.write(b"track_1\tartist_\xe9\n")
     with pytest.raises(
-        ManifestError, match=r"-test.tsv: row 4: b'artist_.xe9' is no text in UTF-8; fetch the file again"
+        ManifestError, match=r"-test.tsv: row 4: b'artist_.xe9' is not text in UTF-8; fetch the file again"
     ):
         mtg_jamendo(root=tree, folder=tmp_path)
 

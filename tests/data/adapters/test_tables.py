@@ -3,14 +3,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from musicrec.data.adapters import tables
 from musicrec.data.adapters.tables import check_column, read_rows, read_table, read_text_file
 from musicrec.errors import ManifestError
+from musicrec.system import csv_table
 
 
 @pytest.mark.parametrize("large_bytes", [1 << 26, 0])
 def test_what_other_programs_write_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large_bytes: int):
-    monkeypatch.setattr(tables, "_LARGE_BYTES", large_bytes)  # from which a bar is shown
+    monkeypatch.setattr(csv_table, "_LARGE_BYTES", large_bytes)  # from which a bar is shown
     path = tmp_path / "t.csv"
     life = "x" * 200_000  # Python's own limit is 131,072
     path.write_bytes(
@@ -33,8 +33,8 @@ def test_what_other_programs_write_is_read(tmp_path: Path, monkeypatch: pytest.M
         (b"id,name\n1,a,b\n", "row 2: 3 cells, expected 2; it begins with '1, a, b'"),
         (b"id,name\n\n1,a\n", "row 2: 0 cells, expected 2; it begins with ''"),
         (b'id,name\n1,"a\n2,b\n', "row 2: the quotation marks are wrong, or it is cut off (unexpected end of data)"),
-        (b"id,name\n1,a\n2,Ren\xe9\n", r"row 3: b'Ren\xe9' is no text in UTF-8"),
-        (b"\x1f\x8b\x08\x00id", r"row 1: b'\x1f\x8b\x08\x00id' is no text in UTF-8"),
+        (b"id,name\n1,a\n2,Ren\xe9\n", r"row 3: b'Ren\xe9' is not text in UTF-8"),
+        (b"\x1f\x8b\x08\x00id", r"row 1: b'\x1f\x8b\x08\x00id' is not text in UTF-8"),
     ],
 )
 def test_damage_is_told_by_row(tmp_path: Path, content: bytes, message: str):
@@ -63,5 +63,5 @@ def test_what_cannot_be_read_at_all(tmp_path: Path):
     with pytest.raises(ManifestError, match=message):
         read_text_file(tmp_path)
     (tmp_path / "a.key").write_bytes(b"\xff\xfeC\x00")
-    with pytest.raises(ManifestError, match=r"a.key: b'\\xff\\xfeC\\x00' is no text in UTF-8; fetch the file again"):
+    with pytest.raises(ManifestError, match=r"a.key: b'\\xff\\xfeC\\x00' is not text in UTF-8; fetch the file again"):
         read_text_file(tmp_path / "a.key")
