@@ -43,7 +43,8 @@ from musicrec.heads.tags import TagHead
 from musicrec.models.crnn import CRNN
 from musicrec.models.frontends.mel import MelSpectrogram
 from musicrec.models.short_chunk_resnet import ShortChunkResNet
-from musicrec.system.hardware import best_precision, keep_freed_memory
+from musicrec.system.hardware import best_precision
+from musicrec.system.memory import keep_freed_memory
 from musicrec.training.module import MusicModule
 from musicrec.training.recipes import AdamWCosine
 

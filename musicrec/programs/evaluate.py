@@ -33,7 +33,8 @@ from musicrec.programs.build import build_data, listed
 from musicrec.runs.by_setting import by_setting, mean_minutes
 from musicrec.runs.compare import compare_runs, print_runs, write_runs
 from musicrec.runs.find import ALL, find_all, find_export
-from musicrec.system.hardware import check_accelerator, keep_freed_memory
+from musicrec.system.hardware import check_accelerator
+from musicrec.system.memory import keep_freed_memory
 from musicrec.training.pooling import POOLINGS
 
 

@@ -25,7 +25,7 @@ from musicrec.robustness.report import Report, write_report
 from musicrec.robustness.subjects import Split, Subject, left_out_of_comparison, read_split, read_subjects
 from musicrec.robustness.tables import print_report, print_seconds, write_markdown
 from musicrec.runs.find import find_export
-from musicrec.system.hardware import keep_freed_memory
+from musicrec.system.memory import keep_freed_memory
 from musicrec.system.version import VERSION
 from musicrec.tracking.robustness import log_report
 from musicrec.tracking.runs import closing_wandb

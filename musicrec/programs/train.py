@@ -26,7 +26,8 @@ from musicrec.programs.trainers import best_score, build_scorer, build_trainer
 from musicrec.runs.find import find_export
 from musicrec.runs.run_record import RunRecord
 from musicrec.sweeps.pruning import was_pruned
-from musicrec.system.hardware import check_accelerator, keep_freed_memory
+from musicrec.system.hardware import check_accelerator
+from musicrec.system.memory import keep_freed_memory
 from musicrec.tracking.lineage import log_data, log_export
 from musicrec.tracking.results import log_examples, log_results
 from musicrec.tracking.runs import closing_wandb, finishing, keep_earlier_metrics

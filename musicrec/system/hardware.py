@@ -1,20 +1,21 @@
-"""What this machine computes fast in."""
+"""Devices: which one a setting means, the fast number format on it, and its clock."""
 
-import ctypes
-import platform
 import time
 
 import torch
 
 from musicrec.errors import ConfigError
 
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # malloc.h
-
 
 def find_device(named: str | int, *, key: str) -> torch.device:
-    """The device that a setting names; "auto" is the GPU where there is one.
+    """Return the device that a setting names.
 
-    key: of the setting. Raises ConfigError for one that this machine does not have.
+    Args:
+        named: The value of the setting: "cpu", "cuda", "cuda:1" …, or "auto" for a GPU where there is one.
+        key: The setting, for the message.
+
+    Raises:
+        ConfigError: This machine has no such device.
     """
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if named == "auto":
@@ -32,14 +33,18 @@ def find_device(named: str | int, *, key: str) -> torch.device:
 
 
 def clock(device: torch.device) -> float:
-    """Seconds on a clock, as soon as the device has done what it was given."""
+    """Wait until a device has finished its work, and return the time of a clock in seconds."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()
 
 
 def check_accelerator(named: str) -> None:
-    """Raises ConfigError where trainer.accelerator asks for a GPU and there is none."""
+    """Check that there is a GPU if trainer.accelerator asks for one.
+
+    Raises:
+        ConfigError: There is none.
+    """
     if named in ("gpu", "cuda") and not torch.cuda.is_available():
         raise ConfigError(
             f"trainer.accelerator={named}: PyTorch finds no GPU here; give trainer.accelerator=cpu or "
@@ -48,11 +53,13 @@ def check_accelerator(named: str) -> None:
 
 
 def best_precision(requested: str = "auto", *, accelerator: str = "auto") -> str:
-    """A precision for Lightning's Trainer; "auto" is bf16 where the device has units for it.
+    """Return a precision for Lightning's Trainer.
 
-    accelerator: as the Trainer takes it; "auto" is a GPU where there is one.
+    A CPU without AMX emulates bf16, which is slower than float32 there (benchmarks/training.py).
 
-    A CPU without AMX emulates bf16: there it is slower than float32 (benchmarks/training.py).
+    Args:
+        requested: A precision, which is returned as it is, or "auto" for bf16 where the device has units for it.
+        accelerator: As the Trainer takes it; "auto" is a GPU where there is one.
     """
     if requested != "auto":
         return requested
@@ -61,15 +68,3 @@ def best_precision(requested: str = "auto", *, accelerator: str = "auto") -> str
     else:
         fast = accelerator in ("auto", "cpu") and torch.cpu._is_amx_tile_supported()
     return "bf16-mixed" if fast else "32-true"
-
-
-def keep_freed_memory() -> None:
-    """Let glibc keep what a training step frees for the next step, instead of asking the kernel again.
-
-    By default it maps each large tensor anew, and the kernel clears every page of it, which slows training on a CPU.
-    The process then holds the peak of its memory until it ends. Does nothing where the C library is another.
-    """
-    if platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
-        libc.mallopt(M_MMAP_MAX, 0)
-        libc.mallopt(M_TRIM_THRESHOLD, 2**31 - 1)

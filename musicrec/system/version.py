@@ -1,4 +1,4 @@
-"""Which version of musicrec this is: the release, and the git commit of a source tree."""
+"""The version of musicrec: the release, and the git commit of a source tree."""
 
 import subprocess
 from pathlib import Path
@@ -7,7 +7,7 @@ VERSION = "0.2.0"  # the one place: setup.cfg reads it here
 
 
 def git_commit() -> str | None:
-    """Commit of this source tree, with "+changes" when files differ from it; None outside a checkout."""
+    """Return the commit of this source tree, with "+changes" if files differ from it; None outside a checkout."""
     here = Path(__file__).resolve().parents[2]
 
     def git(*arguments: str) -> str:

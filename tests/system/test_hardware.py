@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from musicrec.errors import ConfigError
-from musicrec.system.hardware import best_precision, check_accelerator, find_device, keep_freed_memory
+from musicrec.system.hardware import best_precision, check_accelerator, find_device
 
 
 @pytest.fixture
@@ -46,12 +46,6 @@ def test_a_precision_that_is_asked_for_is_taken(device):
     device(gpu=True, gpu_bf16=True, amx=True)
     assert best_precision("32-true") == "32-true"
     assert best_precision("16-mixed", accelerator="cpu") == "16-mixed"
-
-
-def test_memory_setting_is_for_glibc_only(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("platform.libc_ver", lambda: ("", ""))
-    monkeypatch.setattr("ctypes.CDLL", lambda name: pytest.fail("no glibc, nothing to call"))
-    keep_freed_memory()
 
 
 @pytest.mark.parametrize(
