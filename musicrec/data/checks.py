@@ -1,4 +1,4 @@
-"""What is checked of a dataset before anything is decoded, and the report that tells of it."""
+"""Checks of a dataset before its audio is decoded, and the report of their findings."""
 
 import hashlib
 import os
@@ -18,23 +18,39 @@ _SAMPLE_BYTES = 1 << 16
 
 
 class DatasetReport:
-    """Findings, one after another: "ok", a "note" (of what is so in every copy), or a "warning"."""
+    """Collects the findings of the checks of one dataset.
+
+    Args:
+        title: Name of the dataset and its options.
+        place: Folder of the audio.
+
+    Attributes:
+        findings: One (level, text, names) per finding, in order. The level is "ok", "note" (expected, as in every copy
+            of the dataset) or "warning"; the names are the tracks, files or labels that the finding is about.
+    """
 
     def __init__(self, title: str, place: str) -> None:
         self.title, self.place = title, place
         self.findings: list[tuple[str, str, list[str]]] = []
 
     def ok(self, text: str) -> None:
+        """Add a finding that is as it should be."""
         self.findings.append(("ok", text, []))
 
     def note(self, text: str, names: Iterable[str] = ()) -> None:
+        """Add a finding that needs no action."""
         self.findings.append(("note", text, list(names)))
 
     def warn(self, text: str, names: Iterable[str] = ()) -> None:
+        """Add a finding that the user should look at."""
         self.findings.append(("warning", text, list(names)))
 
     def text(self, shown: int | None = None) -> str:
-        """A line a finding. shown: how many of its names; None for all, a line each."""
+        """Return the report as text, one line per finding.
+
+        Args:
+            shown: Number of names per finding. None lists all names, one per line.
+        """
         lines = [f"{self.title}  ({self.place})"]
         for level, text, names in self.findings:
             if shown is None:
@@ -45,36 +61,48 @@ class DatasetReport:
 
 
 def count_of(things: Sized, noun: str) -> str:
+    """Return the number of things with their noun, such as "1 file" or "1,200 files"."""
     return f"{len(things):,} {noun}{'s' * (len(things) != 1)}"
 
 
 def first_few(names: Sequence[str], shown: int = 5) -> str:
+    """Return the first names, separated by commas, and the number of the others."""
     more = f" and {len(names) - shown:,} more" if len(names) > shown else ""
     return ", ".join(names[:shown]) + more
 
 
 def drop_repeated_tracks(frame: pl.DataFrame, report: DatasetReport) -> pl.DataFrame:
-    """The first row of every track_id."""
-    again = frame.filter(~pl.col("track_id").is_first_distinct())
-    if again.height:
+    """Keep the first row of every track_id, and report the rows that are dropped."""
+    repeated = frame.filter(~pl.col("track_id").is_first_distinct())
+    if repeated.height:
         report.warn(
-            f"{count_of(again, 'row')} of the annotations with a track_id seen before, not used",
-            again["track_id"],
+            f"{count_of(repeated, 'row')} of the annotations not used: an earlier row has the same track_id",
+            repeated["track_id"],
         )
     return frame.unique("track_id", keep="first", maintain_order=True)
 
 
 def match_capitals(frame: pl.DataFrame, files: Mapping[str, int], report: DatasetReport) -> pl.DataFrame:
-    """The frame with the paths of files whose names differ from those of the annotations in capitals only: copies that
-    were on another system's disk have ``.MP3``."""
+    """Use the spelling of the disk for paths that differ from it in upper and lower case only.
+
+    Some systems change the case of names, such as ``.mp3`` to ``.MP3``, when a dataset is copied.
+
+    Args:
+        frame: One row per track, with `path` as the annotations spell it.
+        files: {path below the audio folder: bytes}.
+        report: Receives the files that are matched in this way.
+
+    Returns:
+        The frame with corrected paths.
+    """
     named = set(frame["path"])
-    there = {path.lower(): path for path in files if path not in named}
+    unmatched = {path.lower(): path for path in files if path not in named}
     absent = (path for path in frame["path"] if path not in files)
-    renamed = {path: there[path.lower()] for path in absent if path.lower() in there}
+    renamed = {path: unmatched[path.lower()] for path in absent if path.lower() in unmatched}
     if not renamed:
         return frame
     report.note(
-        f"{count_of(renamed, 'file')} used whose names differ in capitals from the annotations", renamed.values()
+        f"{count_of(renamed, 'file')} found with other upper and lower case than in the annotations", renamed.values()
     )
     return frame.with_columns(pl.col("path").replace(renamed))
 
@@ -90,13 +118,27 @@ def select_usable(
     partial: bool,
     error: Callable[[str], ManifestError],
 ) -> pl.DataFrame:
-    """The rows that have a split and a file that can be used; what is missing, empty or surplus is reported.
+    """Keep the rows with a split and a usable file; report missing, empty, damaged and surplus files.
 
-    suspects: track_ids whose files are opened. skipped: (path, why) of what is there and is none of the files.
+    Args:
+        frame: One row per track: track_id, `path` below the audio folder, split, duration_s.
+        files: {path below the audio folder: bytes}.
+        report: Receives the findings.
+        audio: The audio folder.
+        suspects: track_ids whose files are damaged in some copies; only these files are opened.
+        skipped: (path, reason) of what lies in the audio folder and cannot be used.
+        partial: Continue without missing files.
+        error: Turns a problem into an error that says how to get the dataset.
+
+    Returns:
+        The rows that can be used.
+
+    Raises:
+        ManifestError: If a file is missing and `partial` is false, or if no row is left.
     """
     surplus = sorted(set(files) - set(frame["path"]))
     if surplus:
-        report.warn(f"{count_of(surplus, 'audio file')} that no annotation names, not used", surplus)
+        report.warn(f"{count_of(surplus, 'audio file')} not in the annotations, not used", surplus)
     frame = frame.filter(pl.col("split").is_not_null())
     sizes = frame["path"].replace_strict(files, default=-1, return_dtype=pl.Int64)
     absent = frame.filter(sizes < 0)
@@ -106,8 +148,10 @@ def select_usable(
             first = absent["path"][0]
             others = f" (and {absent.height - 1:,} more of {frame.height:,})" if absent.height > 1 else ""
             why = next((f" ({name}: {why})" for name, why in skipped if f"{first}/".startswith(f"{name}/")), "")
-            raise error(f"no file {first}{others} below {audio}{why}; data.partial=true trains on what is there")
-        report.warn(f"{what}: data.partial=true goes on without them", absent["path"])
+            raise error(
+                f"no file {first}{others} below {audio}{why}; data.partial=true trains without the missing files"
+            )
+        report.warn(f"{what}; left out, as data.partial=true", absent["path"])
     empty = set(frame.filter(sizes == 0)["track_id"])
     bad = dict.fromkeys(empty, "0 bytes")
     opened = frame.filter((sizes > 0) & pl.col("track_id").is_in(list(suspects)))
@@ -120,7 +164,7 @@ def select_usable(
     if known:
         report.note(f"{count_of(known, 'file')} known to be damaged, left out", known)
     if unknown:
-        report.warn(f"{count_of(unknown, 'file')} without content, to be fetched again; left out", unknown)
+        report.warn(f"{count_of(unknown, 'empty file')} left out; download again", unknown)
     frame = frame.filter((sizes >= 0) & ~pl.col("track_id").is_in(list(bad)))
     if frame.is_empty():
         raise error(f"no usable audio file below {audio}")
@@ -128,35 +172,52 @@ def select_usable(
 
 
 def _damage(path: Path, duration_s: float | None) -> str | None:
-    """What is wrong with a file that is known to be damaged in some copies."""
+    """Return what is wrong with a file, None if it can be opened and is at least half as long as expected."""
     try:
-        there_s = duration_of(path)
+        found_s = duration_of(path)
     except AudioError as error:
         return str(error).removeprefix(f"{path}: ")
-    if duration_s is not None and there_s < duration_s / 2:
-        return f"{there_s:.1f} s of {duration_s:g} s"
+    if duration_s is not None and found_s < duration_s / 2:
+        return f"{found_s:.1f} s of {duration_s:g} s"
     return None
 
 
 def find_copies(files: Mapping[str, int], *, audio: Path) -> list[list[str]]:
-    """Groups of files of the same bytes. files: {path below `audio`: bytes}."""
-    alike = _groups(files, lambda path: files[path])
+    """Find files with identical content.
+
+    Files of equal size are compared by a hash of their middle, then by a hash of the whole file.
+
+    Args:
+        files: {path below `audio`: bytes}.
+        audio: The audio folder.
+
+    Returns:
+        Groups of two or more identical files, as paths below `audio`.
+    """
+    groups = _groups(files, lambda path: files[path])
     with ThreadPoolExecutor(min(16, len(os.sched_getaffinity(0)) * 2)) as pool:
         for whole in (False, True):
-            paths = [path for group in alike for path in group]
+            paths = [path for group in groups for path in group]
             hashes = pool.map(lambda path, whole=whole: _hash(audio / path, files[path], whole=whole), paths)
             console = error_console()
             few = len(paths) < 1000
             shown = track(hashes, "Looking for duplicates", total=len(paths), console=console, disable=few)
             found = dict(zip(paths, shown, strict=True))
-            alike = _groups(paths, lambda path, found=found: (files[path], found[path]))
-    return alike
+            groups = _groups(paths, lambda path, found=found: (files[path], found[path]))
+    return groups
 
 
 def report_copies(
-    frame: pl.DataFrame, groups: Iterable[list[str]], report: DatasetReport, *, what: str = "files of the same bytes"
+    frame: pl.DataFrame, groups: Iterable[list[str]], report: DatasetReport, *, what: str = "identical files"
 ) -> None:
-    """Report groups of paths that are alike; those in different splits are a leak."""
+    """Report groups of tracks that are the same music. Groups across splits are leaks, and a warning.
+
+    Args:
+        frame: Must have the columns `path` and `split`.
+        groups: Groups of paths.
+        report: Receives the findings.
+        what: What the groups consist of.
+    """
     splits = dict(frame.select("path", "split").iter_rows())
     across, within = [], []
     for group in groups:
@@ -176,7 +237,10 @@ def _groups(paths: Iterable[str], key: Callable[[str], object]) -> list[list[str
 
 
 def _hash(path: Path, size: int, *, whole: bool) -> bytes:
-    """Of the middle of a file, or of all of it. Its name where it cannot be read, which is told when it is decoded."""
+    """Return a hash of the middle of a file, or of the whole file.
+
+    For a file that cannot be read, return its name, which equals no hash. Decoding will report the file.
+    """
     try:
         with open(path, "rb") as file:
             if whole:
@@ -190,54 +254,66 @@ def _hash(path: Path, size: int, *, whole: bool) -> bytes:
 def check_counts(
     frame: pl.DataFrame, report: DatasetReport, *, published: Mapping[str, int], damaged: pl.DataFrame
 ) -> None:
-    """Tracks of each split, or of "all", beside the published ones. damaged: tracks known to be so and left out, that
-    may be among those published."""
-    there, lost = (dict(rows["split"].value_counts().iter_rows()) | {"all": rows.height} for rows in (frame, damaged))
+    """Compare the number of tracks per split with the published numbers.
+
+    Args:
+        frame: The tracks that are used.
+        report: Receives one finding per split.
+        published: {split, or "all" for the sum: number of tracks}.
+        damaged: Tracks left out because they are known to be damaged. The published numbers may include them.
+    """
+    used, lost = (dict(rows["split"].value_counts().iter_rows()) | {"all": rows.height} for rows in (frame, damaged))
     if "all" not in published:
-        del there["all"]
-    for split in [*published, *sorted(set(there) - set(published))]:
-        tracks, expected = there.get(split, 0), published.get(split)
+        del used["all"]
+    for split in [*published, *sorted(set(used) - set(published))]:
+        tracks, expected = used.get(split, 0), published.get(split)
         if expected is None:
-            report.note(f"{split}: {tracks:,} tracks, no number is published")
+            report.note(f"{split}: {tracks:,} tracks; no published number to compare with")
         elif tracks == expected:
             report.ok(f"{split}: {tracks:,} tracks, as published")
         elif tracks + lost.get(split, 0) == expected:
-            report.ok(f"{split}: {tracks:,} tracks, and {lost[split]:,} damaged of the {expected:,} published")
+            report.ok(f"{split}: {tracks:,} tracks and {lost[split]:,} damaged, in all {expected:,} as published")
         else:
-            report.warn(f"{split}: {tracks:,} tracks, published are {expected:,}")
+            report.warn(f"{split}: {tracks:,} tracks, expected {expected:,} as published")
 
 
 def check_labels(
     frame: pl.DataFrame, report: DatasetReport, *, vocabulary: Mapping[str, Collection[str] | int]
 ) -> None:
-    """The labels of a column beside those that it should hold."""
+    """Compare the labels of columns with the published ones.
+
+    Args:
+        frame: One row per track.
+        report: Receives one finding per column.
+        vocabulary: {column: its labels, or their number where the labels are not known}.
+    """
     for column, expected in vocabulary.items():
         values = frame[column].explode() if isinstance(frame[column].dtype, pl.List) else frame[column]
-        there = set(values.drop_nulls().cast(pl.String))
+        found = set(values.drop_nulls().cast(pl.String))
         size = expected if isinstance(expected, int) else len(expected)
         if isinstance(expected, int):
             missing = unknown = []
         else:
-            missing, unknown = [name for name in expected if name not in there], sorted(there - set(expected))
-        if len(there) == size and not missing:
+            missing, unknown = [name for name in expected if name not in found], sorted(found - set(expected))
+        if len(found) == size and not missing:
             report.ok(f"{column}: {size:,} different labels, as published")
         else:
-            report.warn(f"{column}: {len(there):,} different labels, published are {size:,}",
-                        [f"without {name}" for name in missing] + [f"unknown {name}" for name in unknown])  # fmt: skip
+            names = [f"missing {name}" for name in missing] + [f"unknown {name}" for name in unknown]
+            report.warn(f"{column}: {len(found):,} different labels, expected {size:,} as published", names)
 
 
 def check_leaks(frame: pl.DataFrame, report: DatasetReport) -> None:
-    """Artists and albums that are in more than one split."""
+    """Report artists and albums that are in more than one split."""
     for column in ("artist", "album"):
         if frame[column].null_count() == frame.height:
-            report.note(f"{column}s are not known, so that no leak of them between splits would be seen")
+            report.note(f"{column}s are unknown, so leaks between splits cannot be detected")
             continue
         unknown = frame[column].null_count()
-        but = f"; of {unknown:,} of {frame.height:,} tracks the {column} is not known" if unknown else ""
+        but = f"; the {column} of {unknown:,} of {frame.height:,} tracks is unknown" if unknown else ""
         splits = frame.drop_nulls(column).group_by(column).agg(pl.col("split").unique().sort())
-        torn = splits.filter(pl.col("split").list.len() > 1).sort(column)
-        if torn.is_empty():
+        leaking = splits.filter(pl.col("split").list.len() > 1).sort(column)
+        if leaking.is_empty():
             report.ok(f"{count_of(splits, column)}, each in one split only{but}")
             continue
-        names = [f"{name} ({', '.join(parts)})" for name, parts in torn.iter_rows()]
-        report.warn(f"in more than one split are {torn.height:,} of {count_of(splits, column)}", names)
+        names = [f"{name} ({', '.join(parts)})" for name, parts in leaking.iter_rows()]
+        report.warn(f"{leaking.height:,} of {count_of(splits, column)} in more than one split", names)

@@ -11,7 +11,7 @@ from musicrec.data.schema import ROW, Problems
 from musicrec.errors import ManifestError
 from musicrec.system.csv_table import EncodingProblem, QuotingProblem, read_first_line, read_rows
 
-_ROWS_AT_ONCE = 4_096  # held as Python objects; the others are columns already
+_BLOCK_ROWS = 4_096  # rows that are held as Python objects at a time, which limits the memory
 
 
 def read_csv(path: Path, problems: Problems) -> pl.DataFrame:
@@ -19,29 +19,29 @@ def read_csv(path: Path, problems: Problems) -> pl.DataFrame:
 
     Args:
         path: The file.
-        problems: Receives what is wrong with single rows and columns.
+        problems: Receives the problems of rows and columns.
 
     Returns:
-        All columns as text, an empty cell as null, and the number of each row in the file as the column `ROW`.
+        All columns as text, empty cells as null, and the row of the file as the column `ROW`.
 
     Raises:
-        ManifestError: The file is no such table.
-        OSError: The file cannot be read.
+        ManifestError: If the file is not such a table.
+        OSError: If the file cannot be read.
     """
     commas, tabs, semicolons = (read_first_line(path).count(separator) for separator in ",\t;")
     if semicolons > max(commas, tabs):
-        raise ManifestError(f"{path}: its columns are separated by semicolons; save it with commas or tabs")
+        raise ManifestError(f"{path}: the columns are separated by semicolons; save the file with commas or tabs")
     try:
         return _frame(read_rows(path, separator="\t" if tabs > commas else ","), problems)
     except EncodingProblem as problem:
         raise ManifestError(
             f"{path}: row {problem.row}: {problem}; save the file as UTF-8, which spreadsheets call "
-            '"CSV UTF-8" or ask for when exporting'
+            '"CSV UTF-8" or offer when exporting'
         ) from None
     except QuotingProblem as problem:
         raise ManifestError(
             f"{path}: row {problem.row}: a cell begins with a quotation mark that is not closed, or text follows the "
-            f"closing one ({problem}); put the whole cell in quotation marks and double those that belong to its text"
+            f"closing one ({problem}); put the whole cell in quotation marks and double those inside it"
         ) from None
 
 
@@ -54,7 +54,7 @@ def _frame(rows: Iterator[tuple[int, list[str]]], problems: Problems) -> pl.Data
         return pl.DataFrame(schema=dict.fromkeys(header, pl.String))
     schema = {**dict.fromkeys(header, pl.String), ROW: pl.UInt32}
     frames = [pl.DataFrame(schema=schema)]
-    while block := list(itertools.islice(rows, _ROWS_AT_ONCE)):
+    while block := list(itertools.islice(rows, _BLOCK_ROWS)):
         for number, cells in block:
             if len(cells) > len(header):
                 problems.add(number, "", f"{len(cells)} cells, expected {len(header)} as in the header")

@@ -1,4 +1,4 @@
-"""Do the tracks of a store last as long as their manifest says? Only decoding tells, so it is asked afterwards."""
+"""Compare the durations in a manifest with those of the decoded tracks."""
 
 import logging
 
@@ -14,8 +14,15 @@ log = logging.getLogger(__name__)
 
 
 def compare_durations(frame: pl.DataFrame, store: WaveformStore) -> None:
-    """Warn of tracks whose length is more than a second and 5 % off the manifest's duration_s, and list them beside the
-    store. A list that is there already is not told again."""
+    """Warn of tracks whose decoded duration differs from `duration_s` by more than 1 s and more than 5 %.
+
+    The tracks are listed in `durations.csv` in the folder of the store. If that list exists and is the same, the
+    warning is not repeated.
+
+    Args:
+        frame: A manifest.
+        store: The decoded tracks. Tracks of the manifest that it lacks are ignored.
+    """
     tracks = frame.select("track_id", "path", pl.col("duration_s").alias("stated_s")).drop_nulls("stated_s")
     rows = store.rows(tracks["track_id"])
     tracks = tracks.filter(pl.Series(rows >= 0))
@@ -25,10 +32,12 @@ def compare_durations(frame: pl.DataFrame, store: WaveformStore) -> None:
     report, text = store.folder / REPORT, odd.write_csv(float_precision=2)
     if odd.is_empty() or (report.is_file() and report.read_text() == text):
         return
-    first = "".join(f"\n  {path}: {there:.1f} s, not {said:.1f} s" for _, path, said, there in odd.head(5).iter_rows())
+    first = "".join(
+        f"\n  {path}: {decoded:.1f} s instead of {stated:.1f} s" for _, path, stated, decoded in odd.head(5).iter_rows()
+    )
     more = f"\n  and {odd.height - 5:,} more, see {report}" if odd.height > 5 else ""
-    log.warning("%d of %d tracks last another time than the manifest says:%s%s", odd.height, tracks.height, first, more)
+    log.warning("%d of %d tracks differ in duration from the manifest:%s%s", odd.height, tracks.height, first, more)
     try:
         write_text(report, text, error=None)
-    except OSError:  # a store may lie on a read-only disk
+    except OSError:  # a store may be on a read-only disk
         log.warning("%s: cannot be written", report)

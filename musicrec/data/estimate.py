@@ -1,4 +1,4 @@
-"""How much a waveform store will take, said before any of it is decoded."""
+"""Estimate the size and the build time of a waveform store before it is built."""
 
 import contextlib
 import os
@@ -12,15 +12,20 @@ from musicrec.audio.decode import decode
 from musicrec.audio.file_tags import opened
 from musicrec.errors import AudioError
 
-_HEADERS = 32  # read of files of each kind
-_DECODED, _DECODED_S = 4, 20.0  # files, and how much of each, that are decoded for their speed
+_HEADERS = 32  # headers that are read per file type
+_DECODED, _DECODED_S = 4, 20.0  # files that are decoded to measure the speed, and seconds of each
 _SEED = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """audio_s: length of all tracks. store_bytes: what they will take. build_s: how long decoding will take; None
-    where it was not asked for, or nothing can be decoded."""
+    """What decoding a set of files will take.
+
+    Attributes:
+        audio_s: Duration of all tracks in seconds.
+        store_bytes: Size of the decoded tracks.
+        build_s: Seconds that decoding will take; None if it was not measured or no file can be decoded.
+    """
 
     audio_s: float
     store_bytes: int
@@ -28,9 +33,16 @@ class Estimate:
 
 
 def estimate(files: pl.DataFrame, *, sample_rate: int, workers: int, timed: bool = True) -> Estimate:
-    """What decoding these files will take, judged from the headers of some of each kind and from their sizes.
+    """Estimate what decoding these files will take, from their sizes and from the headers of some of each type.
 
-    files: the columns path and size in bytes. timed: also decode a little of some, to know the speed.
+    Args:
+        files: Must have the columns path and size (in bytes).
+        sample_rate: Rate of the decoded audio in Hz.
+        workers: Number of decoding threads.
+        timed: Also decode parts of a few files to measure the speed.
+
+    Returns:
+        The estimate; all zero if no header can be read.
     """
     files = files.filter(pl.col("size") > 0).with_columns(
         kind=pl.col("path").str.extract(r"\.(\w+)$").str.to_lowercase()
@@ -47,20 +59,20 @@ def estimate(files: pl.DataFrame, *, sample_rate: int, workers: int, timed: bool
     audio_s = sizes.select((pl.col("size") * pl.col("rate").fill_null(overall)).sum()).item()
     build_s = None
     if timed:
-        cost = _cost(known["path"].head(_DECODED).to_list(), sample_rate)
+        cost = _decoding_cost(known["path"].head(_DECODED).to_list(), sample_rate)
         build_s = None if cost is None else audio_s * cost / workers
     return Estimate(audio_s=audio_s, store_bytes=round(2 * sample_rate * audio_s), build_s=build_s)
 
 
 def _length_s(path: str | os.PathLike) -> float | None:
-    """As the header states it, without a look at the audio."""
+    """Return the duration in seconds that the header of a file states, None if it states none."""
     with contextlib.suppress(mutagen.MutagenError, OSError):
         return getattr(getattr(opened(path), "info", None), "length", None) or None
     return None
 
 
-def _cost(paths: list[str], sample_rate: int) -> float | None:
-    """Seconds that decoding a second of audio takes on one thread."""
+def _decoding_cost(paths: list[str], sample_rate: int) -> float | None:
+    """Return the seconds that one thread needs to decode a second of audio, None if no file can be decoded."""
     spent_s = audio_s = 0.0
     for path in paths:
         begin = time.perf_counter()

@@ -1,9 +1,9 @@
-"""The one table every dataset becomes: a row a track, missing labels missing.
+"""Read and write manifests, the table that every dataset is turned into, with one row per track.
 
-`read_manifest` gives a frame with the columns of `musicrec.data.schema.SCHEMA` in that order, whatever the file leaves
-out, then the file's further columns as they are (text, if from CSV). An empty cell is a missing label (null), never
-zero; in the list columns a lone ``|`` is a track that was looked at and has none. In the frame a key is a pitch class
-(C = 0) and a path absolute; in CSV a key is a note name, and a path relative to the manifest's folder if it lies below.
+A frame has the columns of `musicrec.data.schema.SCHEMA` in that order, even those that the file lacks, and then the
+other columns of the file as they are (text, if from CSV). An empty cell is a missing label (null), never zero. In list
+columns, ``|`` alone means that the track is known to have none. A key is a pitch class (C = 0) in a frame and a note
+name in CSV. Paths are absolute in a frame; in a file, those below the manifest's folder are relative to it.
 """
 
 import hashlib
@@ -28,13 +28,16 @@ def read_manifest(
     """Read and validate a manifest: CSV (commas or tabs) or Parquet.
 
     Args:
-        path: the manifest; the paths in it are relative to its folder, or absolute.
-        check_files: also make sure that every audio file exists.
-        required: columns that must be there; a table of labels by path needs no track_id.
+        path: The manifest; the paths in it are absolute or relative to its folder.
+        check_files: Also check that every audio file exists.
+        required: Columns that must be present; a table of labels by path needs no track_id.
+
+    Returns:
+        One row per track.
 
     Raises:
-        ManifestError: lists every problem of the file at once, by row (the header is row 1), column, value and what
-            was expected.
+        ManifestError: If the file has problems. The message lists all of them by row (1 is the header), column, value
+            and what was expected.
     """
     path, problems = Path(path), Problems(path)
     parquet = _is_parquet(path)
@@ -59,13 +62,17 @@ def read_manifest(
 
 
 def write_manifest(frame: pl.DataFrame, path: str | os.PathLike) -> None:
-    """Write a manifest that `read_manifest` reads back equal: Parquet by suffix, tabs for ``.tsv``, else CSV.
+    """Write a manifest that `read_manifest` reads back unchanged.
 
-    Paths below the manifest's folder are written relative to it, so that the folder can be moved. Columns that hold
-    only nulls are left out. The file appears whole or not at all.
+    Paths below the manifest's folder are written relative to it, so that the folder can be moved. Columns with nothing
+    but nulls are left out. The file is written completely or not at all.
+
+    Args:
+        frame: One row per track.
+        path: The file; ``.parquet`` and ``.pq`` are Parquet, ``.tsv`` has tabs, anything else is CSV.
 
     Raises:
-        ManifestError: the file cannot be written, or CSV cannot hold what the frame holds.
+        ManifestError: If the file cannot be written, or if CSV cannot hold a value.
     """
     path = Path(path)
     folder = os.path.abspath(path.parent).rstrip("/") + "/"
@@ -81,7 +88,7 @@ def write_manifest(frame: pl.DataFrame, path: str | os.PathLike) -> None:
 
 
 def manifest_hash(frame: pl.DataFrame) -> str:
-    """SHA-256 (hexadecimal) over track_id, split and labels: the same for any order of rows or tags, in any folder."""
+    """Return the SHA-256 (hexadecimal) of track_id, split and labels; order of rows and tags do not change it."""
     digest = hashlib.sha256()
     ordered = with_all_columns(frame).sort("track_id")
     for name in ("track_id", "split", *LABELS):
@@ -110,7 +117,7 @@ def _with_absolute_paths(frame: pl.DataFrame, folder: str) -> pl.DataFrame:
 def _check_tracks(
     raw: pl.DataFrame, frame: pl.DataFrame, folder: str, problems: Problems, *, check_files: bool
 ) -> None:
-    """Every row has a track_id of its own and the path of a file."""
+    """Check that every row has a track_id of its own and the path of an existing file."""
     rows = raw[ROW]
     if "track_id" in raw.columns:
         track_ids = frame["track_id"]
@@ -127,17 +134,17 @@ def _check_tracks(
 
 
 def _not_files(paths: pl.Series) -> list[str]:
-    """Those where there is no file."""
+    """Return the paths where there is no file."""
 
     def look(part: pl.DataFrame) -> list[str]:
         return [path for path in part["path"] if not os.path.isfile(path)]
 
-    with ThreadPoolExecutor(8) as pool:  # what takes the time, mostly on network disks, is the waiting
+    with ThreadPoolExecutor(8) as pool:  # threads, because network disks answer slowly
         return list(itertools.chain(*pool.map(look, pl.DataFrame({"path": paths}).iter_slices(1024))))
 
 
 def _csv_columns(frame: pl.DataFrame, path: Path) -> pl.DataFrame:
-    """The frame as CSV can hold it: lists joined with ``|``, keys as note names."""
+    """Return the frame as CSV holds it: lists joined with ``|``, keys as note names."""
     columns = []
     for name, dtype in frame.schema.items():
         column = pl.col(name)

@@ -1,4 +1,4 @@
-"""The audio files below a folder."""
+"""Find the audio files below a folder."""
 
 import logging
 import os
@@ -19,17 +19,27 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class FolderScan:
-    """files: the audio files by their paths below the folder, sorted. skipped: (path, why) of what is there and cannot
-    be used."""
+    """The result of searching a folder.
+
+    Attributes:
+        files: The audio files as paths below the folder, sorted.
+        skipped: (path, reason) of what was found and cannot be used, sorted.
+    """
 
     files: list[str]
     skipped: list[tuple[str, str]]
 
 
 def find_audio(folder: str | os.PathLike) -> FolderScan:
-    """Look for audio files below a folder, at any depth. Hidden files and folders are left out.
+    """Find audio files below a folder, at any depth, without hidden files and folders.
 
-    Links to folders are followed, and no folder is read twice, so that links in a circle have an end.
+    Links to folders are followed. Every folder is searched once, so circular links do no harm.
+
+    Args:
+        folder: The folder to search.
+
+    Returns:
+        The files, and what was skipped.
     """
     top, files, skipped, seen = Path(folder), [], [], set()
     folders, links = [""], []
@@ -37,11 +47,11 @@ def find_audio(folder: str | os.PathLike) -> FolderScan:
         links.sort(reverse=True)
         below = folders.pop() if folders else links.pop()
         try:
-            problem = _why_not_again(top, below, seen)
+            problem = _folder_problem(top, below, seen)
             with os.scandir(top / below) as entries:
                 inside = [] if problem else list(entries)
         except OSError as error:
-            problem, inside = f"cannot be looked through: {error.strerror}", []
+            problem, inside = f"cannot be opened: {error.strerror}", []
         if problem:
             skipped.append((below or ".", problem))
         for entry in inside:
@@ -51,7 +61,7 @@ def find_audio(folder: str | os.PathLike) -> FolderScan:
             if _is_folder(entry):
                 (links if entry.is_symlink() else folders).append(name)
             elif os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES:
-                problem = _problem(entry)
+                problem = _file_problem(entry)
                 if problem:
                     skipped.append((name, problem))
                 else:
@@ -60,49 +70,67 @@ def find_audio(folder: str | os.PathLike) -> FolderScan:
     return FolderScan(files=sorted(files), skipped=sorted(skipped))
 
 
-def _why_not_again(top: Path, below: str, seen: set[tuple[int, int]]) -> str | None:
-    """What is wrong with looking through a folder, which is `seen` from now on."""
+def _folder_problem(top: Path, below: str, seen: set[tuple[int, int]]) -> str | None:
+    """Return why a folder is not to be searched, None if it is; add it to those seen."""
     folder = top / below
     if below and folder.is_symlink() and top.resolve().is_relative_to(folder.resolve()):
-        return "a link to a folder that it lies in"
+        return "a link to a folder that contains it"
     status = folder.stat()
     if (status.st_dev, status.st_ino) in seen:
-        return "a link to a folder that is looked through already"
+        return "a link to a folder that is searched already"
     seen.add((status.st_dev, status.st_ino))
     return None
 
 
 def scan_folder(folder: str | os.PathLike) -> pl.DataFrame:
-    """A manifest without labels of the audio files below a folder, sorted; what cannot be used is logged.
+    """Return a manifest of the audio files below a folder, without labels; log what cannot be used.
+
+    Args:
+        folder: The folder to search.
+
+    Returns:
+        One row per file, sorted by path.
 
     Raises:
-        ManifestError: there is no such folder, or no audio file below it.
+        ManifestError: If the folder does not exist or holds no audio file.
     """
     found = find_audio(folder)
     frame = unlabelled_manifest(found, folder)
     if found.skipped:
         first = ", ".join(f"{path} ({why})" for path, why in found.skipped[:_SHOWN])
         more = f" and {len(found.skipped) - _SHOWN:,} more" if len(found.skipped) > _SHOWN else ""
-        log.warning("%s: left out are %s%s", folder, first, more)
+        log.warning("%s: left out: %s%s", folder, first, more)
     return frame
 
 
 def unlabelled_manifest(found: FolderScan, folder: str | os.PathLike) -> pl.DataFrame:
-    """A row a file, without labels. The track_id is the path below the folder without its suffix, or with it where two
-    files differ in nothing else. Raises ManifestError where there is no such folder, or no audio file below it."""
+    """Turn the result of a search into a manifest without labels.
+
+    The track_id is the path below the folder without its suffix, or with it where files differ in nothing else.
+
+    Args:
+        found: The result of `find_audio`.
+        folder: The folder that was searched.
+
+    Returns:
+        One row per file, with absolute paths and all columns of a manifest.
+
+    Raises:
+        ManifestError: If the folder does not exist or holds no audio file.
+    """
     top = os.path.abspath(folder)
     if not os.path.isdir(top):
         raise ManifestError(f"{folder}: no such folder")
     if not found.files:
-        because = f"; left out is {': '.join(found.skipped[0])}" if found.skipped else ""
+        because = f"; left out: {': '.join(found.skipped[0])}" if found.skipped else ""
         raise ManifestError(
             f"{folder}: no audio file below it (looked for {', '.join(sorted(AUDIO_SUFFIXES))}{because})"
         )
-    alike = Counter(os.path.splitext(name)[0] for name in found.files)
+    stems = Counter(os.path.splitext(name)[0] for name in found.files)
     track_ids: dict[str, None] = {}
     for name in found.files:
         stem = os.path.splitext(name)[0]
-        track_id = stem if alike[stem] == 1 and stem.strip() else name
+        track_id = stem if stems[stem] == 1 and stem.strip() else name
         while track_id in track_ids:  # a.flac and a.mp3 beside a.flac.wav
             track_id += "~"
         track_ids[track_id] = None
@@ -113,19 +141,19 @@ def unlabelled_manifest(found: FolderScan, folder: str | os.PathLike) -> pl.Data
 def _is_folder(entry: os.DirEntry) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link to itself
+    except OSError:  # a link that points at itself
         return False
 
 
-def _problem(entry: os.DirEntry) -> str | None:
-    """Why a file cannot be used by a manifest."""
+def _file_problem(entry: os.DirEntry) -> str | None:
+    """Return why a manifest cannot name a file, None if it can."""
     try:
         entry.path.encode()
     except UnicodeEncodeError:
-        return "its name, or its folder's, is not UTF-8: rename it"
+        return "the name of the file or its folder is not UTF-8: rename it"
     try:
         if entry.is_file():
             return None
     except OSError:
         pass
-    return "a link that leads nowhere" if entry.is_symlink() else "no ordinary file"
+    return "a broken link" if entry.is_symlink() else "not a regular file"

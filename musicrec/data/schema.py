@@ -1,4 +1,4 @@
-"""The columns of a manifest, and what each cell may hold."""
+"""The columns of a manifest, their types, and the check of every cell."""
 
 import difflib
 import os
@@ -30,22 +30,31 @@ SCHEMA = {
     **LABELS,
     "duration_s": pl.Float64,
 }
-ROW = "row number in the file"  # a column that exists only while a manifest is being read
+ROW = "row number in the file"  # a column that exists only while a manifest is read
 
 RANGES = {
     "bpm": BPM_RANGE,
     **dict.fromkeys(UNIT_FEATURES, (0.0, 1.0)),
-    "loudness": (-200.0, 100.0),  # decibels; wide enough for any scale, too narrow for a stray identifier
+    "loudness": (
+        -200.0,
+        100.0,
+    ),  # in dB; wide enough for any scale, narrow enough to refuse an identifier in the wrong column
     "duration_s": DURATION_RANGE_S,
 }
 
-_OTHER_NAMES = {"tempo": "bpm"}  # what other data sets, such as dumps of Spotify, call a column
-_NO_SLIPS = ("duration", "duration_ms")  # near "duration_s", but of other units: kept as they are
+_OTHER_NAMES = {"tempo": "bpm"}  # names of columns in other datasets, such as dumps of Spotify
+_NOT_MISSPELT = ("duration", "duration_ms")  # similar to "duration_s", but may have other units: kept as they are
 _SHOWN = 20
 
 
 class Problems:
-    """Everything that is wrong with one manifest. Counts all of it and keeps no more than will be shown."""
+    """Collects the problems of one table, to report them all at once.
+
+    All problems are counted; only the messages that will be shown are kept.
+
+    Args:
+        source: The file, for the message.
+    """
 
     def __init__(self, source: str | os.PathLike):
         self.source = source
@@ -53,14 +62,28 @@ class Problems:
         self._first: list[tuple[int, str]] = []
 
     def add(self, row: int, column: str, message: str) -> None:
-        """Note one problem; row 0 is the file as a whole, row 1 its header."""
+        """Add one problem.
+
+        Args:
+            row: Row of the file; 1 is the header, 0 stands for the file as a whole.
+            column: Name of the column, "" for none.
+            message: The value, and what was expected.
+        """
         self._counts[column] += 1
         if self._counts[column] <= _SHOWN:
             place = [f"row {row}"] * (row > 0) + [column] * bool(column)
             self._first.append((row, f"{', '.join(place)}: {message}" if place else message))
 
     def add_cells(self, rows: pl.Series, column: str, values: pl.Series, bad: pl.Series, expected: str) -> None:
-        """Note every cell of `values` where `bad` is true (null counts as false)."""
+        """Add every cell that is bad.
+
+        Args:
+            rows: Row of the file of each cell.
+            column: Name of the column.
+            values: The cells as they are in the file.
+            bad: True for the cells to add; null counts as false.
+            expected: What the cells should hold.
+        """
         count = int(bad.sum() or 0)
         if not count:
             return
@@ -70,6 +93,7 @@ class Problems:
         self._counts[column] += count - head.height
 
     def raise_if_any(self) -> None:
+        """Raise a ManifestError with the first problems and the number of all, if there are any."""
         total = self._counts.total()
         if not total:
             return
@@ -82,19 +106,25 @@ class Problems:
 
 
 def with_all_columns(frame: pl.DataFrame) -> pl.DataFrame:
-    """The same rows with every column of `SCHEMA`, in its order; absent ones are null, further ones come last."""
+    """Return the rows with all columns of `SCHEMA` in its order: absent ones null, additional ones last."""
     absent = [pl.lit(None, dtype).alias(name) for name, dtype in SCHEMA.items() if name not in frame.columns]
     extra = [name for name in frame.columns if name not in SCHEMA]
     return frame.with_columns(absent).select(*SCHEMA, *extra)
 
 
 def check_header(header: list[str], problems: Problems, required: Sequence[str] = REQUIRED) -> None:
-    """Required columns are there, and no column is a misspelt one."""
+    """Add a problem for every required column that is missing and every column that looks misspelt.
+
+    Args:
+        header: The names of the columns in the file.
+        problems: Receives the problems.
+        required: Columns that must be present.
+    """
     absent = [name for name in SCHEMA if name not in header]
     for name in header:
-        if name not in SCHEMA and name.lower() not in _NO_SLIPS:
-            called = _OTHER_NAMES.get(name.lower(), name.lower())
-            for meant in difflib.get_close_matches(called, absent, n=1, cutoff=0.8):
+        if name not in SCHEMA and name.lower() not in _NOT_MISSPELT:
+            usual_name = _OTHER_NAMES.get(name.lower(), name.lower())
+            for meant in difflib.get_close_matches(usual_name, absent, n=1, cutoff=0.8):
                 problems.add(1, name, f"unknown column; did you mean {meant!r}?")
     for name in required:
         if name not in header:
@@ -102,7 +132,15 @@ def check_header(header: list[str], problems: Problems, required: Sequence[str] 
 
 
 def check_cells(raw: pl.DataFrame, problems: Problems) -> pl.DataFrame:
-    """`raw` with every known column in its type of `SCHEMA`; bad cells are noted in `problems` and become null."""
+    """Convert every known column to its type in `SCHEMA`.
+
+    Args:
+        raw: The table as read, with the column `ROW`.
+        problems: Receives every bad cell.
+
+    Returns:
+        The table with bad cells null.
+    """
     rows, columns = raw[ROW], {}
     for name, dtype in SCHEMA.items():
         if name not in raw.columns or name in ("key", "mode"):
@@ -143,7 +181,7 @@ def _numbers(column: pl.Series, rows: pl.Series, problems: Problems, low: float,
         numbers = text.cast(pl.Float64, strict=False)
         bad = (text.is_not_null() & numbers.is_null()) | numbers.is_nan().fill_null(False)
     else:
-        numbers = column.cast(pl.Float64).fill_nan(None)  # data frames write NaN for a missing number
+        numbers = column.cast(pl.Float64).fill_nan(None)  # data frame libraries write NaN for a missing number
         bad = pl.Series([False]).new_from_index(0, len(column))
     bad = bad | ~numbers.is_between(low, high).fill_null(True)
     problems.add_cells(rows, column.name, column, bad, f"a number from {low:g} to {high:g}, or an empty cell")
@@ -153,8 +191,8 @@ def _numbers(column: pl.Series, rows: pl.Series, problems: Problems, low: float,
 def _parsed(
     column: pl.Series, rows: pl.Series, problems: Problems, parse: Callable, dtype: pl.DataType, expected: str
 ) -> pl.Series:
-    """The column through `parse`, called once for every distinct cell; it raises ValueError for what it cannot read."""
-    text = _text(column, strip=True).str.strip_suffix(".0")  # whole numbers that a data frame made into floats
+    """Parse a column. `parse` is called once per distinct cell, and raises ValueError for a cell it cannot read."""
+    text = _text(column, strip=True).str.strip_suffix(".0")  # data frame libraries write whole numbers as floats
     known, values = [], []
     for cell in text.drop_nulls().unique():
         try:
@@ -168,7 +206,7 @@ def _parsed(
 
 
 def _keys_and_modes(raw: pl.DataFrame, rows: pl.Series, problems: Problems) -> dict[str, pl.Series]:
-    """Pitch classes and modes; a key such as ``A minor`` also gives the mode where its column does not."""
+    """Return the columns key (pitch class) and mode. A key such as ``A minor`` fills an empty cell of mode."""
     columns = {}
     try:
         if "mode" in raw.columns:

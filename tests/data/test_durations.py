@@ -15,7 +15,7 @@ def store(folder: Path, lengths: dict[str, int]) -> SimpleNamespace:
     return SimpleNamespace(folder=folder, sample_rate=100, rows=rows, lengths=np.array(list(lengths.values())))
 
 
-def test_tracks_of_another_length_are_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+def test_wrong_durations_are_reported_once(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     decoded = store(tmp_path, {"a": 3000, "b": 160, "c": 11_900, "d": 500})
     frame = pl.DataFrame(
         {
@@ -25,14 +25,14 @@ def test_tracks_of_another_length_are_told_once(tmp_path: Path, caplog: pytest.L
         }
     )
     compare_durations(frame, decoded)
-    assert "1 of 3 tracks last another time than the manifest says:\n  098565.mp3: 1.6 s, not 30.0 s" in caplog.text
+    assert "1 of 3 tracks differ in duration from the manifest:\n  098565.mp3: 1.6 s instead of 30.0 s" in caplog.text
     assert (tmp_path / "durations.csv").read_text().splitlines()[1] == "b,098565.mp3,30.00,1.60"
     caplog.clear()
     compare_durations(frame, decoded)
-    assert not caplog.text, "it has been said"
+    assert not caplog.text, "it has been reported already"
 
 
-def test_right_lengths_are_not_mentioned(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+def test_right_durations_are_not_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     compare_durations(
         pl.DataFrame({"track_id": ["a"], "path": ["a.mp3"], "duration_s": [30.0]}), store(tmp_path, {"a": 2997})
     )

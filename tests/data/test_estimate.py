@@ -32,7 +32,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
     return pl.DataFrame({"track_id": [Path(path).name for path in paths], "path": paths})
 
 
-def test_the_estimate_is_near_the_truth_though_few_headers_are_read(files: pl.DataFrame):
+def test_the_estimate_is_accurate_although_few_headers_are_read(files: pl.DataFrame):
     found = estimate(with_file_state(files), sample_rate=16_000, workers=1)
     assert found.audio_s == pytest.approx(220, rel=0.01)
     assert found.store_bytes == pytest.approx(220 * 32_000, rel=0.01)
@@ -40,13 +40,13 @@ def test_the_estimate_is_near_the_truth_though_few_headers_are_read(files: pl.Da
     assert halves.build_s is None and found.build_s > 0
 
 
-def test_files_that_tell_nothing_are_no_estimate(tmp_path: Path):
+def test_files_without_readable_headers_give_no_estimate(tmp_path: Path):
     (tmp_path / "a.wav").write_text("no audio")
     files = with_file_state(pl.DataFrame({"track_id": ["a"], "path": [str(tmp_path / "a.wav")]}))
     assert estimate(files, sample_rate=16_000, workers=1).store_bytes == 0
 
 
-def test_a_disk_without_room_is_told_before_any_work(files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_full_disk_is_reported_before_decoding(files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**9, 10**9 - 7_000_000, 7_000_000))
     monkeypatch.setattr(build, "decode", lambda *a, **k: pytest.fail("nothing is to be decoded"))
     with pytest.raises(
@@ -55,7 +55,7 @@ def test_a_disk_without_room_is_told_before_any_work(files, tmp_path: Path, monk
         build_store(files, tmp_path / "store", progress=False)
 
 
-def test_a_build_says_what_it_will_take_and_one_that_goes_on_asks_for_the_rest(
+def test_a_build_announces_what_it_takes_and_a_resumed_one_what_is_left(
     files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
     monkeypatch.setattr(build, "_ANNOUNCED_FROM", 50)

@@ -124,7 +124,7 @@ def test_missing_files_are_counted_and_may_be_left_unchecked(music):
     ("text", "expected"),
     [
         ("track_id,genre\na,rock\n", "path: required column is missing; the file has track_id, genre"),
-        ("track_id;path;bpm\na;b;120,5\n", "its columns are separated by semicolons; save it with commas or tabs"),
+        ("track_id;path;bpm\na;b;120,5\n", "the columns are separated by semicolons; save the file with commas"),
         ("track_id,path,Tempo\na,audio/a.wav,120\n", "Tempo: unknown column; did you mean 'bpm'?"),
         ("track_id,path,genres\na,audio/a.wav,x\n", "genres: unknown column; did you mean 'genre'?"),
         ("track_id,path,BPM\na,audio/a.wav,120\n", "BPM: unknown column; did you mean 'bpm'?"),

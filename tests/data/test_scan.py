@@ -46,7 +46,7 @@ def test_scan_folder_with_nothing_in_it(tmp_path: Path):
     with pytest.raises(ManifestError, match="no such folder"):
         scan_folder(tmp_path / "absent")
     (tmp_path / "a.mp3").symlink_to("gone.mp3")
-    with pytest.raises(ManifestError, match=r"no audio file below it .*; left out is a.mp3: a link that leads nowhere"):
+    with pytest.raises(ManifestError, match=r"no audio file below it .*; left out: a.mp3: a broken link"):
         scan_folder(tmp_path)
 
 
@@ -63,9 +63,9 @@ def test_linked_folders_are_read_once(tmp_path: Path):
     found = find_audio(music)
     assert found.files == ["a.wav", "disk/c.wav", "sub/b.wav"]
     assert found.skipped == [
-        ("disk again", "a link to a folder that is looked through already"),
-        ("sub/above", "a link to a folder that it lies in"),
-        ("sub/circle", "a link to a folder that it lies in"),
+        ("disk again", "a link to a folder that is searched already"),
+        ("sub/above", "a link to a folder that contains it"),
+        ("sub/circle", "a link to a folder that contains it"),
     ]
 
 
@@ -85,11 +85,13 @@ def test_what_cannot_be_used_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(os, "scandir", scandir)
     assert find_audio(tmp_path).skipped == [
-        (r"caf\xe9/d.wav", "its name, or its folder's, is not UTF-8: rename it"),
-        ("gone.mp3", "a link that leads nowhere"),
-        ("locked", "cannot be looked through: Permission denied"),
-        ("pipe.wav", "no ordinary file"),
+        (r"caf\xe9/d.wav", "the name of the file or its folder is not UTF-8: rename it"),
+        ("gone.mp3", "a broken link"),
+        ("locked", "cannot be opened: Permission denied"),
+        ("pipe.wav", "not a regular file"),
     ]
     with caplog.at_level(logging.WARNING):
         assert scan_folder(tmp_path)["track_id"].to_list() == ["a"]
-    assert r"left out are caf\xe9/d.wav (its name, or its folder's, is not UTF-8: rename it), gone.mp3" in caplog.text
+    assert (
+        r"left out: caf\xe9/d.wav (the name of the file or its folder is not UTF-8: rename it), gone.mp3" in caplog.text
+    )

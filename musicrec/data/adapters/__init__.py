@@ -1,6 +1,7 @@
-"""Public datasets on the user's disk become manifests: a function a dataset, a file each.
+"""Adapters turn public datasets on the user's disk into manifests: one function per dataset, one file each.
 
-An adapter takes `root`, the folder of the dataset, `folder`, where manifests go, and the dataset's own options, all by
-keyword. It finds its files with a `Source`, and hands that a function that reads them into a frame; the source checks
-the frame against the disk and against what is published, and keeps the manifest. CONTRIBUTING.md has an example.
+An adapter takes `root` (the folder of the dataset), `folder` (where manifests are written) and the options of the
+dataset, all by keyword. It finds its files with a `Source` and gives it a function that reads them into a frame. The
+source compares the frame with the disk and with published numbers, and writes the manifest. CONTRIBUTING.md has an
+example.
 """

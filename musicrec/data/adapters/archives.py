@@ -1,4 +1,4 @@
-"""Archives of datasets: joined from their parts, and unpacked without ever writing elsewhere."""
+"""Join the parts of archives, and unpack archives without writing outside the target folder."""
 
 import lzma
 import os
@@ -19,16 +19,23 @@ _DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOF
 
 
 def check_free_space(folder: Path, needed_bytes: int, what: str) -> None:
-    """Raise DownloadError where a disk has less room than is needed."""
+    """Raise a DownloadError if the disk of a folder has too little space.
+
+    Args:
+        folder: An existing folder.
+        needed_bytes: Space that is needed.
+        what: What the space is for, for the message.
+    """
     free = shutil.disk_usage(folder).free
     if needed_bytes > free:
         raise DownloadError(
-            f"{folder}: {what} needs {needed_bytes:,} bytes, {free:,} are free; make room, and the same command goes on"
+            f"{folder}: {what} needs {needed_bytes:,} bytes, {free:,} are free; make room and run the same "
+            "command again"
         )
 
 
 def join_parts(parts: list[Path], joined: Path) -> Path:
-    """One file of them all."""
+    """Write the parts one after another into one file, and return its path."""
     joined.unlink(missing_ok=True)
     size = sum(part.stat().st_size for part in parts)
     check_free_space(joined.parent, size, f"joining {len(parts)} parts to {joined.name}")
@@ -40,18 +47,24 @@ def join_parts(parts: list[Path], joined: Path) -> Path:
 
 
 def unpacking_folder(target: Path) -> Path:
-    """Where an archive is unpacked before it becomes the target."""
+    """Return the folder in which an archive is unpacked before it is renamed to the target."""
     return target.with_name(f".{target.name}.unpacking")
 
 
 def unpack(archive: Path, target: Path, *, inner: str) -> None:
-    """Unpack beside the target, then rename: an unpacking that was broken off does not pass for a whole one.
+    """Unpack an archive beside the target and then rename it, so that an interrupted unpacking leaves no target.
+
+    Args:
+        archive: A ZIP or tar file.
+        target: The folder that the content becomes.
+        inner: Folder within the archive that is taken; "" for all of it.
 
     Raises:
-        DownloadError: the archive is damaged, would write elsewhere, holds no folder `inner`, or the disk is too full.
+        DownloadError: If the archive is damaged, would write outside the folder or lacks the folder `inner`, or if the
+            disk is full.
     """
     if not hasattr(tarfile, "data_filter"):
-        raise DownloadError(f"{archive}: Python 3.10.12, 3.11.4 or later unpacks it safely; or do it by hand")
+        raise DownloadError(f"{archive}: safe unpacking needs Python 3.10.12, 3.11.4 or later; unpack it by hand")
     folder = unpacking_folder(target)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -61,25 +74,29 @@ def unpack(archive: Path, target: Path, *, inner: str) -> None:
                 members = file.infolist()
                 for member in members:
                     if member.filename.startswith("/") or ".." in PurePosixPath(member.filename).parts:
-                        raise DownloadError(f"{archive}: would write to {member.filename}; not unpacked")
+                        raise DownloadError(
+                            f"{archive}: not unpacked, because it would write outside its folder ({member.filename})"
+                        )
                 check_free_space(folder, sum(member.file_size for member in members), f"unpacking {archive.name}")
-                for member in _shown(members, target):
+                for member in _with_progress(members, target):
                     file.extract(member, folder)
         else:
             check_free_space(folder, archive.stat().st_size, f"unpacking {archive.name}")
             with tarfile.open(archive) as file:
-                for member in _shown(file, target):
+                for member in _with_progress(file, target):
                     file.extract(member, folder, filter="data")
     except tarfile.FilterError as error:
-        raise DownloadError(f"{archive}: would write elsewhere ({error}); not unpacked") from None
+        raise DownloadError(f"{archive}: not unpacked, because it would write outside its folder ({error})") from None
     except _DAMAGE as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise DownloadError(f"{archive}: cannot be unpacked ({reason}); delete it and fetch it again") from None
+        raise DownloadError(
+            f"{archive}: cannot be unpacked ({reason}); delete it and run the same command again"
+        ) from None
     if not (folder / inner).is_dir():
-        raise DownloadError(f"{archive}: holds no folder {inner}")
+        raise DownloadError(f"{archive}: contains no folder {inner}")
     os.replace(folder / inner, target)
 
 
-def _shown(members: Iterable, target: Path) -> Iterable:
+def _with_progress(members: Iterable, target: Path) -> Iterable:
     total = len(members) if isinstance(members, list) else None
     return track(members, f"Unpacking {target.name}", total=total, console=error_console())

@@ -1,4 +1,4 @@
-"""Fetching what a dataset's own host offers: resumed where it was broken off, kept only if its checksum is right."""
+"""Download files from the host of a dataset: interrupted downloads resume, and every checksum is verified."""
 
 import hashlib
 import os
@@ -23,24 +23,28 @@ from musicrec.system.lock import wait_for_lock
 
 _BLOCK_BYTES = 1 << 20
 _TIMEOUT_S = 60
-PAUSE_S = 2.0  # before the second attempt; twice as long before every further one
-_ATTEMPTS = 5  # without a byte more between them
-_BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})  # answers of a host that may be another one in a while
+PAUSE_S = 2.0  # before the second attempt; doubled before every further attempt
+_ATTEMPTS = 5  # in a row that receive nothing
+_BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})  # statuses of a host that may answer later
 _LOST = (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError, ssl.SSLError)
 
 
 class _RefusedError(DownloadError):
-    """The host has not got a file, or another one; it may have the next."""
+    """The host lacks a file or sends another content. Other files may still be available."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Archive:
-    """A file, or an archive to unpack, at a dataset's own host.
+    """A file, or an archive to unpack, on the host of a dataset.
 
-    urls: of the file, or of the parts that joined are the file. checksums: one a part, such as "md5:179c…".
-    becomes: the file's path below the root; of an archive the folder that its content becomes.
-    there: patterns of paths below the root; nothing is fetched where one of them fits a file. By default that is the
-    file itself, or any file in the folder. inner: the folder within the archive that is taken; "" for all of it.
+    Attributes:
+        urls: The file, or the parts that make the file when joined.
+        checksums: One per part, such as "md5:179c…".
+        target: Path below the root that the file, or the content of the archive, becomes.
+        unpack: Whether the file is an archive to unpack.
+        inner: Folder within the archive that is taken; "" for all of it.
+        present_patterns: Nothing is downloaded if a path below the root matches one of these patterns. The default is
+            the file itself, or anything in the folder.
     """
 
     urls: tuple[str, ...]
@@ -51,24 +55,33 @@ class Archive:
     present_patterns: tuple[str, ...] = ()
 
     def is_present(self, root: Path) -> bool:
+        """Return whether the content is below the root already."""
         patterns = self.present_patterns or (f"{self.target}/*" if self.unpack else self.target,)
         return any(not path.name.startswith(".") for pattern in patterns for path in root.glob(pattern))
 
 
 def fetch(archives: Sequence[Archive], root: Path) -> None:
-    """Fetch and unpack what is not there yet. A broken download goes on where it was, also in a later call. A file that
-    the host has not got, or has another of, does not keep those behind it from being fetched.
+    """Download and unpack the archives that are not present yet.
+
+    An interrupted download resumes where it stopped, also in a later call. If the host lacks a file, or its checksum is
+    wrong, the remaining files are still downloaded before the error is raised.
+
+    Args:
+        archives: What to download.
+        root: The folder of the dataset.
 
     Raises:
-        DownloadError: a host does not answer, a checksum is wrong, an archive is damaged or would write elsewhere, the
-            disk is too full, or cannot be written.
+        DownloadError: If a host does not answer, a checksum is wrong, an archive is damaged or would write outside its
+            folder, or the disk is full or not writable.
     """
     try:
         with wait_for_lock(root / ".download.lock"):  # of two processes, one fetches
             _fetch(archives, root)
     except OSError as error:
         reason = error.strerror or error
-        raise DownloadError(f"{root}: cannot be written ({reason}); the same command goes on") from None
+        raise DownloadError(
+            f"{root}: cannot be written ({reason}); make it writable and run the same command again"
+        ) from None
 
 
 def _fetch(archives: Sequence[Archive], root: Path) -> None:
@@ -78,7 +91,9 @@ def _fetch(archives: Sequence[Archive], root: Path) -> None:
         kept = [root / f"{PurePosixPath(url).name}.fetched" for url in archive.urls]
         if not archive.is_present(root):
             if archive.unpack and target.exists() and os.listdir(target):
-                raise DownloadError(f"{target}: is there, without what {archive.urls[0]} holds; move it away")
+                raise DownloadError(
+                    f"{target}: exists, but does not hold the content of {archive.urls[0]}; move it away"
+                )
             target.parent.mkdir(parents=True, exist_ok=True)
             counted = f"{number}/{len(archives)} " if len(archives) > 1 else ""
             pairs = zip(archive.urls, archive.checksums, strict=True)
@@ -88,11 +103,11 @@ def _fetch(archives: Sequence[Archive], root: Path) -> None:
                 refused.append(error)
                 continue
             whole = parts[0] if len(parts) == 1 else join_parts(parts, kept[0].with_suffix(".joined"))
-            if archive.unpack:  # what somebody has put there stays there
+            if archive.unpack:
                 unpack(whole, target, inner=archive.inner)
             else:
                 os.replace(whole, target)
-        # Also where a kill came after the unpacking.
+        # Also after a run that was killed between unpacking and cleaning up.
         for done in kept:
             for left in (done, done.with_suffix(".part"), done.with_suffix(".joined")):
                 left.unlink(missing_ok=True)
@@ -104,7 +119,7 @@ def _fetch(archives: Sequence[Archive], root: Path) -> None:
 
 
 def _download(url: str, root: Path, *, checksum: str, counted: str) -> Path:
-    """root/NAME.fetched, its checksum verified; or root/NAME, where somebody has put it there."""
+    """Return root/NAME.fetched with its checksum verified, or root/NAME if the user has put a valid file there."""
     name = PurePosixPath(url).name
     by_hand, part, done = root / name, root / f"{name}.part", root / f"{name}.fetched"
     if done.exists():  # the parts of an archive wait for each other
@@ -120,47 +135,54 @@ def _download(url: str, root: Path, *, checksum: str, counted: str) -> Path:
                 _receive(url, part, bar, task)
                 break
             except _LOST as error:
-                answer = f"the host answers {error.code} {error.reason}" if hasattr(error, "code") else None
+                answer = f"the host answered {error.code} {error.reason}" if hasattr(error, "code") else None
                 if answer and error.code not in _BUSY:
-                    raise _RefusedError(f"{url}: {answer}; fetch it by hand, into {root}") from None
+                    raise _RefusedError(f"{url}: {answer}; download it by hand into {root}") from None
                 failures = 1 if _size(part) > most else failures + 1
                 most = max(most, _size(part))
                 if failures == _ATTEMPTS:
                     reason = answer or getattr(error, "reason", None) or str(error) or type(error).__name__
-                    kept = f"; {_size(part):,} bytes are kept, and" if _size(part) else ";"
-                    raise DownloadError(f"{url}: cannot be fetched ({reason}){kept} the same command goes on") from None
+                    kept = f"; {_size(part):,} bytes are kept" if _size(part) else ""
+                    raise DownloadError(
+                        f"{url}: cannot be downloaded ({reason}){kept}; run the same command again"
+                    ) from None
                 time.sleep(PAUSE_S * 2 ** (failures - 1))
-    there = _checksum(part, checksum)
-    if there != checksum:
+    found = _checksum(part, checksum)
+    if found != checksum:
         part.unlink()
         algorithm, _, expected = checksum.partition(":")
-        digest = there.partition(":")[2]
-        raise _RefusedError(f"{url}: its {algorithm} is {digest}, expected {expected}; thrown away")
+        digest = found.partition(":")[2]
+        raise _RefusedError(f"{url}: its {algorithm} is {digest}, expected {expected}; the download was deleted")
     os.replace(part, done)
     return done
 
 
 class _WebOnlyRedirects(urllib.request.HTTPRedirectHandler):
-    """Follows a host that names another place, on the web only."""
+    """Follows redirects to http and https only, not to files or other protocols of this machine."""
 
     def http_error_302(self, request, answer, code, message, headers):
         place = headers.get("location", "")
         if re.match(r"(?!https?:)[a-z][a-z0-9+.-]*:", place, re.IGNORECASE):
-            raise DownloadError(f"{request.full_url}: leads to {place}, which is not on the web; fetch it by hand")
+            raise DownloadError(
+                f"{request.full_url}: redirects to {place}, which is not on the web; download it by hand"
+            )
         return super().http_error_302(request, answer, code, message, headers)
 
     http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
 def _receive(url: str, part: Path, bar: Progress, task: int) -> None:
-    """Append to `part` what it lacks. Raises ConnectionError where less comes than the host has promised, or not what
-    was asked for."""
+    """Append the missing bytes to `part`.
+
+    Raises:
+        ConnectionError: If the host sends less than it announced, or another range than was asked for.
+    """
     have = _size(part)
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
         response = urllib.request.build_opener(_WebOnlyRedirects).open(request, timeout=_TIMEOUT_S)
     except urllib.error.HTTPError as error:
-        if error.code == 416 and have:  # nothing lies beyond what is there; the checksum decides whether it is right
+        if error.code == 416 and have:  # the file is complete; the checksum decides whether it is right
             return
         raise
     with response:
@@ -169,11 +191,11 @@ def _receive(url: str, part: Path, bar: Progress, task: int) -> None:
         span = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
         if response.status == 206 and span and int(span[1]) != have:
             part.unlink()
-            raise ConnectionError(f"asked for the bytes from {have:,}, the host gives those from {int(span[1]):,}")
+            raise ConnectionError(f"asked for the bytes from {have:,}, the host sent those from {int(span[1]):,}")
         length = response.headers.get("Content-Length", "")
         total = have + int(length) if length.isdecimal() else None
         if total is not None:
-            check_free_space(part.parent, total - have, f"fetching {url}")
+            check_free_space(part.parent, total - have, f"downloading {url}")
         bar.update(task, total=total, completed=have)
         with open(part, "ab" if have else "wb") as file:
             while block := response.read(_BLOCK_BYTES):
@@ -181,7 +203,7 @@ def _receive(url: str, part: Path, bar: Progress, task: int) -> None:
                 have += len(block)
                 bar.update(task, completed=have)
     if total is not None and have < total:
-        raise ConnectionError(f"{have:,} of {total:,} bytes came")
+        raise ConnectionError(f"received {have:,} of {total:,} bytes")
 
 
 def _size(path: Path) -> int:
@@ -189,7 +211,7 @@ def _size(path: Path) -> int:
 
 
 def _checksum(path: Path, like: str) -> str:
-    """The checksum of a file, in the algorithm and form of another: md5:179c…"""
+    """Return the checksum of a file in the algorithm and form of another one, such as "md5:179c…"."""
     algorithm = like.partition(":")[0]
     digest = hashlib.new(algorithm, usedforsecurity=False)
     console = error_console()

@@ -1,4 +1,4 @@
-"""Finding files below the root of a dataset, whatever the disk they lie on has made of their names."""
+"""Find files below the root of a dataset, whatever the file system did to their names."""
 
 import fnmatch
 import os
@@ -11,12 +11,24 @@ from musicrec.data.adapters.tables import unreadable_file
 from musicrec.data.build import with_file_state
 from musicrec.data.scan import find_audio
 
-Files = Mapping[str, int]  # every audio file below a folder, by its path there, and its size in bytes
+Files = Mapping[str, int]  # {path below a folder: size in bytes} of every audio file there
 
 
 def list_matching(folder: Path, pattern: str) -> list[Path]:
-    """What lies in a folder and matches a pattern, in capitals or not, sorted. Hidden files do not count: a disk that
-    was at a Mac has a ``._name`` beside many a name. Raises ManifestError where the folder cannot be read."""
+    """List the files and folders in a folder that match a pattern, in upper or lower case.
+
+    Hidden names are left out: macOS writes a ``._name`` beside files on other disks.
+
+    Args:
+        folder: The folder; it need not exist.
+        pattern: Such as ``*.mp3``.
+
+    Returns:
+        The paths, sorted.
+
+    Raises:
+        ManifestError: If the folder cannot be read.
+    """
     try:
         names = sorted(os.listdir(folder))
     except (FileNotFoundError, NotADirectoryError):
@@ -28,7 +40,7 @@ def list_matching(folder: Path, pattern: str) -> list[Path]:
 
 
 def audio_files(folder: Path) -> tuple[Files, list[tuple[str, str]]]:
-    """The audio files below a folder, sorted, and (path, why) of what is there and cannot be used."""
+    """Return the sorted audio files below a folder with their sizes, and (path, reason) of what cannot be used."""
     found = find_audio(folder)
     paths = pl.DataFrame({"path": [f"{folder}/{name}" for name in found.files]}, schema={"path": pl.String})
     return dict(zip(found.files, with_file_state(paths)["size"], strict=True)), found.skipped

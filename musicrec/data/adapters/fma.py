@@ -23,14 +23,14 @@ SHA1 = {
     "large": "497109f4dd721066b5ce5e5f250ec604dc78939e",
     "full": "0f0ace23fbe9ba30ecb7e95f763e435ea802b8ab",
 }
-# Cut beyond the end of the track, for the archive's length was wrong: https://github.com/mdeff/fma/issues/8
+# Clips that are shorter than 30 s, as the stated duration of the track was wrong: github.com/mdeff/fma/issues/8
 SHORT = (1486, 5574, 65753, 80391, 98558, 98559, 98560, 98565, 98566, 98567, 98568, 98569, 98571, 99134, 105247, 108924,
          108925, 126981, 127336, 133297, 143992)  # fmt: skip
 DATASET = Dataset(
     name="fma",
     layout="fma_metadata/ with tracks.csv and genres.csv, and beside it fma_small/ (or fma_medium/, fma_large/, "
     "fma_full/) with the folders 000 to 155",
-    get=f"{HOST}/fma_metadata.zip (342 MiB) and fma_small.zip (7.2 GiB), fma_medium.zip (22 GiB), fma_large.zip "
+    how_to_get=f"{HOST}/fma_metadata.zip (342 MiB) and fma_small.zip (7.2 GiB), fma_medium.zip (22 GiB), fma_large.zip "
     "(93 GiB) or fma_full.zip (879 GiB), unpacked; or data.download=true",
     licence="metadata CC BY 4.0; every track has the licence that its artist chose",
     suspects=tuple(f"{track:06}" for track in SHORT),
@@ -43,7 +43,7 @@ PUBLISHED = {
 }
 TOP_GENRES = {"small": 8, "medium": 16, "large": 16, "full": 16}
 GENRES = 161
-SUBSETS = ("small", "medium", "large")  # each track in the smallest that has it
+SUBSETS = ("small", "medium", "large")  # a track is labelled with the smallest that has it
 SPLITS = {"training": "train", "validation": "valid", "test": "test"}
 NEEDED = {
     "split": ("set", "split"),
@@ -58,7 +58,7 @@ NEEDED = {
     "duration_s": ("track", "duration"),
 }
 CLIP_S = 30.0
-TABLES = ("fma_metadata", ".", "fma_metadata/fma_metadata")  # copies on Kaggle are a folder deeper
+TABLES = ("fma_metadata", ".", "fma_metadata/fma_metadata")  # copies on Kaggle have one more folder
 
 
 def fma(
@@ -70,10 +70,26 @@ def fma(
     partial: bool = False,
     download: bool = False,
 ) -> Path:
-    """The manifest of FMA. Column `genre` is the top genre; `tags` are all genres of a track and those above them.
+    """Return the manifest of FMA.
 
-    subset: small (8 balanced genres), medium (16), large (all tracks, clips of 30 s), full (all, uncut).
-    genres: "top" leaves out tracks without a top genre, about half of large and full; "all" keeps them.
+    The column `genre` is the top genre; `tags` are all genres of a track and their ancestors in the hierarchy.
+
+    Args:
+        root: The folder of the dataset.
+        folder: Where the manifest is written.
+        subset: small (8 balanced genres), medium (16 genres), large (all tracks, clips of 30 s) or full (all tracks,
+            whole).
+        genres: "top" leaves out tracks without a top genre, about half of large and full; "all" keeps them.
+        partial: Leave out tracks whose file is missing.
+        download: Download what is missing.
+
+    Returns:
+        The path of the manifest.
+
+    Raises:
+        ConfigError: If a setting has an unknown value.
+        ManifestError: If files are missing or damaged.
+        DownloadError: If a download fails.
     """
     check_choice("data.subset", subset, list(PUBLISHED))
     check_choice("data.genres", genres, ("top", "all"))
@@ -111,13 +127,13 @@ def fma(
             path=pl.concat_str(name.str.slice(0, 3), pl.lit("/"), name, pl.lit(".mp3")),
             split=pl.when(used).then(pl.col("split").replace_strict(SPLITS, default=None)),
             tags=_with_ancestors(frame["genres"], hierarchy),
-            # Two artists may share a name.
+            # The id is added because two artists may have the same name.
             artist=pl.concat_str("artist", pl.lit(" ["), "artist_id", pl.lit("]")),
             album=pl.concat_str("album", pl.lit(" ["), "album_id", pl.lit("]")),
             duration_s=pl.when(length_s > 0).then(length_s) if subset == "full" else pl.lit(CLIP_S),
         ).drop("subset", "genres", "artist_id", "album_id")
 
-    every = genres == "all" or subset in ("small", "medium")  # of these, all tracks have a top genre
+    every = genres == "all" or subset in ("small", "medium")  # all tracks of small and medium have a top genre
     return source.manifest(
         read,
         folder=folder,
@@ -131,7 +147,7 @@ def fma(
 
 
 def _tracks(path: Path) -> pl.DataFrame:
-    """track_id and the columns of `NEEDED` as text. The header has three rows: group, name, name of the index."""
+    """Return track_id and the columns of `NEEDED` as text. The header has three rows."""
     lines = read_rows(path)
     above, below, index = (next(lines, (0, []))[1] for _ in range(3))
     columns = list(zip(above, below, strict=False))
@@ -154,7 +170,7 @@ def _tracks(path: Path) -> pl.DataFrame:
 
 
 def _with_ancestors(genres: pl.Series, hierarchy: Path) -> pl.Series:
-    """Lists such as ``[21, 12]`` as the titles of these genres and of all above them."""
+    """Turn lists of genre ids such as ``[21, 12]`` into the titles of these genres and of all their ancestors."""
     listed = read_table(hierarchy, columns=["genre_id", "parent", "title"])
     for column in ("genre_id", "parent"):
         check_column(listed, column, pl.col(column).str.contains(r"^\d+$"), "a number", path=hierarchy)

@@ -1,4 +1,4 @@
-"""A folder of the user's own music: labels from the tags in the files, from a table, or both."""
+"""A folder of the user's own music, with labels from the tags in the files, from a table, or from both."""
 
 import contextlib
 import hashlib
@@ -28,7 +28,7 @@ from musicrec.errors import ManifestError
 from musicrec.system.atomic_write import atomic_write, write_text
 from musicrec.system.lock import wait_for_lock
 
-_VERSION = 2  # raise it whenever the same files give another manifest
+_VERSION = 2  # increase it whenever the same files give another manifest
 
 
 def music_folder(
@@ -41,25 +41,34 @@ def music_folder(
     split_by: str = "artist",
     split_seed: int = 0,
 ) -> Path:
-    """The manifest of the audio files below a folder. It is made unless it is there and up to date; one that somebody
-    has edited is used as it is. When music is added, the tracks that were there stay in their splits.
+    """Return the manifest of the audio files below a folder; make it if it is missing or out of date.
+
+    A manifest that the user has edited is used as it is. When music is added, the earlier tracks keep their splits.
 
     Args:
-        root: the folder; of any depth, format and sample rate.
-        folder: where manifests go.
-        labels: a table with a column `path`, relative to itself or to root, and columns of a manifest. Where it has a
-            value, that of the file's tags does not count; where it has a split, that is the split.
-        valid_share, test_share, split_by, split_seed: as `split_tracks` takes them.
+        root: The folder, of any depth, with files of any format and sample rate.
+        folder: Where manifests are written.
+        labels: A table with a column `path`, relative to the table or to the root, and columns of a manifest. Its
+            values replace those of the tags in the files, and its splits are kept.
+        valid_share: Share of the tracks for validation.
+        test_share: Share of the tracks for the test.
+        split_by: "artist", "album" or "track", whose tracks stay in one split.
+        split_seed: Of the random split.
+
+    Returns:
+        The path of the manifest.
 
     Raises:
-        ManifestError: there is no audio, no label at all, or the table fits no file.
-        ConfigError: the tracks cannot be split so.
+        ManifestError: If there is no audio or no label, or if no row of the table matches a file.
+        ConfigError: If there are too few artists (albums, tracks) to split.
     """
     if root is None:
-        raise ManifestError("data.root is not set: name the folder of your music; see docs/datasets.md#folder")
+        raise ManifestError("data.root is not set: give the folder of your music; see docs/datasets.md#folder")
     top = Path(os.path.abspath(Path(root).expanduser()))
     if not top.is_dir():
-        raise ManifestError(f"data.root={root}: no such folder; name that of your music, see docs/datasets.md#folder")
+        raise ManifestError(
+            f"data.root={root}: no such folder; give the folder of your music, see docs/datasets.md#folder"
+        )
     shown = os.fsencode(top).decode(errors="backslashreplace")
     if shown != str(top):
         raise ManifestError(f"data.root={shown}: the name of this folder is not UTF-8; rename it")
@@ -80,7 +89,7 @@ def music_folder(
     if is_up_to_date(manifest, state):
         return manifest
     with wait_for_lock(place / ".lock"):
-        if is_up_to_date(manifest, state, log_reason=False):  # another process has just made it
+        if is_up_to_date(manifest, state, log_reason=False):  # another process has made it while this one waited
             return manifest
         report = DatasetReport("folder", str(top))
         usable = drop_empty_files(files, found, top, report)
@@ -91,13 +100,13 @@ def music_folder(
         if labels is not None:
             frame = merge_labels(frame, read_labels(labels, files["path"].to_list(), top, report))
         frame = frame.with_columns(_one_spelling(frame["genre"]), _one_spelling(frame["artist"]))
-        there = [name for name in LABELS if name in frame.columns]
-        if not any(frame[name].null_count() < frame.height for name in there):
+        present = [name for name in LABELS if name in frame.columns]
+        if not any(frame[name].null_count() < frame.height for name in present):
             raise ManifestError(
                 f"{top}: none of its {count_of(frame, 'audio file')} has a label, so there is nothing to learn: no "
-                f"genre, BPM or key in the tags{'' if labels is None else f', and no label in {labels}'}. Write them "
-                "there with a tagger or DJ software, or give a table, data.labels=FILE.csv with a column path and "
-                "columns such as genre, bpm, key (docs/datasets.md#folder). A library for recommendations needs none: "
+                f"genre, BPM or key in the tags{'' if labels is None else f', and no label in {labels}'}. Write tags "
+                "with a tagger or DJ software, or give a table, data.labels=FILE.csv, with a column path and columns "
+                "such as genre, bpm, key (docs/datasets.md#folder). A library for recommendations needs no labels: "
                 f"recommend.py action=index source={top}"
             )
         sizes = {os.path.relpath(path, top): size for path, size in usable["path", "size"].iter_rows()}
@@ -113,12 +122,12 @@ def music_folder(
 
 
 def _tags(files: pl.DataFrame, cache: Path) -> pl.DataFrame:
-    """What the tags of the files say; only files that are new or have changed since the last time are read."""
+    """Return the tags of the files, reading only files that are new or have changed since the last call."""
     known, columns = None, [*KEY, *FIELDS, "problem"]
-    with contextlib.suppress(OSError, pl.exceptions.PolarsError):  # not there, or damaged: all files are read again
+    with contextlib.suppress(OSError, pl.exceptions.PolarsError):  # missing or damaged: read all files again
         known = pl.read_parquet(cache, columns=columns, glob=False)
-    todo = files if known is None else files.join(known, on=KEY, how="anti", maintain_order="left")
-    tags = todo.select(KEY).join(read_tags(todo["path"]), on="path", how="left", maintain_order="left")
+    unread = files if known is None else files.join(known, on=KEY, how="anti", maintain_order="left")
+    tags = unread.select(KEY).join(read_tags(unread["path"]), on="path", how="left", maintain_order="left")
     if known is not None:
         tags = pl.concat([known.join(files, on=KEY, how="semi"), tags.select(columns)])
     with atomic_write(cache, "wb", error=ManifestError) as file:
@@ -127,18 +136,17 @@ def _tags(files: pl.DataFrame, cache: Path) -> pl.DataFrame:
 
 
 def _one_spelling(names: pl.Series) -> pl.Series:
-    """Genres, or artists, that differ in capitals only, or in how their accents are written, are one: in the spelling
-    that is most frequent."""
+    """Replace names that differ only in case or in the encoding of accents by the most frequent spelling."""
     column, name = names.name, pl.col(names.name)
     counts = names.drop_nulls().value_counts().sort("count", column, descending=[True, False])
     folded = counts.with_columns(folded=name.str.strip_chars().str.normalize("NFC").str.to_lowercase())
-    kept = folded.unique("folded", keep="first", maintain_order=True)
-    found = folded.join(kept.select("folded", kept=column), on="folded", maintain_order="left")
-    return names.replace(found[column], found["kept"])
+    usual = folded.unique("folded", keep="first", maintain_order=True)
+    found = folded.join(usual.select("folded", usual=column), on="folded", maintain_order="left")
+    return names.replace(found[column], found["usual"])
 
 
 def _split(frame: pl.DataFrame, copies: list[list[str]], top: Path, settings: dict) -> pl.DataFrame:
-    """The frame with splits, where copies of a file that has neither artist nor album are split as one track."""
+    """Split the tracks; copies of a file without artist and album are treated as one track."""
     track_ids = dict(frame.select("path", "track_id").iter_rows())
     first = {str(top / path): track_ids[str(top / group[0])] for group in copies for path in group}
     as_one = frame["path"].replace_strict(first, default=frame["track_id"], return_dtype=pl.String)
@@ -146,7 +154,7 @@ def _split(frame: pl.DataFrame, copies: list[list[str]], top: Path, settings: di
 
 
 def _with_earlier_splits(frame: pl.DataFrame, manifest: Path, state: dict) -> pl.DataFrame:
-    """The splits of a manifest that was made before, in the same way, of tracks that are still there."""
+    """Add the splits of the earlier manifest, if it was made with the same settings."""
     try:
         before = json.loads(manifest.with_suffix(".json").read_text())["state"]
         if any(before[name] != state[name] for name in ("adapter", "data.labels", "the split")):

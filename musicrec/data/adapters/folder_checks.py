@@ -1,4 +1,4 @@
-"""What is checked of a folder of one's own music, and what is told of it."""
+"""Checks of a folder of the user's own music, and the summary that is printed."""
 
 import os
 import textwrap
@@ -19,43 +19,65 @@ _SHOWN = 5
 
 
 def drop_empty_files(files: pl.DataFrame, found: FolderScan, top: Path, report: DatasetReport) -> pl.DataFrame:
-    """The files that hold something; the others, and what was skipped before, are reported. Raises ManifestError where
-    none is left. files: as `with_file_state` gives them."""
+    """Keep the files that are not empty; report the others, and what the search skipped.
+
+    Args:
+        files: One row per file with its size, as `with_file_state` returns it.
+        found: The result of the search.
+        top: The folder that was searched.
+        report: Receives the findings.
+
+    Returns:
+        The rows of the files that are not empty.
+
+    Raises:
+        ManifestError: If all files are empty.
+    """
     usable = files.filter(pl.col("size") > 0)
     empty = files.filter(pl.col("size") <= 0)["path"]
     if usable.is_empty():
-        raise ManifestError(f"{top}: none of its {count_of(files, 'audio file')} holds anything; copy the music again")
+        raise ManifestError(f"{top}: all of its {count_of(files, 'audio file')} are empty; copy the music again")
     report.ok(count_of(usable, "audio file"))
     if found.skipped:
-        report.warn(f"left out {count_of(found.skipped, 'path')}", [f"{name} ({why})" for name, why in found.skipped])
+        report.warn(f"{count_of(found.skipped, 'path')} left out", [f"{name} ({why})" for name, why in found.skipped])
     if len(empty):
-        report.warn(f"{count_of(empty, 'file')} of 0 bytes, left out", [os.path.relpath(path, top) for path in empty])
+        report.warn(f"{count_of(empty, 'empty file')} left out", [os.path.relpath(path, top) for path in empty])
     return usable
 
 
 def report_unreadable_tags(tags: pl.DataFrame, top: Path, report: DatasetReport) -> None:
+    """Report the files with tags that cannot be understood, as the column `problem` of `read_tags` says."""
     problems = tags.drop_nulls("problem").select("path", "problem").rows()
     if problems:
         names = [f"{os.path.relpath(path, top)} ({what})" for path, what in problems]
-        report.warn(f"not understood in the tags of {count_of(problems, 'file')}, where that label is missing", names)
+        report.warn(
+            f"{count_of(problems, 'file')} with tags that cannot be understood; these labels are missing", names
+        )
 
 
 def report_split_leaks(frame: pl.DataFrame, copies: list[list[str]], top: Path, report: DatasetReport) -> None:
-    """Report what is in more than one split: copies, the same titles, artists and albums; and the number of tracks."""
+    """Report copies, equal titles by one artist, artists and albums, and whether they are in more than one split.
+
+    Args:
+        frame: The manifest.
+        copies: Groups of identical files, as paths below `top`.
+        top: The folder of the music.
+        report: Receives the findings.
+    """
     below = frame.with_columns(pl.col("path").str.strip_prefix(f"{str(top).rstrip('/')}/"))
     report_copies(below, copies, report)
     names = defaultdict(list)
     for path, *name in below.drop_nulls(["artist", "title"]).select("path", "artist", "title").iter_rows():
         names[tuple(text.strip().casefold() for text in name)].append(path)
-    alike = [group for group in names.values() if len(group) > 1 and group not in copies]
-    report_copies(below, alike, report, what="files of the same artist and title")
-    # An album is one within its folder: others are called "Greatest Hits", too.
+    same_title = [group for group in names.values() if len(group) > 1 and group not in copies]
+    report_copies(below, same_title, report, what="files with the same artist and title")
+    # Albums in different folders are different albums: many are called "Greatest Hits".
     parent = "./" + pl.col("path").str.extract(r"^(.*)/").fill_null("")
     check_leaks(below.with_columns(album=pl.format("{} in {}", "album", parent)), report)
 
 
 def print_summary(frame: pl.DataFrame, *, manifest: Path) -> None:
-    """What labels there are, how the tracks are split, and where that is written."""
+    """Print the labels, the number of tracks per split, and the path of the manifest."""
     out = output_console()
     table = make_table(out, "", "tracks", "")
     for name in (name for name in frame.columns if name not in (*REQUIRED, "split", "title", "duration_s")):
@@ -71,7 +93,7 @@ def print_summary(frame: pl.DataFrame, *, manifest: Path) -> None:
 
 
 def _values(column: pl.Series) -> str:
-    """The most frequent values of a column of labels, or its range."""
+    """Describe a column of labels by its most frequent values, or by its range."""
     if column.is_empty():
         return ""
     if column.name in ("bpm", "loudness") or column.dtype == pl.Float64:

@@ -1,4 +1,4 @@
-"""Labels of one's own music from a table: its rows find their files, and its values come before those of the tags."""
+"""Read the user's table of labels, match its rows to files, and merge it with the tags in the files."""
 
 import os
 from pathlib import Path
@@ -13,12 +13,22 @@ from musicrec.errors import ManifestError
 
 
 def read_labels(labels: Path, files: list[str], top: Path, report: DatasetReport) -> pl.DataFrame:
-    """The table of labels, its paths those of the files; rows that fit no file are left out and reported.
+    """Read a table of labels and match its rows to files; report and leave out rows that match no file.
 
-    A path is relative to the table or to the folder of the music, or absolute; with slashes or backslashes, and its
-    accents as one character or two, as file systems differ in both.
+    A path is absolute or relative to the table or to the folder of the music. It may have slashes or backslashes, and
+    accents as one character or as two, as file systems differ in both.
 
-    Raises ManifestError where the table has a problem, no row fits, or several rows are of one file.
+    Args:
+        labels: The table.
+        files: Absolute paths of the audio files.
+        top: The folder of the music.
+        report: Receives the findings.
+
+    Returns:
+        The matched rows, with the paths of their files.
+
+    Raises:
+        ManifestError: If the table has problems, no row matches a file, or several rows match the same file.
     """
     table = read_manifest(labels, check_files=False, required=("path",))
     beside, below = f"{os.path.abspath(labels.parent).rstrip('/')}/", f"{str(top).rstrip('/')}/"
@@ -35,38 +45,47 @@ def read_labels(labels: Path, files: list[str], top: Path, report: DatasetReport
     lost = _with_hints(written.filter(paths.is_null()), files, below)
     if len(lost) == table.height:
         raise ManifestError(
-            f"data.labels={labels}: fits none of the audio files below data.root={top}; its column path is to hold "
-            f"paths relative to the table or to data.root, and holds {first_few(lost, 3)}"
+            f"data.labels={labels}: no row matches an audio file below data.root={top}; the column path has to hold "
+            f"paths relative to the table or to data.root, but holds {first_few(lost, 3)}"
         )
     table = table.with_columns(path=paths).drop_nulls("path")
-    again = table.filter(~pl.col("path").is_first_distinct())["path"].unique(maintain_order=True)
-    if len(again):
-        names = first_few([path.removeprefix(below) for path in again])
+    repeated = table.filter(~pl.col("path").is_first_distinct())["path"].unique(maintain_order=True)
+    if len(repeated):
+        names = first_few([path.removeprefix(below) for path in repeated])
         raise ManifestError(
-            f"data.labels={labels}: {count_of(again, 'file')} with more than one row: {names}; keep one"
+            f"data.labels={labels}: {count_of(repeated, 'file')} with more than one row: {names}; keep one"
         )
     report.ok(f"{labels.name}: labels for {table.height:,} of {count_of(files, 'audio file')}")
     if lost:
-        report.warn(f"{labels.name}: {count_of(lost, 'row')} without a file below {top}", lost)
+        report.warn(f"{labels.name}: {count_of(lost, 'row')} without a matching file below {top}", lost)
     further = [name for name in table.columns if name not in SCHEMA]
     if further:
-        report.note(f"{labels.name}: columns that this program does not know, kept as they are", further)
+        report.note(f"{labels.name}: unknown columns, kept as they are", further)
     return table
 
 
 def _with_hints(lost: pl.Series, files: list[str], below: str) -> list[str]:
-    """Paths that fit no file, and in brackets a file that may be meant: the same name elsewhere, of another format, or
-    in capitals."""
+    """Add to paths without a file the file that may be meant: the same name in another folder, format or case."""
 
     def folded(path: str) -> str:
         return os.path.splitext(path.replace("\\", "/").rsplit("/", 1)[-1])[0].casefold()
 
-    meant = {folded(path): path.removeprefix(below) for path in reversed(files)}
-    return [f"{path} (there is {meant[folded(path)]})" if folded(path) in meant else path for path in lost]
+    similar = {folded(path): path.removeprefix(below) for path in reversed(files)}
+    return [f"{path} (did you mean {similar[folded(path)]}?)" if folded(path) in similar else path for path in lost]
 
 
 def merge_labels(frame: pl.DataFrame, table: pl.DataFrame) -> pl.DataFrame:
-    """The values of the table, and where it has none those of the tags. A key brings its mode along."""
+    """Merge the labels of the tags with those of the table, which take precedence.
+
+    A key in the table also replaces the mode, even by a missing one.
+
+    Args:
+        frame: Labels from the tags, one row per file.
+        table: Labels from the table, as `read_labels` returns them.
+
+    Returns:
+        The frame with the merged labels.
+    """
     used = [name for name in table.columns if name not in REQUIRED and table[name].null_count() < table.height]
     of_table = table.select("path", pl.col(used).name.suffix(" in the table"))
     joined = frame.join(of_table, on="path", how="left", maintain_order="left")

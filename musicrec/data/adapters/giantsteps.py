@@ -1,4 +1,4 @@
-"""GiantSteps tempo and key: excerpts of two minutes of electronic dance music, to test on.
+"""GiantSteps tempo and key: test sets of two-minute excerpts of electronic dance music.
 
 Knees, Faraldo, Herrera, Vogl, Böck, Hörschläger, Le Goff (2015): Two data sets for tempo estimation and key detection
 in electronic dance music annotated from user corrections. ISMIR. Second annotations of the tempo: Schreiber, Müller
@@ -21,13 +21,13 @@ from musicrec.data.checks import DatasetReport, count_of
 from musicrec.heads.keys import parse_key
 
 HOST = "https://www.cp.jku.at/datasets/giantsteps/backup"
-LICENCE = "none is stated; the excerpts are previews of beatport.com, for research"
+LICENCE = "not stated; the excerpts are previews of beatport.com, for research"
 TEMPO, KEY = (
     Dataset(
         name=f"giantsteps_{what}",
         layout=f"the repository of the dataset: audio/<id>.LOFI.mp3 and {annotations}/<id>.LOFI.{suffix}",
-        get=f"git clone https://github.com/GiantSteps/giantsteps-{what}-dataset DIR, which is data.root; then its "
-        f"audio_dl.sh, or data.download=true ({size})",
+        how_to_get=f"git clone https://github.com/GiantSteps/giantsteps-{what}-dataset DIR, which is data.root; then "
+        f"its audio_dl.sh, or data.download=true ({size})",
         licence=LICENCE,
     )
     for what, annotations, suffix, size in (
@@ -37,7 +37,11 @@ TEMPO, KEY = (
 )
 DURATION_S = 120.0
 AUDIO = ("audio", "wav", ".")
-SHORT_S = {"906760": 62.0, "1327052": 70.0, "4416506": 80.0}  # of the tempo set, says its README
+SHORT_S = {
+    "906760": 62.0,
+    "1327052": 70.0,
+    "4416506": 80.0,
+}  # excerpts that are shorter, from the README of the tempo set
 
 
 def giantsteps_tempo(
@@ -48,16 +52,29 @@ def giantsteps_tempo(
     partial: bool = False,
     download: bool = False,
 ) -> Path:
-    """The manifest of GiantSteps tempo: 664 excerpts, all of them `test`.
+    """Return the manifest of GiantSteps tempo: 664 excerpts, all in split `test`.
 
-    version: of the annotations. 2 (2018) corrects 1 and says of three excerpts that they have no tempo.
+    Args:
+        root: The folder of the dataset.
+        folder: Where the manifest is written.
+        version: Of the annotations. Version 2 (2018) corrects version 1 and marks three excerpts as without tempo.
+        partial: Leave out excerpts whose file is missing.
+        download: Download the excerpts that are missing.
+
+    Returns:
+        The path of the manifest.
+
+    Raises:
+        ConfigError: If `version` is unknown.
+        ManifestError: If files are missing or damaged.
+        DownloadError: If a download fails.
     """
     check_choice("data.version", version, (1, 2))
     annotations = "annotations_v2/tempo" if version == 2 else "annotations/tempo"
 
     def label(text: str) -> dict:
         tempo = float(text)
-        if tempo and not 20 <= tempo <= 400:  # also where it is no number, nan
+        if tempo and not 20 <= tempo <= 400:  # also refuses nan
             raise ValueError(text)
         return {"bpm": tempo or None, "split": "test" if tempo else None}
 
@@ -70,7 +87,21 @@ def giantsteps_tempo(
 def giantsteps_key(
     *, root: str | os.PathLike | None, folder: str | os.PathLike, partial: bool = False, download: bool = False
 ) -> Path:
-    """The manifest of GiantSteps key: 604 excerpts, all of them `test`."""
+    """Return the manifest of GiantSteps key: 604 excerpts, all in split `test`.
+
+    Args:
+        root: The folder of the dataset.
+        folder: Where the manifest is written.
+        partial: Leave out excerpts whose file is missing.
+        download: Download the excerpts that are missing.
+
+    Returns:
+        The path of the manifest.
+
+    Raises:
+        ManifestError: If files are missing or damaged.
+        DownloadError: If a download fails.
+    """
 
     def label(text: str) -> dict:
         key, mode = parse_key(text)
@@ -97,7 +128,7 @@ def _manifest(
     partial: bool,
     download: bool,
 ) -> Path:
-    """label: gives the cells of an annotation's text; ValueError where it is none."""
+    """Make a manifest. `label` turns the text of an annotation into cells, and raises ValueError if it cannot."""
     source = Source(dataset, root)
     labels = list_matching(source.folder(annotations, holding=f"*.{suffix}"), f"*.{suffix}")
     if download:
@@ -116,7 +147,7 @@ def _manifest(
             try:
                 cells = label(text)
             except ValueError:
-                raise damaged_file(path, f"{text[:40]!r} is no {dataset.name.removeprefix('giantsteps_')}") from None
+                raise damaged_file(path, f"{text[:40]!r} is not a {dataset.name.removeprefix('giantsteps_')}") from None
             number = _number(path.name)
             audio_name = by_number.get(number, f"{path.name.removesuffix(f'.{suffix}')}.mp3")
             about = {"genre": genres.get(number) or None, "duration_s": SHORT_S.get(number, DURATION_S)}
@@ -134,12 +165,12 @@ def _manifest(
 
 
 def _number(name: str) -> str:
-    """The number of an excerpt; some copies fill it up with zeros."""
+    """Return the number of an excerpt, without the leading zeros of some copies."""
     return name.split(".")[0].lstrip("0")
 
 
 def _archives(source: Source) -> list[Archive]:
-    """The excerpts that are not there, one by one; their checksums come with the repository."""
+    """Return the excerpts that are missing, with the checksums from the repository."""
     home = next((name for name in AUDIO if list_matching(source.root / name, "*.LOFI.*")), AUDIO[0])
     there = {_number(path.name) for path in list_matching(source.root / home, "*.LOFI.*")}
     archives = []
@@ -148,7 +179,7 @@ def _archives(source: Source) -> list[Archive]:
             continue
         checksum = re.match(r"[0-9a-f]{32}\b", read_text_file(path))
         if checksum is None:
-            raise damaged_file(path, f"{read_text_file(path)[:40]!r} is no MD5 sum")
+            raise damaged_file(path, f"{read_text_file(path)[:40]!r} is not an MD5 sum")
         name = f"{path.stem}.mp3"
         archives.append(Archive(urls=(f"{HOST}/{name}",), checksums=(f"md5:{checksum[0]}",), target=f"{home}/{name}"))
     return archives

@@ -23,14 +23,14 @@ from musicrec.data.checks import DatasetReport, count_of
 DATASET = Dataset(
     name="gtzan",
     layout="genres/<genre>/<genre>.NNNNN.wav (or .au; the folder may be genres_original, or Data/genres_original), "
-    "and, for the names of artists, GTZANindex.txt",
-    get="the original host is gone; copies of 1.2 GB are on Kaggle (andradaolteanu/gtzan-dataset-music-genre-"
+    "and, for the names of the artists, GTZANindex.txt",
+    how_to_get="the original host is gone; copies of 1.2 GB are on Kaggle (andradaolteanu/gtzan-dataset-music-genre-"
     "classification) and elsewhere",
-    licence="none is stated; for research",
+    licence="not stated; for research",
     suspects=("jazz.00054",),  # unreadable in the copy on Kaggle
 )
 PARTS = {"train": lists.filtered_train, "valid": lists.filtered_valid, "test": lists.filtered_test}
-FILTERED = {name: part for part, names in PARTS.items() for name in names}  # the clips that are not faulty
+FILTERED = {name: part for part, names in PARTS.items() for name in names}  # {clip without faults: split}
 PUBLISHED = {"filtered": {"train": 443, "valid": 197, "test": 290}, "keep": {"all": 1_000}, "drop": {"all": 930}}
 DURATION_S = 30.0
 
@@ -45,12 +45,25 @@ def gtzan(
     partial: bool = False,
     download: bool = False,
 ) -> Path:
-    """The manifest of GTZAN.
+    """Return the manifest of GTZAN.
 
-    split: "filtered" is the published one, without faulty clips and with every artist in one part; "artist" has an
-    artist's clips in one part, and needs GTZANindex.txt; "stratified" is random, so that artists leak.
-    faults: of the other two; "keep" takes all clips, "drop" those of the filtered split.
-    seed: of the other two.
+    Args:
+        root: The folder of the dataset.
+        folder: Where the manifest is written.
+        split: "filtered" is the published split, without faulty clips and with every artist in one part. "artist" is
+            random with every artist in one part, and needs GTZANindex.txt. "stratified" is random by clip, so artists
+            leak between its parts.
+        faults: For "artist" and "stratified": "keep" uses all clips, "drop" those of the filtered split.
+        seed: Of the random splits.
+        partial: Leave out clips whose file is missing.
+        download: Refused, as GTZAN cannot be downloaded from its host.
+
+    Returns:
+        The path of the manifest.
+
+    Raises:
+        ConfigError: If a setting has an unknown value.
+        ManifestError: If files are missing or damaged.
     """
     check_choice("data.split", split, ("filtered", "artist", "stratified"))
     check_choice("data.faults", faults, ("keep", "drop"))
@@ -64,8 +77,10 @@ def gtzan(
     def read(files: Files, report: DatasetReport) -> pl.DataFrame:
         artists = _artists(index, report) if indexed else {}
         if split == "artist" and not artists:
-            raise damaged_file(index, "names no artist, expected lines such as blues.00002.wav ::: Artist ::: Title")
-        by_stem = {os.path.splitext(name)[0]: name for name in sorted(files)}  # .wav rather than .au
+            raise damaged_file(index, "names no artists, expected lines such as blues.00002.wav ::: Artist ::: Title")
+        by_stem = {
+            os.path.splitext(name)[0]: name for name in sorted(files)
+        }  # .wav comes after .au, so it is preferred
         usual = Counter(os.path.splitext(name)[1] for name in files).most_common(1)
         names = [(genre, f"{genre}.{number:05}") for genre in lists.gtzan_genres for number in range(100)]
         rows = []
@@ -80,11 +95,11 @@ def gtzan(
         frame = frame.join(unused, on="track_id", how="anti")
         unknown = frame.filter(pl.col("artist").is_null())["track_id"]
         if split == "stratified":
-            report.warn("a random split: artists are in several parts, and figures come out too high")
+            report.warn("this split is random: artists are in several parts, so results will be too good")
         elif len(unknown):
             report.warn(
-                f"the index has no artist of {count_of(unknown, 'clip')}: that an artist is in one part only holds for "
-                f"the other {frame.height - len(unknown):,}",
+                f"the index has no artist for {count_of(unknown, 'clip')}; only the other "
+                f"{frame.height - len(unknown):,} are split by artist",
                 unknown,
             )
         return pl.concat(
@@ -105,8 +120,10 @@ def gtzan(
 
 
 def _artists(index: Path, report: DatasetReport) -> dict[str, str]:
-    """Of lines such as ``blues.00002.wav ::: John Lee Hooker ::: Think Twice Before You Go``; of some clips the artist
-    is not known. Letters that are not UTF-8 are replaced: of a name only its being the same counts."""
+    """Read {clip: artist} from lines such as ``blues.00002.wav ::: John Lee Hooker ::: Think Twice Before You Go``.
+
+    The artist of some clips is unknown. Bytes that are not UTF-8 are replaced, as names are only compared.
+    """
     artists, strange = {}, []
     for row, line in enumerate(index.read_text(encoding="utf-8-sig", errors="replace").splitlines(), start=1):
         clip, *names = (cell.strip() for cell in line.split(":::"))
@@ -116,5 +133,7 @@ def _artists(index: Path, report: DatasetReport) -> dict[str, str]:
         elif names and names[0]:
             artists[name[1]] = names[0]
     if strange:
-        report.warn(f"{count_of(strange, 'row')} of {index.name} with no clip of GTZAN; fetch it again", strange)
+        report.warn(
+            f"{count_of(strange, 'row')} of {index.name} without a clip of GTZAN; download the file again", strange
+        )
     return artists

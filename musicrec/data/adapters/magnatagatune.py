@@ -1,4 +1,4 @@
-"""MagnaTagATune: 25,863 clips of 29 s, 188 tags; the benchmark takes the 50 most frequent ones.
+"""MagnaTagATune: 25,863 clips of 29 s with 188 tags, of which benchmarks use the 50 most frequent ones.
 
 Law, West, Mandel, Bay, Downie (2009): Evaluation of algorithms using games: the case of music tagging. ISMIR.
 """
@@ -20,8 +20,8 @@ DATASET = Dataset(
     name="magnatagatune",
     layout="the folders 0 to f with the MP3 files (or mp3/0 to mp3/f), annotations_final.csv, and, for the names of "
     "artists and albums, clip_info_final.csv",
-    get=f"{HOST}: mp3.zip.001, .002 and .003 (about 3 GB; joined they are one ZIP archive), annotations_final.csv "
-    "and clip_info_final.csv; or data.download=true",
+    how_to_get=f"{HOST}: mp3.zip.001, .002 and .003 (about 3 GB; joined they are one ZIP archive), "
+    "annotations_final.csv and clip_info_final.csv; or data.download=true",
     licence="CC BY-NC-SA 3.0; the music is Magnatune's",
     suspects=("35644", "55753", "57881"),  # empty in every copy
 )
@@ -52,7 +52,7 @@ PUBLISHED = {
     "full": {"train": 18_706, "valid": 1_825, "test": 5_329},
     "clean": {"train": 15_247, "valid": 1_529, "test": 4_332},
 }
-# In the order of the public checkpoints.
+# In the order of the outputs of public checkpoints.
 TOP50 = (
     "guitar", "classical", "slow", "techno", "strings", "drums", "electronic", "rock", "fast", "piano", "ambient",
     "beat", "violin", "vocal", "synth", "female", "indian", "opera", "male", "singing", "vocals", "no vocals",
@@ -72,11 +72,24 @@ def magnatagatune(
     partial: bool = False,
     download: bool = False,
 ) -> Path:
-    """The manifest of MagnaTagATune.
+    """Return the manifest of MagnaTagATune.
 
-    split: "clean" keeps the clips that have one of the 50 tags, "full" keeps all; results on one say nothing beside
-    results on the other. Both are by folder: 0 to b train, c valid, d to f test.
-    tags: "top50", or "all" 188.
+    Args:
+        root: The folder of the dataset.
+        folder: Where the manifest is written.
+        split: "clean" keeps the clips that have one of the 50 tags, "full" keeps all. Results on one cannot be compared
+            with results on the other. Both are split by folder: 0 to b train, c valid, d to f test.
+        tags: "top50", or "all" 188.
+        partial: Leave out clips whose file is missing.
+        download: Download what is missing.
+
+    Returns:
+        The path of the manifest.
+
+    Raises:
+        ConfigError: If a setting has an unknown value.
+        ManifestError: If files are missing or damaged.
+        DownloadError: If a download fails.
     """
     check_choice("data.split", split, list(PUBLISHED))
     check_choice("data.tags", tags, ("top50", "all"))
@@ -122,8 +135,10 @@ def magnatagatune(
 
 
 def _with_names(frame: pl.DataFrame, info: Path, report: DatasetReport) -> pl.DataFrame:
-    """The frame with what clip_info_final.csv says of its clips. It is no more than information: damage costs the
-    rows that it touches, and is told."""
+    """Add artist, album and title from clip_info_final.csv.
+
+    Training does not need them, so damaged rows are reported and left out.
+    """
     columns = ["clip_id", "artist", "album", "title"]
     try:
         (_, header), *lines = [*read_rows(info, separator="\t", strict=False)] or [(1, [])]
@@ -135,7 +150,9 @@ def _with_names(frame: pl.DataFrame, info: Path, report: DatasetReport) -> pl.Da
         return frame
     odd = [f"row {row}: {', '.join(cells)[:60]!r}" for row, cells in lines if len(cells) != len(header)]
     if odd:
-        report.warn(f"{count_of(odd, 'row')} of {info.name} without {len(header)} cells, not used; fetch it again", odd)
+        report.warn(
+            f"{count_of(odd, 'row')} of {info.name} without {len(header)} cells, not used; download the file again", odd
+        )
     places = [header.index(name) for name in columns]
     cells = [[cells[place] or None for place in places] for _, cells in lines if len(cells) == len(header)]
     schema = dict.fromkeys(["track_id", *columns[1:]], pl.String)

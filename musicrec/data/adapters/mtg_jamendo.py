@@ -1,4 +1,4 @@
-"""MTG-Jamendo: 55,525 full tracks in five splits by artist, with tags of genre, instrument, mood and theme.
+"""MTG-Jamendo: 55,525 full tracks with tags of genre, instrument, mood and theme, in five splits by artist.
 
 Bogdanov, Won, Tovstogan, Porter, Serra (2019): The MTG-Jamendo dataset for automatic music tagging. ICML workshop on
 machine learning for music discovery.
@@ -25,10 +25,10 @@ log = logging.getLogger(__name__)
 HOST = "https://cdn.freesound.org/mtg-jamendo/raw_30s"
 DATASET = Dataset(
     name="mtg_jamendo",
-    layout="the repository of the dataset with its folder data/, and the audio in the folders 00 to 99, or in audio/ "
-    "or audio-low/",
-    get=f"git clone {REPOSITORY} DIR, which is data.root; then its scripts/download, or data.download=true for the "
-    "small audio (audio-low, 156 GB; the full audio has 508 GB)",
+    layout="the repository of the dataset with its folder data/, and the audio in the folders 00 to 99, which may be "
+    "in audio/ or audio-low/",
+    how_to_get=f"git clone {REPOSITORY} DIR, which is data.root; then its scripts/download, or data.download=true for "
+    "the low-quality audio (audio-low, 156 GB; the full audio has 508 GB)",
     licence="metadata CC BY-NC-SA 4.0; every track has a Creative Commons licence of its own (audio_licenses.txt)",
 )
 FILES = {
@@ -39,7 +39,7 @@ FILES = {
     "mood": "autotagging_moodtheme",
 }
 TAGS = {"all": 87 + 40 + 56, "top50": 50, "genre": 87, "instrument": 40, "mood": 56}
-TRACKS = {"all": 55_525, "top50": 54_380}  # of the others no count is published for the splits
+TRACKS = {"all": 55_525, "top50": 54_380}  # for the other subsets no counts are published
 COLUMNS = ["TRACK_ID", "ARTIST_ID", "ALBUM_ID", "PATH", "DURATION", "TAGS"]
 FORMATS = {
     "PATH": (re.compile(r"\d\d/\d+\.mp3"), "a path such as 14/214.mp3"),
@@ -59,10 +59,23 @@ def mtg_jamendo(
     partial: bool = False,
     download: bool = False,
 ) -> Path:
-    """The manifest of MTG-Jamendo.
+    """Return the manifest of MTG-Jamendo.
 
-    subset: which tags, and the tracks that have any of them: top50, genre, instrument, mood (with themes), or all.
-    fold: the split, 0 to 4; 0 is the usual one.
+    Args:
+        root: The folder of the dataset.
+        folder: Where the manifest is written.
+        subset: The tags, and the tracks that have any of them: top50, genre, instrument, mood (with themes) or all.
+        fold: The split, 0 to 4; 0 is the usual one.
+        partial: Leave out tracks whose file is missing.
+        download: Download the low-quality audio that is missing.
+
+    Returns:
+        The path of the manifest.
+
+    Raises:
+        ConfigError: If a setting has an unknown value.
+        ManifestError: If files are missing or damaged.
+        DownloadError: If a download fails.
     """
     check_choice("data.subset", subset, list(FILES))
     check_choice("data.fold", fold, range(5))
@@ -77,13 +90,13 @@ def mtg_jamendo(
         low = sum(name.lower().endswith(".low.mp3") for name in files) * 2 > len(files)
         tracks = [track | {"split": split} for split, path in lists.items() for track in _tracks(path)]
         frame = pl.DataFrame(tracks, infer_schema_length=None)
-        report.ok(f"{FILES[subset]}, split {fold}: {frame.height:,} tracks{', audio in low quality' * low}")
-        if whole.is_file():  # tracks of other subsets are no surplus
+        report.ok(f"{FILES[subset]}, split {fold}: {frame.height:,} tracks{', low-quality audio' * low}")
+        if whole.is_file():  # tracks of other subsets are not reported as surplus
             try:
                 others = pl.DataFrame(_tracks(whole), infer_schema_length=None).select("track_id", "path")
                 frame = pl.concat([frame, others.join(frame, on="track_id", how="anti")], how="diagonal")
             except ManifestError as error:
-                report.warn(f"{error}. Tracks that are of other subsets only count as not named by an annotation")
+                report.warn(f"{error}. Therefore tracks of other subsets are reported as not in the annotations")
         return frame.with_columns(pl.col("path").str.replace(r"\.mp3$", ".low.mp3")) if low else frame
 
     published = {"all": TRACKS[subset]} if subset in TRACKS else {}
@@ -102,7 +115,7 @@ def mtg_jamendo(
 
 
 def _tracks(path: Path) -> list[dict]:
-    """A row a track. The header names six columns, but every further tag is a cell of its own."""
+    """Return one row per track. The header names six columns, but every tag after the first is one more cell."""
     lines = read_rows(path, separator="\t", quoted=False)
     _, header = next(lines, (1, []))
     if header != COLUMNS:
@@ -113,7 +126,7 @@ def _tracks(path: Path) -> list[dict]:
         tags = [tag for tag in cells[5:] if tag]
         if not tags:
             begins = "\t".join(cells)[:80]
-            raise damaged_file(path, f"{begins!r} is no track with its tags", row=number)
+            raise damaged_file(path, f"{begins!r} is not a track with its tags", row=number)
         track, artist, album, audio, duration_s = cells[:5]
         for column, cell in (("PATH", audio), ("DURATION", duration_s), *(("TAGS", tag) for tag in tags)):
             like, expected = FORMATS[column]
@@ -127,21 +140,23 @@ def _tracks(path: Path) -> list[dict]:
                 "artist": artist,
                 "album": album,
                 "tags": tags,
-                "instruments": instruments or None,  # nobody has said that it has none
+                "instruments": instruments or None,  # no instrument tag does not mean no instrument
                 "duration_s": float(duration_s),
             }
         )
     if not tracks:
-        raise damaged_file(path, "has a header, and no row below it")
+        raise damaged_file(path, "has a header but no rows")
     return tracks
 
 
 def _archives(source: Source) -> list[Archive]:
-    """The tar files of the small audio; their checksums come with the repository. None where audio lies in another
-    folder: that is used, and the small audio would lie beside it for nothing."""
+    """Return the tar files of the low-quality audio, with the checksums from the repository.
+
+    If there is audio in another folder, that is used, and nothing is to be downloaded.
+    """
     home = next((name for name in AUDIO if list_matching(source.root / name, "[0-9][0-9]")), "audio-low")
     if home != "audio-low":
-        log.warning("the audio lies in %s: data.download=true fetches nothing beside it", source.root / home)
+        log.warning("using the audio in %s; data.download=true downloads nothing", source.root / home)
         return []
     sums = source.file("data/download/raw_30s_audio-low_sha256_tars.txt")
     archives = []

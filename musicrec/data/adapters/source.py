@@ -1,4 +1,4 @@
-"""A public dataset as it lies on the disk: finding its files, and keeping the manifest that is made of them."""
+"""Find the files of a public dataset on disk, and keep the manifest that is made from them."""
 
 import hashlib
 import json
@@ -24,35 +24,44 @@ from musicrec.system.lock import wait_for_lock
 
 @dataclass(frozen=True, kw_only=True)
 class Dataset:
-    """What is known of a dataset beforehand.
+    """The description of a dataset.
 
-    name: as in data=NAME and in docs/datasets.md. layout: what lies in data.root. get: what to download, from where,
-    and how large it is. suspects: track_ids whose files are damaged in some copies.
-    version: raise it whenever the same files give another manifest.
+    Attributes:
+        name: As in data=NAME and in docs/datasets.md.
+        layout: What data.root has to hold.
+        how_to_get: What to download, from where, and how large it is.
+        licence: Licence of the audio and of the annotations.
+        suspects: track_ids whose files are damaged in some copies.
+        version: Increase it whenever the same files give another manifest.
     """
 
     name: str
     layout: str
-    get: str
+    how_to_get: str
     licence: str
     suspects: tuple[str, ...] = ()
     version: int = 1
 
     def error(self, problem: str) -> ManifestError:
+        """Return an error that also says what data.root has to hold and how to get the dataset."""
         return ManifestError(
             f"{self.name}: {problem}; see docs/datasets.md#{self.name}\n"
-            f"  data.root holds: {self.layout}\n  to get it: {self.get}\n  licence: {self.licence}"
+            f"  data.root holds: {self.layout}\n  how to get it: {self.how_to_get}\n  licence: {self.licence}"
         )
 
 
 class Source:
-    """Finds the files of a dataset below its root.
+    """Finds the files of a dataset below its root folder.
 
-    root: data.root. archives: what data.download=true fetches into root, where it is not there.
+    Args:
+        dataset: The description of the dataset.
+        root: The setting data.root.
+        archives: What data.download=true downloads, unless it is below the root already.
+        download: The setting data.download.
 
     Raises:
-        ManifestError: no root is named, or there is no such folder; the message says how to get the dataset.
-        DownloadError: as `fetch`.
+        ManifestError: If the root is not set or does not exist; the message says how to get the dataset.
+        DownloadError: If a download fails.
     """
 
     def __init__(
@@ -71,28 +80,51 @@ class Source:
         if shown != str(self.root):
             raise dataset.error(f"data.root={shown}: the name of this folder is not UTF-8; rename it")
         if download and not archives:
-            raise dataset.error("data.download=true: it has no archive that could be fetched and checked")
+            raise dataset.error("data.download=true: musicrec cannot download this dataset")
         if download:
             self.fetch(archives)
         if not self.root.is_dir():
             raise dataset.error(f"data.root={root}: no such folder")
 
     def fetch(self, archives: Sequence[Archive]) -> None:
-        """Fetch into the root what is not there. Raises DownloadError as `download.fetch`."""
+        """Download into the root what is missing.
+
+        Args:
+            archives: What to download.
+
+        Raises:
+            DownloadError: If a download fails.
+        """
         fetch(archives, self.root)
 
     def missing(self, name: str) -> ManifestError:
+        """Return the error for a file or folder that is not below the root."""
         return self.dataset.error(f"no {name} below data.root={self.root}")
 
     def file(self, *names: str) -> Path:
-        """The first of these files, by their paths below the root, that is there. Raises ManifestError for none."""
+        """Return the first of several files that exists.
+
+        Args:
+            names: Paths below the root.
+
+        Raises:
+            ManifestError: If none exists.
+        """
         for name in names:
             if os.path.isfile(self.root / name):
                 return self.root / name
         raise self.missing(f"file {' or '.join(names)}")
 
     def folder(self, *names: str, holding: str) -> Path:
-        """The first of these folders that holds a file or folder matching a pattern. Raises ManifestError for none."""
+        """Return the first of several folders that holds a file or folder matching a pattern.
+
+        Args:
+            names: Paths below the root.
+            holding: The pattern.
+
+        Raises:
+            ManifestError: If none does.
+        """
         for name in names:
             if list_matching(self.root / name, holding):
                 return self.root / name
@@ -111,24 +143,26 @@ class Source:
         vocabulary: Mapping[str, Collection[str] | int] = MappingProxyType({}),
         partial: bool = False,
     ) -> Path:
-        """The path of the manifest of these options, which is made unless it is there and up to date.
+        """Return the path of the manifest for these options; make the manifest if it is missing or out of date.
 
-        A manifest that somebody has edited is used as it is, and never overwritten.
+        A manifest that the user has edited is used as it is and never overwritten.
 
         Args:
-            read: gives a row for every track that the annotations name: track_id, `path` below `audio`, labels, and
-                `split`, null where a track is no part of what the options choose.
-            folder: the manifest becomes folder/NAME/OPTIONS.csv, with a report of the checks beside it.
-            options: by name, for the file's name.
-            annotations: the files that `read` reads.
-            audio: the folder of the audio; files below it that no row names are reported.
-            published: {split, or "all": tracks}. A deviation is a warning.
-            vocabulary: {column: the labels that it should hold, or their number}.
-            partial: leave out tracks whose file is missing; else a missing file is an error.
+            read: Returns one row per track of the annotations: track_id, `path` below `audio`, labels, and `split`,
+                which is null for tracks that the options leave out.
+            folder: The manifest is written to folder/NAME/OPTIONS.csv, with a report of the checks beside it.
+            options: {option: value}, for the name of the file.
+            annotations: The files that `read` reads.
+            audio: The folder of the audio; files below it that are in no row are reported.
+            published: {split, or "all": number of tracks}. A difference is a warning.
+            vocabulary: {column: its labels, or their number}. A difference is a warning.
+            partial: Leave out tracks whose file is missing. If false, a missing file is an error.
+
+        Returns:
+            The path of the manifest.
 
         Raises:
-            ManifestError: files are missing, there is no track at all, or the annotations have changed beneath an
-                edited manifest.
+            ManifestError: If files are missing, no track is left, or the manifest was edited and its sources changed.
         """
         stem = "_".join(str(value) for value in options.values()) or self.dataset.name
         path = Path(folder) / self.dataset.name / f"{stem}.csv"
@@ -143,7 +177,7 @@ class Source:
         if is_up_to_date(path, state):
             return path
         with wait_for_lock(path.with_name(f".{stem}.lock")):
-            if is_up_to_date(path, state, log_reason=False):  # another process has just made it
+            if is_up_to_date(path, state, log_reason=False):  # another process has made it while this one waited
                 return path
             chosen = " ".join(f"{name}={value}" for name, value in options.items())
             report = DatasetReport(f"{self.dataset.name} {chosen}".strip(), str(audio))

@@ -1,7 +1,6 @@
-"""Dumps of Spotify's audio features with the previews that belong to them.
+"""Dumps of Spotify's audio features, with the previews of the tracks.
 
-The Web API has given neither to new applications since November 2024, so that this reads dumps that exist, and nothing
-can fetch more.
+Since November 2024 the Web API gives neither to new applications, so only existing dumps can be read.
 """
 
 import ast
@@ -20,14 +19,15 @@ from musicrec.data.splitting import split_tracks
 
 DATASET = Dataset(
     name="spotify",
-    layout="a CSV file of audio features (data.csv names it where there are several), and, in any folders, previews "
-    "named by their tracks' ids, such as 4uLU6hMCjMI75M1A2tKUQC.mp3",
-    get="only dumps that exist: since November 2024 Spotify gives audio features and previews to no new application",
+    layout="a CSV file of audio features (set data.csv if there are several) and, in any folders, previews named by "
+    "track id, such as 4uLU6hMCjMI75M1A2tKUQC.mp3",
+    how_to_get="only existing dumps: since November 2024 Spotify gives no audio features and previews to "
+    "new applications",
     licence="Spotify's terms, which restrict what may be learned from its content: read them first",
     version=2,
 )
 NAMES = {"artist_name": "artist", "track_name": "title", "album_name": "album", "split": "split"}
-# What a column may hold, the value that says that Spotify has found none, and both in words.
+# {column: (range, value that means that Spotify found none, both in words)}
 VALUES = {
     **{name: (RANGES[name], None, "a number from 0 to 1") for name in UNIT_FEATURES},
     "loudness": (RANGES["loudness"], None, "a number of decibels from -200 to 100"),
@@ -53,17 +53,34 @@ def spotify(
     partial: bool = False,
     download: bool = False,
 ) -> Path:
-    """The manifest of a dump. Its column `split` is used where it has one; else tracks are split by artist.
+    """Return the manifest of a dump. Tracks are split at random unless the dump has a column `split`.
 
-    csv: the file of the features, below the root; None where it is the only one.
-    valid_share, test_share, split_by, seed: as `split_tracks` takes them.
+    Args:
+        root: The folder of the dump.
+        folder: Where the manifest is written.
+        csv: The file of the features, relative to the root; None if there is one CSV file only.
+        valid_share: Share of the tracks for validation.
+        test_share: Share of the tracks for the test.
+        split_by: "artist", "album" or "track", whose tracks stay in one split.
+        seed: Of the random split.
+        partial: Leave out tracks whose preview is missing.
+        download: Refused, as dumps cannot be downloaded.
+
+    Returns:
+        The path of the manifest.
+
+    Raises:
+        ConfigError: If a setting has an unknown value, or the tracks cannot be split.
+        ManifestError: If files are missing or damaged.
     """
     check_choice("data.split_by", split_by, ("artist", "album", "track"))
     source = Source(DATASET, root, download=download)
     found = sorted(source.root.glob("*.csv"))
     if csv is None and len(found) != 1:
         names = ", ".join(path.name for path in found) or "none"
-        raise DATASET.error(f"data.csv is not set, and data.root={source.root} does not hold one CSV file but {names}")
+        raise DATASET.error(
+            f"data.csv is not set: name the file of the features; data.root={source.root} holds {names}"
+        )
     features = source.file(csv) if csv else found[0]
 
     def read(files: Files, report: DatasetReport) -> pl.DataFrame:
@@ -77,7 +94,7 @@ def spotify(
         if len(lost) == frame.height:
             return split_tracks(frame, valid_share=valid_share, test_share=test_share, unit=split_by, seed=seed)
         if len(lost):
-            report.warn(f"{count_of(lost, 'track')} without a split where others have one, left out", lost)
+            report.warn(f"{count_of(lost, 'track')} left out: no split, although other tracks have one", lost)
         return frame
 
     usual = split_by == "artist" and valid_share == test_share == 0.1
@@ -93,9 +110,10 @@ def spotify(
 
 
 def _checked(path: Path) -> pl.DataFrame:
-    """The rows of a dump in the names and types of a manifest, without paths.
+    """Read a dump, and return its rows with the names and types of a manifest, without paths.
 
-    Raises ManifestError with all that is wrong in the file.
+    Raises:
+        ManifestError: With all problems of the file.
     """
     problems = Problems(path)
     raw = read_csv(path, problems)
@@ -123,7 +141,7 @@ def _checked(path: Path) -> pl.DataFrame:
 
 
 def _numbers(raw: pl.DataFrame, name: str, problems: Problems) -> pl.Series:
-    """A column of features, null where its cell is empty or says that Spotify has found nothing."""
+    """Return a column of features, null for cells that are empty or mean that Spotify found nothing."""
     (low, high), nothing, expected = VALUES[name]
     text = raw[name].str.strip_chars()
     values = text.cast(pl.Float64, strict=False)
@@ -135,7 +153,7 @@ def _numbers(raw: pl.DataFrame, name: str, problems: Problems) -> pl.Series:
 
 
 def _genres(raw: pl.DataFrame, problems: Problems) -> pl.Series:
-    """Cells such as ``['rock', 'pop']``, ``rock, pop`` or ``rock|pop``."""
+    """Return lists from cells such as ``['rock', 'pop']``, ``rock, pop`` or ``rock|pop``."""
     found = []
     for row, cell in raw.select(ROW, "genres").iter_rows() if "genres" in raw.columns else ():
         names = [cell or ""]
@@ -146,6 +164,6 @@ def _genres(raw: pl.DataFrame, problems: Problems) -> pl.Series:
                 problems.add(row, "genres", f"{cell!r}, expected a list such as ['rock', 'pop'], or an empty cell")
         else:
             names = names[0].split(",")
-        parts = [part.strip() for name in names for part in name.split("|")]  # a manifest separates items by bars
+        parts = [part.strip() for name in names for part in name.split("|")]  # | separates items in a manifest
         found.append([part for part in parts if part] or None)
     return pl.Series(found or [None] * raw.height, dtype=pl.List(pl.String))

@@ -1,4 +1,4 @@
-"""The tables and small text files of public datasets, read so that damage is told by file, row, column and value."""
+"""Read tables and small text files of public datasets; errors name the file, row, column and value."""
 
 import itertools
 from collections.abc import Collection, Iterator, Mapping
@@ -10,17 +10,28 @@ from musicrec.errors import ManifestError
 from musicrec.system import csv_table
 from musicrec.system.csv_table import EncodingProblem, QuotingProblem
 
-_ROWS_AT_ONCE = 4_096  # rows held as Python objects; the others are columns already
+_BLOCK_ROWS = 4_096  # rows that are held as Python objects at a time, which limits the memory
 
 
 def damaged_file(path: Path, what: str, *, row: int | None = None, column: str = "") -> ManifestError:
-    """The error for a file of a dataset that is not as its publisher made it. row: 1 is the header."""
+    """Return the error for a file that is not as its publisher made it.
+
+    Args:
+        path: The file.
+        what: What is wrong.
+        row: Row of the file; 1 is the header.
+        column: Name of the column, "" for none.
+    """
     place = ", ".join([f"row {row}"] * (row is not None) + [column] * bool(column))
-    return ManifestError(f"{path}: {place}{': ' * bool(place)}{what}; fetch the file again")
+    return ManifestError(f"{path}: {place}{': ' * bool(place)}{what}; download the file again")
 
 
 def read_text_file(path: Path) -> str:
-    """The text of a small file, without the white space around it. Raises ManifestError where it is none."""
+    """Read a small text file, and return its text without surrounding white space.
+
+    Raises:
+        ManifestError: If the file cannot be read or is not UTF-8.
+    """
     try:
         return path.read_text(encoding="utf-8-sig").strip()
     except OSError as error:
@@ -32,13 +43,19 @@ def read_text_file(path: Path) -> str:
 def read_rows(
     path: Path, *, separator: str = ",", quoted: bool = True, strict: bool = True
 ) -> Iterator[tuple[int, list[str]]]:
-    """The number of each row, from 1, and its cells; empty rows at the end do not count.
+    """Yield (row number from 1, cells) of a table, without empty rows at the end.
 
-    quoted: quotation marks hold a cell together; else they are text as any other. strict: a mark within such a cell
-    that is not doubled is damage; else it is text, as data frames read it.
+    Args:
+        path: The table.
+        separator: Character between cells.
+        quoted: Whether quotation marks enclose cells; if not, they are ordinary text.
+        strict: Whether a single quotation mark within a quoted cell is damage; if not, it is ordinary text.
+
+    Yields:
+        The number of the row and its cells.
 
     Raises:
-        ManifestError: the file cannot be read, is not UTF-8, or ends within a cell.
+        ManifestError: If the file cannot be read, is not UTF-8, or ends within a cell.
     """
     try:
         yield from csv_table.read_rows(path, separator=separator, quoted=quoted, strict=strict)
@@ -47,15 +64,24 @@ def read_rows(
     except EncodingProblem as problem:
         raise damaged_file(path, str(problem), row=problem.row) from None
     except QuotingProblem as problem:
-        what = f"the quotation marks are wrong, or it is cut off ({problem})"
+        what = f"a quotation mark is wrong, or the file is cut off ({problem})"
         raise damaged_file(path, what, row=problem.row) from None
 
 
 def read_table(path: Path, *, columns: Collection[str], separator: str = ",") -> pl.DataFrame:
-    """A table of a dataset, every cell as text, an empty one null. Its first row stands in row 2 of the file.
+    """Read a table with a header, with every cell as text and empty cells as null.
+
+    Args:
+        path: The table.
+        columns: Columns that it must have.
+        separator: Character between cells.
+
+    Returns:
+        All columns. The first row of the frame is row 2 of the file.
 
     Raises:
-        ManifestError: it cannot be read, lacks one of the columns, has no row, or a row of another length.
+        ManifestError: If the table cannot be read, lacks one of the columns, has no rows, or has a row of another
+            length.
     """
     lines = read_rows(path, separator=separator)
     _, header = next(lines, (1, []))
@@ -69,10 +95,23 @@ def read_table(path: Path, *, columns: Collection[str], separator: str = ",") ->
 def collect_columns(
     lines: Iterator[tuple[int, list[str]]], places: Mapping[str, int], *, width: int, path: Path
 ) -> pl.DataFrame:
-    """Some columns of what `rows` still gives. places: {name: place of the column}. width: cells that a row has."""
+    """Collect columns from the remaining rows of `read_rows`.
+
+    Args:
+        lines: What `read_rows` returned.
+        places: {name: index of the column}.
+        width: Number of cells that each row must have.
+        path: The file, for messages.
+
+    Returns:
+        The columns as text, empty cells as null.
+
+    Raises:
+        ManifestError: If there is no row, or a row of another length.
+    """
     schema = dict.fromkeys(places, pl.String)
     frames = []
-    while block := list(itertools.islice(lines, _ROWS_AT_ONCE)):
+    while block := list(itertools.islice(lines, _BLOCK_ROWS)):
         for number, cells in block:
             if len(cells) != width:
                 what = f"{len(cells)} cells, expected {width}"
@@ -80,16 +119,23 @@ def collect_columns(
         cells_of = ([cells[place] for _, cells in block] for place in places.values())
         frames.append(pl.DataFrame(dict(zip(places, cells_of, strict=True)), schema=schema))
     if not frames:
-        raise damaged_file(path, "has a header, and no row below it")
+        raise damaged_file(path, "has a header but no rows")
     return pl.concat(frames).with_columns(pl.col(pl.String).replace("", None))
 
 
 def check_column(
     frame: pl.DataFrame, column: str, good: pl.Expr, expected: str, *, path: Path, called: str = "", first_row: int = 2
 ) -> None:
-    """Raise ManifestError where a cell of a column is not good, or an empty one is neither good nor bad.
+    """Raise a ManifestError for the first cell of a column that is not good.
 
-    called: the name of the column in the file. first_row: the row of the file that the frame's first row was.
+    Args:
+        frame: The table.
+        column: Name of the column in the frame.
+        good: True for good cells; null counts as bad.
+        expected: What the cells should hold.
+        path: The file, for the message.
+        called: Name of the column in the file, if another.
+        first_row: Row of the file that is the first of the frame.
     """
     bad = frame.with_row_index("row", first_row).filter(~good.fill_null(False))
     if bad.height:
@@ -100,4 +146,5 @@ def check_column(
 
 
 def unreadable_file(path: Path, error: OSError) -> ManifestError:
-    return ManifestError(f"{path}: cannot be read ({error.strerror or error}); make it readable, or fetch it again")
+    """Return the error for a file or folder that cannot be read."""
+    return ManifestError(f"{path}: cannot be read ({error.strerror or error}); make it readable, or download it again")

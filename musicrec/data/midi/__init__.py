@@ -1,1 +1,1 @@
-"""MIDI files, rendered by FluidSynth with General MIDI sound fonts into a manifest with labels from the files."""
+"""Render MIDI files with FluidSynth and General MIDI sound fonts; the labels come from the MIDI files."""

@@ -1,4 +1,4 @@
-"""A folder of MIDI files becomes audio and a manifest. What is left out is listed; an interrupted call can go on."""
+"""Turn a folder of MIDI files into audio and a manifest. An interrupted rendering can be continued."""
 
 import hashlib
 import os
@@ -26,7 +26,7 @@ from musicrec.system.atomic_write import remove_leftovers, write_text
 from musicrec.system.console import error_console
 from musicrec.system.lock import try_lock
 
-VERSION = 1  # raise it whenever the same files and settings give other audio or labels
+VERSION = 1  # increase it whenever the same files and settings give other audio or labels
 SHORTEST_S, LONGEST_S = 4.0, 600.0
 LOWEST_SAMPLE_RATE = 8000
 MANIFEST, LEFT_OUT, JOURNAL = "manifest.csv", "left_out.csv", "rendered.jsonl"
@@ -35,19 +35,29 @@ _SHOWN = 10
 
 @dataclass(frozen=True)
 class Rendering:
-    """What came of a folder. tracks: the manifest as it was written. left_out: (MIDI file, why)."""
+    """The result of rendering a folder.
+
+    Attributes:
+        manifest: Path of the manifest.
+        tracks: The manifest as it was written.
+        left_out: (MIDI file, reason) of the files that could not be rendered.
+    """
 
     manifest: Path
     tracks: pl.DataFrame
     left_out: list[tuple[str, str]]
 
     def report(self) -> list[str]:
-        """What a person wants to know of it, a line each."""
+        """Return a summary for the user: the tracks, their labels and splits, and what was left out. One line each."""
         known = ", ".join(f"{name} {self.tracks[name].count()}" for name in ("bpm", "time_signature", "key", "artist"))
         lines = [f"{self.manifest}: {self.tracks.height} tracks; known: {known}"]
         splits = self.tracks["split"].drop_nulls().value_counts(sort=True).iter_rows()
         parts = ", ".join(f"{name} {count}" for name, count in splits)
-        lines.append(f"split by artist: {parts}" if parts else "too few artists to split: add a column split yourself")
+        lines.append(
+            f"split by artist: {parts}"
+            if parts
+            else "too few artists to split: add a column split to the manifest yourself"
+        )
         if self.left_out:
             lines.append(f"left out: {len(self.left_out)} files, see {self.manifest.with_name(LEFT_OUT)}")
             lines += [f"  {name}: {reason}" for name, reason in self.left_out[:_SHOWN]]
@@ -71,18 +81,23 @@ def render_folder(
     """Render every MIDI file below a folder with every sound font.
 
     Args:
-        source: the folder; `names.py` says what names and folders of the files tell.
-        sound_fonts: .sf2 or .sf3 of General MIDI. Each makes a variant of every file, in the same split.
-        out: receives `manifest.csv`, `audio/`, `left_out.csv` and `rendered.jsonl`, from which the same call goes on
-            when it was interrupted. Files and sound fonts that changed are rendered anew.
-        duration_s: of each file, from its first note, 4 to 600.
-        genre_folders: the folders just below `source` are genres.
-        seed: of the splits: about a tenth of the tracks test, a tenth valid, no artist in two of them.
-        workers: files at a time; the result does not depend on it.
+        source: The folder. `find_midi_files` describes how artist, title and genre follow from names and folders.
+        sound_fonts: General MIDI sound fonts (.sf2 or .sf3). Each makes a variant of every file, in the same split.
+        out: Receives `manifest.csv`, `audio/`, `left_out.csv` and `rendered.jsonl`, from which an interrupted call
+            continues. Files and sound fonts that have changed are rendered again.
+        duration_s: Seconds to render of each file, from its first note, 4 to 600.
+        sample_rate: Of the audio, in Hz, at least 8000.
+        genre_folders: Whether the folders directly below `source` are genres.
+        seed: Of the splits: about one tenth of the tracks test, one tenth valid, with every artist in one split.
+        workers: Number of files rendered at the same time, by default one per core. It does not change the result.
+        progress: Show progress bars on the standard error stream.
+
+    Returns:
+        The manifest, and what was left out.
 
     Raises:
-        ConfigError: a setting that cannot work, no FluidSynth, no sound font, or a folder that cannot be written.
-        MidiError: there is no MIDI file, or none of them gave a track.
+        ConfigError: If a setting is out of range, FluidSynth or a sound font is missing, or `out` cannot be written.
+        MidiError: If there is no MIDI file, or none could be rendered.
     """
     if not SHORTEST_S <= duration_s <= LONGEST_S:
         raise ConfigError(f"duration_s={duration_s:g} cannot be rendered; use {SHORTEST_S:g} to {LONGEST_S:g}")
@@ -92,38 +107,48 @@ def render_folder(
     for font in fonts:
         check_sound_font(font)
     if len({font.stem for font in fonts}) < len(fonts):
-        raise ConfigError(f"two sound fonts have the same name, which tells their tracks apart: "
-                          f"{', '.join(map(str, fonts))}; rename one")  # fmt: skip
+        paths = ", ".join(map(str, fonts))
+        raise ConfigError(f"two sound fonts have the same name, so their tracks would have, too: {paths}; rename one")
     if workers is not None and workers < 1:
-        raise ConfigError(f"workers={workers} cannot work; use 1 or more")
+        raise ConfigError(f"workers={workers} is too small; use 1 or more")
     files = find_midi_files(Path(source), genre_folders=genre_folders)
     if progress:
         most_gb = len(files) * len(fonts) * duration_s * sample_rate * 2 / 1e9
-        print(
-            f"MIDI files: {len(files)}, sound fonts: {len(fonts)}, at most {most_gb:.2g} GB in {out}", file=sys.stderr
-        )
+        summary = f"MIDI files: {len(files)}, sound fonts: {len(fonts)}, at most {most_gb:.2g} GB in {out}"
+        print(summary, file=sys.stderr)
     settings = {"version": VERSION, "duration_s": float(duration_s), "sample_rate": sample_rate}
     left_out: list[tuple[str, str]] = []
     try:
         (out / "audio").mkdir(parents=True, exist_ok=True)
         with try_lock(out / ".lock") as free:
             if not free:
-                raise ConfigError(f"{out}: another process renders into it; wait for it, or choose another folder")
+                raise ConfigError(
+                    f"{out}: another process is rendering into this folder; wait for it, or choose another folder"
+                )
             scratch = out / ".scratch"
             shutil.rmtree(scratch, ignore_errors=True)  # left by a process that was killed
             for folder, _, _ in os.walk(out / "audio"):
                 remove_leftovers(Path(folder), older_than_s=0)
             scratch.mkdir()
             with closing(RenderJournal(out / JOURNAL, settings)) as journal:
-                make = TrackRenderer(program=program, sound_fonts=fonts, audio=out / "audio", scratch=scratch,
-                                  journal=journal, duration_s=duration_s, sample_rate=sample_rate)  # fmt: skip
-                rows = _render_all(make, files, left_out, workers or len(os.sched_getaffinity(0)), progress)
+                renderer = TrackRenderer(
+                    program=program,
+                    sound_fonts=fonts,
+                    audio=out / "audio",
+                    scratch=scratch,
+                    journal=journal,
+                    duration_s=duration_s,
+                    sample_rate=sample_rate,
+                )
+                rows = _render_all(renderer, files, left_out, workers or len(os.sched_getaffinity(0)), progress)
             scratch.rmdir()
             table = pl.DataFrame(left_out, schema=["midi_file", "reason"], orient="row")
             write_text(out / LEFT_OUT, table.write_csv(), error=None)
             if not rows:
-                raise MidiError(f"{source}: none of its {len(files)} MIDI files gave a track; why is in "
-                                f"{out / LEFT_OUT}, the first: {': '.join(left_out[0])}")  # fmt: skip
+                raise MidiError(
+                    f"{source}: none of its {len(files)} MIDI files could be rendered; the reasons are in "
+                    f"{out / LEFT_OUT}, the first is {': '.join(left_out[0])}"
+                )
             types = {name: SCHEMA[name] for name in rows[0] if name in SCHEMA}
             tracks = pl.DataFrame(rows, schema_overrides=types)
             tracks.insert_column(2, _splits(tracks, seed))
@@ -134,27 +159,30 @@ def render_folder(
 
 
 def _splits(tracks: pl.DataFrame, seed: int) -> pl.Series:
-    """By artist, the variants of a file together; null where there are too few artists."""
-    alone = pl.Series("split", [None] * tracks.height, dtype=pl.String)
+    """Split by artist, with the variants of a file together; return nulls if there are too few artists."""
+    no_split = pl.Series("split", [None] * tracks.height, dtype=pl.String)
     try:
-        return split_tracks(tracks.with_columns(alone, album="midi_file"), seed=seed)["split"]
+        return split_tracks(tracks.with_columns(no_split, album="midi_file"), seed=seed)["split"]
     except ConfigError:
-        return alone
+        return no_split
 
 
 def _render_all(
-    make: TrackRenderer, files: list[MidiFile], left_out: list[tuple[str, str]], workers: int, progress: bool
+    renderer: TrackRenderer, files: list[MidiFile], left_out: list[tuple[str, str]], workers: int, progress: bool
 ) -> list[dict]:
-    """The rows of all files, in their order. Why a file has none goes into left_out."""
+    """Return the rows of all files, in their order; add to `left_out` the files that have none, with the reason."""
     first: dict[str, MidiFile] = {}
     with ThreadPoolExecutor(workers) as pool:
-        for file, content in zip(files, _with_bar("Reading", pool, _content, files, progress), strict=True):
+        for file, content in zip(
+            files, _map_with_progress("Reading", pool, _content_hash, files, progress), strict=True
+        ):
             same = first.setdefault(content, file)
-            if same is not file:  # in two splits it would be a leak
+            if same is not file:  # copies could end up in two splits
                 left_out.append((file.name, f"the same file as {same.name}"))
         rows = []
-        made = _with_bar("Rendering", pool, lambda item: make(item[1], item[0]), list(first.items()), progress)
-        for file, answer in zip(first.values(), made, strict=True):
+        items = list(first.items())
+        answers = _map_with_progress("Rendering", pool, lambda item: renderer(item[1], item[0]), items, progress)
+        for file, answer in zip(first.values(), answers, strict=True):
             if isinstance(answer, str):
                 left_out.append((file.name, answer))
             else:
@@ -162,19 +190,22 @@ def _render_all(
     return rows
 
 
-def _with_bar(title: str, pool: ThreadPoolExecutor, function: Callable, items: list, progress: bool) -> list:
+def _map_with_progress(title: str, pool: ThreadPoolExecutor, function: Callable, items: list, progress: bool) -> list:
     columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=error_console(), disable=not progress) as bar:
         try:
             return list(bar.track(pool.map(function, items), total=len(items)))
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)  # Ctrl-C need not wait for what has not begun
+            pool.shutdown(
+                wait=False, cancel_futures=True
+            )  # so that Ctrl-C does not wait for files that have not started
             raise
 
 
-def _content(file: MidiFile) -> str:
+def _content_hash(file: MidiFile) -> str:
+    """Return a hash of the content of a file, or the name of a file that cannot be read."""
     try:
         with open(file.path, "rb") as opened:
             return hashlib.sha256(opened.read(LARGEST_BYTES + 1)).hexdigest()
     except OSError:
-        return file.name  # reading it will say why
+        return file.name  # rendering the file will report why

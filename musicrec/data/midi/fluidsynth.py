@@ -1,4 +1,4 @@
-"""The synthesiser: the program fluidsynth, a process for each file, so that one that breaks it breaks no other."""
+"""Render pieces with the program fluidsynth, one process per file, so that a crash loses one file only."""
 
 import shutil
 import subprocess
@@ -12,44 +12,63 @@ from musicrec.audio.decode import decode
 from musicrec.data.midi.parse import Piece
 from musicrec.errors import AudioError, ConfigError, MidiError
 
-TAIL_S = 1.0  # the last notes of a piece ring on
-_RENDER_RATE = 44_100  # of the samples in sound fonts; at 16 kHz the synthesiser would alias
-_GAIN = 0.1  # in float, so that neither this nor anything louder clips before the level is set
+TAIL_S = 1.0  # rendered after the last note, which rings on
+_RENDER_RATE = 44_100  # Hz, the rate of the samples in sound fonts; at 16 kHz the synthesiser would alias
+_GAIN = 0.1  # any gain would do, as the output is floating point and its level is set afterwards
 _PEAK_DB = -1.0
 _SILENCE = 1e-5  # of full scale, before the level is set
 _FADE_S = 0.05
-_ALL_SOUND_OFF = 120  # the controller
-_TICKS_PER_S = 1920  # of the file that is rendered: 960 a quarter note at 120 a minute
+_ALL_SOUND_OFF = 120  # number of the MIDI controller
+_TICKS_PER_S = 1920  # of the file that FluidSynth gets: 960 per quarter note at 120 BPM
 
 
 def find_fluidsynth() -> str:
-    """The program's path. Raises ConfigError, with what to install, where there is none."""
+    """Return the path of the program fluidsynth.
+
+    Raises:
+        ConfigError: If it is not installed; the message says how to install it.
+    """
     program = shutil.which("fluidsynth")
     if program is None:
-        raise ConfigError("no program fluidsynth on the PATH; install it, on Debian and Ubuntu: apt install fluidsynth")
+        raise ConfigError(
+            "the program fluidsynth is not on the PATH; install it (Debian and Ubuntu: apt install fluidsynth)"
+        )
     return program
 
 
 def check_sound_font(path: Path) -> None:
-    """Raises ConfigError where a file is no sound font: FluidSynth itself would render silence."""
+    """Check that a file is a sound font, as FluidSynth would render silence without one.
+
+    Raises:
+        ConfigError: If the file cannot be read or is not a sound font.
+    """
     try:
         with open(path, "rb") as file:
             head = file.read(12)
     except OSError as error:
         raise ConfigError(f"--sound-font {path}: cannot be read: {error.strerror}") from None
     if head[:4] != b"RIFF" or head[8:] != b"sfbk":
-        raise ConfigError(f"--sound-font {path}: is no sound font (.sf2 or .sf3)")
+        raise ConfigError(f"--sound-font {path}: is not a sound font (.sf2 or .sf3)")
 
 
 def render(
     piece: Piece, *, program: str, sound_font: Path, scratch: Path, duration_s: float, sample_rate: int
 ) -> np.ndarray:
-    """The sound of a piece, at most `duration_s` of it: (samples,) float32 mono, its peak at -1 dB.
+    """Render a piece.
 
-    scratch: a folder for files that are deleted again.
+    Args:
+        piece: The piece.
+        program: Path of fluidsynth.
+        sound_font: The sound font.
+        scratch: Folder for temporary files.
+        duration_s: Seconds to render at most.
+        sample_rate: Of the audio, in Hz.
+
+    Returns:
+        The audio as (samples,) float32, mono, with a peak of -1 dB.
 
     Raises:
-        MidiError: FluidSynth fails, takes too long or is silent; the message says which and does not name the file.
+        MidiError: If FluidSynth fails, takes too long or renders silence. The message does not name the file.
     """
     duration_s = min(duration_s, piece.duration_s + TAIL_S)
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
@@ -57,17 +76,21 @@ def render(
         _write_score(piece, score, duration_s)
         options = ["-n", "-i", "-q", "-r", str(_RENDER_RATE), "-g", str(_GAIN), "-T", "wav", "-O", "float"]
         try:
-            done = subprocess.run(
+            finished = subprocess.run(
                 [program, *options, "-F", str(sound), str(sound_font), str(score)],
-                stdin=subprocess.DEVNULL, capture_output=True, timeout=60 + 10 * duration_s, check=False,
-            )  # fmt: skip
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=60 + 10 * duration_s,
+                check=False,
+            )
         except subprocess.TimeoutExpired as error:
-            raise MidiError(f"FluidSynth did not end within {error.timeout:.0f} s") from None
+            raise MidiError(f"FluidSynth did not finish within {error.timeout:.0f} s") from None
         try:
             waveform = decode(sound, sample_rate=sample_rate, duration_s=duration_s)
         except AudioError:
-            said = done.stderr.decode(errors="replace").strip().splitlines()
-            raise MidiError(f"FluidSynth wrote no sound (status {done.returncode}: {' '.join(said[-1:])})") from None
+            lines = finished.stderr.decode(errors="replace").strip().splitlines()
+            reason = f"status {finished.returncode}: {' '.join(lines[-1:])}"
+            raise MidiError(f"FluidSynth wrote no sound ({reason})") from None
     peak = np.abs(waveform).max()
     if peak < _SILENCE:
         raise MidiError(f"silent: {sound_font.name} has no sound for its instruments, or their volume is zero")
@@ -78,10 +101,10 @@ def render(
 
 
 def _write_score(piece: Piece, path: Path, duration_s: float) -> None:
-    """The events as a file of one track and one tempo: whatever came in, FluidSynth is given what mido wrote.
+    """Write the events as a MIDI file with one track and one tempo, so that FluidSynth never gets a damaged file.
 
-    It ends in silence, since FluidSynth goes on for as long as anything sounds: a note that is cut before its end would
-    sound for ever.
+    All sound is switched off at the end, because FluidSynth renders for as long as anything sounds, and a note without
+    an end would sound forever.
     """
     track, at = mido.MidiTrack(), 0
     silence = [mido.Message("control_change", channel=channel, control=_ALL_SOUND_OFF) for channel in range(16)]

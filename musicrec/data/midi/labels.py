@@ -1,4 +1,4 @@
-"""What a MIDI file says of its music, and how far it can be believed."""
+"""Derive labels from MIDI files, and leave out those that are not reliable."""
 
 from collections import Counter
 from collections.abc import Hashable
@@ -8,8 +8,8 @@ import numpy as np
 from musicrec.data.midi.parse import DRUM_CHANNEL, Piece
 from musicrec.heads.keys import PITCH_CLASSES, parse_key
 
-# The 128 programs of General MIDI as instruments that a listener would name, as (first program, name). None: effects,
-# and the orchestra hit, which is no instrument.
+# Instruments that a listener would name, for the 128 programs of General MIDI, as (first program, name). None stands
+# for effects and the orchestra hit.
 _FAMILIES = (
     (0, "piano"), (4, "electric piano"), (6, "harpsichord"), (7, "electric piano"), (8, "mallets"), (16, "organ"),
     (21, "accordion"), (22, "harmonica"), (23, "accordion"), (24, "acoustic guitar"), (26, "electric guitar"),
@@ -22,19 +22,23 @@ _FAMILIES = (
 INSTRUMENTS = tuple(
     next(name for first, name in reversed(_FAMILIES) if first <= program) for program in range(128)
 )  # by program
-LEAST_SOUND_S, LEAST_HITS = 1.0, 4  # what counts as playing along: a stray note does not
-SAME_TEMPO = 0.04  # the tolerance of tempo metrics
-LEAST_SHARE = 0.9  # of the time, that a tempo, metre or key has to hold
-_BETTER_FIT = 0.05  # of the notes: another signature must fit that many more to disprove the stated one
+LEAST_SOUND_S, LEAST_HITS = 1.0, 4  # an instrument with less is a stray note and not a label
+SAME_TEMPO = 0.04  # relative difference, the tolerance of tempo metrics
+LEAST_SHARE = 0.9  # share of the time for which a tempo, metre or key has to hold
+_BETTER_FIT = 0.05  # share of the notes that another signature must fit better to reject the stated one
 _MAJOR_SCALE = (0, 2, 4, 5, 7, 9, 11)
 
 
 def labels_of(piece: Piece) -> dict[str, object]:
-    """instruments, bpm, key (pitch class), mode and time_signature; None is a label that the file does not give."""
+    """Return the labels of a piece.
+
+    Returns:
+        {instruments, bpm, key (pitch class), mode, time_signature: label}. None is a label that the file does not give.
+    """
     metre = _prevailing(piece.metres, piece.duration_s)
     bpm = tempo_of(piece)
     if bpm is not None and metre is not None and metre[1] == 8 and metre[0] in (6, 9, 12):
-        bpm *= 2 / 3  # the beat of a compound metre is three eighths, a tempo of MIDI is in quarter notes
+        bpm *= 2 / 3  # the beat of a compound metre is three eighths, and MIDI states quarter notes per minute
     key, mode = key_of(piece)
     return {
         "instruments": instruments_of(piece),
@@ -46,7 +50,7 @@ def labels_of(piece: Piece) -> dict[str, object]:
 
 
 def instruments_of(piece: Piece) -> list[str]:
-    """Names, sorted. What sounds for less than a second, or a drum kit of less than four hits, is left out."""
+    """Return the sorted names of instruments that sound for 1 s or more, and of drums with four hits or more."""
     sound_s, hits = Counter(), Counter()
     for note in piece.notes:
         name = "drums" if note.channel == DRUM_CHANNEL else INSTRUMENTS[note.program]
@@ -60,24 +64,25 @@ def instruments_of(piece: Piece) -> list[str]:
 
 
 def tempo_of(piece: Piece) -> float | None:
-    """Quarter notes a minute, where one tempo within `SAME_TEMPO` holds for `LEAST_SHARE` of the time.
+    """Return the tempo in quarter notes per minute, or None.
 
-    A file without a tempo was mostly played in freely, without regard to the 120 that it then stands for.
+    A tempo must hold within `SAME_TEMPO` for `LEAST_SHARE` of the time. The default of 120 BPM for files without a
+    tempo is not used, because most of them were recorded without regard to it.
     """
     lengths_s, tempi = _spans(piece.tempi, piece.duration_s)
     if not tempi:
         return None
     order = np.argsort(tempi)
     passed_s = np.cumsum(lengths_s[order])
-    middle = tempi[order[np.searchsorted(passed_s, passed_s[-1] / 2)]]  # half of the time is slower, half faster
+    middle = tempi[order[np.searchsorted(passed_s, passed_s[-1] / 2)]]  # the median over time
     same_s = sum(length_s for length_s, bpm in zip(lengths_s, tempi, strict=True) if abs(bpm / middle - 1) < SAME_TEMPO)
     return middle if same_s >= LEAST_SHARE * piece.duration_s else None
 
 
 def key_of(piece: Piece) -> tuple[int | None, str | None]:
-    """Pitch class and mode of the key signature that prevails, unless the notes fit another one clearly better.
+    """Return pitch class and mode of the prevailing key signature, or None for both.
 
-    C major is what many programs write unasked; among such files this leaves those whose notes are C major's.
+    The signature is rejected if the notes fit another one clearly better: many programs write C major by default.
     """
     name = _prevailing(piece.keys, piece.duration_s)
     if name is None:
@@ -96,7 +101,7 @@ def key_of(piece: Piece) -> tuple[int | None, str | None]:
 
 
 def _prevailing(changes: list[tuple[float, Hashable]], end_s: float) -> Hashable | None:
-    """The value that holds for `LEAST_SHARE` of the time, None if none does."""
+    """Return the value that holds for `LEAST_SHARE` of the time, None if none does."""
     held_s = Counter()
     for length_s, value in zip(*_spans(changes, end_s), strict=True):
         held_s[value] += length_s
@@ -105,6 +110,6 @@ def _prevailing(changes: list[tuple[float, Hashable]], end_s: float) -> Hashable
 
 
 def _spans(changes: list[tuple[float, Hashable]], end_s: float) -> tuple[np.ndarray, list]:
-    """How long each value holds, in seconds, and the values."""
+    """Return for how many seconds each value holds, and the values."""
     times_s = [time_s for time_s, _ in changes]
     return np.diff([*times_s, end_s]), [value for _, value in changes]

@@ -1,4 +1,4 @@
-"""Which MIDI files there are, and what their names and folders tell."""
+"""Find MIDI files, and derive artist, title and genre from their names and folders."""
 
 import os
 from collections import Counter
@@ -12,7 +12,16 @@ SUFFIXES = (".mid", ".midi", ".kar")
 
 @dataclass(frozen=True)
 class MidiFile:
-    """name: its path below the source folder. artist and genre are None where nothing tells them."""
+    """A MIDI file and what its name and folders tell.
+
+    Attributes:
+        name: Path below the source folder.
+        path: Path of the file.
+        track_id: Name without suffix, unless another file has the same.
+        artist: None if unknown.
+        title: Title of the piece.
+        genre: None if unknown.
+    """
 
     name: str
     path: Path
@@ -23,13 +32,19 @@ class MidiFile:
 
 
 def find_midi_files(source: Path, *, genre_folders: bool) -> list[MidiFile]:
-    """All files below a folder, sorted; hidden ones are left out.
+    """Find all MIDI files below a folder, without hidden ones.
 
-    ``Artist - Title.mid`` tells both, else the file's folder is the artist. genre_folders: the folders just below
-    `source` are genres, and no artists.
+    ``Artist - Title.mid`` gives artist and title. For other names the folder of the file is the artist.
+
+    Args:
+        source: The folder.
+        genre_folders: Whether the folders directly below `source` are genres instead of artists.
+
+    Returns:
+        The files, sorted.
 
     Raises:
-        MidiError: no such folder, no MIDI file below it, or a file name that is not UTF-8.
+        MidiError: If the folder does not exist or holds no MIDI file, or if a file name is not UTF-8.
     """
     if not source.is_dir():
         raise MidiError(f"{source}: no such folder")
@@ -43,17 +58,17 @@ def find_midi_files(source: Path, *, genre_folders: bool) -> list[MidiFile]:
     for path in found:
         if any("\ud800" <= character <= "\udfff" for character in str(path)):
             raise MidiError(f"{source}: file name {os.fsencode(path)!r} is not UTF-8; rename the file")
-    alike = Counter(path.with_suffix("") for path in found)
+    stems = Counter(path.with_suffix("") for path in found)
     names = set(found)
 
-    def alone(path: Path) -> bool:
-        """Does its name without the suffix tell it from the others?"""
-        return alike[path.with_suffix("")] == 1 and path.with_suffix("") not in names
+    def has_own_stem(path: Path) -> bool:
+        """Return whether no other file has the same name without the suffix."""
+        return stems[path.with_suffix("")] == 1 and path.with_suffix("") not in names
 
-    return [_named(source, path, alone=alone(path), genre_folders=genre_folders) for path in found]
+    return [_midi_file(source, path, own_stem=has_own_stem(path), genre_folders=genre_folders) for path in found]
 
 
-def _named(source: Path, path: Path, *, alone: bool, genre_folders: bool) -> MidiFile:
+def _midi_file(source: Path, path: Path, *, own_stem: bool, genre_folders: bool) -> MidiFile:
     folders = path.parts[:-1]
     genre = folders[0] if genre_folders and folders else None
     folders = folders[1:] if genre_folders else folders
@@ -63,7 +78,7 @@ def _named(source: Path, path: Path, *, alone: bool, genre_folders: bool) -> Mid
     return MidiFile(
         name=str(path),
         path=source / path,
-        track_id=str(path.with_suffix("") if alone else path),
+        track_id=str(path.with_suffix("") if own_stem else path),
         artist=artist.strip() or None,
         title=title.strip(),
         genre=genre,

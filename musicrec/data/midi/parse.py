@@ -1,4 +1,4 @@
-"""Reads a MIDI file into seconds: notes, tempi, metres and key signatures. Made for files from anywhere."""
+"""Read notes, tempi, metres and key signatures of MIDI files, with times in seconds. Files are not trusted."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,11 +7,11 @@ import mido
 
 from musicrec.errors import MidiError
 
-LARGEST_BYTES = 1 << 20  # for which mido needs 300 MB; the scores of an opera's acts stay below
-MOST_NOTES_PER_S = 200  # on average; an orchestra stays below 50
+LARGEST_BYTES = 1 << 20  # mido needs 300 MB for such a file; the act of an opera is smaller
+MOST_NOTES_PER_S = 200  # on average; orchestral music has fewer than 50
 DRUM_CHANNEL = 9  # channel 10 of General MIDI, which counts from 1
-_DEFAULT_TEMPO = 500_000  # microseconds a quarter note, where a file states none
-_VOLUME = 7  # the controller
+_DEFAULT_TEMPO = 500_000  # microseconds per quarter note of a file that states no tempo
+_VOLUME = 7  # number of the MIDI controller
 _CHANNEL_MESSAGES = frozenset(
     {"note_on", "note_off", "program_change", "control_change", "pitchwheel", "aftertouch", "polytouch"}
 )
@@ -19,7 +19,15 @@ _CHANNEL_MESSAGES = frozenset(
 
 @dataclass(frozen=True)
 class Note:
-    """One tone or hit. channel 0..15, program 0..127 (of General MIDI, from 0), pitch a MIDI number."""
+    """One tone or drum hit.
+
+    Attributes:
+        start_s: Start in seconds from the first note of the piece.
+        end_s: End in seconds.
+        channel: 0 to 15.
+        program: General MIDI program, 0 to 127.
+        pitch: MIDI number.
+    """
 
     start_s: float
     end_s: float
@@ -30,10 +38,18 @@ class Note:
 
 @dataclass
 class Piece:
-    """A file from its first note on. Changes are (time in s, value), at 0 what holds when the first note sounds.
+    """A MIDI file from its first note on.
 
-    tempi in quarter notes a minute, metres as (numerator, denominator), keys as mido names them (``"F#m"``); each is
-    empty where the file states none. events: what a synthesiser has to be sent, as (time in s, message).
+    Changes of tempo, metre and key are (time in s, value). The first one, at 0, is what holds when the first note
+    sounds; a list is empty if the file states none.
+
+    Attributes:
+        duration_s: Seconds from the first note to the end.
+        notes: All notes.
+        tempi: In quarter notes per minute.
+        metres: (numerator, denominator).
+        keys: As mido names them, such as ``"F#m"``.
+        events: The messages for a synthesiser, as (time in s, message).
     """
 
     duration_s: float
@@ -45,11 +61,18 @@ class Piece:
 
 
 def read_midi(path: Path, *, duration_s: float) -> Piece:
-    """The first `duration_s` seconds of a file, from its first note.
+    """Read a MIDI file.
+
+    Args:
+        path: The file.
+        duration_s: Seconds to read, from the first note.
+
+    Returns:
+        The piece.
 
     Raises:
-        MidiError: the file is too large, damaged, no MIDI file with beats, or has no notes or far too many. The
-            message names it.
+        MidiError: If the file is too large or damaged, is not timed in beats, or has no notes or far too many. The
+            message names the file.
     """
     try:
         size = path.stat().st_size
@@ -59,25 +82,27 @@ def read_midi(path: Path, *, duration_s: float) -> Piece:
         if file.type == 2:
             raise MidiError(f"{path}: a MIDI file of type 2, whose tracks have no common time")
         if file.ticks_per_beat <= 0:
-            raise MidiError(f"{path}: timed in frames of a film (SMPTE) and not in beats, so that no tempo is known")
+            raise MidiError(f"{path}: timed in SMPTE frames instead of beats, so its tempo is unknown")
         messages = mido.merge_tracks(file.tracks, skip_checks=True)
     except MidiError:
         raise
-    except Exception as error:  # mido lets through whatever a damaged file makes it stumble over
+    except Exception as error:  # damaged files raise all kinds of errors in mido
         reason = "it ends too early" if isinstance(error, EOFError) else str(error) or type(error).__name__
         raise MidiError(f"{path}: cannot be read as MIDI ({reason})") from None
     piece = _timed(messages, file.ticks_per_beat, duration_s)
     if not piece.notes:
-        raise MidiError(f"{path}: no notes in it")
+        raise MidiError(f"{path}: contains no notes")
     if len(piece.notes) > MOST_NOTES_PER_S * max(1.0, piece.duration_s):
-        raise MidiError(f"{path}: {len(piece.notes):,} notes in {piece.duration_s:.1f} s, which no synthesiser plays")
+        raise MidiError(
+            f"{path}: {len(piece.notes):,} notes in {piece.duration_s:.1f} s, more than {MOST_NOTES_PER_S} per second"
+        )
     return piece
 
 
 def _timed(messages: list, ticks_per_beat: int, longest_s: float) -> Piece:
     time_s, begin_s, tempo = 0.0, None, _DEFAULT_TEMPO
     piece, programs, volumes = Piece(duration_s=0.0), [0] * 16, [100] * 16
-    sounding: dict[tuple[int, int], tuple[float, int]] = {}  # (channel, pitch): since when, in which program
+    sounding: dict[tuple[int, int], tuple[float, int]] = {}  # (channel, pitch): (start, program)
 
     def note_off(channel: int, pitch: int, end_s: float) -> None:
         start_s, program = sounding.pop((channel, pitch))
@@ -108,7 +133,7 @@ def _timed(messages: list, ticks_per_beat: int, longest_s: float) -> Piece:
             case "program_change":
                 programs[message.channel] = message.program
             case "control_change" if message.control == _VOLUME:
-                volumes[message.channel] = message.value  # karaoke files mute the voice
+                volumes[message.channel] = message.value  # karaoke files mute the vocal channel
         if message.type in _CHANNEL_MESSAGES:
             piece.events.append((at_s, message))
     else:
@@ -120,7 +145,7 @@ def _timed(messages: list, ticks_per_beat: int, longest_s: float) -> Piece:
 
 
 def _change(changes: list[tuple[float, object]], at_s: float, value: object) -> None:
-    """Before the first note, and where two come at once, the last one holds."""
+    """Add a change; it replaces an earlier one at the same time."""
     if changes and changes[-1][0] == at_s:
         changes.pop()
     changes.append((at_s, value))

@@ -1,4 +1,4 @@
-"""Makes the tracks of one MIDI file, and remembers what is made."""
+"""Render the tracks of one MIDI file, and keep a journal of rendered tracks."""
 
 import contextlib
 import json
@@ -16,10 +16,14 @@ from musicrec.system.atomic_write import atomic_write
 
 
 class RenderJournal:
-    """A file with a line for every track that is rendered, written after its audio. Many threads append to it.
+    """A file with one line per rendered track, written after its audio. Threads may append at the same time.
 
-    header: the settings; a journal with others is begun anew. rendered: by the path of the audio, what the last line
-    says of it: the key of what it was made from, its labels and its duration.
+    Args:
+        path: The file.
+        header: The settings; a journal with other settings is started again.
+
+    Attributes:
+        rendered: {path of the audio: (key of its sources, {label: value, and duration_s})}, from the last line of each.
     """
 
     def __init__(self, path: Path, header: dict) -> None:
@@ -31,7 +35,7 @@ class RenderJournal:
             path.write_text(json.dumps(header) + "\n", encoding="utf-8")
             lines = []
         for line in lines:
-            with contextlib.suppress(ValueError):  # the last one is empty, or torn by a kill
+            with contextlib.suppress(ValueError):  # the last line is empty, or incomplete if the program was killed
                 audio, key, record = json.loads(line)
                 self.rendered[audio] = key, record
         self._file = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115 (closed by close)
@@ -39,15 +43,33 @@ class RenderJournal:
             self._file.write("\n")
 
     def append(self, audio: str, key: str, record: dict) -> None:
+        """Add a rendered track.
+
+        Args:
+            audio: Path of the audio.
+            key: Identifies the MIDI file and the sound font it was made from.
+            record: Its labels and its duration.
+        """
         with self._lock:
             self._file.write(json.dumps([audio, key, record]) + "\n")
 
     def close(self) -> None:
+        """Close the file."""
         self._file.close()
 
 
 class TrackRenderer:
-    """Turns a file into tracks, one for each sound font."""
+    """Renders a MIDI file into tracks, one per sound font.
+
+    Args:
+        program: Path of fluidsynth.
+        sound_fonts: The sound fonts.
+        audio: Folder that receives the audio.
+        scratch: Folder for temporary files.
+        journal: Journal of the tracks that are rendered already.
+        duration_s: Seconds to render at most.
+        sample_rate: Of the audio, in Hz.
+    """
 
     def __init__(
         self,
@@ -65,16 +87,21 @@ class TrackRenderer:
         self.duration_s, self.sample_rate = duration_s, sample_rate
 
     def __call__(self, file: MidiFile, content: str) -> list[dict] | str:
-        """The rows of the manifest, or why there are none. content: hash of the file's."""
+        """Return the rows of the manifest for a file, or the reason why there are none.
+
+        Args:
+            file: The MIDI file.
+            content: Hash of its content.
+        """
         piece, rows = None, []
         try:
             for font in self.sound_fonts:
                 variant = f"@{font.stem}" if len(self.sound_fonts) > 1 else ""
                 path = self.audio / font.stem / f"{file.track_id}.flac"
-                about = font.stat()
-                key = f"{content} {font.stem} {about.st_size} {about.st_mtime_ns}"
-                made_of, record = self.journal.rendered.get(str(path), (None, None))
-                if made_of != key or not path.is_file():
+                status = font.stat()
+                key = f"{content} {font.stem} {status.st_size} {status.st_mtime_ns}"
+                earlier_key, record = self.journal.rendered.get(str(path), (None, None))
+                if earlier_key != key or not path.is_file():
                     piece = piece or read_midi(file.path, duration_s=self.duration_s)
                     record = {**labels_of(piece), "duration_s": self._render(piece, font, path)}
                     self.journal.append(str(path), key, record)
@@ -86,7 +113,7 @@ class TrackRenderer:
         return rows
 
     def _render(self, piece: Piece, font: Path, path: Path) -> float:
-        """Write the audio; its length in seconds."""
+        """Write the audio, and return its duration in seconds."""
         waveform = render(
             piece,
             program=self.program,

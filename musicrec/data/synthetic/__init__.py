@@ -1,4 +1,4 @@
-"""Music composed and synthesised by the package itself, with every label known by construction."""
+"""Music that the package composes and synthesises itself, so that every label is known."""
 
 from musicrec.data.synthetic.generate import make_synthetic
 

@@ -1,4 +1,4 @@
-"""Composes one track: chords in a key, a bass on their roots, a melody from the scale, drums in the style's groove."""
+"""Compose one track: chords in a key, a bass on their roots, a melody from the scale, and drums."""
 
 from dataclasses import dataclass, field
 
@@ -7,18 +7,33 @@ import numpy as np
 from musicrec.data.synthetic.styles import STYLES, Groove, Style
 
 SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10)}
-# Four chords each, as scale degrees from 0 = tonic. All begin on the tonic, so that every phrase states the key again.
+# Four chords each, as scale degrees from 0 = tonic. All start on the tonic, so that every phrase states the key.
 PROGRESSIONS = {
     "major": ((0, 3, 4, 0), (0, 5, 3, 4), (0, 3, 0, 4), (0, 1, 4, 0), (0, 4, 0, 3), (0, 5, 1, 4)),
     "minor": ((0, 3, 4, 0), (0, 5, 3, 4), (0, 3, 0, 4), (0, 5, 4, 0), (0, 4, 0, 3), (0, 6, 5, 4)),
 }
 STEPS_PER_BEAT = 4
-LONGEST_CHORD_S = 1.7  # phrases in 4/4 then take 4 to 7 s, so that a chunk of 3.7 s meets the tonic and a cadence
+LONGEST_CHORD_S = 1.7  # phrases in 4/4 then take 4 to 7 s, so that a chunk of 3.7 s has the tonic and a cadence
 
 
 @dataclass(frozen=True)
 class Track:
-    """Everything that decides a track's sound: its labels and its seeds. `key` is a pitch class, C = 0."""
+    """The labels and seeds that determine the sound of a track.
+
+    Attributes:
+        track_id: Such as techno_0001.
+        split: train, valid or test.
+        artist: Name of the artist.
+        title: Title of the track.
+        genre: Name of a style.
+        bpm: Tempo in beats per minute.
+        key: Pitch class of the tonic, C = 0.
+        mode: major or minor.
+        time_signature: Beats per bar.
+        energy: 0 to 1.
+        artist_seed: Decides what all tracks of the artist share.
+        track_seed: Decides everything else.
+    """
 
     track_id: str
     split: str
@@ -36,7 +51,14 @@ class Track:
 
 @dataclass(frozen=True)
 class Note:
-    """One tone; `pitch` is a MIDI number, `velocity` 0..1."""
+    """One tone.
+
+    Attributes:
+        start_s: Start in seconds.
+        duration_s: Duration in seconds.
+        pitch: MIDI number.
+        velocity: 0 to 1.
+    """
 
     start_s: float
     duration_s: float
@@ -46,24 +68,30 @@ class Note:
 
 @dataclass
 class Score:
-    """Notes per (role, instrument) and drum hits (start_s, velocity) per drum."""
+    """The notes of a track.
+
+    Attributes:
+        parts: {(role, instrument): notes}.
+        drums: {drum: hits as (start_s, velocity)}.
+    """
 
     parts: dict[tuple[str, str], list[Note]] = field(default_factory=dict)
     drums: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
 
     @property
     def instruments(self) -> list[str]:
+        """The sorted names of the instruments that play."""
         return sorted({instrument for _, instrument in self.parts} | ({"drums"} if self.drums else set()))
 
 
 def compose(track: Track, *, duration_s: float) -> Score:
-    """The score of a track; the same track always gives the same score."""
+    """Compose the score of a track of `duration_s` seconds; the same track always gives the same score."""
     rng, artist = np.random.default_rng(track.track_seed), np.random.default_rng(track.artist_seed)
     style = STYLES[track.genre]
     groove = style.grooves[track.time_signature]
     bass_pattern = groove.bass[artist.integers(len(groove.bass))]
     chord_pattern = groove.chords[artist.integers(len(groove.chords))]
-    swing = artist.uniform(0.0, 0.18)  # of a sixteenth; beats stay where they are
+    swing = artist.uniform(0.0, 0.18)  # delay of every second sixteenth note, as a share of it
 
     steps_per_bar = STEPS_PER_BEAT * track.time_signature
     step_s = 60.0 / track.bpm / STEPS_PER_BEAT
@@ -89,7 +117,7 @@ def compose(track: Track, *, duration_s: float) -> Score:
 
 
 class _Clock:
-    """Turns steps of the grid into seconds, with the small unevenness of a player's hand."""
+    """Turns steps of the grid into seconds, with small random deviations as of a human player."""
 
     def __init__(self, *, grid_s: np.ndarray, steps_per_bar: int, energy: float, rng: np.random.Generator):
         self.grid_s, self.steps_per_bar, self.energy, self.rng = grid_s, steps_per_bar, energy, rng
@@ -105,8 +133,11 @@ class _Clock:
 def _chords(
     track: Track, *, bars: int, steps_per_bar: int, step_s: float, duration_s: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """(steps, 3) pitch classes of the triad at each step, its root first. The last whole bar and what follows is the
-    tonic, and the dominant leads to it; the dominant of minor is major, which tells minor from its relative major."""
+    """Return the pitch classes (steps, 3) of the triad at each step, with the root first.
+
+    The track ends on the tonic, from the last whole bar on, after the dominant. The dominant in minor is a major
+    chord, which distinguishes minor from its relative major.
+    """
     halves = 2 if track.time_signature == 4 and steps_per_bar * step_s > LONGEST_CHORD_S else 1
     progression = PROGRESSIONS[track.mode][rng.integers(len(PROGRESSIONS[track.mode]))]
     degrees = np.resize(progression, bars * halves)
@@ -127,7 +158,7 @@ def _triad(key: int, mode: str, degree: int) -> list[int]:
 
 
 def _spans(pattern: str, chords: np.ndarray, clock: _Clock) -> list[tuple[int, int, str]]:
-    """(step, end, symbol) of a pattern repeated over all bars; a held symbol starts anew where the chord changes."""
+    """Repeat a pattern over all bars as (step, end, symbol); a held symbol starts again where the chord changes."""
     changes = np.r_[True, (chords[1:] != chords[:-1]).any(axis=1)]
     spans: list[tuple[int, int, str]] = []
     for step in range(clock.steps):
@@ -146,7 +177,7 @@ def _spans(pattern: str, chords: np.ndarray, clock: _Clock) -> list[tuple[int, i
 
 
 def _accompaniment(pattern: str, chords: np.ndarray, clock: _Clock) -> list[Note]:
-    """Chords in close position around C5, where the mel bands still tell semitones apart."""
+    """Return chords in close position around C5, where mel bands are narrow enough to separate semitones."""
     lowest = int(clock.rng.integers(58, 64))
     notes = []
     for step, end, symbol in _spans(pattern, chords, clock):
@@ -169,7 +200,7 @@ def _bass(pattern: str, chords: np.ndarray, clock: _Clock) -> list[Note]:
 
 
 def _melody(track: Track, style: Style, chords: np.ndarray, clock: _Clock) -> list[Note]:
-    """A two-bar rhythm, repeated: chord tones on the beat, the tonic above all, and steps of the scale between."""
+    """Repeat a two-bar rhythm with chord tones on the beat, mostly the tonic, and steps of the scale in between."""
     rng = clock.rng
     step_in_motif = np.arange(2 * clock.steps_per_bar)
     on_beat, off_beat = 0.75 - 0.4 * style.syncopation, 0.1 + 0.4 * style.syncopation
@@ -204,7 +235,7 @@ def _drums(groove: Groove, clock: _Clock) -> dict[str, list[tuple[float, float]]
     for drum, pattern in groove.drums.items():
         for step in range(clock.steps):
             velocity = loudness.get(pattern[step % clock.steps_per_bar], 0.0)
-            if velocity and clock.rng.random() > 0.02:  # a hit left out now and then
+            if velocity and clock.rng.random() > 0.02:  # players miss a hit now and then
                 start_s = max(0.0, clock.grid_s[step] + clock.rng.normal(0.0, 0.003))
                 hits.setdefault(drum, []).append((start_s, velocity * clock.rng.uniform(0.85, 1.0)))
     return hits

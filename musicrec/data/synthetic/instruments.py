@@ -1,4 +1,4 @@
-"""Turns a score into sound: seven pitched instruments from wavetables, a drum kit from sines and noise, and a room."""
+"""Synthesise a score: seven pitched instruments from wavetables, a drum kit from sines and noise, and a room."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,21 @@ ROLE_LEVEL_DB = {"melody": 0.0, "chords": -1.5, "bass": -1.0, "pad": -4.0, "drum
 
 @dataclass(frozen=True)
 class Timbre:
-    """A tone is two spectra, each with its own decay (0 = it sustains): bright ones fade first, as on a string.
+    """The sound of an instrument: a bright and a dark spectrum, of which the bright one fades first, as on a string.
 
-    `partials` are amplitudes of the first harmonics, continued by harmonic ** -slope where `slope` > 0.
+    Attributes:
+        partials: Amplitudes of the first harmonics.
+        slope: Further harmonics have the amplitude harmonic ** -slope; 0 for none.
+        bright_decay_s: Time constant of the bright spectrum; 0 if it sustains.
+        dark_decay_s: Time constant of the dark spectrum; 0 if it sustains.
+        attack_s: Duration of the attack.
+        release_s: Duration of the release.
+        voices_cents: Detuning of each voice.
+        vibrato_cents: Depth of the vibrato.
+        tremolo: Depth of the tremolo, 0 to 1.
+        breath: Level of the noise.
+        pluck: Position of the plucking point on a string, as a share of its length; 0 for none.
+        resonances_hz: Resonances of the body.
     """
 
     partials: tuple[float, ...]
@@ -56,7 +68,19 @@ TIMBRES = {
 
 @dataclass(frozen=True)
 class Patch:
-    """How one artist's instruments differ from another's."""
+    """How the instruments of one artist differ from those of others.
+
+    Attributes:
+        tuning_cents: Deviation from 440 Hz tuning.
+        tilt: Exponent of the spectral tilt.
+        attack_scale: Factor of the attack times.
+        decay_scale: Factor of the decay times.
+        detune_scale: Factor of the detuning between voices.
+        vibrato_hz: Rate of vibrato and tremolo.
+        wet: Level of the reverberation relative to the direct sound.
+        reverb_s: Length of the reverberation.
+        level_db: Levels of the five roles.
+    """
 
     tuning_cents: float
     tilt: float
@@ -70,7 +94,7 @@ class Patch:
 
 
 def draw_patch(seed: tuple[int, ...]) -> Patch:
-    """The patch of the artist with this seed."""
+    """Draw the patch of the artist with this seed."""
     rng = np.random.default_rng((*seed, 1))
     return Patch(
         tuning_cents=rng.uniform(-12, 12),
@@ -86,13 +110,34 @@ def draw_patch(seed: tuple[int, ...]) -> Patch:
 
 
 def render(track: Track, *, duration_s: float, sample_rate: int) -> tuple[np.ndarray, list[str]]:
-    """The sound of a track, (samples,) int16 mono, and the names of the instruments that play in it."""
+    """Compose and synthesise a track.
+
+    Args:
+        track: The track.
+        duration_s: Seconds to render.
+        sample_rate: In Hz.
+
+    Returns:
+        The audio as (samples,) int16, mono, and the sorted names of its instruments.
+    """
     score = compose(track, duration_s=duration_s)
     return synthesise(score, track, duration_s=duration_s, sample_rate=sample_rate), score.instruments
 
 
 def synthesise(score: Score, track: Track, *, duration_s: float, sample_rate: int) -> np.ndarray:
-    """(samples,) int16. Level and brightness follow the track's energy; a little of both is left to chance."""
+    """Synthesise a score.
+
+    Level and brightness follow the energy of the track, with small random deviations.
+
+    Args:
+        score: The notes.
+        track: The track, for its energy and its seeds.
+        duration_s: Seconds to render.
+        sample_rate: In Hz.
+
+    Returns:
+        The audio as (samples,) int16, mono.
+    """
     samples = round(duration_s * sample_rate)
     patch, rng = draw_patch(track.artist_seed), np.random.default_rng((*track.track_seed, 1))
     mix = np.zeros(samples, np.float32)
@@ -110,11 +155,11 @@ def synthesise(score: Score, track: Track, *, duration_s: float, sample_rate: in
     level_db = -27.0 + 12.0 * track.energy + rng.normal(0.0, 1.0)
     mix *= 10 ** (level_db / 20) / np.sqrt(np.mean(mix**2) + 1e-12)
     mix += rng.standard_normal(samples, dtype=np.float32) * 10 ** ((level_db - rng.uniform(36, 50)) / 20)
-    return np.round(0.97 * np.tanh(mix) * 32767).astype(np.int16)  # bends the peaks, so nothing clips
+    return np.round(0.97 * np.tanh(mix) * 32767).astype(np.int16)  # soft limit, so nothing clips
 
 
 def _levelled(bus: np.ndarray, level_db: float) -> np.ndarray:
-    # The loud half second counts, not the mean: a sparse bass must not become louder than a dense one.
+    # The level of the loud parts, not the mean: otherwise a sparse part would become louder than a dense one.
     power = np.square(bus[: len(bus) // 256 * 256]).reshape(-1, 256).mean(axis=1)
     power = np.convolve(power, np.full(32, 1 / 32), "same")
     return bus * np.float32(10 ** (level_db / 20) / np.sqrt(np.quantile(power, 0.9) + 1e-9))
@@ -146,7 +191,7 @@ def _hz(pitch: int, patch: Patch) -> float:
 
 
 def _tables(timbre: Timbre, f0_hz: float, sample_rate: int, patch: Patch, energy: float) -> np.ndarray:
-    """(2, TABLE_SIZE) one period of the bright and of the dark spectrum, without harmonics above 0.45 sample_rate."""
+    """Return one period of the bright and the dark spectrum (2, TABLE_SIZE), with harmonics up to 0.45 sample_rate."""
     harmonic = np.arange(1, max(2, int(0.45 * sample_rate / f0_hz) + 1))
     amplitude = harmonic.astype(float) ** -timbre.slope if timbre.slope else np.zeros(len(harmonic))
     given = min(len(timbre.partials), len(harmonic))
@@ -157,7 +202,7 @@ def _tables(timbre: Timbre, f0_hz: float, sample_rate: int, patch: Patch, energy
         amplitude *= 1.0 + 1.5 * np.exp(-(np.log2(harmonic * f0_hz / resonance_hz) ** 2) / 0.1)
     amplitude *= harmonic ** (patch.tilt + 0.6 * (energy - 0.5))
     spectra = np.zeros((2, TABLE_SIZE // 2 + 1), complex)
-    phase = np.exp(2j * np.pi * np.modf(harmonic**2 * 0.137)[0])  # fixed, but not all aligned: keeps peaks low
+    phase = np.exp(2j * np.pi * np.modf(harmonic**2 * 0.137)[0])  # fixed phases that are not aligned keep the peaks low
     spectra[0, harmonic] = amplitude * phase * (harmonic > 1)
     spectra[1, harmonic] = amplitude * phase * harmonic**-0.7
     return np.fft.irfft(spectra * TABLE_SIZE / 2).astype(np.float32)
@@ -183,7 +228,7 @@ def _tone(
         index = index.astype(np.int32) % TABLE_SIZE
         bright += tables[0][index]
         dark += tables[1][index]
-    # High strings die sooner than low ones.
+    # High notes decay faster than low ones.
     decay_scale = patch.decay_scale * (440.0 / f0_hz) ** 0.3
     if timbre.bright_decay_s:
         bright *= np.exp(time_s * np.float32(-1 / (timbre.bright_decay_s * decay_scale)))
@@ -211,7 +256,7 @@ def _play_drums(score: Score, samples: int, sample_rate: int, track: Track, rng:
 
 
 def _kit(rng: np.random.Generator, sample_rate: int) -> dict[str, np.ndarray]:
-    """One artist's drums, drawn in a fixed order; peaks near their level in the kit."""
+    """Draw the drum sounds of an artist, {drum: (samples,) float32}. The order of the draws is fixed."""
     time_s = np.arange(int(0.5 * sample_rate)) / sample_rate
 
     def thump(low_hz: float, sweep_hz: float, decay_s: float) -> np.ndarray:
@@ -241,7 +286,7 @@ def _kit(rng: np.random.Generator, sample_rate: int) -> dict[str, np.ndarray]:
 
 
 def _room(mix: np.ndarray, sample_rate: int, patch: Patch, energy: float, rng: np.random.Generator) -> np.ndarray:
-    """A decaying noise tail as reverberation, and less treble where there is less energy, in one product of spectra."""
+    """Add reverberation, a decaying noise tail, and reduce the treble of tracks with little energy."""
     tail = int(patch.reverb_s * sample_rate)
     impulse = rng.standard_normal(tail) * np.exp(-5.0 * np.arange(tail) / tail)
     impulse *= patch.wet / np.sqrt(np.sum(impulse**2))

@@ -1,4 +1,4 @@
-"""Decides what a synthetic set holds: which artist plays what, in which key and tempo, in which split."""
+"""Plan a synthetic set: genre, artist, key, tempo, energy and split of every track."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,26 +8,33 @@ from musicrec.data.synthetic.composition import Track
 from musicrec.data.synthetic.styles import STYLES
 from musicrec.heads.keys import key_name
 
-# The splits of a genre's artists, in order; twenty of them (two genres) make 70 % train, 15 % valid, 15 % test. The
-# second artist of a genre is a held-out one already, so that small sets have all three splits.
+# The splits of a genre's artists, in order. Twenty artists (two genres) are 70 % train, 15 % valid and 15 % test. The
+# second artist is not in train, so that small sets have all three splits, too.
 _SPLITS = (
     ("train", "valid", "train", "train", "train", "valid", "train", "train", "test", "train"),
     ("train", "test", "train", "train", "train", "valid", "train", "train", "test", "train"),
 )
 _ARTISTS_PER_SPLIT_CYCLE = 10
 _TRACKS_PER_ARTIST = 4
-_FIRST_TEST_ARTIST = _SPLITS[0].index("test")  # where there is one genre alone
+_FIRST_TEST_ARTIST = _SPLITS[0].index("test")  # of a set with one genre
 
 
 def least_tracks(genres: Sequence[str]) -> int:
-    """How many tracks it takes for all three splits."""
+    """Return the number of tracks that all three splits need."""
     return max(2 * len(genres), _FIRST_TEST_ARTIST + 1 if len(genres) == 1 else 0)
 
 
 def plan_tracks(*, tracks: int, seed: int, genres: Sequence[str] = tuple(STYLES)) -> list[Track]:
-    """The tracks of a set: genres in turn, artists of a genre in turn, keys and modes dealt out evenly in each split.
+    """Plan the tracks of a set, with genres and artists in turn, and keys and modes balanced in each split.
 
-    At least `least_tracks` are needed for all three splits, 240 for all eight genres, keys and modes in each of them.
+    Args:
+        tracks: Number of tracks. All three splits need `least_tracks`; 240 tracks have all eight genres, all keys and
+            both modes in each split.
+        seed: Of the set.
+        genres: Names of styles.
+
+    Returns:
+        The tracks, in order.
     """
     rng = np.random.default_rng((seed, 0))
     styles = list(STYLES)
@@ -44,7 +51,7 @@ def plan_tracks(*, tracks: int, seed: int, genres: Sequence[str] = tuple(STYLES)
         key, mode = next(keys[split])
         metres = list(style.grooves)
         metre = metres[-1] if rng.random() < style.second_metre_chance else metres[0]
-        # One draw from each of equal slices of the range, in an order that is not the artists'.
+        # Stratified: one value from each of `per_genre` equal slices, in an order that does not follow the artists.
         tempo_slice, energy_slice = (number * 7 + 3) % per_genre, (number * 11 + 5) % per_genre
         bpm = np.interp((tempo_slice + rng.random()) / per_genre, (0, 1), style.tempo_bpm)
         energy = np.interp((energy_slice + rng.random()) / per_genre, (0, 1), style.energy)
@@ -68,7 +75,7 @@ def plan_tracks(*, tracks: int, seed: int, genres: Sequence[str] = tuple(STYLES)
 
 
 def _deal_keys(rng: np.random.Generator) -> Iterator[tuple[int, str]]:
-    """Endless (pitch class, mode): all 24 before any returns, and all 12 pitch classes within each dozen."""
+    """Yield (pitch class, mode) endlessly: every 24 are all keys, and every 12 have all pitch classes."""
     while True:
         modes = rng.permutation([0, 1] * 6)
         for half in (modes, 1 - modes):

@@ -1,4 +1,4 @@
-"""What lies between a clean synthesis and a recording: a room, noise, and a level that says nothing of the music."""
+"""Make a clean synthesis more like a recording: a room, noise, and a level that does not depend on the music."""
 
 from collections.abc import Sequence
 
@@ -10,14 +10,18 @@ from musicrec.deformations.noise import Noise
 from musicrec.deformations.reverberation import Reverberation
 
 _DIRECT_TO_REVERBERANT_DB = (0.0, 12.0)  # from the back of a hall to close microphones
-_HIGHEST = 0.97  # of full scale
+_HIGHEST_PEAK = 0.97  # of full scale
 
 
 class RecordingConditions:
-    """Each is a number, a range from which every track draws, or None, which leaves that out.
+    """Adds reverberation and noise to a track and sets its level.
 
-    reverberation_s: time in which the room falls by 60 dB. noise_snr_db: pink noise, so much below the music.
-    level_db: RMS of the track against full scale; without it, it follows the track's energy.
+    Every setting is a number, a range from which each track draws a value, or None to leave it out.
+
+    Args:
+        reverberation_s: Reverberation time (decay by 60 dB) in seconds.
+        noise_snr_db: Ratio of the music to pink noise in dB.
+        level_db: RMS level of the track relative to full scale in dB. If None, the level follows the track's energy.
     """
 
     def __init__(
@@ -36,7 +40,16 @@ class RecordingConditions:
         self.level_db = None if level_db is None else limits("level_db", level_db, least=-60, most=-6)
 
     def __call__(self, sound: np.ndarray, *, sample_rate: int, seed: Sequence[int]) -> np.ndarray:
-        """sound: (samples,) int16. The answer is as long, and follows from the seed alone."""
+        """Apply the conditions to a track.
+
+        Args:
+            sound: (samples,) int16.
+            sample_rate: In Hz.
+            seed: Decides all values that are drawn.
+
+        Returns:
+            (samples,) int16, of the same length.
+        """
         if not self.stages and self.level_db is None:
             return sound
         waveform = torch.from_numpy(sound)[None].float() / 32768
@@ -46,5 +59,5 @@ class RecordingConditions:
         if self.level_db is not None:
             (level_db,) = draw("level_db", self.level_db, [seed_of(*seed)])
             waveform = waveform * 10 ** (level_db / 20) / waveform.square().mean().sqrt().clamp(min=1e-6)
-        limited = _HIGHEST * torch.tanh(waveform[0] / _HIGHEST)  # bends the peaks, so nothing clips
+        limited = _HIGHEST_PEAK * torch.tanh(waveform[0] / _HIGHEST_PEAK)  # soft limit, so nothing clips
         return (limited * 32767).round().to(torch.int16).numpy()

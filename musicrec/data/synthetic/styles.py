@@ -1,4 +1,4 @@
-"""Eight genre-like styles: what the drums, the bass and the chords play, how fast, and on which instruments.
+"""Eight genre-like styles: tempo, instruments, and the patterns of drums, bass and chords.
 
 Patterns are strings on a grid of sixteenth notes, one bar long (16 steps in 4/4, 12 in 3/4):
 - drums: `X` accent, `x` normal, `o` only when the track's energy is above 0.4, `g` soft and only above 0.65;
@@ -14,7 +14,13 @@ INSTRUMENTS = ("bass", "drums", "flute", "guitar", "organ", "piano", "strings", 
 
 @dataclass(frozen=True)
 class Groove:
-    """Patterns of one metre; an artist picks one of the `bass` and of the `chords` patterns and stays with it."""
+    """Patterns of one metre.
+
+    Attributes:
+        drums: {drum: pattern}.
+        bass: Patterns of the bass; each artist always plays the same one.
+        chords: Patterns of the chords; each artist always plays the same one.
+    """
 
     drums: dict[str, str]
     bass: tuple[str, ...]
@@ -23,7 +29,21 @@ class Groove:
 
 @dataclass(frozen=True)
 class Style:
-    """A genre: `grooves` maps beats per bar to patterns; the first metre is the usual one. Chances are 0..1."""
+    """A genre.
+
+    Attributes:
+        tempo_bpm: Lowest and highest tempo.
+        energy: Lowest and highest energy, within 0 to 1.
+        grooves: {beats per bar: patterns}; the first metre is the usual one.
+        chord_instruments: Instruments for the chords; repeated ones are more likely.
+        melody_instruments: Instruments for the melody.
+        pad_instruments: Instruments for long chords in the background.
+        drums_chance: Probability that a track has drums.
+        bass_chance: Probability that the bass line is played by a bass, not by the instrument of the chords.
+        pad_chance: Probability that a track has a pad.
+        second_metre_chance: Probability of the last metre in `grooves`.
+        syncopation: 0 to 1; how much of the melody is off the beat.
+    """
 
     tempo_bpm: tuple[float, float]
     energy: tuple[float, float]

@@ -165,7 +165,7 @@ def test_a_host_that_gives_nothing_more(host: Host, tmp_path: Path):
     archive = host.archive("labels.csv", content=CONTENT)
     host.limit = 0
     (tmp_path / "labels.csv.part").write_bytes(CONTENT[:10])
-    with pytest.raises(DownloadError, match=r"\(10 of 3,000,000 bytes came\); 10 bytes are kept, and the same"):
+    with pytest.raises(DownloadError, match=r"\(received 10 of 3,000,000 bytes\); 10 bytes are kept; run the same"):
         fetch([archive], tmp_path)
     assert (tmp_path / "labels.csv.part").stat().st_size == 10
 
@@ -173,27 +173,33 @@ def test_a_host_that_gives_nothing_more(host: Host, tmp_path: Path):
 def test_a_wrong_checksum_is_refused(host: Host, tmp_path: Path):
     archive = host.archive("labels.csv", content=CONTENT)
     host.files["labels.csv"] = CONTENT[:-1] + b"?"
-    with pytest.raises(DownloadError, match=r"labels.csv: its md5 is \w{32}, expected \w{32}; thrown away"):
+    with pytest.raises(
+        DownloadError, match=r"labels.csv: its md5 is \w{32}, expected \w{32}; the download was deleted"
+    ):
         fetch([archive], tmp_path)
     assert not left(tmp_path)
 
 
 def test_a_host_that_has_not_got_it_or_is_not_there(host: Host, tmp_path: Path):
-    with pytest.raises(DownloadError, match=r"gone.csv: the host answers 404 Not Found; fetch it by hand"):
+    with pytest.raises(DownloadError, match=r"gone.csv: the host answered 404 Not Found; download it by hand"):
         fetch([host.archive("gone.csv")], tmp_path)
     nobody = Archive(urls=("http://127.0.0.1:9/labels.csv",), checksums=("md5:0",), target="labels.csv")
-    with pytest.raises(DownloadError, match=r"labels.csv: cannot be fetched \(.*refused\); the same command"):
+    with pytest.raises(DownloadError, match=r"labels.csv: cannot be downloaded \(.*refused\); run the same command"):
         fetch([nobody], tmp_path)
 
 
 def test_files_behind_one_that_is_not_to_be_had_are_fetched(host: Host, tmp_path: Path):
     first, other, last = (host.archive(f"{name}.mp3", content=name.encode()) for name in ("first", "other", "last"))
     host.files["first.mp3"] = b"of another version"
-    with pytest.raises(DownloadError, match=r"first.mp3: its md5 is \w{32}, expected \w{32}; thrown away$"):
+    with pytest.raises(
+        DownloadError, match=r"first.mp3: its md5 is \w{32}, expected \w{32}; the download was deleted$"
+    ):
         fetch([first, last], tmp_path)
     assert left(tmp_path) == ["last.mp3"]
     del host.files["other.mp3"]
-    with pytest.raises(DownloadError, match=r"first.mp3: its md5 .*; thrown away \(and 1 more of 3 files\)"):
+    with pytest.raises(
+        DownloadError, match=r"first.mp3: its md5 .*; the download was deleted \(and 1 more of 3 files\)"
+    ):
         fetch([first, other, last], tmp_path)
 
 
@@ -203,10 +209,12 @@ def test_a_host_in_trouble_is_asked_again(host: Host, tmp_path: Path):
     assert (tmp_path / "labels.csv").read_bytes() == CONTENT
     assert pauses_s == [2, 4, 8, 16]
     host.troubles = [502] * 5
-    with pytest.raises(DownloadError, match=r"more.csv: cannot be fetched \(the host answers 502 Bad Gateway\); the"):
+    with pytest.raises(
+        DownloadError, match=r"more.csv: cannot be downloaded \(the host answered 502 Bad Gateway\); run the"
+    ):
         fetch([host.archive("more.csv", content=CONTENT)], tmp_path)
     host.troubles = [403]
-    with pytest.raises(DownloadError, match=r"more.csv: the host answers 403 Forbidden; fetch it by hand"):
+    with pytest.raises(DownloadError, match=r"more.csv: the host answered 403 Forbidden; download it by hand"):
         fetch([host.archive("more.csv")], tmp_path)
 
 
@@ -220,14 +228,16 @@ def test_another_range_than_was_asked_for_begins_again(host: Host, tmp_path: Pat
     (tmp_path / "labels.csv").rename(tmp_path / "labels.csv.part")
     os.truncate(tmp_path / "labels.csv.part", 1_000_000)
     host.limit, host.troubles = 500_000, ["elsewhere", None] * 9
-    with pytest.raises(DownloadError, match="cannot be fetched"):  # and not for ever
+    with pytest.raises(DownloadError, match="cannot be downloaded"):  # and not for ever
         fetch([archive], tmp_path)
 
 
 @pytest.mark.parametrize("place", ["file:///etc/passwd", "ftp://127.0.0.1/labels.csv", "FILE:///etc/passwd"])
 def test_a_way_off_the_web_is_not_gone(host: Host, tmp_path: Path, place: str):
     host.troubles = [place]
-    with pytest.raises(DownloadError, match=f"labels.csv: leads to {place}, which is not on the web; fetch it by hand"):
+    with pytest.raises(
+        DownloadError, match=f"labels.csv: redirects to {place}, which is not on the web; download it by hand"
+    ):
         fetch([host.archive("labels.csv", content=CONTENT)], tmp_path)
     assert not left(tmp_path)
     host.troubles = ["/other.csv"]
@@ -253,7 +263,9 @@ def test_what_lies_elsewhere_is_not_fetched(host: Host, tmp_path: Path):
     fetch([archive], tmp_path)
     assert (tmp_path / "mp3" / "0" / "a.mp3").is_file()
     (tmp_path / "mp3" / "0").rename(tmp_path / "mp3" / "x")
-    with pytest.raises(DownloadError, match=r"mp3: is there, without what http.*music.zip holds; move it away"):
+    with pytest.raises(
+        DownloadError, match=r"mp3: exists, but does not hold the content of http.*music.zip; move it away"
+    ):
         fetch([archive], tmp_path)
 
 
@@ -286,7 +298,7 @@ def test_a_kill_after_the_unpacking_leaves_nothing_behind(host: Host, tmp_path: 
 
 @pytest.mark.parametrize(
     ("free", "what"),
-    [(1_000, "fetching http.*001 needs 1,050 bytes"), (2_090, "joining 2 parts to .*.001.joined needs 2,100 bytes"),
+    [(1_000, "downloading http.*001 needs 1,050 bytes"), (2_090, "joining 2 parts to .*.001.joined needs 2,100 bytes"),
      (150_000, "unpacking .*.001.joined needs 200,000 bytes")],
 )  # fmt: skip
 def test_the_room_of_each_step_is_checked_beforehand(
@@ -302,7 +314,7 @@ def test_the_room_of_each_step_is_checked_beforehand(
     checksums = tuple(f"md5:{hashlib.md5(part).hexdigest()}" for part in parts.values())
     archive = Archive(urls=tuple(map(host.url, parts)), checksums=checksums, target="mp3", unpack=True)
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=free))
-    with pytest.raises(DownloadError, match=rf": {what}, {free:,} are free; make room, and the same command goes on"):
+    with pytest.raises(DownloadError, match=rf": {what}, {free:,} are free; make room and run the same command again"):
         fetch([archive], tmp_path)
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=300_000))
     fetch([archive], tmp_path)
@@ -312,7 +324,7 @@ def test_the_room_of_each_step_is_checked_beforehand(
 
 def test_a_root_that_cannot_be_written(host: Host, tmp_path: Path):
     (tmp_path / "root").touch()
-    with pytest.raises(DownloadError, match=r"root: cannot be written \(File exists\); the same command goes on"):
+    with pytest.raises(DownloadError, match=r"root: cannot be written \(File exists\); make it writable"):
         fetch([host.archive("labels.csv", content=CONTENT)], tmp_path / "root")
 
 
@@ -343,7 +355,7 @@ def test_the_folder_within_an_archive_is_taken(host: Host, tmp_path: Path):
     content = tarred(("07/1.mp3", ""))
     fetch([host.archive("07.tar", content=content, inner="07", target="audio-low/07", unpack=True)], tmp_path)
     assert (tmp_path / "audio-low" / "07" / "1.mp3").is_file()
-    with pytest.raises(DownloadError, match="holds no folder 08"):
+    with pytest.raises(DownloadError, match="contains no folder 08"):
         fetch([host.archive("08.tar", content=content, inner="08", target="08", unpack=True)], tmp_path)
 
 
@@ -362,7 +374,9 @@ def test_the_folder_within_an_archive_is_taken(host: Host, tmp_path: Path):
 def test_an_archive_that_would_write_elsewhere_is_refused(host: Host, tmp_path: Path, name: str, content: bytes):
     root = tmp_path / "root"
     root.mkdir()
-    with pytest.raises(DownloadError, match=rf"{name}.fetched: would write .*; not unpacked"):
+    with pytest.raises(
+        DownloadError, match=rf"{name}.fetched: not unpacked, because it would write outside its folder"
+    ):
         fetch([host.archive(name, content=content, target="music", unpack=True)], root)
     assert not (root / "music").exists() and not list(tmp_path.rglob("evil.txt"))
 
@@ -370,7 +384,7 @@ def test_an_archive_that_would_write_elsewhere_is_refused(host: Host, tmp_path: 
 def test_a_python_that_cannot_unpack_safely(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delattr(tarfile, "data_filter")
     archive = host.archive("07.tar", content=tarred(("07/1.mp3", "")), target="07", unpack=True)
-    with pytest.raises(DownloadError, match=r"07.tar.fetched: Python 3.10.12, 3.11.4 or later unpacks it safely"):
+    with pytest.raises(DownloadError, match=r"07.tar.fetched: safe unpacking needs Python 3.10.12, 3.11.4 or later"):
         fetch([archive], tmp_path)
 
 
@@ -400,7 +414,7 @@ def broken_zip() -> bytes:
 )
 def test_a_damaged_archive_is_told(host: Host, tmp_path: Path, content: bytes, reason: str):
     damaged = host.archive("music.zip", content=content, target="music", unpack=True)
-    with pytest.raises(DownloadError, match=rf"music.zip.fetched: cannot be unpacked \({reason}\); delete it and"):
+    with pytest.raises(DownloadError, match=rf"music.zip.fetched: cannot be unpacked \({reason}\); delete it and run"):
         fetch([damaged], tmp_path)
     assert not (tmp_path / "music").exists()
 

@@ -12,7 +12,7 @@ def test_what_a_disk_has_made_of_the_names(tmp_path: Path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"12345")
     (tmp_path / "gone.mp3").symlink_to(tmp_path / "nowhere")
-    assert audio_files(tmp_path) == ({"a/1.mp3": 5, "a/2.MP3": 5}, [("gone.mp3", "a link that leads nowhere")])
+    assert audio_files(tmp_path) == ({"a/1.mp3": 5, "a/2.MP3": 5}, [("gone.mp3", "a broken link")])
     assert [path.name for path in list_matching(tmp_path / "a", "*.mp3")] == ["1.mp3", "2.MP3"]
     assert list_matching(tmp_path / "nowhere", "*") == list_matching(tmp_path / "a" / "1.mp3", "*") == []
 
@@ -22,5 +22,7 @@ def test_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.Monkey
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(os, "listdir", refuse)
-    with pytest.raises(ManifestError, match=r"/0: cannot be read \(Permission denied\); make it readable, or fetch it"):
+    with pytest.raises(
+        ManifestError, match=r"/0: cannot be read \(Permission denied\); make it readable, or download it"
+    ):
         list_matching(tmp_path / "0", "*")

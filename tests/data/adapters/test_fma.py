@@ -58,7 +58,10 @@ def test_small(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     assert rows["000002"]["title"] == 'A "quoted", two-line\ntitle 2'
     printed = capsys.readouterr().out
     assert "2 files known to be damaged, left out: 098565 (1.6 s of 30 s), 133297 (" in printed
-    assert "train: 3 tracks, published are 6,400" in printed and "genre: 2 different labels, published are 8" in printed
+    assert (
+        "train: 3 tracks, expected 6,400 as published" in printed
+        and "genre: 2 different labels, expected 8 as published" in printed
+    )
     assert "4 artists, each in one split only" in printed, "artists of the same name are told apart by their number"
 
 
@@ -130,7 +133,7 @@ def test_damage_is_told(tree: Path, tmp_path: Path, audio: Callable, capsys: pyt
         fma(root=tree, folder=tmp_path, subset="medium")
     audio(tree / "fma_small" / "009" / "009999.mp3")
     fma(root=tree, folder=tmp_path)
-    assert "1 audio file that no annotation names, not used: 009/009999.mp3" in capsys.readouterr().out
+    assert "1 audio file not in the annotations, not used: 009/009999.mp3" in capsys.readouterr().out
     tracks = tree / "fma_metadata" / "tracks.csv"
     tracks.write_text(tracks.read_text().replace("genre_top", "genre"))
     with pytest.raises(ManifestError, match=r"tracks.csv: has no column \(track, genre_top\)"):
@@ -144,8 +147,8 @@ def test_damage_is_told(tree: Path, tmp_path: Path, audio: Callable, capsys: pyt
     ("damage", "message"),
     [
         (lambda text: text[: text.index("set,set")], r"has no column \(set, split\), .*header should have three rows"),
-        (lambda text: "\n".join(text.splitlines()[:3]), r"has a header, and no row below it"),
-        (lambda text: text[: text.index("title 148")], r"row 8: the quotation marks are wrong, or it is cut off"),
+        (lambda text: "\n".join(text.splitlines()[:3]), r"has a header but no rows"),
+        (lambda text: text[: text.index("title 148")], r"row 8: a quotation mark is wrong, or the file is cut off"),
         (lambda text: text[: text.rindex("Hip-Hop,[21],")], r"row 8: 9 cells, expected 11"),
         (lambda text: text.replace('"[25, 21]"', '"[25, 2"'), r"row 12, \(track, genres\): '\[25, 2', expected a list"),
         (lambda text: text.replace(",validation,", ",valid,"), r"row 7, \(set, split\): 'valid', expected one of trai"),
@@ -162,7 +165,7 @@ def test_a_damaged_table_is_told(tree: Path, tmp_path: Path, damage: Callable, m
     text = tracks.read_text()
     tracks.write_text(damage(text))
     assert tracks.read_text() != text
-    with pytest.raises(ManifestError, match=rf"tracks.csv: {message}.*; fetch the file again"):
+    with pytest.raises(ManifestError, match=rf"tracks.csv: {message}.*; download the file again"):
         fma(root=tree, folder=tmp_path)
 
 
@@ -171,18 +174,18 @@ def test_a_damaged_hierarchy_is_told(tree: Path, tmp_path: Path):
     text = genres.read_text()
     genres.write_text(text[: text.index("25,1")])
     with pytest.raises(
-        ManifestError, match=r"genres.csv: has no genre 25, which tracks.csv names; fetch the file again"
+        ManifestError, match=r"genres.csv: has no genre 25, which tracks.csv names; download the file again"
     ):
         fma(root=tree, folder=tmp_path)
     genres.write_text(text.replace("85,1,12", "85,1,rock"))
-    with pytest.raises(ManifestError, match=r"genres.csv: row 5, parent: 'rock', expected a number; fetch the file"):
+    with pytest.raises(ManifestError, match=r"genres.csv: row 5, parent: 'rock', expected a number; download the file"):
         fma(root=tree, folder=tmp_path)
 
 
 def test_the_same_file_in_two_splits_is_told(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     (tree / "fma_small" / "000" / "000148.mp3").write_bytes((tree / "fma_small" / "000" / "000002.mp3").read_bytes())
     fma(root=tree, folder=tmp_path)
-    expected = "1 group of files of the same bytes in different splits: 000/000002.mp3 (train) = 000/000148.mp3 (test)"
+    expected = "1 group of identical files in different splits: 000/000002.mp3 (train) = 000/000148.mp3 (test)"
     assert expected in capsys.readouterr().out
 
 

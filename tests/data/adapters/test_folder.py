@@ -86,7 +86,7 @@ def test_a_table_of_labels_wins_and_may_be_partial(music: Path, capsys: pytest.C
     assert (second["genre"], second["key"], second["mode"], second["mood"]) == ("House", 9, "minor", None)
     printed = capsys.readouterr().out
     assert "ok       labels.csv: labels for 2 of 12 audio files" in printed
-    assert "warning  labels.csv: 1 row without a file below" in printed and "music: gone.wav\n" in printed
+    assert "warning  labels.csv: 1 row without a matching file below" in printed and "music: gone.wav\n" in printed
     with pytest.raises(ManifestError, match=r"nowhere.csv: no such manifest"):
         made(music, labels=music / "nowhere.csv")
 
@@ -125,7 +125,7 @@ def test_an_edited_manifest_is_used_as_it_is(music: Path):
     path.write_text(path.read_text().replace("House", "Deep House"))
     assert "Deep House" in made(music)["genre"].to_list()
     add(music, "new.wav")
-    with pytest.raises(ManifestError, match="has been edited, and changed since it was made: the audio files"):
+    with pytest.raises(ManifestError, match="was edited, and these sources changed: the audio files"):
         made(music)
 
 
@@ -153,13 +153,13 @@ def test_what_cannot_be_used_is_left_out_and_reported(music: Path, capsys: pytes
     frame = made(music, labels=table)
     assert frame.height == 12 and all(Path(path).is_file() for path in frame["path"])
     printed = capsys.readouterr().out
-    assert "warning  1 file of 0 bytes, left out: empty.mp3\n" in printed
-    assert "warning  left out 3 paths: " in printed
+    assert "warning  1 empty file left out: empty.mp3\n" in printed
+    assert "warning  3 paths left out: " in printed
     (report,) = music.parent.glob("stores/*/music/manifest.checks.txt")
     for line in (
-        "artist 1/again (a link to a folder that it lies in)",
-        r"caf\xe9.mp3 (its name, or its folder's, is not UTF-8: rename it)",
-        "gone.mp3 (a link that leads nowhere)",
+        "artist 1/again (a link to a folder that contains it)",
+        r"caf\xe9.mp3 (the name of the file or its folder is not UTF-8: rename it)",
+        "gone.mp3 (a broken link)",
     ):
         assert f"\n             {line}\n" in report.read_text()
     latin = music.parent / "caf\udce9"
@@ -169,7 +169,7 @@ def test_what_cannot_be_used_is_left_out_and_reported(music: Path, capsys: pytes
     for path in music.rglob("*.*"):
         if path.suffix in (".wav", ".flac", ".ogg", ".mp3") and not path.is_symlink():
             path.write_bytes(b"")
-    with pytest.raises(ManifestError, match=r"music: none of its 13 audio files holds anything"):
+    with pytest.raises(ManifestError, match=r"music: all of its 13 audio files are empty"):
         made(music, labels=table)
 
 
@@ -184,11 +184,11 @@ def test_copies_and_leaks_are_reported_with_names(music: Path, capsys: pytest.Ca
     made(music, labels=table)
     printed = capsys.readouterr().out
     copies = "artist 0/0.wav (train) = copy/0.wav (valid)"
-    assert f"warning  1 group of files of the same bytes in different splits: {copies}\n" in printed
+    assert f"warning  1 group of identical files in different splits: {copies}\n" in printed
     titles = "artist 0/0.wav (train) = artist 0/1.flac (test)"
-    assert f"warning  1 group of files of the same artist and title in different splits: {titles}\n" in printed
-    assert "warning  in more than one split are 1 of 6 artists: artist 0 (test, train, valid)\n" in printed
-    assert "warning  in more than one split are 1 of 2 albums: Hits in ./artist 0 (test, train)\n" in printed
+    assert f"warning  1 group of files with the same artist and title in different splits: {titles}\n" in printed
+    assert "warning  1 of 6 artists in more than one split: artist 0 (test, train, valid)\n" in printed
+    assert "warning  1 of 2 albums in more than one split: Hits in ./artist 0 (test, train)\n" in printed
 
 
 def test_spellings_of_an_artist_are_one(music: Path, capsys: pytest.CaptureFixture):
@@ -215,7 +215,7 @@ def test_copies_without_an_artist_share_a_split(tmp_path: Path, capsys: pytest.C
     names = [path.relative_to(tmp_path / "music") for path in sorted(tmp_path.rglob("*.wav"))]
     table.write_text("path,genre\n" + "".join(f"{name},Rock\n" for name in names))
     made(tmp_path / "music", labels=table, split_by="track")
-    assert "note     6 groups of files of the same bytes within a split: " in capsys.readouterr().out
+    assert "note     6 groups of identical files within a split: " in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -34,21 +34,21 @@ def test_rows_without_a_file_are_reported_with_what_may_be_meant(tmp_path: Path)
     )
     assert frame["path"].to_list() == FILES[:1]
     assert report.findings[1:] == [
-        ("warning", "labels.csv: 2 rows without a file below /music",
-         ["C:\\Music\\Ada\\two.WAV (there is Ada/Two.flac)", "Four.wav"]),
-        ("note", "labels.csv: columns that this program does not know, kept as they are", ["mood"]),
+        ("warning", "labels.csv: 2 rows without a matching file below /music",
+         ["C:\\Music\\Ada\\two.WAV (did you mean Ada/Two.flac?)", "Four.wav"]),
+        ("note", "labels.csv: unknown columns, kept as they are", ["mood"]),
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("path,genre\none.wav,Rock\n", r"fits none of .* data.root=/music; .*, and holds one.wav \(there is Ada/One.wav"),
+    [("path,genre\none.wav,Rock\n", r"no row matches .* data.root=/music; .* holds one.wav \(did you mean Ada/One.wav"),
      ("path,genre\nAda/One.wav,Rock\nAda\\One.wav,Pop\nAda/Two.flac,Pop\nAda/Two.flac,Pop\n",
       r"labels.csv: 2 files with more than one row: Ada/One.wav, Ada/Two.flac; keep one"),
      ("file,genre\nAda/One.wav,Rock\n", r"labels.csv: 1 problem\n  row 1, path: required column is missing; .* file, "),
      ("path,genres,key\nAda/One.wav,Rock,H\n",
       r"labels.csv: 2 problems\n  row 1, genres: unknown column; did you mean 'genre'\?\n  row 2, key: 'H', expected"),
-     ("path;genre\nAda/One.wav;Rock\n", r"labels.csv: its columns are separated by semicolons"),
+     ("path;genre\nAda/One.wav;Rock\n", r"labels.csv: the columns are separated by semicolons"),
      ("path,genre\nZoë/3,Rock\n".encode("cp1252"), r"labels.csv: row 2: b'Zo.xeb/3' is not text in UTF-8; save"),
      ("", r"labels.csv: \d problems\n  no rows, expected at least one track\n  row 1, path: required column")],
 )  # fmt: skip

@@ -47,7 +47,10 @@ def test_tempo(tempo_tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     assert (rows["1030011"]["genre"], rows["1084986"]["genre"]) == ("progressive-house", None)
     assert (rows["906760"]["duration_s"], rows["1030011"]["duration_s"]) == (62, 120), "the README names the short ones"
     printed = capsys.readouterr().out
-    assert "1 excerpt without a tempo, left out: 3041381" in printed and "test: 3 tracks, published are 661" in printed
+    assert (
+        "1 excerpt without a tempo, left out: 3041381" in printed
+        and "test: 3 tracks, expected 661 as published" in printed
+    )
 
 
 def test_first_annotations_give_every_excerpt_a_tempo(tempo_tree: Path, tmp_path: Path):
@@ -66,13 +69,17 @@ def test_key(key_tree: Path, tmp_path: Path):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("annotations_v2/tempo/906760.LOFI.bpm", b"fast", r"906760.LOFI.bpm: 'fast' is no tempo; fetch the file again"),
-        ("annotations_v2/tempo/906760.LOFI.bpm", b"", r"906760.LOFI.bpm: '' is no tempo; fetch"),
-        ("annotations_v2/tempo/906760.LOFI.bpm", b"nan", r"906760.LOFI.bpm: 'nan' is no tempo; fetch"),
-        ("annotations_v2/tempo/906760.LOFI.bpm", b"-120", r"906760.LOFI.bpm: '-120' is no tempo; fetch"),
-        ("annotations_v2/tempo/906760.LOFI.bpm", b"inf", r"906760.LOFI.bpm: 'inf' is no tempo; fetch"),
-        ("annotations_v2/tempo/906760.LOFI.bpm", b"\xff1", r"906760.LOFI.bpm: b'.xff1' is not text in UTF-8; fetch"),
-        ("annotations/genre/906760.LOFI.genre", b"\xe9", r"906760.LOFI.genre: b'.xe9' is not text in UTF-8; fetch"),
+        (
+            "annotations_v2/tempo/906760.LOFI.bpm",
+            b"fast",
+            r"906760.LOFI.bpm: 'fast' is not a tempo; download the file again",
+        ),
+        ("annotations_v2/tempo/906760.LOFI.bpm", b"", r"906760.LOFI.bpm: '' is not a tempo; download"),
+        ("annotations_v2/tempo/906760.LOFI.bpm", b"nan", r"906760.LOFI.bpm: 'nan' is not a tempo; download"),
+        ("annotations_v2/tempo/906760.LOFI.bpm", b"-120", r"906760.LOFI.bpm: '-120' is not a tempo; download"),
+        ("annotations_v2/tempo/906760.LOFI.bpm", b"inf", r"906760.LOFI.bpm: 'inf' is not a tempo; download"),
+        ("annotations_v2/tempo/906760.LOFI.bpm", b"\xff1", r"906760.LOFI.bpm: b'.xff1' is not text in UTF-8; download"),
+        ("annotations/genre/906760.LOFI.genre", b"\xe9", r"906760.LOFI.genre: b'.xe9' is not text in UTF-8; download"),
         ("annotations_v2/tempo/5.LOFI.bpm", b"120", r"no file 5.LOFI.mp3 below .*/audio"),
     ],
 )
@@ -84,10 +91,10 @@ def test_damage_is_told(tempo_tree: Path, tmp_path: Path, name: str, text: bytes
 
 def test_a_key_that_is_none(key_tree: Path, tmp_path: Path):
     (key_tree / "annotations" / "key" / "10089.LOFI.key").write_text("H moll")
-    with pytest.raises(ManifestError, match=r"10089.LOFI.key: 'H moll' is no key; fetch the file again"):
+    with pytest.raises(ManifestError, match=r"10089.LOFI.key: 'H moll' is not a key; download the file again"):
         giantsteps_key(root=key_tree, folder=tmp_path)
     (key_tree / "annotations" / "key" / "10089.LOFI.key").write_text("C")
-    with pytest.raises(ManifestError, match=r"10089.LOFI.key: 'C' is no key; fetch the file again"):
+    with pytest.raises(ManifestError, match=r"10089.LOFI.key: 'C' is not a key; download the file again"):
         giantsteps_key(root=key_tree, folder=tmp_path)
     with pytest.raises(ManifestError, match=r"giantsteps_key: data.root is not set.*\n(.*\n)*.*git clone"):
         giantsteps_key(root=None, folder=tmp_path)
@@ -105,7 +112,7 @@ def test_what_is_to_be_fetched_is_in_the_repository(tempo_tree: Path):
     assert archive.checksums == ("md5:d5bb1088f724114ad1b1acfb8260db50",)
     assert archive.target == "wav/1030011.LOFI.mp3", "where the others are"
     (tempo_tree / "md5" / "1030011.LOFI.md5").write_text("")
-    with pytest.raises(ManifestError, match=r"1030011.LOFI.md5: '' is no MD5 sum; fetch the file again"):
+    with pytest.raises(ManifestError, match=r"1030011.LOFI.md5: '' is not an MD5 sum; download the file again"):
         _archives(Source(TEMPO, tempo_tree))
 
 

@@ -45,7 +45,10 @@ def test_stratified_split(whole: Path, tmp_path: Path, capsys: pytest.CaptureFix
     frame = read_manifest(gtzan(root=whole, folder=tmp_path, split="stratified"))
     assert frame.height == 1000
     printed = capsys.readouterr().out
-    assert "artists are in several parts" in printed and "of 200 artists: Blues Artist 0 (" in printed
+    assert (
+        "artists are in several parts" in printed
+        and "of 200 artists in more than one split: Blues Artist 0 (" in printed
+    )
     shares = frame.group_by("split", "genre").len().filter(split="test")["len"]
     assert shares.to_list() == [10] * 10
 
@@ -65,7 +68,7 @@ def test_faulty_clips_can_be_left_out_of_the_other_splits(whole: Path, tmp_path:
     assert set(frame["track_id"]) == {*lists.filtered_train, *lists.filtered_valid, *lists.filtered_test}
     assert frame.group_by("artist").agg(pl.col("split").n_unique())["split"].max() == 1
     printed = capsys.readouterr().out
-    assert "all: 930 tracks, as published" in printed and "no annotation names" not in printed
+    assert "all: 930 tracks, as published" in printed and "not in the annotations" not in printed
     assert "artists, each in one split only\n" in printed
     with pytest.raises(ConfigError, match=r"data.faults=drpo: choose keep or drop"):
         gtzan(root=whole, folder=tmp_path, faults="drpo")
@@ -82,16 +85,21 @@ def test_artists_that_the_index_does_not_know(whole: Path, tmp_path: Path, capsy
     gtzan(root=root, folder=tmp_path, split="artist")
     printed = capsys.readouterr().out
     assert (
-        "warning  the index has no artist of 2 clips: that an artist is in one part only holds for the other 998: "
+        "warning  the index has no artist for 2 clips; only the other 998 are split by artist: "
         "blues.00000, blues.00001\n"
     ) in printed
-    assert "200 artists, each in one split only; of 2 of 1,000 tracks the artist is not known\n" in printed
-    assert "2 rows of GTZANindex.txt with no clip of GTZAN; fetch it again: row 501 '<html>', row 1002" in printed
+    assert "200 artists, each in one split only; the artist of 2 of 1,000 tracks is unknown\n" in printed
+    assert (
+        "2 rows of GTZANindex.txt without a clip of GTZAN; download the file again: row 501 '<html>', row 1002"
+        in printed
+    )
     (root / "GTZANindex.txt").write_text("<html>\n<p>404")
-    with pytest.raises(ManifestError, match=r"GTZANindex.txt: names no artist, expected lines such as blues.00002.wav"):
+    with pytest.raises(
+        ManifestError, match=r"GTZANindex.txt: names no artists, expected lines such as blues.00002.wav"
+    ):
         gtzan(root=root, folder=tmp_path, split="artist")
     gtzan(root=root, folder=tmp_path)
-    assert "artists are not known" in capsys.readouterr().out, "the published split needs none"
+    assert "artists are unknown" in capsys.readouterr().out, "the published split needs none"
 
 
 @pytest.fixture
@@ -109,7 +117,7 @@ def test_where_the_genres_may_lie(tree: Path, tmp_path: Path, audio: Callable, c
     audio(clip.with_suffix(".wav"))
     frame = read_manifest(gtzan(root=tree, folder=tmp_path, partial=True))
     assert str(clip.with_suffix(".wav")) in set(frame["path"]), "rather than .au"
-    assert f"1 audio file that no annotation names, not used: blues/{clip.name}\n" in capsys.readouterr().out
+    assert f"1 audio file not in the annotations, not used: blues/{clip.name}\n" in capsys.readouterr().out
     (tree / "genres").rename(tree / "genres_original")
     assert read_manifest(gtzan(root=tree, folder=tmp_path / "2", partial=True)).height == 12
     assert read_manifest(gtzan(root=tree / "genres_original", folder=tmp_path / "3", partial=True)).height == 12
@@ -120,11 +128,11 @@ def test_an_incomplete_copy(tree: Path, tmp_path: Path, capsys: pytest.CaptureFi
         gtzan(root=tree, folder=tmp_path)
     first = str(error.value).splitlines()[0]
     assert first.startswith("gtzan: no file blues/blues.000") and "(and 917 more of 930) below" in first
-    assert first.endswith("data.partial=true trains on what is there; see docs/datasets.md#gtzan")
+    assert first.endswith("data.partial=true trains without the missing files; see docs/datasets.md#gtzan")
     frame = read_manifest(gtzan(root=tree, folder=tmp_path, partial=True))
     assert frame.height == 12
     printed = capsys.readouterr().out
-    assert "918 of 930 audio files are missing" in printed and "train: 4 tracks, published are 443" in printed
+    assert "918 of 930 audio files are missing" in printed and "train: 4 tracks, expected 443 as published" in printed
 
 
 def test_the_clip_that_is_unreadable_on_kaggle(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
@@ -142,7 +150,7 @@ def test_missing_things_are_told(tree: Path, tmp_path: Path):
         gtzan(root=tree, folder=tmp_path)
     with pytest.raises(ManifestError, match=r"gtzan: data.root=/nowhere: no such folder; see docs/datasets.md#gtzan"):
         gtzan(root="/nowhere", folder=tmp_path)
-    with pytest.raises(ManifestError, match=r"gtzan: data.download=true: it has no archive"):
+    with pytest.raises(ManifestError, match=r"gtzan: data.download=true: musicrec cannot download"):
         gtzan(root=tree, folder=tmp_path, download=True)
 
 

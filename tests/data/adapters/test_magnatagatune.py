@@ -58,9 +58,9 @@ def test_clean_split(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     assert rows["2"]["tags"] == ["guitar", "no vocals"] and rows["10"]["tags"] == ["guitar"]
     assert (rows["2"]["artist"], rows["2"]["title"]) == ("Artist 2", "Title 2")
     report = path.with_suffix(".checks.txt").read_text()
-    assert "train: 3 tracks, published are 15,247" in report
+    assert "train: 3 tracks, expected 15,247 as published" in report
     assert "Artist 2 (test, train)" in report, "clips 2, 12 and 22 are by the same artist"
-    assert "train: 3 tracks, published are 15,247" in capsys.readouterr().out
+    assert "train: 3 tracks, expected 15,247 as published" in capsys.readouterr().out
 
 
 def test_full_split_keeps_clips_without_any_of_the_tags(tree: Path, tmp_path: Path):
@@ -84,13 +84,13 @@ def test_empty_files_are_left_out(tree: Path, tmp_path: Path, capsys: pytest.Cap
     (line,) = (line for line in out.splitlines() if "known to be damaged" in line)
     assert line.startswith("  note     3 files known to be damaged, left out: ")
     assert all(f"{clip} (0 bytes)" in line for clip in known.values())
-    assert "warning  1 file without content, to be fetched again; left out: 22 (0 bytes)" in out
+    assert "warning  1 empty file left out; download again: 22 (0 bytes)" in out
 
 
 def test_without_the_names_of_artists(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     (tree / "clip_info_final.csv").unlink()
     magnatagatune(root=tree, folder=tmp_path)
-    assert "artists are not known" in capsys.readouterr().out
+    assert "artists are unknown" in capsys.readouterr().out
 
 
 def test_audio_may_lie_in_a_folder_of_its_own(tree: Path, tmp_path: Path):
@@ -137,7 +137,7 @@ def test_a_damaged_table_is_told(tree: Path, tmp_path: Path):
         ("", (5, 60), r"row 5, rare9: empty, expected 0 or 1"),
     ):
         change(annotations, *(row, column), cell)
-        with pytest.raises(ManifestError, match=rf"annotations_final.csv: {message}; fetch the file again"):
+        with pytest.raises(ManifestError, match=rf"annotations_final.csv: {message}; download the file again"):
             magnatagatune(root=tree, folder=tmp_path)
         annotations.write_text(text)
     annotations.write_text(text[: text.rindex('"0"\t"0"')])
@@ -146,7 +146,7 @@ def test_a_damaged_table_is_told(tree: Path, tmp_path: Path):
     ):
         magnatagatune(root=tree, folder=tmp_path)
     annotations.write_text(text[:-6])
-    with pytest.raises(ManifestError, match=r"row 9: the quotation marks are wrong, or it is cut off"):
+    with pytest.raises(ManifestError, match=r"row 9: a quotation mark is wrong, or the file is cut off"):
         magnatagatune(root=tree, folder=tmp_path)
 
 
@@ -157,15 +157,18 @@ def test_damaged_names_of_artists_stop_nothing(tree: Path, tmp_path: Path, capsy
     frame = read_manifest(magnatagatune(root=tree, folder=tmp_path))
     assert frame["artist"].null_count() == 0, "one row is lost, and not the others"
     printed = capsys.readouterr().out
-    assert "1 row of clip_info_final.csv without 10 cells, not used; fetch it again: row 10: '25, 1, Title'" in printed
+    assert (
+        "1 row of clip_info_final.csv without 10 cells, not used; download the file again: row 10: '25, 1, Title'"
+        in printed
+    )
     for content, message in (
-        (text.replace("artist", "band"), "clip_info_final.csv: has no column artist; fetch the file again"),
-        ("", "clip_info_final.csv: has no column clip_id, artist, album, title; fetch the file again"),
+        (text.replace("artist", "band"), "clip_info_final.csv: has no column artist; download the file again"),
+        ("", "clip_info_final.csv: has no column clip_id, artist, album, title; download the file again"),
     ):
         info.write_text(content)
         assert read_manifest(magnatagatune(root=tree, folder=tmp_path)).height == 6
         printed = capsys.readouterr().out
-        assert message in printed and "artists are not known" in printed
+        assert message in printed and "artists are unknown" in printed
 
 
 def test_titles_with_quotation_marks(tree: Path, tmp_path: Path):
@@ -191,8 +194,8 @@ def test_settings_are_checked(tree: Path, tmp_path: Path):
 @pytest.mark.slow
 def test_one_command_trains(tree: Path, train: Callable):
     printed = train("data=magnatagatune", f"data.root={tree}")
-    assert "tags roc_auc" in printed and "published are 15,247" in printed
-    assert "tracks last another time than the manifest says:" in printed and "mp3: 1.0 s, not 29.1 s" in printed
+    assert "tags roc_auc" in printed and "expected 15,247 as published" in printed
+    assert "tracks differ in duration from the manifest:" in printed and "mp3: 1.0 s, not 29.1 s" in printed
 
 
 def test_without_a_root_it_says_what_to_get(train: Callable):

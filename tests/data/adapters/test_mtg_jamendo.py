@@ -60,8 +60,8 @@ def test_tags_behind_the_sixth_column_are_read(tree: Path, tmp_path: Path, capsy
     assert rows["track_0000102"]["instruments"] is None, "without an instrument tag they are not known"
     assert (rows["track_0000201"]["split"], rows["track_0000201"]["duration_s"]) == ("valid", 212.7)
     printed = capsys.readouterr().out
-    assert "all: 6 tracks, published are 54,380" in printed and "each in one split only" in printed
-    assert "no annotation names" not in printed, "999 is a track of the dataset, though not of this subset"
+    assert "all: 6 tracks, expected 54,380 as published" in printed and "each in one split only" in printed
+    assert "not in the annotations" not in printed, "999 is a track of the dataset, though not of this subset"
 
 
 def test_subset_and_fold(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
@@ -73,7 +73,7 @@ def test_subset_and_fold(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
                 track: {"validation": "valid"}.get(part, part) for track, part in expected.items()
             }
             assert set(frame["tags"].explode()) == set(TAGS_OF[name]), name
-            expected = f"tags: {len(TAGS_OF[name])} different labels, published are {TAGS[subset]}"
+            expected = f"tags: {len(TAGS_OF[name])} different labels, expected {TAGS[subset]} as published"
             assert expected in capsys.readouterr().out
     with pytest.raises(ConfigError, match=r"data.fold=5: choose 0, 1, 2, 3 or 4"):
         mtg_jamendo(root=tree, folder=tmp_path, fold=5)
@@ -100,7 +100,7 @@ def test_an_artist_in_two_splits_is_told(tree: Path, tmp_path: Path, capsys: pyt
     test = tree / "data" / "splits" / "split-0" / "autotagging_top50tags-test.tsv"
     test.write_text(f"{HEADER}\n{row(301, 'genre---rock', artist=101)}\n{row(302, 'genre---rock')}\n")
     mtg_jamendo(root=tree, folder=tmp_path)
-    assert "in more than one split are 1 of 5 artists: artist_000101 (test, train)" in capsys.readouterr().out
+    assert "1 of 5 artists in more than one split: artist_000101 (test, train)" in capsys.readouterr().out
 
 
 ROW = row(101, "genre---rock")
@@ -111,14 +111,17 @@ LONG, PATH, TAG = ROW.replace("212.7", "long"), ROW.replace("01/101", "../101"),
     ("text", "message"),
     [
         ("<!DOCTYPE html>", r"-train.tsv: begins with '<!DOCTYPE html>', expected the columns TRACK_ID"),
-        (f"{HEADER}\ntrack_0000101\tartist", r"-train.tsv: row 2: 'track_0000101.tartist' is no track with its tags"),
-        (HEADER, r"-train.tsv: has a header, and no row below it; fetch the file again"),
+        (
+            f"{HEADER}\ntrack_0000101\tartist",
+            r"-train.tsv: row 2: 'track_0000101.tartist' is not a track with its tags",
+        ),
+        (HEADER, r"-train.tsv: has a header but no rows; download the file again"),
         (
             f"{HEADER}\n{LONG}",
-            r"-train.tsv: row 2, DURATION: 'long', expected a number of seconds; fetch the file",
+            r"-train.tsv: row 2, DURATION: 'long', expected a number of seconds; download the file",
         ),
-        (f"{HEADER}\n{PATH}", r"-train.tsv: row 2, PATH: '../101.mp3', expected a path such as 14/214.mp3; fetch"),
-        (f"{HEADER}\n{TAG}", r"-train.tsv: row 2, TAGS: 'genre--', expected a tag such as genre---rock; fetch"),
+        (f"{HEADER}\n{PATH}", r"-train.tsv: row 2, PATH: '../101.mp3', expected a path such as 14/214.mp3; download"),
+        (f"{HEADER}\n{TAG}", r"-train.tsv: row 2, TAGS: 'genre--', expected a tag such as genre---rock; download"),
     ],
 )
 def test_damaged_lists_are_told(tree: Path, tmp_path: Path, text: str, message: str):
@@ -132,12 +135,12 @@ def test_letters_that_are_not_utf8(tree: Path, tmp_path: Path, capsys: pytest.Ca
         file.write(b"track_1\tartist_\xe9\n")
     mtg_jamendo(root=tree, folder=tmp_path)
     printed = capsys.readouterr().out
-    assert r"raw_30s.tsv: row 9: b'artist_\xe9' is not text in UTF-8; fetch the file again. Tracks that are" in printed
-    assert "1 audio file that no annotation names, not used: 99/999.mp3" in printed
+    assert r"raw_30s.tsv: row 9: b'artist_\xe9' is not text in UTF-8; download the file again. Therefore" in printed
+    assert "1 audio file not in the annotations, not used: 99/999.mp3" in printed
     with open(tree / "data" / "splits" / "split-0" / "autotagging_top50tags-test.tsv", "ab") as file:
         file.write(b"track_1\tartist_\xe9\n")
     with pytest.raises(
-        ManifestError, match=r"-test.tsv: row 4: b'artist_.xe9' is not text in UTF-8; fetch the file again"
+        ManifestError, match=r"-test.tsv: row 4: b'artist_.xe9' is not text in UTF-8; download the file again"
     ):
         mtg_jamendo(root=tree, folder=tmp_path)
 
@@ -148,7 +151,7 @@ def test_what_is_to_be_fetched_is_in_the_repository(tree: Path, caplog: pytest.L
     checksum = hashlib.sha256(b"").hexdigest()
     sums.write_text("".join(f"{checksum} raw_30s_audio-low-{part:02}.tar\n" for part in range(100)))
     assert not _archives(Source(DATASET, tree)), "the small audio would lie beside the other for nothing"
-    assert f"the audio lies in {tree}/audio: data.download=true fetches nothing beside it" in caplog.text
+    assert f"using the audio in {tree}/audio; data.download=true downloads nothing" in caplog.text
     (tree / "audio").rename(tree / "audio-low")
     archives = _archives(Source(DATASET, tree))
     assert len(archives) == 100

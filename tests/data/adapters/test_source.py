@@ -18,7 +18,9 @@ from musicrec.errors import ManifestError
 from musicrec.heads.classes import ClassHead
 from musicrec.models.frontends.mel import MelSpectrogram
 
-FOUR = Dataset(name="four", layout="music/ and labels.csv", get="four.zip (1 MB)", licence="CC0", suspects=("odd",))
+FOUR = Dataset(
+    name="four", layout="music/ and labels.csv", how_to_get="four.zip (1 MB)", licence="CC0", suspects=("odd",)
+)
 
 
 @pytest.fixture
@@ -58,7 +60,7 @@ def test_a_manifest_is_made_once(tree: Path, tmp_path: Path, capsys: pytest.Capt
         "  ok       test: 1 tracks, as published\n"
         "  ok       genre: 2 different labels, as published\n"
         "  ok       4 artists, each in one split only\n"
-        "  note     albums are not known, so that no leak of them between splits would be seen\n"
+        "  note     albums are unknown, so leaks between splits cannot be detected\n"
         f"manifest: {path}\n"
     )
     assert "train: 2 tracks, as published" in path.with_suffix(".checks.txt").read_text()
@@ -73,10 +75,10 @@ def test_an_edited_manifest_is_kept(tree: Path, tmp_path: Path, caplog: pytest.L
     path.write_text(edited)
     with caplog.at_level(logging.INFO):
         adapt(tree, tmp_path)
-    assert path.read_text() == edited and "edited since it was made, and used as it is" in caplog.text
+    assert path.read_text() == edited and "was edited; used as it is" in caplog.text
     with open(tree / "labels.csv", "a") as file:
         file.write("e,x,test,E\n")
-    with pytest.raises(ManifestError, match=r"has been edited, and changed since it was made: labels.csv. To keep"):
+    with pytest.raises(ManifestError, match=r"was edited, and these sources changed: labels.csv. To keep"):
         adapt(tree, tmp_path)
     assert path.read_text() == edited
     path.unlink()
@@ -91,7 +93,9 @@ def test_somebody_elses_manifest_is_kept(tree: Path, tmp_path: Path):
     for record in (None, "[]", '{"state": 1}', "no JSON"):
         if record is not None:
             (tmp_path / "four" / "whole.json").write_text(record)
-        with pytest.raises(ManifestError, match=r"whole.csv: lies where .* without the whole.json .* anew: delete it"):
+        with pytest.raises(
+            ManifestError, match=r"whole.csv: musicrec did not write .* whole.json .* replace it: delete it"
+        ):
             adapt(tree, tmp_path)
     assert (tmp_path / "four" / "whole.csv").read_text() == "mine"
 
@@ -114,12 +118,12 @@ def test_it_is_made_anew_when_the_dataset_changes(
     labels = tree / "labels.csv"
     labels.write_text(labels.read_text().replace("a,x", "a,y"))
     adapt(tree, tmp_path)
-    assert "made anew, because changed: labels.csv" in caplog.text
+    assert "made again, because these sources changed: labels.csv" in caplog.text
     assert read_manifest(path)["genre"].to_list() == ["y", "y", "x", "y"]
     audio(tree / "music" / "e.wav")
     adapt(tree, tmp_path)
-    assert "made anew, because changed: the audio files" in caplog.text
-    assert "no annotation names, not used\n             e.wav" in path.with_suffix(".checks.txt").read_text()
+    assert "made again, because these sources changed: the audio files" in caplog.text
+    assert "not in the annotations, not used\n             e.wav" in path.with_suffix(".checks.txt").read_text()
 
 
 def test_all_that_differs_is_reported(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
@@ -130,14 +134,14 @@ def test_all_that_differs_is_reported(tree: Path, tmp_path: Path, capsys: pytest
     adapt(tree, tmp_path, published={"train": 3, "all": 4}, vocabulary={"genre": ("x", "w"), "artist": 5})
     printed = capsys.readouterr().out
     for line in (
-        "warning  1 row of the annotations with a track_id seen before, not used: a",
-        "note     1 group of files of the same bytes within a split: a.wav = b.wav",
-        "warning  1 group of files of the same bytes in different splits: c.wav (valid) = d.wav (test)",
-        "warning  train: 2 tracks, published are 3",
+        "warning  1 row of the annotations not used: an earlier row has the same track_id: a",
+        "note     1 group of identical files within a split: a.wav = b.wav",
+        "warning  1 group of identical files in different splits: c.wav (valid) = d.wav (test)",
+        "warning  train: 2 tracks, expected 3 as published",
         "ok       all: 4 tracks, as published",
-        "note     test: 1 tracks, no number is published",
-        "warning  genre: 2 different labels, published are 2: without w, unknown y",
-        "warning  artist: 4 different labels, published are 5",
+        "note     test: 1 tracks; no published number to compare with",
+        "warning  genre: 2 different labels, expected 2 as published: missing w, unknown y",
+        "warning  artist: 4 different labels, expected 5 as published",
     ):
         assert line in printed
 
@@ -151,7 +155,7 @@ def test_a_clip_that_is_damaged_in_every_copy_is_no_deviation(
     adapt(tree, tmp_path, published={"train": 3, "valid": 1, "test": 1})
     printed = capsys.readouterr().out
     assert "note     1 file known to be damaged, left out: odd (not audio that" in printed
-    assert "ok       train: 2 tracks, and 1 damaged of the 3 published" in printed
+    assert "ok       train: 2 tracks and 1 damaged, in all 3 as published" in printed
     assert "warning" not in printed
 
 
@@ -162,9 +166,12 @@ def test_names_that_the_disk_has_changed(tree: Path, tmp_path: Path, capsys: pyt
     path = adapt(tree, tmp_path)
     assert read_manifest(path)["path"].to_list()[1] == str(tree / "music" / "B.WAV")
     printed = capsys.readouterr().out
-    assert "warning  1 path left out: caf\\xe9.wav (its name, or its folder's, is not UTF-8: rename it)\n" in printed
-    assert "note     1 file used whose names differ in capitals from the annotations: B.WAV\n" in printed
-    assert "caf\\xe9.wav" in path.with_suffix(".checks.txt").read_text() and "no annotation names" not in printed
+    assert (
+        "warning  1 path left out: caf\\xe9.wav (the name of the file or its folder is not UTF-8: rename it)\n"
+        in printed
+    )
+    assert "note     1 file found with other upper and lower case than in the annotations: B.WAV\n" in printed
+    assert "caf\\xe9.wav" in path.with_suffix(".checks.txt").read_text() and "not in the annotations" not in printed
     odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
     tree.rename(odd)
     with pytest.raises(ManifestError, match=r"four: data.root=/.*/caf\\xe9: the name of this folder is not UTF-8; ren"):
@@ -174,7 +181,7 @@ def test_names_that_the_disk_has_changed(tree: Path, tmp_path: Path, capsys: pyt
 def test_why_a_file_is_missing(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tree / "music" / "b.wav").unlink()
     (tree / "music" / "b.wav").symlink_to("/nowhere/b.wav")
-    with pytest.raises(ManifestError, match=r"no file b.wav below .*/music \(b.wav: a link that leads nowhere\); data"):
+    with pytest.raises(ManifestError, match=r"no file b.wav below .*/music \(b.wav: a broken link\); data"):
         adapt(tree, tmp_path)
     (tree / "music" / "b.wav").unlink()
     look = os.scandir
@@ -188,7 +195,7 @@ def test_why_a_file_is_missing(tree: Path, tmp_path: Path, monkeypatch: pytest.M
     (tree / "music" / "0").mkdir()
     labels = tree / "labels.csv"
     labels.write_text(labels.read_text().replace("b,y", "0/b,y"))
-    message = r"no file 0/b.wav below .*/music \(0: cannot be looked through: Permission denied\); data.partial"
+    message = r"no file 0/b.wav below .*/music \(0: cannot be opened: Permission denied\); data.partial"
     with pytest.raises(ManifestError, match=message):
         adapt(tree, tmp_path)
 
@@ -215,7 +222,7 @@ def test_artists_that_are_not_known_are_counted(tree: Path, tmp_path: Path, caps
     labels = tree / "labels.csv"
     labels.write_text(labels.read_text().replace("train,B", "train,"))
     adapt(tree, tmp_path)
-    assert "ok       3 artists, each in one split only; of 1 of 4 tracks the artist is not known\n" in (
+    assert "ok       3 artists, each in one split only; the artist of 1 of 4 tracks is unknown\n" in (
         capsys.readouterr().out
     )
 
@@ -233,9 +240,9 @@ def test_what_is_missing_is_said_with_where_to_get_it(tree: Path, tmp_path: Path
             adapt(root, tmp_path)
         first, *others = str(error.value).splitlines()
         assert first.startswith(f"four: {problem}") and first.endswith("; see docs/datasets.md#four")
-        expected = ["data.root holds: music/ and labels.csv", "to get it: four.zip (1 MB)", "licence: CC0"]
+        expected = ["data.root holds: music/ and labels.csv", "how to get it: four.zip (1 MB)", "licence: CC0"]
         assert [line.strip() for line in others] == expected
-    with pytest.raises(ManifestError, match=r"data.download=true: it has no archive that could be fetched"):
+    with pytest.raises(ManifestError, match=r"data.download=true: musicrec cannot download"):
         Source(FOUR, tree, download=True)
 
 
@@ -244,10 +251,10 @@ def test_what_is_missing_is_said_with_where_to_get_it(tree: Path, tmp_path: Path
     [
         (magnatagatune.DATASET, ["mp3.zip.001, .002 and .003 (about 3 GB", "CC BY-NC-SA 3.0"]),
         (mtg_jamendo.DATASET, ["156 GB; the full audio has 508 GB", "Creative Commons licence of its own"]),
-        (gtzan.DATASET, ["copies of 1.2 GB are on Kaggle", "none is stated"]),
+        (gtzan.DATASET, ["copies of 1.2 GB are on Kaggle", "not stated"]),
         (fma.DATASET, ["fma_small.zip (7.2 GiB)", "fma_full.zip (879 GiB)", "metadata CC BY 4.0"]),
-        (giantsteps.TEMPO, ["giantsteps-tempo-dataset DIR", "664 files, 1 GB", "none is stated"]),
-        (giantsteps.KEY, ["giantsteps-key-dataset DIR", "604 files, 850 MB", "none is stated"]),
+        (giantsteps.TEMPO, ["giantsteps-tempo-dataset DIR", "664 files, 1 GB", "not stated"]),
+        (giantsteps.KEY, ["giantsteps-key-dataset DIR", "604 files, 850 MB", "not stated"]),
         (spotify.DATASET, ["since November 2024 Spotify gives", "Spotify's terms"]),
     ],
     ids=lambda value: value.name if isinstance(value, Dataset) else "",

@@ -78,7 +78,7 @@ def test_a_split_of_its_own_is_used(tree: Path, tmp_path: Path, capsys: pytest.C
     path.write_text("\n".join([f"{header},split", *lines]))
     frame = read_manifest(spotify(root=tree, folder=tmp_path))
     assert dict(frame["split"].value_counts().iter_rows()) == {"train": 14, "test": 5}
-    warned = f"warning  1 track without a split where others have one, left out: {IDS[3]}\n"
+    warned = f"warning  1 track left out: no split, although other tracks have one: {IDS[3]}\n"
     assert warned in capsys.readouterr().out
     path.write_text(
         "\n".join([f"{header},split", *(line.removesuffix("train").removesuffix("test") for line in lines)])
@@ -91,14 +91,14 @@ def test_damage_is_told(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
     features, text = tree / "features.csv", (tree / "features.csv").read_text()
     features.write_text(f"{text}{row(3)}\n")
     spotify(root=tree, folder=tmp_path)
-    warned = f"warning  1 row of the annotations with a track_id seen before, not used: {IDS[3]}\n"
+    warned = f"warning  1 row of the annotations not used: an earlier row has the same track_id: {IDS[3]}\n"
     assert warned in capsys.readouterr().out
     next(tree.rglob(f"{IDS[7]}.mp3")).unlink()
     with pytest.raises(ManifestError, match=rf"no file {IDS[7]}.mp3 below .*; data.partial=true"):
         spotify(root=tree, folder=tmp_path)
     assert read_manifest(spotify(root=tree, folder=tmp_path, partial=True)).height == 19
     (tree / "more.csv").touch()
-    with pytest.raises(ManifestError, match=r"does not hold one CSV file but features.csv, more.csv"):
+    with pytest.raises(ManifestError, match=r"data.csv is not set: .* holds features.csv, more.csv"):
         spotify(root=tree, folder=tmp_path)
 
 
@@ -134,7 +134,7 @@ def test_all_that_is_wrong_is_told_at_once_with_row_and_value(tree: Path, tmp_pa
     [(("time_signature", "metre"), r"features.csv: 1 problem\n.*1, time_signature: required column .* metre, genres"),
      (("valence", "energy"), r"features.csv: \d problems\n  row 1, energy: 2 columns have this name, expected one"),
      (("track_uri", "id"), r"features.csv: 1 problem\n.*1, track_uri: required column is missing; the file has"),
-     ((",", ";"), r"features.csv: its columns are separated by semicolons; save it with commas or tabs"),
+     ((",", ";"), r"features.csv: the columns are separated by semicolons; save the file with commas"),
      (("Artist 0", "Beyonc\udce9"), r"features.csv: row 2: b'Beyonc.xe9' is not text in UTF-8; save the")],
 )  # fmt: skip
 def test_a_file_that_is_no_dump(tree: Path, tmp_path: Path, change: tuple[str, str], message: str):

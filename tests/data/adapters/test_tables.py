@@ -28,11 +28,11 @@ def test_what_other_programs_write_is_read(tmp_path: Path, monkeypatch: pytest.M
     [
         (b"", "has no column id, name (it has nothing)"),
         (b"<!DOCTYPE html>\n<p>404", "has no column id, name (it has <!DOCTYPE html> …)"),
-        (b"id,name\n", "has a header, and no row below it"),
+        (b"id,name\n", "has a header but no rows"),
         (b"id,name\n1,a\n2", "row 3: 1 cells, expected 2; it begins with '2'"),
         (b"id,name\n1,a,b\n", "row 2: 3 cells, expected 2; it begins with '1, a, b'"),
         (b"id,name\n\n1,a\n", "row 2: 0 cells, expected 2; it begins with ''"),
-        (b'id,name\n1,"a\n2,b\n', "row 2: the quotation marks are wrong, or it is cut off (unexpected end of data)"),
+        (b'id,name\n1,"a\n2,b\n', "row 2: a quotation mark is wrong, or the file is cut off (unexpected end of data)"),
         (b"id,name\n1,a\n2,Ren\xe9\n", r"row 3: b'Ren\xe9' is not text in UTF-8"),
         (b"\x1f\x8b\x08\x00id", r"row 1: b'\x1f\x8b\x08\x00id' is not text in UTF-8"),
     ],
@@ -42,26 +42,28 @@ def test_damage_is_told_by_row(tmp_path: Path, content: bytes, message: str):
     path.write_bytes(content)
     with pytest.raises(ManifestError) as error:
         read_table(path, columns=["id", "name"])
-    assert str(error.value) == f"{path}: {message}; fetch the file again"
+    assert str(error.value) == f"{path}: {message}; download the file again"
 
 
 def test_a_cell_that_is_not_as_expected(tmp_path: Path):
     frame = pl.DataFrame({"id": ["1", "x", None, "4"]})
     good = pl.col("id").str.contains(r"^\d+$")
-    message = r"row 5, ID: 'x', expected a number \(and 1 more such rows\); fetch the file again"
+    message = r"row 5, ID: 'x', expected a number \(and 1 more such rows\); download the file again"
     with pytest.raises(ManifestError, match=message):
         check_column(frame, "id", good, "a number", path=tmp_path, called="ID", first_row=4)
-    with pytest.raises(ManifestError, match="row 2, id: empty, expected a number; fetch"):
+    with pytest.raises(ManifestError, match="row 2, id: empty, expected a number; download"):
         check_column(frame[2:3], "id", good, "a number", path=tmp_path)
     check_column(frame[:1], "id", good, "a number", path=tmp_path)
 
 
 def test_what_cannot_be_read_at_all(tmp_path: Path):
-    message = r"cannot be read \(Is a directory\); make it readable, or fetch it again"
+    message = r"cannot be read \(Is a directory\); make it readable, or download it again"
     with pytest.raises(ManifestError, match=message):
         read_table(tmp_path, columns=["id"])
     with pytest.raises(ManifestError, match=message):
         read_text_file(tmp_path)
     (tmp_path / "a.key").write_bytes(b"\xff\xfeC\x00")
-    with pytest.raises(ManifestError, match=r"a.key: b'\\xff\\xfeC\\x00' is not text in UTF-8; fetch the file again"):
+    with pytest.raises(
+        ManifestError, match=r"a.key: b'\\xff\\xfeC\\x00' is not text in UTF-8; download the file again"
+    ):
         read_text_file(tmp_path / "a.key")

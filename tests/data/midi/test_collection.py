@@ -63,7 +63,7 @@ def test_folder_to_manifest(source, stand_in, sound_font, tmp_path, capsys):
     assert left_out == {
         "rock/copy.mid": "the same file as jazz/Ada/One_more.mid",
         "rock/bad.mid": "cannot be read as MIDI (it ends too early)",
-        "rock/none.mid": "no notes in it",
+        "rock/none.mid": "contains no notes",
     }
     printed = capsys.readouterr().out
     assert "3 tracks; known: bpm 1, time_signature 1, key 1, artist 3\nsplit by artist: " in printed
@@ -119,13 +119,13 @@ def test_every_sound_font_makes_a_variant(source, stand_in, sound_font, tmp_path
         ({"source": "nowhere"}, "nowhere: no such folder"),
         ({"source": "bare"}, "bare: no MIDI file below it"),
         ({"--sound-font": "nowhere.sf2"}, "--sound-font nowhere.sf2: cannot be read: No such file"),
-        ({"--sound-font": "note.txt"}, "note.txt: is no sound font"),
+        ({"--sound-font": "note.txt"}, "note.txt: is not a sound font"),
         ({"--sound-font": "font.sf2 more/font.sf2"}, "two sound fonts have the same name"),
         ({"--out": "note.txt"}, "note.txt: cannot be written"),
         ({"--duration-s": "3"}, "duration_s=3 cannot be rendered; use 4 to 600"),
         ({"--sample-rate": "44"}, "sample_rate=44 is too low"),
-        ({"--workers": "0"}, "workers=0 cannot work"),
-        ({"--sound-font": "empty.sf2"}, "none of its 6 MIDI files gave a track"),
+        ({"--workers": "0"}, "workers=0 is too small"),
+        ({"--sound-font": "empty.sf2"}, "none of its 6 MIDI files could be rendered"),
     ],
 )
 def test_a_mistake_gets_one_message(source, stand_in, sound_font, tmp_path, monkeypatch, capsys, change, message):
@@ -194,7 +194,7 @@ def test_too_few_artists_are_not_split(tmp_path, stand_in, sound_font, write_mid
         write_midi(tmp_path / "midi" / "Ada" / f"{name}.mid", tones(SCALE, program=ord(name) - 97))
     render(tmp_path / "midi", "--sound-font", sound_font, "--out", tmp_path / "out")
     assert read_manifest(tmp_path / "out" / "manifest.csv")["split"].to_list() == [None, None]
-    assert "too few artists to split: add a column split yourself" in capsys.readouterr().out
+    assert "too few artists to split: add a column split to the manifest yourself" in capsys.readouterr().out
 
 
 def test_what_is_heard_is_what_is_written(general_midi, tmp_path, write_midi, tones):

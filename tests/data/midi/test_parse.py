@@ -77,7 +77,7 @@ def test_a_note_struck_again_ends_the_one_before(tmp_path, write_midi):
         (chunk(b"MThd", struct.pack(">hhh", 2, 1, 480)) + chunk(b"MTrk", NOTE), "type 2"),
         (chunk(b"MThd", struct.pack(">hhh", 1, 1, -6400)) + chunk(b"MTrk", NOTE), "SMPTE"),
         (chunk(b"MThd", struct.pack(">hhh", 1, 1, 0)) + chunk(b"MTrk", NOTE), "SMPTE|beats"),
-        (chunk(b"MThd", struct.pack(">hhh", 1, 1, 480)) + chunk(b"MTrk", NOTE[-4:]), "no notes in it"),
+        (chunk(b"MThd", struct.pack(">hhh", 1, 1, 480)) + chunk(b"MTrk", NOTE[-4:]), "contains no notes"),
         (
             chunk(b"MThd", struct.pack(">hhh", 1, 1, 480)) + chunk(b"MTrk", HAIL * 2000 + NOTE[-4:]),
             "2,000 notes in 2.1 s",
