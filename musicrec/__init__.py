@@ -1,4 +1,4 @@
-"""musicrec: train music taggers, test how robust they are, and find tracks that go together.
+"""musicrec: train music taggers, test how robust they are, and find tracks that fit together.
 
 Example:
     analyzer = musicrec.load("runs/…/export")

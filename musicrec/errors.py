@@ -1,8 +1,8 @@
-"""The errors a person may meet. Each message names the file or key, the value, and the way out."""
+"""Errors that a user can cause. Each message names the file or key, the value, and the way out."""
 
 
 class MusicrecError(Exception):
-    """Base of all errors that are shown to the user as one message, without a traceback."""
+    """Base class of errors that are shown to the user as one message, without a traceback."""
 
 
 class AudioError(MusicrecError):
@@ -10,11 +10,11 @@ class AudioError(MusicrecError):
 
 
 class ManifestError(MusicrecError):
-    """A manifest does not say what it should."""
+    """A manifest is invalid."""
 
 
 class DownloadError(MusicrecError):
-    """A file of a dataset cannot be fetched, or is not what it should be."""
+    """A file of a dataset cannot be downloaded, or has the wrong checksum."""
 
 
 class MidiError(MusicrecError):
@@ -22,24 +22,24 @@ class MidiError(MusicrecError):
 
 
 class StoreError(MusicrecError):
-    """A waveform store cannot be built, opened or trusted."""
+    """A waveform store cannot be built or opened, or is damaged."""
 
 
 class ExportError(MusicrecError):
-    """An export folder or a checkpoint does not hold what it should."""
+    """An export folder or a checkpoint is incomplete or invalid."""
 
 
 class LibraryError(MusicrecError):
-    """A library of analysed tracks cannot be opened, trusted or written."""
+    """A library of analysed tracks cannot be opened or written, or is damaged."""
 
 
 class ConfigError(MusicrecError):
-    """A setting has a value that cannot work."""
+    """A setting has an invalid value."""
 
 
 class SweepError(MusicrecError):
-    """A sweep cannot be started, or continued with these settings."""
+    """A sweep cannot be started, or cannot be continued with these settings."""
 
 
 class JobFailed(MusicrecError):
-    """A job of a multirun ended with a message that has been printed."""
+    """A job of a multirun failed, and its message has been printed."""

@@ -16,7 +16,7 @@ from musicrec.programs import resolvers, startup
 ROOT = Path(__file__).parents[1]
 
 # Leave Ctrl-C to pytest: importing a program makes Ctrl-C end the process at once, until the program has begun.
-startup.over()
+startup.finish()
 resolvers.register()
 
 # The tensors of the tests are tiny, so several threads would be slower than one.

@@ -116,7 +116,7 @@ def import_checkpoint(
     with one_message():
         from musicrec.export import public_weights
 
-        startup.over()
+        startup.finish()
         known = {} if licence is None else {"licence": licence}
         export = public_weights.import_checkpoint(
             weights, architecture=architecture, classes=_read_names(classes), out=out, **known
@@ -181,7 +181,7 @@ def render_midi(
         except ModuleNotFoundError as error:
             raise ConfigError(f"{error}; install it with: pip install 'musicrec[midi]'") from None
 
-        startup.over()
+        startup.finish()
         done = render_folder(
             source,
             sound_fonts=sound_font,

@@ -30,9 +30,9 @@ from musicrec.figures.scores import plot_all
 from musicrec.figures.setting_comparison import settings_figure
 from musicrec.figures.style import save
 from musicrec.programs.build import build_data, listed
-from musicrec.runs.by_setting import by_setting, mean_minutes
 from musicrec.runs.compare import compare_runs, print_runs, write_runs
-from musicrec.runs.find import ALL, find_all, find_export
+from musicrec.runs.find import ALL, find_export, find_sweep_runs
+from musicrec.runs.setting_groups import group_by_setting, mean_minutes
 from musicrec.system.hardware import check_accelerator
 from musicrec.system.memory import keep_freed_memory
 from musicrec.training.pooling import POOLINGS
@@ -123,9 +123,9 @@ def evaluate(cfg: DictConfig, path: str, model: Model, folder: Path, bootstrap: 
 
 def evaluate_settings(cfg: DictConfig, folder: Path, bootstrap: Bootstrap) -> None:
     """Measure every finished run of a sweep, and compare the settings of the sweep."""
-    runs = find_all(cfg.export if isinstance(cfg.export, str) else cfg.export[0], runs=cfg.paths.runs)
+    runs = find_sweep_runs(cfg.export if isinstance(cfg.export, str) else cfg.export[0], runs=cfg.paths.runs)
     settings, number = [], 0
-    for params, members in by_setting(runs):
+    for params, members in group_by_setting(runs):
         results = []
         for member in members:
             number += 1

@@ -52,7 +52,7 @@ def program(task: Callable[[DictConfig], object]) -> Callable[[DictConfig], obje
             warnings.filterwarnings("ignore", pattern)
         warnings.formatwarning = _in_one_line
         logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-        startup.over()
+        startup.finish()
         if not in_multirun():
             with one_message():
                 check_settings(cfg, allowed=TARGETS)

@@ -45,7 +45,7 @@ class OutputFolder(Callback):
         with one_message():
             self._make(Path(config.hydra.sweep.dir), key="hydra.sweep.dir")
             self.made = []  # never remove it, as it holds the folders of the jobs
-        startup.over()
+        startup.finish()
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **settings: object) -> None:
         """Remove the folder of a failed run that holds nothing but the record of its failure."""

@@ -1,7 +1,7 @@
-"""Ctrl-C while a program starts. Imported first, because what comes after takes seconds to import.
+"""Handling of Ctrl-C while a program starts. Import this module first, because the imports after it take seconds.
 
-A KeyboardInterrupt within somebody's import ends in a traceback, and now and then is lost in a callback. So until the
-program takes over, Ctrl-C ends the process at once, with one word: nothing is at stake yet.
+A KeyboardInterrupt during an import ends in a traceback, or is lost in a callback. Therefore Ctrl-C ends the process at
+once, with a short message, until the program calls `finish`. Nothing can be lost at that stage.
 """
 
 import os
@@ -10,20 +10,21 @@ import threading
 from types import FrameType
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
+def _exit(number: int, frame: FrameType | None) -> None:
     os.write(2, b"interrupted\n")
-    os._exit(130)
+    os._exit(130)  # 128 + SIGINT
 
 
 def _in_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
-def over() -> None:
-    """From here on Ctrl-C is a KeyboardInterrupt again."""
-    if _in_main_thread() and signal.getsignal(signal.SIGINT) is _leave:
+def finish() -> None:
+    """Restore the usual behaviour of Ctrl-C, a KeyboardInterrupt, at the end of the start-up."""
+    if _in_main_thread() and signal.getsignal(signal.SIGINT) is _exit:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-if _in_main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not below a shell's `&`
-    signal.signal(signal.SIGINT, _leave)
+if _in_main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # Otherwise the signal is ignored, as in a job that a shell started in the background, and has to stay ignored.
+    signal.signal(signal.SIGINT, _exit)

@@ -1,1 +1,1 @@
-"""What a training run leaves on record, and how to find a run by it."""
+"""The records of training runs: writing them, and finding and comparing runs by them."""

@@ -1,4 +1,4 @@
-"""Finding runs by what they reached."""
+"""Search for runs by their results."""
 
 import re
 import sys
@@ -14,92 +14,122 @@ BEST, ALL = "best", "all:"
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A run folder and its record."""
+    """A run folder and its record.
+
+    Attributes:
+        folder: The run folder.
+        record: The content of its run.json.
+    """
 
     folder: Path
     record: dict
 
     @property
     def objective(self) -> float | None:
+        """The best value of the metric that training monitored; None if there is none."""
         return (self.record["objective"] or {}).get("value")
 
     @property
-    def judged_by(self) -> str:
-        """What its objective is the value of: only runs in which all of this is equal can be ranked by it."""
-        reached, config = self.record["objective"], self.record["config"]
+    def ranking_basis(self) -> str:
+        """What the objective measures. Only runs with the same basis can be ranked by their objectives."""
+        objective, config = self.record["objective"], self.record["config"]
         heads = ", ".join(name for name, head in config["task"]["heads"].items() if head is not None)
-        return f"{reached['metric']} ({reached['mode']}) of {heads} on {config['data']['valid_split']} of {self.data}"
+        return (
+            f"{objective['metric']} ({objective['mode']}) of {heads} on {config['data']['valid_split']} of {self.data}"
+        )
 
     @property
     def data(self) -> str:
-        """The manifest, its hash, and how many tracks of each split the figures are of: training on fewer tracks does
-        not change what is measured."""
+        """The manifest, its hash, and the number of tracks in each split but the training split.
+
+        The training split is left out because the tracks in it do not change what the metrics measure.
+        """
         data, training = self.record["data"], self.record["config"]["data"]["train_split"]
         splits = ", ".join(f"{split} {count}" for split, count in data["tracks"].items() if split != training)
         return f"{data['manifest']} {data['manifest_hash'][:12]} ({splits})"
 
 
 def find_runs(folder: str | Path) -> list[Run]:
-    """Every run with a record at or below a folder, by path. Raises ConfigError where there is none."""
+    """Return all runs with a record in or below a folder, ordered by path.
+
+    Raises:
+        ConfigError: If there is no run.
+    """
     folder = Path(folder).expanduser()
     found = [Run(folder=path.parent, record=read_run(path.parent)) for path in sorted(folder.rglob(FILE))]
     if not found:
-        raise ConfigError(f"{folder}: there is no run below it; train.py writes a {FILE} into every run folder")
+        raise ConfigError(f"{folder}: there is no run in or below this folder; train.py writes {FILE} into run folders")
     return found
 
 
-def finished(runs: Sequence[Run]) -> list[Run]:
+def finished_runs(runs: Sequence[Run]) -> list[Run]:
+    """Return the runs that have finished with an objective."""
     return [run for run in runs if run.record["status"] == "finished" and run.objective is not None]
 
 
-def find_export(named: str, *, runs: str | Path) -> str:
-    """The export folder that a name stands for: "best" is that of the best run below `runs`, "best:STUDY" that of the
-    best below runs/STUDY (or below the folder STUDY), and anything else is a path already.
+def find_export(name: str, *, runs: str | Path) -> str:
+    """Return the export folder that a name stands for, and print which run it belongs to.
 
-    Says which one it is. Raises ConfigError where there is none, or where the runs cannot be ranked.
+    Args:
+        name: "best" for the best run below `runs`, "best:STUDY" for the best run below runs/STUDY or, if that does
+            not exist, below the folder STUDY. Any other name is a path, which is returned unchanged.
+        runs: The folder with all runs.
+
+    Raises:
+        ConfigError: If no run has finished with an export, or if the runs cannot be ranked.
     """
-    if named != BEST and not named.startswith(f"{BEST}:"):
-        return named
-    below, candidates = _with_exports(named, study=named.removeprefix(BEST).removeprefix(":"), runs=runs)
-    judged: dict[str, list[Run]] = {}
+    if name != BEST and not name.startswith(f"{BEST}:"):
+        return name
+    folder, candidates = _find_exported_runs(name, study=name.removeprefix(BEST).removeprefix(":"), runs=runs)
+    by_basis: dict[str, list[Run]] = {}
     for run in candidates:
-        judged.setdefault(run.judged_by, []).append(run)
-    if len(judged) > 1:
-        groups = "; ".join(f"{what}: {_some(group)}" for what, group in judged.items())
+        by_basis.setdefault(run.ranking_basis, []).append(run)
+    if len(by_basis) > 1:
+        groups = "; ".join(f"{basis}: {_summarise(group)}" for basis, group in by_basis.items())
         raise ConfigError(
-            f"export={named}: the {len(candidates)} runs below {below} were judged by different things, and none of "
-            f"them is the best of all ({groups}); name a folder of runs that compare, as in export=best:STUDY"
+            f"export={name}: the {len(candidates)} runs below {folder} differ in their labels, data or metrics, so "
+            f"there is no best one ({groups}); name a folder of comparable runs, as in export=best:STUDY"
         )
     sign = 1 if candidates[0].record["objective"]["mode"] == "max" else -1
     best = max(candidates, key=lambda run: sign * run.objective)
     metric = best.record["objective"]["metric"]
-    chosen = f"{named}: {best.folder} ({metric} {best.objective:.4f}, of {len(candidates)} runs below {below})"
-    print(chosen, file=sys.stderr)  # what a program answers may be read by another one
+    message = f"{name}: {best.folder} ({metric} {best.objective:.4f}, best of {len(candidates)} runs below {folder})"
+    print(message, file=sys.stderr)  # standard output is for results, which another program may read
     return str(best.folder / "export")
 
 
-def find_all(named: str, *, runs: str | Path) -> list[Run]:
-    """The finished runs that "all:STUDY" stands for, those below runs/STUDY or below the folder STUDY, by number.
+def find_sweep_runs(name: str, *, runs: str | Path) -> list[Run]:
+    """Return the finished runs with an export that "all:STUDY" stands for, ordered by job number.
 
-    Raises ConfigError where there is none.
+    Args:
+        name: "all:STUDY" for the runs below runs/STUDY or, if that does not exist, below the folder STUDY.
+        runs: The folder with all runs.
+
+    Raises:
+        ConfigError: If there are none.
     """
-    _, found = _with_exports(named, study=named.removeprefix(ALL), runs=runs)
-    return sorted(found, key=lambda run: [int(t) if t.isdigit() else t for t in re.split(r"(\d+)", str(run.folder))])
+    _, found = _find_exported_runs(name, study=name.removeprefix(ALL), runs=runs)
+    return sorted(found, key=lambda run: _numeric_order(str(run.folder)))
 
 
-def _with_exports(named: str, *, study: str, runs: str | Path) -> tuple[Path, list[Run]]:
-    """The folder that `named` means, and the finished runs below it that have an export."""
-    below = Path(runs).expanduser() / study
-    if study and not below.is_dir() and Path(study).expanduser().is_dir():
-        below = Path(study).expanduser()
-    if not below.is_dir():
-        raise ConfigError(f"export={named}: there is no folder {below}; paths.runs says where the runs are")
-    candidates = [run for run in finished(find_runs(below)) if (run.folder / "export").is_dir()]
+def _find_exported_runs(name: str, *, study: str, runs: str | Path) -> tuple[Path, list[Run]]:
+    """Return the folder that `name` refers to, and the finished runs below it that have an export."""
+    folder = Path(runs).expanduser() / study
+    if study and not folder.is_dir() and Path(study).expanduser().is_dir():
+        folder = Path(study).expanduser()
+    if not folder.is_dir():
+        raise ConfigError(f"export={name}: there is no folder {folder}; paths.runs sets the folder with the runs")
+    candidates = [run for run in finished_runs(find_runs(folder)) if (run.folder / "export").is_dir()]
     if not candidates:
-        raise ConfigError(f"export={named}: no run below {below} has finished with an export")
-    return below, candidates
+        raise ConfigError(f"export={name}: no run below {folder} has finished with an export")
+    return folder, candidates
 
 
-def _some(runs: Sequence[Run]) -> str:
+def _numeric_order(text: str) -> list[str | int]:
+    """Return a sort key that puts job 2 before job 10."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", text)]
+
+
+def _summarise(runs: Sequence[Run]) -> str:
     more = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
     return f"{runs[0].folder}{more}"

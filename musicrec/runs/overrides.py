@@ -1,4 +1,4 @@
-"""The overrides that runs were started with: what makes two runs the same, and in which settings runs differ."""
+"""Command-line overrides of runs: which of them identify a job, and in which ones runs differ."""
 
 from collections.abc import Sequence
 
@@ -6,16 +6,25 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import QuotedString
 
 Value = str | int | float | bool | None
-SPREAD_OVER = "seed"  # runs that differ in nothing else are one setting
+SEED_KEY = "seed"  # runs that differ only in this key belong to one setting
+_NOT_IDENTIFYING = ("sweep.", "+sweep.", "~sweep.", "resume=")
 
 
-def identity(overrides: Sequence[str]) -> frozenset[str]:
-    """What makes two jobs the same: their settings, but not those of the sweep that they are part of."""
-    return frozenset(text for text in overrides if not text.startswith(("sweep.", "+sweep.", "~sweep.", "resume=")))
+def identifying_overrides(overrides: Sequence[str]) -> frozenset[str]:
+    """Return the overrides that identify a job: all but those of the sweep itself and of resuming."""
+    return frozenset(text for text in overrides if not text.startswith(_NOT_IDENTIFYING))
 
 
 def differing_settings(runs: Sequence[Sequence[str]]) -> list[dict[str, Value]]:
-    """{key: value} of the overrides in which runs differ, for each of them; of a single run, of all."""
+    """Return the settings in which runs differ.
+
+    Args:
+        runs: The overrides of each run.
+
+    Returns:
+        For each run, {key: value} of the overrides whose values differ between runs; None where a run lacks the key.
+        If no values differ, as with a single run, all overrides.
+    """
     parser = OverridesParser.create()
     settings = [dict(map(_key_and_value, parser.parse_overrides(list(overrides)))) for overrides in runs]
     keys = dict.fromkeys(key for values in settings for key in values)

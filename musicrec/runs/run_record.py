@@ -1,4 +1,4 @@
-"""run.json: what was run, how it ended, and what it reached; written whole or not at all."""
+"""The record of a run in run.json: its settings, how it ended, and its results."""
 
 import datetime
 import platform
@@ -21,18 +21,26 @@ from musicrec.system.version import VERSION, git_commit
 
 
 class RunRecord:
-    """Keeps the run.json of a run folder, as a context manager around the run.
+    """Write the run.json of a run folder, as a context manager around the run.
 
-    status: running; then finished, pruned (by a sweep), failed (with the error's message), or interrupted. A process
-    that is killed leaves "running", and no lock: by this `read_run` tells it from one that runs.
-    Facts that the run adds with `note` are written when it ends. Of several processes only the first one writes.
+    The status is "running" at first. It becomes "finished", "failed" (with the error's message) or "interrupted" when
+    the run ends; a run that a sweep stops early sets "pruned" itself. A killed process leaves "running" but no lock,
+    so `read_run` can recognise it. The file is written at the start and at the end, each time atomically. If several
+    processes train together, only the first one writes.
 
-    config: resolved, in plain types. overrides: of the command line, or of the job in a multirun.
+    Args:
+        folder: The run folder.
+        name: The name of the run.
+        config: The resolved settings, in plain types.
+        overrides: The overrides on the command line, or those of the job in a multirun.
+
+    Raises:
+        MusicrecError: On entry, if another process runs in this folder.
     """
 
     def __init__(self, folder: str | Path, *, name: str, config: dict, overrides: Sequence[str]) -> None:
         self.path = Path(folder) / FILE
-        self._held = ExitStack()
+        self._lock = ExitStack()
         self.facts = {
             "format": FORMAT,
             "name": name,
@@ -55,14 +63,20 @@ class RunRecord:
         }
 
     def note(self, **facts: object) -> None:
-        """Add facts in plain JSON types; those under a name that is there already are replaced."""
+        """Add facts to the record, which are written when the run ends.
+
+        Args:
+            **facts: Values in plain JSON types. They replace earlier facts of the same name.
+        """
         self.facts |= facts
 
     def __enter__(self) -> "RunRecord":
         if rank_zero_only.rank == 0:
-            alone = self._held.enter_context(try_lock(self.path.with_name(LOCK)))
-            if not alone:
-                raise MusicrecError(f"{self.path.parent}: another process runs in this folder; name another one")
+            acquired = self._lock.enter_context(try_lock(self.path.with_name(LOCK)))
+            if not acquired:
+                raise MusicrecError(
+                    f"{self.path.parent}: another process is running in this folder; choose another one"
+                )
         self._write()
         return self
 
@@ -76,7 +90,7 @@ class RunRecord:
             status = "interrupted"
         self.note(status=status, ended=_now())
         self._write()
-        self._held.close()
+        self._lock.close()
 
     def _write(self) -> None:
         if rank_zero_only.rank == 0:
@@ -84,9 +98,9 @@ class RunRecord:
 
 
 def packages() -> dict[str, str]:
-    """{name: version} of all that is installed."""
-    found = {found.metadata["Name"]: found.version for found in distributions() if found.metadata["Name"]}
-    return dict(sorted(found.items(), key=lambda item: item[0].lower()))
+    """Return {name: version} of all installed packages."""
+    versions = {found.metadata["Name"]: found.version for found in distributions() if found.metadata["Name"]}
+    return dict(sorted(versions.items(), key=lambda item: item[0].lower()))
 
 
 def _now() -> str:

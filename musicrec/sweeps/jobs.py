@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from musicrec.config.targets import TARGETS
 from musicrec.config.validation import check_settings
 from musicrec.errors import SweepError
-from musicrec.runs.overrides import Value, identity
+from musicrec.runs.overrides import Value, identifying_overrides
 from musicrec.runs.record_file import read_run
 from musicrec.system.atomic_write import write_text
 
@@ -89,11 +89,11 @@ def plan(folder: Path, combinations: Sequence[Sequence[str]]) -> list[Job]:
     for number, run in run_folders(folder).items():
         overrides = run / ".hydra" / "overrides.yaml"
         if overrides.is_file():
-            before[identity(OmegaConf.to_container(OmegaConf.load(overrides)))] = number
+            before[identifying_overrides(OmegaConf.to_container(OmegaConf.load(overrides)))] = number
     free = max(run_folders(folder), default=-1) + 1
     jobs = []
     for overrides in dict.fromkeys(map(tuple, combinations)):
-        number = before.get(identity(overrides))
+        number = before.get(identifying_overrides(overrides))
         if number is None:
             number, free = free, free + 1
         jobs.append(Job(number=number, overrides=overrides, folder=folder / str(number)))

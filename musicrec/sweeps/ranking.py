@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from musicrec.runs.overrides import SPREAD_OVER, Value
+from musicrec.runs.overrides import SEED_KEY, Value
 from musicrec.sweeps.jobs import Outcome
 from musicrec.system.console import make_table, output_console
 from musicrec.system.csv_table import write_csv
@@ -50,7 +50,7 @@ def rank(outcomes: Sequence[Outcome]) -> list[Setting]:
     sign = -1 if any(outcome.mode == "max" for outcome in outcomes) else 1
     groups: dict[tuple, list[Outcome]] = {}
     for found in outcomes:
-        groups.setdefault(tuple(item for item in found.params.items() if item[0] != SPREAD_OVER), []).append(found)
+        groups.setdefault(tuple(item for item in found.params.items() if item[0] != SEED_KEY), []).append(found)
 
     def key_of_run(run: Outcome) -> tuple:
         order = {"finished": 0, "pruned": 1}.get(run.status, 2)
@@ -67,7 +67,7 @@ def rank(outcomes: Sequence[Outcome]) -> list[Setting]:
 def write_ranking(folder: Path, settings: Sequence[Setting]) -> None:
     """ranking.csv, a row a setting, and jobs.csv, a row a job."""
     names = list(settings[0].params) if settings else []
-    with_spread = any(SPREAD_OVER in run.params for setting in settings for run in setting.runs)
+    with_spread = any(SEED_KEY in run.params for setting in settings for run in setting.runs)
     rows, jobs = [], []
     for place, setting in enumerate(settings, start=1):
         best, params = setting.runs[0], list(setting.params.values())
@@ -79,11 +79,11 @@ def write_ranking(folder: Path, settings: Sequence[Setting]) -> None:
             setting.status, best.folder, best.wandb,
         ])  # fmt: skip
         for run in setting.runs:
-            seed = [run.params.get(SPREAD_OVER)] if with_spread else []
+            seed = [run.params.get(SEED_KEY)] if with_spread else []
             jobs.append([run.number, *params, *seed, run.status, run.objective, run.folder, run.wandb, run.error])
     ends_with = ["objective", "std", "min", "max", "finished", "runs", "status", "best_run", "wandb"]
     write_csv(folder / RANKING, ["rank", *names, *ends_with], rows)
-    seed = [SPREAD_OVER] if with_spread else []
+    seed = [SEED_KEY] if with_spread else []
     write_csv(folder / JOBS, ["job", *names, *seed, "status", "objective", "run", "wandb", "error"], jobs)
 
 

@@ -18,7 +18,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from musicrec.errors import ConfigError, SweepError
-from musicrec.runs.overrides import identity
+from musicrec.runs.overrides import identifying_overrides
 from musicrec.sweeps.jobs import Job, Outcome, run_folders
 from musicrec.system.lock import is_locked, try_lock, wait_for_lock
 
@@ -102,7 +102,7 @@ class StudyWorker:
 
     def _check_settings(self) -> None:
         ranges = {name: distribution_to_json(distribution) for name, distribution in self.space.items()}
-        settings = json.loads(json.dumps({"ranges": ranges, "fixed": sorted(identity(self.fixed))}))
+        settings = json.loads(json.dumps({"ranges": ranges, "fixed": sorted(identifying_overrides(self.fixed))}))
         known = self.study.user_attrs.get(SETTINGS)
         if known is None:
             if run_folders(self.folder):

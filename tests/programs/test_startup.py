@@ -1,4 +1,4 @@
-"""Ctrl-C before a program has begun: one word, status 130, no traceback."""
+"""Ctrl-C while a program starts: one message, status 130, no traceback."""
 
 import signal
 import subprocess
@@ -11,8 +11,8 @@ from musicrec.programs import startup
 
 ROOT = Path(__file__).parents[2]
 
-# Presses Ctrl-C when the first package that is not ours is imported.
-PRESSED = """
+# Sends SIGINT when the first third-party package is imported.
+INTERRUPTED_IMPORT = """
 import importlib.abc, os, runpy, signal, sys
 
 class Finder(importlib.abc.MetaPathFinder):
@@ -29,20 +29,20 @@ runpy.run_path(sys.argv[1], run_name="__main__")
 @pytest.mark.parametrize(
     "program", ["train.py", "evaluate.py", "recommend.py", "robustness.py", "musicrec/__main__.py"]
 )
-def test_ctrl_c_while_a_program_is_imported(program: str):
-    command = [sys.executable, "-c", PRESSED, str(ROOT / program)]
+def test_ctrl_c_during_imports_ends_the_program(program: str):
+    command = [sys.executable, "-c", INTERRUPTED_IMPORT, str(ROOT / program)]
     done = subprocess.run(command, cwd=ROOT, env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
 
 
-def test_ctrl_c_is_an_exception_again_when_the_program_has_begun():
-    before = signal.signal(signal.SIGINT, startup._leave)
+def test_ctrl_c_raises_keyboard_interrupt_after_startup():
+    before = signal.signal(signal.SIGINT, startup._exit)
     try:
-        startup.over()
+        startup.finish()
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # as below a shell's `&`
-        startup.over()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # as in a background job of a shell
+        startup.finish()
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)

@@ -88,7 +88,7 @@ def test_runs_are_compared_and_the_best_is_found(
     done = program("evaluate.py", *music, *arguments, "plots=false")
     objectives = {job: (run(job)["objective"] or {"value": 0.0})["value"] for job in sorted(folder.glob("[0-9]"))}
     best = max(objectives, key=objectives.get)
-    assert f"best:grid: {best} (val/score {objectives[best]:.4f}, of {len(rows)} runs" in done.stderr
+    assert f"best:grid: {best} (val/score {objectives[best]:.4f}, best of {len(rows)} runs" in done.stderr
     evaluated = json.loads((tmp_path / "evaluated" / "metrics.json").read_text())
     assert evaluated["export"] == str(best / "export")
 
@@ -115,7 +115,10 @@ def test_settings_are_compared_over_their_seeds(
         ("export=[all:grid,best:grid]", "all:STUDY compares the settings of one sweep; give it alone"),
         ("figures=true", "figures=true draws the predictions of one model; name one instead of all:grid"),
         ("bootstrap=null", "bootstrap=null: a comparison needs it"),
-        ("paths.runs=nowhere", "export=all:grid: there is no folder nowhere/grid; paths.runs says where the runs are"),
+        (
+            "paths.runs=nowhere",
+            "export=all:grid: there is no folder nowhere/grid; paths.runs sets the folder with the runs",
+        ),
     ],
 )
 def test_mistakes_with_settings(

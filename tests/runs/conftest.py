@@ -1,4 +1,4 @@
-"""Run folders without a training."""
+"""Run folders that are written without training."""
 
 import json
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from musicrec.runs.record_file import FORMAT
 
 @pytest.fixture
 def make_run() -> Callable[..., Path]:
-    """Writes a run folder with a record and an export."""
+    """Return a function that writes a run folder with a record and an export folder."""
 
     def make(
         folder: Path,
@@ -26,17 +26,17 @@ def make_run() -> Callable[..., Path]:
         mode: str = "max",
     ) -> Path:
         (folder / "export").mkdir(parents=True)
-        reached = {"metric": metric, "mode": mode, "value": objective}
+        recorded = {"metric": metric, "mode": mode, "value": objective}
         tracks = {"train": 16, "valid": 4, "test": 4}
         record = {
             "format": FORMAT,
             "status": status,
-            "objective": None if objective is None else reached,
+            "objective": None if objective is None else recorded,
             "metrics": {"test": {"genre/accuracy": accuracy, "score": accuracy}},
             "data": {"manifest": "m.csv", "manifest_hash": manifest_hash, "tracks": tracks},
             "overrides": list(overrides),
             "config": {
-                "task": {"heads": {head: {}, "gone": None}},
+                "task": {"heads": {head: {}, "removed": None}},
                 "data": {"train_split": "train", "valid_split": "valid"},
             },
         }

@@ -1,4 +1,4 @@
-"""Runs side by side."""
+"""The table that compares runs."""
 
 import csv
 from collections.abc import Callable
@@ -19,7 +19,7 @@ def runs(tmp_path: Path, make_run: Callable) -> Path:
     return folder
 
 
-def test_the_best_first_with_the_settings_that_differ(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+def test_best_run_first_with_the_differing_settings(runs: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     rows = compare_runs([str(runs)], sort=None, mixed=False)
     assert [row["settings"] for row in rows] == [{"optim.lr": 0.001}, {"optim.lr": 0.01}]
     by_test = compare_runs([str(runs)], sort="test/genre/accuracy", mixed=False)
@@ -42,7 +42,7 @@ def test_the_best_first_with_the_settings_that_differ(runs: Path, tmp_path: Path
     assert second["test/genre/accuracy"] == "0.8"
 
 
-def test_less_is_better_only_of_what_is_minimised(tmp_path: Path, make_run: Callable):
+def test_smaller_values_rank_first_only_for_a_minimised_objective(tmp_path: Path, make_run: Callable):
     for number, (loss, accuracy) in enumerate(((0.9, 0.8), (0.3, 0.4))):
         make_run(tmp_path / str(number), loss, accuracy=accuracy, metric="val/loss", mode="min")
     by_loss, by_test = (compare_runs([str(tmp_path)], sort=sort, mixed=False) for sort in (None, "test/score"))
@@ -50,14 +50,16 @@ def test_less_is_better_only_of_what_is_minimised(tmp_path: Path, make_run: Call
     assert [row["metrics"]["test/score"] for row in by_test] == [0.8, 0.4]
 
 
-def test_folders_may_overlap_and_a_run_is_a_folder_too(runs: Path):
+def test_folders_may_overlap_or_be_single_runs(runs: Path):
     assert len(compare_runs([str(runs), str(runs / "1")], sort=None, mixed=False)) == 2
     assert [row["settings"] for row in compare_runs([str(runs / "1")], sort=None, mixed=False)] == [
         {"optim.lr": 0.01, "seed": 0}
     ]
 
 
-def test_different_data_are_not_mixed_in_silence(runs: Path, make_run: Callable, capsys: pytest.CaptureFixture):
+def test_runs_on_different_data_are_only_mixed_on_request(
+    runs: Path, make_run: Callable, capsys: pytest.CaptureFixture
+):
     make_run(runs / "other", 0.9, manifest_hash="b" * 64)
     with pytest.raises(ConfigError, match=r"different data.*m.csv aaaaaaaaaaaa.*m.csv bbbbbbbbbbbb.*mixed=true"):
         compare_runs([str(runs)], sort=None, mixed=False)
@@ -66,10 +68,10 @@ def test_different_data_are_not_mixed_in_silence(runs: Path, make_run: Callable,
     assert "measured on" in printed and "bbbbbbbbbbbb" in printed
 
 
-def test_mistakes(runs: Path, tmp_path: Path):
-    with pytest.raises(ConfigError, match=r"sort=test/x: no run has that metric; there are: test/genre/accuracy"):
+def test_invalid_requests_are_rejected(runs: Path, tmp_path: Path):
+    with pytest.raises(ConfigError, match=r"sort=test/x: no run has this metric; available: test/genre/accuracy"):
         compare_runs([str(runs)], sort="test/x", mixed=False)
-    with pytest.raises(ConfigError, match="none of the 1 runs there has finished"):
+    with pytest.raises(ConfigError, match="none of the 1 runs found there has finished"):
         compare_runs([str(runs / "2")], sort=None, mixed=False)
-    with pytest.raises(ConfigError, match="there is no run below it"):
+    with pytest.raises(ConfigError, match="there is no run in or below this folder"):
         compare_runs([str(tmp_path / "nowhere")], sort=None, mixed=False)

@@ -1,4 +1,4 @@
-"""run.json: what it says of a run that ends, fails, is stopped, or is killed."""
+"""The record of a run that finishes, fails, is interrupted, or is killed."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ def record(folder: Path) -> RunRecord:
     return RunRecord(folder, name="crnn", config={"seed": 1, "optim": {"lr": float("inf")}}, overrides=["seed=1"])
 
 
-def test_a_run_that_ends_well(tmp_path: Path):
+def test_a_run_that_finishes(tmp_path: Path):
     with record(tmp_path) as run:
         assert json.loads((tmp_path / "run.json").read_text())["status"] == "running"
         run.note(objective={"metric": "val/score", "mode": "max", "value": 0.5}, metrics={"test": {"x": float("nan")}})
@@ -37,31 +37,33 @@ def test_a_run_that_ends_well(tmp_path: Path):
         (KeyboardInterrupt(), "interrupted", None),
         (SystemExit(1), "interrupted", None),
     ],
-    ids=["mistake", "bug", "ctrl-c", "stopped"],
+    ids=["user error", "bug", "ctrl-c", "exit"],
 )
-def test_a_run_that_does_not(tmp_path: Path, error: BaseException, status: str, message: str | None):
+def test_a_run_that_raises(tmp_path: Path, error: BaseException, status: str, message: str | None):
     with pytest.raises(type(error)), record(tmp_path):
         raise error
     assert (read_run(tmp_path)["status"], read_run(tmp_path)["error"]) == (status, message)
 
 
 @pytest.mark.slow
-def test_a_killed_run_is_told_from_one_that_runs_and_nobody_else_may_write_there(tmp_path: Path):
+def test_a_running_folder_is_locked_and_a_killed_run_counts_as_interrupted(tmp_path: Path):
     code = "import sys; from musicrec.runs.run_record import RunRecord\n"
-    code += "with RunRecord(sys.argv[1], name='n', config={}, overrides=[]): print('on', flush=True); sys.stdin.read()"
+    code += (
+        "with RunRecord(sys.argv[1], name='n', config={}, overrides=[]): print('started', flush=True); sys.stdin.read()"
+    )
     other = subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    assert other.stdout.readline() == "on\n"
+    assert other.stdout.readline() == "started\n"
     assert read_run(tmp_path)["status"] == "running"
-    with pytest.raises(MusicrecError, match="another process runs in this folder"), record(tmp_path):
+    with pytest.raises(MusicrecError, match="another process is running in this folder"), record(tmp_path):
         pass
     other.kill()
     other.wait()
     assert read_run(tmp_path)["status"] == "interrupted"
 
 
-def test_a_folder_without_a_record_and_a_file_that_is_none(tmp_path: Path):
+def test_missing_and_invalid_records(tmp_path: Path):
     assert read_run(tmp_path) is None
     (tmp_path / "run.json").write_text('{"format": "other/1"}')
     with pytest.raises(MusicrecError, match=r"run.json: format is 'other/1'"):
@@ -71,7 +73,7 @@ def test_a_folder_without_a_record_and_a_file_that_is_none(tmp_path: Path):
         read_run(tmp_path)
 
 
-def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path):
+def test_a_json_file_is_replaced_atomically(tmp_path: Path):
     write_json(tmp_path / "a.json", {"a": 1})
     with pytest.raises(TypeError):
         write_json(tmp_path / "a.json", {"a": object()})

@@ -1,4 +1,4 @@
-"""Runs by their settings."""
+"""Grouping of the runs of a sweep by their settings."""
 
 import json
 from collections.abc import Callable
@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from musicrec.errors import ConfigError
-from musicrec.runs.by_setting import by_setting, mean_minutes
-from musicrec.runs.find import find_all
+from musicrec.runs.find import find_sweep_runs
+from musicrec.runs.setting_groups import group_by_setting, mean_minutes
 
 
 @pytest.fixture
@@ -25,16 +25,16 @@ def study(tmp_path: Path, make_run: Callable) -> Path:
     return tmp_path
 
 
-def test_all_are_the_finished_runs_by_number(study: Path):
-    found = find_all("all:study", runs=study)
+def test_find_sweep_runs_returns_finished_runs_ordered_by_number(study: Path):
+    found = find_sweep_runs("all:study", runs=study)
     assert [run.folder.name for run in found] == ["0", "1", "2", "3", "4", "6", "7", "8", "9", "10", "11"]
-    assert find_all(f"all:{study / 'study'}", runs="elsewhere") == found
-    with pytest.raises(ConfigError, match=r"export=all:nothing: there is no folder .*nothing; paths.runs says"):
-        find_all("all:nothing", runs=study)
+    assert find_sweep_runs(f"all:{study / 'study'}", runs="elsewhere") == found
+    with pytest.raises(ConfigError, match=r"export=all:nothing: there is no folder .*nothing; paths.runs sets"):
+        find_sweep_runs("all:nothing", runs=study)
 
 
-def test_runs_that_differ_in_their_seed_are_one_setting(study: Path):
-    groups = by_setting(find_all("all:study", runs=study))
+def test_runs_that_differ_only_in_the_seed_form_one_group(study: Path):
+    groups = group_by_setting(find_sweep_runs("all:study", runs=study))
     assert [(params, [run.folder.name for run in runs]) for params, runs in groups] == [
         ({"model.width": width, "optim.lr": lr}, folders)
         for width, lr, folders in (
@@ -44,19 +44,19 @@ def test_runs_that_differ_in_their_seed_are_one_setting(study: Path):
     ]  # fmt: skip
 
 
-def test_seeds_alone_are_one_setting_without_a_parameter(tmp_path: Path, make_run: Callable):
+def test_a_sweep_over_seeds_alone_is_one_group_without_parameters(tmp_path: Path, make_run: Callable):
     for seed in range(2):
         make_run(tmp_path / str(seed), 0.5, overrides=[f"seed={seed}", "model=crnn"])
-    ((params, runs),) = by_setting(find_all(f"all:{tmp_path}", runs="elsewhere"))
+    ((params, runs),) = group_by_setting(find_sweep_runs(f"all:{tmp_path}", runs="elsewhere"))
     assert params == {} and len(runs) == 2
 
 
-def test_how_long_runs_took(tmp_path: Path, make_run: Callable):
+def test_mean_minutes(tmp_path: Path, make_run: Callable):
     for number, minute in enumerate((4, 6)):
         path = make_run(tmp_path / str(number), 0.5) / "run.json"
         times = {"started": "2026-01-01T10:00:00.000+00:00", "ended": f"2026-01-01T10:0{minute}:30.000+00:00"}
         path.write_text(json.dumps(json.loads(path.read_text()) | times))
-    runs = find_all(f"all:{tmp_path}", runs="elsewhere")
+    runs = find_sweep_runs(f"all:{tmp_path}", runs="elsewhere")
     assert mean_minutes(runs) == pytest.approx(5.5)
     make_run(tmp_path / "unknown", 0.5)
-    assert mean_minutes(find_all(f"all:{tmp_path}", runs="elsewhere")) is None
+    assert mean_minutes(find_sweep_runs(f"all:{tmp_path}", runs="elsewhere")) is None
