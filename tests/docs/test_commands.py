@@ -9,8 +9,11 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
 from wandb.cli.cli import cli
 
+from musicrec.data.synthetic.plan import plan_tracks
+from musicrec.data.synthetic.recording_conditions import RecordingConditions
 from musicrec.programs.arguments import spelled_out
 
 ROOT = Path(__file__).parents[2]
@@ -135,3 +138,16 @@ def test_every_study_has_the_command_that_trains_it():
 
 def test_no_command_of_a_study_names_a_path_of_one_machine():
     assert not [line for _, line in STUDIES if re.search(r"data\.manifest=(?![A-Z])", line)], "CORPUS or MANIFEST"
+
+
+def test_commands_of_synthetic_music():
+    offered = OmegaConf.create({"data": OmegaConf.load(ROOT / "conf" / "data" / "synthetic.yaml")})
+    OmegaConf.set_struct(offered, True)
+    folders = set()
+    for line in document("synthetic"):
+        settings = [word for word in shlex.split(line) if word.startswith("data.manifest.")]
+        manifest = OmegaConf.merge(offered, OmegaConf.from_dotlist(settings)).data.manifest
+        RecordingConditions(**{name: manifest[name] for name in ("reverberation_s", "noise_snr_db", "level_db")})
+        assert not manifest.genres or plan_tracks(tracks=manifest.tracks, seed=0, genres=manifest.genres)
+        folders.add(manifest.folder)
+    assert len(folders) == 3

@@ -1,13 +1,8 @@
 """Rooms, noise, levels and a choice of genres for synthetic music, measured in the sound."""
 
-import re
-import shlex
-from pathlib import Path
-
 import numpy as np
 import pytest
 import soundfile
-from omegaconf import OmegaConf
 
 from musicrec.data.manifest import read_manifest
 from musicrec.data.synthetic import make_synthetic
@@ -118,18 +113,3 @@ def test_settings_that_cannot_work(tmp_path, setting, message):
     with pytest.raises(ConfigError, match=message):
         make_synthetic(tmp_path / "set", **setting)
     assert not (tmp_path / "set").exists()
-
-
-def test_commands_of_the_document():
-    root = Path(__file__).parents[2]
-    (block,) = re.findall(r"^```bash\n(.*?)^```", (root / "docs" / "synthetic.md").read_text(), re.M | re.S)
-    offered = OmegaConf.create({"data": OmegaConf.load(root / "conf" / "data" / "synthetic.yaml")})
-    OmegaConf.set_struct(offered, True)
-    folders = set()
-    for line in block.splitlines():
-        settings = [word for word in shlex.split(line) if word.startswith("data.manifest.")]
-        manifest = OmegaConf.merge(offered, OmegaConf.from_dotlist(settings)).data.manifest
-        RecordingConditions(**{name: manifest[name] for name in ("reverberation_s", "noise_snr_db", "level_db")})
-        assert not manifest.genres or plan_tracks(tracks=manifest.tracks, seed=0, genres=manifest.genres)
-        folders.add(manifest.folder)
-    assert len(folders) == 3
