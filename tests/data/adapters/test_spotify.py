@@ -112,9 +112,9 @@ def test_all_that_is_wrong_is_told_at_once_with_row_and_value(tree: Path, tmp_pa
     with pytest.raises(ManifestError) as error:
         spotify(root=tree, folder=tmp_path)
     whole = "a whole number from"
-    first, *told = str(error.value).splitlines()
+    first, *problems = str(error.value).splitlines()
     assert first == f"{features}: 11 problems"
-    assert sorted(line.strip() for line in told) == sorted([
+    assert sorted(line.strip() for line in problems) == sorted([
         f"row 2, key: '12', expected {whole} 0 (C) to 11 (B), -1 for none, or an empty cell",
         "row 2, tempo: '500', expected a tempo from 20 to 400, 0 for none, or an empty cell",
         f"row 2, time_signature: '9', expected {whole} 1 to 7, 0 for none, or an empty cell",

@@ -99,7 +99,7 @@ def test_goes_on_where_it_was(source, stand_in, sound_font, tmp_path):
         render(*arguments)
     assert len(stand_in.read_text().splitlines()) == 7
 
-    render(*arguments[:-1], "5")  # another setting makes all anew
+    render(*arguments[:-1], "5")  # another setting renders everything again
     assert len(stand_in.read_text().splitlines()) == 10
 
 

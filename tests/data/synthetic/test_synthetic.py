@@ -42,9 +42,9 @@ def magnitudes(sound, size, hop):
 def measured_key(sound):
     """(pitch class, mode) by correlation of a chroma vector with the 24 profiles."""
     hz = np.fft.rfftfreq(4096, 1 / SAMPLE_RATE)
-    heard = (hz > 100) & (hz < 2000)
-    pitch_class = np.round(12 * np.log2(hz[heard] / 440) + 69).astype(int) % 12
-    chroma = np.bincount(pitch_class, magnitudes(sound, 4096, 2048)[:, heard].mean(0), minlength=12)
+    audible = (hz > 100) & (hz < 2000)
+    pitch_class = np.round(12 * np.log2(hz[audible] / 440) + 69).astype(int) % 12
+    chroma = np.bincount(pitch_class, magnitudes(sound, 4096, 2048)[:, audible].mean(0), minlength=12)
     keys = [(key, mode) for mode in ("major", "minor") for key in range(12)]
     profiles = {"major": MAJOR_PROFILE, "minor": MINOR_PROFILE}
     return max(keys, key=lambda name: np.corrcoef(np.roll(profiles[name[1]], name[0]), chroma)[0, 1])
