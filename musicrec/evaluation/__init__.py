@@ -1,0 +1,1 @@
+"""Scores of whole tracks: metrics, bootstrap intervals, calibration, comparisons, and their tables and files."""

@@ -1,12 +1,12 @@
-"""How far a number would move with other tracks: bias-corrected bootstrap intervals, by track and by artist.
+"""Bias-corrected bootstrap intervals: how far a metric would vary with other test tracks, by track and by artist.
 
-`scipy.stats.bootstrap` is not used: it draws no clusters, gives no interval where one resample in a thousand lacks a
-class, and calls a metric for each of the hundreds of numbers that share the resamples here. The tests hold this one to
-it where both apply, and count how often intervals hold a known truth.
+`scipy.stats.bootstrap` cannot be used here. It cannot draw clusters, it gives no interval if one of a thousand
+resamples lacks a class, and it would resample again for each of the hundreds of metrics that share the resamples here.
+The tests compare the intervals with SciPy's where both apply, and count how often they contain a known true value.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -24,16 +24,23 @@ from musicrec.system.console import error_console
 UNITS = ("track", "artist")
 _Resamples = Annotated[int, Ge(100)]
 _Confidence = Annotated[float, Gt(0), Lt(1)]
-_BLOCK = 4_000_000  # numbers in memory at once, of each of a handful of arrays
-_PATIENCE_S = 2.0
-_EQUAL = 1e-9  # what rounding may part
+_BLOCK_SIZE = 4_000_000  # entries of one array of a block; about five such arrays are in memory at once
+_PROGRESS_DELAY_S = 2.0
+_TOLERANCE = 1e-9  # values that differ by less are equal except for rounding
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bootstrap:
-    """resamples: how many. confidence: of the intervals. units: what is drawn, tracks or all tracks of an artist.
+    """Settings of a bootstrap, and the statistics of its resamples.
 
-    Raises ConfigError for values that cannot work.
+    Attributes:
+        resamples: Number of resamples.
+        confidence: Confidence level of the intervals, between 0 and 1.
+        units: What is drawn: "track" draws single tracks, "artist" draws artists with all their tracks.
+        seed: Seed of the draws.
+
+    Raises:
+        ConfigError: A value is out of its range.
     """
 
     resamples: _Resamples = 2000
@@ -47,8 +54,16 @@ class Bootstrap:
         check_choices("bootstrap.units", self.units, UNITS)
 
     def clusters(self, artists: Sequence[str | None]) -> dict[str, np.ndarray]:
-        """{unit: (tracks,) number of the cluster each track is in}. A track of no known artist is one by itself. Units
-        of which there are not two, or as many artists as tracks because none is known, are left out."""
+        """Return the cluster that each track belongs to, for every unit that can be drawn.
+
+        A unit with fewer than two clusters is left out. The unit "artist" is also left out if no artist is known.
+
+        Args:
+            artists: The artist of each track; a track with None forms a cluster of its own.
+
+        Returns:
+            {unit: (tracks,) integer number of the cluster}.
+        """
         tracks = np.arange(len(artists))
         found = {"track": tracks} if "track" in self.units else {}
         if "artist" in self.units and any(artists):
@@ -57,20 +72,40 @@ class Bootstrap:
         return {unit: clusters for unit, clusters in found.items() if len(np.unique(clusters)) > 1}
 
     def check(self, artists: Sequence[str | None], *, split: str) -> list[str]:
-        """Remarks on units by which the tracks of a split cannot be drawn. Raises ConfigError where none is left."""
+        """Check that the tracks of a split can be drawn by at least one of the units.
+
+        Args:
+            artists: The artist of each track, None if unknown.
+            split: Name of the split, for the messages.
+
+        Returns:
+            Remarks on the units that cannot be drawn.
+
+        Raises:
+            ConfigError: No unit can be drawn.
+        """
         if "artist" not in self.units or len(artists) < 2 or "artist" in self.clusters(artists):
             return []
-        why = f"all tracks of '{split}' are of one artist" if any(artists) else f"no track of '{split}' names an artist"
+        why = f"all tracks of '{split}' are by one artist" if any(artists) else f"no track of '{split}' has an artist"
         if "track" not in self.units:
             raise ConfigError(
-                f"bootstrap.units=[artist]: {why}, so that there would be no interval; fill the column artist of the "
+                f"bootstrap.units=[artist]: {why}, so there can be no interval; fill the column artist of the "
                 "manifest, or draw tracks (bootstrap.units=[track])"
             )
         return [f"intervals by artist: {why}"]
 
     def weights(self, clusters: np.ndarray, *, rows_at_once: int) -> Iterator[Tensor]:
-        """(≤ rows_at_once, tracks) float64: how often each track is in each resample, until all were given. A resample
-        is as many clusters as there are, drawn with replacement; a cluster brings all of its tracks."""
+        """Yield how often each track occurs in each resample, in blocks, until all resamples are drawn.
+
+        A resample draws as many clusters as there are, with replacement; a cluster brings all of its tracks.
+
+        Args:
+            clusters: (tracks,) number of the cluster of each track.
+            rows_at_once: Resamples per block.
+
+        Yields:
+            (≤ rows_at_once, tracks) float64.
+        """
         size = int(clusters.max()) + 1
         rng = np.random.default_rng(self.seed)
         for begin in range(0, self.resamples, rows_at_once):
@@ -81,11 +116,20 @@ class Bootstrap:
     def scores(
         self, score: Callable[[Tensor], Scores], clusters: np.ndarray, *, classes: int, progress: bool = True
     ) -> Scores:
-        """The scores of all resamples. score: of weights (resamples, tracks). classes: of the head. progress: show a
-        bar where it takes its time."""
-        rows_at_once = max(1, _BLOCK // max(1, len(clusters) * classes))
+        """Score all resamples.
+
+        Args:
+            score: Scores a block of resamples, given its weights (resamples, tracks).
+            clusters: (tracks,) number of the cluster of each track.
+            classes: Number of classes of the head, which determines the memory per resample.
+            progress: Show a progress bar if this takes longer than two seconds.
+
+        Returns:
+            The scores, with one entry per resample.
+        """
+        rows_at_once = max(1, _BLOCK_SIZE // max(1, len(clusters) * classes))
         weights = self.weights(clusters, rows_at_once=rows_at_once)
-        blocks = [score(block) for block in (self._shown(weights) if progress else weights)]
+        blocks = [score(block) for block in (self._with_progress_bar(weights) if progress else weights)]
         first = blocks[0]
         return Scores(
             overall={name: torch.cat([block.overall[name] for block in blocks]) for name in first.overall},
@@ -94,14 +138,14 @@ class Bootstrap:
             by_class={name: torch.cat([block.by_class[name] for block in blocks]) for name in first.by_class},
         )
 
-    def _shown(self, blocks: Iterable[Tensor]) -> Iterator[Tensor]:
-        """The blocks, with a progress bar as soon as they take longer than two seconds."""
+    def _with_progress_bar(self, blocks: Iterable[Tensor]) -> Iterator[Tensor]:
+        """Yield the blocks; show a progress bar as soon as they take longer than two seconds."""
         begin, done, bar = time.monotonic(), 0, None
         try:
             for block in blocks:
                 yield block
                 done += len(block)
-                if bar is None and time.monotonic() - begin > _PATIENCE_S:
+                if bar is None and time.monotonic() - begin > _PROGRESS_DELAY_S:
                     bar = Progress(console=error_console(), transient=True)
                     task = bar.add_task("bootstrap", total=self.resamples)
                     bar.start()
@@ -111,46 +155,76 @@ class Bootstrap:
             if bar is not None:
                 bar.stop()
 
-    def interval(self, values: Tensor, at: Tensor | float) -> Tensor:
-        """(2, …): the bias-corrected percentile interval of (resamples, …) values, for a number that is `at` (…) on the
-        tracks themselves. NaN where there is no value, and where all resamples agree: then the tracks at hand cannot
-        tell how others would differ."""
-        at = torch.as_tensor(at, dtype=torch.float64)
+    def interval(self, values: Tensor, estimate: Tensor | float) -> Tensor:
+        """Return the bias-corrected percentile interval of a statistic.
+
+        Args:
+            values: (resamples, …) the statistic of each resample; NaN where a resample has none.
+            estimate: (…) the statistic of the tracks themselves.
+
+        Returns:
+            (2, …) float64: lower and upper limit. NaN if no resample has a value, and if all resamples agree: these
+            tracks then do not show how much others would differ.
+        """
+        estimate = torch.as_tensor(estimate, dtype=torch.float64)
         tail = torch.tensor([(1 - self.confidence) / 2, (1 + self.confidence) / 2], dtype=torch.float64)
-        z = torch.special.ndtri(tail).reshape(2, *[1] * at.ndim)
-        limits = _quantile(values, torch.special.ndtr(2 * _normal_share(values, at) + z))
+        z = torch.special.ndtri(tail).reshape(2, *[1] * estimate.ndim)
+        limits = _quantile(values, torch.special.ndtr(2 * _normal_share(values, estimate) + z))
         lowest = values.nan_to_num(nan=torch.inf).amin(dim=0)
         highest = values.nan_to_num(nan=-torch.inf).amax(dim=0)
-        return torch.where(highest - lowest > _EQUAL, limits, torch.nan)
+        return torch.where(highest - lowest > _TOLERANCE, limits, torch.nan)
 
-    def p_value(self, differences: Tensor, at: float) -> float:
-        """Two-sided, of (resamples,) differences of two models that differ by `at`: one minus the confidence of the
-        widest interval that leaves zero out. NaN where all resamples agree."""
-        if differences.isnan().all() or float(differences.nan_to_num(nan=at).std()) < _EQUAL:
+    def p_value(self, differences: Tensor, estimate: float) -> float:
+        """Return the two-sided p-value of a difference between two models.
+
+        It is one minus the confidence of the widest interval that excludes zero.
+
+        Args:
+            differences: (resamples,) the difference in each resample.
+            estimate: The difference on the tracks themselves.
+
+        Returns:
+            The p-value; NaN if all resamples agree.
+        """
+        if differences.isnan().all() or float(differences.nan_to_num(nan=estimate).std()) < _TOLERANCE:
             return float("nan")
-        bias, zero = _normal_share(differences, torch.tensor(at, dtype=torch.float64)), torch.zeros(1)
-        # Resamples without a difference count on either side: an interval that ends at zero holds it.
+        bias, zero = _normal_share(differences, torch.tensor(estimate, dtype=torch.float64)), torch.zeros(1)
+        # Resamples with a difference of zero count on both sides: an interval that ends at zero contains it.
         tails = (
             torch.special.ndtr(_normal_share(sign * differences, zero, equal=1.0) - 2 * sign * bias) for sign in (1, -1)
         )
         return min(1.0, 2 * min(map(float, tails)))
 
 
-def _normal_share(values: Tensor, at: Tensor, *, equal: float = 0.5) -> Tensor:
-    """(…): the normal quantile of the share of (resamples, …) values below `at` (…); a share `equal` of ties counts.
+def count_clusters(clusters: Mapping[str, np.ndarray]) -> dict[str, int]:
+    """Return {unit: number of its clusters}, given {unit: (tracks,) cluster numbers from 0}."""
+    return {unit: int(of_tracks.max()) + 1 for unit, of_tracks in clusters.items()}
 
-    Of the number itself it is zero where half of the resamples lie below, as they should; else it is the bias to
-    correct (Efron 1981). An average precision comes out too high on a resample: what is in it twice supports itself.
+
+def _normal_share(values: Tensor, threshold: Tensor, *, equal: float = 0.5) -> Tensor:
+    """Return the normal quantile of the share of values below a threshold.
+
+    If the threshold is the estimate itself, this is the bias to correct (Efron 1981): zero if half of the resamples lie
+    below the estimate. An average precision, for instance, is too high on a resample, because a track that occurs twice
+    is ranked next to itself.
+
+    Args:
+        values: (resamples, …), NaN where a resample has no value.
+        threshold: (…).
+        equal: Weight of values that equal the threshold.
+
+    Returns:
+        (…) float64.
     """
     count = (~values.isnan()).sum(dim=0).double()
-    near = (values - at).abs() < _EQUAL
-    share = ((values < at) & ~near).sum(dim=0) + equal * near.sum(dim=0)
+    near = (values - threshold).abs() < _TOLERANCE
+    share = ((values < threshold) & ~near).sum(dim=0) + equal * near.sum(dim=0)
     least = 1 / (count + 1)
     return torch.special.ndtri((share / count).clamp(least, 1 - least))
 
 
 def _quantile(values: Tensor, levels: Tensor) -> Tensor:
-    """Quantiles of (resamples, …) without NaN, at levels (2, …) that differ from column to column."""
+    """Return quantiles (2, …) of the values (resamples, …) that are not NaN, at levels (2, …) per column."""
     ordered = values.sort(dim=0).values  # NaN last
     position = (levels * (~values.isnan()).sum(dim=0).sub(1).clamp(min=0)).nan_to_num(0.0)
     low = ordered.gather(0, position.floor().long())

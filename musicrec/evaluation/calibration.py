@@ -1,9 +1,9 @@
-"""Calibration: what is fitted on the validation tracks of a trained network and saved with its export.
+"""Temperatures and thresholds: fitted on the validation tracks of a trained network, and saved with its export.
 
-A temperature for each head divides the logits of a track's probabilities, so that of the tracks of which a class is
-said with 0.7, about 70 % have it (Guo et al. 2017, "On calibration of modern neural networks"). It acts on the track,
-after the mean over its chunks: a mean of calibrated chunks would be too unsure (Rahaman and Thiery 2021, "Uncertainty
-quantification and deep ensembles"). A threshold for each tag is where its F1 is highest.
+Each head has one temperature, which divides the logits of a track's probabilities. With it, about 70 % of the tracks
+that get a class with probability 0.7 have that class (Guo et al. 2017, "On calibration of modern neural networks"). It
+is applied to the track, after the mean over its chunks: a mean of calibrated chunks would be underconfident (Rahaman
+and Thiery 2021, "Uncertainty quantification and deep ensembles"). Each tag has one threshold, at its highest F1.
 """
 
 import dataclasses
@@ -16,19 +16,27 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor
 from torchmetrics.functional.classification import binary_calibration_error
 
+from musicrec.evaluation.labels import labelled_tracks
 from musicrec.heads import Head
 from musicrec.heads.metrics import f1_by_threshold
 from musicrec.heads.outputs import at_temperature
 
 BINS = 15
-FEWEST_TRACKS = 20
-FEWEST_WRONG = 5
+MIN_TRACKS = 20
+MIN_WRONG_ANSWERS = 5
 _FOLDS = 5
 _LOG_RANGE = (math.log(0.05), math.log(20.0))
 
 
-def joined(parts: Sequence[Mapping[str, tuple[Tensor, Tensor]]]) -> dict[str, tuple[Tensor, Tensor]]:
-    """The predictions of all parts of a split, such as its datasets, {head: (probabilities, target)}, as one."""
+def concatenate_predictions(parts: Sequence[Mapping[str, tuple[Tensor, Tensor]]]) -> dict[str, tuple[Tensor, Tensor]]:
+    """Concatenate the predictions of the parts of a split, such as its datasets.
+
+    Args:
+        parts: For each part {head: (probabilities, target)}.
+
+    Returns:
+        {head: (probabilities, target)} of all tracks.
+    """
     return {
         name: tuple(torch.cat(tensors) for tensors in zip(*(part[name] for part in parts), strict=True))
         for name in parts[0]
@@ -38,11 +46,17 @@ def joined(parts: Sequence[Mapping[str, tuple[Tensor, Tensor]]]) -> dict[str, tu
 def calibrate(
     heads: Sequence[Head], predictions: Mapping[str, tuple[Tensor, Tensor]]
 ) -> tuple[list[Head], dict[str, dict]]:
-    """The heads with the temperatures and thresholds that fit their predictions, and what was found of each head.
+    """Fit the temperatures and thresholds of heads.
 
-    heads: uncalibrated, as they were when they predicted. predictions: {head: (probabilities, target)} of validation
-    tracks. A temperature is kept only if it lowers the NLL of tracks that it was not fitted on (five folds), by more
-    than the standard error of the gain. A head that does not calibrate (tempo) stays as it is.
+    A temperature is kept only if it lowers the negative log-likelihood (NLL) of tracks that it was not fitted on (five
+    folds) by more than the standard error of the gain. A head that does not calibrate, such as tempo, stays as it is.
+
+    Args:
+        heads: The heads that predicted, without temperatures and thresholds.
+        predictions: {head: (probabilities, target)} of validation tracks.
+
+    Returns:
+        The heads with their temperatures and thresholds, and {head: statistics of the fit}.
     """
     fitted, notes = [], {}
     for head in heads:
@@ -50,10 +64,10 @@ def calibrate(
             fitted.append(head)
             continue
         probabilities, target = predictions[head.name]
-        known = (~target.isnan()).reshape(len(target), -1).any(dim=1)
+        known = labelled_tracks(target)
         probabilities, target = probabilities[known], target[known]
         wrong = int((confidence(head, probabilities, target)[1] < 0.5).sum()) if head.exclusive else None
-        temperature, note = _temperature(head, probabilities, head.one_hot(target), wrong=wrong)
+        temperature, note = _fit_temperature(head, probabilities, head.one_hot(target), wrong=wrong)
         settings = {"temperature": temperature}
         if head.tunes_thresholds:
             calibrated = at_temperature(probabilities, temperature, head.activation)
@@ -66,21 +80,29 @@ def calibrate(
             "ece": ece(*confidence(head, probabilities, target)),
             "ece_calibrated": ece(*confidence(head, fitted[-1].calibrated(probabilities), target)),
         }
-    return fitted, {name: {key: _plain(value) for key, value in note.items()} for name, note in notes.items()}
+    return fitted, {name: {key: _rounded(value) for key, value in note.items()} for name, note in notes.items()}
 
 
 def uncalibrated(head: Head) -> Head:
-    """The head as it was trained: temperature 1, thresholds 0.5."""
+    """Return the head as it was trained: temperature 1, thresholds 0.5."""
     settings = {"thresholds": ()} if head.tunes_thresholds else {}
     return dataclasses.replace(head, temperature=1.0, **settings)
 
 
-def _temperature(head: Head, probabilities: Tensor, truth: Tensor, *, wrong: int | None) -> tuple[float, dict]:
-    """The temperature to use, 1 where none helps, and the out-of-fold NLL with and without.
+def _fit_temperature(head: Head, probabilities: Tensor, truth: Tensor, *, wrong: int | None) -> tuple[float, dict]:
+    """Fit the temperature of one head.
 
-    wrong: tracks whose likeliest class is not theirs. With hardly any, the best fit is to be sure of everything.
+    Args:
+        head: The head.
+        probabilities: (tracks, classes).
+        truth: (tracks, classes) of 0, 1 or NaN.
+        wrong: Number of tracks whose most likely class is not the true one; None for tags. If there are hardly any, the
+            best fit is to be certain of everything.
+
+    Returns:
+        The temperature, 1 if none helps, and the out-of-fold NLL without and with it.
     """
-    if len(truth) < FEWEST_TRACKS or (wrong is not None and wrong < FEWEST_WRONG):
+    if len(truth) < MIN_TRACKS or (wrong is not None and wrong < MIN_WRONG_ANSWERS):
         return 1.0, {"nll": float(nll(probabilities, truth, head.activation).mean()), "nll_calibrated": None}
 
     def best(rows: np.ndarray) -> float:
@@ -96,17 +118,23 @@ def _temperature(head: Head, probabilities: Tensor, truth: Tensor, *, wrong: int
     for fold in range(_FOLDS):
         held_out = folds == fold
         calibrated[held_out] = _nll_at(best(~held_out), probabilities[held_out], truth[held_out], head.activation)
-    plain = nll(probabilities, truth, head.activation)
-    gain = plain - calibrated
+    raw = nll(probabilities, truth, head.activation)
+    gain = raw - calibrated
     helps = float(gain.mean()) > float(gain.std()) / math.sqrt(len(gain))
-    note = {"nll": float(plain.mean()), "nll_calibrated": float(calibrated.mean())}
+    note = {"nll": float(raw.mean()), "nll_calibrated": float(calibrated.mean())}
     return best(np.full(len(truth), True)) if helps else 1.0, note
 
 
 def nll(probabilities: Tensor, truth: Tensor, activation: str) -> Tensor:
-    """(tracks,) negative log-likelihood in nats: of the true class, or the mean over the known outputs of a sigmoid.
+    """Return the negative log-likelihood of each track.
 
-    truth: (tracks, classes) of 0, 1 or NaN, at least one of them known.
+    Args:
+        probabilities: (tracks, classes).
+        truth: (tracks, classes) of 0, 1 or NaN; at least one entry of each row is known.
+        activation: "softmax" or "sigmoid".
+
+    Returns:
+        (tracks,) float64 in nats: that of the true class for a softmax, the mean over the known classes for a sigmoid.
     """
     values = probabilities.double().clamp(1e-12, 1 - 1e-12)
     if activation == "softmax":
@@ -119,8 +147,16 @@ def _nll_at(temperature: float, probabilities: Tensor, truth: Tensor, activation
 
 
 def tuned_thresholds(probabilities: Tensor, target: Tensor) -> tuple[float, ...]:
-    """Where the F1 of each class is highest: half-way between the tracks that have it and the next. 0.5 for a class
-    that no track has or all have. (tracks, classes) each, target 0, 1 or NaN."""
+    """Return the threshold of each class at which its F1 is highest.
+
+    Args:
+        probabilities: (tracks, classes).
+        target: (tracks, classes) of 0, 1 or NaN.
+
+    Returns:
+        One threshold per class, half-way between the probabilities of two tracks. It is 0.5 for a class that no track
+        has or that all tracks have.
+    """
     thresholds = []
     for column in range(target.shape[1]):
         known = ~target[:, column].isnan()
@@ -136,36 +172,60 @@ def tuned_thresholds(probabilities: Tensor, target: Tensor) -> tuple[float, ...]
 
 
 def confidence(head: Head, probabilities: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """What reliability is about: how sure an answer was, and whether it was right, both (answers,).
+    """Return the confidence of every answer, and whether the answer is right.
 
-    Exclusive classes: the likeliest class of each track. Tags: every tag of every track, and whether it has the tag.
+    Args:
+        head: The head.
+        probabilities: (tracks, classes).
+        target: The labels as the head encodes them, NaN where missing.
+
+    Returns:
+        Two tensors (answers,). Exclusive classes: the probability of the most likely class of each track, and whether
+        it is the true class. Tags: the probability of every tag of every track, and whether the track has the tag.
     """
     truth = head.one_hot(target)
     if head.exclusive:
         known = ~truth.isnan().any(dim=1)
-        sure, said = probabilities[known].max(dim=1)
-        return sure, truth[known].gather(1, said[:, None])[:, 0]
+        highest, predicted = probabilities[known].max(dim=1)
+        return highest, truth[known].gather(1, predicted[:, None])[:, 0]
     known = ~truth.isnan()
     return probabilities[known], truth[known]
 
 
 def reliability(head: Head, probabilities: Tensor, raw: Tensor, target: Tensor) -> dict[str, float]:
-    """NLL (mean, in nats) and ECE of a head's calibrated probabilities, and of the raw ones they came from."""
+    """Return the mean NLL (nats) and the ECE of a head, with and without its temperature.
+
+    Args:
+        head: The head.
+        probabilities: (tracks, classes) at the temperature of the head.
+        raw: (tracks, classes) as the network gives them.
+        target: The labels as the head encodes them; every track has at least one.
+
+    Returns:
+        The keys nll_raw, ece_raw, nll and ece.
+    """
     truth = head.one_hot(target)
-    return {
-        name: value
-        for suffix, values in (("_raw", raw), ("", probabilities))
-        for name, value in (
-            (f"nll{suffix}", float(nll(values, truth, head.activation).mean())),
-            (f"ece{suffix}", ece(*confidence(head, values, target))),
-        )
-    }
+    found = {}
+    for suffix, values in (("_raw", raw), ("", probabilities)):
+        found[f"nll{suffix}"] = float(nll(values, truth, head.activation).mean())
+        found[f"ece{suffix}"] = ece(*confidence(head, values, target))
+    return found
 
 
-def ece(sure: Tensor, right: Tensor) -> float:
-    """Expected calibration error in 15 bins of equal width: how far, on average, confidence is from the share right."""
-    return float(binary_calibration_error(sure.float(), right.int(), n_bins=BINS)) if len(sure) else math.nan
+def ece(confidences: Tensor, right: Tensor) -> float:
+    """Return the expected calibration error in 15 bins of equal width.
+
+    Args:
+        confidences: (answers,) in [0, 1].
+        right: (answers,) of 0 or 1, whether each answer is right.
+
+    Returns:
+        The mean difference between the confidence and the share of right answers; NaN without answers.
+    """
+    if not len(confidences):
+        return math.nan
+    return float(binary_calibration_error(confidences.float(), right.int(), n_bins=BINS))
 
 
-def _plain(value: float | None) -> float | None:
+def _rounded(value: float | None) -> float | None:
     return None if value is None or math.isnan(value) else round(value, 6)

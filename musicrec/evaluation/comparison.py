@@ -1,4 +1,4 @@
-"""Which of two models is better, on what, and by how much: paired, on the same tracks."""
+"""Paired comparison of two models on the same tracks: the difference of every metric, its interval and p-value."""
 
 import math
 from collections.abc import Sequence
@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from rich.console import Console
 from rich.markup import escape
 from torch import Tensor
 
-from musicrec.evaluation.bootstrap import Bootstrap
+from musicrec.evaluation.bootstrap import Bootstrap, count_clusters
+from musicrec.evaluation.labels import labelled_tracks
 from musicrec.evaluation.result import Result, check_comparable
-from musicrec.evaluation.tables import interval_text, number
+from musicrec.evaluation.tables import interval_text, number_text
 from musicrec.heads import Head
 from musicrec.heads.metrics import Scores
 from musicrec.system.atomic_write import write_json
@@ -21,8 +23,19 @@ from musicrec.system.csv_table import write_records
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """One metric of both models. intervals, p_values: of second - first, {unit: …}, empty where there are too few
-    tracks. units: {unit: how many there are}."""
+    """One metric of two models, and its difference (second minus first).
+
+    Attributes:
+        split: Name of the split.
+        head: Name of the head.
+        metric: Name of the metric.
+        first: Value of the first model.
+        second: Value of the second model.
+        tracks: Number of labelled tracks.
+        units: {unit: number of its clusters}.
+        intervals: {unit: (low, high)} of the difference; empty if there are too few tracks.
+        p_values: {unit: p-value} of the difference.
+    """
 
     split: str
     head: str
@@ -36,7 +49,7 @@ class Difference:
 
     @property
     def better(self) -> str:
-        """ "first", "second", or "" where the interval of the coarsest unit (artists before tracks) holds zero."""
+        """The better model, "first" or "second"; "" if the interval of the coarsest unit contains zero."""
         if not self.intervals:
             return ""
         low, high = list(self.intervals.values())[-1]
@@ -44,10 +57,20 @@ class Difference:
 
 
 def compare(first: Result, second: Result, bootstrap: Bootstrap) -> tuple[list[Difference], list[str]]:
-    """The differences of all metrics that both have, and why some heads have none.
+    """Compare two models on every metric that both have.
 
-    Both models meet the same resamples, so what the tracks have in common (some are hard for both) cancels out.
-    Raises ConfigError when they were not tested on the same tracks, and where these give no interval.
+    Both models are scored on the same resamples, so tracks that are hard for both cancel out.
+
+    Args:
+        first: Result of the baseline.
+        second: Result of the other model.
+        bootstrap: Settings of the intervals.
+
+    Returns:
+        The differences, and the reasons why heads or intervals are left out.
+
+    Raises:
+        ConfigError: The results are on different tracks or labels, or the tracks give no interval.
     """
     check_comparable([first, second])
     differences, left_out, others = [], [], {head.name: head for head in second.heads}
@@ -60,45 +83,54 @@ def compare(first: Result, second: Result, bootstrap: Bootstrap) -> tuple[list[D
                 continue
             pairs = first.predictions[split][head.name], second.predictions[split][head.name]
             if not same_question(head, other, *pairs):
-                left_out.append(f"{head.name}: the models answer other questions (classes, range)")
+                left_out.append(f"{head.name}: the classes or ranges of the models differ")
                 continue
-            differences += _of_head(split, (head, other), pairs, first.artists(split), bootstrap)
+            differences += _compare_heads(split, (head, other), pairs, first.artists(split), bootstrap)
     left_out += [f"{name}: only {second.name} has it" for name in others.keys() - {head.name for head in first.heads}]
     return differences, list(dict.fromkeys(left_out))
 
 
 def same_question(head: Head, other: Head, pair: tuple[Tensor, Tensor], other_pair: tuple[Tensor, Tensor]) -> bool:
-    """Do labels of both mean the same? Tempo classes may differ: tempi are compared in BPM."""
+    """Return whether two heads answer the same question about the same labels.
+
+    The classes of two tempo heads may differ, because tempi are compared in BPM.
+
+    Args:
+        head: Head of the first model.
+        other: Head of the second model.
+        pair: (probabilities, target) of the first model.
+        other_pair: (probabilities, target) of the second model.
+    """
     (_, target), (_, other_target) = pair, other_pair
     if type(head) is not type(other) or target.shape != other_target.shape:
         return False
     both = ~target.isnan() & ~other_target.isnan()
-    alike = torch.equal(target[both], other_target[both])
-    return alike and (target.ndim == 1 or head.classes == other.classes)
+    equal = torch.equal(target[both], other_target[both])
+    return equal and (target.ndim == 1 or head.classes == other.classes)
 
 
-def _of_head(
+def _compare_heads(
     split: str,
     heads: tuple[Head, Head],
     pairs: tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]],
     artists: Sequence[str | None],
     bootstrap: Bootstrap,
 ) -> list[Difference]:
-    known = torch.stack([(~t.isnan()).reshape(len(t), -1).any(dim=1) for _, t in pairs]).all(dim=0)
+    known = torch.stack([labelled_tracks(target) for _, target in pairs]).all(dim=0)
     if not known.any():
         return []
     questions = [(head, p[known], t[known]) for head, (p, t) in zip(heads, pairs, strict=True)]
-    names = [artist for artist, there in zip(artists, known.tolist(), strict=True) if there]
+    labelled_artists = [artist for artist, is_known in zip(artists, known.tolist(), strict=True) if is_known]
 
-    one, two = (head.score(p, t).values() for head, p, t in questions)
-    gap = {metric: two[metric] - one[metric] for metric in one if metric in two}
+    first, second = (head.score(p, t).values() for head, p, t in questions)
+    gaps = {metric: second[metric] - first[metric] for metric in first if metric in second}
 
     def difference(weights: Tensor) -> Scores:
-        drawn = [head.score(p, t, weights).overall for head, p, t in questions]
-        return Scores(overall={name: drawn[1][name] - drawn[0][name] for name in gap})
+        scores = [head.score(p, t, weights).overall for head, p, t in questions]
+        return Scores(overall={name: scores[1][name] - scores[0][name] for name in gaps})
 
-    clusters = bootstrap.clusters(names)
-    drawn = {
+    clusters = bootstrap.clusters(labelled_artists)
+    resampled = {
         unit: bootstrap.scores(difference, of_tracks, classes=len(heads[0].classes)).overall
         for unit, of_tracks in clusters.items()
     }
@@ -107,60 +139,83 @@ def _of_head(
             split=split,
             head=heads[0].name,
             metric=metric,
-            first=one[metric],
-            second=two[metric],
-            tracks=len(names),
-            units={unit: int(of_tracks.max()) + 1 for unit, of_tracks in clusters.items()},
+            first=first[metric],
+            second=second[metric],
+            tracks=len(labelled_artists),
+            units=count_clusters(clusters),
             intervals={
-                unit: tuple(bootstrap.interval(values[metric], gap[metric]).tolist()) for unit, values in drawn.items()
+                unit: tuple(bootstrap.interval(values[metric], gap).tolist()) for unit, values in resampled.items()
             },
-            p_values={unit: bootstrap.p_value(values[metric], gap[metric]) for unit, values in drawn.items()},
+            p_values={unit: bootstrap.p_value(values[metric], gap) for unit, values in resampled.items()},
         )
-        for metric in gap
+        for metric, gap in gaps.items()
     ]
 
 
 def print_comparison(
     first: Result, second: Result, differences: Sequence[Difference], left_out: Sequence[str], bootstrap: Bootstrap
 ) -> None:
-    """Print a row a metric: A, B, B - A with its intervals and p, and who is better."""
+    """Print a table per split: one row per metric with A, B, B - A, its intervals and p-values, and the better model.
+
+    Args:
+        first: Result of the model A.
+        second: Result of the model B.
+        differences: As `compare` returns them.
+        left_out: Reasons, as `compare` returns them.
+        bootstrap: Settings of the intervals.
+    """
     out = output_console()
     for split in first.predictions:
-        rows = [d for d in differences if d.split == split]
-        units = list(rows[0].units) if rows else []
-        table = make_table(out, "metric")
-        for column in ("A", "B", "B - A"):
-            table.add_column(column, justify="right", style="bold" if column == "B - A" else None)
-        for unit in units:
-            table.add_column(f"{bootstrap.confidence:.0%} by {unit}", justify="right")
-            table.add_column("p", justify="right", style="dim")
-        for column in ("better", "tracks"):
-            table.add_column(column, justify="right")
-        for row in rows:
-            cells = [number(row.first), number(row.second), f"{row.second - row.first:+.3f}"]
-            for unit in units:
-                cells += [interval_text(row.intervals.get(unit), signed=True), p_text(row.p_values.get(unit))]
-            who = {"first": "A", "second": "B", "": "–"}[row.better]
-            table.add_row(escape(f"{row.head} {row.metric}"), *cells, who, str(row.tracks))
-        for letter, result in (("A", first), ("B", second)):
-            out.print(f"{'' if letter == 'B' else chr(10)}{letter}: {escape(', '.join(result.title(split)))}")
+        out.print(f"\nA: {escape(', '.join(first.title(split)))}")
+        out.print(f"B: {escape(', '.join(second.title(split)))}")
+        rows = [difference for difference in differences if difference.split == split]
         if rows:
-            out.print(table)
-            counts = ", ".join(f"{count} {unit}s" for unit, count in rows[0].units.items())
-            out.print(f"{bootstrap.resamples} paired bootstrap resamples of {counts}; better: where the last interval "
-                      "leaves zero out. Of 20 rows one does so by chance.")  # fmt: skip
+            _print_differences(out, rows, bootstrap)
     for reason in left_out:
         out.print(f"not compared: {escape(reason)}")
 
 
+def _print_differences(out: Console, rows: Sequence[Difference], bootstrap: Bootstrap) -> None:
+    units = list(rows[0].units)
+    table = make_table(out, "metric")
+    for column in ("A", "B", "B - A"):
+        table.add_column(column, justify="right", style="bold" if column == "B - A" else None)
+    for unit in units:
+        table.add_column(f"{bootstrap.confidence:.0%} by {unit}", justify="right")
+        table.add_column("p", justify="right", style="dim")
+    for column in ("better", "tracks"):
+        table.add_column(column, justify="right")
+    for row in rows:
+        cells = [number_text(row.first), number_text(row.second), f"{row.second - row.first:+.3f}"]
+        for unit in units:
+            cells += [interval_text(row.intervals.get(unit), signed=True), p_text(row.p_values.get(unit))]
+        better = {"first": "A", "second": "B", "": "–"}[row.better]
+        table.add_row(escape(f"{row.head} {row.metric}"), *cells, better, str(row.tracks))
+    out.print(table)
+    counts = ", ".join(f"{count} {unit}s" for unit, count in rows[0].units.items())
+    out.print(
+        f"{bootstrap.resamples} paired bootstrap resamples of {counts}; better where the last interval excludes zero; "
+        "about 1 of 20 does so by chance"
+    )
+
+
 def p_text(p: float | None) -> str:
-    return "<0.001" if p is not None and p < 0.001 else number(p)
+    """Format a p-value with three decimals; "<0.001" below that, "–" if there is none."""
+    return "<0.001" if p is not None and p < 0.001 else number_text(p)
 
 
 def write_comparison(
     folder: Path, first: Result, second: Result, differences: Sequence[Difference], bootstrap: Bootstrap
 ) -> None:
-    """Write comparison.csv and comparison.json: the same rows."""
+    """Write the differences to comparison.csv, and with the settings to comparison.json.
+
+    Args:
+        folder: Folder of the report.
+        first: Result of the baseline.
+        second: Result of the other model.
+        differences: As `compare` returns them.
+        bootstrap: Settings of the intervals.
+    """
     rows = [_row(difference, bootstrap) for difference in differences]
     write_records(folder / "comparison.csv", rows)
     summary = {
@@ -176,15 +231,15 @@ def write_comparison(
 
 
 def _row(difference: Difference, bootstrap: Bootstrap) -> dict:
-    def plain(value: float) -> float | None:
+    def rounded(value: float) -> float | None:
         return None if math.isnan(value) else round(value, 6)
 
     row = {name: getattr(difference, name) for name in ("split", "head", "metric")}
-    row |= {"first": plain(difference.first), "second": plain(difference.second)}
-    row |= {"difference": plain(difference.second - difference.first), "better": difference.better}
+    row |= {"first": rounded(difference.first), "second": rounded(difference.second)}
+    row |= {"difference": rounded(difference.second - difference.first), "better": difference.better}
     row["tracks"] = difference.tracks
     for unit in bootstrap.units:
         low, high = difference.intervals.get(unit, (math.nan, math.nan))
-        row |= {f"low_{unit}": plain(low), f"high_{unit}": plain(high)}
-        row |= {f"p_{unit}": plain(difference.p_values.get(unit, math.nan)), f"{unit}s": difference.units.get(unit)}
+        row |= {f"low_{unit}": rounded(low), f"high_{unit}": rounded(high)}
+        row |= {f"p_{unit}": rounded(difference.p_values.get(unit, math.nan)), f"{unit}s": difference.units.get(unit)}
     return row

@@ -1,4 +1,4 @@
-"""How well a model did, in files: CSV for spreadsheets and notebooks, JSON for programs."""
+"""Files of an evaluation: CSV for spreadsheets and notebooks, JSON for programs."""
 
 import math
 import re
@@ -19,41 +19,69 @@ from musicrec.system.csv_table import write_csv
 def write_report(
     folder: Path, scores: Sequence[HeadScore], result: Result, *, bootstrap: Bootstrap | None = None
 ) -> None:
-    """Write metrics.csv, per_class_<head>.csv, predictions.csv, what `read_result` reads, and last of all metrics.json.
+    """Write metrics.csv, per_class_<head>.csv, predictions.csv, the files of the result, and last of all metrics.json.
 
-    bootstrap: what the scores' intervals come from. Raises MusicrecError when the folder cannot be written.
+    Args:
+        folder: Folder of the report.
+        scores: Scores of all splits and heads.
+        result: The predictions; `read_result` reads them again.
+        bootstrap: Settings of the scores' intervals; None if they have none.
+
+    Raises:
+        MusicrecError: The folder cannot be written.
     """
     labelled = [score for score in scores if score.labelled]
-    units = list(dict.fromkeys(unit for score in labelled for unit in score.units))
-    limits = [f"{end}_{unit}" for unit in units for end in ("low", "high")]
-    write_csv(folder / "metrics.csv", ["split", "head", "metric", "value", *limits, "chance", "tracks"], [
-        [score.split, score.head.name, metric, _plain(value), *_limits(score, metric, units),
-         _plain(score.chance[metric]), score.labelled]
-        for score in labelled for metric, value in score.metrics.items()
-    ])  # fmt: skip
-    for name in dict.fromkeys(score.head.name for score in labelled):
-        rows = [{"split": s.split} | row for s in labelled if s.head.name == name for row in s.per_class]
-        if rows:
-            values = [[_rounded(value) for value in row.values()] for row in rows]
-            write_csv(folder / f"per_class_{file_name(name)}.csv", list(rows[0]), values)
+    _write_metrics(folder, labelled)
+    _write_classes(folder, labelled)
     frames = [
         prediction_rows(head, *by_head[head.name], track_ids=result.track_ids(split), split=split)
-        for split, by_head in result.predictions.items() for head in result.heads
-    ]  # fmt: skip
+        for split, by_head in result.predictions.items()
+        for head in result.heads
+    ]
     write_text(folder / "predictions.csv", pl.concat(frames).write_csv())
     result.write(folder)
-    how = {} if bootstrap is None else {
-        "resamples": bootstrap.resamples, "confidence": bootstrap.confidence, "seed": bootstrap.seed
-    }  # fmt: skip
-    write_json(folder / "metrics.json", {**result.about, "bootstrap": how, "splits": _summary(scores)})
+    settings = {}
+    if bootstrap is not None:
+        settings = {name: getattr(bootstrap, name) for name in ("resamples", "confidence", "seed")}
+    write_json(folder / "metrics.json", {**result.about, "bootstrap": settings, "splits": _summary(scores)})
+
+
+def _write_metrics(folder: Path, scores: Sequence[HeadScore]) -> None:
+    units = list(dict.fromkeys(unit for score in scores for unit in score.units))
+    limits = [f"{end}_{unit}" for unit in units for end in ("low", "high")]
+    rows = []
+    for score in scores:
+        for metric, value in score.metrics.items():
+            cells = [_rounded(value), *_limits(score, metric, units), _rounded(score.chance[metric]), score.labelled]
+            rows.append([score.split, score.head.name, metric, *cells])
+    write_csv(folder / "metrics.csv", ["split", "head", "metric", "value", *limits, "chance", "tracks"], rows)
+
+
+def _write_classes(folder: Path, scores: Sequence[HeadScore]) -> None:
+    for name in dict.fromkeys(score.head.name for score in scores):
+        rows = [{"split": s.split} | row for s in scores if s.head.name == name for row in s.per_class]
+        if rows:
+            values = [[round(v, 6) if isinstance(v, float) else v for v in row.values()] for row in rows]
+            write_csv(folder / f"per_class_{file_name(name)}.csv", list(rows[0]), values)
 
 
 def prediction_rows(
     head: Head, probabilities: Tensor, target: Tensor, *, track_ids: Sequence[str], split: str
 ) -> pl.DataFrame:
-    """One head's answers. Exclusive classes: a row a track, label and prediction in words, `probability` that of the
-    likeliest class, `class` empty. Tags: a row a track and class, label and prediction 1 or 0. An unknown label is
-    empty."""
+    """Return the predictions of one head as a table.
+
+    Args:
+        head: The head.
+        probabilities: (tracks, classes).
+        target: The labels as the head encodes them, NaN where missing.
+        track_ids: Names of the tracks.
+        split: Name of the split.
+
+    Returns:
+        Columns split, track_id, head, class, label, prediction and probability; an unknown label is empty. Exclusive
+        classes: one row per track, label and prediction in words, the probability of the most likely class, an empty
+        class. Tags: one row per track and class, label and prediction 1 or 0.
+    """
     answer = head.answer(probabilities)
     if head.exclusive:
         columns = {
@@ -85,7 +113,7 @@ def prediction_rows(
 
 
 def file_name(name: str) -> str:
-    """A name of a split or head as part of a file name."""
+    """Return the name of a split or head with only characters that suit a file name."""
     return re.sub(r"[^\w.-]+", "_", name)
 
 
@@ -95,15 +123,15 @@ def _summary(scores: Sequence[HeadScore]) -> dict:
         heads = splits.setdefault(score.split, {"tracks": score.tracks, "heads": {}})["heads"]
         heads[score.head.name] = {
             "labelled": score.labelled,
-            "metrics": {name: _plain(value) for name, value in score.metrics.items()},
-            "chance": {name: _plain(value) for name, value in score.chance.items()},
+            "metrics": {name: _rounded(value) for name, value in score.metrics.items()},
+            "chance": {name: _rounded(value) for name, value in score.chance.items()},
             "intervals": {
-                unit: {name: [_plain(limit) for limit in limits] for name, limits in found.items()}
+                unit: {name: [_rounded(limit) for limit in limits] for name, limits in found.items()}
                 for unit, found in score.intervals.items()
             },
             "units": score.units,
             "temperature": round(score.head.temperature, 4),
-            "calibration": {name: _plain(value) for name, value in score.calibration.items()},
+            "calibration": {name: _rounded(value) for name, value in score.calibration.items()},
             "classes_left_out": score.classes_left_out,
         }
     return splits
@@ -111,12 +139,8 @@ def _summary(scores: Sequence[HeadScore]) -> dict:
 
 def _limits(score: HeadScore, metric: str, units: Sequence[str]) -> list[float | None]:
     nothing = (math.nan, math.nan)
-    return [_plain(limit) for unit in units for limit in score.intervals.get(unit, {}).get(metric, nothing)]
+    return [_rounded(limit) for unit in units for limit in score.intervals.get(unit, {}).get(metric, nothing)]
 
 
-def _rounded(value: object) -> object:
-    return round(value, 6) if isinstance(value, float) else value
-
-
-def _plain(value: float) -> float | None:
+def _rounded(value: float) -> float | None:
     return None if math.isnan(value) else round(float(value), 6)

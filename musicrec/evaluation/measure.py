@@ -1,4 +1,4 @@
-"""Runs a model over the splits of a dataset."""
+"""Measurement of a model on the splits of a dataset."""
 
 import dataclasses
 from pathlib import Path
@@ -25,11 +25,22 @@ def measure(
     pooling: str = "mean",
     calibrate_on: str | None = None,
 ) -> tuple[Result, Model]:
-    """What a model says of the test splits of `data`, and the model with the heads that said so.
+    """Predict the tracks of the test splits.
 
-    calibrate_on: a split; the temperatures and thresholds are fitted on it instead of taken from the model, and its own
-    scores are in the result only if it is a test split anyway. Those of an export belong to the mean over chunks: with
-    another pooling, and none fitted for it, there are none (temperature 1, thresholds 0.5).
+    The temperatures and thresholds of an export are fitted for the mean over chunks. With another pooling, and none
+    fitted for it here, none are applied (temperature 1, thresholds 0.5).
+
+    Args:
+        name: The model as the user named it.
+        model: The model.
+        data: The opened data. If `calibrate_on` is not a test split, it is added to its test splits.
+        trainer: Runs the network.
+        pooling: How the chunks of a track are combined: mean, max or attention.
+        calibrate_on: Split on which temperatures and thresholds are fitted anew; None takes those of the model. The
+            result contains this split only if it is a test split.
+
+    Returns:
+        The result, and the model with the heads that gave it.
     """
     wanted = list(data.test_splits)
     fitting = calibrate_on is not None
@@ -72,12 +83,21 @@ def measure(
 
 
 def write_calibrated(model: Model, result: Result, folder: Path) -> Path:
-    """Write an export of the model as it is now, with the metrics of the result."""
-    metrics = {
-        split: {f"{head.name}/{name}": value for head in result.heads
-                for name, value in head.score(*by_head[head.name]).values().items()}
-        for split, by_head in result.predictions.items()
-    }  # fmt: skip
+    """Write an export of a model that was calibrated again.
+
+    Args:
+        model: The model with its new temperatures and thresholds.
+        result: Its result, whose metrics go into the export.
+        folder: Folder of the export.
+
+    Returns:
+        The folder.
+    """
+    metrics: dict[str, dict[str, float]] = {split: {} for split in result.predictions}
+    for split, by_head in result.predictions.items():
+        for head in result.heads:
+            values = head.score(*by_head[head.name]).values()
+            metrics[split] |= {f"{head.name}/{name}": value for name, value in values.items()}
     return write_export(
         folder,
         network=model.network,

@@ -1,14 +1,16 @@
-"""Which setting of a sweep is better, on what, and by how much: over its seeds, on the same tracks."""
+"""Paired comparison of the settings of a sweep: each is scored over its seeds, on the same test tracks."""
 
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from musicrec.evaluation.bootstrap import Bootstrap
+from musicrec.evaluation.bootstrap import Bootstrap, count_clusters
 from musicrec.evaluation.comparison import same_question
+from musicrec.evaluation.labels import labelled_tracks
 from musicrec.evaluation.report import chance_level
 from musicrec.evaluation.result import Result, check_comparable
 from musicrec.heads import Head
@@ -18,9 +20,14 @@ Limits = dict[str, tuple[float, float]]  # {unit: (low, high)}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setting:
-    """Runs that differ in their seed only. params: what sets them apart from the others. minutes: of a run, on average,
-    where known."""
+class SettingResults:
+    """Results of the runs of one setting, which differ only in their seed.
+
+    Attributes:
+        params: {key: value} of the parameters that differ between the settings.
+        results: One result per run.
+        minutes: Mean duration of a run; None if unknown.
+    """
 
     params: dict[str, object]
     results: list[Result]
@@ -31,15 +38,28 @@ class Setting:
 class SettingScore:
     """One metric of one setting.
 
-    values: of each run. intervals: of their mean, {unit: (low, high)}; they cover the choice of the test tracks and not
-    that of the seeds. differences, p_values: of their mean minus that of the first setting; none for the first one.
+    Attributes:
+        split: Name of the split.
+        head: Name of the head.
+        metric: Name of the metric.
+        primary: Whether this is the primary metric of the head.
+        setting: The setting.
+        values: The value of each run.
+        chance: Mean of the chance levels of the runs.
+        tracks: Number of labelled tracks.
+        units: {unit: number of its clusters}.
+        intervals: {unit: (low, high)} of the mean over the runs. They cover the choice of the test tracks, not the
+            choice of the seeds.
+        difference: The mean minus that of the first setting; None for the first setting.
+        differences: {unit: (low, high)} of the difference; empty for the first setting.
+        p_values: {unit: p-value} of the difference; empty for the first setting.
     """
 
     split: str
     head: str
     metric: str
     primary: bool
-    setting: Setting
+    setting: SettingResults
     values: list[float]
     chance: float
     tracks: int
@@ -51,108 +71,118 @@ class SettingScore:
 
     @property
     def mean(self) -> float:
+        """Mean over the runs."""
         return statistics.fmean(self.values)
 
     @property
     def spread(self) -> float | None:
-        """Standard deviation over the runs, of a sample; None of fewer than two."""
+        """Sample standard deviation over the runs; None with fewer than two runs."""
         return statistics.stdev(self.values) if len(self.values) > 1 else None
 
 
-def score_settings(settings: Sequence[Setting], bootstrap: Bootstrap) -> tuple[list[SettingScore], list[str]]:
-    """The scores of all settings by split, head and metric, and why some heads have none.
+def score_settings(settings: Sequence[SettingResults], bootstrap: Bootstrap) -> tuple[list[SettingScore], list[str]]:
+    """Score all settings, and compare each with the first one.
 
-    All runs meet the same resamples, so what the tracks have in common cancels out of the differences.
-    Raises ConfigError when the runs were not tested on the same tracks.
+    All runs are scored on the same resamples, so tracks that are hard for all cancel out of the differences.
+
+    Args:
+        settings: The settings; the first one is the baseline.
+        bootstrap: Settings of the intervals.
+
+    Returns:
+        The scores by split, head and metric, and the reasons why heads are left out.
+
+    Raises:
+        ConfigError: The runs were evaluated on different tracks or labels.
     """
     results = [result for setting in settings for result in setting.results]
     check_comparable(results)
     scores, left_out = [], []
     heads = {head.name: head for result in results for head in result.heads}
-    for split, artists in ((split, results[0].artists(split)) for split in results[0].predictions):
+    for split in results[0].predictions:
         for name in heads:
-            reason = _why_not(name, split, results)
+            reason = _reason_to_leave_out(name, split, results)
             if reason is None:
-                scores += _of_head(name, split, settings, artists, bootstrap)
+                scores += _score_head(name, split, settings, bootstrap)
             else:
                 left_out.append(f"{name}: {reason}")
     return scores, list(dict.fromkeys(left_out))
 
 
-def _why_not(name: str, split: str, results: Sequence[Result]) -> str | None:
-    """Why the results cannot be compared on a head, if so."""
+def _reason_to_leave_out(name: str, split: str, results: Sequence[Result]) -> str | None:
+    """Return why the results cannot be compared on a head; None if they can."""
     lacking = [result.name for result in results if name not in result.predictions[split]]
     if lacking:
         return f"{lacking[0]} does not have it"
     first, *others = [(_head(result, name), result.predictions[split][name]) for result in results]
     if not all(same_question(first[0], head, first[1], pair) for head, pair in others):
-        return "the models answer other questions (classes, range)"
-    known = _labelled(name, split, results)
-    return None if known.any() else f"no track of {split} is labelled for it"
+        return "the classes or ranges of the models differ"
+    return None if _labelled_in_all(name, split, results).any() else f"no track of {split} is labelled for it"
 
 
 def _head(result: Result, name: str) -> Head:
     return next(head for head in result.heads if head.name == name)
 
 
-def _labelled(name: str, split: str, results: Sequence[Result]) -> Tensor:
-    """(tracks,) bool: those that every model has a label for."""
-    targets = [result.predictions[split][name][1] for result in results]
-    return torch.stack([(~target.isnan()).reshape(len(target), -1).any(dim=1) for target in targets]).all(dim=0)
+def _labelled_in_all(name: str, split: str, results: Sequence[Result]) -> Tensor:
+    """Return (tracks,) bool: the tracks that have a label which every model knows."""
+    return torch.stack([labelled_tracks(result.predictions[split][name][1]) for result in results]).all(dim=0)
 
 
-def _of_head(
-    name: str, split: str, settings: Sequence[Setting], artists: Sequence[str | None], bootstrap: Bootstrap
-) -> list[SettingScore]:
-    known = _labelled(name, split, [result for setting in settings for result in setting.results])
-    named = [artist for artist, there in zip(artists, known.tolist(), strict=True) if there]
-    clusters = bootstrap.clusters(named)
+def _score_head(name: str, split: str, settings: Sequence[SettingResults], bootstrap: Bootstrap) -> list[SettingScore]:
+    results = [result for setting in settings for result in setting.results]
+    known = _labelled_in_all(name, split, results)
+    artists = [artist for artist, is_known in zip(results[0].artists(split), known.tolist(), strict=True) if is_known]
+    clusters = bootstrap.clusters(artists)
     found: dict[str, list[SettingScore]] = {}
-    first: dict[str, dict[str, Tensor]] = {}
+    baseline: dict[str, dict[str, Tensor]] = {}  # {unit: {metric: (resamples,)}} of the first setting
     for setting in settings:
-        questions = [
+        runs = [
             (_head(result, name), *(values[known] for values in result.predictions[split][name]))
             for result in setting.results
         ]
-
-        def mean(weights: Tensor, questions: list = questions) -> Scores:
-            of_runs = [head.score(p, t, weights).overall for head, p, t in questions]
-            return Scores(
-                overall={metric: torch.stack([run[metric] for run in of_runs]).mean(0) for metric in of_runs[0]}
-            )
-
-        drawn = {
-            unit: bootstrap.scores(mean, of_tracks, classes=len(questions[0][0].classes)).overall
-            for unit, of_tracks in clusters.items()
-        }
-        of_runs = [head.score(p, t).values() for head, p, t in questions]
-        by_chance = [chance_level(head, p, t) for head, p, t in questions]
-        for metric in of_runs[0]:
-            values = [run[metric] for run in of_runs]
-            earlier = found.setdefault(metric, [])
-            at = {unit: resampled[metric] for unit, resampled in drawn.items()}
-            gap = statistics.fmean(values) - earlier[0].mean if earlier else None
-            apart = {unit: at[unit] - first[unit][metric] for unit in at} if earlier else {}
-            earlier.append(
+        resampled = _resample_mean(runs, clusters, bootstrap)
+        run_values = [head.score(p, t).values() for head, p, t in runs]
+        run_chances = [chance_level(head, p, t) for head, p, t in runs]
+        for metric in run_values[0]:
+            values = [run[metric] for run in run_values]
+            of_metric = found.setdefault(metric, [])
+            means = {unit: by_metric[metric] for unit, by_metric in resampled.items()}
+            difference = statistics.fmean(values) - of_metric[0].mean if of_metric else None
+            differences = {unit: means[unit] - baseline[unit][metric] for unit in means} if of_metric else {}
+            of_metric.append(
                 SettingScore(
                     split=split,
                     head=name,
                     metric=metric,
-                    primary=metric == questions[0][0].primary,
+                    primary=metric == runs[0][0].primary,
                     setting=setting,
                     values=values,
-                    chance=statistics.fmean(run[metric] for run in by_chance),
-                    tracks=len(named),
-                    units={unit: int(of_tracks.max()) + 1 for unit, of_tracks in clusters.items()},
-                    intervals=_limits(bootstrap, at, statistics.fmean(values)),
-                    difference=gap,
-                    differences=_limits(bootstrap, apart, gap),
-                    p_values={unit: bootstrap.p_value(drawn_gaps, gap) for unit, drawn_gaps in apart.items()},
+                    chance=statistics.fmean(run[metric] for run in run_chances),
+                    tracks=len(artists),
+                    units=count_clusters(clusters),
+                    intervals=_limits(bootstrap, means, statistics.fmean(values)),
+                    difference=difference,
+                    differences=_limits(bootstrap, differences, difference),
+                    p_values={unit: bootstrap.p_value(values, difference) for unit, values in differences.items()},
                 )
             )
-        first = first or drawn
+        baseline = baseline or resampled
     return [score for of_metric in found.values() for score in of_metric]
 
 
-def _limits(bootstrap: Bootstrap, drawn: dict[str, Tensor], at: float | None) -> Limits:
-    return {unit: tuple(bootstrap.interval(values, at).tolist()) for unit, values in drawn.items()}
+def _resample_mean(
+    runs: Sequence[tuple[Head, Tensor, Tensor]], clusters: dict[str, np.ndarray], bootstrap: Bootstrap
+) -> dict[str, dict[str, Tensor]]:
+    """Return {unit: {metric: (resamples,)}}: the mean over the runs (head, probabilities, target)."""
+
+    def mean(weights: Tensor) -> Scores:
+        scores = [head.score(p, t, weights).overall for head, p, t in runs]
+        return Scores(overall={metric: torch.stack([run[metric] for run in scores]).mean(0) for metric in scores[0]})
+
+    classes = len(runs[0][0].classes)
+    return {unit: bootstrap.scores(mean, of_tracks, classes=classes).overall for unit, of_tracks in clusters.items()}
+
+
+def _limits(bootstrap: Bootstrap, resampled: dict[str, Tensor], estimate: float | None) -> Limits:
+    return {unit: tuple(bootstrap.interval(values, estimate).tolist()) for unit, values in resampled.items()}

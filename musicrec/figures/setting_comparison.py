@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from musicrec.evaluation.setting_scores import Setting, SettingScore
+from musicrec.evaluation.setting_scores import SettingResults, SettingScore
 from musicrec.figures.style import COLOURS, GREY, MARKERS, shortened, text
 
 _LOG_SPAN = 8  # values that span less are not drawn on a logarithmic axis
@@ -55,7 +55,7 @@ def settings_figure(scores: Sequence[SettingScore], *, dataset: str, confidence:
     return figure
 
 
-def _places(settings: Sequence[Setting]) -> tuple[list[float], str | None]:
+def _places(settings: Sequence[SettingResults]) -> tuple[list[float], str | None]:
     """Where on the axis each setting stands, neighbours about 1 apart; and the name of the axis where it is to scale:
     that of a single parameter whose values are numbers."""
     values = [next(iter(setting.params.values())) for setting in settings if len(setting.params) == 1]

@@ -19,7 +19,7 @@ from musicrec.evaluation.files import write_report
 from musicrec.evaluation.measure import measure, write_calibrated
 from musicrec.evaluation.report import HeadScore, score_heads
 from musicrec.evaluation.result import Result, check_comparable, read_result
-from musicrec.evaluation.setting_scores import Setting, score_settings
+from musicrec.evaluation.setting_scores import SettingResults, score_settings
 from musicrec.evaluation.setting_tables import print_settings, write_settings
 from musicrec.evaluation.tables import print_calibration, print_per_class, print_scores
 from musicrec.export.checkpoint import read_model
@@ -134,12 +134,12 @@ def evaluate_settings(cfg: DictConfig, folder: Path, bootstrap: Bootstrap) -> No
             model = read_model(path)
             result, _, _ = measure_model(cfg, path, model, open_data(cfg, model, bootstrap))
             results.append(result)
-        settings.append(Setting(params=params, results=results, minutes=mean_minutes(members)))
+        settings.append(SettingResults(params=params, results=results, minutes=mean_minutes(members)))
     if rank_zero_only.rank == 0:
         report_settings(cfg, settings, folder, bootstrap)
 
 
-def report_settings(cfg: DictConfig, settings: Sequence[Setting], folder: Path, bootstrap: Bootstrap) -> None:
+def report_settings(cfg: DictConfig, settings: Sequence[SettingResults], folder: Path, bootstrap: Bootstrap) -> None:
     """Score the settings of a sweep over their runs, and print, write and draw the scores."""
     scores, left_out = score_settings(settings, bootstrap)
     results = [result for setting in settings for result in setting.results]

@@ -12,7 +12,7 @@ from torch import nn
 
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.errors import ConfigError
-from musicrec.evaluation.calibration import calibrate, joined
+from musicrec.evaluation.calibration import calibrate, concatenate_predictions
 from musicrec.evaluation.report import score_heads
 from musicrec.evaluation.tables import print_scores
 from musicrec.export.checkpoint import read_checkpoint
@@ -165,7 +165,7 @@ def calibrate_best(module: MusicModule, data: MusicDataModule, trainer: lightnin
     """
     trainer.validate(module, data, ckpt_path=path, weights_only=True, verbose=False)
     split = data.splits.valid
-    predictions = joined([module.predictions.pop(subsplit) for subsplit in data.subsplits(split)])
+    predictions = concatenate_predictions([module.predictions.pop(subsplit) for subsplit in data.subsplits(split)])
     module.heads, fitted = calibrate(data.heads, predictions)
     return {"split": split, "heads": fitted}
 

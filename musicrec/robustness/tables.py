@@ -11,7 +11,7 @@ from rich.table import Table
 
 from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.evaluation.files import file_name
-from musicrec.evaluation.tables import interval_text, number
+from musicrec.evaluation.tables import interval_text, number_text
 from musicrec.heads import Head
 from musicrec.robustness.effects import Effect
 from musicrec.robustness.report import Report, moved_summary, sensitivity
@@ -104,12 +104,12 @@ def _metrics(
         table.add_column("drop", justify="right", style="bold")
     found = {(one.condition.name, one.condition.strength, one.head.name): one for one in effects}
     first = [next(one for one in effects if one.head is head) for head in heads]
-    table.add_row("clean", "", *(cell for one in first for cell in (number(one.primary.clean), "")))
+    table.add_row("clean", "", *(cell for one in first for cell in (number_text(one.primary.clean), "")))
     for condition in dict.fromkeys(one.condition for one in effects):
         cells = []
         for head in heads:
             change = found[condition.name, condition.strength, head.name].primary
-            cells += [number(change.moved), _drop(change.drop.value, change.drop.interval)]
+            cells += [number_text(change.moved), _drop(change.drop.value, change.drop.interval)]
         table.add_row(escape(condition.title), escape(condition.label), *cells)
     if bootstrap is None or report.about["drawn_by"] is None:
         return table, ("drop: the share of the clean value that was lost",)
@@ -128,7 +128,7 @@ def _standings(out: Console, report: Report) -> Table:
         table.add_column(_letter(subject), justify="right")
     rows: dict[tuple[str, str], dict[int, str]] = {}
     for one in report.standings:
-        cell = f"{number(one.value.value)} {interval_text(one.value.interval)}"
+        cell = f"{number_text(one.value.value)} {interval_text(one.value.interval)}"
         if one.ahead is not None:
             low, high = one.ahead.interval
             cell += f" {one.ahead.value:+.3f} {interval_text((low, high), signed=True)}{'*' * (low > 0 or high < 0)}"
@@ -149,9 +149,10 @@ def _moved(out: Console, report: Report) -> Table:
         change = one.primary
         table.add_row(
             escape(f"{_head_of(report, one)} {one.head.primary}"), escape(one.condition.title),
-            escape(one.condition.label), number(change.clean), number(change.moved), number(change.original),
-            str(one.right), number(one.went_right.value), interval_text(one.went_right.interval),
-            number(one.went.value),
+            escape(one.condition.label), number_text(change.clean), number_text(change.moved),
+            number_text(change.original), str(one.right),
+            number_text(one.went_right.value), interval_text(one.went_right.interval),
+            number_text(one.went.value),
         )  # fmt: skip
     return table
 
@@ -178,7 +179,7 @@ def _classes(out: Console, report: Report) -> Table:
             of_head = [one for one in report.of(subject) if one.head is head]
             for row in sensitivity(of_head)[:_CLASSES]:
                 table.add_row(escape(_head_of(report, of_head[0])), escape(row["class"]), str(row["tracks"]),
-                              row["measure"], *(number(row[name]) for name in ("clean", "mean", "worst")),
+                              row["measure"], *(number_text(row[name]) for name in ("clean", "mean", "worst")),
                               escape(row["by"]))  # fmt: skip
     return table
 
@@ -188,8 +189,8 @@ def _overlaps(out: Console, report: Report) -> tuple[Table, Sequence[str]]:
     for column in ("strength", f"kept of {overlaps.k}", "interval", "same on top"):
         table.add_column(column, justify="left" if column == "strength" else "right")
     for one in overlaps.of:
-        table.add_row(escape(one.condition.title), escape(one.condition.label), number(one.kept.value),
-                      interval_text(one.kept.interval), number(one.first.value))  # fmt: skip
+        table.add_row(escape(one.condition.title), escape(one.condition.label), number_text(one.kept.value),
+                      interval_text(one.kept.interval), number_text(one.first.value))  # fmt: skip
     return table, (
         f"{overlaps.queries} queries, lists of {overlaps.k} from {overlaps.library} ({overlaps.tracks} to choose from; "
         f"by chance {overlaps.by_chance:.3f} of a list would stay)",

@@ -1,4 +1,4 @@
-"""Temperatures and thresholds: against made-up tracks with known probabilities, scikit-learn and arithmetic."""
+"""Temperatures and thresholds, compared with simulated tracks of known probabilities, scikit-learn and arithmetic."""
 
 import math
 
@@ -20,8 +20,8 @@ from musicrec.heads.tempo import TempoHead
 GENRE = ClassHead(name="genre", column="genre", classes=tuple("abcde"))
 
 
-def drawn(head: ClassHead | TagHead, *, overconfidence: float, tracks: int = 4000) -> tuple[Tensor, Tensor]:
-    """Probabilities from logits that are `overconfidence` times those that the targets were drawn with."""
+def simulate(head: ClassHead | TagHead, *, overconfidence: float, tracks: int = 4000) -> tuple[Tensor, Tensor]:
+    """Draw targets from random logits; return the probabilities of `overconfidence` times the logits, and targets."""
     generator = torch.Generator().manual_seed(0)
     logits = 2 * torch.randn(tracks, len(head.classes), generator=generator)
     if head.exclusive:
@@ -33,8 +33,8 @@ def drawn(head: ClassHead | TagHead, *, overconfidence: float, tracks: int = 400
 
 @pytest.mark.parametrize("head", [GENRE, TagHead(classes=tuple("abcde"))], ids=["softmax", "sigmoid"])
 @pytest.mark.parametrize("overconfidence", [0.5, 1.7, 3.0])
-def test_the_temperature_is_the_overconfidence(head, overconfidence: float):
-    probabilities, target = drawn(head, overconfidence=overconfidence)
+def test_the_fitted_temperature_equals_the_overconfidence(head, overconfidence: float):
+    probabilities, target = simulate(head, overconfidence=overconfidence)
     (fitted,), notes = calibrate([head], {head.name: (probabilities, target)})
     assert fitted.temperature == pytest.approx(overconfidence, rel=0.06)
     note = notes[head.name]
@@ -42,8 +42,8 @@ def test_the_temperature_is_the_overconfidence(head, overconfidence: float):
     assert torch.equal(fitted.answer(probabilities), head.answer(probabilities)) or not head.exclusive
 
 
-def test_a_network_that_is_calibrated_or_little_data_is_left_alone():
-    probabilities, target = drawn(GENRE, overconfidence=1.0, tracks=500)
+def test_no_temperature_for_a_calibrated_network_or_few_tracks():
+    probabilities, target = simulate(GENRE, overconfidence=1.0, tracks=500)
     (fitted,), notes = calibrate([GENRE], {"genre": (probabilities, target)})
     assert fitted.temperature == 1.0 or notes["genre"]["nll_calibrated"] < notes["genre"]["nll"]
     few = probabilities[:19], target[:19]
@@ -51,21 +51,21 @@ def test_a_network_that_is_calibrated_or_little_data_is_left_alone():
     assert fitted.temperature == 1.0 and notes["genre"]["nll_calibrated"] is None
 
 
-def test_a_head_that_is_never_wrong_learns_no_boundless_confidence():
+def test_no_temperature_for_a_head_that_is_never_wrong():
     sure = torch.full((200, 5), 0.1) + 0.5 * torch.eye(5)[torch.arange(200) % 5]
     (fitted,), _ = calibrate([GENRE], {"genre": (sure, (torch.arange(200) % 5).float())})
     assert fitted.temperature == 1.0
 
 
-def test_tempo_keeps_its_probabilities():
-    """Its target is spread over neighbours, and its answer is drawn from them."""
+def test_tempo_has_no_temperature():
+    """Its target is a distribution over neighbouring classes, from which its answer is interpolated."""
     tempo = TempoHead()
     (fitted,), notes = calibrate([tempo], {"tempo": (torch.rand(50, 120), torch.full((50,), 120.0))})
     assert fitted == tempo and notes == {}
 
 
-def test_calibrating_changes_no_answer_and_no_ranking():
-    probabilities, _ = drawn(GENRE, overconfidence=1.0, tracks=200)
+def test_a_temperature_changes_no_answer_and_no_ranking():
+    probabilities, _ = simulate(GENRE, overconfidence=1.0, tracks=200)
     for temperature in (0.3, 4.0):
         calibrated = at_temperature(probabilities, temperature, "softmax")
         assert torch.equal(calibrated.argsort(dim=1), probabilities.argsort(dim=1))
@@ -80,7 +80,7 @@ def test_calibrating_changes_no_answer_and_no_ranking():
 
 
 def test_nll_equals_scikit_learn():
-    probabilities, target = drawn(GENRE, overconfidence=1.0, tracks=50)
+    probabilities, target = simulate(GENRE, overconfidence=1.0, tracks=50)
     found = nll(probabilities, GENRE.one_hot(target), "softmax").mean()
     exact = probabilities.double() / probabilities.double().sum(dim=1, keepdim=True)
     assert float(found) == pytest.approx(log_loss(target, exact, labels=range(5)), abs=1e-6)
@@ -89,29 +89,29 @@ def test_nll_equals_scikit_learn():
 
 
 def test_calibration_error_equals_torchmetrics():
-    probabilities, target = drawn(GENRE, overconfidence=2.0, tracks=300)
+    probabilities, target = simulate(GENRE, overconfidence=2.0, tracks=300)
     expected = multiclass_calibration_error(probabilities, target.long(), num_classes=5, n_bins=15)
     assert ece(*confidence(GENRE, probabilities, target)) == pytest.approx(float(expected), abs=1e-6)
 
 
-def test_thresholds_have_the_highest_f1():
+def test_thresholds_give_the_highest_f1():
     rng = np.random.default_rng(0)
     target = (rng.random((80, 3)) < 0.3).astype("float32")
     scores = (0.6 * target * rng.random((80, 3)) + 0.4 * rng.random((80, 3))).astype("float32").round(2)
     target[:, 2] = 0
     target[:5, 1] = math.nan
     thresholds = tuned_thresholds(torch.tensor(scores), torch.tensor(target))
-    assert thresholds[2] == 0.5, "nothing to tune on"
+    assert thresholds[2] == 0.5, "no track has the tag"
     for column in (0, 1):
         known = ~np.isnan(target[:, column])
         truth, score = target[known, column], scores[known, column]
         tuned = f1_score(truth, score >= thresholds[column])
         assert tuned == pytest.approx(max(f1_score(truth, score >= value) for value in np.unique(score)))
-        assert thresholds[column] not in score, "it lies between tracks"
+        assert thresholds[column] not in score, "it lies between two tracks"
 
 
-def test_thresholds_and_temperature_travel_with_the_head():
-    probabilities, target = drawn(TagHead(classes=tuple("abcde")), overconfidence=2.0, tracks=100)
+def test_thresholds_and_temperature_are_saved_with_the_head():
+    probabilities, target = simulate(TagHead(classes=tuple("abcde")), overconfidence=2.0, tracks=100)
     (fitted,), _ = calibrate([TagHead(classes=tuple("abcde"))], {"tags": (probabilities, target)})
     again = from_dict(to_dict(fitted))
     assert again == fitted and len(again.thresholds) == 5
@@ -121,7 +121,7 @@ def test_thresholds_and_temperature_travel_with_the_head():
     assert [(tag["tag"], tag["present"]) for tag in head.ranked(scores[0].numpy())] == [("a", False), ("b", True)]
 
 
-def test_what_is_true_is_in_the_order_of_the_outputs():
+def test_one_hot_targets_are_in_the_order_of_the_outputs():
     published = KeyHead(modes=False, order=("A#", "A", "B", "C#", "C", "D#", "D", "E", "F#", "F", "G#", "G"))
     rows = published.one_hot(torch.tensor([9.0, 0.0, math.nan]))  # A, C, unknown
     assert rows[:2].argmax(dim=1).tolist() == [1, 4] and rows[2].isnan().all()

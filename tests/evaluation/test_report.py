@@ -1,4 +1,4 @@
-"""Scores, the tables made of them, and the files: every number against arithmetic."""
+"""Scores, their tables and files; every number is compared with arithmetic."""
 
 import csv
 import dataclasses
@@ -26,9 +26,9 @@ TAGS = TagHead(classes=("piano", "drums", "harp"))
 TEMPO = TempoHead()
 UNKNOWN = math.nan
 
-# Four tracks: jazz, rock, rock, unlabelled; said: jazz, jazz, rock, rock.
+# Labels of the four tracks: jazz, rock, rock, none. Predictions: jazz, jazz, rock, rock.
 GENRES = torch.eye(3)[[0, 0, 1, 1]] * 0.8 + 0.1, torch.tensor([0.0, 1.0, 1.0, UNKNOWN])
-# Piano ranked rightly, drums wrongly, no harp; the last track unlabelled.
+# The ranking is right for piano and wrong for drums; no track has a harp; the last track is unlabelled.
 TAG_SCORES = (
     torch.tensor([[0.9, 0.1, 0.5], [0.8, 0.2, 0.5], [0.1, 0.9, 0.5], [0.5, 0.5, 0.5]]),
     torch.tensor([[1.0, 1, 0], [1, 1, 0], [0, 0, 0], [UNKNOWN] * 3]),
@@ -41,16 +41,16 @@ ABOUT = {"export": "x", "dataset": "set", "manifest": "m.csv", "manifest_hash": 
 RESULT = Result(name="x", heads=HEADS, predictions=PREDICTIONS, tracks=TRACKS, about=ABOUT)
 
 
-@pytest.mark.parametrize(("other", "told"), [("f00", False), ("b" * 64, True), (None, False)])
-def test_a_model_that_was_trained_on_other_data_is_marked(other: str | None, told: bool):
-    trained = {"trained_on": {"manifest": "old.csv", "manifest_hash": other}}
+@pytest.mark.parametrize(("manifest_hash", "marked"), [("f00", False), ("b" * 64, True), (None, False)])
+def test_the_title_marks_a_model_trained_on_other_data(manifest_hash: str | None, marked: bool):
+    trained = {"trained_on": {"manifest": "old.csv", "manifest_hash": manifest_hash}}
     about = {**ABOUT, "pooling": "mean", "eval_chunks": None, "calibrated_on": None, **trained}
     lines = dataclasses.replace(RESULT, about=about).title("test")
     assert lines[:2] == ["x", "set, test (tracks and labels ba1)"]
-    assert lines[2:] == ["trained on other tracks or labels: old.csv bbbbbbbbbbbb"] * told
+    assert lines[2:] == ["trained on other tracks or labels: old.csv bbbbbbbbbbbb"] * marked
 
 
-def test_scores_count_labelled_tracks_only():
+def test_only_labelled_tracks_count():
     genre, tags, tempo = score_heads(PREDICTIONS, HEADS)
     assert (genre.tracks, genre.labelled) == (4, 3) and genre.metrics["accuracy"] == pytest.approx(2 / 3)
     assert (tags.tracks, tags.labelled) == (4, 3) and tags.metrics["roc_auc"] == pytest.approx((1 + 0) / 2)
@@ -58,15 +58,15 @@ def test_scores_count_labelled_tracks_only():
     assert genre.classes_left_out == ["[pop]"] and tags.classes_left_out == ["harp"]
 
 
-def test_an_answer_that_is_no_label_counts_against_the_mean():
-    """A class said but never true has an F1 of zero; it is not left out."""
+def test_a_class_that_is_predicted_but_never_true_counts_in_the_mean():
+    """Its F1 is zero; it is not left out."""
     answers = torch.eye(3)[[2, 1, 1]], torch.tensor([0.0, 1.0, 1.0])
     (score,) = score_heads({"test": {"genre": answers}}, [GENRE])
     assert score.classes_left_out == []
     assert score.metrics["f1_macro"] == pytest.approx((0 + 1 + 0) / 3)
 
 
-def test_chance_is_what_shuffled_answers_score():
+def test_chance_is_the_score_of_shuffled_answers():
     target = (torch.arange(400) % 4).float()
     head = ClassHead(name="x", column="x", classes=tuple("abcd"))
     (score,) = score_heads({"test": {"x": (torch.eye(4)[target.long()], target)}}, [head])
@@ -74,10 +74,12 @@ def test_chance_is_what_shuffled_answers_score():
     assert score.chance["accuracy"] == pytest.approx(0.25, abs=0.02)
     constant = torch.eye(4)[torch.zeros(400, dtype=torch.long)]
     (score,) = score_heads({"test": {"x": (constant, target)}}, [head])
-    assert score.chance["accuracy"] == pytest.approx(0.25), "always the same answer: chance is its frequency"
+    assert score.chance["accuracy"] == pytest.approx(0.25), (
+        "if every answer is the same, chance is the frequency of that class"
+    )
 
 
-def test_tables_are_plain_where_there_is_no_terminal(capsys: pytest.CaptureFixture):
+def test_tables_are_plain_text_without_a_terminal(capsys: pytest.CaptureFixture):
     print_scores(score_heads(PREDICTIONS, HEADS), title="a [title]")
     for score in score_heads(PREDICTIONS, HEADS)[:2]:
         print_per_class(score)
@@ -88,14 +90,14 @@ def test_tables_are_plain_where_there_is_no_terminal(capsys: pytest.CaptureFixtu
     assert "| metric | test | chance | tracks |" in lines
     assert any(line.startswith("| genre accuracy | 0.667 |") and line.endswith("| 3 |") for line in lines)
     assert "test: no track is labelled for tempo; left out" in lines
-    assert "test: of 4 tracks, those count that have a label the model knows: genre 3, tags 3" in lines
+    assert "test: of 4 tracks, only those with a label that the model knows count: genre 3, tags 3" in lines
     assert not any("tempo acc1" in line for line in lines)
     assert "| [pop] | 0 | – | – | – |" in lines
     assert "| piano | 3 | 2 | 0.500 | 1.000 | 1.000 | 1.000 |" in lines
-    assert "no metric counts these, as test cannot tell: harp" in lines
+    assert "not in any mean, because test cannot score them: harp" in lines
 
 
-def test_of_many_classes_the_ends_are_shown(capsys: pytest.CaptureFixture):
+def test_of_many_classes_the_best_and_the_worst_are_printed(capsys: pytest.CaptureFixture):
     head = TagHead(classes=tuple(f"tag{index:02d}" for index in range(40)))
     target = (torch.arange(100)[:, None] % 2).float().expand(100, 40)
     noise = torch.rand(100, 40, generator=torch.Generator().manual_seed(0))
@@ -106,7 +108,7 @@ def test_of_many_classes_the_ends_are_shown(capsys: pytest.CaptureFixture):
     assert "16 more classes in per_class_tags.csv" in printed
 
 
-def test_files_hold_the_scores(tmp_path: Path):
+def test_files_contain_the_scores(tmp_path: Path):
     scores = score_heads(PREDICTIONS, HEADS)
     write_report(tmp_path, scores, RESULT)
     assert {path.name for path in tmp_path.iterdir()} == {
@@ -139,7 +141,7 @@ def test_files_hold_the_scores(tmp_path: Path):
     }
 
 
-def test_predictions_are_in_words():
+def test_predictions_are_written_as_class_names():
     answers = {
         "genre": prediction_rows(GENRE, *GENRES, track_ids=list("abcd"), split="test"),
         "key": prediction_rows(KeyHead(), torch.eye(24)[[21]], torch.tensor([0.0]), track_ids=["a"], split="test"),
@@ -158,14 +160,14 @@ def test_predictions_are_in_words():
     assert tags.filter(pl.col("track_id") == "d")["label"].null_count() == 3
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path):
+def test_an_error_names_the_folder_that_cannot_be_written(tmp_path: Path):
     scores = score_heads(PREDICTIONS, HEADS)
     (tmp_path / "nowhere").write_text("a file")
     with pytest.raises(MusicrecError, match=r"cannot write .*nowhere/metrics\.csv: "):
         write_report(tmp_path / "nowhere", scores, RESULT)
 
 
-def test_intervals_stand_beside_the_values(tmp_path: Path, capsys: pytest.CaptureFixture):
+def test_intervals_are_printed_and_written_beside_the_values(tmp_path: Path, capsys: pytest.CaptureFixture):
     bootstrap = Bootstrap(resamples=500)
     raw = {"test": {name: probabilities for name, (probabilities, _) in PREDICTIONS["test"].items()}}
     scores = score_heads(PREDICTIONS, HEADS, bootstrap=bootstrap, artists={"test": RESULT.artists("test")}, raw=raw)
@@ -181,7 +183,7 @@ def test_intervals_stand_beside_the_values(tmp_path: Path, capsys: pytest.Captur
     assert "| metric | test | 95% by track | 95% by artist | chance | tracks |" in printed
     assert f"| genre accuracy | 0.667 | [{low:.3f}, {high:.3f}] |" in printed
     assert "500 bootstrap resamples of 3 tracks and of 2 artists" in printed
-    assert "no interval where all resamples agree" in printed
+    assert "no interval because all resamples agree" in printed
     assert "| genre | test | 1.00 |" in printed
 
     write_report(tmp_path, scores, RESULT, bootstrap=bootstrap)
@@ -194,7 +196,7 @@ def test_intervals_stand_beside_the_values(tmp_path: Path, capsys: pytest.Captur
     assert summary["splits"]["test"]["heads"]["genre"]["intervals"]["track"]["accuracy"] == pytest.approx([low, high])
 
 
-def test_a_result_reads_back_equal(tmp_path: Path):
+def test_a_result_is_read_back_unchanged(tmp_path: Path):
     RESULT.write(tmp_path)
     again = read_result(tmp_path)
     assert again.heads == HEADS and again.about == ABOUT and again.tracks.equals(TRACKS)

@@ -1,4 +1,4 @@
-"""Settings over their seeds: made-up runs whose means and differences are known."""
+"""Scores of settings over their seeds, on simulated runs whose means and differences are known."""
 
 import csv
 import math
@@ -12,7 +12,7 @@ from musicrec.errors import ConfigError
 from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.evaluation.comparison import compare
 from musicrec.evaluation.result import Result
-from musicrec.evaluation.setting_scores import Setting, score_settings
+from musicrec.evaluation.setting_scores import SettingResults, score_settings
 from musicrec.evaluation.setting_tables import print_settings, write_settings
 from musicrec.figures.setting_comparison import settings_figure
 from musicrec.heads.classes import ClassHead
@@ -24,7 +24,7 @@ BOOTSTRAP = Bootstrap(resamples=500)
 
 
 def result(right: int, *, heads: tuple = (GENRE,), sha: str = "aa") -> Result:
-    """A model that is right on the genre of `right` of 100 tracks, from the first on; an artist has four tracks."""
+    """Return the result of a model that is right on the first `right` of 100 tracks; an artist has four tracks."""
     target = torch.arange(100) % 2
     hits = torch.arange(100) < right
     answers = {
@@ -52,11 +52,11 @@ def result(right: int, *, heads: tuple = (GENRE,), sha: str = "aa") -> Result:
     )
 
 
-LOW = Setting(params={"optim.lr": 0.001}, results=[result(50), result(54)], minutes=2.0)
-HIGH = Setting(params={"optim.lr": 0.01}, results=[result(80), result(84)], minutes=3.0)
+LOW = SettingResults(params={"optim.lr": 0.001}, results=[result(50), result(54)], minutes=2.0)
+HIGH = SettingResults(params={"optim.lr": 0.01}, results=[result(80), result(84)], minutes=3.0)
 
 
-def test_a_setting_scores_the_mean_of_its_runs_and_how_far_they_lie_apart():
+def test_a_setting_has_the_mean_and_standard_deviation_of_its_runs():
     scores, left_out = score_settings([LOW, HIGH], BOOTSTRAP)
     low, high = (score for score in scores if score.metric == "accuracy")
     assert not left_out and (low.setting, high.setting) == (LOW, HIGH)
@@ -65,17 +65,17 @@ def test_a_setting_scores_the_mean_of_its_runs_and_how_far_they_lie_apart():
     assert low.primary and low.units == {"track": 100, "artist": 25} and low.tracks == 100
     assert low.difference is None and not low.differences and not low.p_values
     assert high.difference == pytest.approx(0.3)
-    # The runs of both are right on the first 50: of the resampled 30 or so tracks in between depends the difference.
+    # All runs are right on the first 50 tracks, so only the 30 tracks that the settings differ on add to the interval.
     begin, end = high.differences["track"]
     standard_error = math.sqrt(0.3 * 0.7 / 100)
     assert (begin, end) == (pytest.approx(0.3 - 1.96 * standard_error, abs=0.03), pytest.approx(0.39, abs=0.03))
     assert high.p_values["track"] < 0.01
 
 
-def test_with_one_run_each_it_is_the_comparison_of_two_models():
+def test_with_one_run_each_the_scores_equal_the_comparison_of_two_models():
     one, two = result(50), result(60)
     scores, _ = score_settings(
-        [Setting(params={"a": 1}, results=[one]), Setting(params={"a": 2}, results=[two])], BOOTSTRAP
+        [SettingResults(params={"a": 1}, results=[one]), SettingResults(params={"a": 2}, results=[two])], BOOTSTRAP
     )
     differences, _ = compare(one, two, BOOTSTRAP)
     for expected in differences:
@@ -88,19 +88,19 @@ def test_with_one_run_each_it_is_the_comparison_of_two_models():
         )
 
 
-def test_a_head_that_not_all_runs_have_is_left_out_and_named():
-    both = Setting(params={"task": "both"}, results=[result(50, heads=(GENRE, MOOD))])
-    scores, left_out = score_settings([both, Setting(params={"task": "genre"}, results=[result(60)])], BOOTSTRAP)
+def test_a_head_that_some_run_lacks_is_left_out_and_named():
+    both = SettingResults(params={"task": "both"}, results=[result(50, heads=(GENRE, MOOD))])
+    scores, left_out = score_settings([both, SettingResults(params={"task": "genre"}, results=[result(60)])], BOOTSTRAP)
     assert {score.head for score in scores} == {"genre"}
     assert left_out == ["mood: 60 right does not have it"]
 
 
-def test_runs_on_other_tracks_are_refused():
+def test_runs_on_different_tracks_are_rejected():
     with pytest.raises(ConfigError, match="only results on the same tracks and labels can be compared"):
-        score_settings([LOW, Setting(params={"optim.lr": 1.0}, results=[result(80, sha="bb")])], BOOTSTRAP)
+        score_settings([LOW, SettingResults(params={"optim.lr": 1.0}, results=[result(80, sha="bb")])], BOOTSTRAP)
 
 
-def test_table_and_file_agree(tmp_path: Path, capsys: pytest.CaptureFixture):
+def test_the_table_and_the_file_agree(tmp_path: Path, capsys: pytest.CaptureFixture):
     scores, left_out = score_settings([LOW, HIGH], BOOTSTRAP)
     print_settings(LOW.results, scores, left_out, BOOTSTRAP)
     printed = capsys.readouterr().out
@@ -122,7 +122,7 @@ def test_table_and_file_agree(tmp_path: Path, capsys: pytest.CaptureFixture):
     assert "500 paired bootstrap resamples of 100 tracks and 25 artists" in printed
 
 
-def test_the_picture_shows_means_intervals_runs_and_chance():
+def test_the_figure_shows_means_intervals_and_runs():
     scores, _ = score_settings([LOW, HIGH], BOOTSTRAP)
     figure = settings_figure(scores, dataset="set", confidence=0.95)
     (axes,) = figure.axes
@@ -138,9 +138,9 @@ def test_the_picture_shows_means_intervals_runs_and_chance():
     assert settings_figure([], dataset="set", confidence=0.95) is None
 
 
-def test_settings_of_several_parameters_are_named_by_all_of_them():
+def test_the_axis_names_every_parameter_of_a_setting():
     scores, _ = score_settings(
-        [Setting(params={"model": "crnn", "optim.lr": lr}, results=[result(50)]) for lr in (0.1, 0.2)], BOOTSTRAP
+        [SettingResults(params={"model": "crnn", "optim.lr": lr}, results=[result(50)]) for lr in (0.1, 0.2)], BOOTSTRAP
     )
     (axes,) = settings_figure(scores, dataset="set", confidence=0.95).axes
     assert [label.get_text() for label in axes.get_xticklabels()] == ["crnn\n0.1", "crnn\n0.2"]
