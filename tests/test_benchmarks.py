@@ -166,3 +166,16 @@ def test_large_manifests(tmp_path: Path):
     for step in benchmark.STEPS.values():
         seconds, _, peak_mb = benchmark.measured(step, manifest, stores)
         assert seconds >= 0 and peak_mb > 0
+
+
+def test_startup(tmp_path: Path):
+    startup = load("startup")
+    (tmp_path / "music" / "audio").mkdir(parents=True)
+    (tmp_path / "music" / "audio" / "one.flac").touch()
+    commands = {"musicrec --version": ["-m", "musicrec", "--version"], "mistake: no command": ["-m", "musicrec", "ask"]}
+    table = startup.measure({"before": ROOT, "now": ROOT}, commands, folder=tmp_path, turns=1)
+    assert [column.header for column in table.columns] == ["command", "before: s", "now: s", "before: MB", "now: MB"]
+    assert list(table.columns[0].cells) == list(commands)
+    assert all(0 < float(cell) < 60 for column in table.columns[1:3] for cell in column.cells)
+    with pytest.raises(SystemExit, match="ended with status 2"):
+        startup.run(ROOT, ["-m", "musicrec", "ask"])
