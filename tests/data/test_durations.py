@@ -9,7 +9,7 @@ from musicrec.data.durations import compare_durations
 
 
 def store(folder: Path, lengths: dict[str, int]) -> SimpleNamespace:
-    """At 100 Hz."""
+    """A store with a sample rate of 100 Hz."""
     names = list(lengths)
     rows = lambda ids: np.array([names.index(name) if name in names else -1 for name in ids], dtype=np.int64)  # noqa: E731
     return SimpleNamespace(folder=folder, sample_rate=100, rows=rows, lengths=np.array(list(lengths.values())))

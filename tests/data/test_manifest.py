@@ -11,7 +11,7 @@ from musicrec.errors import ManifestError
 
 @pytest.fixture
 def music(tmp_path: Path) -> Path:
-    """A folder with three (empty) audio files; whether they can be decoded is not the manifest's affair."""
+    """A folder with three audio files. They are empty, as reading a manifest decodes nothing."""
     (tmp_path / "audio").mkdir()
     for name in ("a.wav", "b.mp3", "c, d.flac"):
         (tmp_path / "audio" / name).touch()
@@ -148,14 +148,14 @@ def test_a_short_row_and_an_unknown_column_of_another_name_are_fine(music):
     assert frame["feel"].to_list() == frame["genre"].to_list() == [None]
 
 
-def test_columns_of_other_units_are_no_slips(music):
+def test_columns_of_other_units_are_not_taken_for_misspelt(music):
     path = manifest(music, "track_id,path,duration_ms,duration,bpm,tempo\na,audio/a.wav,210000,3:30,120,fast\n")
     row = read_manifest(path).row(0, named=True)
     assert (row["duration_ms"], row["duration"], row["tempo"]) == ("210000", "3:30", "fast")
     assert (row["duration_s"], row["bpm"]) == (None, 120.0)
 
 
-def test_no_manifest_and_not_a_manifest(tmp_path):
+def test_a_missing_file_and_a_file_that_is_not_a_manifest(tmp_path):
     assert "no such manifest" in errors_of(tmp_path / "absent.csv")
     (tmp_path / "m.csv").write_bytes("track_id,path,artist\na,a.wav,Zoë\nb,b.wav,Beyoncé\n".encode("cp1252"))
     message = errors_of(tmp_path / "m.csv")
@@ -170,7 +170,7 @@ def test_no_manifest_and_not_a_manifest(tmp_path):
 
 
 def test_parquet_of_a_data_frame_library(music):
-    """Numbers where CSV has words, NaN where it has empty cells, whole numbers as floats."""
+    """Numbers instead of words, NaN instead of empty cells, whole numbers as floats."""
     frame = pl.DataFrame(
         {
             "track_id": ["a", "b"],

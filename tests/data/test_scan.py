@@ -1,4 +1,4 @@
-"""Which files below a folder are music, and what is said of the others."""
+"""Finding the audio files below a folder, and reporting the others."""
 
 import logging
 import os
@@ -33,13 +33,13 @@ def test_scan_folder(tmp_path: Path):
     assert read_manifest(tmp_path / "m.csv").equals(frame)
 
 
-def test_a_name_of_blanks_is_a_track_all_the_same(tmp_path: Path):
+def test_a_name_of_blanks_is_a_valid_track(tmp_path: Path):
     touch(tmp_path, " .mp3")
     write_manifest(scan_folder(tmp_path), tmp_path / "m.csv")
     assert read_manifest(tmp_path / "m.csv")["track_id"].to_list() == [" .mp3"]
 
 
-def test_scan_folder_with_nothing_in_it(tmp_path: Path):
+def test_an_empty_folder_is_refused(tmp_path: Path):
     touch(tmp_path, "notes.txt")
     with pytest.raises(ManifestError, match=r"no audio file below it \(looked for .*\.wav\)$"):
         scan_folder(tmp_path)
@@ -51,7 +51,7 @@ def test_scan_folder_with_nothing_in_it(tmp_path: Path):
 
 
 def test_linked_folders_are_read_once(tmp_path: Path):
-    """Another disk is linked in; links in a circle, to a folder above, and twice to the same one have an end."""
+    """Links to another disk are followed; circular links, links to a parent and repeated links do no harm."""
     music = tmp_path / "music"
     touch(music, "a.wav", "sub/b.wav")
     touch(tmp_path, "disk/c.wav")
@@ -69,7 +69,7 @@ def test_linked_folders_are_read_once(tmp_path: Path):
     ]
 
 
-def test_what_cannot_be_used_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
+def test_unusable_files_are_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
     touch(tmp_path, "a.wav", "locked/b.wav")
     (tmp_path / "gone.mp3").symlink_to(tmp_path / "nowhere.mp3")
     os.mkfifo(tmp_path / "pipe.wav")

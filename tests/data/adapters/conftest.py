@@ -1,4 +1,4 @@
-"""Small trees in the shape of public datasets, with real audio files."""
+"""Small copies of public datasets, with real audio files."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ RATE = 16_000
 
 @pytest.fixture
 def audio() -> Callable[..., Path]:
-    """audio(path) writes a tone, another one each time, in the format of the suffix."""
+    """Return audio(path), which writes a tone in the format of the suffix, a different one each time."""
     frequency_hz = iter(range(200, 8000, 7))
 
     def write(path: Path, *, duration_s: float = 1.0) -> Path:
@@ -26,7 +26,7 @@ def audio() -> Callable[..., Path]:
 
 @pytest.fixture
 def train(program: Callable, tmp_path: Path) -> Callable[..., str]:
-    """train("data=…") trains a tiny network for an epoch, and gives what was printed."""
+    """Return train("data=…"), which trains a tiny network for one epoch and returns what was printed."""
 
     def run(*arguments: str, status: int = 0) -> str:
         quick = ("model=short_chunk_resnet", "debug=fast", "model.width=2", "data.batch_size=2")

@@ -1,4 +1,4 @@
-"""Fetching, from a server on this machine that heeds ranges, breaks off, or is not there."""
+"""Downloads from a local server that supports ranges, interrupts its answers, or does not exist."""
 
 import gzip
 import hashlib
@@ -24,9 +24,16 @@ from musicrec.errors import DownloadError
 
 
 class Host(ThreadingHTTPServer):
-    """files: {name: bytes}. limit: bytes that an answer gives before it breaks off. ranges: whether it heeds them.
-    troubles: what happens to the next requests: the status that is answered, or "reset", "elsewhere": another range
-    than was asked for, or a place to go to. requests: (name, first byte) of all that was asked."""
+    """A server of files.
+
+    Attributes:
+        files: {name: bytes}.
+        limit: Bytes after which an answer is interrupted.
+        ranges: Whether the server supports ranges.
+        troubles: What happens to the next requests: a status, "reset", "elsewhere" (another range than was asked for),
+            or an address to redirect to.
+        requests: (name, first byte) of all requests.
+    """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Answer)
@@ -114,7 +121,7 @@ def zipped(members: dict[str, str | bytes], method: int = zipfile.ZIP_STORED) ->
 
 
 def tarred(*members: tuple[str, str | bytes]) -> bytes:
-    """members: (name, target of a link, of a hard one after "=", the type of a device, or "")."""
+    """Return a tar file. members: (name, target of a link, "=" and the target of a hard link, device type, or "")."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w") as file:
         for name, link in members:
@@ -136,14 +143,14 @@ def test_a_file_is_fetched_once(host: Host, tmp_path: Path):
     assert left(tmp_path) == ["labels.csv"]
 
 
-def test_a_download_that_breaks_off_goes_on(host: Host, tmp_path: Path):
+def test_an_interrupted_download_resumes(host: Host, tmp_path: Path):
     host.limit = 1_400_000
     fetch([host.archive("labels.csv", content=CONTENT)], tmp_path)
     assert (tmp_path / "labels.csv").read_bytes() == CONTENT
     assert host.requests == [("labels.csv", 0), ("labels.csv", 1_400_000), ("labels.csv", 2_800_000)]
 
 
-def test_a_later_call_goes_on(host: Host, tmp_path: Path):
+def test_a_later_call_resumes_a_download(host: Host, tmp_path: Path):
     archive = host.archive("labels.csv", content=CONTENT)
     (tmp_path / "labels.csv.part").write_bytes(CONTENT[:1_000_000])
     fetch([archive], tmp_path)
@@ -154,14 +161,14 @@ def test_a_later_call_goes_on(host: Host, tmp_path: Path):
     assert host.requests == [("labels.csv", 1_000_000), ("labels.csv", 3_000_000)]
 
 
-def test_a_host_without_ranges_begins_again(host: Host, tmp_path: Path):
+def test_a_host_without_ranges_sends_the_whole_file(host: Host, tmp_path: Path):
     host.ranges = False
     (tmp_path / "labels.csv.part").write_bytes(b"something else")
     fetch([host.archive("labels.csv", content=CONTENT)], tmp_path)
     assert (tmp_path / "labels.csv").read_bytes() == CONTENT
 
 
-def test_a_host_that_gives_nothing_more(host: Host, tmp_path: Path):
+def test_a_host_that_stops_sending(host: Host, tmp_path: Path):
     archive = host.archive("labels.csv", content=CONTENT)
     host.limit = 0
     (tmp_path / "labels.csv.part").write_bytes(CONTENT[:10])
@@ -180,7 +187,7 @@ def test_a_wrong_checksum_is_refused(host: Host, tmp_path: Path):
     assert not left(tmp_path)
 
 
-def test_a_host_that_has_not_got_it_or_is_not_there(host: Host, tmp_path: Path):
+def test_a_missing_file_and_a_missing_host(host: Host, tmp_path: Path):
     with pytest.raises(DownloadError, match=r"gone.csv: the host answered 404 Not Found; download it by hand"):
         fetch([host.archive("gone.csv")], tmp_path)
     nobody = Archive(urls=("http://127.0.0.1:9/labels.csv",), checksums=("md5:0",), target="labels.csv")
@@ -188,7 +195,7 @@ def test_a_host_that_has_not_got_it_or_is_not_there(host: Host, tmp_path: Path):
         fetch([nobody], tmp_path)
 
 
-def test_files_behind_one_that_is_not_to_be_had_are_fetched(host: Host, tmp_path: Path):
+def test_files_after_a_missing_one_are_downloaded(host: Host, tmp_path: Path):
     first, other, last = (host.archive(f"{name}.mp3", content=name.encode()) for name in ("first", "other", "last"))
     host.files["first.mp3"] = b"of another version"
     with pytest.raises(
@@ -203,7 +210,7 @@ def test_files_behind_one_that_is_not_to_be_had_are_fetched(host: Host, tmp_path
         fetch([first, other, last], tmp_path)
 
 
-def test_a_host_in_trouble_is_asked_again(host: Host, tmp_path: Path):
+def test_requests_are_repeated_after_server_errors(host: Host, tmp_path: Path):
     host.troubles = [503, "reset", 429, 500]
     fetch([host.archive("labels.csv", content=CONTENT)], tmp_path)
     assert (tmp_path / "labels.csv").read_bytes() == CONTENT
@@ -218,7 +225,7 @@ def test_a_host_in_trouble_is_asked_again(host: Host, tmp_path: Path):
         fetch([host.archive("more.csv")], tmp_path)
 
 
-def test_another_range_than_was_asked_for_begins_again(host: Host, tmp_path: Path):
+def test_a_wrong_range_restarts_the_download(host: Host, tmp_path: Path):
     archive = host.archive("labels.csv", content=CONTENT)
     (tmp_path / "labels.csv.part").write_bytes(CONTENT[:1_000_000])
     host.troubles = ["elsewhere"]
@@ -233,7 +240,7 @@ def test_another_range_than_was_asked_for_begins_again(host: Host, tmp_path: Pat
 
 
 @pytest.mark.parametrize("place", ["file:///etc/passwd", "ftp://127.0.0.1/labels.csv", "FILE:///etc/passwd"])
-def test_a_way_off_the_web_is_not_gone(host: Host, tmp_path: Path, place: str):
+def test_redirects_to_other_protocols_are_refused(host: Host, tmp_path: Path, place: str):
     host.troubles = [place]
     with pytest.raises(
         DownloadError, match=f"labels.csv: redirects to {place}, which is not on the web; download it by hand"
@@ -246,7 +253,7 @@ def test_a_way_off_the_web_is_not_gone(host: Host, tmp_path: Path, place: str):
     assert (tmp_path / "labels.csv").read_bytes() == CONTENT
 
 
-def test_what_lies_elsewhere_is_not_fetched(host: Host, tmp_path: Path):
+def test_content_in_another_folder_is_not_downloaded_again(host: Host, tmp_path: Path):
     archive = host.archive(
         "music.zip",
         content=zipped({"0/a.mp3": ""}),
@@ -269,7 +276,7 @@ def test_what_lies_elsewhere_is_not_fetched(host: Host, tmp_path: Path):
         fetch([archive], tmp_path)
 
 
-def test_archives_that_were_fetched_by_hand_are_used_and_kept(host: Host, tmp_path: Path):
+def test_archives_downloaded_by_hand_are_used_and_kept(host: Host, tmp_path: Path):
     whole = zipped({"0/a.mp3": "first"})
     parts = {"m.zip.001": whole[:50], "m.zip.002": whole[50:]}
     host.files.update(parts)
@@ -286,7 +293,7 @@ def test_archives_that_were_fetched_by_hand_are_used_and_kept(host: Host, tmp_pa
     assert len(host.requests) == 1 and (tmp_path / "alone" / "0").is_dir() and (tmp_path / "alone.zip").is_file()
 
 
-def test_a_kill_after_the_unpacking_leaves_nothing_behind(host: Host, tmp_path: Path):
+def test_leftovers_of_a_killed_run_are_deleted(host: Host, tmp_path: Path):
     archive = host.archive("music.zip", content=zipped({"in/a.mp3": ""}), target="music", unpack=True, inner="in")
     fetch([archive], tmp_path)
     (tmp_path / "music.zip.fetched").write_bytes(host.files["music.zip"])
@@ -301,7 +308,7 @@ def test_a_kill_after_the_unpacking_leaves_nothing_behind(host: Host, tmp_path: 
     [(1_000, "downloading http.*001 needs 1,050 bytes"), (2_090, "joining 2 parts to .*.001.joined needs 2,100 bytes"),
      (150_000, "unpacking .*.001.joined needs 200,000 bytes")],
 )  # fmt: skip
-def test_the_room_of_each_step_is_checked_beforehand(
+def test_free_space_is_checked_before_each_step(
     host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, what: str
 ):
     out = io.BytesIO()
@@ -328,7 +335,7 @@ def test_a_root_that_cannot_be_written(host: Host, tmp_path: Path):
         fetch([host.archive("labels.csv", content=CONTENT)], tmp_path / "root")
 
 
-def test_a_full_disk_is_told_beforehand(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_full_disk_is_reported_before_downloading(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=5_000))
     with pytest.raises(DownloadError, match=r"needs 3,000,000 bytes, 5,000 are free; make room"):
         fetch([host.archive("labels.csv", content=CONTENT)], tmp_path)
@@ -351,7 +358,7 @@ def test_parts_are_joined_and_unpacked(host: Host, tmp_path: Path):
     assert len(host.requests) == 3
 
 
-def test_the_folder_within_an_archive_is_taken(host: Host, tmp_path: Path):
+def test_the_inner_folder_of_an_archive_is_used(host: Host, tmp_path: Path):
     content = tarred(("07/1.mp3", ""))
     fetch([host.archive("07.tar", content=content, inner="07", target="audio-low/07", unpack=True)], tmp_path)
     assert (tmp_path / "audio-low" / "07" / "1.mp3").is_file()
@@ -371,7 +378,9 @@ def test_the_folder_within_an_archive_is_taken(host: Host, tmp_path: Path):
     ],
     ids=["device.tar", "hard.tar", "up.zip", "root.zip", "up.tar", "link.tar"],
 )
-def test_an_archive_that_would_write_elsewhere_is_refused(host: Host, tmp_path: Path, name: str, content: bytes):
+def test_an_archive_that_would_write_outside_its_folder_is_refused(
+    host: Host, tmp_path: Path, name: str, content: bytes
+):
     root = tmp_path / "root"
     root.mkdir()
     with pytest.raises(
@@ -388,7 +397,7 @@ def test_a_python_that_cannot_unpack_safely(host: Host, tmp_path: Path, monkeypa
         fetch([archive], tmp_path)
 
 
-def test_an_unpacking_that_was_broken_off_is_done_again(host: Host, tmp_path: Path):
+def test_an_interrupted_unpacking_is_repeated(host: Host, tmp_path: Path):
     (tmp_path / ".music.unpacking").mkdir()
     (tmp_path / ".music.unpacking" / "half.mp3").touch()
     archive = host.archive("music.zip", content=zipped({"a.mp3": ""}), target="music", unpack=True)
@@ -412,14 +421,16 @@ def broken_zip() -> bytes:
     ],
     ids=["neither", "cut.zip", "broken.zip", "cut.tar.gz"],
 )
-def test_a_damaged_archive_is_told(host: Host, tmp_path: Path, content: bytes, reason: str):
+def test_a_damaged_archive_is_reported(host: Host, tmp_path: Path, content: bytes, reason: str):
     damaged = host.archive("music.zip", content=content, target="music", unpack=True)
     with pytest.raises(DownloadError, match=rf"music.zip.fetched: cannot be unpacked \({reason}\); delete it and run"):
         fetch([damaged], tmp_path)
     assert not (tmp_path / "music").exists()
 
 
-def test_an_adapter_fetches_what_it_lacks(host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, audio: Callable):
+def test_an_adapter_downloads_what_is_missing(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, audio: Callable
+):
     columns = [
         ("set", "split", "training"), ("set", "subset", "small"), ("track", "genre_top", "Rock"),
         ("track", "genres", "[12]"), ("track", "title", "Title"), ("track", "duration", "30"),

@@ -7,7 +7,7 @@ from musicrec.data.adapters.files import audio_files, list_matching
 from musicrec.errors import ManifestError
 
 
-def test_what_a_disk_has_made_of_the_names(tmp_path: Path):
+def test_names_in_upper_case_and_hidden_files(tmp_path: Path):
     for name in ("a/1.mp3", "a/2.MP3", "a/._1.mp3", ".Trash/3.mp3", "a/notes.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"12345")

@@ -29,7 +29,7 @@ GENRES = [(3, 0, "Blues"), (12, 0, "Rock"), (21, 0, "Hip-Hop"), (85, 12, "Garage
 
 @pytest.fixture
 def tree(tmp_path: Path, audio: Callable) -> Path:
-    """fma_metadata/ and fma_small/, as the archives unpack, with the header of three rows."""
+    """Write fma_metadata/ and fma_small/ as in the archives, with the header of three rows."""
     root = tmp_path / "FMA"
     (root / "fma_metadata").mkdir(parents=True)
     with open(root / "fma_metadata" / "tracks.csv", "w", newline="") as file:
@@ -68,8 +68,10 @@ def test_small(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
 def test_clips_that_are_damaged_in_the_archive(
     tree: Path, tmp_path: Path, audio: Callable, capsys: pytest.CaptureFixture
 ):
-    """Those that the archive of fma_small is known to hold: three last two seconds, three cannot be read. Another clip
-    that is short is no such one, and one that is whole in this copy is used."""
+    """Three known clips of two seconds and three unreadable ones are left out.
+
+    A short clip that is not on the list is used, and so is a clip on the list that is whole in this copy.
+    """
     short, unreadable, whole = (98565, 98567, 98569), (99134, 108925, 133297), 98571
     assert {*short, *unreadable, whole} < set(SHORT)
     add_rows(tree, *((track, track, "training", "small", "Rock", "[12]") for track in (*short, *unreadable, whole)
@@ -120,7 +122,7 @@ def test_tables_may_lie_beside_the_music(tree: Path, tmp_path: Path):
     assert read_manifest(fma(root=tree, folder=tmp_path)).height == 5
 
 
-def test_copies_may_be_a_folder_deeper(tree: Path, tmp_path: Path):
+def test_copies_may_have_one_more_folder(tree: Path, tmp_path: Path):
     for name in ("fma_metadata", "fma_small"):
         (tree / name).rename(tree / "moved")
         (tree / name).mkdir()
@@ -128,7 +130,7 @@ def test_copies_may_be_a_folder_deeper(tree: Path, tmp_path: Path):
     assert read_manifest(fma(root=tree, folder=tmp_path, download=True)).height == 5, "nothing is fetched, either"
 
 
-def test_damage_is_told(tree: Path, tmp_path: Path, audio: Callable, capsys: pytest.CaptureFixture):
+def test_damage_is_reported(tree: Path, tmp_path: Path, audio: Callable, capsys: pytest.CaptureFixture):
     with pytest.raises(ManifestError, match=r"no file or folder like fma_medium/\[0-9\]"):
         fma(root=tree, folder=tmp_path, subset="medium")
     audio(tree / "fma_small" / "009" / "009999.mp3")
@@ -160,7 +162,7 @@ def test_damage_is_told(tree: Path, tmp_path: Path, audio: Callable, capsys: pyt
         ),
     ],
 )
-def test_a_damaged_table_is_told(tree: Path, tmp_path: Path, damage: Callable, message: str):
+def test_a_damaged_table_is_reported(tree: Path, tmp_path: Path, damage: Callable, message: str):
     tracks = tree / "fma_metadata" / "tracks.csv"
     text = tracks.read_text()
     tracks.write_text(damage(text))
@@ -169,7 +171,7 @@ def test_a_damaged_table_is_told(tree: Path, tmp_path: Path, damage: Callable, m
         fma(root=tree, folder=tmp_path)
 
 
-def test_a_damaged_hierarchy_is_told(tree: Path, tmp_path: Path):
+def test_a_damaged_hierarchy_is_reported(tree: Path, tmp_path: Path):
     genres = tree / "fma_metadata" / "genres.csv"
     text = genres.read_text()
     genres.write_text(text[: text.index("25,1")])
@@ -182,7 +184,7 @@ def test_a_damaged_hierarchy_is_told(tree: Path, tmp_path: Path):
         fma(root=tree, folder=tmp_path)
 
 
-def test_the_same_file_in_two_splits_is_told(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+def test_the_same_file_in_two_splits_is_reported(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     (tree / "fma_small" / "000" / "000148.mp3").write_bytes((tree / "fma_small" / "000" / "000002.mp3").read_bytes())
     fma(root=tree, folder=tmp_path)
     expected = "1 group of identical files in different splits: 000/000002.mp3 (train) = 000/000148.mp3 (test)"

@@ -1,4 +1,4 @@
-"""Anybody's folder of music: from tags, from a table, from both; edited, grown, and without a label."""
+"""A folder of the user's music: labels from tags, a table, or both; edited manifests, new files, no labels."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def add(root: Path, name: str, *, tags: bool = True, artist: str = "Ada", genre:
 
 @pytest.fixture
 def music(tmp_path: Path) -> Path:
-    """Twelve tracks of six artists, in four formats, two folders deep, and a file that is no music."""
+    """Twelve tracks of six artists, in four formats, two folders deep, and a file that is not music."""
     for number in range(12):
         suffix, rate = FORMATS[number % 4]
         artist = f"artist {number // 2}"
@@ -71,7 +71,7 @@ def test_tags_become_labels_split_by_artist(music: Path, capsys: pytest.CaptureF
     )
 
 
-def test_a_table_of_labels_wins_and_may_be_partial(music: Path, capsys: pytest.CaptureFixture):
+def test_a_table_of_labels_takes_precedence_and_may_be_partial(music: Path, capsys: pytest.CaptureFixture):
     table = music.parent / "labels.csv"
     table.write_text("path,genre,key,mood\nartist 0/0.wav,Ambient,C,calm\nmusic/artist 0/1.flac,,,\ngone.wav,Rock,,\n")
     frame = made(music, labels=table).sort("track_id")
@@ -91,7 +91,7 @@ def test_a_table_of_labels_wins_and_may_be_partial(music: Path, capsys: pytest.C
         made(music, labels=music / "nowhere.csv")
 
 
-def test_new_files_alone_are_read_and_tracks_stay_in_their_splits(music: Path, monkeypatch: pytest.MonkeyPatch):
+def test_only_new_files_are_read_and_tracks_keep_their_splits(music: Path, monkeypatch: pytest.MonkeyPatch):
     before = made(music)
     read, asked = adapter.read_tags, []
     monkeypatch.setattr(adapter, "read_tags", lambda paths: asked.extend(paths) or read(paths))
@@ -108,7 +108,7 @@ def test_new_files_alone_are_read_and_tracks_stay_in_their_splits(music: Path, m
 
 
 @pytest.mark.parametrize("damage", [b"", b"PAR1 and no more", None])
-def test_tags_that_were_kept_and_are_damaged_are_read_again(music: Path, damage: bytes | None):
+def test_tags_are_read_again_if_their_cache_is_damaged(music: Path, damage: bytes | None):
     before = made(music)
     (kept,) = (music.parent / "stores").rglob("tags.parquet")
     if damage is None:
@@ -130,7 +130,7 @@ def test_an_edited_manifest_is_used_as_it_is(music: Path):
 
 
 @pytest.mark.slow
-def test_a_folder_without_labels_trains_nothing_and_says_how_to_give_some(tmp_path: Path, program):
+def test_a_folder_without_labels_is_refused_with_instructions(tmp_path: Path, program):
     for number in range(3):
         add(tmp_path / "music", f"{number}.wav", tags=False)
     done = program("train.py", "data=folder", f"data.root={tmp_path / 'music'}", f"paths.cache={tmp_path}",
@@ -141,7 +141,7 @@ def test_a_folder_without_labels_trains_nothing_and_says_how_to_give_some(tmp_pa
     assert "data.root is not set" in done.stderr
 
 
-def test_what_cannot_be_used_is_left_out_and_reported(music: Path, capsys: pytest.CaptureFixture):
+def test_unusable_files_are_left_out_and_reported(music: Path, capsys: pytest.CaptureFixture):
     (music / "empty.mp3").touch()
     (music / "artist 0" / "._0.wav").write_bytes(b"a Mac leaves these beside its files")
     (music / ".DS_Store").touch()
@@ -191,7 +191,7 @@ def test_copies_and_leaks_are_reported_with_names(music: Path, capsys: pytest.Ca
     assert "warning  1 of 2 albums in more than one split: Hits in ./artist 0 (test, train)\n" in printed
 
 
-def test_spellings_of_an_artist_are_one(music: Path, capsys: pytest.CaptureFixture):
+def test_spellings_of_an_artist_are_merged(music: Path, capsys: pytest.CaptureFixture):
     table = music.parent / "labels.csv"
     rows = [
         "path,artist",
@@ -232,7 +232,7 @@ def test_training_on_a_folder(music: Path, program):
 
 
 def test_real_recordings(shared: Path, tmp_path: Path):
-    """Tags as people have written them. The table has labels for all but one of the eleven."""
+    """Real tags. The table has labels for all but one of the eleven recordings."""
     recordings = shared / "recordings"
     frame = read_manifest(music_folder(root=recordings, folder=tmp_path, labels=recordings / "manifest.csv"))
     assert frame["genre"].null_count() == 0, "Let's Go Fishin' has its genre, Folk, in the file only"
@@ -244,7 +244,7 @@ def test_real_recordings(shared: Path, tmp_path: Path):
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["manifest", "folder"])
 def test_training_on_real_recordings(shared: Path, train: Callable, tmp_path: Path, kind: str):
-    """The four shortest: MP3 and OGG of two rates, three artists, without a split, not all labelled alike."""
+    """The four shortest: MP3 and OGG of two rates, three artists, no split, different labels."""
     names = ["gold_rush.mp3", "vibe_ace.ogg", "hungarian_dance_5.ogg", "solo_trumpet.ogg"]
     (tmp_path / "music").mkdir()
     for name in names:

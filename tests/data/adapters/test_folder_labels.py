@@ -1,4 +1,4 @@
-"""A table of labels beside the music, as people and their programs write it. No audio is needed."""
+"""Tables of labels as people and their programs write them. No audio is needed."""
 
 from pathlib import Path
 from unicodedata import normalize
@@ -28,7 +28,7 @@ def test_paths_as_other_systems_write_them(tmp_path: Path):
     assert report.findings == [("ok", "labels.csv: labels for 3 of 3 audio files", [])]
 
 
-def test_rows_without_a_file_are_reported_with_what_may_be_meant(tmp_path: Path):
+def test_rows_without_a_file_are_reported_with_suggestions(tmp_path: Path):
     frame, report = read(
         tmp_path, "path,genre,mood\nAda/One.wav,Rock,calm\nC:\\Music\\Ada\\two.WAV,Rock,\nFour.wav,Pop,\n"
     )

@@ -14,7 +14,7 @@ KEYS = {"10089": "C minor", "1004923": "Eb major", "61415": "F# minor", "74982":
 
 @pytest.fixture
 def tempo_tree(tmp_path: Path, audio: Callable) -> Path:
-    """The cloned repository, with the audio that its script fetches."""
+    """The cloned repository, with the audio that its script downloads."""
     root = tmp_path / "giantsteps-tempo-dataset"
     for folder in ("annotations/tempo", "annotations_v2/tempo", "annotations/genre", "md5"):
         (root / folder).mkdir(parents=True)
@@ -83,13 +83,13 @@ def test_key(key_tree: Path, tmp_path: Path):
         ("annotations_v2/tempo/5.LOFI.bpm", b"120", r"no file 5.LOFI.mp3 below .*/audio"),
     ],
 )
-def test_damage_is_told(tempo_tree: Path, tmp_path: Path, name: str, text: bytes, message: str):
+def test_damage_is_reported(tempo_tree: Path, tmp_path: Path, name: str, text: bytes, message: str):
     (tempo_tree / name).write_bytes(text)
     with pytest.raises(ManifestError, match=message):
         giantsteps_tempo(root=tempo_tree, folder=tmp_path)
 
 
-def test_a_key_that_is_none(key_tree: Path, tmp_path: Path):
+def test_an_invalid_key_is_reported(key_tree: Path, tmp_path: Path):
     (key_tree / "annotations" / "key" / "10089.LOFI.key").write_text("H moll")
     with pytest.raises(ManifestError, match=r"10089.LOFI.key: 'H moll' is not a key; download the file again"):
         giantsteps_key(root=key_tree, folder=tmp_path)
@@ -100,7 +100,7 @@ def test_a_key_that_is_none(key_tree: Path, tmp_path: Path):
         giantsteps_key(root=None, folder=tmp_path)
 
 
-def test_what_is_to_be_fetched_is_in_the_repository(tempo_tree: Path):
+def test_downloads_are_listed_in_the_repository(tempo_tree: Path):
     assert not _archives(Source(TEMPO, tempo_tree)), "it is there"
     (tempo_tree / "audio").rename(tempo_tree / "wav")
     (tempo_tree / "wav" / "1084986.LOFI.mp3").rename(tempo_tree / "wav" / "01084986.LOFI.wav")
@@ -118,7 +118,7 @@ def test_what_is_to_be_fetched_is_in_the_repository(tempo_tree: Path):
 
 @pytest.mark.slow
 def test_commands(tempo_tree: Path, key_tree: Path, train: Callable, program: Callable, tmp_path: Path):
-    """There is nothing to train on; a network that trains on the test tracks shows that they can be read."""
+    """The datasets have no training tracks; training on the test tracks shows that they can be read."""
     splits = ("data.train_split=test", "data.valid_split=test")
     assert "tempo acc1" in train("data=giantsteps_tempo", f"data.root={tempo_tree}", *splits)
     tested = program(

@@ -14,7 +14,7 @@ from musicrec.errors import ConfigError, ManifestError
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """All 1,000 clips as Kaggle names the folder, without sound but for the first byte: nothing is decoded."""
+    """All 1,000 clips in the folder of the copy on Kaggle. The files are not audio, as nothing is decoded."""
     root = tmp_path_factory.mktemp("gtzan")
     for genre in lists.gtzan_genres:
         folder = root / "Data" / "genres_original" / genre
@@ -74,7 +74,7 @@ def test_faulty_clips_can_be_left_out_of_the_other_splits(whole: Path, tmp_path:
         gtzan(root=whole, folder=tmp_path, faults="drpo")
 
 
-def test_artists_that_the_index_does_not_know(whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+def test_artists_missing_from_the_index(whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     root = tmp_path / "copy"
     root.mkdir()
     (root / "genres").symlink_to(whole / "Data" / "genres_original")
@@ -104,7 +104,7 @@ def test_artists_that_the_index_does_not_know(whole: Path, tmp_path: Path, capsy
 
 @pytest.fixture
 def tree(tmp_path: Path, audio: Callable) -> Path:
-    """A few clips of each part in the shape of the original archive."""
+    """A few clips of each part, in the folders of the original archive."""
     for part in (lists.filtered_train, lists.filtered_valid, lists.filtered_test):
         for genre in ("blues", "jazz"):
             for name in [name for name in part if name.startswith(genre)][:2]:
@@ -112,7 +112,7 @@ def tree(tmp_path: Path, audio: Callable) -> Path:
     return tmp_path / "GTZAN"
 
 
-def test_where_the_genres_may_lie(tree: Path, tmp_path: Path, audio: Callable, capsys: pytest.CaptureFixture):
+def test_folders_that_may_hold_the_genres(tree: Path, tmp_path: Path, audio: Callable, capsys: pytest.CaptureFixture):
     clip = next((tree / "genres" / "blues").iterdir())
     audio(clip.with_suffix(".wav"))
     frame = read_manifest(gtzan(root=tree, folder=tmp_path, partial=True))
@@ -135,14 +135,14 @@ def test_an_incomplete_copy(tree: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert "918 of 930 audio files are missing" in printed and "train: 4 tracks, expected 443 as published" in printed
 
 
-def test_the_clip_that_is_unreadable_on_kaggle(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+def test_the_unreadable_clip_of_kaggle(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     (tree / "genres" / "jazz" / "jazz.00054.wav").write_text("not audio")
     frame = read_manifest(gtzan(root=tree, folder=tmp_path, partial=True))
     assert frame.height == 12 and "jazz.00054" not in set(frame["track_id"])
     assert "note     1 file known to be damaged, left out: jazz.00054 (not audio that" in capsys.readouterr().out
 
 
-def test_missing_things_are_told(tree: Path, tmp_path: Path):
+def test_missing_files_are_reported(tree: Path, tmp_path: Path):
     with pytest.raises(ManifestError, match=r"no file GTZANindex.txt below data.root="):
         gtzan(root=tree, folder=tmp_path, split="artist")
     (tree / "genres").rename(tree / "music")

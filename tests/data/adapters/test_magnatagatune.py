@@ -23,7 +23,7 @@ CLIPS = [
 
 @pytest.fixture
 def tree(tmp_path: Path, audio: Callable) -> Path:
-    """A small MagnaTagATune, as it is unpacked: 188 tags, quoted cells, tabs."""
+    """A small MagnaTagATune in the original form: 188 tags, quoted cells, tabs."""
     root = tmp_path / "MTAT"
     names = [*TOP50, *(f"rare{number}" for number in range(138))]
     lines = ["\t".join(f'"{name}"' for name in ("clip_id", *names, "mp3_path"))]
@@ -38,11 +38,11 @@ def tree(tmp_path: Path, audio: Callable) -> Path:
     return root
 
 
-def test_order_of_the_tags_is_that_of_the_public_checkpoints():
+def test_tags_are_in_the_order_of_public_checkpoints():
     assert list(TOP50) == (ROOT / "docs" / "magnatagatune_top50.txt").read_text().splitlines()
 
 
-def test_published_counts_are_those_of_all_clips_less_the_empty_ones():
+def test_published_counts_are_all_clips_without_the_empty_ones():
     assert sum(PUBLISHED["full"].values()) == 25_863 - 3
     assert sum(PUBLISHED["clean"].values()) == 21_108
     assert all(checksum.startswith("md5:") for archive in ARCHIVES for checksum in archive.checksums)
@@ -114,7 +114,7 @@ def lose_folders(root: Path) -> None:
         (lose_folders, r"no file or folder like mp3/\[0-9a-f\] or \[0-9a-f\] below"),
     ],
 )
-def test_damage_is_told(tree: Path, tmp_path: Path, break_it: Callable, message: str):
+def test_damage_is_reported(tree: Path, tmp_path: Path, break_it: Callable, message: str):
     break_it(tree)
     with pytest.raises(ManifestError, match=message):
         magnatagatune(root=tree, folder=tmp_path)
@@ -126,7 +126,7 @@ def change(path: Path, row: int, column: int, cell: str) -> None:
     path.write_text("\n".join("\t".join(cells) for cells in lines) + "\n")
 
 
-def test_a_damaged_table_is_told(tree: Path, tmp_path: Path):
+def test_a_damaged_table_is_reported(tree: Path, tmp_path: Path):
     annotations = tree / "annotations_final.csv"
     text = annotations.read_text()
     for cell, (row, column), message in (
@@ -150,7 +150,7 @@ def test_a_damaged_table_is_told(tree: Path, tmp_path: Path):
         magnatagatune(root=tree, folder=tmp_path)
 
 
-def test_damaged_names_of_artists_stop_nothing(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+def test_damaged_names_of_artists_are_only_reported(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     info = tree / "clip_info_final.csv"
     text = info.read_text()
     info.write_text(text + "25\t1\tTitle")
@@ -172,7 +172,7 @@ def test_damaged_names_of_artists_stop_nothing(tree: Path, tmp_path: Path, capsy
 
 
 def test_titles_with_quotation_marks(tree: Path, tmp_path: Path):
-    """However they are written: as a table has it, as a database does, or not at all."""
+    """Doubled as in CSV, escaped as by databases, or as they are."""
     info = tree / "clip_info_final.csv"
     written = {"Title 2": '"The ""Lark"""', "Title 6": r'"\"Lark\" Quartet"', "Title 11": '"The "Lark", I"'}
     for title, cell in written.items():
@@ -198,7 +198,7 @@ def test_one_command_trains(tree: Path, train: Callable):
     assert "tracks differ in duration from the manifest:" in printed and "mp3: 1.0 s, not 29.1 s" in printed
 
 
-def test_without_a_root_it_says_what_to_get(train: Callable):
+def test_without_a_root_the_error_says_how_to_get_the_dataset(train: Callable):
     printed = train("data=magnatagatune", status=1)
     for part in ("data.root is not set", "about 3 GB", "CC BY-NC-SA 3.0", "docs/datasets.md#magnatagatune"):
         assert part in printed

@@ -21,7 +21,7 @@ TAGS_OF = {
 
 
 def parts(fold: int) -> dict[str, tuple[int, ...]]:
-    """No two folds are alike."""
+    """All folds differ."""
     numbers = NUMBERS[fold:] + NUMBERS[:fold]
     return {"train": numbers[:3], "validation": numbers[3:4], "test": numbers[4:]}
 
@@ -35,7 +35,7 @@ def row(number: int, *tags: str, artist: int | None = None) -> str:
 
 @pytest.fixture
 def tree(tmp_path: Path, audio: Callable) -> Path:
-    """The repository of the dataset, as cloned, with the audio beside its folder data/."""
+    """The cloned repository of the dataset, with the audio beside its folder data/."""
     root = tmp_path / "jamendo"
     for fold in range(5):
         folder = root / "data" / "splits" / f"split-{fold}"
@@ -51,7 +51,7 @@ def tree(tmp_path: Path, audio: Callable) -> Path:
     return root
 
 
-def test_tags_behind_the_sixth_column_are_read(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+def test_tags_after_the_sixth_column_are_read(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     path = mtg_jamendo(root=tree, folder=tmp_path)
     assert path.name == "top50_split0.csv"
     rows = {item["track_id"]: item for item in read_manifest(path).to_dicts()}
@@ -84,7 +84,7 @@ def test_subset_and_fold(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
         mtg_jamendo(root=tree, folder=tmp_path, fold=1)
 
 
-def test_small_audio_has_other_names(tree: Path, tmp_path: Path):
+def test_low_quality_audio_has_other_names(tree: Path, tmp_path: Path):
     for path in list((tree / "audio").rglob("*.mp3")):
         path.rename(path.with_suffix(".low.mp3"))
     (tree / "audio").rename(tree / "audio-low")
@@ -96,7 +96,7 @@ def test_small_audio_has_other_names(tree: Path, tmp_path: Path):
     assert frame["path"][0] == str(tree / "01" / "101.low.mp3"), "or beside data/"
 
 
-def test_an_artist_in_two_splits_is_told(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+def test_an_artist_in_two_splits_is_reported(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     test = tree / "data" / "splits" / "split-0" / "autotagging_top50tags-test.tsv"
     test.write_text(f"{HEADER}\n{row(301, 'genre---rock', artist=101)}\n{row(302, 'genre---rock')}\n")
     mtg_jamendo(root=tree, folder=tmp_path)
@@ -124,13 +124,13 @@ LONG, PATH, TAG = ROW.replace("212.7", "long"), ROW.replace("01/101", "../101"),
         (f"{HEADER}\n{TAG}", r"-train.tsv: row 2, TAGS: 'genre--', expected a tag such as genre---rock; download"),
     ],
 )
-def test_damaged_lists_are_told(tree: Path, tmp_path: Path, text: str, message: str):
+def test_damaged_lists_are_reported(tree: Path, tmp_path: Path, text: str, message: str):
     (tree / "data" / "splits" / "split-0" / "autotagging_top50tags-train.tsv").write_text(text)
     with pytest.raises(ManifestError, match=message.replace(".t", r".*t")):
         mtg_jamendo(root=tree, folder=tmp_path)
 
 
-def test_letters_that_are_not_utf8(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+def test_text_that_is_not_utf8_is_reported(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     with open(tree / "data" / "raw_30s.tsv", "ab") as file:
         file.write(b"track_1\tartist_\xe9\n")
     mtg_jamendo(root=tree, folder=tmp_path)
@@ -145,7 +145,7 @@ def test_letters_that_are_not_utf8(tree: Path, tmp_path: Path, capsys: pytest.Ca
         mtg_jamendo(root=tree, folder=tmp_path)
 
 
-def test_what_is_to_be_fetched_is_in_the_repository(tree: Path, caplog: pytest.LogCaptureFixture):
+def test_downloads_are_listed_in_the_repository(tree: Path, caplog: pytest.LogCaptureFixture):
     sums = tree / "data" / "download" / "raw_30s_audio-low_sha256_tars.txt"
     sums.parent.mkdir()
     checksum = hashlib.sha256(b"").hexdigest()

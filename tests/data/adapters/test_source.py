@@ -1,4 +1,4 @@
-"""How a manifest is kept, and what is checked, on a dataset of four tracks."""
+"""The manifest and the checks of a dataset of four tracks."""
 
 import logging
 import os
@@ -87,7 +87,7 @@ def test_an_edited_manifest_is_kept(tree: Path, tmp_path: Path, caplog: pytest.L
     assert adapt(tree, tmp_path, partial=True).is_file()
 
 
-def test_somebody_elses_manifest_is_kept(tree: Path, tmp_path: Path):
+def test_a_manifest_that_musicrec_did_not_write_is_kept(tree: Path, tmp_path: Path):
     (tmp_path / "four").mkdir(exist_ok=True)
     (tmp_path / "four" / "whole.csv").write_text("mine")
     for record in (None, "[]", '{"state": 1}', "no JSON"):
@@ -100,7 +100,7 @@ def test_somebody_elses_manifest_is_kept(tree: Path, tmp_path: Path):
     assert (tmp_path / "four" / "whole.csv").read_text() == "mine"
 
 
-def test_a_kill_between_the_record_and_the_manifest_is_no_edit(tree: Path, tmp_path: Path):
+def test_a_manifest_older_than_its_record_is_not_taken_for_edited(tree: Path, tmp_path: Path):
     path = adapt(tree, tmp_path)
     before = path.read_bytes()
     labels = tree / "labels.csv"
@@ -111,7 +111,7 @@ def test_a_kill_between_the_record_and_the_manifest_is_no_edit(tree: Path, tmp_p
     assert read_manifest(path)["genre"].to_list() == ["y", "y", "x", "y"]
 
 
-def test_it_is_made_anew_when_the_dataset_changes(
+def test_a_manifest_is_made_again_when_the_dataset_changes(
     tree: Path, tmp_path: Path, audio: Callable, caplog: pytest.LogCaptureFixture
 ):
     path = adapt(tree, tmp_path)
@@ -126,7 +126,7 @@ def test_it_is_made_anew_when_the_dataset_changes(
     assert "not in the annotations, not used\n             e.wav" in path.with_suffix(".checks.txt").read_text()
 
 
-def test_all_that_differs_is_reported(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+def test_all_differences_from_published_numbers_are_reported(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     labels = tree / "labels.csv"
     labels.write_text(labels.read_text() + "a,y,test,A\n")
     (tree / "music" / "b.wav").write_bytes((tree / "music" / "a.wav").read_bytes())
@@ -146,9 +146,7 @@ def test_all_that_differs_is_reported(tree: Path, tmp_path: Path, capsys: pytest
         assert line in printed
 
 
-def test_a_clip_that_is_damaged_in_every_copy_is_no_deviation(
-    tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture
-):
+def test_a_clip_damaged_in_every_copy_is_not_a_difference(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     with open(tree / "labels.csv", "a") as file:
         file.write("odd,x,train,A\n")
     (tree / "music" / "odd.wav").write_text("not audio")
@@ -159,7 +157,7 @@ def test_a_clip_that_is_damaged_in_every_copy_is_no_deviation(
     assert "warning" not in printed
 
 
-def test_names_that_the_disk_has_changed(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+def test_names_that_the_file_system_changed(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     (tree / "music" / "b.wav").rename(tree / "music" / "B.WAV")
     (tree / "music" / "._c.wav").write_bytes(b"of a Mac")
     open(os.fsencode(tree / "music") + b"/caf\xe9.wav", "wb").close()
@@ -178,7 +176,7 @@ def test_names_that_the_disk_has_changed(tree: Path, tmp_path: Path, capsys: pyt
         adapt(odd, tmp_path)
 
 
-def test_why_a_file_is_missing(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_error_says_why_a_file_is_missing(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tree / "music" / "b.wav").unlink()
     (tree / "music" / "b.wav").symlink_to("/nowhere/b.wav")
     with pytest.raises(ManifestError, match=r"no file b.wav below .*/music \(b.wav: a broken link\); data"):
@@ -200,8 +198,8 @@ def test_why_a_file_is_missing(tree: Path, tmp_path: Path, monkeypatch: pytest.M
         adapt(tree, tmp_path)
 
 
-def test_what_cannot_be_read_is_told(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A file that cannot be opened is no duplicate of another; the store tells of it."""
+def test_unreadable_files_are_reported(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A file that cannot be opened is not a copy of another one; the store reports it."""
     opened = open
 
     def refuse(path: Path, *arguments: str) -> object:
@@ -218,7 +216,7 @@ def test_what_cannot_be_read_is_told(tree: Path, tmp_path: Path, monkeypatch: py
         adapt(tree, tmp_path)
 
 
-def test_artists_that_are_not_known_are_counted(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+def test_unknown_artists_are_counted(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     labels = tree / "labels.csv"
     labels.write_text(labels.read_text().replace("train,B", "train,"))
     adapt(tree, tmp_path)
@@ -227,14 +225,14 @@ def test_artists_that_are_not_known_are_counted(tree: Path, tmp_path: Path, caps
     )
 
 
-def test_nothing_usable(tree: Path, tmp_path: Path):
+def test_a_dataset_without_usable_files_is_refused(tree: Path, tmp_path: Path):
     for path in (tree / "music").iterdir():
         path.write_bytes(b"")
     with pytest.raises(ManifestError, match=r"four: no usable audio file below .*music; see docs/datasets.md#four"):
         adapt(tree, tmp_path)
 
 
-def test_what_is_missing_is_said_with_where_to_get_it(tree: Path, tmp_path: Path):
+def test_errors_say_where_to_get_the_dataset(tree: Path, tmp_path: Path):
     for root, problem in ((None, "data.root is not set"), ("/nowhere", "data.root=/nowhere: no such folder")):
         with pytest.raises(ManifestError) as error:
             adapt(root, tmp_path)
@@ -259,7 +257,7 @@ def test_what_is_missing_is_said_with_where_to_get_it(tree: Path, tmp_path: Path
     ],
     ids=lambda value: value.name if isinstance(value, Dataset) else "",
 )
-def test_every_dataset_says_what_to_get(dataset: Dataset, said: list[str], tmp_path: Path):
+def test_every_dataset_says_how_to_get_it(dataset: Dataset, said: list[str], tmp_path: Path):
     with pytest.raises(ManifestError) as error:
         Source(dataset, tmp_path).file("nothing.csv")
     message = str(error.value)

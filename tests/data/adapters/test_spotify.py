@@ -24,7 +24,7 @@ def row(number: int, *, tempo: float = 120.0, key: int = 5, metre: int = 4, genr
 
 @pytest.fixture
 def tree(tmp_path: Path, audio: Callable) -> Path:
-    """A dump as it is exported: track_uri, features as numbers, lists of genres as Python writes them."""
+    """A dump: track_uri, features as numbers, lists of genres as Python writes them."""
     root = tmp_path / "dump"
     root.mkdir()
     lines = [HEADER, *(row(number) for number in range(17))]
@@ -35,7 +35,7 @@ def tree(tmp_path: Path, audio: Callable) -> Path:
     return root
 
 
-def test_values_that_spotify_has_not_found_are_missing(tree: Path, tmp_path: Path):
+def test_values_that_spotify_did_not_find_are_missing(tree: Path, tmp_path: Path):
     path = spotify(root=tree, folder=tmp_path)
     rows = {row["title"]: row for row in read_manifest(path).to_dicts()}
     assert (rows["Song, 3"]["bpm"], rows["Song, 3"]["key"], rows["Song, 3"]["mode"]) == (123, 5, "major")
@@ -67,7 +67,7 @@ def test_settings_of_the_split(tree: Path, tmp_path: Path):
         spotify(root=tree, folder=tmp_path, split_by="genre")
 
 
-def test_a_split_of_its_own_is_used(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+def test_the_split_of_a_dump_is_used(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     path = tree / "features.csv"
     header, *lines = path.read_text().splitlines()
     lines = [f"{line},{'train' if number < 15 else 'test'}" for number, line in enumerate(lines)]
@@ -87,7 +87,7 @@ def test_a_split_of_its_own_is_used(tree: Path, tmp_path: Path, capsys: pytest.C
     assert dict(frame["split"].value_counts().iter_rows()) == {"train": 16, "valid": 2, "test": 2}
 
 
-def test_damage_is_told(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+def test_damage_is_reported(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     features, text = tree / "features.csv", (tree / "features.csv").read_text()
     features.write_text(f"{text}{row(3)}\n")
     spotify(root=tree, folder=tmp_path)
@@ -102,7 +102,7 @@ def test_damage_is_told(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixtur
         spotify(root=tree, folder=tmp_path)
 
 
-def test_all_that_is_wrong_is_told_at_once_with_row_and_value(tree: Path, tmp_path: Path):
+def test_all_problems_are_reported_at_once_with_row_and_value(tree: Path, tmp_path: Path):
     features = tree / "features.csv"
     header, *lines = features.read_text().splitlines()
     lines[0] = row(0, key=12, tempo=500, metre=9, genres="['rock', ")
@@ -137,7 +137,7 @@ def test_all_that_is_wrong_is_told_at_once_with_row_and_value(tree: Path, tmp_pa
      ((",", ";"), r"features.csv: the columns are separated by semicolons; save the file with commas"),
      (("Artist 0", "Beyonc\udce9"), r"features.csv: row 2: b'Beyonc.xe9' is not text in UTF-8; save the")],
 )  # fmt: skip
-def test_a_file_that_is_no_dump(tree: Path, tmp_path: Path, change: tuple[str, str], message: str):
+def test_a_file_that_is_not_a_dump(tree: Path, tmp_path: Path, change: tuple[str, str], message: str):
     features = tree / "features.csv"
     features.write_bytes(features.read_text().replace(*change).encode(errors="surrogateescape"))
     with pytest.raises(ManifestError, match=message):

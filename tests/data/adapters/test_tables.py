@@ -9,7 +9,7 @@ from musicrec.system import csv_table
 
 
 @pytest.mark.parametrize("large_bytes", [1 << 26, 0])
-def test_what_other_programs_write_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large_bytes: int):
+def test_tables_of_other_programs_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large_bytes: int):
     monkeypatch.setattr(csv_table, "_LARGE_BYTES", large_bytes)  # from which a bar is shown
     path = tmp_path / "t.csv"
     life = "x" * 200_000  # Python's own limit is 131,072
@@ -37,7 +37,7 @@ def test_what_other_programs_write_is_read(tmp_path: Path, monkeypatch: pytest.M
         (b"\x1f\x8b\x08\x00id", r"row 1: b'\x1f\x8b\x08\x00id' is not text in UTF-8"),
     ],
 )
-def test_damage_is_told_by_row(tmp_path: Path, content: bytes, message: str):
+def test_damage_is_reported_by_row(tmp_path: Path, content: bytes, message: str):
     path = tmp_path / "t.csv"
     path.write_bytes(content)
     with pytest.raises(ManifestError) as error:
@@ -45,7 +45,7 @@ def test_damage_is_told_by_row(tmp_path: Path, content: bytes, message: str):
     assert str(error.value) == f"{path}: {message}; download the file again"
 
 
-def test_a_cell_that_is_not_as_expected(tmp_path: Path):
+def test_an_unexpected_cell_is_reported(tmp_path: Path):
     frame = pl.DataFrame({"id": ["1", "x", None, "4"]})
     good = pl.col("id").str.contains(r"^\d+$")
     message = r"row 5, ID: 'x', expected a number \(and 1 more such rows\); download the file again"
@@ -56,7 +56,7 @@ def test_a_cell_that_is_not_as_expected(tmp_path: Path):
     check_column(frame[:1], "id", good, "a number", path=tmp_path)
 
 
-def test_what_cannot_be_read_at_all(tmp_path: Path):
+def test_unreadable_files(tmp_path: Path):
     message = r"cannot be read \(Is a directory\); make it readable, or download it again"
     with pytest.raises(ManifestError, match=message):
         read_table(tmp_path, columns=["id"])

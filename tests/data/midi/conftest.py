@@ -1,4 +1,4 @@
-"""MIDI files, and a stand-in for FluidSynth where it is enough that there is sound."""
+"""MIDI files, and a replacement of FluidSynth for tests that need any sound."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ SOUND_FONT = Path(os.environ.get("MUSICREC_SOUND_FONT", "/usr/share/sounds/sf2/d
 
 @pytest.fixture(scope="session")
 def write_midi() -> Callable[..., Path]:
-    """write_midi(path, tracks, header=[…]): every track is a list of messages; the header is one in front of them."""
+    """Return write_midi(path, *tracks, header=[…]). A track is a list of messages; the header is a first track."""
 
     def write(path: Path, *tracks: list, header: list = (), ticks_per_beat: int = 480) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -29,7 +29,7 @@ def write_midi() -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def tones() -> Callable[..., list]:
-    """tones([60, 62], channel=0, program=0, ticks=480): one after another, as a track."""
+    """Return tones([60, 62], channel=0, program=0, ticks=480), which returns a track of notes in sequence."""
 
     def make(pitches: list[int], *, channel: int = 0, program: int = 0, ticks: int = 480, velocity: int = 90) -> list:
         track = [mido.Message("program_change", channel=channel, program=program)]
@@ -42,9 +42,12 @@ def tones() -> Callable[..., list]:
 
 
 @pytest.fixture
-def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A program named fluidsynth that answers everything with the same tone of 100 s; the file in which it counts its
-    calls, a line each."""
+def fake_fluidsynth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Install a program named fluidsynth that always writes the same tone of 100 s.
+
+    Returns:
+        The file to which it appends a line per call.
+    """
     bin_folder, calls = tmp_path / "bin", tmp_path / "calls.txt"
     bin_folder.mkdir()
     tone = 0.05 * np.sin(2 * np.pi * 440 * np.arange(800_000) / 8000)
@@ -63,7 +66,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def sound_font(tmp_path: Path) -> Path:
-    """A file that begins as a sound font does, for the stand-in."""
+    """A file with the first bytes of a sound font, for the replacement."""
     path = tmp_path / "font.sf2"
     path.write_bytes(b"RIFF\x04\x00\x00\x00sfbk")
     return path
@@ -71,7 +74,7 @@ def sound_font(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def general_midi() -> Path:
-    """A real sound font, where FluidSynth is, too."""
+    """A real sound font; skips the test if it or FluidSynth is not installed."""
     if shutil.which("fluidsynth") is None or not SOUND_FONT.is_file():
         pytest.skip(f"no fluidsynth on the PATH, or no {SOUND_FONT}; set MUSICREC_SOUND_FONT to run this test")
     return SOUND_FONT

@@ -21,7 +21,7 @@ SCALE = [60, 62, 64, 65, 67, 69, 71, 72]
 
 @pytest.fixture
 def source(tmp_path: Path, write_midi, tones) -> Path:
-    """Three artists, a copy and two files that are none."""
+    """MIDI files of three artists, a copy, and two files that cannot be rendered."""
     folder = tmp_path / "midi"
     header = [mido.MetaMessage("set_tempo", tempo=500_000), mido.MetaMessage("key_signature", key="Am"),
               mido.MetaMessage("time_signature", numerator=3, denominator=4)]  # fmt: skip
@@ -42,7 +42,7 @@ def render(*arguments: object, status: int = 0) -> None:
     assert end.value.code == status
 
 
-def test_folder_to_manifest(source, stand_in, sound_font, tmp_path, capsys):
+def test_folder_to_manifest(source, fake_fluidsynth, sound_font, tmp_path, capsys):
     out = tmp_path / "out"
     render(source, "--sound-font", sound_font, "--out", out, "--genre-folders")
     rows = {row["track_id"]: row for row in read_manifest(out / "manifest.csv").to_dicts()}
@@ -70,40 +70,40 @@ def test_folder_to_manifest(source, stand_in, sound_font, tmp_path, capsys):
     assert "rock/bad.mid: cannot be read as MIDI" in printed
 
 
-def test_goes_on_where_it_was(source, stand_in, sound_font, tmp_path):
+def test_an_interrupted_rendering_continues(source, fake_fluidsynth, sound_font, tmp_path):
     arguments = (source, "--sound-font", sound_font, "--out", tmp_path / "out", "--duration-s", "4")
     render(*arguments)
     before = (tmp_path / "out" / "manifest.csv").read_bytes()
-    assert len(stand_in.read_text().splitlines()) == 3
+    assert len(fake_fluidsynth.read_text().splitlines()) == 3
 
     render(*arguments)
-    assert len(stand_in.read_text().splitlines()) == 3
+    assert len(fake_fluidsynth.read_text().splitlines()) == 3
 
     journal = tmp_path / "out" / "rendered.jsonl"
     journal.write_bytes(journal.read_bytes()[:-10])  # as a kill leaves it
     (tmp_path / "out" / "manifest.csv").unlink()
     render(*arguments)
-    assert len(stand_in.read_text().splitlines()) == 4
+    assert len(fake_fluidsynth.read_text().splitlines()) == 4
     assert (tmp_path / "out" / "manifest.csv").read_bytes() == before
     render(*arguments)
-    assert len(stand_in.read_text().splitlines()) == 4
+    assert len(fake_fluidsynth.read_text().splitlines()) == 4
 
     (tmp_path / "out" / "audio" / "font" / "rock" / "Cy" / "Three.flac").unlink()
     render(*arguments)
-    assert len(stand_in.read_text().splitlines()) == 5
+    assert len(fake_fluidsynth.read_text().splitlines()) == 5
 
     first = source / "jazz" / "Bo - Two.kar"
     a, b = first.read_bytes(), (source / "rock" / "Cy" / "Three.midi").read_bytes()
     for content in (b, a):  # what is back again is rendered again: the audio is that of the other one
         first.write_bytes(content)
         render(*arguments)
-    assert len(stand_in.read_text().splitlines()) == 7
+    assert len(fake_fluidsynth.read_text().splitlines()) == 7
 
     render(*arguments[:-1], "5")  # another setting renders everything again
-    assert len(stand_in.read_text().splitlines()) == 10
+    assert len(fake_fluidsynth.read_text().splitlines()) == 10
 
 
-def test_every_sound_font_makes_a_variant(source, stand_in, sound_font, tmp_path):
+def test_every_sound_font_makes_a_variant(source, fake_fluidsynth, sound_font, tmp_path):
     other = tmp_path / "other.sf2"
     other.write_bytes(sound_font.read_bytes())
     render(source, "--sound-font", sound_font, other, "--out", tmp_path / "out")
@@ -128,7 +128,9 @@ def test_every_sound_font_makes_a_variant(source, stand_in, sound_font, tmp_path
         ({"--sound-font": "empty.sf2"}, "none of its 6 MIDI files could be rendered"),
     ],
 )
-def test_a_mistake_gets_one_message(source, stand_in, sound_font, tmp_path, monkeypatch, capsys, change, message):
+def test_a_mistake_gets_one_message(
+    source, fake_fluidsynth, sound_font, tmp_path, monkeypatch, capsys, change, message
+):
     monkeypatch.chdir(tmp_path)
     for name in ("bare", "more"):
         Path(name).mkdir()
@@ -142,14 +144,14 @@ def test_a_mistake_gets_one_message(source, stand_in, sound_font, tmp_path, monk
     assert not Path("out", "manifest.csv").exists()
 
 
-def test_fluidsynth_is_asked_for(source, sound_font, tmp_path, monkeypatch, capsys):
+def test_a_missing_fluidsynth_is_reported(source, sound_font, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PATH", str(tmp_path))
     render(source, "--sound-font", sound_font, "--out", tmp_path / "out", status=1)
     assert "apt install fluidsynth" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
-def test_commands_of_the_document(source, stand_in, sound_font, tmp_path, monkeypatch):
+def test_commands_of_the_document(source, fake_fluidsynth, sound_font, tmp_path, monkeypatch):
     document = (Path(__file__).parents[3] / "docs" / "midi.md").read_text()
     lines = [line for block in re.findall(r"^```bash\n(.*?)^```", document, re.M | re.S) for line in block.splitlines()]
     GlobalHydra.instance().clear()
@@ -189,7 +191,7 @@ def test_names_that_differ_in_the_suffix_alone(tmp_path):
     assert found == ["x.kar", "x.mid", "x.mid.mid", "y"]
 
 
-def test_too_few_artists_are_not_split(tmp_path, stand_in, sound_font, write_midi, tones, capsys):
+def test_too_few_artists_are_not_split(tmp_path, fake_fluidsynth, sound_font, write_midi, tones, capsys):
     for name in ("a", "b"):
         write_midi(tmp_path / "midi" / "Ada" / f"{name}.mid", tones(SCALE, program=ord(name) - 97))
     render(tmp_path / "midi", "--sound-font", sound_font, "--out", tmp_path / "out")
@@ -197,8 +199,8 @@ def test_too_few_artists_are_not_split(tmp_path, stand_in, sound_font, write_mid
     assert "too few artists to split: add a column split to the manifest yourself" in capsys.readouterr().out
 
 
-def test_what_is_heard_is_what_is_written(general_midi, tmp_path, write_midi, tones):
-    """Eight quarters of a flute at 90 a minute, A4 and C#5 in turns."""
+def test_the_audio_has_the_notes_of_the_file(general_midi, tmp_path, write_midi, tones):
+    """Eight quarter notes of a flute at 90 BPM, A4 and C#5 in turn."""
     header = [mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(90)), mido.MetaMessage("key_signature", key="A")]
     write_midi(tmp_path / "midi" / "a.mid", tones([69, 73] * 4, program=73), header=header)
     render(tmp_path / "midi", "--sound-font", general_midi, "--out", tmp_path / "out")
@@ -215,16 +217,16 @@ def test_what_is_heard_is_what_is_written(general_midi, tmp_path, write_midi, to
     assert np.abs(sound[-800:]).max() < 0.05
 
 
-def test_a_note_that_is_cut_ends(general_midi, tmp_path, write_midi, tones):
-    """FluidSynth goes on for as long as anything sounds."""
+def test_notes_end_at_the_end_of_the_rendering(general_midi, tmp_path, write_midi, tones):
+    """FluidSynth renders for as long as anything sounds."""
     write_midi(tmp_path / "midi" / "a.mid", tones([57] * 2, program=19, ticks=480 * 100))
     render(tmp_path / "midi", "--sound-font", general_midi, "--out", tmp_path / "out", "--duration-s", "4")
     (row,) = read_manifest(tmp_path / "out" / "manifest.csv").to_dicts()
     assert soundfile.info(row["path"]).frames == 4 * 16_000
 
 
-def test_a_silent_sound_font_is_told(sound_font, tmp_path, write_midi, tones, monkeypatch, capsys, stand_in):
-    soundfile.write(stand_in.parent / "bin" / "tone.wav", np.zeros(80_000, np.float32), 8000, subtype="FLOAT")
+def test_a_silent_sound_font_is_reported(sound_font, tmp_path, write_midi, tones, monkeypatch, capsys, fake_fluidsynth):
+    soundfile.write(fake_fluidsynth.parent / "bin" / "tone.wav", np.zeros(80_000, np.float32), 8000, subtype="FLOAT")
     write_midi(tmp_path / "midi" / "a.mid", tones(SCALE))
     render(tmp_path / "midi", "--sound-font", sound_font, "--out", tmp_path / "out", status=1)
     assert "a.mid, silent: font.sf2 has no sound" in capsys.readouterr().err.replace(": silent", ", silent")

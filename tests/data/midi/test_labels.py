@@ -26,7 +26,7 @@ def test_programs_are_those_of_general_midi():
     assert len(INSTRUMENTS) == 128
 
 
-def test_instruments_that_play_along():
+def test_instruments_with_few_notes_are_left_out():
     long = [Note(0, 2, 0, 73, 60), Note(0, 0.5, 1, 32, 40), Note(1, 1.6, 1, 33, 40)]
     stray = [Note(0, 0.3, 2, 56, 60)]
     effect = [Note(0, 5, 3, 122, 60)]
@@ -84,11 +84,11 @@ def test_metre_that_changes_is_missing():
         (C_MAJOR, [(0, "C"), (95, "Eb")], (0, "major")),
     ],
 )
-def test_key_that_the_notes_bear_out(pitches, keys, label):
+def test_the_key_has_to_fit_the_notes(pitches, keys, label):
     labels = labels_of(piece(pitches, keys=keys))
     assert (labels["key"], labels["mode"]) == label
 
 
-def test_drums_say_nothing_of_the_key():
+def test_drums_do_not_count_for_the_key():
     drums = Piece(10, [Note(0, 10, 9, 0, pitch) for pitch in C_MAJOR], keys=[(0, "C")])
     assert labels_of(drums)["key"] is None

@@ -1,4 +1,4 @@
-"""MIDI files as seconds and notes; the arithmetic is that of the standard, the damage that of real collections."""
+"""Reading MIDI files: times by the arithmetic of the standard, and damage as in real collections."""
 
 import struct
 
@@ -19,7 +19,7 @@ HAIL = b"\x00\x90\x3c\x40\x01\x80\x3c\x00"  # a note of a tick
 
 
 def test_times_follow_the_tempo(tmp_path, write_midi, tones):
-    """480 ticks a quarter: 0.5 s at 120, then 1 s at 60."""
+    """480 ticks per quarter note: 0.5 s at 120 BPM, then 1 s at 60 BPM."""
     header = [mido.MetaMessage("set_tempo", tempo=500_000), mido.MetaMessage("set_tempo", tempo=1_000_000, time=960)]
     piece = read_midi(write_midi(tmp_path / "a.mid", tones([60, 62, 64, 65], program=40), header=header), duration_s=60)
     assert [(note.start_s, note.end_s) for note in piece.notes] == [(0, 0.5), (0.5, 1), (1, 2), (2, 3)]
@@ -28,7 +28,7 @@ def test_times_follow_the_tempo(tmp_path, write_midi, tones):
     assert piece.duration_s == 3
 
 
-def test_begins_at_the_first_note_with_what_holds_there(tmp_path, write_midi, tones):
+def test_a_piece_starts_at_its_first_note_with_the_values_valid_there(tmp_path, write_midi, tones):
     header = [mido.MetaMessage("time_signature", numerator=4, denominator=4),
               mido.MetaMessage("time_signature", numerator=3, denominator=4, time=960),
               mido.MetaMessage("key_signature", key="F#m", time=1440)]  # fmt: skip
@@ -40,7 +40,7 @@ def test_begins_at_the_first_note_with_what_holds_there(tmp_path, write_midi, to
     assert piece.events[0][0] == 0 and piece.duration_s == 1
 
 
-def test_ends_where_asked(tmp_path, write_midi, tones):
+def test_a_piece_ends_at_the_given_duration(tmp_path, write_midi, tones):
     header = [mido.MetaMessage("key_signature", key="C"), mido.MetaMessage("key_signature", key="G", time=480 * 20)]
     piece = read_midi(write_midi(tmp_path / "a.mid", tones([60] * 100), header=header), duration_s=9.75)
     assert piece.duration_s == 9.75
@@ -49,20 +49,20 @@ def test_ends_where_asked(tmp_path, write_midi, tones):
     assert max(time_s for time_s, _ in piece.events) < 9.75
 
 
-def test_a_gap_of_years_costs_nothing(tmp_path, write_midi, tones):
+def test_a_gap_of_years_takes_no_memory(tmp_path, write_midi, tones):
     track = tones([60, 62])
     track[3].time = 0x0FFFFFFF
     piece = read_midi(write_midi(tmp_path / "a.mid", track, ticks_per_beat=1), duration_s=60)
     assert piece.duration_s == 60 and len(piece.notes) == 1
 
 
-def test_what_is_muted_does_not_play(tmp_path, write_midi, tones):
+def test_muted_channels_are_left_out(tmp_path, write_midi, tones):
     mute = [mido.Message("control_change", channel=3, control=7, value=0)]
     path = write_midi(tmp_path / "a.mid", mute + tones([60], channel=3, program=56), tones([62]))
     assert {note.channel for note in read_midi(path, duration_s=60).notes} == {0}
 
 
-def test_a_note_struck_again_ends_the_one_before(tmp_path, write_midi):
+def test_a_repeated_note_ends_the_previous_one(tmp_path, write_midi):
     on = [mido.Message("note_on", note=60, velocity=80, time=480) for _ in range(3)]
     piece = read_midi(write_midi(tmp_path / "a.mid", on), duration_s=60)
     assert [(note.start_s, note.end_s) for note in piece.notes] == [(0, 0.5), (0.5, 1), (1, 1)]
@@ -85,13 +85,13 @@ def test_a_note_struck_again_ends_the_one_before(tmp_path, write_midi):
         (b"MThd" + bytes(LARGEST_BYTES), "1,048,580 bytes; files of more than 1,048,576 are not read"),
     ],
 )
-def test_damage_is_named(tmp_path, content, message):
+def test_damaged_files_are_reported_with_the_reason(tmp_path, content, message):
     (tmp_path / "bad.mid").write_bytes(content)
     with pytest.raises(MidiError, match=rf"bad\.mid: .*(?:{message})"):
         read_midi(tmp_path / "bad.mid", duration_s=60)
 
 
-def test_any_damage_ends_in_a_piece_or_in_a_message(tmp_path, write_midi, tones):
+def test_any_damage_gives_a_piece_or_a_message(tmp_path, write_midi, tones):
     header = [mido.MetaMessage("set_tempo", tempo=400_000), mido.MetaMessage("key_signature", key="Bb")]
     whole = write_midi(tmp_path / "a.mid", tones([60, 64, 67] * 5), header=header).read_bytes()
     rng, refused = np.random.default_rng(0), 0
