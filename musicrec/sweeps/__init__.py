@@ -1,7 +1,7 @@
-"""Sweeps: many runs of one program, side by side or one after another, and a ranked table of what they reached.
+"""Sweeps: many runs of one program, and a ranked table of their results.
 
-Hydra composes and launches the jobs; these are its sweepers, chosen with `hydra/sweeper`. Programs that use them call
-`register` before Hydra starts.
+Hydra composes and launches the jobs of a sweep. This package provides Hydra sweepers, which are selected with
+`hydra/sweeper`. Programs that use them call `register` before Hydra starts.
 """
 
 from hydra.core.plugins import Plugins

@@ -1,4 +1,4 @@
-"""The jobs of a sweep: a numbered folder each, launched by whatever launcher Hydra was told to use."""
+"""The jobs of a sweep: each has a numbered folder and is started by Hydra's launcher."""
 
 import logging
 from collections.abc import Sequence
@@ -18,12 +18,18 @@ from musicrec.runs.overrides import Value, identifying_overrides
 from musicrec.runs.record_file import read_run
 from musicrec.system.atomic_write import write_text
 
-DONE = ("finished", "pruned")
+SUCCESSFUL = ("finished", "pruned")  # the statuses of jobs that need not run again
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """overrides: of the command line, with one value each. folder: of the run."""
+    """One job of a sweep.
+
+    Attributes:
+        number: The number of the job, which is the name of its folder.
+        overrides: Overrides as on the command line, with one value each.
+        folder: The run folder.
+    """
 
     number: int
     overrides: tuple[str, ...]
@@ -32,10 +38,19 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How a job ended. params: what distinguishes it from the others of its sweep.
+    """The state of a job, or how it ended.
 
-    status: finished, pruned, failed, interrupted, running (elsewhere) or "not started". objective: None where none was
-    reached. mode: max or min, what is better.
+    Attributes:
+        number: The number of the job.
+        params: {key: value} of the settings in which the jobs of the sweep differ.
+        folder: The run folder.
+        status: "finished", "pruned", "failed", "interrupted", "running" (in another process) or "not started".
+        objective: The best value of the monitored metric; None if there is none.
+        metric: The name of the monitored metric.
+        mode: "max" or "min", whichever is better.
+        wandb: The id of the W&B run, if there is one.
+        error: The error message of a failed job.
+        git_commit: The commit of the code that ran.
     """
 
     number: int
@@ -50,12 +65,21 @@ class Outcome:
     git_commit: str | None = None
 
 
-for _name in ("hydra", "hydra_plugins"):  # the launchers' own lines: a job says by itself what it is
+for _name in ("hydra", "hydra_plugins"):  # silence the launchers, because every job prints its own header
     logging.getLogger(_name).setLevel(logging.WARNING)
 
 
 class JobRunner:
-    """Launches jobs below the sweep folder of a multirun's config."""
+    """Launches jobs in the sweep folder of a multirun.
+
+    Args:
+        hydra_context: Hydra's loaders.
+        task_function: The program.
+        config: The composed settings of the multirun, including Hydra's own.
+
+    Attributes:
+        folder: The sweep folder.
+    """
 
     def __init__(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.folder = Path(config.hydra.sweep.dir)
@@ -65,63 +89,85 @@ class JobRunner:
         )
 
     def validate(self, jobs: Sequence[Job]) -> None:
-        """Compose the config of every job: what is wrong with the last one is told before the first one trains."""
+        """Compose and check the settings of every job, so that mistakes in any job show before the first one starts.
+
+        Raises:
+            ConfigError: If a setting is invalid.
+        """
         for job in jobs:
             check_settings(self.loader.load_sweep_config(self.config, self._overrides(job)), allowed=TARGETS)
 
     def launch(self, jobs: Sequence[Job]) -> dict[int, bool]:
-        """Run the jobs; {number: whether it ended well}. Blocks until all of them ended."""
+        """Run the jobs and wait until all of them have ended.
+
+        Returns:
+            For each job number, whether the program ended without an error.
+        """
         write_text(self.folder / "multirun.yaml", OmegaConf.to_yaml(self.config), error=SweepError)
         returned = self.launcher.launch([self._overrides(job) for job in jobs], initial_job_idx=jobs[0].number)
         pairs = zip(jobs, returned, strict=True)
-        return {job.number: done.status is JobStatus.COMPLETED for job, done in pairs}
+        return {job.number: result.status is JobStatus.COMPLETED for job, result in pairs}
 
     def _overrides(self, job: Job) -> list[str]:
-        # The folder as it is for the sweep: in a job, ${name} may be another one.
+        # Resolve the folder here: in a job, an interpolation such as ${name} may have another value.
         folder = QuotedString(text=str(self.folder.absolute()), quote=Quote.single).with_quotes()
         return [*job.overrides, f"hydra.sweep.dir={folder}", f"hydra.sweep.subdir={job.number}"]
 
 
-def plan(folder: Path, combinations: Sequence[Sequence[str]]) -> list[Job]:
-    """A job for each combination of overrides: in the folder that such a job had when the sweep ran before, else in a
-    new one with the next free number."""
-    before = {}
+def plan_jobs(folder: Path, combinations: Sequence[Sequence[str]]) -> list[Job]:
+    """Assign a folder to each combination of overrides.
+
+    Args:
+        folder: The sweep folder.
+        combinations: The overrides of each job. Repeated combinations count once.
+
+    Returns:
+        One job per combination. A job that an earlier start of the sweep has begun keeps its folder; a new job gets the
+        next free number.
+    """
+    earlier = {}
     for number, run in run_folders(folder).items():
         overrides = run / ".hydra" / "overrides.yaml"
         if overrides.is_file():
-            before[identifying_overrides(OmegaConf.to_container(OmegaConf.load(overrides)))] = number
-    free = max(run_folders(folder), default=-1) + 1
+            earlier[identifying_overrides(OmegaConf.to_container(OmegaConf.load(overrides)))] = number
+    next_number = max(run_folders(folder), default=-1) + 1
     jobs = []
     for overrides in dict.fromkeys(map(tuple, combinations)):
-        number = before.get(identifying_overrides(overrides))
+        number = earlier.get(identifying_overrides(overrides))
         if number is None:
-            number, free = free, free + 1
+            number, next_number = next_number, next_number + 1
         jobs.append(Job(number=number, overrides=overrides, folder=folder / str(number)))
     return jobs
 
 
 def run_folders(folder: Path) -> dict[int, Path]:
-    """{number: run folder} below a sweep folder."""
+    """Return {job number: run folder} of a sweep folder."""
     return {int(path.name): path for path in folder.glob("*") if path.name.isdigit() and path.is_dir()}
 
 
-def outcome(job: Job, params: dict[str, Value], *, ended_well: bool | None = None) -> Outcome:
-    """What the run folder of a job says. ended_well: what the launcher says of a program that keeps no record; None
-    where the job was not launched."""
+def read_outcome(job: Job, params: dict[str, Value], *, succeeded: bool | None = None) -> Outcome:
+    """Read the outcome of a job from its run folder.
+
+    Args:
+        job: The job.
+        params: {key: value} of the settings in which the jobs of the sweep differ.
+        succeeded: Whether the job succeeded according to the launcher; None if this process did not launch it. It
+            decides the status if the run folder has no record.
+    """
     record = read_run(job.folder)
     if record is None:
-        status = {None: "not started", True: "finished", False: "failed"}[ended_well]
-        error = "it ended before it began its record" if status == "failed" else None
+        status = {None: "not started", True: "finished", False: "failed"}[succeeded]
+        error = "the job ended before it wrote a record" if status == "failed" else None
         return Outcome(number=job.number, params=params, folder=job.folder, status=status, error=error)
-    reached = record["objective"] or {}
+    objective = record["objective"] or {}
     return Outcome(
         number=job.number,
         params=params,
         folder=job.folder,
         status=record["status"],
-        objective=reached.get("value"),
-        metric=reached.get("metric", "objective"),
-        mode=reached.get("mode", "max"),
+        objective=objective.get("value"),
+        metric=objective.get("metric", "objective"),
+        mode=objective.get("mode", "max"),
         wandb=record["wandb"],
         error=record["error"],
         git_commit=record["git_commit"],

@@ -1,4 +1,7 @@
-"""A study of Optuna below a sweep folder: it outlives the processes that work on it."""
+"""An Optuna study that is stored in a sweep folder.
+
+The study can be shared by several processes and continued after they have ended.
+"""
 
 import json
 import os
@@ -23,34 +26,51 @@ from musicrec.sweeps.jobs import Job, Outcome, run_folders
 from musicrec.system.lock import is_locked, try_lock, wait_for_lock
 
 NAME = "study"
-WORKER, SETTINGS = "worker", "settings"
-_TOLD = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
+WORKER, SETTINGS = "worker", "settings"  # the keys of the user attributes, which are stored with the study
+_TRIAL_STATES = {"finished": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}
 _LOCK_TIMEOUT_S = 60
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 def search_space(params: Sequence[str], arguments: Sequence[str]) -> tuple[dict[str, BaseDistribution], list[str]]:
-    """What is searched, by key, and the overrides that are fixed. An argument replaces the parameter of its key.
+    """Separate the ranges to search from the fixed overrides.
 
-    Both in the grammar of Hydra: `optim.lr=tag(log,interval(1e-4,1e-2))`, `model.width=32,64`, `model.dropout=0.1`.
+    Args:
+        params: Overrides in Hydra's syntax, such as `optim.lr=tag(log,interval(1e-4,1e-2))`, `model.width=32,64` or
+            `model.dropout=0.1`.
+        arguments: More overrides, which replace those in `params` that have the same key.
+
+    Returns:
+        {key: distribution} of the ranges, and the fixed overrides.
+
+    Raises:
+        ConfigError: If a range is invalid, or if there is no range.
     """
     space, fixed, removed = {}, {}, []
     for overrides in (params, arguments):
         try:
-            ranges, values, without = create_params_from_overrides(list(overrides))
+            ranges, values, deletions = create_params_from_overrides(list(overrides))
         except ValueError as error:
             raise ConfigError(f"{' '.join(overrides)}: {error}") from None
         space = {key: value for key, value in space.items() if key not in values} | ranges
         fixed = {key: value for key, value in fixed.items() if key not in ranges} | values
-        removed += without
+        removed += deletions
     if not space:
         raise ConfigError("there is nothing to search; give a range, as in 'optim.lr=tag(log,interval(1e-4,1e-2))'")
     return space, [*(f"{key}={value}" for key, value in fixed.items()), *removed]
 
 
 def open_storage(storage: str) -> BaseStorage:
-    """FILE.db is SQLite, FILE.journal Optuna's journal for network file systems, and scheme://… a database server."""
+    """Open the storage of a study.
+
+    Args:
+        storage: FILE.db for SQLite, FILE.journal for Optuna's journal, which also works on network file systems, or
+            scheme://… for a database server.
+
+    Raises:
+        SweepError: If it is none of these.
+    """
     if "://" in storage:
         return RDBStorage(storage)
     if storage.endswith(".journal"):
@@ -61,22 +81,30 @@ def open_storage(storage: str) -> BaseStorage:
 
 
 def open_study(storage: str, *, sampler: BaseSampler | None = None, pruner: BasePruner | None = None) -> optuna.Study:
-    """The study that is there."""
+    """Open an existing study."""
     return optuna.load_study(study_name=NAME, storage=open_storage(storage), sampler=sampler, pruner=pruner)
 
 
 def open_trial(study: optuna.Study, number: int) -> Trial:
-    """A trial that has been asked for, to report to."""
+    """Return an existing trial in a form that values can be reported to."""
     return Trial(study, study.get_trials(deepcopy=False)[number]._trial_id)
 
 
 class StudyWorker:
-    """One of the processes that work on a study: takes trials, and tells how they ended.
+    """One of the processes that share a study: it takes trials from the study and reports their outcomes.
 
-    space: what is searched. fixed: overrides of every trial; a study is continued with the same two only.
-    sampler: makes a sampler from a seed; every trial gets one of its own, so that what a study suggests depends on the
-    trials before it, and not on how often it was stopped or how many workers share it.
-    trials: how many the study shall have; those that failed are made up for when another worker begins.
+    Args:
+        folder: The sweep folder.
+        storage: The storage of the study, as in `open_storage`.
+        direction: "maximize" or "minimize".
+        space: {key: distribution} of the ranges to search.
+        fixed: Overrides of every trial. A study can only be continued with the same `space` and `fixed`.
+        sampler: Makes a sampler, given the number of trials so far. Each trial gets a new sampler, so the suggestions
+            depend on the earlier trials, not on interruptions or the number of workers.
+        trials: The number of trials that the study shall have. Failed ones are replaced when another worker starts.
+
+    Raises:
+        SweepError: If the folder holds another sweep, or a study with other settings.
     """
 
     def __init__(
@@ -101,75 +129,98 @@ class StudyWorker:
             self._check_settings()
 
     def _check_settings(self) -> None:
+        """Store the settings in a new study, or compare them with those of the existing one."""
         ranges = {name: distribution_to_json(distribution) for name, distribution in self.space.items()}
         settings = json.loads(json.dumps({"ranges": ranges, "fixed": sorted(identifying_overrides(self.fixed))}))
-        known = self.study.user_attrs.get(SETTINGS)
-        if known is None:
+        stored = self.study.user_attrs.get(SETTINGS)
+        if stored is None:
             if run_folders(self.folder):
-                raise SweepError(f"{self.folder} holds runs of another sweep; name a new one with sweep.name=NAME")
+                raise SweepError(f"{self.folder} holds runs of another sweep; start a new one with sweep.name=NAME")
             self.study.set_user_attr(SETTINGS, settings)
-        elif known != settings:
-            differ = sorted(set(known["fixed"]) ^ set(settings["fixed"]))
-            differ += [name for name in {**known["ranges"], **ranges} if known["ranges"].get(name) != ranges.get(name)]
+        elif stored != settings:
+            differing = sorted(set(stored["fixed"]) ^ set(settings["fixed"]))
+            names = {**stored["ranges"], **ranges}
+            differing += [name for name in names if stored["ranges"].get(name) != ranges.get(name)]
             raise SweepError(
-                f"{self.folder} is a study of other settings ({', '.join(differ)}), and its trials would not be "
-                "comparable; continue it with the settings it has, or begin another one with sweep.name=NAME"
+                f"{self.folder} is a study with other settings ({', '.join(differing)}), so its trials would not be "
+                "comparable; continue it with its own settings, or start a new study with sweep.name=NAME"
             )
 
     @contextmanager
-    def present(self) -> Iterator[None]:
-        """Be alive to the other workers: a lock says so as long as this process lives."""
-        path = self._presence(self.name)
+    def hold_worker_lock(self) -> Iterator[None]:
+        """Hold a lock that shows the other workers that this process is alive."""
+        path = self._worker_lock(self.name)
         try:
             with try_lock(path):
                 yield
         finally:
             path.unlink(missing_ok=True)
 
-    def _presence(self, worker: str) -> Path:
+    def _worker_lock(self, worker: str) -> Path:
         return self.folder / "workers" / f"{worker}.lock"
 
-    def take(self, count: int, *, outcome: Callable[[Job], Outcome]) -> list[Job]:
-        """Up to `count` jobs: first the trials of workers that died, in the folders they have, then new ones."""
+    def take(self, count: int, *, read: Callable[[Job], Outcome]) -> list[Job]:
+        """Take jobs to run: first the trials of workers that have died, in their existing folders, then new ones.
+
+        Args:
+            count: The maximum number of jobs.
+            read: Returns the current outcome of a job.
+
+        Returns:
+            At most `count` jobs; none if the study has enough trials.
+        """
         with wait_for_lock(self._lock):
-            jobs = []
-            for trial in self._trials():
-                if trial.state is not TrialState.RUNNING:
-                    continue
-                worker = trial.user_attrs.get(WORKER, "")
-                if worker == self.name or is_locked(self._presence(worker)):
-                    continue
-                found = outcome(self.job(trial))
-                if found.status in _TOLD:  # it ended, and its worker died before it could say so
-                    self.tell(found)
-                elif found.status != "running" and len(jobs) < count:  # on a cluster a job outlives who launched it
-                    open_trial(self.study, trial.number).set_user_attr(WORKER, self.name)
-                    jobs.append(self.job(trial))
-            wanted = self.trials - self._failed - sum(t.state is not TrialState.FAIL for t in self._trials())
-            for _ in range(min(count - len(jobs), wanted)):
+            jobs = self._take_over(count, read=read)
+            successful = sum(trial.state is not TrialState.FAIL for trial in self._trials())
+            missing = self.trials - self._failed - successful
+            for _ in range(min(count - len(jobs), missing)):
                 self.study.sampler = self.sampler(len(self._trials()))
                 trial = self.study.ask(self.space)
                 trial.set_user_attr(WORKER, self.name)
                 jobs.append(self.job(self._trials()[trial.number]))
             return jobs
 
-    def tell(self, found: Outcome) -> None:
-        """How a trial ended, unless it still has to be done."""
-        if found.status in _TOLD:
-            state, values = _TOLD[found.status], None
-            if state is TrialState.COMPLETE:  # without a value where the metric was not a number
-                state, values = (TrialState.FAIL, None) if found.objective is None else (state, found.objective)
-            self.study.tell(found.number, values, state=state, skip_if_finished=True)
-            self._failed += state is TrialState.FAIL
+    def _take_over(self, count: int, *, read: Callable[[Job], Outcome]) -> list[Job]:
+        """Take up to `count` unfinished trials of workers that have died."""
+        jobs = []
+        for trial in self._trials():
+            if trial.state is not TrialState.RUNNING:
+                continue
+            worker = trial.user_attrs.get(WORKER, "")
+            if worker == self.name or is_locked(self._worker_lock(worker)):
+                continue
+            outcome = read(self.job(trial))
+            if outcome.status in _TRIAL_STATES:  # the job ended, but its worker died before it could report that
+                self.tell(outcome)
+            elif outcome.status != "running" and len(jobs) < count:  # on a cluster, a job may outlive its worker
+                open_trial(self.study, trial.number).set_user_attr(WORKER, self.name)
+                jobs.append(self.job(trial))
+        return jobs
+
+    def tell(self, outcome: Outcome) -> None:
+        """Report the outcome of a job to the study, unless the job has yet to end.
+
+        A finished job whose objective is not a number counts as failed.
+        """
+        if outcome.status not in _TRIAL_STATES:
+            return
+        state, value = _TRIAL_STATES[outcome.status], None
+        if state is TrialState.COMPLETE:
+            value = outcome.objective
+            state = TrialState.FAIL if value is None else state
+        self.study.tell(outcome.number, value, state=state, skip_if_finished=True)
+        self._failed += state is TrialState.FAIL
 
     def jobs(self) -> list[Job]:
-        """Of all trials there are, also those of other workers."""
+        """Return the jobs of all trials, including those of other workers."""
         return [self.job(trial) for trial in self._trials()]
 
     def params(self, number: int) -> dict:
+        """Return {key: value} of the searched settings of a trial."""
         return self._trials()[number].params
 
     def job(self, trial: FrozenTrial) -> Job:
+        """Return the job that runs a trial."""
         values = tuple(f"{name}={value}" for name, value in trial.params.items())
         return Job(number=trial.number, overrides=(*self.fixed, *values), folder=self.folder / str(trial.number))
 

@@ -1,4 +1,4 @@
-"""Hydra's sweepers: every combination, and a study that searches."""
+"""Hydra sweepers: a grid of all combinations, and a search with a study."""
 
 import dataclasses
 import sys
@@ -18,99 +18,140 @@ from musicrec.config.number_types import Count
 from musicrec.config.value_check import check_value
 from musicrec.errors import ConfigError, SweepError
 from musicrec.runs.overrides import Value, differing_settings
-from musicrec.sweeps.jobs import DONE, Job, JobRunner, Outcome, outcome, plan
+from musicrec.sweeps.jobs import SUCCESSFUL, Job, JobRunner, Outcome, plan_jobs, read_outcome
 from musicrec.sweeps.ranking import JOBS, RANKING, print_ranking, rank, write_ranking
 from musicrec.system.lock import try_lock
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the sweepers import Optuna and Matplotlib when they need them: both take long to import
     from optuna.samplers import BaseSampler
 
     from musicrec.sweeps.study import StudyWorker
 
 SAMPLERS = ("optuna.samplers.*", "hydra_plugins.hydra_optuna_sweeper.*")
-GRID_AGAIN = "the same command with hydra.sweep.dir={folder} runs what did not finish"
-STUDY_AGAIN = "the same command continues the study; sweep.trials=N makes it longer"
+HOW_TO_CONTINUE_A_GRID = "to run the unfinished jobs, repeat the command with hydra.sweep.dir={folder}"
+HOW_TO_CONTINUE_A_STUDY = "to continue the study, repeat the command; sweep.trials=N sets the number of trials"
 
 
 class GridSweeper(Sweeper):
-    """Every combination of the values given, as Hydra's own sweeper has it, and further: jobs that finished when the
-    sweep ran before are not run again, one that fails does not stop the others, and in the end there is a ranking.
+    """Run every combination of the given values, and rank the results.
 
-    params: {key: values} as on the command line, which may change them.
+    In contrast to Hydra's own sweeper, it skips jobs that finished in an earlier start of the same sweep, and a failed
+    job does not stop the others.
+
+    Args:
+        params: {key: values} as on the command line. Arguments on the command line override them.
     """
 
     def __init__(self, *, params: DictConfig | None = None) -> None:
         self.params = params or {}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Prepare the launcher; Hydra calls this before `sweep`."""
         self.parser = OverridesParser.create(config_loader=hydra_context.config_loader)
         self.runner = JobRunner(hydra_context=hydra_context, task_function=task_function, config=config)
 
     def sweep(self, arguments: list[str]) -> None:
+        """Run the jobs of all combinations.
+
+        Args:
+            arguments: The overrides on the command line.
+
+        Raises:
+            SweepError: If another process runs this sweep.
+            ConfigError: If a setting of any job is invalid.
+        """
         overrides = self.parser.parse_overrides([*(f"{key}={value}" for key, value in self.params.items()), *arguments])
         (combinations,) = BasicSweeper.split_arguments(overrides, None)
         folder = self.runner.folder
-        with one_message(), try_lock(folder / ".lock") as alone:
-            if not alone:
-                raise SweepError(f"{folder}: another process runs this sweep; wait for it, or name another folder")
-            jobs = plan(folder, combinations)
+        with one_message(), try_lock(folder / ".lock") as acquired:
+            if not acquired:
+                raise SweepError(
+                    f"{folder}: another process is running this sweep; wait for it, or choose another folder"
+                )
+            jobs = plan_jobs(folder, combinations)
             settings = differing_settings([job.overrides for job in jobs])
             params = {job.number: values for job, values in zip(jobs, settings, strict=True)}
-            wanted = [job for job in jobs if outcome(job, {}).status not in (*DONE, "running")]
-            self.runner.validate(wanted)
-            earlier = f", {len(jobs) - len(wanted)} of them begun earlier" if len(wanted) < len(jobs) else ""
-            print(f"sweep of {len(jobs)} jobs{earlier}: {folder}", flush=True)
-            progress = Progress(self.runner)
-            with progress.reported(lambda: [progress.read(job, params[job.number]) for job in jobs], again=GRID_AGAIN):
-                if wanted:
-                    progress.launch(wanted)
+            pending = [job for job in jobs if read_outcome(job, {}).status not in (*SUCCESSFUL, "running")]
+            self.runner.validate(pending)
+            _print_header(f"sweep of {len(jobs)} jobs", started=len(jobs) - len(pending), folder=folder)
+            progress = SweepProgress(self.runner)
+
+            def read_all() -> list[Outcome]:
+                return [progress.read(job, params[job.number]) for job in jobs]
+
+            with progress.ranking_at_end(read_all, hint=HOW_TO_CONTINUE_A_GRID):
+                if pending:
+                    progress.launch(pending)
 
 
-class Progress:
-    """What the launcher said of the jobs so far, and what their run folders say."""
+class SweepProgress:
+    """The jobs that this process has launched, and how they ended.
+
+    Args:
+        runner: Launches the jobs.
+
+    Attributes:
+        launched: The numbers of the launched jobs.
+        succeeded: For each launched job that has ended, whether it succeeded according to the launcher.
+    """
 
     def __init__(self, runner: JobRunner) -> None:
         self.runner = runner
-        self.begun: list[int] = []
-        self.ended: dict[int, bool] = {}
+        self.launched: list[int] = []
+        self.succeeded: dict[int, bool] = {}
 
     def launch(self, jobs: Sequence[Job]) -> None:
-        self.begun += [job.number for job in jobs]
-        self.ended |= self.runner.launch(jobs)
+        """Run jobs and wait until they have ended."""
+        self.launched += [job.number for job in jobs]
+        self.succeeded |= self.runner.launch(jobs)
 
     def read(self, job: Job, params: dict[str, Value]) -> Outcome:
-        return outcome(job, params, ended_well=self.ended.get(job.number))
+        """Return the outcome of a job, as `read_outcome` does."""
+        return read_outcome(job, params, succeeded=self.succeeded.get(job.number))
 
     @contextmanager
-    def reported(self, outcomes: Callable[[], Sequence[Outcome]], *, again: str) -> Iterator[None]:
-        """At the end of a sweep, however it comes: rank what there is; exit status 1 unless all jobs ended well."""
-        folder, complete = self.runner.folder, False
+    def ranking_at_end(self, read_all: Callable[[], Sequence[Outcome]], *, hint: str) -> Iterator[None]:
+        """Rank the jobs when the block ends, also after an error or Ctrl-C.
+
+        Exits with status 1 if the block was interrupted or one of the launched jobs did not succeed.
+
+        Args:
+            read_all: Returns the current outcomes of all jobs of the sweep.
+            hint: How to continue the sweep, with the placeholder {folder}. It is printed before an exit.
+        """
+        folder, completed = self.runner.folder, False
         try:
             yield
-            complete = True
-        except Exception as error:  # of the launcher, such as a worker that was killed; jobs do not raise
+            completed = True
+        except Exception as error:  # from the launcher, for example if a worker was killed; jobs do not raise
             print_error(f"the launcher stopped: {type(error).__name__}: {error}")
         finally:
-            found = outcomes()
-            settings = rank(found)
+            outcomes = read_all()
+            settings = rank(outcomes)
             write_ranking(folder, settings)
-            from musicrec.sweeps.plots import plot_sweep  # here: Matplotlib and Optuna take most of a second to import
+            from musicrec.sweeps.plots import plot_sweep
 
-            pictures = plot_sweep(folder, found)
-            print_ranking(folder, settings, files=[RANKING, JOBS, *(path.name for path in pictures)])
-            if not complete or any(run.number in self.begun and run.status not in DONE for run in found):
-                print(again.format(folder=folder))
+            figures = plot_sweep(folder, outcomes)
+            print_ranking(folder, settings, files=[RANKING, JOBS, *(path.name for path in figures)])
+            unsuccessful = any(run.number in self.launched and run.status not in SUCCESSFUL for run in outcomes)
+            if not completed or unsuccessful:
+                print(hint.format(folder=folder))
                 sys.exit(1)
 
 
 class StudySweeper(Sweeper):
-    """Searches with a study of Optuna that is kept on disk.
+    """Search with an Optuna study that is stored on disk.
 
-    The same command continues a study, and in several shells at once they share it. Hydra's own Optuna sweeper can do
-    neither: started again it asks for all its trials once more, from job 0 on, and a trial cannot be pruned.
+    The same command continues a study, and several processes that run it share the study. Hydra's own Optuna sweeper
+    supports neither: it repeats all trials from job 0, and it cannot prune a trial.
 
-    params: {key: range or choice} as on the command line, which may change them. trials: how many in all.
-    parallel: how many the launcher gets at a time.
+    Args:
+        params: {key: range or choices} as on the command line. Arguments on the command line override them.
+        sampler: The settings of Optuna's sampler, with `_target_` and `seed`.
+        storage: The storage of the study, as in `open_storage`.
+        direction: "maximize" or "minimize".
+        trials: The number of successful trials that the study shall have.
+        parallel: The number of trials that the launcher gets at a time.
     """
 
     def __init__(
@@ -127,10 +168,20 @@ class StudySweeper(Sweeper):
         self.trials, self.parallel = trials, parallel
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Prepare the launcher; Hydra calls this before `sweep`."""
         self.runner = JobRunner(hydra_context=hydra_context, task_function=task_function, config=config)
 
     def sweep(self, arguments: list[str]) -> None:
-        from musicrec.sweeps.study import StudyWorker, search_space  # Optuna takes its time to import
+        """Run trials until the study has enough of them.
+
+        Args:
+            arguments: The overrides on the command line.
+
+        Raises:
+            ConfigError: If a setting is invalid, or nothing is searched.
+            SweepError: If the study in the folder has other settings.
+        """
+        from musicrec.sweeps.study import StudyWorker, search_space
 
         folder = self.runner.folder
         with one_message():
@@ -147,24 +198,25 @@ class StudySweeper(Sweeper):
                 sampler=self._make_sampler,
                 trials=self.trials,
             )
-            with worker.present():
-                self._work(worker)
+            with worker.hold_worker_lock():
+                self._run_trials(worker)
 
-    def _work(self, worker: "StudyWorker") -> None:
-        progress = Progress(self.runner)
+    def _run_trials(self, worker: "StudyWorker") -> None:
+        progress = SweepProgress(self.runner)
 
         def read(job: Job) -> Outcome:
             return progress.read(job, worker.params(job.number))
 
-        def seen(job: Job) -> Outcome:
-            found = read(job)  # a trial that has left nothing yet is being begun by another worker
-            return dataclasses.replace(found, status="running") if found.status == "not started" else found
+        def read_for_ranking(job: Job) -> Outcome:
+            outcome = read(job)  # a trial without a record is being started by another worker
+            return dataclasses.replace(outcome, status="running") if outcome.status == "not started" else outcome
 
-        before = len(worker.jobs())
-        earlier = f", {before} of them begun earlier" if before else ""
-        print(f"study of {self.trials} trials{earlier}: {worker.folder}", flush=True)
-        with progress.reported(lambda: [seen(job) for job in worker.jobs()], again=STUDY_AGAIN):
-            while jobs := worker.take(self.parallel, outcome=read):
+        def read_all() -> list[Outcome]:
+            return [read_for_ranking(job) for job in worker.jobs()]
+
+        _print_header(f"study of {self.trials} trials", started=len(worker.jobs()), folder=worker.folder)
+        with progress.ranking_at_end(read_all, hint=HOW_TO_CONTINUE_A_STUDY):
+            while jobs := worker.take(self.parallel, read=read):
                 try:
                     progress.launch(jobs)
                 finally:
@@ -177,5 +229,10 @@ class StudySweeper(Sweeper):
         seed = None if self.sampler.seed is None else self.sampler.seed + trials_before
         sampler = instantiate(self.sampler, seed=seed, _execution_whitelist_=SAMPLERS)
         if not isinstance(sampler, BaseSampler):
-            raise ConfigError("hydra/sweeper/sampler: choose one that searches, or hydra/sweeper=grid for a grid")
+            raise ConfigError("hydra/sweeper/sampler: choose a search sampler, or hydra/sweeper=grid for a grid")
         return sampler
+
+
+def _print_header(title: str, *, started: int, folder: object) -> None:
+    earlier = f" ({started} started earlier)" if started else ""
+    print(f"{title}{earlier}: {folder}", flush=True)

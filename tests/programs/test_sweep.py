@@ -1,4 +1,4 @@
-"""Multiruns of train.py as a user starts them: a grid with a job that fails, and a study that is killed."""
+"""Multiruns of train.py as a user starts them: a grid with failed jobs, and a study that is killed."""
 
 import csv
 import json
@@ -42,13 +42,13 @@ GRID = ["optim.lr=1e-3,1e30", "seed=0,1", "sweep.name=grid"]
 
 @pytest.fixture(scope="module")
 def grid(program: Callable, music: list[str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A sweep folder in which two jobs of four failed, and what was printed."""
+    """A sweep folder in which two of four jobs failed, and the printed output."""
     runs = tmp_path_factory.mktemp("runs")
     done = program("train.py", *FAST, *music, *GRID, f"paths.runs={runs}", status=1)
     return runs / "grid", done.stdout
 
 
-def test_a_failed_job_loses_no_other_and_is_told_in_the_end(grid: tuple[Path, str]):
+def test_a_failed_job_does_not_stop_the_others_and_is_reported_at_the_end(grid: tuple[Path, str]):
     folder, printed = grid
     assert [run(folder / job)["status"] for job in "0123"] == ["finished", "finished", "failed", "failed"]
     assert (folder / "1" / "export" / "config.json").is_file() and not (folder / "2" / "export").exists()
@@ -63,21 +63,19 @@ def test_a_failed_job_loses_no_other_and_is_told_in_the_end(grid: tuple[Path, st
     assert (worst["rank"], worst["status"]) == ("", "failed")
 
 
-def test_a_grid_that_grows_runs_only_what_is_new(program: Callable, music: list[str], grid: tuple[Path, str]):
+def test_an_extended_grid_runs_only_the_new_jobs(program: Callable, music: list[str], grid: tuple[Path, str]):
     folder, _ = grid
     before = run(folder / "0")
     arguments = ["optim.lr=3e-3,1e-3", "seed=0,1", "sweep.name=grid", f"paths.runs={folder.parent}"]
     done = program("train.py", *FAST, *music, *arguments)
-    assert "sweep of 4 jobs, 2 of them begun earlier" in done.stdout
+    assert "sweep of 4 jobs (2 started earlier)" in done.stdout
     assert run(folder / "0") == before
     assert [run(folder / job)["overrides"][-4] for job in "45"] == ["optim.lr=0.003"] * 2
     assert {row["run"] for row in table(folder / "jobs.csv")} == {str(folder / job) for job in "0145"}
     assert all(float(row["objective"]) > 0 for row in table(folder / "ranking.csv"))
 
 
-def test_runs_are_compared_and_the_best_is_found(
-    program: Callable, music: list[str], grid: tuple[Path, str], tmp_path: Path
-):
+def test_compare_runs_and_find_the_best(program: Callable, music: list[str], grid: tuple[Path, str], tmp_path: Path):
     folder, _ = grid
     done = program("evaluate.py", f"runs={folder}", f"hydra.run.dir={tmp_path / 'compared'}", "sort=test/score")
     (first, *_) = rows = table(tmp_path / "compared" / "runs.csv")
@@ -93,9 +91,7 @@ def test_runs_are_compared_and_the_best_is_found(
     assert evaluated["export"] == str(best / "export")
 
 
-def test_settings_are_compared_over_their_seeds(
-    program: Callable, music: list[str], grid: tuple[Path, str], tmp_path: Path
-):
+def test_compare_settings_over_their_seeds(program: Callable, music: list[str], grid: tuple[Path, str], tmp_path: Path):
     folder, _ = grid
     arguments = ["export=all:grid", f"paths.runs={folder.parent}", f"hydra.run.dir={tmp_path}"]
     done = program("evaluate.py", *music, *arguments, "bootstrap.resamples=100")
@@ -121,14 +117,14 @@ def test_settings_are_compared_over_their_seeds(
         ),
     ],
 )
-def test_mistakes_with_settings(
+def test_invalid_comparisons_of_settings_are_rejected(
     program: Callable, music: list[str], grid: tuple[Path, str], tmp_path: Path, setting: str, message: str
 ):
     arguments = ["export=all:grid", f"paths.runs={grid[0].parent}", f"hydra.run.dir={tmp_path}", setting]
     assert message in " ".join(program("evaluate.py", *music, *arguments, status=1).stderr.split())
 
 
-def test_a_grid_started_again_goes_on_from_the_checkpoints_of_its_jobs(
+def test_a_repeated_grid_resumes_jobs_from_their_checkpoints(
     program: Callable, music: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     arguments = [*FAST, *music, "trainer.max_epochs=2", "seed=0", f"hydra.sweep.dir={tmp_path}"]
@@ -162,7 +158,7 @@ def test_a_grid_started_again_goes_on_from_the_checkpoints_of_its_jobs(
         (["sweep=optuna", "sweep.trials=0"], "error: sweep.trials=0: give a whole number, 1 or more"),
     ],
 )
-def test_a_mistake_in_the_last_job_is_told_before_the_first_runs(
+def test_a_mistake_in_any_job_is_reported_before_the_first_job_starts(
     program: Callable, music: list[str], tmp_path: Path, arguments: list[str], message: str
 ):
     done = program("train.py", *FAST, *music, *arguments, f"hydra.sweep.dir={tmp_path}", status=1)
@@ -170,7 +166,7 @@ def test_a_mistake_in_the_last_job_is_told_before_the_first_runs(
 
 
 @pytest.mark.parametrize("setting", ["trainer.devices=2", "trainer.strategy=ddp"])
-def test_several_processes_a_job_are_refused(program: Callable, music: list[str], tmp_path: Path, setting: str):
+def test_several_processes_per_job_are_rejected(program: Callable, music: list[str], tmp_path: Path, setting: str):
     arguments = [setting, "trainer.accelerator=cpu", "seed=0", f"hydra.sweep.dir={tmp_path}"]
     done = program("train.py", *FAST, *music, *arguments, status=1)
     assert setting in done.stderr
@@ -182,19 +178,19 @@ import os, runpy, signal
 from musicrec.runs.run_record import RunRecord
 
 enter = RunRecord.__enter__
-def enter_and_die(self):
+def enter_and_kill(self):
     enter(self)
     if self.path.parent.name == "1":
         os.kill(os.getpid(), signal.SIGKILL)
     return self
 
-RunRecord.__enter__ = enter_and_die
+RunRecord.__enter__ = enter_and_kill
 runpy.run_path({train!r}, run_name="__main__")
 """
 
 
-def test_a_killed_study_goes_on(program: Callable, music: list[str], tmp_path: Path):
-    """Killed without warning in its second trial: that one is run again, the first is not."""
+def test_a_killed_study_can_be_continued(program: Callable, music: list[str], tmp_path: Path):
+    """Kill the study in its second trial: the second trial is repeated, the first is not."""
     arguments = [*FAST, *music, "sweep=optuna", "sweep.trials=3", f"paths.runs={tmp_path}", "sweep.name=study"]
     folder = tmp_path / "study"
     code = KILLED.format(train=str(ROOT / "train.py"))
@@ -204,7 +200,7 @@ def test_a_killed_study_goes_on(program: Callable, music: list[str], tmp_path: P
     assert (first["status"], second["status"]) == ("finished", "running")
 
     done = program("train.py", *arguments)
-    assert "study of 3 trials, 2 of them begun earlier" in done.stdout
+    assert "study of 3 trials (2 started earlier)" in done.stdout
     assert run(folder / "0") == first
     assert run(folder / "1")["overrides"] == second["overrides"]
     assert run(folder / "1")["started"] > second["started"]
@@ -217,7 +213,7 @@ def test_a_killed_study_goes_on(program: Callable, music: list[str], tmp_path: P
     assert "3 jobs: 3 finished" in done.stdout and "job 3" not in done.stdout
 
 
-def test_a_hopeless_trial_ends_early_and_cleanly(program: Callable, music: list[str], tmp_path: Path):
+def test_a_pruned_trial_ends_early_and_cleanly(program: Callable, music: list[str], tmp_path: Path):
     pruner = ["sweep.pruner._target_=optuna.pruners.ThresholdPruner", "+sweep.pruner.lower=2.0"]
     pruner += ["~sweep.pruner.n_startup_trials", "~sweep.pruner.n_warmup_steps", "trainer.max_epochs=3"]
     done = program("train.py", *FAST, *music, "sweep=optuna", "sweep.trials=1", *pruner, f"hydra.sweep.dir={tmp_path}")
@@ -227,13 +223,13 @@ def test_a_hopeless_trial_ends_early_and_cleanly(program: Callable, music: list[
     assert not (tmp_path / "0" / "export").exists()
 
 
-def test_a_search_needs_a_multirun(program: Callable, music: list[str], tmp_path: Path):
+def test_a_search_without_multirun_is_rejected(program: Callable, music: list[str], tmp_path: Path):
     arguments = [*FAST[:-1], *music, "sweep=optuna", f"hydra.run.dir={tmp_path / 'one'}"]
     done = program("train.py", *arguments, status=1)
     assert "start it with -m" in done.stderr
 
 
-def test_the_best_may_be_recommended_with(program: Callable, tiny_music: Path, tmp_path: Path):
+def test_recommend_accepts_the_best_run(program: Callable, tiny_music: Path, tmp_path: Path):
     arguments = ["exports=[best:nothing,best]", f"source={tiny_music}", f"library={tmp_path / 'l.sqlite'}"]
     done = program("recommend.py", "action=index", *arguments, f"paths.runs={tmp_path}", status=1)
     assert f"export=best:nothing: there is no folder {tmp_path / 'nothing'}" in " ".join(done.stderr.split())

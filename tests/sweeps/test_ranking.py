@@ -1,4 +1,4 @@
-"""The order and the spread of the ranked table."""
+"""The order and the columns of the ranked table."""
 
 import csv
 from pathlib import Path
@@ -10,9 +10,9 @@ from musicrec.sweeps.ranking import print_ranking, rank, write_ranking
 
 
 def job(number: int, objective: float | None, status: str = "finished", **params: object) -> Outcome:
-    found = {"objective": objective, "metric": "val/score", "wandb": f"id{number}"}
+    results = {"objective": objective, "metric": "val/score", "wandb": f"id{number}"}
     error = "out of memory" if status == "failed" else None
-    return Outcome(number=number, params=params, folder=Path(f"runs/{number}"), status=status, error=error, **found)
+    return Outcome(number=number, params=params, folder=Path(f"runs/{number}"), status=status, error=error, **results)
 
 
 JOBS = [
@@ -31,20 +31,22 @@ def test_settings_are_ranked_by_the_mean_over_their_seeds():
     settings = rank(JOBS)
     assert [setting.params["lr"] for setting in settings] == [0.5, 0.1, 0.2, 0.3, 0.4]
     assert [setting.status for setting in settings] == ["finished"] * 3 + ["pruned", "failed"]
-    one, two = settings[0], settings[1]
-    assert (one.mean, one.spread, [run.number for run in one.runs]) == (0.8, None, [6, 7])
-    assert two.mean == pytest.approx(0.7)
-    assert two.spread == pytest.approx(0.08**0.5), "of a sample: ((0.2² + 0.2²) / (2 - 1))½"
-    assert [run.number for run in two.runs] == [1, 0], "the best run first"
+    first, second = settings[:2]
+    assert (first.mean, first.std, [run.number for run in first.runs]) == (0.8, None, [6, 7])
+    assert second.mean == pytest.approx(0.7)
+    assert second.std == pytest.approx(0.08**0.5), "sample standard deviation: ((0.2² + 0.2²) / (2 - 1))½"
+    assert [run.number for run in second.runs] == [1, 0], "the best run first"
 
 
-def test_a_loss_is_ranked_upwards():
-    losses = [Outcome(number=n, params={"lr": n}, folder=Path(str(n)), status="finished", objective=value, mode="min")
-              for n, value in enumerate([0.3, 0.1, 0.2])]  # fmt: skip
+def test_the_lowest_loss_ranks_first():
+    losses = [
+        Outcome(number=n, params={"lr": n}, folder=Path(str(n)), status="finished", objective=value, mode="min")
+        for n, value in enumerate([0.3, 0.1, 0.2])
+    ]
     assert [setting.params["lr"] for setting in rank(losses)] == [1, 2, 0]
 
 
-def test_tables_hold_every_setting_and_every_job(tmp_path: Path, capsys: pytest.CaptureFixture):
+def test_tables_list_every_setting_and_every_job(tmp_path: Path, capsys: pytest.CaptureFixture):
     settings = rank(JOBS)
     write_ranking(tmp_path, settings)
     print_ranking(tmp_path, settings, files=["ranking.csv"])

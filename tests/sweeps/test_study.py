@@ -1,4 +1,4 @@
-"""A study between several workers, some of which die."""
+"""A study that several workers share, some of which die."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ from optuna.samplers import TPESampler
 from optuna.trial import TrialState
 
 from musicrec.errors import ConfigError, SweepError
-from musicrec.sweeps.jobs import Job, Outcome, outcome
+from musicrec.sweeps.jobs import Job, Outcome, read_outcome
 from musicrec.sweeps.study import StudyWorker, open_storage, search_space
 
 RANGES = ["optim.lr=tag(log,interval(1e-4,1e-2))", "model.width=choice(8,16)", "model.dropout=interval(0.0,0.5)"]
@@ -33,10 +33,10 @@ def ended(job: Job, objective: float | None, status: str = "finished") -> Outcom
 
 
 def read(job: Job) -> Outcome:
-    return outcome(job, {})
+    return read_outcome(job, {})
 
 
-def test_ranges_are_typed_and_an_argument_replaces_them():
+def test_ranges_are_parsed_and_arguments_replace_them():
     space, fixed = search_space(RANGES, ["data=manifest", "model.width=32", "seed=0,1"])
     assert space.keys() == {"optim.lr", "model.dropout", "seed"}
     assert (space["optim.lr"].low, space["optim.lr"].high, space["optim.lr"].log) == (1e-4, 1e-2, True)
@@ -51,51 +51,53 @@ def test_ranges_are_typed_and_an_argument_replaces_them():
 
 
 @pytest.mark.parametrize("storage", ["study.db", "study.journal"])
-def test_trials_end_in_every_way_and_those_that_fail_are_made_up_for_later(tmp_path: Path, storage: str):
+def test_every_outcome_is_stored_and_a_later_worker_replaces_failed_trials(tmp_path: Path, storage: str):
     first = worker(tmp_path, storage=storage)
-    with first.present():
-        jobs = first.take(10, outcome=read)
+    with first.hold_worker_lock():
+        jobs = first.take(10, read=read)
         assert [job.number for job in jobs] == [0, 1, 2, 3]
         assert jobs[0].overrides[0] == "data=manifest" and jobs[0].folder == tmp_path / "0"
         first.tell(ended(jobs[0], 0.5))
         first.tell(ended(jobs[1], 0.1, "pruned"))
         first.tell(ended(jobs[2], None, "failed"))
-        assert first.take(10, outcome=read) == [], "what failed is not tried over and over"
+        assert first.take(10, read=read) == [], "a worker does not replace failed trials itself"
     states = [trial.state for trial in first.study.get_trials()]
     assert states == [TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL, TrialState.RUNNING]
     assert first.study.best_value == 0.5
 
     second = worker(tmp_path, storage=storage)
-    with second.present():
-        again = second.take(10, outcome=read)
-        assert [job.number for job in again] == [3, 4], "the trial of the worker that is gone, and one for the failed"
+    with second.hold_worker_lock():
+        again = second.take(10, read=read)
+        assert [job.number for job in again] == [3, 4], (
+            "the trial of the first worker, and a new one that replaces the failed trial"
+        )
         assert again[0] == jobs[3]
 
 
-def test_what_is_suggested_does_not_depend_on_interruptions(tmp_path: Path):
-    whole, broken = [], []
-    one = worker(tmp_path / "whole")
+def test_suggestions_do_not_depend_on_interruptions(tmp_path: Path):
+    uninterrupted, interrupted = [], []
+    one = worker(tmp_path / "uninterrupted")
     for _ in range(4):
-        (job,) = one.take(1, outcome=read)
-        whole.append(job.overrides)
+        (job,) = one.take(1, read=read)
+        uninterrupted.append(job.overrides)
         one.tell(ended(job, job.number / 10))
     for _ in range(4):
-        one = worker(tmp_path / "broken")
-        (job,) = one.take(1, outcome=read)
-        broken.append(job.overrides)
+        one = worker(tmp_path / "interrupted")
+        (job,) = one.take(1, read=read)
+        interrupted.append(job.overrides)
         one.tell(ended(job, job.number / 10))
-    assert whole == broken and len(set(whole)) == 4
+    assert uninterrupted == interrupted and len(set(uninterrupted)) == 4
 
 
 @pytest.mark.slow
-def test_workers_share_a_study_and_take_over_from_the_dead(tmp_path: Path):
+def test_workers_share_a_study_and_take_over_trials_of_dead_workers(tmp_path: Path):
     code = f"""
 import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
 from pathlib import Path
 from test_study import read, worker
 other = worker(Path(sys.argv[1]))
-with other.present():
-    print([job.number for job in other.take(2, outcome=read)], flush=True)
+with other.hold_worker_lock():
+    print([job.number for job in other.take(2, read=read)], flush=True)
     sys.stdin.read()
 """
     other = subprocess.Popen(
@@ -103,39 +105,39 @@ with other.present():
     )
     assert other.stdout.readline() == "[0, 1]\n"
     mine = worker(tmp_path)
-    with mine.present():
-        assert [job.number for job in mine.take(1, outcome=read)] == [2], "0 and 1 are the other's"
+    with mine.hold_worker_lock():
+        assert [job.number for job in mine.take(1, read=read)] == [2], "0 and 1 belong to the other worker"
         other.kill()
         other.wait()
-        assert [job.number for job in mine.take(10, outcome=read)] == [0, 1, 3]
+        assert [job.number for job in mine.take(10, read=read)] == [0, 1, 3]
 
 
-def test_a_trial_that_ended_before_its_worker_could_say_so_is_not_run_again(tmp_path: Path):
+def test_a_trial_that_ended_before_its_worker_reported_it_is_not_repeated(tmp_path: Path):
     first = worker(tmp_path)
-    first.take(1, outcome=read)
+    first.take(1, read=read)
     second = worker(tmp_path)
-    assert [job.number for job in second.take(1, outcome=lambda job: ended(job, 0.7))] == [1]
+    assert [job.number for job in second.take(1, read=lambda job: ended(job, 0.7))] == [1]
     assert second.study.get_trials()[0].value == 0.7
 
 
-def test_a_job_that_outlives_its_worker_is_left_alone(tmp_path: Path):
-    worker(tmp_path).take(1, outcome=read)
+def test_a_running_job_whose_worker_died_is_left_alone(tmp_path: Path):
+    worker(tmp_path).take(1, read=read)
     second = worker(tmp_path)
-    assert [job.number for job in second.take(2, outcome=lambda job: ended(job, None, "running"))] == [1, 2]
+    assert [job.number for job in second.take(2, read=lambda job: ended(job, None, "running"))] == [1, 2]
 
 
-def test_a_metric_that_is_no_number_is_a_failure(tmp_path: Path):
+def test_a_trial_without_an_objective_counts_as_failed(tmp_path: Path):
     one = worker(tmp_path)
-    (job,) = one.take(1, outcome=read)
+    (job,) = one.take(1, read=read)
     one.tell(ended(job, None))
     assert one.study.get_trials()[0].state is TrialState.FAIL
 
 
 @pytest.mark.slow
-def test_a_study_is_not_continued_with_other_settings(tmp_path: Path):
+def test_a_study_cannot_be_continued_with_other_settings(tmp_path: Path):
     worker(tmp_path)
     worker(tmp_path, "sweep.trials=9", trials=9)
-    with pytest.raises(SweepError, match=r"other settings \(seed=1\).*sweep.name=NAME"):
+    with pytest.raises(SweepError, match=r"with other settings \(seed=1\).*sweep.name=NAME"):
         worker(tmp_path, "seed=1")
     with pytest.raises(SweepError, match=r"other settings \(optim.lr\)"):
         worker(tmp_path, "optim.lr=interval(0.1,0.2)")
@@ -144,6 +146,6 @@ def test_a_study_is_not_continued_with_other_settings(tmp_path: Path):
         worker(tmp_path / "other")
 
 
-def test_a_storage_is_a_file_or_a_url(tmp_path: Path):
+def test_storage_must_be_a_known_file_type_or_a_url(tmp_path: Path):
     with pytest.raises(SweepError, match=r"storage=study.txt: give a file that ends in .db or .journal"):
         open_storage("study.txt")
