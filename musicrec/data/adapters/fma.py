@@ -23,7 +23,8 @@ SHA1 = {
     "large": "497109f4dd721066b5ce5e5f250ec604dc78939e",
     "full": "0f0ace23fbe9ba30ecb7e95f763e435ea802b8ab",
 }
-# Clips that are shorter than 30 s, as the stated duration of the track was wrong: github.com/mdeff/fma/issues/8
+# Clips that are too short or unreadable, as the stated duration of their track was wrong:
+# https://github.com/mdeff/fma/issues/8
 SHORT = (1486, 5574, 65753, 80391, 98558, 98559, 98560, 98565, 98566, 98567, 98568, 98569, 98571, 99134, 105247, 108924,
          108925, 126981, 127336, 133297, 143992)  # fmt: skip
 DATASET = Dataset(

@@ -79,9 +79,17 @@ def giantsteps_tempo(
         return {"bpm": tempo or None, "split": "test" if tempo else None}
 
     return _manifest(
-        TEMPO, root, folder, label, options={"version": f"v{version}"}, annotations=annotations, suffix="bpm",
-        published=661 if version == 2 else 664, partial=partial, download=download,
-    )  # fmt: skip
+        TEMPO,
+        root,
+        folder,
+        label,
+        options={"version": f"v{version}"},
+        annotations=annotations,
+        suffix="bpm",
+        published=661 if version == 2 else 664,
+        partial=partial,
+        download=download,
+    )
 
 
 def giantsteps_key(
@@ -110,9 +118,17 @@ def giantsteps_key(
         return {"key": key, "mode": mode, "split": "test"}
 
     return _manifest(
-        KEY, root, folder, label, options={}, annotations="annotations/key", suffix="key", published=604,
-        partial=partial, download=download,
-    )  # fmt: skip
+        KEY,
+        root,
+        folder,
+        label,
+        options={},
+        annotations="annotations/key",
+        suffix="key",
+        published=604,
+        partial=partial,
+        download=download,
+    )
 
 
 def _manifest(
@@ -159,9 +175,14 @@ def _manifest(
         return frame
 
     return source.manifest(
-        read, folder=folder, options=options, annotations=labels, audio=audio, published={"test": published},
+        read,
+        folder=folder,
+        options=options,
+        annotations=labels,
+        audio=audio,
+        published={"test": published},
         partial=partial,
-    )  # fmt: skip
+    )
 
 
 def _number(name: str) -> str:

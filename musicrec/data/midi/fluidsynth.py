@@ -14,7 +14,7 @@ from musicrec.errors import AudioError, ConfigError, MidiError
 
 TAIL_S = 1.0  # rendered after the last note, which rings on
 _RENDER_RATE = 44_100  # Hz, the rate of the samples in sound fonts; at 16 kHz the synthesiser would alias
-_GAIN = 0.1  # any gain would do, as the output is floating point and its level is set afterwards
+_GAIN = 0.1  # the output is floating point, so nothing clips before its level is set
 _PEAK_DB = -1.0
 _SILENCE = 1e-5  # of full scale, before the level is set
 _FADE_S = 0.05

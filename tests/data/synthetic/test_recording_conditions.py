@@ -1,4 +1,4 @@
-"""Rooms, noise, levels and a choice of genres for synthetic music, measured in the sound."""
+"""Reverberation, noise, level and genres of synthetic music, measured in the sound."""
 
 import numpy as np
 import pytest
@@ -20,11 +20,11 @@ def power_db(sound):
 
 @pytest.fixture
 def music():
-    """(samples,) int16 at -40 dB, so that the limiter bends nothing."""
+    """Return (samples,) int16 at -40 dB, below the range that the soft limiter changes."""
     return np.round(328 * np.random.default_rng(0).standard_normal(4 * SAMPLE_RATE)).astype(np.int16)
 
 
-def test_nothing_chosen_changes_nothing(music):
+def test_no_settings_leave_the_sound_unchanged(music):
     assert RecordingConditions()(music, sample_rate=SAMPLE_RATE, seed=(1,)) is music
 
 
@@ -56,13 +56,13 @@ def test_reverberation_falls_by_60_db_in_its_time():
     assert 3 * (at[1] - at[0]) / SAMPLE_RATE == pytest.approx(1.0, rel=0.1)
 
 
-def test_follows_from_the_seed(music):
+def test_the_result_depends_on_the_seed_only(music):
     conditions = RecordingConditions(reverberation_s=(0.3, 2), noise_snr_db=(10, 30), level_db=(-50, -30))
     first, again, other = (conditions(music, sample_rate=SAMPLE_RATE, seed=(seed,)) for seed in (1, 1, 2))
     assert (first == again).all() and not (first == other).all()
 
 
-def test_labels_stay_and_sound_does_not(tmp_path):
+def test_labels_stay_and_the_sound_changes(tmp_path):
     made = {}
     for name, conditions in (
         ("clean", {}),
@@ -75,7 +75,7 @@ def test_labels_stay_and_sound_does_not(tmp_path):
         assert len(clean) == len(mixed) and abs(np.corrcoef(clean, mixed)[0, 1]) < 0.99
 
 
-def test_another_mixing_makes_the_set_anew(tmp_path):
+def test_changed_conditions_make_the_set_again(tmp_path):
     make_synthetic(tmp_path, **SETTINGS, level_db=-20)
     file = tmp_path / "audio" / "bossa_0000.flac"
     first, stat = file.read_bytes(), file.stat()
@@ -109,7 +109,7 @@ def test_some_genres(genres, tracks):
         ({"level_db": 3}, "level_db=3: give a number from -60 to -6"),
     ],
 )
-def test_settings_that_cannot_work(tmp_path, setting, message):
+def test_settings_out_of_range_are_refused(tmp_path, setting, message):
     with pytest.raises(ConfigError, match=message):
         make_synthetic(tmp_path / "set", **setting)
     assert not (tmp_path / "set").exists()

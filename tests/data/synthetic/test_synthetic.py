@@ -1,4 +1,4 @@
-"""Synthetic music: the labels are checked against the sound by measurement, with estimators that know nothing of it."""
+"""Synthetic music: independent estimators measure tempo, key and energy in the sound."""
 
 import json
 import signal
@@ -40,7 +40,7 @@ def magnitudes(sound, size, hop):
 
 
 def measured_key(sound):
-    """(pitch class, mode) by correlation of a chroma vector with the 24 profiles."""
+    """Estimate (pitch class, mode) by correlating a chroma vector with 24 key profiles."""
     hz = np.fft.rfftfreq(4096, 1 / SAMPLE_RATE)
     audible = (hz > 100) & (hz < 2000)
     pitch_class = np.round(12 * np.log2(hz[audible] / 440) + 69).astype(int) % 12
@@ -51,7 +51,7 @@ def measured_key(sound):
 
 
 def measured_tempo_bpm(sound):
-    """The tempo whose first four multiples fit the autocorrelation of the onset envelope best."""
+    """Estimate the tempo whose first four multiples fit the autocorrelation of the onset envelope best."""
     loudness = np.log1p(magnitudes(sound, 512, 160) / np.abs(sound).max())
     onsets = np.maximum(np.diff(loudness, axis=0), 0).sum(1)
     onsets -= np.convolve(onsets, np.full(101, 1 / 101), "same")
@@ -82,7 +82,7 @@ def test_labelled_tempo_is_the_one_in_the_sound(rendered):
     assert any_level.mean() >= 0.9
 
 
-def test_energy_is_heard_as_level_and_brightness(rendered):
+def test_energy_sets_level_and_brightness(rendered):
     _, rows, sounds = rendered
     energy = [row["energy"] for row in rows]
     level_db = 10 * np.log10((sounds**2).mean(1))
@@ -101,7 +101,7 @@ def test_no_clipping_and_no_silence(rendered):
     assert (np.median(loudness_db, axis=1) > -40).all()
 
 
-def test_manifest_says_what_is_on_disk(rendered):
+def test_the_manifest_matches_the_files(rendered):
     folder, rows, sounds = rendered
     assert sounds.shape == (40, DURATION_S * SAMPLE_RATE)
     assert {row["duration_s"] for row in rows} == {DURATION_S}
@@ -115,7 +115,7 @@ def test_manifest_says_what_is_on_disk(rendered):
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_splits_are_disjoint_by_artist_and_labels_even(seed):
+def test_splits_are_disjoint_by_artist_and_labels_balanced(seed):
     planned = plan_tracks(tracks=240, seed=seed)
     frame = pl.DataFrame(
         [
@@ -143,7 +143,7 @@ def test_small_sets_have_every_split_and_train_on_every_genre(tracks):
     assert {track.genre for track in planned if track.split == "train"} == set(STYLES)
 
 
-def test_music_begins_and_ends_on_the_tonic():
+def test_music_starts_and_ends_on_the_tonic():
     for track in plan_tracks(tracks=48, seed=5):
         score = compose(track, duration_s=15.0)
         bass = next(notes for (role, _), notes in score.parts.items() if role == "bass")
@@ -176,7 +176,7 @@ def test_same_music_whatever_the_number_of_workers(tmp_path):
     assert sets[1] == sets[3]
 
 
-def test_made_once_per_settings(tmp_path):
+def test_a_set_is_made_once_per_settings(tmp_path):
     arguments = {"tracks": 16, "duration_s": 4.0, "sample_rate": 8000, "progress": False}
     manifest = make_synthetic(tmp_path, **arguments)
     first = (tmp_path / "audio" / "rock_0000.flac").stat()
@@ -198,7 +198,7 @@ def test_made_once_per_settings(tmp_path):
 
 
 @pytest.mark.slow
-def test_killed_set_is_not_taken_for_a_complete_one(tmp_path):
+def test_an_interrupted_set_is_not_taken_for_complete(tmp_path):
     folder = tmp_path / "set"
     code = f"from musicrec.data.synthetic import make_synthetic; make_synthetic({str(folder)!r}, workers=1)"
     maker = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
@@ -215,7 +215,7 @@ def test_killed_set_is_not_taken_for_a_complete_one(tmp_path):
     )
 
 
-def test_somebody_elses_folder_is_left_alone(tmp_path):
+def test_a_folder_with_other_music_is_refused(tmp_path):
     (tmp_path / "manifest.csv").write_text("track_id,path\na,a.wav\n")
     with pytest.raises(ConfigError, match=r"holds other music .* choose an empty folder"):
         make_synthetic(tmp_path, tracks=16, duration_s=4.0, progress=False)
@@ -231,13 +231,13 @@ def test_somebody_elses_folder_is_left_alone(tmp_path):
         ({"seed": -1}, "seed=-1 .* use 0 or more"),
     ],
 )
-def test_settings_that_cannot_work(tmp_path, setting, message):
+def test_settings_out_of_range_are_refused(tmp_path, setting, message):
     with pytest.raises(ConfigError, match=message):
         make_synthetic(tmp_path / "set", **setting)
     assert not (tmp_path / "set").exists()
 
 
-def test_a_file_in_the_way_is_named(tmp_path):
+def test_a_file_in_place_of_the_folder_is_reported(tmp_path):
     (tmp_path / "set").write_text("")
     with pytest.raises(ConfigError, match=r"set: synthetic music cannot be written .* choose another folder"):
         make_synthetic(tmp_path / "set", tracks=16, progress=False)
