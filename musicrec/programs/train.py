@@ -30,7 +30,7 @@ from musicrec.system.hardware import check_accelerator
 from musicrec.system.memory import keep_freed_memory
 from musicrec.tracking.lineage import log_data, log_export
 from musicrec.tracking.results import log_examples, log_results
-from musicrec.tracking.runs import closing_wandb, finishing, keep_earlier_metrics
+from musicrec.tracking.runs import closing_wandb, keep_earlier_metrics, resume_hint
 from musicrec.training.module import MusicModule
 
 
@@ -73,7 +73,7 @@ def train(cfg: DictConfig, run: Path, record: RunRecord) -> float:
     callbacks = build_all(cfg.callbacks)
     trainer = build_trainer(cfg.trainer, run=run, callbacks=callbacks, loggers=loggers)
     tester, calibrator = build_scorer(cfg.trainer, loggers=loggers), build_scorer(cfg.trainer)
-    with finishing(trainer):
+    with resume_hint(trainer):
         trainer.fit(module, data, ckpt_path=checkpoint, weights_only=True)
         score = best_score(trainer, cfg.trainer)
         note_training(record, trainer, data)

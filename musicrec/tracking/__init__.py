@@ -1,2 +1,4 @@
-"""How a run is logged: to CSV, TensorBoard or Weights & Biases. The networks and their training know nothing of it, and
-W&B is imported only where a run uses it."""
+"""Logging of runs: to CSV, TensorBoard or Weights & Biases (W&B).
+
+Networks and their training do not depend on this package. W&B is imported only if a run uses it.
+"""

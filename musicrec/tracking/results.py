@@ -1,4 +1,4 @@
-"""What a run has learned, in W&B: tables, confusion matrices, pictures and examples to listen to."""
+"""The results of a run in W&B: tables, confusion matrices, figures and examples to listen to."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -16,10 +16,11 @@ from musicrec.figures.run_figures import hear_track
 from musicrec.figures.scores import plot_all
 from musicrec.figures.style import image
 from musicrec.figures.tracks import track_figure
-from musicrec.tracking.runs import forgiving, wandb_runs
+from musicrec.tracking.runs import wandb_runs, warn_on_failure
 
-_EXAMPLES, _EXAMPLE_S = 8, 10
-_CONFUSION_CLASSES = 50  # of more, the interactive chart has too many cells to be read
+_MAX_EXAMPLES = 8
+_EXAMPLE_S = 10
+_CONFUSION_CLASSES = 50  # with more classes, the interactive chart is unreadable
 
 
 def log_results(
@@ -30,11 +31,21 @@ def log_results(
     *,
     dataset: str,
 ) -> None:
-    """Log the scores of every split and head: `per_class/…` as tables, `confusion/…` as charts that one can sort, and
-    `pictures/…`, those that evaluate.py draws. raw: {split: {head: probabilities}} before any temperature."""
+    """Log the results of every split and head to W&B.
+
+    `per_class/…` are tables, `confusion/…` are interactive confusion matrices, and `pictures/…` are the figures that
+    evaluate.py draws.
+
+    Args:
+        loggers: The loggers of the run, with or without W&B.
+        scores: The scores of every split and head.
+        predictions: {split: predictions} of the calibrated model.
+        raw: {split: {head: probabilities}} before calibration.
+        dataset: The name of the dataset, for the titles.
+    """
     for run in wandb_runs(loggers):
-        with forgiving("results"), tempfile.TemporaryDirectory() as folder:
-            import wandb  # not at the top: runs that are logged elsewhere are spared it
+        with warn_on_failure("results"), tempfile.TemporaryDirectory() as folder:
+            import wandb  # here, so that only runs that use W&B import it
 
             paths = plot_all(Path(folder), scores, predictions, dataset=dataset)
             paths += plot_reliability(Path(folder), scores, predictions, raw, dataset=dataset)
@@ -49,38 +60,46 @@ def log_examples(
     *,
     device: torch.device | str,
 ) -> None:
-    """Log what the model says of some tracks, as pictures over time, and ten seconds of each to listen to; at most
-    eight tracks, so that a run stays small."""
+    """Log the predictions for some tracks over time as figures, and ten seconds of each track as audio, to W&B.
+
+    Args:
+        loggers: The loggers of the run, with or without W&B.
+        model: The trained model.
+        data: The data that the tracks belong to.
+        tracks: Ids of the tracks. At most eight of them are logged, to keep the run small.
+        device: The device to run the model on.
+    """
     for run in wandb_runs(loggers):
-        with forgiving("examples"):
+        with warn_on_failure("examples"):
             import wandb
 
-            pictures, sounds = [], []
-            for track_id in tracks[:_EXAMPLES]:
+            figures, sounds = [], []
+            for track_id in tracks[:_MAX_EXAMPLES]:
                 hearing = hear_track(model, data, track_id, device=device)
-                pictures.append(wandb.Image(image(track_figure(hearing)), caption=track_id))
+                figures.append(wandb.Image(image(track_figure(hearing)), caption=track_id))
                 rate = model.sample_rate
                 start = max(0, (len(hearing.waveform) - _EXAMPLE_S * rate) // 2)
-                middle = hearing.waveform[start : start + _EXAMPLE_S * rate]
-                sounds.append(wandb.Audio(middle, sample_rate=rate, caption=track_id))
+                excerpt = hearing.waveform[start : start + _EXAMPLE_S * rate]
+                sounds.append(wandb.Audio(excerpt, sample_rate=rate, caption=track_id))
             if tracks:
-                run.log({"examples/pictures": pictures, "examples/audio": sounds})
+                run.log({"examples/pictures": figures, "examples/audio": sounds})
 
 
 def _tables(scores: Sequence[HeadScore], predictions: Mapping[str, Predictions]) -> dict:
+    """Return {key: table or confusion matrix} of every split and head that has labels."""
     import wandb
 
     tables = {}
     for score in scores:
-        where = f"{score.split}/{score.head.name}"
+        key = f"{score.split}/{score.head.name}"
         if score.labelled and score.per_class:
             rows = [list(row.values()) for row in score.per_class]
-            tables[f"per_class/{where}"] = wandb.Table(columns=list(score.per_class[0]), data=rows)
+            tables[f"per_class/{key}"] = wandb.Table(columns=list(score.per_class[0]), data=rows)
         classes = len(score.head.classes)
         if score.labelled and score.head.picture().kind == "confusion" and classes <= _CONFUSION_CLASSES:
             probabilities, target = predictions[score.split][score.head.name]
             known = ~target.isnan()
-            tables[f"confusion/{where}"] = wandb.plot.confusion_matrix(
+            tables[f"confusion/{key}"] = wandb.plot.confusion_matrix(
                 y_true=target[known].int().tolist(),
                 preds=score.head.answer(probabilities[known]).int().tolist(),
                 class_names=[score.head.label(index) for index in range(classes)],

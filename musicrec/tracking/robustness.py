@@ -14,7 +14,7 @@ from musicrec.robustness.report import (
     ranking_rows,
     standing_rows,
 )
-from musicrec.tracking.runs import forgiving, wandb_runs
+from musicrec.tracking.runs import wandb_runs, warn_on_failure
 
 
 def log_report(loggers: Sequence[Logger], report: Report, pictures: Sequence[Path]) -> None:
@@ -33,7 +33,7 @@ def log_report(loggers: Sequence[Logger], report: Report, pictures: Sequence[Pat
               "classes": class_rows(report), "ranking": ranking_rows(report),
               "recommendations": overlap_rows(report)}  # fmt: skip
     for run in wandb_runs(loggers):
-        with forgiving("robustness"):
+        with warn_on_failure("robustness report"):
             import wandb  # not at the top: runs that are logged elsewhere are spared it
 
             logged: dict[str, object] = {f"robustness/{path.stem}": wandb.Image(str(path)) for path in pictures}

@@ -1,4 +1,4 @@
-"""Beginning and end of a run, whatever it is logged with."""
+"""What happens at the start and at the end of a run, for every logger."""
 
 import functools
 import sys
@@ -18,55 +18,74 @@ if TYPE_CHECKING:
 
 
 def closing_wandb(task: Callable[[DictConfig], object]) -> Callable[[DictConfig], object]:
-    """However a program ends, its W&B run ends with it, as failed where the program failed: else the next job of a
-    multirun would write into it. Does nothing where W&B is not in use."""
+    """Decorate a program so that its W&B run ends with it, as failed if the program failed.
+
+    Without this, the next job of a multirun would write into the same W&B run. The decorator does nothing if W&B is not
+    in use.
+    """
 
     @functools.wraps(task)
-    def guarded(cfg: DictConfig) -> object:
+    def wrapped(cfg: DictConfig) -> object:
         failed = True
         try:
-            answer = task(cfg)
+            result = task(cfg)
             failed = False
-            return answer
+            return result
         finally:
             if "wandb" in sys.modules:
                 sys.modules["wandb"].finish(exit_code=int(failed))
 
-    return guarded
+    return wrapped
 
 
 def wandb_runs(loggers: Sequence[Logger]) -> list["wandb.Run"]:
-    """The W&B runs among the loggers; none in processes other than the first, of several that train together."""
+    """Return the W&B runs among the loggers.
+
+    If several processes train together, all but the first one get an empty list.
+    """
     return [logger.experiment for logger in loggers if isinstance(logger, WandbLogger) and rank_zero_only.rank == 0]
 
 
 @contextmanager
-def forgiving(what: str) -> Iterator[None]:
-    """Make a warning of whatever goes wrong: what a run has learned is worth more than the log of it."""
+def warn_on_failure(content: str) -> Iterator[None]:
+    """Turn any error in the block into a warning, because a run must not fail for the sake of its log.
+
+    Args:
+        content: What the block logs to W&B, for the warning.
+    """
     try:
         yield
     except Exception as error:
-        warnings.warn(f"W&B has no {what} of this run: {type(error).__name__}: {error}", stacklevel=3)
+        warnings.warn(f"cannot log the {content} of this run to W&B: {type(error).__name__}: {error}", stacklevel=3)
 
 
 @contextmanager
-def finishing(trainer: Trainer) -> Iterator[None]:
-    """Tell somebody whose training ended early how to go on."""
+def resume_hint(trainer: Trainer) -> Iterator[None]:
+    """If the training in the block fails or is interrupted, print how to continue it.
+
+    Args:
+        trainer: The trainer, whose checkpoint callback writes last.ckpt.
+    """
     try:
         yield
     except BaseException as error:
-        early = "interrupted" if isinstance(error, KeyboardInterrupt | SystemExit) else "failed"  # Lightning exits, too
+        interrupted = isinstance(error, KeyboardInterrupt | SystemExit)  # on Ctrl-C, Lightning raises SystemExit
+        reason = "interrupted" if interrupted else "failed"
         last = Path(trainer.checkpoint_callback.dirpath) / "last.ckpt"
-        refused = early == "failed" and not trainer.global_step  # a checkpoint of other settings, say
+        failed_at_start = not interrupted and not trainer.global_step  # resuming would fail in the same way
         if not last.is_file():
-            print(f"{early} before the first checkpoint")
-        elif not refused:
-            print(f"{early}; continue with the same command and resume=true, or ckpt_path={last}")
+            print(f"{reason} before the first checkpoint")
+        elif not failed_at_start:
+            print(f"{reason}; continue with the same command and resume=true, or ckpt_path={last}")
         raise
 
 
 def keep_earlier_metrics(run: str | Path) -> None:
-    """Rename the metrics.csv of an interrupted run that is continued: the CSV logger begins with an empty file."""
+    """Rename the metrics.csv of a run that is resumed, because the CSV logger starts with an empty file.
+
+    Args:
+        run: The run folder.
+    """
     metrics = Path(run) / "metrics.csv"
     if metrics.exists():
         earlier = len(list(metrics.parent.glob("metrics_*.csv")))

@@ -1,4 +1,4 @@
-"""Weights & Biases: offline by default, online for who is logged in. Only runs that use it import this module."""
+"""The W&B logger: online for users who are logged in, otherwise offline. Only runs that use it import this module."""
 
 import os
 import warnings
@@ -7,7 +7,7 @@ from pathlib import Path
 import wandb
 from pytorch_lightning.loggers import WandbLogger
 
-_DATA_DIR = os.environ.get("WANDB_DATA_DIR")  # of the user
+_USER_DATA_DIR = os.environ.get("WANDB_DATA_DIR")
 
 
 def wandb_logger(
@@ -19,35 +19,46 @@ def wandb_logger(
     job: int | None = None,
     continued: bool = False,
 ) -> WandbLogger:
-    """Begin a W&B run that never asks. It is written below save_dir; `wandb sync` uploads an offline one later.
+    """Start a W&B run without asking for a login.
 
-    WANDB_MODE decides where it is set; else a run is online when an API key is known (`wandb login`), and falls back to
-    offline, with a warning, when W&B cannot be reached or refuses the key.
+    The environment variable WANDB_MODE sets the mode. Without it, the run is online if an API key is known (`wandb
+    login`) and offline otherwise. If W&B cannot be reached or rejects the key, the run continues offline, with a
+    warning. `wandb sync` uploads an offline run later.
 
-    group, job: of a job of a multirun, the sweep's name and the job's number, which the run's name then ends with.
-    continued: go on under the id of the run that was begun in save_dir, if there is one.
+    Args:
+        project: The W&B project.
+        name: The name of the run; in a multirun, the number of the job is appended.
+        save_dir: The run folder. The files of W&B are written to its subfolder `wandb`.
+        group: In a multirun, the name of the sweep.
+        job: In a multirun, the number of the job.
+        continued: Whether to continue the last W&B run in `save_dir`, if there is one.
+
+    Returns:
+        A logger whose run has started.
     """
     os.environ.setdefault("WANDB_SILENT", "true")
     folder = Path(save_dir, "wandb").resolve()
-    folder.mkdir(parents=True, exist_ok=True)  # else W&B writes below /tmp and warns
-    os.environ["WANDB_DATA_DIR"] = _DATA_DIR or str(folder)  # else tables wait for the upload in the home folder
-    run_name = name if job is None else f"{name}-{job}"
-
+    folder.mkdir(parents=True, exist_ok=True)  # if it did not exist, W&B would warn and write to /tmp
+    os.environ["WANDB_DATA_DIR"] = _USER_DATA_DIR or str(folder)  # by default, W&B keeps tables in the home folder
     earlier = sorted(path.name.split("-")[-2:] for path in folder.glob("*run-*-*"))  # (offline-)run-TIME-ID
-    run_id = earlier[-1][-1] if continued and earlier else None
-    config = {"run": {"folder": str(save_dir), "job": job}}
+    settings = {
+        "project": project,
+        "name": name if job is None else f"{name}-{job}",
+        "group": group,
+        "id": earlier[-1][-1] if continued and earlier else None,
+        "config": {"run": {"folder": str(save_dir), "job": job}},
+        "save_dir": str(save_dir),
+        "reinit": "finish_previous",
+    }
 
-    def begin(mode: str) -> WandbLogger:
-        logger = WandbLogger(
-            project=project, name=run_name, group=group, id=run_id, config=config, save_dir=str(save_dir),
-            mode=mode, reinit="finish_previous",
-        )  # fmt: skip
-        _ = logger.experiment  # now, so that what is wrong with the connection shows before hours of training
+    def start(mode: str) -> WandbLogger:
+        logger = WandbLogger(mode=mode, **settings)
+        _ = logger.experiment  # connect now, so that connection errors show before hours of training
         return logger
 
     mode = os.environ.get("WANDB_MODE") or ("online" if wandb.login(prompt=False, verify=False) else "offline")
     try:
-        return begin(mode)
+        return start(mode)
     except wandb.errors.CommError as error:
-        warnings.warn(f"W&B cannot be reached ({error}); this run is logged offline (docs/wandb.md)", stacklevel=2)
-        return begin("offline")
+        warnings.warn(f"cannot connect to W&B ({error}); this run is logged offline (docs/wandb.md)", stacklevel=2)
+        return start("offline")

@@ -1,4 +1,4 @@
-"""Reads what W&B wrote offline."""
+"""Reader for the files that W&B writes offline."""
 
 import json
 import os
@@ -19,7 +19,7 @@ FIRST_OR_MIDDLE = (2, 3)
 
 @dataclass
 class OfflineRun:
-    """What one .wandb file says. history: {key: [values]}, nested keys joined by dots."""
+    """The content of one .wandb file. history: {key: [values]}, with nested keys joined by dots."""
 
     folder: Path
     run: object = None
@@ -57,7 +57,7 @@ def merge(values: dict, updates: object) -> dict:
 
 @pytest.fixture(scope="session")
 def offline_runs() -> Callable[[Path], list[OfflineRun]]:
-    """offline_runs(folder): the W&B runs that were written in a run folder."""
+    """Return a function that reads the W&B runs in a run folder."""
 
     def read(folder: Path) -> list[OfflineRun]:
         # W&B writes the files in a process of its own. On a busy machine `wandb.finish` returns before the last records

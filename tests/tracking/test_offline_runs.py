@@ -19,7 +19,7 @@ FAST += ["trainer.max_epochs=2", "trainer.log_every_n_steps=1"]
 
 @pytest.fixture(scope="module")
 def sweep(program: Callable, tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a multirun whose first job fails: its loss is soon no number."""
+    """The folder of a multirun whose first job fails, because its loss soon becomes NaN."""
     folder = tmp_path_factory.mktemp("sweep") / "rates"
     program(
         "train.py", *FAST, "-m", "optim.lr=1e30,1e-3", "data=manifest", f"data.manifest={tiny_music}", "logger=default",
@@ -28,7 +28,7 @@ def sweep(program: Callable, tiny_music: Path, tmp_path_factory: pytest.TempPath
     return folder
 
 
-def test_two_jobs_are_two_runs_of_one_group_also_when_one_fails(sweep: Path, offline_runs: Callable):
+def test_two_jobs_are_two_runs_of_one_group_even_if_one_fails(sweep: Path, offline_runs: Callable):
     (bad,), (good,) = offline_runs(sweep / "0"), offline_runs(sweep / "1")
     assert good.run.run_id != bad.run.run_id
     assert [(r.run.display_name, r.run.run_group) for r in (good, bad)] == [
@@ -48,8 +48,8 @@ def test_configuration_and_metrics(sweep: Path, offline_runs: Callable):
     assert len(run.history["val/score"]) == 2
 
 
-def test_summary_can_be_sorted(sweep: Path, offline_runs: Callable):
-    """Every value is a number under a key of its own: the best validation and what the test measured."""
+def test_summary_has_the_best_validation_and_the_test_results(sweep: Path, offline_runs: Callable):
+    """Every value is a number under its own key, so that runs can be sorted by it."""
     (run,) = offline_runs(sweep / "1")
     assert run.summary["best/val/score"] == pytest.approx(max(run.history["val/score"]))
     measured = json.loads((sweep / "1" / "export" / "metrics.json").read_text())["test"]
@@ -58,7 +58,7 @@ def test_summary_can_be_sorted(sweep: Path, offline_runs: Callable):
         assert run.summary[f"test/{name}"] == pytest.approx(value, abs=1e-6)
 
 
-def test_results_are_tables_charts_and_pictures(sweep: Path, offline_runs: Callable):
+def test_results_are_tables_charts_and_figures(sweep: Path, offline_runs: Callable):
     (run,) = offline_runs(sweep / "1")
     tables = run.folder / "files" / "media" / "table"
     (table,) = (tables / "per_class" / "test").glob("instruments_*.table.json")
@@ -68,8 +68,8 @@ def test_results_are_tables_charts_and_pictures(sweep: Path, offline_runs: Calla
     counts = json.loads(chart.read_text())["data"]
     genres = pl.read_csv(sweep / "1" / "metrics.csv")
     accuracy = genres["test/genre/accuracy"].drop_nulls()[0]
-    assert sum(count for _, _, count in counts) == 4, "tracks of the test split"
-    assert sum(count for truth, said, count in counts if truth == said) == pytest.approx(4 * accuracy)
+    assert sum(count for _, _, count in counts) == 4, "one count per track of the test split"
+    assert sum(count for truth, answer, count in counts if truth == answer) == pytest.approx(4 * accuracy)
     pictures = run.folder / "files" / "media" / "images" / "pictures"
     assert {path.name.rsplit("_", 2)[0] for path in pictures.iterdir()} == {
         "test_genre_confusion", "test_instruments_curves", "test_key_confusion",
@@ -88,17 +88,19 @@ def test_lineage_leads_from_the_manifest_to_the_export(sweep: Path, offline_runs
     assert {entry.path for entry in made.manifest.contents} == {
         "README.md", "config.json", "metrics.json", "model.safetensors",
     }  # fmt: skip
-    assert all(Path(entry.local_path).parent == sweep / "1" / "export" for entry in made.manifest.contents), "no copy"
+    assert all(Path(entry.local_path).parent == sweep / "1" / "export" for entry in made.manifest.contents), (
+        "the export is not copied"
+    )
     exported = json.loads((sweep / "1" / "export" / "config.json").read_text())["data"]["manifest_hash"]
     hashes = json.loads(used.metadata)["manifest_hash"], json.loads(made.metadata)["data"]["manifest_hash"]
     assert hashes == (exported, exported) and run.config["manifest"]["manifest_hash"] == exported
 
 
-def test_everything_that_waits_for_the_upload_is_in_the_run_folder(sweep: Path, offline_runs: Callable):
+def test_all_files_to_upload_are_in_the_run_folder(sweep: Path, offline_runs: Callable):
     (run,) = offline_runs(sweep / "1")
-    waiting = [entry.local_path for artifact in run.artifacts.values() for entry in artifact.manifest.contents]
-    assert len([path for path in waiting if path]) > 4
-    for path in waiting:
+    paths = [entry.local_path for artifact in run.artifacts.values() for entry in artifact.manifest.contents]
+    assert len([path for path in paths if path]) > 4
+    for path in paths:
         assert not path or (Path(path).is_file() and sweep / "1" in Path(path).parents)
 
 

@@ -1,4 +1,4 @@
-"""Beginning and end of a run."""
+"""The end of a W&B run, failures in logging, and metrics of resumed runs."""
 
 import subprocess
 import sys
@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from musicrec.tracking.runs import closing_wandb, forgiving, keep_earlier_metrics
+from musicrec.tracking.runs import closing_wandb, keep_earlier_metrics, warn_on_failure
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(("error", "exit_code"), [(None, 0), (ValueError("x"), 1), (SystemExit(1), 1)])
-def test_a_run_ends_with_its_program(monkeypatch: pytest.MonkeyPatch, error: BaseException | None, exit_code: int):
+def test_a_wandb_run_ends_with_its_program(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException | None, exit_code: int
+):
     import wandb
 
     codes = []
@@ -34,14 +36,17 @@ def test_a_run_ends_with_its_program(monkeypatch: pytest.MonkeyPatch, error: Bas
     assert codes == [exit_code]
 
 
-def test_what_fails_in_logging_is_a_warning():
-    with pytest.warns(UserWarning, match="W&B has no export of this run: OSError: disk full"), forgiving("export"):
+def test_a_failure_in_logging_is_a_warning():
+    with (
+        pytest.warns(UserWarning, match="cannot log the export of this run to W&B: OSError: disk full"),
+        warn_on_failure("export"),
+    ):
         raise OSError("disk full")
-    with warnings.catch_warnings(action="error"), forgiving("export"):
+    with warnings.catch_warnings(action="error"), warn_on_failure("export"):
         pass
 
 
-def test_metrics_of_every_part_are_kept(tmp_path: Path):
+def test_metrics_of_all_parts_of_a_resumed_run_are_kept(tmp_path: Path):
     for part in ("a", "b"):
         (tmp_path / "metrics.csv").write_text(part)
         keep_earlier_metrics(tmp_path)
@@ -50,8 +55,8 @@ def test_metrics_of_every_part_are_kept(tmp_path: Path):
 
 
 @pytest.mark.slow
-def test_without_wandb_nothing_of_it_is_imported():
-    """In a process of its own: this one has imported W&B long ago."""
+def test_wandb_is_only_imported_by_runs_that_use_it():
+    """Run in a separate process, because this one has already imported W&B."""
     code = """
 import sys
 from musicrec.programs import train

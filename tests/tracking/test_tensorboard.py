@@ -1,4 +1,4 @@
-"""TensorBoard is one override away."""
+"""Logging to TensorBoard with one override."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +8,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 
 @pytest.mark.slow
-def test_a_run_is_logged_for_tensorboard(program: Callable, tiny_music: Path, tmp_path: Path):
+def test_a_run_is_logged_to_tensorboard(program: Callable, tiny_music: Path, tmp_path: Path):
     program(
         "train.py", "debug=fast", "logger=tensorboard", "model=short_chunk_resnet", "data=manifest",
         f"data.manifest={tiny_music}", f"paths.cache={tmp_path}", f"hydra.run.dir={tmp_path / 'run'}",

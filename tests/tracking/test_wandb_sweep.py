@@ -1,4 +1,4 @@
-"""conf/wandb_sweep.yaml drives train.py."""
+"""The W&B sweep in conf/wandb_sweep.yaml, which runs train.py."""
 
 from pathlib import Path
 
@@ -16,16 +16,16 @@ ROOT = Path(__file__).parents[2]
 SWEEP = load_yaml((ROOT / "conf" / "wandb_sweep.yaml").read_text())
 
 
-def ends(parameter: dict) -> list:
-    """The values of a parameter, or the ends of its range."""
+def limits(parameter: dict) -> list:
+    """Return the values of a parameter, or the limits of its range."""
     if "value" in parameter:
         return [parameter["value"]]
     return parameter.get("values") or [parameter["min"], parameter["max"]]
 
 
 @pytest.mark.parametrize("end", [0, -1])
-def test_what_the_agent_runs_is_a_training_that_can_be_built(end: int):
-    chosen = {name: ends(parameter)[end] for name, parameter in SWEEP["parameters"].items()}
+def test_the_command_of_the_agent_composes_and_builds(end: int):
+    chosen = {name: limits(parameter)[end] for name, parameter in SWEEP["parameters"].items()}
     overrides = create_sweep_command_args({"args": {name: {"value": value} for name, value in chosen.items()}})
     assert create_sweep_command(SWEEP["command"]) == ["python", "train.py", "${args_no_hyphens}"]
     GlobalHydra.instance().clear()
