@@ -110,7 +110,7 @@ def read_result(folder: str | Path) -> Result:
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise ConfigError(
             f"{folder} is not a report of evaluate.py ({type(error).__name__}: {error}); name the folder that "
-            "`python evaluate.py export=…` printed"
+            "`musicrec evaluate export=…` printed"
         ) from None
 
 
@@ -126,7 +126,7 @@ def check_comparable(results: Sequence[Result]) -> None:
             raise ConfigError(
                 f"{first.name} was evaluated on {_describe_data(first)}, {other.name} on {_describe_data(other)}: only "
                 "results on the same tracks and labels can be compared; evaluate both in one command, "
-                "python evaluate.py 'export=[A,B]' …"
+                "musicrec evaluate 'export=[A,B]' …"
             )
 
 

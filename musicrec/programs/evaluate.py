@@ -1,4 +1,4 @@
-"""Evaluate exports or checkpoints on the splits of a dataset. `python evaluate.py --help` shows how."""
+"""Evaluate exports or checkpoints on the splits of a dataset. `musicrec evaluate --help` shows how."""
 
 import sys
 from collections.abc import Sequence

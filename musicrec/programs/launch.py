@@ -3,6 +3,7 @@
 Nothing here imports torch or Lightning, so `--help` and a mistake in a command are answered at once.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -44,7 +45,11 @@ def launch(name: str, arguments: Sequence[str] | None = None) -> None:
 
     resolvers.register()
     sweeps.register()
-    hydra.main(config_path=str(conf_folder()), config_name=name, execution_whitelist=TARGETS)(task)()
+    try:
+        hydra.main(config_path=str(conf_folder()), config_name=name, execution_whitelist=TARGETS)(task)()
+    except BrokenPipeError:  # the reader of the output has ended, as in `… --help | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains again when it ends
+        sys.exit(1)
 
 
 def _for_hydra(name: str, arguments: list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Index your music, then ask which tracks go with a track. `python recommend.py --help` explains how.
+"""Index your music, then ask which tracks go with a track. `musicrec recommend --help` explains how.
 
 What takes long to import (torch, and what reads audio files) is imported where it is needed, after the settings have
 been checked.

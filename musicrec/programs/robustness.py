@@ -1,4 +1,4 @@
-"""Measure how models cope with changed audio, whose labels change with it. `python robustness.py --help` shows how."""
+"""Measure how models cope with changed audio, whose labels change with it. `musicrec robustness --help` shows how."""
 
 import sys
 import time

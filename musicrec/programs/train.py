@@ -1,4 +1,4 @@
-"""Train a network, test its best checkpoint, export it. `python train.py --help` shows how."""
+"""Train a network, test its best checkpoint, export it. `musicrec train --help` shows how."""
 
 from collections.abc import Sequence
 from pathlib import Path

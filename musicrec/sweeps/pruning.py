@@ -31,7 +31,7 @@ class TrialPruning(Callback):
     def __init__(self, *, storage: str, run: str, monitor: str, pruner: BasePruner) -> None:
         number = Path(run).name
         if not number.isdigit():
-            raise ConfigError("a search needs a multirun; start it with -m, as in python train.py -m sweep=optuna")
+            raise ConfigError("a search needs a multirun; start it with -m, as in musicrec train -m sweep=optuna")
         study = open_study(storage, pruner=pruner)
         self.trial = open_trial(study, int(number))
         self.reported_epochs = study.get_trials(deepcopy=False)[int(number)].intermediate_values.keys()
