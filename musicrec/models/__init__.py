@@ -1,4 +1,4 @@
-"""Networks, one architecture per file: decibels in, an embedding and logits per head out."""
+"""Networks, one architecture per file. Each maps a spectrogram in decibels to an embedding and logits per head."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -8,13 +8,13 @@ from torch import Tensor
 
 
 class Network(Protocol):
-    """What exports and the training ask of a network. Every network is a plain `nn.Module` that has these.
+    """The interface of a network, as training and exports use it. Every network is a plain `nn.Module`.
 
     Attributes:
         settings: The constructor's keyword arguments, in plain types; an export rebuilds the network from them.
         n_mels: Number of bands of the input.
-        chunk_samples: Length in samples of the chunks it is trained on.
-        embedding_size: Columns of the embedding.
+        chunk_samples: Length of the training chunks, in samples.
+        embedding_size: Number of columns of the embedding.
     """
 
     settings: dict[str, Any]
@@ -29,11 +29,22 @@ class Network(Protocol):
             decibels: The output of the front end, (batch, 1, n_mels, frames) float32.
 
         Returns:
-            The embedding (batch, embedding_size), and logits (batch, classes) by the name of the head.
+            The embedding (batch, embedding_size) and the logits {head: (batch, classes)}.
         """
         ...
 
-    def state_dict(self) -> dict[str, Any]: ...
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Any: ...
-    def eval(self) -> "Network": ...
-    def to(self, device: str | torch.device) -> "Network": ...
+    def state_dict(self) -> dict[str, Any]:
+        """Return the weights, as `nn.Module` does."""
+        ...
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Any:
+        """Load weights, as `nn.Module` does."""
+        ...
+
+    def eval(self) -> "Network":
+        """Switch to inference, as `nn.Module` does."""
+        ...
+
+    def to(self, device: str | torch.device) -> "Network":
+        """Move the network to a device, as `nn.Module` does."""
+        ...

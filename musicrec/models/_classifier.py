@@ -1,4 +1,4 @@
-"""What all networks end with: one linear layer a head on a common embedding; and what several ask of a batch."""
+"""The last layer of all networks, and a check of training batches."""
 
 from torch import Tensor, nn
 
@@ -6,12 +6,15 @@ from musicrec.errors import ConfigError
 
 
 class Classifier(nn.Module):
-    """Dropout, then one linear layer a head.
+    """Dropout, followed by one linear layer per head.
 
     Args:
-        embedding_size: columns of the embedding.
-        outputs: how many logits each head gives, by the head's name.
-        dropout: probability with which a feature of the embedding is left out in training.
+        embedding_size: Number of columns of the embedding.
+        outputs: {head: number of logits}.
+        dropout: Probability that a feature of the embedding is dropped in training.
+
+    Raises:
+        ConfigError: If there is no head, or if a head has no outputs or an unusable name.
     """
 
     def __init__(self, embedding_size: int, outputs: dict[str, int], *, dropout: float) -> None:
@@ -25,23 +28,26 @@ class Classifier(nn.Module):
                 raise ConfigError(f"outputs.{name} = {size}: a head needs at least one output")
             try:
                 self.linears[name] = nn.Linear(embedding_size, size)
-            except KeyError as error:  # a dot, or the name of one of ModuleDict's own methods
+            except KeyError as error:  # the name contains a dot, or is the name of a method of ModuleDict
                 raise ConfigError(f"a head cannot be called {name!r}: choose another name") from error
 
     def forward(self, embedding: Tensor) -> dict[str, Tensor]:
-        """Logits (batch, outputs[name]) by head from an embedding (batch, embedding_size)."""
+        """Return the logits {head: (batch, outputs[head])} of an embedding (batch, embedding_size)."""
         embedding = self.dropout(embedding)
         return {name: linear(embedding) for name, linear in self.linears.items()}
 
 
-def check_several(chunks: Tensor) -> None:
-    """That a training batch holds more than one chunk, for networks that normalise over the batch.
+def check_batch_size(chunks: Tensor) -> None:
+    """Check that a training batch has more than one chunk, for networks that normalise over the batch.
+
+    Args:
+        chunks: (batch, …).
 
     Raises:
-        ConfigError: a single chunk, of which there are no statistics to normalise by.
+        ConfigError: If there is only one chunk.
     """
     if len(chunks) < 2:
         raise ConfigError(
-            "a training batch holds one chunk, and this network normalises over the batch; raise data.batch_size "
-            "to 2 or more, and where an epoch has one chunk alone, data.chunks_per_track"
+            "a training batch has only one chunk, but this network normalises over the batch; set data.batch_size to "
+            "2 or more, and if a whole epoch has only one chunk, raise data.chunks_per_track"
         )

@@ -1,4 +1,4 @@
-"""CRNN: convolutions that listen to short patterns, a recurrent layer that sums them up over half a minute."""
+"""CRNN: convolutions for short patterns, followed by a recurrent layer over half a minute."""
 
 import itertools
 import operator
@@ -9,31 +9,31 @@ from torch import Tensor, nn
 
 from musicrec.config.number_types import Count, Natural, Share
 from musicrec.errors import ConfigError
-from musicrec.models._classifier import Classifier, check_several
+from musicrec.models._classifier import Classifier, check_batch_size
 
 POOLS = ((2, 2), (3, 3), (4, 4), (4, 4))
-POOLED = 96  # 2·3·4·4: so many mel bands, and so many frames, become one step of the recurrent layer
+POOLED = 96  # 2·3·4·4: the number of mel bands and of frames that are pooled into one recurrent step
 
 
 class CRNN(nn.Module):
-    """Convolutional recurrent network for tags of a long chunk.
+    """Convolutional recurrent network for tagging long chunks.
 
     Choi et al., "Convolutional recurrent neural networks for music classification", ICASSP 2017, in the form of
     Won et al., "Evaluation of CNN-based automatic music tagging models", SMC 2020: 394,100 parameters with 50 outputs.
 
     Args:
-        outputs: how many logits each head gives, by the head's name.
-        n_mels: mel bands of the input, at least 96; from 192 on the rows left after pooling are stacked.
-        chunk_samples: length of the chunks it is trained on, in samples.
-        width: channels of the first block; the other three have twice as many.
-        gru_size: size of each of the two recurrent layers, and of the embedding.
-        dropout: before the linear layers of the heads.
-        mean_blocks: so many last blocks give their mean over time, of each channel in each mel band, to the embedding,
-            after the last state and normalised over the batch; 0, as published, is the state alone. With few or short
-            tracks the state is learnt late, the means sooner.
+        outputs: {head: number of logits}.
+        n_mels: Number of mel bands, at least 96. With 192 or more, several rows remain after pooling and are stacked.
+        chunk_samples: Length of the training chunks, in samples.
+        width: Channels of the first block. The other three blocks have twice as many.
+        gru_size: Size of each of the two recurrent layers, and of the embedding without means.
+        dropout: Dropout before the linear layers of the heads.
+        mean_blocks: Number of blocks, counted from the last one, whose means over time are appended to the embedding:
+            one mean per channel and mel band, normalised over the batch. 0 is the published network, whose embedding is
+            the last recurrent state alone. With few or short tracks, the means are learnt faster than the state.
 
     Raises:
-        ConfigError: a setting that leaves nothing after pooling, or more blocks than there are.
+        ConfigError: If there are too few mel bands for the pooling, or fewer blocks than `mean_blocks`.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class CRNN(nn.Module):
         self.chunk_samples = chunk_samples
         channels = (1, width, 2 * width, 2 * width, 2 * width)
         bands = itertools.accumulate([pool[0] for pool in POOLS], operator.floordiv, initial=n_mels)
-        # Of one frame, before the first block and after each.
+        # Values per frame, before the first block and after each block.
         frame_sizes = [channel * band for channel, band in zip(channels, bands, strict=True)]
         self.first_mean_block = len(POOLS) - mean_blocks
         mean_sizes = frame_sizes[1 + self.first_mean_block :]
@@ -75,29 +75,29 @@ class CRNN(nn.Module):
             *(_Block(*sizes, pool=pool) for sizes, pool in zip(itertools.pairwise(channels), POOLS, strict=True))
         )
         self.gru = nn.GRU(frame_sizes[-1], gru_size, num_layers=2, batch_first=True)
-        # Means differ little from track to track: as they are, a linear layer learns slowly from them.
+        # The means differ little between tracks. Without normalisation, a linear layer learns slowly from them.
         self.mean_norm = nn.BatchNorm1d(sum(mean_sizes), affine=False) if mean_blocks else None
         self.classifier = Classifier(self.embedding_size, outputs, dropout=dropout)
 
     def forward(self, decibels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Embedding and logits of a batch of chunks.
+        """Return the embedding and the logits of a batch of chunks.
 
         Args:
-            decibels: (batch, 1, n_mels, frames), at least 96 frames.
+            decibels: (batch, 1, n_mels, frames) with at least 96 frames.
 
         Returns:
-            Embedding (batch, embedding_size) and logits {head: (batch, outputs[head])}.
+            The embedding (batch, embedding_size) and the logits {head: (batch, outputs[head])}.
 
         Raises:
-            ConfigError: fewer frames; with means, a single chunk in training.
+            ConfigError: If there are fewer frames or, with `mean_blocks` in training, only one chunk.
         """
         if decibels.shape[-1] < POOLED:
             raise ConfigError(
                 f"model.chunk_samples={self.chunk_samples}: the CRNN needs at least {POOLED} frames, not "
-                f"{decibels.shape[-1]}; give it longer chunks, or a shorter frontend.hop_length"
+                f"{decibels.shape[-1]}; use longer chunks or a shorter frontend.hop_length"
             )
         if self.mean_norm is not None and self.mean_norm.training:
-            check_several(decibels)
+            check_batch_size(decibels)
         features = self.input_norm(decibels)
         means = []
         for index, block in enumerate(self.blocks):
@@ -112,7 +112,7 @@ class CRNN(nn.Module):
 
 
 class _Block(nn.Module):
-    """Convolution 3×3, batch normalisation, ReLU, maximum over `pool` = (mel bands, frames)."""
+    """A 3×3 convolution, batch normalisation, ReLU and max pooling over `pool` = (mel bands, frames)."""
 
     def __init__(self, inputs: int, outputs: int, *, pool: tuple[int, int]) -> None:
         super().__init__()
@@ -122,5 +122,5 @@ class _Block(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         features = self.norm(self.conv(features))
-        # ReLU is monotonic, so it commutes with the maximum, and comes after it on a fraction of the values.
+        # ReLU is monotonic, so it commutes with max pooling. After the pooling, it has fewer values to process.
         return F.relu(F.max_pool2d(features, self.pool))

@@ -1,4 +1,4 @@
-"""Key network: convolutions over pitch that a transposition only moves."""
+"""Key network: convolutions over pitch that are equivariant to transposition."""
 
 from collections.abc import Sequence
 
@@ -12,31 +12,30 @@ from musicrec.heads import Head
 from musicrec.heads.keys import KEYS_24, PITCH_CLASSES
 from musicrec.models._classifier import Classifier
 
-_RANGE_DB = 60.0  # what lies further below the loudest cell of a chunk counts as silence
+_RANGE_DB = 60.0  # levels further below the maximum of a chunk count as silence
 
 
 class KeyNet(nn.Module):
-    """Convolutions along a logarithmic pitch axis, all octaves laid over each other, circular convolutions over the
-    twelve pitch classes.
+    """Convolutional network for musical keys that is equivariant to transposition.
 
-    Each step treats all pitches alike, so music that is n semitones higher gives the same answers n keys on, and one
-    example teaches all twelve transpositions. The parts: local filters and a mean over time as in Korzeniowski and
-    Widmer 2018, "Genre-agnostic key classification with convolutional neural networks"; equivariance to transposition
-    as in Kong et al. 2024, "STONE: self-supervised tonality estimator".
+    The first convolutions run along a logarithmic pitch axis. Then the octaves are averaged, and circular convolutions
+    run over the twelve pitch classes. Each step treats all pitches alike: music that is transposed by n semitones gets
+    the same logits, shifted by n keys, so one example teaches all twelve transpositions. The local filters and the mean
+    over time follow Korzeniowski and Widmer 2018, "Genre-agnostic key classification with convolutional neural
+    networks"; the equivariance follows Kong et al. 2024, "STONE: self-supervised tonality estimator".
 
     Args:
-        outputs: how many logits each head gives, by the head's name. The head `key`, of 24 outputs or 12 (tonics), in
-            the order of `musicrec.heads.keys`, moves with pitch; other heads have a linear layer on the embedding,
-            which does not.
-        n_mels: bands of the input, whole octaves from the lowest band of a C on.
-        chunk_samples: length of the chunks it is trained on, in samples.
-        bands_per_octave: of the input, 12 or a multiple: a note has as many bands as it is a multiple.
-        width: channels of the first convolutions; later ones have twice as many.
-        dropout: before each of the last two layers.
+        outputs: {head: number of logits}. The head `key`, with 24 outputs or 12 (tonics) in the order of
+            `musicrec.heads.keys`, is equivariant. Other heads have a linear layer on the embedding, which is invariant.
+        n_mels: Number of bands: whole octaves, starting with the lowest band of a C.
+        chunk_samples: Length of the training chunks, in samples.
+        bands_per_octave: Bands per octave, a multiple of 12: each note has the same number of bands.
+        width: Channels of the first convolutions. Later ones have twice as many.
+        dropout: Dropout before each of the last two layers.
 
     Raises:
-        ConfigError: n_mels are no whole octaves, or bands_per_octave no whole semitones or None, as of a front end that
-            has no such bands.
+        ConfigError: If `n_mels` is not a number of whole octaves, if `bands_per_octave` is not a multiple of 12, or if
+            it is None because the front end has no such bands.
     """
 
     def __init__(
@@ -51,11 +50,11 @@ class KeyNet(nn.Module):
     ) -> None:
         super().__init__()
         if bands_per_octave is None:
-            raise ConfigError("the key network needs bands at equal musical intervals: add frontend=log_frequency")
+            raise ConfigError("the key network needs bands at equal musical intervals; add frontend=log_frequency")
         if bands_per_octave % 12 or n_mels % bands_per_octave:
             raise ConfigError(
                 f"n_mels={n_mels}, bands_per_octave={bands_per_octave}: give whole octaves, such as 216, and a "
-                "multiple of 12 bands an octave, such as 36"
+                "multiple of 12 bands per octave, such as 36"
             )
         self.settings = {
             "n_mels": n_mels,
@@ -77,43 +76,47 @@ class KeyNet(nn.Module):
         self.harmony_norm = nn.BatchNorm1d(2 * width)
         self.dropout = nn.Dropout(dropout)
 
-        rotates = outputs.get("key") in (12, 24)
-        others = {name: count for name, count in outputs.items() if not (rotates and name == "key")}
-        self.key = nn.Conv1d(2 * width, outputs["key"] // 12, 12) if rotates else None
+        has_key = outputs.get("key") in (12, 24)
+        others = {name: count for name, count in outputs.items() if not (has_key and name == "key")}
+        self.key = nn.Conv1d(2 * width, outputs["key"] // 12, 12) if has_key else None
         self.classifier = Classifier(2 * width, others, dropout=dropout) if others or not outputs else None
 
     def check_heads(self, heads: Sequence[Head]) -> None:
-        """Raises ConfigError where the outputs of the head `key` are not the keys in semitones up from C."""
+        """Check that the head `key` has its classes in semitones up from C, as this network does.
+
+        Raises:
+            ConfigError: If the order of its classes is another one.
+        """
         for head in heads:
             if self.key is not None and head.name == "key" and head.classes not in (KEYS_24, PITCH_CLASSES):
                 raise ConfigError(
-                    f"task.heads.key has the classes {', '.join(head.classes)}: the key network answers in semitones "
-                    "up from C; leave out task.heads.key.order, or choose another model"
+                    f"task.heads.key has the classes {', '.join(head.classes)}: the outputs of the key network "
+                    "are in semitones up from C; remove task.heads.key.order, or choose another model"
                 )
 
     def forward(self, decibels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Embedding and logits of a batch of chunks.
+        """Return the embedding and the logits of a batch of chunks.
 
         Args:
-            decibels: (batch, 1, n_mels, frames), of `LogFrequencySpectrogram`.
+            decibels: (batch, 1, n_mels, frames) from a `LogFrequencySpectrogram`.
 
         Returns:
-            Embedding (batch, 2 * width), which a transposition leaves as it is, and logits {head: (batch,
-            outputs[head])}.
+            The embedding (batch, 2 * width), which is invariant to transposition, and the logits
+            {head: (batch, outputs[head])}.
         """
         loudest = decibels.amax(dim=(1, 2, 3), keepdim=True)
-        features = F.relu(decibels - loudest + _RANGE_DB) / (_RANGE_DB / 3)  # silence is 0, as what lies outside
+        features = F.relu(decibels - loudest + _RANGE_DB) / (_RANGE_DB / 3)  # silence is 0, as the padding is
         features = F.elu(self.bands_norm(self.bands(features)))
         features = F.max_pool2d(features, (self.bands_per_note, 1))
         features = F.elu(self.notes_norm(self.notes(features)))
         features = F.elu(self.octaves_norm(self.octaves(features)))
         pitch_classes = features.mean(dim=3).unflatten(2, (-1, 12)).mean(dim=2)
-        harmony = F.elu(self.harmony_norm(self.harmony(_around(self.dropout(pitch_classes)))))
+        harmony = F.elu(self.harmony_norm(self.harmony(_wrap_around(self.dropout(pitch_classes)))))
         embedding = harmony.mean(dim=2)
-        logits = {} if self.key is None else {"key": self.key(_around(self.dropout(harmony))).flatten(1)}
+        logits = {} if self.key is None else {"key": self.key(_wrap_around(self.dropout(harmony))).flatten(1)}
         return embedding, logits if self.classifier is None else logits | self.classifier(embedding)
 
 
-def _around(pitch_classes: Tensor) -> Tensor:
-    """(…, 12) as (…, 23), so that a convolution of 12 gives 12 values, of which each goes once around the circle."""
+def _wrap_around(pitch_classes: Tensor) -> Tensor:
+    """Extend (…, 12) to (…, 23), so that a convolution of size 12 has 12 outputs, each over all pitch classes."""
     return torch.cat([pitch_classes, pitch_classes[..., :11]], dim=-1)

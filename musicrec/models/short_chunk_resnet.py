@@ -6,22 +6,22 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from musicrec.config.number_types import Count, Share
-from musicrec.models._classifier import Classifier, check_several
+from musicrec.models._classifier import Classifier, check_batch_size
 
 
 class ShortChunkResNet(nn.Module):
-    """Residual convolutional network for tags and features of a short chunk.
+    """Residual convolutional network for tags and features of short chunks.
 
     Won et al., "Evaluation of CNN-based automatic music tagging models", SMC 2020: 12,104,244 parameters with 50
-    outputs. Each block halves mel bands and frames; what is left is reduced by its maximum, so that chunks of any
-    length work.
+    outputs. Each block halves the number of mel bands and frames. The maximum over the rest gives the embedding, so
+    that chunks may have any length.
 
     Args:
-        outputs: how many logits each head gives, by the head's name.
-        n_mels: mel bands of the input.
-        chunk_samples: length of the chunks it is trained on, in samples.
-        width: channels of the first two blocks; the next four have twice, the last four times as many.
-        dropout: before the linear layers of the heads.
+        outputs: {head: number of logits}.
+        n_mels: Number of mel bands.
+        chunk_samples: Length of the training chunks, in samples.
+        width: Channels of the first two blocks. The next four blocks have twice, the last one four times as many.
+        dropout: Dropout before the linear layers of the heads.
     """
 
     def __init__(
@@ -47,26 +47,26 @@ class ShortChunkResNet(nn.Module):
         self.classifier = Classifier(4 * width, outputs, dropout=dropout)
 
     def forward(self, decibels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Embedding and logits of a batch of chunks.
+        """Return the embedding and the logits of a batch of chunks.
 
         Args:
             decibels: (batch, 1, n_mels, frames).
 
         Returns:
-            Embedding (batch, 4 * width) and logits {head: (batch, outputs[head])}.
+            The embedding (batch, 4 * width) and the logits {head: (batch, outputs[head])}.
 
         Raises:
-            ConfigError: a single chunk in training.
+            ConfigError: If there is only one chunk in training.
         """
         if self.hidden_norm.training:
-            check_several(decibels)
+            check_batch_size(decibels)
         features = self.blocks(self.input_norm(decibels)).amax(dim=(2, 3))
         embedding = F.relu(self.hidden_norm(self.hidden(features)))
         return embedding, self.classifier(embedding)
 
 
 class _ResidualBlock(nn.Module):
-    """Two 3×3 convolutions, the first of stride 2, beside a 3×3 convolution of stride 2 as the shortcut."""
+    """Two 3×3 convolutions, the first with stride 2, and a 3×3 convolution with stride 2 as the shortcut."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()

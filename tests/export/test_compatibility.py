@@ -27,9 +27,13 @@ def outputs(head) -> dict[str, int]:
 @pytest.mark.parametrize(
     ("head", "settings", "message"),
     [
-        (TempoHead(min_bpm=40.0), {}, r"^task\.heads\.tempo has min_bpm=40\.0, .*, model min_bpm=30\.0, .*leave out"),
+        (
+            TempoHead(min_bpm=40.0),
+            {},
+            r"^task\.heads\.tempo has min_bpm=40\.0, .*, but the model has min_bpm=30\.0, .*remove",
+        ),
         (TempoHead(classes_per_octave=60), {}, r"classes_per_octave=60, .* model .*classes_per_octave=36"),
-        (TempoHead(), {"min_bpm": 45.0}, r"leave out model\.min_bpm"),
+        (TempoHead(), {"min_bpm": 45.0}, r"remove model\.min_bpm"),
         (TempoHead(edges_bpm=(60, 90, 120)), {}, r"edges_bpm=\(60, 90, 120\)"),
         (ClassHead(name="tempo", column="genre", classes=("slow", "fast")), {}, r"min_bpm=None"),
     ],
@@ -49,7 +53,7 @@ def test_accepts_parts_that_agree():
 
 
 def test_refuses_a_key_network_with_keys_in_another_order():
-    with pytest.raises(ConfigError, match=r"^task\.heads\.key has the classes Db, D, .*leave out task\.heads\.key\."):
+    with pytest.raises(ConfigError, match=r"^task\.heads\.key has the classes Db, D, .*remove task\.heads\.key\."):
         check_parts(KeyNet(outputs(TONICS), width=4), [TONICS], LOG)
 
 
@@ -91,8 +95,8 @@ def test_constants_of_a_tempo_network_follow_its_device_and_stay_exact():
     network = TempoNet({"tempo": len(TempoHead().classes)}, width=4).eval()
     decibels = 20 * torch.randn(1, 1, 48, 100) - 40
     expected, hertz = network.tempogram(decibels), network.hertz
-    assert {"steps", "starts", "place", "waves"} <= dict(network.named_buffers()).keys()
-    assert not {"steps", "starts", "place", "waves"} & network.state_dict().keys()
+    assert {"steps", "starts", "position", "waves"} <= dict(network.named_buffers()).keys()
+    assert not {"steps", "starts", "position", "waves"} & network.state_dict().keys()
     network.to(torch.bfloat16)
     assert torch.equal(network.hertz, hertz) and torch.equal(network.tempogram(decibels), expected)
     assert network.to("meta").hertz.is_meta

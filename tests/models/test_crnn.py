@@ -1,3 +1,5 @@
+"""The CRNN."""
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -15,17 +17,17 @@ def test_other_mel_bands_and_lengths(n_mels, frames):
     assert network.gru.input_size == 16 * (n_mels // 96)
 
 
-def test_refuses_too_few_mel_bands():
+def test_too_few_mel_bands_are_rejected():
     with pytest.raises(ConfigError, match=r"model\.n_mels=80.*give 96 or more"):
         CRNN({"tags": 5}, n_mels=80)
 
 
-def test_refuses_too_short_chunks():
+def test_too_short_chunks_are_rejected():
     with pytest.raises(ConfigError, match=r"model\.chunk_samples=16000.*at least 96 frames, not 63"):
         CRNN({"tags": 5}, chunk_samples=16_000, width=8)(torch.randn(1, 1, 96, 63))
 
 
-def test_embedding_is_the_last_step_and_feeds_the_heads():
+def test_embedding_is_the_last_state_and_the_input_of_the_heads():
     network = CRNN({"tags": 5}, width=8).eval()
     embedding, logits = network(torch.randn(2, 1, 96, 300))
     linear = network.classifier.linears["tags"]
@@ -33,11 +35,11 @@ def test_embedding_is_the_last_step_and_feeds_the_heads():
     assert embedding.abs().max() < 1  # a GRU's state lies within ±1
 
 
-def test_means_of_the_last_blocks_beside_the_last_step():
+def test_means_of_the_last_blocks_are_appended_to_the_last_state():
     network = CRNN({"tags": 5}, n_mels=192, width=8, mean_blocks=2)
     decibels = torch.randn(2, 1, 192, 300)
-    network(decibels)  # what is normal, the network learns in training
-    with pytest.raises(ConfigError, match="a training batch holds one chunk"):
+    network(decibels)  # updates the running mean and variance
+    with pytest.raises(ConfigError, match="a training batch has only one chunk"):
         network(decibels[:1])
     network.eval()
     embedding, _ = network(decibels)
@@ -50,12 +52,12 @@ def test_means_of_the_last_blocks_beside_the_last_step():
     assert embedding[:, :32].abs().max() < 1
 
 
-def test_refuses_more_means_than_blocks():
+def test_more_means_than_blocks_are_rejected():
     with pytest.raises(ConfigError, match=r"model\.mean_blocks=5: there are 4 blocks; give 0 to 4"):
         CRNN({"tags": 5}, mean_blocks=5)
 
 
-def test_published_order_of_pooling_gives_the_same_gradients():
+def test_relu_after_pooling_gives_the_gradients_of_the_published_order():
     torch.manual_seed(0)
     block = CRNN({"tags": 5}, width=8).blocks[1].double()
     features = torch.randn(2, 8, 9, 12, dtype=torch.float64)
@@ -64,5 +66,5 @@ def test_published_order_of_pooling_gives_the_same_gradients():
         block.zero_grad()
         forward(features).square().sum().backward()
         gradients.append([parameter.grad.clone() for parameter in block.parameters()])
-    for given, expected in zip(*gradients, strict=True):
-        torch.testing.assert_close(given, expected)
+    for actual, expected in zip(*gradients, strict=True):
+        torch.testing.assert_close(actual, expected)

@@ -1,3 +1,5 @@
+"""The front ends."""
+
 import math
 
 import pytest
@@ -8,12 +10,12 @@ from musicrec.errors import ConfigError
 from musicrec.models.frontends.log_frequency import LogFrequencySpectrogram
 from musicrec.models.frontends.mel import MelSpectrogram
 
-BOTH = pytest.mark.parametrize("kind", [MelSpectrogram, LogFrequencySpectrogram])
+ALL_FRONTENDS = pytest.mark.parametrize("kind", [MelSpectrogram, LogFrequencySpectrogram])
 
 
 @pytest.fixture(scope="module")
 def waveform():
-    """Noise, and a tone 60 dB below it with silence around: (2, 16000)."""
+    """Noise, and a tone that is 60 dB quieter and starts after silence, (2, 16000)."""
     noise = torch.randn(1, 16_000, generator=torch.Generator().manual_seed(0)).clamp(-3, 3) / 3
     tone = 1e-3 * torch.sin(2 * math.pi * 440 / 16_000 * torch.arange(16_000))
     tone[:4_000] = 0
@@ -36,7 +38,7 @@ def test_equals_torchaudio(waveform, n_mels):
 @pytest.mark.parametrize(
     "settings", [{}, {"n_fft": 1024, "hop_length": 512, "n_mels": 128}, {"f_min": 30.0, "f_max": 4000.0}]
 )
-def test_the_fft_of_a_cpu_equals_the_convolutions_of_nnaudio(waveform, settings):
+def test_the_fft_on_a_cpu_equals_the_convolutions_of_nnaudio(waveform, settings):
     frontend = MelSpectrogram(**settings)
     power, expected = frontend.power(waveform), frontend.mel(waveform)
     assert ((power - expected).abs().amax(dim=(1, 2)) <= 1e-4 * expected.amax(dim=(1, 2))).all()
@@ -57,13 +59,13 @@ def test_a_full_scale_tone_lies_in_the_band_of_its_frequency():
     assert abs(700 * (10 ** (centre_mel / 2595) - 1) - 1000) < 32  # a bin is 31.25 Hz wide
 
 
-def test_int16_is_the_same_waveform(waveform):
+def test_int16_input_gives_the_same_result(waveform):
     integers = (waveform * 32767).round().to(torch.int16)
     frontend = MelSpectrogram()
     torch.testing.assert_close(frontend(integers), frontend(integers.double() / 32768), atol=0, rtol=0)
 
 
-@BOTH
+@ALL_FRONTENDS
 @pytest.mark.parametrize("dtype", [torch.float32, torch.int16])
 def test_silence_is_minus_100_decibels(kind, dtype):
     frontend = kind()
@@ -72,7 +74,7 @@ def test_silence_is_minus_100_decibels(kind, dtype):
     torch.testing.assert_close(decibels, torch.full_like(decibels, -100.0), atol=1e-4, rtol=0)
 
 
-@BOTH
+@ALL_FRONTENDS
 @pytest.mark.parametrize("samples", [0, 1, 100, 255, 256, 257, 511, 512, 513])
 def test_short_input(waveform, kind, samples):
     frontend = kind(n_fft=512, hop_length=256)
@@ -82,9 +84,9 @@ def test_short_input(waveform, kind, samples):
     assert decibels.max() == pytest.approx(-100) if samples == 0 else decibels.max() > -60
 
 
-@BOTH
+@ALL_FRONTENDS
 @pytest.mark.parametrize("cast", ["autocast", "matmul_precision"])
-def test_reduced_precision_around_it_changes_nothing(waveform, kind, cast):
+def test_reduced_precision_elsewhere_changes_nothing(waveform, kind, cast):
     frontend = kind()
     expected = frontend(waveform)
     before = torch.get_float32_matmul_precision()
@@ -101,7 +103,7 @@ def test_reduced_precision_around_it_changes_nothing(waveform, kind, cast):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
-def test_on_the_gpu_with_tf32_and_autocast_allowed(waveform):
+def test_on_the_gpu_with_tf32_and_autocast(waveform):
     expected = MelSpectrogram()(waveform)
     torch.set_float32_matmul_precision("high")
     try:
@@ -112,14 +114,14 @@ def test_on_the_gpu_with_tf32_and_autocast_allowed(waveform):
     assert (decibels - expected).abs()[expected > -90].max() < 0.05
 
 
-@BOTH
-def test_has_nothing_to_save_or_train(kind):
+@ALL_FRONTENDS
+def test_there_is_nothing_to_save_or_train(kind):
     frontend = kind()
     assert frontend.state_dict() == {}
     assert list(frontend.parameters()) == []
 
 
-def test_settings_rebuild_it(waveform):
+def test_settings_rebuild_the_front_end(waveform):
     frontend = MelSpectrogram(n_fft=1024, hop_length=200, n_mels=48, f_min=30.0, f_max=7000.0)
     assert frontend.settings["sample_rate"] == 16_000
     assert torch.equal(MelSpectrogram(**frontend.settings)(waveform), frontend(waveform))
@@ -128,16 +130,16 @@ def test_settings_rebuild_it(waveform):
     assert torch.equal(LogFrequencySpectrogram(**other.settings)(waveform), other(waveform))
 
 
-@BOTH
+@ALL_FRONTENDS
 @pytest.mark.parametrize(
     "bad", [torch.zeros(4_000), torch.zeros(1, 1, 4_000), torch.zeros(1, 4_000, dtype=torch.int32)]
 )
-def test_refuses_other_shapes_and_integers(kind, bad):
+def test_other_shapes_and_integers_are_rejected(kind, bad):
     with pytest.raises(ValueError, match="waveform must be"):
         kind()(bad)
 
 
-def test_mel_bands_are_where_the_triangles_of_the_filters_peak():
+def test_band_of_is_where_the_filters_of_torchaudio_peak():
     frequencies = torch.linspace(0, 8000, 20_001)  # 0.4 Hz apart
     filters = torchaudio.functional.melscale_fbanks(20_001, 0.0, 8000.0, 96, 16_000)
     frontend = MelSpectrogram(n_mels=96)
@@ -146,7 +148,7 @@ def test_mel_bands_are_where_the_triangles_of_the_filters_peak():
 
 
 @pytest.mark.parametrize("midi", [45, 60, 69, 81, 100])
-def test_a_note_lies_in_the_middle_of_its_three_bands(midi):
+def test_a_note_is_in_the_middle_of_its_three_bands(midi):
     hertz = 440 * 2 ** ((midi - 69) / 12)
     frontend = LogFrequencySpectrogram()
     tone = torch.sin(2 * math.pi * hertz / 16_000 * torch.arange(32_000))[None]
@@ -160,18 +162,18 @@ def test_level_of_a_full_scale_tone():
     assert frontend(tone)[0, 0, 0, 4].item() == pytest.approx(0.0, abs=0.01)
 
 
-def test_refuses_bands_above_half_the_sample_rate():
+def test_bands_above_half_the_sample_rate_are_rejected():
     with pytest.raises(ConfigError, match=r"n_mels=300.*reach up to 20\d\d\d Hz"):
         LogFrequencySpectrogram(n_mels=300)
 
 
-@BOTH
-def test_refuses_a_hop_that_leaves_gaps(kind):
-    with pytest.raises(ConfigError, match=r"frontend\.hop_length=513: what lies between two windows of .*n_fft=512"):
+@ALL_FRONTENDS
+def test_a_hop_longer_than_the_window_is_rejected(kind):
+    with pytest.raises(ConfigError, match=r"frontend\.hop_length=513: samples between two windows of .*n_fft=512"):
         kind(n_fft=512, hop_length=513)
 
 
 @pytest.mark.parametrize("wrong", [{"f_min": 8000.0}, {"f_max": 8001.0}, {"sample_rate": 8000}])
-def test_refuses_mel_bands_beyond_what_there_is(wrong):
-    with pytest.raises(ConfigError, match=r"give a range of frequencies within half of frontend\.sample_rate"):
+def test_mel_bands_outside_the_frequency_range_are_rejected(wrong):
+    with pytest.raises(ConfigError, match=r"give a range of frequencies up to half of frontend\.sample_rate"):
         MelSpectrogram(**wrong)

@@ -1,3 +1,5 @@
+"""The key network, which is equivariant to transposition."""
+
 import pytest
 import torch
 
@@ -13,7 +15,7 @@ def network():
 
 
 def chord(shift_semitones: int) -> torch.Tensor:
-    """(1, 1, 216, 8) decibels: a few bands of the middle octaves above silence."""
+    """Return (1, 1, 216, 8) decibels with sound in a few bands of the middle octaves."""
     generator = torch.Generator().manual_seed(1)
     decibels = torch.full((1, 1, 216, 8), -100.0)
     rows = torch.randint(72, 108, (9,), generator=generator) + 3 * shift_semitones
@@ -22,18 +24,20 @@ def chord(shift_semitones: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("shift", [1, 5, 11])
-def test_transposing_turns_the_keys(network, shift):
+def test_transposing_the_spectrogram_rotates_the_keys(network, shift):
     with torch.no_grad():
         (embedding, logits), (moved_embedding, moved) = network(chord(0)), network(chord(shift))
-    expected = logits["key"].unflatten(1, (2, 12)).roll(shift, dims=2).flatten(1)  # majors, then minors
+    expected = (
+        logits["key"].unflatten(1, (2, 12)).roll(shift, dims=2).flatten(1)
+    )  # twelve major keys, then twelve minor keys
     assert not torch.allclose(logits["key"], expected)
     torch.testing.assert_close(moved["key"], expected, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(moved_embedding, embedding, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(moved["genre"], logits["genre"], rtol=1e-4, atol=1e-5)
 
 
-def test_a_transposed_recording_turns_the_keys(network):
-    """Through the front end: a chord of decaying harmonics, and the same a fourth higher."""
+def test_transposing_the_audio_rotates_the_keys(network):
+    """A chord with decaying harmonics, and the same chord a fourth higher, both through the front end."""
     time = torch.arange(64_000) / 16_000
 
     def logits(semitones: int) -> torch.Tensor:
@@ -48,7 +52,7 @@ def test_a_transposed_recording_turns_the_keys(network):
     assert (high - low).abs().max() > 0.5 * spread
 
 
-def test_level_says_nothing(network):
+def test_the_level_does_not_change_the_answer(network):
     decibels = chord(0)
     with torch.no_grad():
         expected, quieter = (network(d)[1]["key"] for d in (decibels, decibels - 30))
@@ -61,11 +65,11 @@ def test_head_sizes(outputs, size):
 
 
 @pytest.mark.parametrize("settings", [{"n_mels": 200}, {"bands_per_octave": 30, "n_mels": 180}])
-def test_refuses_broken_octaves(settings):
+def test_incomplete_octaves_are_rejected(settings):
     with pytest.raises(ConfigError, match="whole octaves"):
         KeyNet({"key": 24}, **settings)
 
 
-def test_says_which_front_end_it_needs():
+def test_the_error_names_the_front_end_that_is_needed():
     with pytest.raises(ConfigError, match="add frontend=log_frequency"):
         KeyNet({"key": 24}, bands_per_octave=None)

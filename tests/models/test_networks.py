@@ -1,4 +1,4 @@
-"""What holds for every network of the package."""
+"""Tests that every network of the package passes."""
 
 import json
 
@@ -9,7 +9,7 @@ from musicrec.config.class_lookup import find_class, find_classes
 from musicrec.errors import ConfigError
 
 NAMES = sorted(find_classes("musicrec.models"))
-# With 50 outputs; those of the first two as published.
+# With 50 outputs. The numbers of CRNN and ShortChunkResNet are the published ones.
 PARAMETERS = {"CRNN": 394_100, "KeyNet": 16_674, "ShortChunkResNet": 12_104_244, "TempoNet": 57_332}
 OUTPUTS = {"tags": 7, "tempo": 3}
 
@@ -60,13 +60,13 @@ def test_every_parameter_gets_a_gradient(name):
     for parameter_name, parameter in network.named_parameters():
         assert parameter.grad is not None, parameter_name
         assert parameter.grad.isfinite().all(), parameter_name
-        # A bias before a batch normalisation is cancelled by it: its gradient is zero but for rounding.
+        # Batch normalisation cancels the bias before it, whose gradient is therefore zero up to rounding.
         cancelled = parameter_name.endswith(("conv.bias", "conv1.bias", "conv2.bias", "shortcut.bias", "hidden.bias"))
         assert cancelled or parameter.grad.abs().max() > 0, parameter_name
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_settings_rebuild_it_and_are_plain(name):
+def test_settings_are_plain_and_rebuild_the_network(name):
     network = small(name, dropout=0.25).eval()
     settings = json.loads(json.dumps(network.settings))
     assert settings == network.settings
@@ -77,19 +77,19 @@ def test_settings_rebuild_it_and_are_plain(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_channels_last_gives_the_same(name):
+def test_channels_last_gives_the_same_output(name):
     network = small(name).eval()
     decibels = torch.randn(2, 1, network.n_mels, 192)
     expected = network(decibels)[1]["tags"]
     network.to(memory_format=torch.channels_last)
-    given = network(decibels.contiguous(memory_format=torch.channels_last))[1]["tags"]
-    torch.testing.assert_close(given, expected, atol=1e-5, rtol=1e-4)
+    actual = network(decibels.contiguous(memory_format=torch.channels_last))[1]["tags"]
+    torch.testing.assert_close(actual, expected, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
     ("outputs", "message"), [({}, "outputs is empty"), ({"tags": 0}, r"outputs\.tags = 0"), ({"type": 3}, "'type'")]
 )
-def test_refuses_heads_that_cannot_be(name, outputs, message):
+def test_invalid_heads_are_rejected(name, outputs, message):
     with pytest.raises(ConfigError, match=message):
         find_class("musicrec.models", name)(outputs, width=8)

@@ -1,3 +1,5 @@
+"""The Short-Chunk ResNet."""
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -11,7 +13,7 @@ def test_other_mel_bands_and_lengths(n_mels, frames):
     assert logits["tags"].shape == (2, 5)
 
 
-def test_embedding_feeds_the_heads():
+def test_embedding_is_the_input_of_the_heads():
     network = ShortChunkResNet({"tags": 5}, width=8).eval()
     embedding, logits = network(torch.randn(2, 1, 128, 231))
     assert embedding.shape == (2, 32) and embedding.min() >= 0

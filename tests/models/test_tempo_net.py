@@ -1,3 +1,5 @@
+"""The tempo network and its tempogram."""
+
 import numpy as np
 import pytest
 import torch
@@ -18,7 +20,7 @@ def network():
 
 
 def clicks(bpm: float) -> torch.Tensor:
-    """(1, 1, 48, 751) decibels of twelve seconds of clicks, which are short bursts of noise."""
+    """Return (1, 1, 48, 751) decibels of twelve seconds of clicks, which are short bursts of noise."""
     waveform = torch.zeros(1, 192_000)
     burst = torch.randn(400, generator=torch.Generator().manual_seed(0)) * torch.linspace(0.5, 0, 400)
     for start in torch.arange(2_000, 191_000, 60 * 16_000 / bpm).round().int().tolist():
@@ -28,7 +30,7 @@ def clicks(bpm: float) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("bpm", [52.3, 90.5, 127.0, 174.4])
-def test_a_click_track_stands_out_at_its_tempo(network, bpm):
+def test_the_tempogram_of_a_click_track_peaks_at_its_tempo(network, bpm):
     tempogram = network.tempogram(clicks(bpm))[0].mean(dim=0)
     near = (network.hertz > 0.7 * bpm / 60) & (network.hertz < 1.4 * bpm / 60)
     peak = network.hertz[near][tempogram[near].argmax()]
@@ -37,7 +39,7 @@ def test_a_click_track_stands_out_at_its_tempo(network, bpm):
 
 
 @pytest.mark.parametrize("bpm", [61.7, 90.5, 127.9, 174.4])
-def test_the_tempo_of_clicks_is_refined_to_a_fraction_of_a_class(network, bpm):
+def test_the_tempo_of_clicks_is_found_to_a_fraction_of_a_class(network, bpm):
     tempogram = network.tempogram(clicks(bpm))[0].mean(dim=0).log()
     starts = [int(network.starts[HARMONICS.index(harmonic)]) for harmonic in (1, 2, 3, 4)]
     comb = sum(tempogram[start : start + SIZE] for start in starts)
@@ -45,20 +47,20 @@ def test_the_tempo_of_clicks_is_refined_to_a_fraction_of_a_class(network, bpm):
     assert float(HEAD.answer(comb.softmax(dim=0)[None])) == pytest.approx(bpm, rel=0.003)
 
 
-def test_a_faster_track_moves_along_the_tempo_axis(network):
+def test_a_faster_track_is_shifted_along_the_tempo_axis(network):
     slow, fast = (network.tempogram(clicks(bpm))[0].mean(dim=0) for bpm in (80.0, 80.0 * 2 ** (15 / 60)))
     region = torch.arange(network.starts[HARMONICS.index(1)] + 60, network.starts[HARMONICS.index(1)] + 180)
-    moved = torch.corrcoef(torch.stack([slow[region], fast[region + 15]]))[0, 1]
-    still = torch.corrcoef(torch.stack([slow[region], fast[region]]))[0, 1]
-    assert moved > 0.95 > 0.5 > still
+    shifted = torch.corrcoef(torch.stack([slow[region], fast[region + 15]]))[0, 1]
+    unshifted = torch.corrcoef(torch.stack([slow[region], fast[region]]))[0, 1]
+    assert shifted > 0.95 > 0.5 > unshifted
 
 
-def test_classes_of_the_network_are_those_of_the_head(network):
+def test_the_tempo_axis_matches_the_classes_of_the_head(network):
     axis = 60 * network.hertz[network.starts[HARMONICS.index(1)] :][:SIZE]
     np.testing.assert_allclose(axis.numpy(), HEAD.centres_bpm, rtol=1e-5)
 
 
-def test_level_says_nothing(network):
+def test_the_level_does_not_change_the_answer(network):
     decibels = clicks(120.0).clamp(min=-70)
     with torch.no_grad():
         expected, quieter = (network(d)[1]["tempo"] for d in (decibels, decibels - 20))
@@ -71,7 +73,7 @@ def test_silence_and_one_frame_give_finite_answers(network):
             assert network(torch.full((1, 1, 48, frames), -100.0))[1]["tempo"].isfinite().all()
 
 
-def test_inference_before_training_leaves_it_trainable():
+def test_the_network_can_be_trained_after_inference():
     network = TempoNet({"tempo": SIZE}, classes_per_octave=60, width=8)
     decibels = clicks(100.0)
     with torch.inference_mode():
@@ -81,6 +83,6 @@ def test_inference_before_training_leaves_it_trainable():
     assert value.grad.abs().max() > 0
 
 
-def test_refuses_bands_that_do_not_divide():
+def test_bands_that_do_not_divide_the_input_are_rejected():
     with pytest.raises(ConfigError, match=r"model\.bands=16: must divide model\.n_mels=50"):
         TempoNet({"tempo": 9}, n_mels=50)

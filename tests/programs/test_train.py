@@ -271,7 +271,7 @@ def test_published_recipe_restarts_from_the_best_checkpoint(program: Callable, m
         (["model.dropout=2"], "model.dropout=2: give a number from 0 to 1"),
         (["trainer.max_epochs=-5"], "trainer.max_epochs=-5: give a whole number or null, -1 or more"),
         (["model=tempo_net", "model.min_bpm=40"], "task.heads.tempo has min_bpm=30.0"),
-        (["data.batch_size=1"], "a training batch holds one chunk"),
+        (["data.batch_size=1"], "a training batch has only one chunk"),
         (["frontend.n_mels=8"], "frontend.n_mels=8: the network takes 128; set model.n_mels"),
         (["data.test_splits=[]"], "data.test_splits is empty"),
         (["data.chunks_per_track=0"], "data.chunks_per_track=0: give a whole number, 1 or more"),

@@ -208,6 +208,6 @@ def test_a_checkpoint_with_a_removed_setting_is_refused_and_a_way_out_named():
 
 def test_a_training_batch_of_one_chunk_is_explained():
     module = Recorded()
-    with pytest.raises(ConfigError, match=r"a training batch holds one chunk, .*; raise data\.batch_size"):
+    with pytest.raises(ConfigError, match=r"a training batch has only one chunk, .*; set data\.batch_size"):
         module.network(torch.zeros(1, 1, 16, 64))
     module.network.eval()(torch.zeros(1, 1, 16, 64))

@@ -1,4 +1,4 @@
-"""Front ends: waveform in, spectrogram in decibels out. One class per file; exports find it by its name."""
+"""Front ends, one class per file. Each computes a spectrogram in decibels. Exports find it by its class name."""
 
 from typing import Protocol
 
@@ -7,13 +7,13 @@ from torch import Tensor
 
 
 class Frontend(Protocol):
-    """What a network hears through.
+    """The interface of a front end, which computes the input of a network.
 
     Attributes:
-        sample_rate: of the waveforms, in hertz.
-        hop_length: samples from one frame to the next.
-        n_mels: number of bands.
-        settings: the constructor's arguments, in plain types.
+        sample_rate: Sample rate of the waveforms, in hertz.
+        hop_length: Samples from one frame to the next.
+        n_mels: Number of bands.
+        settings: The constructor's keyword arguments, in plain types; an export rebuilds the front end from them.
     """
 
     sample_rate: int
@@ -22,15 +22,24 @@ class Frontend(Protocol):
     settings: dict[str, int | float]
 
     def __call__(self, waveform: Tensor) -> Tensor:
-        """(batch, samples) in [-1, 1] or int16 to decibels, (batch, 1, n_mels, samples // hop_length + 1) float32."""
+        """Compute the spectrogram in decibels.
+
+        Args:
+            waveform: (batch, samples), floating point in [-1, 1] or int16.
+
+        Returns:
+            (batch, 1, n_mels, samples // hop_length + 1) float32.
+        """
         ...
 
     def power(self, waveform: Tensor) -> Tensor:
-        """(batch, n_mels, frames) of a waveform (batch, samples)."""
+        """Return the power spectrogram (batch, n_mels, frames) of a waveform (batch, samples)."""
         ...
 
     def band_of(self, hertz: float) -> float:
-        """The place of a frequency among the bands; 0 is the centre of the lowest."""
+        """Return the position of a frequency on the axis of bands, where 0 is the centre of the lowest band."""
         ...
 
-    def to(self, device: str | torch.device) -> "Frontend": ...
+    def to(self, device: str | torch.device) -> "Frontend":
+        """Move the front end to a device, as `nn.Module` does."""
+        ...

@@ -1,4 +1,4 @@
-"""What front ends share: padding, exact float32, decibels, and the power spectrum by FFT."""
+"""Functions that all front ends share: decibels with padding and exact float32, and the power spectrum by FFT."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,35 +10,46 @@ from torch import Tensor
 from musicrec.errors import ConfigError
 
 INT16_SCALE = 2.0**-15
-POWER_FLOOR = 1e-10  # -100 dB: what digital silence becomes
+POWER_FLOOR = 1e-10  # -100 dB, the level of digital silence
 
 
 def check_hop(hop_length: int, n_fft: int) -> None:
-    """Raise ConfigError for a hop that is longer than the window: samples between two windows would not be heard."""
+    """Check that the hop is not longer than the window.
+
+    Args:
+        hop_length: Samples from one frame to the next.
+        n_fft: Length of the window, in samples.
+
+    Raises:
+        ConfigError: If the hop is longer, so that samples between two windows would be ignored.
+    """
     if hop_length > n_fft:
         raise ConfigError(
-            f"frontend.hop_length={hop_length}: what lies between two windows of frontend.n_fft={n_fft} samples "
-            "would not be heard; give a shorter hop"
+            f"frontend.hop_length={hop_length}: samples between two windows of frontend.n_fft={n_fft} samples would be "
+            "ignored; use a shorter hop"
         )
 
 
 def decibels(waveform: Tensor, power: Callable[[Tensor], Tensor], *, n_fft: int, hop_length: int) -> Tensor:
-    """Decibels of a batch of waveforms.
+    """Compute the spectrogram of a batch of waveforms in decibels.
 
     Args:
         waveform: (batch, samples), floating point in [-1, 1] or int16. Input of half a window or less is padded with
             zeros.
-        power: (batch, samples) float32 to (batch, bands, frames).
-        n_fft: window length in samples.
-        hop_length: samples from one frame to the next.
+        power: Computes the power spectrogram (batch, bands, frames) of a waveform (batch, samples) float32.
+        n_fft: Length of the window, in samples.
+        hop_length: Samples from one frame to the next.
 
     Returns:
         (batch, 1, bands, samples // hop_length + 1) float32, at least -100 dB.
+
+    Raises:
+        ValueError: If the waveform has another shape or type.
     """
-    waveform = _floating(waveform)
+    waveform = _to_floating_point(waveform)
     samples = waveform.shape[1]
-    shortest = n_fft // 2 + 1  # reflection at both ends needs more than half a window
-    # Quiet bands lie 100 dB below loud ones: reduced precision would move them by 10 dB.
+    shortest = n_fft // 2 + 1  # the reflection at both ends needs more than half a window
+    # Quiet bands are up to 100 dB below loud ones, so reduced precision could change them by 10 dB.
     with torch.autocast(waveform.device.type, enabled=False), _exact_float32():
         spectrum = power(F.pad(waveform.float(), (0, max(0, shortest - samples))))
         spectrum = spectrum[..., : samples // hop_length + 1]
@@ -46,16 +57,24 @@ def decibels(waveform: Tensor, power: Callable[[Tensor], Tensor], *, n_fft: int,
 
 
 def power_spectrum(waveform: Tensor, n_fft: int, hop_length: int, window: Tensor, bins: int | None = None) -> Tensor:
-    """(batch, bins, frames) of a waveform (batch, samples) that is reflected at both ends, by FFT.
+    """Compute the power spectrum with an FFT. The waveform is reflected at both ends.
 
-    bins: how many, from the lowest; None for all n_fft // 2 + 1.
+    Args:
+        waveform: (batch, samples).
+        n_fft: Length of the transform, in samples.
+        hop_length: Samples from one frame to the next.
+        window: (n_fft,).
+        bins: Number of bins to keep, from the lowest; None for all n_fft // 2 + 1.
+
+    Returns:
+        (batch, bins, frames).
     """
     spectrum = torch.stft(waveform, n_fft, hop_length, window=window, return_complex=True)[:, :bins]
     return spectrum.real.square() + spectrum.imag.square()
 
 
-def _floating(waveform: Tensor) -> Tensor:
-    """(batch, samples) as floating point. Raises ValueError for another shape and for integers other than int16."""
+def _to_floating_point(waveform: Tensor) -> Tensor:
+    """Convert int16 to floating point. Raises ValueError for other integers, and for shapes but (batch, samples)."""
     if waveform.ndim != 2:
         raise ValueError(f"waveform must be (batch, samples), not {tuple(waveform.shape)}")
     if waveform.dtype == torch.int16:
@@ -67,14 +86,14 @@ def _floating(waveform: Tensor) -> Tensor:
 
 @contextmanager
 def _exact_float32() -> Iterator[None]:
-    """Matrix products and convolutions without TF32 or bfloat16 shortcuts, whatever the program allows elsewhere."""
+    """Compute matrix products and convolutions without TF32 or bfloat16, whatever the program allows elsewhere."""
     backends = torch.backends
     operations = (backends.cudnn.conv, backends.cuda.matmul, backends.mkldnn.conv, backends.mkldnn.matmul)
-    allowed = [operation.fp32_precision for operation in operations]
+    previous = [operation.fp32_precision for operation in operations]
     try:
         for operation in operations:
             operation.fp32_precision = "ieee"
         yield
     finally:
-        for operation, precision in zip(operations, allowed, strict=True):
+        for operation, precision in zip(operations, previous, strict=True):
             operation.fp32_precision = precision

@@ -1,4 +1,4 @@
-"""Mel spectrogram."""
+"""The mel spectrogram."""
 
 import math
 
@@ -11,22 +11,24 @@ from musicrec.models.frontends.decibels import check_hop, decibels, power_spectr
 
 
 class MelSpectrogram(nn.Module):
-    """Mel spectrogram in decibels with nnAudio's window and bands, on the waveform's device and always in float32.
+    """Mel spectrogram in decibels, computed on the waveform's device and always in float32.
 
-    Its numbers are those of torchaudio's default mel spectrogram: HTK scale, triangles without area normalisation. On
-    a CPU it takes an FFT, which costs a fraction of nnAudio's convolutions, by which other devices compute it
-    (benchmarks/frontends.py).
-    It holds nothing to train or to save: its `state_dict` is empty.
+    The window and the bands are nnAudio's. The values are those of torchaudio's default mel spectrogram: HTK scale,
+    triangles without area normalisation. On a CPU an FFT is used, which is much faster there than nnAudio's
+    convolutions; other devices use the convolutions (benchmarks/frontends.py). There is nothing to train or to save:
+    the `state_dict` is empty.
 
     Args:
-        sample_rate: in hertz.
-        n_fft: window and transform length in samples.
-        hop_length: samples from one frame to the next.
-        n_mels: mel bands.
-        f_min, f_max: range of the mel bands in hertz.
+        sample_rate: Sample rate of the waveforms, in hertz.
+        n_fft: Length of the window and of the transform, in samples.
+        hop_length: Samples from one frame to the next.
+        n_mels: Number of mel bands.
+        f_min: Lower end of the mel bands, in hertz.
+        f_max: Upper end of the mel bands, in hertz.
 
     Raises:
-        ConfigError: a range that is empty, or reaches above half the sample rate.
+        ConfigError: If the range is empty or reaches above half the sample rate, or if the hop is longer than the
+            window.
     """
 
     def __init__(
@@ -41,7 +43,7 @@ class MelSpectrogram(nn.Module):
     ) -> None:
         if not f_min < f_max <= sample_rate / 2:
             raise ConfigError(
-                f"frontend.f_min={f_min}, frontend.f_max={f_max}: give a range of frequencies within half of "
+                f"frontend.f_min={f_min}, frontend.f_max={f_max}: give a range of frequencies up to half of "
                 f"frontend.sample_rate={sample_rate}"
             )
         check_hop(hop_length, n_fft)
@@ -71,18 +73,25 @@ class MelSpectrogram(nn.Module):
                 module.register_buffer(name, buffer, persistent=False)
 
     def forward(self, waveform: Tensor) -> Tensor:
-        """(batch, samples) in [-1, 1] or int16 to decibels, (batch, 1, n_mels, samples // hop_length + 1) float32."""
+        """Compute the spectrogram in decibels.
+
+        Args:
+            waveform: (batch, samples), floating point in [-1, 1] or int16.
+
+        Returns:
+            (batch, 1, n_mels, samples // hop_length + 1) float32.
+        """
         return decibels(waveform, self.power, n_fft=self.n_fft, hop_length=self.hop_length)
 
     def power(self, waveform: Tensor) -> Tensor:
-        """(batch, n_mels, frames) of a waveform (batch, samples)."""
+        """Return the power spectrogram (batch, n_mels, frames) of a waveform (batch, samples)."""
         if waveform.device.type != "cpu":
             return self.mel(waveform)
         window = self.mel.stft.window_mask.flatten()
         return self.mel.mel_basis @ power_spectrum(waveform, self.n_fft, self.hop_length, window)
 
     def band_of(self, hertz: float) -> float:
-        """The place of a frequency among the bands; 0 is the centre of the lowest."""
+        """Return the position of a frequency on the axis of bands, where 0 is the centre of the lowest band."""
         low, high = self.settings["f_min"], self.settings["f_max"]
         mel, first, last = (2595 * math.log10(1 + value / 700) for value in (hertz, low, high))
         return (mel - first) / (last - first) * (self.n_mels + 1) - 1
