@@ -15,14 +15,16 @@ from musicrec.errors import ConfigError
 from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.programs.build import build_all, build_data, listed, plain
 from musicrec.robustness.conditions import Condition, list_conditions
-from musicrec.robustness.effects import Drawing, rank, score
+from musicrec.robustness.effects import measure_effects, rank_deformations
 from musicrec.robustness.excerpts import choose_tracks
-from musicrec.robustness.measurement import Measured
-from musicrec.robustness.overlap import Recommending
-from musicrec.robustness.plots import plot_report
-from musicrec.robustness.ranking_table import standings
+from musicrec.robustness.figures import plot_report
+from musicrec.robustness.labelled_split import LabelledSplit, read_split
+from musicrec.robustness.measurement import MeasuredAnswers
+from musicrec.robustness.model_comparison import compare_models
+from musicrec.robustness.models_under_test import ModelUnderTest, comparison_remarks, read_models
+from musicrec.robustness.overlap import OverlapMeasurement
 from musicrec.robustness.report import Report, write_report
-from musicrec.robustness.subjects import Split, Subject, left_out_of_comparison, read_split, read_subjects
+from musicrec.robustness.resampling import ResampledScores
 from musicrec.robustness.tables import print_report, print_seconds, write_markdown
 from musicrec.runs.find import find_export
 from musicrec.system.memory import keep_freed_memory
@@ -40,21 +42,19 @@ def main(cfg: DictConfig) -> None:
     if not listed(cfg.splits):
         raise ConfigError("splits is empty; name some, as in splits=[test]")
     conditions = build_conditions(cfg)
-    subjects = read_subjects([find_export(name, runs=cfg.paths.runs) for name in listed(cfg.export)])
-    measurement.check(subjects, conditions)
+    models = read_models([find_export(name, runs=cfg.paths.runs) for name in listed(cfg.export)])
+    measurement.check(models, conditions)
     if recommender:
-        recommender.check(subjects)
-    data, splits = open_splits(cfg, subjects, bootstrap)
+        recommender.check(models)
+    data, splits = open_splits(cfg, models, bootstrap)
     loggers, reports = build_all(cfg.logger), []
     try:
         for split in splits:
             tracks = split.frame["track_id"].to_list()
             measured = measurement.run(
-                subjects, conditions, data.store, tracks, title=split.name, progress=sys.stderr.isatty()
+                models, conditions, data.store, tracks, title=split.name, progress=sys.stderr.isatty()
             )
-            reports.append(
-                report_on(cfg, subjects, split, measured, data, bootstrap=bootstrap, recommender=recommender)
-            )
+            reports.append(report_on(cfg, models, split, measured, data, bootstrap=bootstrap, recommender=recommender))
             publish(cfg, reports[-1], run, bootstrap=bootstrap, loggers=loggers)
     except KeyboardInterrupt:
         print("\ninterrupted; finished measurements are kept: run the same command again to continue")
@@ -65,30 +65,30 @@ def main(cfg: DictConfig) -> None:
 def build_conditions(cfg: DictConfig) -> list[Condition]:
     """Build the deformations, and list every strength of each as a condition."""
     chosen = {name: entry for name, entry in (cfg.get("deformation") or {}).items() if entry is not None}
-    described = {name: plain(entry) for name, entry in chosen.items()}
-    return list_conditions({name: instantiate(entry) for name, entry in chosen.items()}, described)
+    settings = {name: plain(entry) for name, entry in chosen.items()}
+    return list_conditions({name: instantiate(entry) for name, entry in chosen.items()}, settings)
 
 
 def open_splits(
-    cfg: DictConfig, subjects: list[Subject], bootstrap: Bootstrap | None
-) -> tuple[MusicDataModule, list[Split]]:
+    cfg: DictConfig, models: list[ModelUnderTest], bootstrap: Bootstrap | None
+) -> tuple[MusicDataModule, list[LabelledSplit]]:
     """Open the data, and choose the tracks of every split.
 
     Raises:
         ConfigError: The tracks of a split cannot be scored.
     """
-    model = subjects[0].model
+    model = models[0].model
     chunk_samples = model.network.chunk_samples
     data = build_data(cfg.data, heads=model.heads, frontend=model.frontend, chunk_samples=chunk_samples)
     data.read(fit=False)
-    read_splits(cfg, data, subjects, bootstrap)  # finds mistakes before anything is decoded
+    read_splits(cfg, data, models, bootstrap)  # finds mistakes before anything is decoded
     data.open(fit=False)
-    return data, read_splits(cfg, data, subjects, bootstrap)  # without tracks that cannot be decoded
+    return data, read_splits(cfg, data, models, bootstrap)  # without tracks that cannot be decoded
 
 
 def read_splits(
-    cfg: DictConfig, data: MusicDataModule, subjects: list[Subject], bootstrap: Bootstrap | None
-) -> list[Split]:
+    cfg: DictConfig, data: MusicDataModule, models: list[ModelUnderTest], bootstrap: Bootstrap | None
+) -> list[LabelledSplit]:
     """Choose the tracks of every split, and read the labels that they are scored against.
 
     Raises:
@@ -98,7 +98,7 @@ def read_splits(
         split: choose_tracks(data.tracks(split), cfg.tracks, stratify=cfg.stratify, seed=cfg.seed)
         for split in data.test_splits
     }
-    return [read_split(name, data, subjects, frame, bootstrap) for name, frame in frames.items()]
+    return [read_split(name, data, models, frame, bootstrap) for name, frame in frames.items()]
 
 
 def publish(
@@ -114,36 +114,36 @@ def publish(
 
 def report_on(
     cfg: DictConfig,
-    subjects: list[Subject],
-    split: Split,
-    measured: Measured,
+    models: list[ModelUnderTest],
+    split: LabelledSplit,
+    measured: MeasuredAnswers,
     data: MusicDataModule,
     *,
     bootstrap: Bootstrap | None,
-    recommender: Recommending | None,
+    recommender: OverlapMeasurement | None,
 ) -> Report:
     """Compare the predictions of all models for a split with the labels, and with each other."""
-    progress, drawing = sys.stderr.isatty(), Drawing(bootstrap, split.artists)
-    begin, heads = time.perf_counter(), [one.model.heads for one in subjects]
-    effects = score(measured, heads, split.labels, drawing=drawing, progress=progress)
-    standing, not_compared = standings(effects, split.labels, drawing)
-    scored, overlaps = time.perf_counter(), None
+    progress, resampled = sys.stderr.isatty(), ResampledScores(bootstrap, split.artists)
+    begin, heads = time.perf_counter(), [tested.model.heads for tested in models]
+    effects = measure_effects(measured, heads, split.labels, resampled=resampled, progress=progress)
+    compared_scores, not_compared = compare_models(effects, split.labels, resampled)
+    scored, overlap = time.perf_counter(), None
     if recommender:
-        overlaps = recommender.run(subjects, measured, split.frame, drawing=drawing, progress=progress)
+        overlap = recommender.run(models, measured, split.frame, resampled=resampled, progress=progress)
     return Report(
-        names=[one.name for one in subjects],
-        about=describe(cfg, subjects, split, measured, data, drawing),
+        names=[tested.name for tested in models],
+        description=describe(cfg, models, split, measured, data, resampled),
         tracks=len(split.frame),
         measured=measured,
         effects=effects,
-        ranks=rank(effects, drawing),
-        standings=standing,
-        overlaps=overlaps,
+        ranking=rank_deformations(effects, resampled),
+        compared_scores=compared_scores,
+        overlap=overlap,
         left_out=[
             *split.left_out,
-            *([] if recommender else ["recommendations: recommender=null"]),
+            *([] if recommender else ["recommendations: not measured (recommender=null)"]),
             *not_compared,
-            *left_out_of_comparison(subjects),
+            *comparison_remarks(models),
         ],
         scoring_s=scored - begin,
         recommending_s=time.perf_counter() - scored,
@@ -151,11 +151,16 @@ def report_on(
 
 
 def describe(
-    cfg: DictConfig, subjects: list[Subject], split: Split, measured: Measured, data: MusicDataModule, drawing: Drawing
+    cfg: DictConfig,
+    models: list[ModelUnderTest],
+    split: LabelledSplit,
+    measured: MeasuredAnswers,
+    data: MusicDataModule,
+    resampled: ResampledScores,
 ) -> dict:
     """Describe how a report came about: models, data, measurement and version."""
     return {
-        "exports": {one.name: one.fingerprint for one in subjects},
+        "exports": {tested.name: tested.fingerprint for tested in models},
         "dataset": data.manifest_path.resolve().parent.name,
         "manifest": data.manifest_path.name,
         "split": split.name,
@@ -164,6 +169,6 @@ def describe(
         "excerpt_s": measured.excerpt_s,
         "measurement": {name: value for name, value in plain(cfg.measurement).items() if name != "folder"},
         "bootstrap": plain(cfg.bootstrap) if cfg.bootstrap else None,
-        "drawn_by": drawing.unit,
+        "drawn_by": resampled.unit,
         "musicrec_version": VERSION,
     }

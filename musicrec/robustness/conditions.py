@@ -1,4 +1,4 @@
-"""What is done to the audio: nothing, and every deformation at each of its strengths."""
+"""The conditions of a report: the clean audio, and every deformation at each of its strengths."""
 
 import hashlib
 import inspect
@@ -14,37 +14,61 @@ from musicrec.deformations.sweep import Sweep
 from musicrec.errors import ConfigError
 
 _TRIAL_SAMPLES = 4_000
+_NAMED_STRENGTHS = ("band", "preset")  # strengths in these units are names, which need no unit behind them
 
 
 @dataclass(frozen=True, kw_only=True)
 class Condition:
-    """name: of the deformation, as on the command line. title, unit: in tables and at axes. strength: None for a
-    deformation that has none. deformation: None for the clean audio. described: all that determines it, as JSON."""
+    """One deformation at one strength.
+
+    Attributes:
+        name: of the deformation, as on the command line.
+        title: of the deformation, in tables and figures.
+        deformation: None for the clean audio.
+        description: all that determines the deformed audio, as JSON; part of the key of the answer cache.
+        unit: of the strength, for tables and axes.
+        strength: None for a deformation without a strength.
+    """
 
     name: str
     title: str
     deformation: Deformation | None
-    described: str
+    description: str
     unit: str = ""
     strength: float | str | None = None
 
     @property
-    def label(self) -> str:
-        """The strength in words: "-1 semitones", "" where there is none."""
+    def has_unit(self) -> bool:
+        """Whether the strength is written with its unit."""
+        return self.unit not in _NAMED_STRENGTHS
+
+    @property
+    def strength_text(self) -> str:
+        """The strength without its unit, such as "-1"; "" for none."""
         if self.strength is None:
             return ""
-        shown = self.strength if isinstance(self.strength, str) else f"{self.strength:g}"
-        return shown if self.unit in ("band", "preset") else f"{shown} {self.unit}"
+        return self.strength if isinstance(self.strength, str) else f"{self.strength:g}"
+
+    @property
+    def label(self) -> str:
+        """The strength with its unit, such as "-1 semitones"; "" for none."""
+        if self.strength is None or not self.has_unit:
+            return self.strength_text
+        return f"{self.strength_text} {self.unit}"
 
 
-CLEAN = Condition(name="clean", title="clean", deformation=None, described="clean")
+CLEAN = Condition(name="clean", title="clean", deformation=None, description="clean")
 
 
-def list_conditions(sweeps: Mapping[str, Sweep], described: Mapping[str, dict]) -> list[Condition]:
-    """Every deformation at each of its strengths, in the given order; the clean audio is not among them.
+def list_conditions(sweeps: Mapping[str, Sweep], settings: Mapping[str, dict]) -> list[Condition]:
+    """Return every deformation at each of its strengths, in the given order and without the clean audio.
 
-    described: the deformations' settings in plain types, by the same names.
-    Raises ConfigError where there is none, and for a strength that a deformation cannot have.
+    Args:
+        sweeps: {name: deformation at several strengths}.
+        settings: {name: settings of the deformation in plain JSON types}.
+
+    Raises:
+        ConfigError: There is no deformation, or a deformation cannot have one of its strengths.
     """
     found = [
         Condition(
@@ -53,39 +77,56 @@ def list_conditions(sweeps: Mapping[str, Sweep], described: Mapping[str, dict]) 
             unit=sweep.unit,
             strength=strength,
             deformation=deformation,
-            described=json.dumps(
-                [described[name]["deformation"], sweep.setting, strength, _made_of(deformation)], sort_keys=True
+            description=json.dumps(
+                [settings[name]["deformation"], sweep.setting, strength, _source_digest(deformation)], sort_keys=True
             ),
         )
         for name, sweep in sweeps.items()
         for strength, deformation in sweep
     ]
     if not found:
-        raise ConfigError("deformation: none is chosen; take deformation=all, or some, as in deformation=[mp3,gain]")
+        raise ConfigError(
+            "deformation: none is chosen; give deformation=all, or some of them, such as deformation=[mp3,gain]"
+        )
     return found
 
 
-def _made_of(deformation: Deformation) -> str:
-    """A digest of its code, and of the files that it reads: another one gives other audio by the same settings."""
+def _source_digest(deformation: Deformation) -> str:
+    """Return a checksum of the code and of the files of a deformation: either changes the audio without a setting."""
     digest = hashlib.sha256(Path(inspect.getfile(type(deformation))).read_bytes())
     for path in getattr(deformation, "files", ()):
-        about = Path(path).stat()
-        digest.update(f"{path} {about.st_size} {about.st_mtime_ns}".encode())
+        status = Path(path).stat()
+        digest.update(f"{path} {status.st_size} {status.st_mtime_ns}".encode())
     return digest.hexdigest()
 
 
-def deformed_ahead(conditions: Sequence[Condition], device: torch.device) -> list[int]:
-    """Numbers of the conditions that processes on the CPU deform ahead of the networks on `device`: all where that is
-    the CPU, too; beside a GPU only what no GPU can do, as the others take it less time than bringing them there."""
+def conditions_for_workers(conditions: Sequence[Condition], device: torch.device) -> list[int]:
+    """Return the indices of the conditions that worker processes on the CPU deform in advance.
+
+    If the networks run on the CPU, these are all. Beside a GPU they are those that only a CPU can do: the GPU takes
+    less time for the others than it takes to copy the deformed audio.
+
+    Args:
+        conditions: of the report.
+        device: of the networks.
+    """
     return [
-        number
-        for number, condition in enumerate(conditions)
+        index
+        for index, condition in enumerate(conditions)
         if device.type == "cpu" or getattr(condition.deformation, "on_cpu", False)
     ]
 
 
-def try_out(condition: Condition, *, sample_rate: int) -> None:
-    """Deform a moment of silence, so that what cannot work is told before the first track."""
+def check_condition(condition: Condition, *, sample_rate: int) -> None:
+    """Deform a moment of silence, so that a mistake shows before the first track is read.
+
+    Args:
+        condition: to check.
+        sample_rate: in Hz.
+
+    Raises:
+        MusicrecError: The deformation does not work.
+    """
     if condition.deformation is not None:
         silence = torch.zeros(1, int(_TRIAL_SAMPLES * max(1.0, condition.deformation.input_ratio)) + 1)
         condition.deformation(silence, samples=_TRIAL_SAMPLES, sample_rate=sample_rate, seeds=[0])

@@ -1,253 +1,284 @@
-"""How far a head falls under each condition: paired with its own answers to the clean audio of the same tracks."""
+"""What each deformation does to each head: clean and deformed answers to the same tracks, compared in pairs."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from rich.progress import track as shown
+from rich.progress import track as with_progress
 from torch import Tensor
 
-from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.heads import Head
-from musicrec.heads.metrics import Scores, unit_weights
-from musicrec.robustness.answers import Answers
+from musicrec.heads.metrics import Scores
+from musicrec.robustness.answer_cache import Answers
 from musicrec.robustness.conditions import Condition
-from musicrec.robustness.label_motion import moved, share, went_along
-from musicrec.robustness.measurement import Measured
+from musicrec.robustness.label_motion import answer_followed, move_labels, weighted_share
+from musicrec.robustness.measurement import MeasuredAnswers
+from musicrec.robustness.resampling import IntervalEstimate, ResampledScores
 from musicrec.system.console import error_console
 
-Interval = tuple[float, float]
-_NOTHING = (float("nan"), float("nan"))
-
 
 @dataclass(frozen=True, kw_only=True)
-class Number:
-    """A value of the tracks at hand, and its bootstrap interval; NaN where there is none."""
+class MetricChange:
+    """One metric of a head, on clean and on deformed audio.
 
-    value: float
-    interval: Interval = _NOTHING
-
-
-@dataclass(frozen=True, kw_only=True)
-class Change:
-    """One metric: of the clean audio; of the deformed audio against the moved and against the original labels; how
-    much of the clean one was lost, as a share of it, and as a difference (negative: lost)."""
+    Attributes:
+        clean: on the clean audio.
+        moved: on the deformed audio, against the moved labels.
+        original: on the deformed audio, against the original labels.
+        drop: the share of the clean value that is lost against the moved labels; negative for a gain.
+        difference: `moved` - `clean`.
+    """
 
     clean: float
     moved: float
     original: float
-    drop: Number
-    difference: Number
+    drop: IntervalEstimate
+    difference: IntervalEstimate
 
 
 @dataclass(frozen=True, kw_only=True)
 class Effect:
-    """What a condition does to a head of a model.
+    """What a condition does to one head of one model.
 
-    subject: number of the model. tracks: that have a label, before and after. moves: whether the labels moved.
-    changes: {metric: Change}. went_right, went: the share of answers (of tags: track by tag) that moved as the label
-    does, or stayed where it stays, among those that were right before, and among all. right: how many were.
-    by_class: a row a class. values, clean_values: {metric: (1 + resamples,)} against the moved label, and on the clean
-    audio; that of the tracks at hand first.
+    Answers are counted per track; those of a head whose classes are not exclusive, per track and class.
+
+    Attributes:
+        model: index of the model.
+        head: of the model.
+        condition: of the audio.
+        tracks: number of tracks with a label that the head can express, before and after it moves.
+        label_moves: whether the condition changes any label.
+        changes: {metric: change}.
+        right_before: number of answers that were right on the clean audio.
+        followed_of_right: the share of these that changed as the label does, or stayed if it stays.
+        followed: the same share of all answers.
+        by_class: one row per class, see `class_scores`.
+        deformed_values: {metric: (1 + resamples,)} on the deformed audio, against the moved labels; the first value is
+            that of the tracks themselves.
+        clean_values: the same on the clean audio.
     """
 
-    subject: int
+    model: int
     head: Head
     condition: Condition
     tracks: int
-    moves: bool
-    changes: dict[str, Change]
-    went_right: Number
-    went: Number
-    right: int
+    label_moves: bool
+    changes: dict[str, MetricChange]
+    right_before: int
+    followed_of_right: IntervalEstimate
+    followed: IntervalEstimate
     by_class: list[dict]
-    values: dict[str, Tensor]
+    deformed_values: dict[str, Tensor]
     clean_values: dict[str, Tensor]
 
     @property
-    def primary(self) -> Change:
+    def primary(self) -> MetricChange:
+        """The change of the head's primary metric."""
         return self.changes[self.head.primary]
 
     @property
-    def drops(self) -> Tensor:
-        """Of the primary metric, (1 + resamples,)."""
-        return lost(self.clean_values[self.head.primary], self.values[self.head.primary])
+    def primary_drops(self) -> Tensor:
+        """(1 + resamples,) relative drops of the head's primary metric."""
+        return relative_drop(self.clean_values[self.head.primary], self.deformed_values[self.head.primary])
 
 
-class Drawing:
-    """Numbers of the tracks at hand together with those of resamples of them, of which every number meets the same.
-
-    unit: by which tracks are drawn, the coarsest of the bootstrap's; None without a bootstrap, or with a single track:
-    then they are not drawn at all.
-    """
-
-    def __init__(self, bootstrap: Bootstrap | None, artists: Sequence[str | None]) -> None:
-        self.bootstrap = bootstrap
-        found = {} if bootstrap is None else bootstrap.clusters(artists)
-        self.unit, self.clusters = list(found.items())[-1] if found else (None, None)
-        self._clean: dict[tuple, dict[str, Tensor]] = {}
-
-    def values(self, score: Callable[[Tensor], Scores], tracks: int, *, classes: int = 1) -> dict[str, Tensor]:
-        """(1 + resamples,) of everything that the score tells overall, the tracks at hand first. score: of weights."""
-        here = score(unit_weights(tracks)).overall
-        if self.clusters is None:
-            return here
-        # Without a bar: it would be one within that of the conditions.
-        drawn = self.bootstrap.scores(score, self.clusters, classes=classes, progress=False).overall
-        return {name: torch.cat([value, drawn[name]]) for name, value in here.items()}
-
-    def clean(self, subject: int, head: Head, probabilities: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """The values of the metrics on the clean audio, which are the same for nearly every condition."""
-        key = subject, head.name, target.isnan().numpy().tobytes()
-        if key not in self._clean:
-            self._clean[key] = self.metrics(head, probabilities, target)
-        return self._clean[key]
-
-    def metrics(self, head: Head, probabilities: Tensor, target: Tensor) -> dict[str, Tensor]:
-        return self.values(
-            lambda weights: head.score(probabilities, target, weights), len(target), classes=len(head.classes)
-        )
-
-    def number(self, values: Tensor) -> Number:
-        here = float(values[0])
-        if len(values) == 1:
-            return Number(value=here)
-        return Number(value=here, interval=tuple(self.bootstrap.interval(values[1:], here).tolist()))
-
-
-def score(
-    measured: Measured,
+def measure_effects(
+    measured: MeasuredAnswers,
     heads: Sequence[Sequence[Head]],
     targets: Sequence[Mapping[str, Tensor]],
     *,
-    drawing: Drawing,
+    resampled: ResampledScores,
     progress: bool = True,
 ) -> list[Effect]:
-    """Every labelled head of every model under every condition. heads, targets: of each model, {head: labels}."""
+    """Measure the effect of every condition on every head of every model. Heads without any label are left out.
+
+    Args:
+        measured: answers of the models.
+        heads: of each model.
+        targets: of each model, {head: labels of the tracks}, NaN where one is missing.
+        resampled: computes the scores.
+        progress: whether to show a progress bar.
+    """
     work = [
-        (subject, head, number)
-        for subject, of_subject in enumerate(heads)
-        for head in of_subject
-        if (~targets[subject][head.name].isnan()).any()
-        for number in range(1, len(measured.conditions))
+        (model, head, condition)
+        for model, of_model in enumerate(heads)
+        for head in of_model
+        if (~targets[model][head.name].isnan()).any()
+        for condition in range(1, len(measured.conditions))
     ]
-    bar = shown(work, "scoring", console=error_console(), transient=True, disable=not progress)
+    bar = with_progress(work, "scoring", console=error_console(), transient=True, disable=not progress)
     return [
-        effect(
+        measure_effect(
             head,
-            measured.answers[subject][0],
-            measured.answers[subject][number],
-            targets[subject][head.name],
-            condition=measured.conditions[number],
-            subject=subject,
-            drawing=drawing,
+            measured.answers[model][0],
+            measured.answers[model][condition],
+            targets[model][head.name],
+            condition=measured.conditions[condition],
+            model=model,
+            resampled=resampled,
         )
-        for subject, head, number in bar
+        for model, head, condition in bar
     ]
 
 
-def effect(
+def measure_effect(
     head: Head,
     clean: Answers,
     deformed: Answers,
     target: Tensor,
     *,
     condition: Condition,
-    subject: int,
-    drawing: Drawing,
+    model: int,
+    resampled: ResampledScores,
 ) -> Effect:
-    """target: labels of the tracks, NaN where one is missing."""
-    moves = {"shift_semitones": deformed.shift_semitones, "tempo_ratio": deformed.tempo_ratio}
-    before, after = (head.calibrated(answers.probabilities[head.name]) for answers in (clean, deformed))
-    there = moved(head, target, **moves)
-    target = torch.where(there.isnan(), torch.nan, target)  # the same tracks on both sides
-    stays = torch.equal(there.nan_to_num(), target.nan_to_num())
-    right = head.agrees(head.answer(before), target)
-    along = went_along(head, head.answer(before), head.answer(after), **moves)
+    """Measure the effect of a condition on a head.
 
-    at_first, now = drawing.clean(subject, head, before, target), drawing.metrics(head, after, there)
-    original = {name: float(values[0]) for name, values in now.items()} if stays else head.score(after, target).values()
-    everything = torch.ones_like(right)
-    shares = drawing.values(
-        lambda weights: Scores(
-            overall={"right": share(along, right, weights), "all": share(along, everything, weights)}
-        ),
-        len(target),
-    )
+    Args:
+        head: of the model.
+        clean: answers of the model to the clean audio.
+        deformed: answers of the model under the condition, to the same tracks.
+        target: original labels of the tracks, NaN where one is missing.
+        condition: of the audio.
+        model: index of the model.
+        resampled: computes the scores.
+    """
+    motion = {"shift_semitones": deformed.shift_semitones, "tempo_ratio": deformed.tempo_ratio}
+    before, after = (head.calibrated(answers.probabilities[head.name]) for answers in (clean, deformed))
+    moved_target = move_labels(head, target, **motion)
+    target = torch.where(moved_target.isnan(), torch.nan, target)  # both sides score the same tracks
+    label_moves = not torch.equal(moved_target.nan_to_num(), target.nan_to_num())
+
+    clean_values = resampled.clean_metrics(model, head, before, target)
+    deformed_values = resampled.metrics(head, after, moved_target)
+    if label_moves:
+        original = head.score(after, target).values()
+    else:
+        original = {name: float(values[0]) for name, values in deformed_values.items()}
+
+    right = head.agrees(head.answer(before), target)
+    followed = answer_followed(head, head.answer(before), head.answer(after), **motion)
+    shares = _shares_followed(followed, right, resampled)
     return Effect(
-        subject=subject,
+        model=model,
         head=head,
         condition=condition,
         tracks=int((~target.isnan()).reshape(len(target), -1).any(dim=1).sum()),
-        moves=not stays,
+        label_moves=label_moves,
         changes={
-            name: Change(
-                clean=float(value[0]),
-                moved=float(now[name][0]),
+            name: MetricChange(
+                clean=float(values[0]),
+                moved=float(deformed_values[name][0]),
                 original=original[name],
-                drop=drawing.number(lost(value, now[name])),
-                difference=drawing.number(now[name] - value),
+                drop=resampled.estimate(relative_drop(values, deformed_values[name])),
+                difference=resampled.estimate(deformed_values[name] - values),
             )
-            for name, value in at_first.items()
+            for name, values in clean_values.items()
         },
-        went_right=drawing.number(shares["right"]),
-        went=drawing.number(shares["all"]),
-        right=int((right & ~along.isnan()).sum()),
-        by_class=by_class(head, before, after, target, there),
-        values=now,
-        clean_values=at_first,
+        right_before=int((right & ~followed.isnan()).sum()),
+        followed_of_right=shares["right"],
+        followed=shares["all"],
+        by_class=class_scores(head, before, after, target, moved_target),
+        deformed_values=deformed_values,
+        clean_values=clean_values,
     )
 
 
-def lost(clean: Tensor, now: Tensor) -> Tensor:
-    """The share of a metric that was lost; NaN where there was nothing to lose."""
-    return torch.where(clean > 0, 1 - now / clean, torch.nan)
+def _shares_followed(followed: Tensor, right: Tensor, resampled: ResampledScores) -> dict[str, IntervalEstimate]:
+    """Return the share of answers that followed the label, among the "right" ones and among "all"."""
+    everything = torch.ones_like(right)
+
+    def score(weights: Tensor) -> Scores:
+        return Scores(
+            overall={
+                "right": weighted_share(followed, right, weights),
+                "all": weighted_share(followed, everything, weights),
+            }
+        )
+
+    return {name: resampled.estimate(values) for name, values in resampled.values(score, len(followed)).items()}
 
 
-def by_class(head: Head, before: Tensor, after: Tensor, target: Tensor, there: Tensor) -> list[dict]:
-    """[{"class", "tracks", "measure", "clean", "deformed"}]: of the tracks of each class (range of tempo) as it was on
-    the clean audio, the share that is right; of each tag that can be scored, its ROC-AUC."""
+def relative_drop(clean: Tensor, deformed: Tensor) -> Tensor:
+    """Return the share of a metric that is lost; NaN where the clean value is 0, so that nothing could be lost."""
+    return torch.where(clean > 0, 1 - deformed / clean, torch.nan)
+
+
+def class_scores(head: Head, before: Tensor, after: Tensor, target: Tensor, moved_target: Tensor) -> list[dict]:
+    """Score each class of a head on clean and on deformed audio.
+
+    Args:
+        head: of the classes.
+        before: (tracks, classes) probabilities on the clean audio.
+        after: (tracks, classes) probabilities on the deformed audio.
+        target: labels of the tracks on the clean audio.
+        moved_target: labels of the tracks on the deformed audio.
+
+    Returns:
+        One dict per class with keys "class", "tracks", "measure", "clean" and "deformed". The measure of exclusive
+        classes is the share of right answers among the tracks that have the class (or range of numbers) on the clean
+        audio. That of other classes is the ROC-AUC; classes without one are left out.
+    """
     if not head.exclusive:
-        one, two = (head.score(p, t) for p, t in ((before, target), (after, there)))
-        pairs = zip(one.rows(), two.rows(), strict=True)
-        return [
-            {"class": row["class"], "tracks": row["positives"], "measure": "roc_auc", "clean": row["roc_auc"],
-             "deformed": other["roc_auc"]}
-            for row, other in pairs if None not in (row["roc_auc"], other["roc_auc"])
-        ]  # fmt: skip
-    right, still = head.agrees(head.answer(before), target), head.agrees(head.answer(after), there)
+        return _tag_scores(head.score(before, target), head.score(after, moved_target))
+    right_before = head.agrees(head.answer(before), target)
+    right_after = head.agrees(head.answer(after), moved_target)
     return [
-        {"class": name, "tracks": int(rows.sum()), "measure": "share right", "clean": float(right[rows].float().mean()),
-         "deformed": float(still[rows].float().mean())}
+        {
+            "class": name,
+            "tracks": int(rows.sum()),
+            "measure": "share right",
+            "clean": float(right_before[rows].float().mean()),
+            "deformed": float(right_after[rows].float().mean()),
+        }
         for name, rows in head.groups(target)
-    ]  # fmt: skip
+    ]
+
+
+def _tag_scores(clean: Scores, deformed: Scores) -> list[dict]:
+    return [
+        {
+            "class": row["class"],
+            "tracks": row["positives"],
+            "measure": "roc_auc",
+            "clean": row["roc_auc"],
+            "deformed": other["roc_auc"],
+        }
+        for row, other in zip(clean.rows(), deformed.rows(), strict=True)
+        if None not in (row["roc_auc"], other["roc_auc"])
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rank:
-    """A deformation. drop: of the primary metrics, the mean over its strengths, and the heads and models. worst: the
-    effect with the largest drop."""
+class RankedDeformation:
+    """A deformation in the ranking.
+
+    Attributes:
+        name: of the deformation.
+        title: of the deformation, in tables and figures.
+        drop: of the primary metrics, the mean over strengths, heads and models.
+        worst: the effect with the largest drop.
+    """
 
     name: str
     title: str
-    drop: Number
+    drop: IntervalEstimate
     worst: Effect
 
 
-def rank(effects: Sequence[Effect], drawing: Drawing) -> list[Rank]:
-    """The deformations, the one that costs most first."""
+def rank_deformations(effects: Sequence[Effect], resampled: ResampledScores) -> list[RankedDeformation]:
+    """Return the deformations, the one with the largest mean drop first."""
     by_name: dict[str, list[Effect]] = {}
-    for one in effects:
-        if not math.isnan(one.primary.drop.value):
-            by_name.setdefault(one.condition.name, []).append(one)
-    ranks = [
-        Rank(
+    for effect in effects:
+        if not math.isnan(effect.primary.drop.value):
+            by_name.setdefault(effect.condition.name, []).append(effect)
+    ranking = [
+        RankedDeformation(
             name=name,
-            title=found[0].condition.title,
-            drop=drawing.number(torch.stack([one.drops for one in found]).nanmean(dim=0)),
-            worst=max(found, key=lambda one: one.primary.drop.value),
+            title=of_deformation[0].condition.title,
+            drop=resampled.estimate(torch.stack([effect.primary_drops for effect in of_deformation]).nanmean(dim=0)),
+            worst=max(of_deformation, key=lambda effect: effect.primary.drop.value),
         )
-        for name, found in by_name.items()
+        for name, of_deformation in by_name.items()
     ]
-    return sorted(ranks, key=lambda one: -one.drop.value)
+    return sorted(ranking, key=lambda ranked: -ranked.drop.value)

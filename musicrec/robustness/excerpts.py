@@ -1,4 +1,4 @@
-"""Which audio is deformed: tracks, the excerpts of each, and the batches that they make."""
+"""The audio of a report: which tracks, which excerpts of each, and the deformed batches of excerpts."""
 
 import time
 from collections.abc import Collection, Sequence
@@ -22,8 +22,15 @@ from musicrec.system.hardware import clock
 
 @dataclass(frozen=True, kw_only=True)
 class Excerpts:
-    """track: (excerpts,) number of the track each is from. row: of the track in the store. start, length: in samples.
-    name: what seeds its deformations."""
+    """Excerpts of tracks in a waveform store.
+
+    Attributes:
+        track: (excerpts,) index of the track among the tracks of the report.
+        row: (excerpts,) row of the track in the store.
+        start: (excerpts,) in samples.
+        length: (excerpts,) in samples.
+        name: of each excerpt; seeds the random part of its deformations.
+    """
 
     track: np.ndarray
     row: np.ndarray
@@ -32,14 +39,21 @@ class Excerpts:
     name: list[str]
 
     def batches(self, size: int) -> list[np.ndarray]:
-        """Numbers of excerpts, at most `size` together, all of a batch of one length."""
+        """Return batches as indices of excerpts: at most `size` each, all of one length."""
         groups = [np.flatnonzero(self.length == length) for length in np.unique(self.length)]
         return [group[begin : begin + size] for group in groups for begin in range(0, len(group), size)]
 
 
 @dataclass(kw_only=True)
 class ReadBatch:
-    """condition, number: which of each it is. waveform: (batch, samples) int16. reading_s: what it took."""
+    """A batch of excerpts before it is deformed.
+
+    Attributes:
+        condition: index of the condition.
+        number: index of the batch.
+        waveform: (batch, samples) int16.
+        reading_s: seconds that reading took.
+    """
 
     condition: int
     number: int
@@ -49,8 +63,18 @@ class ReadBatch:
 
 @dataclass(kw_only=True)
 class DeformedBatch:
-    """condition, number: which of each it is. track: (batch,) int64. waveform: (batch, samples) float32.
-    shift_semitones, tempo_ratio: (batch,). deforming_s: what that and reading took. audio_s: how long all of it is."""
+    """A batch of deformed excerpts.
+
+    Attributes:
+        condition: index of the condition.
+        number: index of the batch.
+        track: (batch,) int64, index of each excerpt's track.
+        waveform: (batch, samples) float32 in [-1, 1].
+        shift_semitones: (batch,).
+        tempo_ratio: (batch,).
+        deforming_s: seconds that reading and deforming took.
+        audio_s: length of all excerpts of the batch together, in seconds.
+    """
 
     condition: int
     number: int
@@ -63,13 +87,20 @@ class DeformedBatch:
 
 
 class DeformedExcerpts(Dataset):
-    """Reads batches of excerpts from the store and deforms them; an index is (number of the condition, of the batch).
+    """Reads batches of excerpts from a store and deforms them. An index is (condition, batch).
 
-    ahead: numbers of the conditions that are deformed as they are read, on the CPU, by a process ahead of the networks.
-    Batches of the others come as they are, for `deform` on the networks' device.
+    A deformed excerpt holds the same music as the clean one: 15 s that are played 1.25 times as fast become 12 s. Its
+    random part depends on the seed and on the name of the excerpt, so that a track gets the same noise at every
+    strength.
 
-    A deformed excerpt holds the same music as the clean one: stretched by 1.25, 15 s become 12. What is drawn at random
-    follows from the seed and from the excerpt's name, so that a track meets the same noise at every strength.
+    Args:
+        store: holds the tracks.
+        excerpts: to read.
+        conditions: to apply.
+        batch_size: excerpts per batch.
+        seed: of the random parts of deformations.
+        in_workers: indices of the conditions that are deformed on the CPU as a batch is read. The caller deforms
+            batches of other conditions with `deform`, on the device of the networks.
     """
 
     def __init__(
@@ -80,22 +111,26 @@ class DeformedExcerpts(Dataset):
         *,
         batch_size: int,
         seed: int,
-        ahead: Collection[int],
+        in_workers: Collection[int],
     ) -> None:
         self.store, self.excerpts, self.conditions = store, excerpts, conditions
-        self.batches, self.seed, self.ahead = excerpts.batches(batch_size), seed, frozenset(ahead)
+        self.batches, self.seed, self.in_workers = excerpts.batches(batch_size), seed, frozenset(in_workers)
 
     def __getitem__(self, index: tuple[int, int]) -> ReadBatch | DeformedBatch:
         begin, (condition, number) = time.perf_counter(), index
         chosen = self.batches[number]
         length = int(self.excerpts.length[chosen[0]])
         samples = self.store.read(self.excerpts.row[chosen], self.excerpts.start[chosen], length)
-        read = ReadBatch(condition=condition, number=number, waveform=torch.from_numpy(samples),
-                         reading_s=time.perf_counter() - begin)  # fmt: skip
-        return self.deform(read, torch.device("cpu")) if condition in self.ahead else read
+        read = ReadBatch(
+            condition=condition,
+            number=number,
+            waveform=torch.from_numpy(samples),
+            reading_s=time.perf_counter() - begin,
+        )
+        return self.deform(read, torch.device("cpu")) if condition in self.in_workers else read
 
     def deform(self, read: ReadBatch, device: torch.device) -> DeformedBatch:
-        """Move a batch to the device, and deform it there."""
+        """Move a batch to a device, and deform it there."""
         begin, chosen = clock(device), self.batches[read.number]
         deformation, length = self.conditions[read.condition].deformation, read.waveform.shape[1]
         waveform = read.waveform.to(device).float() * INT16_SCALE
@@ -120,32 +155,61 @@ class DeformedExcerpts(Dataset):
         )
 
 
-def cut(store: WaveformStore, track_ids: Sequence[str], *, samples: int, count: int) -> Excerpts:
-    """`count` excerpts of each track, evenly spread over it, or the middle one of one; a track that is no longer than
-    an excerpt is one as a whole."""
+def cut_excerpts(store: WaveformStore, track_ids: Sequence[str], *, samples: int, count: int) -> Excerpts:
+    """Cut tracks into excerpts. A track that is not longer than an excerpt becomes one excerpt.
+
+    Args:
+        store: holds the tracks.
+        track_ids: of the tracks.
+        samples: length of an excerpt.
+        count: excerpts per track, evenly spread over it; 1 takes the middle.
+    """
     found = []
-    for number, track_id in enumerate(track_ids):
+    for track, track_id in enumerate(track_ids):
         row = store.index[track_id]
-        room = int(store.lengths[row]) - samples
-        starts = [0] if room <= 0 else [room // 2] if count == 1 else np.linspace(0, room, count).astype(int).tolist()
-        found += [(number, row, start, min(samples, int(store.lengths[row])), f"{track_id}/{start}")
-                  for start in starts]  # fmt: skip
+        length = int(store.lengths[row])
+        for start in _starts(length - samples, count):
+            found.append((track, row, start, min(samples, length), f"{track_id}/{start}"))
     track, row, start, length, name = zip(*found, strict=True)
-    return Excerpts(track=np.array(track), row=np.array(row), start=np.array(start), length=np.array(length),
-                    name=list(name))  # fmt: skip
+    return Excerpts(
+        track=np.array(track), row=np.array(row), start=np.array(start), length=np.array(length), name=list(name)
+    )
+
+
+def _starts(last: int, count: int) -> list[int]:
+    """Return where the excerpts of a track begin.
+
+    Args:
+        last: where the last possible excerpt begins, in samples; 0 or less for a track that is one excerpt.
+        count: excerpts of the track.
+    """
+    if last <= 0:
+        return [0]
+    return [last // 2] if count == 1 else np.linspace(0, last, count).astype(int).tolist()
 
 
 def choose_tracks(frame: pl.DataFrame, tracks: int | None, *, stratify: str | None, seed: int) -> pl.DataFrame:
-    """`tracks` of the rows, at random, with as large a share of every value of the column `stratify` as it has in all;
-    in their order. None: all of them. Raises ConfigError for a number below 1 and an unknown column."""
+    """Draw tracks at random; their order stays.
+
+    Args:
+        frame: rows of a manifest.
+        tracks: number of tracks to draw; None for all.
+        stratify: column whose values keep their shares; None to draw without regard to columns.
+        seed: of the draw.
+
+    Raises:
+        ConfigError: `tracks` is below 1, or there is no column `stratify`.
+    """
     if stratify is not None and stratify not in frame.columns:
-        raise ConfigError(f"stratify={stratify}: the manifest has no such column; choose of {', '.join(frame.columns)}")
+        raise ConfigError(
+            f"stratify={stratify}: the manifest has no such column; give null, or one of {', '.join(frame.columns)}"
+        )
     if tracks is None:
         return frame
     check_value("tracks", tracks, Count, expected="a whole number, 1 or more, or null for all of a split")
     shuffled = frame.with_row_index("_place").sample(fraction=1.0, shuffle=True, seed=seed)
     if stratify is not None:
-        # Of a value with n tracks, these come at 1/2n, 3/2n, 5/2n … of the way.
-        among = (2 * pl.int_range(pl.len()) + 1) / (2 * pl.len())
-        shuffled = shuffled.sort(among.over(stratify), maintain_order=True)
+        # The n tracks of a value get the places 1/2n, 3/2n, 5/2n …: any first part holds the values in their shares.
+        place = (2 * pl.int_range(pl.len()) + 1) / (2 * pl.len())
+        shuffled = shuffled.sort(place.over(stratify), maintain_order=True)
     return shuffled.head(tracks).sort("_place").drop("_place")

@@ -1,4 +1,4 @@
-"""What a deformation does to labels, and whether an answer went along."""
+"""How a deformation moves labels, and whether an answer follows them."""
 
 import torch
 from torch import Tensor
@@ -6,9 +6,18 @@ from torch import Tensor
 from musicrec.heads import Head
 
 
-def moved(head: Head, labels: Tensor, *, shift_semitones: Tensor, tempo_ratio: Tensor) -> Tensor:
-    """Labels, or answers in their terms, after the deformation; NaN for one that has left what the head can say, such
-    as a tempo that is now above its last class. shift_semitones, tempo_ratio: (tracks,)."""
+def move_labels(head: Head, labels: Tensor, *, shift_semitones: Tensor, tempo_ratio: Tensor) -> Tensor:
+    """Return labels, or answers in their terms, after a deformation.
+
+    Args:
+        head: of the labels.
+        labels: as `head.encode` gives them; NaN where one is missing.
+        shift_semitones: (tracks,), by how much the pitch was raised.
+        tempo_ratio: (tracks,), 1.1 for music that is 10 % faster.
+
+    Returns:
+        In the shape of `labels`; NaN where the head cannot express the moved label, such as a tempo above its range.
+    """
     labels = head.move(labels, shift_semitones=shift_semitones, tempo_ratio=tempo_ratio)
     if not head.exclusive:
         return labels
@@ -16,18 +25,33 @@ def moved(head: Head, labels: Tensor, *, shift_semitones: Tensor, tempo_ratio: T
     return torch.where(outside, torch.nan, labels)
 
 
-def went_along(head: Head, before: Tensor, after: Tensor, *, shift_semitones: Tensor, tempo_ratio: Tensor) -> Tensor:
-    """1 where the answer `after` the deformation is the one `before`, moved as a label would move; 0 where it is not;
-    NaN where the head could not say that. Both answers, and the result, are in the shape of labels."""
-    expected = moved(head, before, shift_semitones=shift_semitones, tempo_ratio=tempo_ratio)
+def answer_followed(
+    head: Head, before: Tensor, after: Tensor, *, shift_semitones: Tensor, tempo_ratio: Tensor
+) -> Tensor:
+    """Return whether answers changed as labels do.
+
+    Args:
+        head: of the answers.
+        before: answers to the clean audio, in the shape of labels.
+        after: answers to the deformed audio.
+        shift_semitones: (tracks,), by how much the pitch was raised.
+        tempo_ratio: (tracks,), 1.1 for music that is 10 % faster.
+
+    Returns:
+        In the shape of the answers: 1 where the answer after is the answer before, moved as a label would move; 0 where
+        it is not; NaN where the head cannot express the moved answer.
+    """
+    expected = move_labels(head, before, shift_semitones=shift_semitones, tempo_ratio=tempo_ratio)
     return torch.where(expected.isnan(), torch.nan, head.agrees(after, expected).float())
 
 
-def share(points: Tensor, counted: Tensor, weights: Tensor) -> Tensor:
-    """(resamples,) weighted mean of the points of the counted entries; NaN where there is none.
+def weighted_share(points: Tensor, counted: Tensor, weights: Tensor) -> Tensor:
+    """Return the (resamples,) weighted means of the counted points; NaN where a resample has none.
 
-    points: (tracks, …) of 0, 1 or NaN, which does not count. counted: the same shape, bool. weights: (resamples,
-    tracks).
+    Args:
+        points: (tracks, …) of 0, 1, or NaN, which never counts.
+        counted: (tracks, …) bool, the points that count.
+        weights: (resamples, tracks).
     """
     counted = (counted & ~points.isnan()).reshape(len(points), -1)
     hits = points.reshape(len(points), -1).nan_to_num(0.0) * counted

@@ -16,28 +16,35 @@ from musicrec.config.number_types import Count, Natural
 from musicrec.config.value_check import check_value
 from musicrec.data.store import WaveformStore
 from musicrec.errors import ConfigError
-from musicrec.robustness.answers import Answers, AnswerStore
-from musicrec.robustness.conditions import CLEAN, Condition, deformed_ahead, try_out
-from musicrec.robustness.excerpts import DeformedBatch, DeformedExcerpts, ReadBatch, cut
-from musicrec.robustness.inference import Listener
-from musicrec.robustness.subjects import Subject
+from musicrec.robustness.answer_cache import AnswerCache, Answers
+from musicrec.robustness.conditions import CLEAN, Condition, check_condition, conditions_for_workers
+from musicrec.robustness.excerpts import DeformedBatch, DeformedExcerpts, ReadBatch, cut_excerpts
+from musicrec.robustness.inference import TrackInference
+from musicrec.robustness.models_under_test import ModelUnderTest
 from musicrec.system.console import error_console
 from musicrec.system.hardware import find_device
 
-_SHORTEST_S = 15.0
-_ROOM = 1.25  # so much faster an excerpt may be played, and still be as long as what a network hears at once
+_DEFAULT_EXCERPT_S = 15.0
+_CHUNKS_PER_EXCERPT = 1.25  # an excerpt played 1.25 times as fast is then still as long as a chunk
 _MOST_WORKERS = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
-    """conditions: the clean audio first. answers: of each subject, one for each condition. fresh: the numbers of the
-    conditions that this run measured; the others were kept by an earlier one. excerpt_s: length of the excerpts.
-    waiting_s: how long the networks waited for deformed audio, of the wall_s that all took."""
+class MeasuredAnswers:
+    """Answers of all models under all conditions.
+
+    Attributes:
+        conditions: the clean audio first.
+        answers: of each model, one per condition.
+        newly_measured: indices of the conditions that this run measured; the others were in the cache.
+        excerpt_s: length of an excerpt, in seconds.
+        waiting_s: how long the networks waited for deformed audio, in seconds.
+        wall_s: how long everything took, in seconds.
+    """
 
     conditions: list[Condition]
     answers: list[list[Answers]]
-    fresh: list[int]
+    newly_measured: list[int]
     excerpt_s: float
     waiting_s: float
     wall_s: float
@@ -47,15 +54,20 @@ _Seconds = Annotated[float, Ge(0.1), Le(36_000)]
 
 
 class Measurement:
-    """What of the tracks is heard, and how.
+    """Measures the answers of models under conditions, or reads them from a cache.
 
-    folder: in which the answers to each condition are kept. excerpt_s: how much of each track is heard; None for 15 s,
-    or for 1.25 times what a network hears at once where that is more. excerpts: of each track, evenly spread over it.
-    chunks: of each excerpt, for each network; None takes as many as cover it. batch_size: excerpts together. workers:
-    processes that read, and deform what the CPU deforms, ahead of the networks; None takes one a core, eight at most.
-    device: of the networks, and of the deformations that work on it; "auto" is the GPU where there is one.
+    Args:
+        folder: cache of the answers.
+        excerpt_s: length of an excerpt in seconds; None for 15 s, or 1.25 times the longest chunk if that is more.
+        excerpts: per track, evenly spread over it.
+        chunks: per excerpt, for each network; None takes as many as cover it.
+        batch_size: excerpts per batch.
+        workers: processes that read and deform audio in advance; None takes one per core, at most eight.
+        device: of the networks, and of the deformations that can run on it; "auto" is a GPU if there is one.
+        seed: of the random parts of deformations.
 
-    Raises ConfigError for values that cannot work.
+    Raises:
+        ConfigError: A setting is out of range.
     """
 
     def __init__(
@@ -80,113 +92,142 @@ class Measurement:
         self.workers = min(_MOST_WORKERS, len(os.sched_getaffinity(0))) if workers is None else workers
         self.device = find_device(device, key="measurement.device")
 
-    def check(self, subjects: Sequence[Subject], conditions: Sequence[Condition]) -> None:
-        """Tell before anything is decoded what cannot work. Raises ConfigError."""
-        self._excerpt_s(subjects)
+    def check(self, models: Sequence[ModelUnderTest], conditions: Sequence[Condition]) -> None:
+        """Check models and conditions before any audio is decoded.
+
+        Args:
+            models: to be tested.
+            conditions: without the clean audio.
+
+        Raises:
+            ConfigError: The excerpts are shorter than a chunk of a model.
+            MusicrecError: A deformation does not work.
+        """
+        self._excerpt_s(models)
         for condition in conditions:
-            try_out(condition, sample_rate=subjects[0].model.sample_rate)
+            check_condition(condition, sample_rate=models[0].model.sample_rate)
 
     def run(
         self,
-        subjects: Sequence[Subject],
+        models: Sequence[ModelUnderTest],
         conditions: Sequence[Condition],
         store: WaveformStore,
         track_ids: Sequence[str],
         *,
         title: str,
         progress: bool = True,
-    ) -> Measured:
-        """What every subject says of the tracks, clean and under every condition. title: of the progress bar.
+    ) -> MeasuredAnswers:
+        """Return the answers of all models to the clean audio and under every condition.
 
-        What an earlier run has kept is not measured again, and what is finished is kept at once.
+        Answers in the cache are not measured again. New answers are written there as soon as a condition is finished.
+
+        Args:
+            models: to be tested.
+            conditions: without the clean audio.
+            store: holds the tracks.
+            track_ids: of the tracks.
+            title: of the progress bar.
+            progress: whether to show a progress bar.
+
+        Raises:
+            ConfigError: The excerpts are shorter than a chunk of a model.
+            MusicrecError: The cache cannot be written.
         """
         begin, conditions = time.perf_counter(), [CLEAN, *conditions]
-        excerpt_s = self._excerpt_s(subjects)
-        kept = self._kept(store, track_ids, excerpt_s)
-        kept.tidy()
-        answers = [[kept.read(one.fingerprint, condition.described) for condition in conditions] for one in subjects]
-        fresh = [number for number in range(len(conditions)) if any(of[number] is None for of in answers)]
-        excerpts = cut(store, track_ids, samples=round(excerpt_s * store.sample_rate), count=self.excerpts)
+        excerpt_s = self._excerpt_s(models)
+        cache = self._open_cache(store, track_ids, excerpt_s)
+        answers = [
+            [cache.read(tested.fingerprint, condition.description) for condition in conditions] for tested in models
+        ]
+        missing = [index for index in range(len(conditions)) if any(of_model[index] is None for of_model in answers)]
         dataset = DeformedExcerpts(
             store,
-            excerpts,
+            cut_excerpts(store, track_ids, samples=round(excerpt_s * store.sample_rate), count=self.excerpts),
             conditions,
             batch_size=self.batch_size,
             seed=self.seed,
-            ahead=deformed_ahead(conditions, self.device) if self.workers else (),
+            in_workers=conditions_for_workers(conditions, self.device) if self.workers else (),
         )
-        for one in subjects:
-            one.model.network.to(self.device, memory_format=torch.channels_last).eval()
-            one.model.frontend.to(self.device)
+        for tested in models:
+            tested.model.network.to(self.device, memory_format=torch.channels_last).eval()
+            tested.model.frontend.to(self.device)
 
-        waiting_s, listeners = 0.0, {}
-        for waited_s, batch in self._deformed(dataset, fresh, title=title, shown=progress):
+        waiting_s = 0.0
+        inferences: dict[int, TrackInference] = {}  # by model, for the condition at work
+        for waited_s, batch in self._deformed_batches(dataset, missing, title=title, progress=progress):
             waiting_s += waited_s
-            for number, one in enumerate(subjects):
-                if answers[number][batch.condition] is not None:
+            for index, tested in enumerate(models):
+                if answers[index][batch.condition] is not None:
                     continue
-                if number not in listeners:
-                    listeners[number] = Listener(
-                        one.model, tracks=len(track_ids), chunks=self.chunks, device=self.device
+                if index not in inferences:
+                    inferences[index] = TrackInference(
+                        tested.model, tracks=len(track_ids), chunks=self.chunks, device=self.device
                     )
-                listeners[number].hear(batch)
+                inferences[index].update(batch)
                 if batch.number == len(dataset.batches) - 1:
-                    found = answers[number][batch.condition] = listeners.pop(number).answers()
-                    kept.write(one.fingerprint, conditions[batch.condition].described, found)
-        return Measured(
+                    finished = answers[index][batch.condition] = inferences.pop(index).compute()
+                    cache.write(tested.fingerprint, conditions[batch.condition].description, finished)
+        return MeasuredAnswers(
             conditions=conditions,
             answers=answers,
-            fresh=fresh,
+            newly_measured=missing,
             excerpt_s=excerpt_s,
             waiting_s=waiting_s,
             wall_s=time.perf_counter() - begin,
         )
 
-    def _excerpt_s(self, subjects: Sequence[Subject]) -> float:
-        """Raises ConfigError where it is shorter than what a network hears at once."""
-        longest = max(subjects, key=lambda one: one.model.network.chunk_samples)
-        heard_s = longest.model.network.chunk_samples / longest.model.sample_rate
+    def _excerpt_s(self, models: Sequence[ModelUnderTest]) -> float:
+        """Return the length of an excerpt in seconds.
+
+        Raises:
+            ConfigError: The setting is shorter than a chunk of a model.
+        """
+        longest = max(models, key=lambda tested: tested.model.network.chunk_samples)
+        chunk_s = longest.model.network.chunk_samples / longest.model.sample_rate
         if self.excerpt_s is None:
-            return max(_SHORTEST_S, _ROOM * heard_s)
-        if self.excerpt_s < heard_s:
+            return max(_DEFAULT_EXCERPT_S, _CHUNKS_PER_EXCERPT * chunk_s)
+        if self.excerpt_s < chunk_s:
             raise ConfigError(
-                f"measurement.excerpt_s={self.excerpt_s}: {longest.name} hears {heard_s:.1f} s at once; give at least "
-                "that, or null"
+                f"measurement.excerpt_s={self.excerpt_s}: chunks of {longest.name} are {chunk_s:.1f} s long; give at "
+                "least that, or null"
             )
         return self.excerpt_s
 
-    def _kept(self, store: WaveformStore, track_ids: Sequence[str], excerpt_s: float) -> AnswerStore:
-        """What is kept, by all that determines an answer beside the model and the condition."""
-        return AnswerStore(self.folder, {
-            "tracks": [[track_id, store.checksum(track_id)] for track_id in track_ids],
-            "excerpts": [excerpt_s, self.excerpts, self.chunks],
-            "seed": self.seed,
-            "device": self.device.type,
-        })  # fmt: skip
+    def _open_cache(self, store: WaveformStore, track_ids: Sequence[str], excerpt_s: float) -> AnswerCache:
+        cache = AnswerCache(
+            self.folder,
+            {
+                "tracks": [[track_id, store.checksum(track_id)] for track_id in track_ids],
+                "excerpts": [excerpt_s, self.excerpts, self.chunks],
+                "seed": self.seed,
+                "device": self.device.type,
+            },
+        )
+        cache.remove_leftovers()
+        return cache
 
-    def _deformed(
-        self, dataset: DeformedExcerpts, fresh: Sequence[int], *, title: str, shown: bool
+    def _deformed_batches(
+        self, dataset: DeformedExcerpts, missing: Sequence[int], *, title: str, progress: bool
     ) -> Iterator[tuple[float, DeformedBatch]]:
-        """Every batch under every condition of `fresh`, in order, and how long it was waited for."""
-        batches = len(dataset.batches)
+        """Yield every batch under every missing condition, in order, and how many seconds the caller waited for it."""
         loader = DataLoader(
             dataset,
-            sampler=[(condition, number) for condition in fresh for number in range(batches)],
+            sampler=[(condition, number) for condition in missing for number in range(len(dataset.batches))],
             batch_size=None,
-            num_workers=self.workers if fresh else 0,
+            num_workers=self.workers if missing else 0,
         )
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[doing]}"))
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[condition]}"))
         times = (TimeElapsedColumn(), TimeRemainingColumn())
-        with Progress(*columns, *times, console=error_console(), disable=not shown or not fresh) as bar:
-            task, source = bar.add_task(title, total=len(loader), doing=""), iter(loader)
+        with Progress(*columns, *times, console=error_console(), disable=not progress or not missing) as bar:
+            task, batches = bar.add_task(title, total=len(loader), condition=""), iter(loader)
             while True:
                 begin = time.perf_counter()
-                batch = next(source, None)
+                batch = next(batches, None)
                 if batch is None:
                     return
                 condition = dataset.conditions[batch.condition]
-                place = f"{fresh.index(batch.condition) + 1}/{len(fresh)}"
-                bar.update(task, doing=f"{place} {condition.title} {condition.label}".rstrip())
+                place = f"{missing.index(batch.condition) + 1}/{len(missing)}"
+                bar.update(task, condition=f"{place} {condition.title} {condition.label}".rstrip())
                 waited_s = time.perf_counter() - begin
                 yield waited_s, dataset.deform(batch, self.device) if isinstance(batch, ReadBatch) else batch
                 bar.advance(task)

@@ -1,14 +1,15 @@
-"""How much of a recommendation stays when its query is deformed."""
+"""How much of a list of recommendations stays when its query is deformed."""
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import torch
-from rich.progress import track as shown
+from rich.progress import track as with_progress
 
 from musicrec.config.number_types import Count
 from musicrec.config.value_check import check_value
@@ -21,45 +22,87 @@ from musicrec.recommend.ranking import recommend
 from musicrec.recommend.similarity import Similarity
 from musicrec.recommend.sqlite_library import SqliteLibrary
 from musicrec.recommend.track import Track
-from musicrec.robustness.answers import Answers
+from musicrec.robustness.answer_cache import Answers
 from musicrec.robustness.conditions import Condition
-from musicrec.robustness.effects import Drawing, Number
-from musicrec.robustness.measurement import Measured
-from musicrec.robustness.subjects import Subject
+from musicrec.robustness.measurement import MeasuredAnswers
+from musicrec.robustness.models_under_test import ModelUnderTest
+from musicrec.robustness.resampling import IntervalEstimate, ResampledScores
 from musicrec.system.console import error_console
 
 
 @dataclass(frozen=True, kw_only=True)
-class Overlap:
-    """kept: the share of the clean query's list that is in the deformed query's too, the mean over the queries.
-    first: how often the track on top stays on top."""
+class ConditionOverlap:
+    """How much of the lists stays under one condition.
+
+    Attributes:
+        condition: of the queries.
+        kept: the share of the clean query's list that is also in the deformed query's, the mean over the queries.
+        first: the share of queries whose first track stays the first.
+    """
 
     condition: Condition
-    kept: Number
-    first: Number
+    kept: IntervalEstimate
+    first: IntervalEstimate
 
 
 @dataclass(frozen=True, kw_only=True)
-class Overlaps:
-    """of: under every condition. k: length of the lists. queries: how many. library: where the lists come from, in
-    words. tracks: how many a list may choose from. by_chance: what is kept when a list is dealt out at random."""
+class RecommendationOverlap:
+    """How much of the lists stays under all conditions.
 
-    of: list[Overlap]
+    Attributes:
+        by_condition: one entry per condition, without the clean audio.
+        k: length of a list.
+        queries: number of queries.
+        library: where the recommended tracks come from, in words.
+        candidates: number of tracks that may be in the list of a query.
+    """
+
+    by_condition: list[ConditionOverlap]
     k: int
     queries: int
     library: str
-    tracks: int
+    candidates: int
 
     @property
     def by_chance(self) -> float:
-        return min(1.0, self.k / self.tracks)
+        """The share of a list that stays if the other list is drawn at random."""
+        return min(1.0, self.k / self.candidates)
 
 
-class Recommending:
-    """Asks recommend.py's question with every track as the query, clean and deformed.
+@dataclass(frozen=True, kw_only=True)
+class _Library:
+    """What the lists are made from.
 
-    k: length of the lists. similarity: makes one, given the heads. library: a file of recommend.py that was made with
-    the models under test; None makes one of what they say of the clean tracks. A query is not recommended to itself.
+    Attributes:
+        search: holds the tracks.
+        heads: of the tracks.
+        model_order: indices of the models, in the order of the library's exports.
+    """
+
+    search: ExactSearch
+    heads: list[Head]
+    model_order: list[int]
+
+    @cached_property
+    def audio_hashes(self) -> dict[str, str]:
+        """{path: checksum of the audio} of every track."""
+        return {track.path: track.audio_hash for track in self.search.tracks}
+
+
+class OverlapMeasurement:
+    """Asks for recommendations with every track as the query, clean and deformed, and compares the lists.
+
+    A query is never recommended to itself.
+
+    Args:
+        k: length of a list.
+        tag_filter: selects tracks by their tags, as recommend.py does.
+        similarity: makes the similarity from the heads of the library.
+        library: file of recommend.py that was made with the models under test; None takes the clean tracks of the
+            split.
+
+    Raises:
+        ConfigError: `k` is below 1.
     """
 
     def __init__(
@@ -70,120 +113,165 @@ class Recommending:
         similarity: Callable[[Sequence[Head]], Similarity],
         library: str | Path | None = None,
     ) -> None:
-        check_value("k", k, Count)
+        check_value("recommender.k", k, Count)
         self.k, self.tag_filter, self.similarity = k, tag_filter, similarity
         self.library = None if library is None else Path(library).expanduser()
 
-    def check(self, subjects: Sequence[Subject]) -> None:
-        """Tell before anything is measured what cannot work.
+    def check(self, models: Sequence[ModelUnderTest]) -> None:
+        """Check the library and the similarity before anything is measured.
 
-        Raises LibraryError or ExportError for a library that is none, or that other models made, ConfigError for
-        settings of the similarity.
+        Args:
+            models: to be tested.
+
+        Raises:
+            LibraryError: The file is not a library.
+            ExportError: Other models made the library.
+            ConfigError: The similarity does not suit the heads of the models.
         """
         if self.library is not None:
             with SqliteLibrary.open(self.library) as library:
-                check_same(library.exports, [one.name for one in subjects], library=self.library)
-        self.similarity(_heads(subjects))
+                check_same(library.exports, [tested.name for tested in models], library=self.library)
+        self.similarity(_all_heads(models))
 
     def run(
         self,
-        subjects: Sequence[Subject],
-        measured: Measured,
+        models: Sequence[ModelUnderTest],
+        measured: MeasuredAnswers,
         frame: pl.DataFrame,
         *,
-        drawing: Drawing,
+        resampled: ResampledScores,
         progress: bool = True,
-    ) -> Overlaps:
-        """frame: the rows of the manifest of the tracks, in the order of the answers."""
-        search, heads, order = self._search(subjects, measured, frame)
-        similarity = self.similarity(heads)
-        own_hash = {track.path: track.audio_hash for track in search.tracks}
+    ) -> RecommendationOverlap:
+        """Compare the lists of the clean queries with those of the deformed ones.
+
+        Args:
+            models: under test.
+            measured: their answers.
+            frame: rows of the manifest, one per track, in the order of the answers.
+            resampled: computes the shares and their intervals.
+            progress: whether to show a progress bar.
+        """
+        library, queries = self._open_library(models, measured, frame), frame["path"].to_list()
+        similarity = self.similarity(library.heads)
 
         def lists(condition: int) -> list[list[int]]:
-            values = _values([subjects[number] for number in order], [measured.answers[n][condition] for n in order])
-            return [
-                [
-                    match.row
-                    for match in recommend(
-                        search,
-                        {name: rows[number] for name, rows in values.items()},
-                        heads=heads,
-                        k=self.k,
-                        tag_filter=self.tag_filter,
-                        similarity=similarity,
-                        path=path,
-                        audio_hash=own_hash.get(path),
-                    ).matches
-                ]
-                for number, path in enumerate(frame["path"])
-            ]
+            ordered = [(models[index], measured.answers[index][condition]) for index in library.model_order]
+            return self._lists(library, similarity, _track_values(ordered), queries)
 
-        clean, found = lists(0), []
-        rest = range(1, len(measured.conditions))
-        bar = shown(rest, "recommending", console=error_console(), transient=True, disable=not progress)
-        for number in bar:
-            pairs = list(zip(clean, lists(number), strict=True))
-            kept = torch.tensor([len({*one} & {*other}) / len(one) if one else math.nan for one, other in pairs])
-            first = torch.tensor([float(one[:1] == other[:1]) if one else math.nan for one, other in pairs])
-            values = drawing.values(_means({"kept": kept, "first": first}), len(pairs))
-            numbers = {name: drawing.number(of) for name, of in values.items()}
-            found.append(Overlap(condition=measured.conditions[number], **numbers))
-        others = len(search.tracks) - sum(path in own_hash for path in frame["path"][:1])
-        where = "the same tracks" if self.library is None else str(self.library)
-        return Overlaps(of=found, k=self.k, queries=len(frame), library=where, tracks=max(1, others))
+        clean_lists, found = lists(0), []
+        conditions = range(1, len(measured.conditions))
+        for index in with_progress(
+            conditions, "recommending", console=error_console(), transient=True, disable=not progress
+        ):
+            points = _overlaps(clean_lists, lists(index))
+            values = resampled.values(_weighted_means(points), len(queries))
+            shares = {name: resampled.estimate(of_tracks) for name, of_tracks in values.items()}
+            found.append(ConditionOverlap(condition=measured.conditions[index], **shares))
+        in_library = queries[0] in library.audio_hashes  # the first query stands for all: a library has a whole split
+        return RecommendationOverlap(
+            by_condition=found,
+            k=self.k,
+            queries=len(queries),
+            library="this split" if self.library is None else str(self.library),
+            candidates=max(1, len(library.search.tracks) - in_library),
+        )
 
-    def _search(
-        self, subjects: Sequence[Subject], measured: Measured, frame: pl.DataFrame
-    ) -> tuple[ExactSearch, list[Head], list[int]]:
-        """Return the tracks that the lists come from, their heads, and the numbers of the subjects in the order of the
-        library's exports."""
-        if self.library is not None:
-            with SqliteLibrary.open(self.library) as library:
-                refs = check_same(library.exports, [one.name for one in subjects], library=self.library)
-                order = [[one.fingerprint for one in subjects].index(ref.sha256) for ref in refs]
-                return ExactSearch(*library.read()), list(library.heads.values()), order
-        heads = _heads(subjects)
-        by_path = sorted(range(len(frame)), key=lambda number: frame["path"][number].encode())  # as in a library
-        values = {
-            name: rows[by_path].astype(np.float32)
-            for name, rows in _values(subjects, [of[0] for of in measured.answers]).items()
-        }
-        tracks = [
-            Track(
+    def _lists(
+        self, library: _Library, similarity: Similarity, values: dict[str, np.ndarray], queries: Sequence[str]
+    ) -> list[list[int]]:
+        """Return the list of each query, as rows of the library.
+
+        Args:
+            library: to recommend from.
+            similarity: of the heads of the library.
+            values: of the queries, see `_track_values`.
+            queries: paths.
+        """
+        lists = []
+        for number, path in enumerate(queries):
+            answer = recommend(
+                library.search,
+                {name: rows[number] for name, rows in values.items()},
+                heads=library.heads,
+                k=self.k,
+                tag_filter=self.tag_filter,
+                similarity=similarity,
                 path=path,
-                track_id=track_id,
-                source="",
-                size=0,
-                mtime_ns=0,
-                audio_hash=path,
-                duration_s=0.0,
-                probabilities={head.name: values[head.name][row] for head in heads},
-                embedding=values["embedding"][row],
+                audio_hash=library.audio_hashes.get(path),
             )
-            for row, (path, track_id) in enumerate(frame.select("path", "track_id")[by_path].rows())
-        ]
-        return ExactSearch(tracks, values), heads, list(range(len(subjects)))
+            lists.append([match.row for match in answer.matches])
+        return lists
+
+    def _open_library(
+        self, models: Sequence[ModelUnderTest], measured: MeasuredAnswers, frame: pl.DataFrame
+    ) -> _Library:
+        """Read the library file, or make a library of the clean tracks."""
+        if self.library is None:
+            return _library_of_split(models, measured, frame)
+        with SqliteLibrary.open(self.library) as library:
+            refs = check_same(library.exports, [tested.name for tested in models], library=self.library)
+            order = [[tested.fingerprint for tested in models].index(ref.sha256) for ref in refs]
+            return _Library(search=ExactSearch(*library.read()), heads=list(library.heads.values()), model_order=order)
 
 
-def _heads(subjects: Sequence[Subject]) -> list[Head]:
-    """As TrackAnalyzer has them: what two models tell is taken from the first."""
-    found: dict[str, Head] = {}
-    for one in subjects:
-        for head in one.model.heads:
-            found.setdefault(head.name, head)
-    return list(found.values())
+def _library_of_split(models: Sequence[ModelUnderTest], measured: MeasuredAnswers, frame: pl.DataFrame) -> _Library:
+    """Make a library in memory from the answers to the clean tracks."""
+    heads = _all_heads(models)
+    by_path = sorted(range(len(frame)), key=lambda row: frame["path"][row].encode())  # the order of a library file
+    clean = [of_model[0] for of_model in measured.answers]
+    values = {
+        name: rows[by_path].astype(np.float32)
+        for name, rows in _track_values(list(zip(models, clean, strict=True))).items()
+    }
+    tracks = [
+        Track(
+            path=path,
+            track_id=track_id,
+            source="",
+            size=0,
+            mtime_ns=0,
+            audio_hash=path,
+            duration_s=0.0,
+            probabilities={head.name: values[head.name][row] for head in heads},
+            embedding=values["embedding"][row],
+        )
+        for row, (path, track_id) in enumerate(frame.select("path", "track_id")[by_path].rows())
+    ]
+    return _Library(search=ExactSearch(tracks, values), heads=heads, model_order=list(range(len(models))))
 
 
-def _values(subjects: Sequence[Subject], answers: Sequence[Answers]) -> dict[str, np.ndarray]:
-    """{head: (tracks, classes)} calibrated probabilities, and the "embedding" of all models."""
-    found: dict[str, np.ndarray] = {}
-    for one, of_one in zip(subjects, answers, strict=True):
-        for head in one.model.heads:
-            if head.name not in found:
-                found[head.name] = head.calibrated(of_one.probabilities[head.name]).numpy()
-    return found | {"embedding": torch.cat([of_one.embedding for of_one in answers], dim=1).numpy()}
+def _all_heads(models: Sequence[ModelUnderTest]) -> list[Head]:
+    """Return the heads of all models; of two with one name the first, as `TrackAnalyzer` does."""
+    heads: dict[str, Head] = {}
+    for tested in models:
+        for head in tested.model.heads:
+            heads.setdefault(head.name, head)
+    return list(heads.values())
 
 
-def _means(points: dict[str, torch.Tensor]) -> Callable[[torch.Tensor], Scores]:
-    """The weighted means over tracks."""
+def _track_values(answers: Sequence[tuple[ModelUnderTest, Answers]]) -> dict[str, np.ndarray]:
+    """Return what a library holds of tracks, from the answers of each model.
+
+    Returns:
+        {head: (tracks, classes) calibrated probabilities}, and "embedding": (tracks, size), those of all models.
+    """
+    values: dict[str, np.ndarray] = {}
+    for tested, of_model in answers:
+        for head in tested.model.heads:
+            if head.name not in values:
+                values[head.name] = head.calibrated(of_model.probabilities[head.name]).numpy()
+    return values | {"embedding": torch.cat([of_model.embedding for _, of_model in answers], dim=1).numpy()}
+
+
+def _overlaps(clean: Sequence[Sequence[int]], deformed: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:
+    """Return the (queries,) shares that stay: "kept" of a list, and "first". NaN for an empty clean list."""
+    pairs = list(zip(clean, deformed, strict=True))
+    return {
+        "kept": torch.tensor([len({*one} & {*other}) / len(one) if one else math.nan for one, other in pairs]),
+        "first": torch.tensor([float(one[:1] == other[:1]) if one else math.nan for one, other in pairs]),
+    }
+
+
+def _weighted_means(points: dict[str, torch.Tensor]) -> Callable[[torch.Tensor], Scores]:
+    """Return a function from weights (resamples, tracks) to the weighted means of the points of the tracks."""
     return lambda weights: Scores(overall={name: weighted_mean(of, weights) for name, of in points.items()})

@@ -1,4 +1,4 @@
-"""A report: what is told of the models on one split, and its files."""
+"""A report on one split, and its CSV and JSON files."""
 
 import math
 from collections.abc import Sequence
@@ -7,57 +7,86 @@ from pathlib import Path
 
 from musicrec.evaluation.files import file_name
 from musicrec.robustness.conditions import Condition
-from musicrec.robustness.effects import Effect, Number, Rank
-from musicrec.robustness.measurement import Measured
-from musicrec.robustness.overlap import Overlaps
-from musicrec.robustness.ranking_table import Standing
+from musicrec.robustness.effects import Effect, RankedDeformation
+from musicrec.robustness.measurement import MeasuredAnswers
+from musicrec.robustness.model_comparison import ComparedScore
+from musicrec.robustness.overlap import RecommendationOverlap
+from musicrec.robustness.resampling import IntervalEstimate
 from musicrec.system.atomic_write import write_json
 from musicrec.system.csv_table import write_records
 
 FORMAT = "musicrec-robustness/1"
+_COMPUTATIONS = ("deforming", "mel", "network")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """names: of the models. about: what it is of, in plain JSON types, among them dataset and split. left_out: what is
-    not in it, and why. scoring_s, recommending_s: what these took."""
+    """All results on one split.
+
+    Attributes:
+        names: of the models.
+        description: how the report came about, in plain JSON types; written to the JSON file as it is. Among its keys
+            are "dataset", "split", "tracks_hash", "excerpt_s", "measurement", "bootstrap" and "drawn_by".
+        tracks: number of tracks.
+        measured: answers of the models.
+        effects: of every condition on every labelled head of every model.
+        ranking: of the deformations, the most harmful first.
+        compared_scores: of the heads that several models have.
+        overlap: of the recommendations; None if it was not measured.
+        left_out: what the report does not contain, and why.
+        scoring_s: seconds that scoring took.
+        recommending_s: seconds that comparing recommendations took.
+    """
 
     names: list[str]
-    about: dict
+    description: dict
     tracks: int
-    measured: Measured
+    measured: MeasuredAnswers
     effects: list[Effect]
-    ranks: list[Rank]
-    standings: list[Standing]
-    overlaps: Overlaps | None
+    ranking: list[RankedDeformation]
+    compared_scores: list[ComparedScore]
+    overlap: RecommendationOverlap | None
     left_out: list[str]
     scoring_s: float
     recommending_s: float
 
     @property
     def split(self) -> str:
-        return self.about["split"]
+        """Name of the split."""
+        return self.description["split"]
 
     @property
-    def intervals(self) -> str | None:
-        """What its intervals are called, such as "95 % interval"; None where none were drawn."""
-        drawn = self.about["bootstrap"]
-        return f"{100 * drawn['confidence']:g} % interval" if drawn and self.about["drawn_by"] else None
+    def interval_name(self) -> str | None:
+        """What the intervals are, such as "95 % interval"; None if there are none."""
+        bootstrap = self.description["bootstrap"]
+        if not bootstrap or not self.description["drawn_by"]:
+            return None
+        return f"{100 * bootstrap['confidence']:g} % interval"
 
-    def of(self, subject: int) -> list[Effect]:
-        return [effect for effect in self.effects if effect.subject == subject]
+    def effects_on(self, model: int) -> list[Effect]:
+        """Return the effects on one model, given its index."""
+        return [effect for effect in self.effects if effect.model == model]
+
+    def prefix(self, model: int) -> str:
+        """Return the letter that stands for a model in tables and figures, as in "A: "; "" for a single model."""
+        return "" if len(self.names) == 1 else f"{model_letter(model)}: "
 
     def seconds(self) -> list[dict]:
-        """A row a deformation, of all its conditions and of the clean audio: audio_s deformed, and what deforming, mel
-        spectrograms and networks took; those of an earlier run count as they did then."""
+        """Return the computing time of each deformation and of the clean audio.
+
+        Returns:
+            One dict per deformation with keys "deformation", "audio_s" (seconds of audio), "deforming", "mel" and
+            "network" (seconds of computation, over all conditions and models). Answers from the cache count with the
+            seconds that they once took.
+        """
         rows: dict[str, dict] = {}
-        for number, condition in enumerate(self.measured.conditions):
-            answers = [of[number] for of in self.measured.answers]
+        for index, condition in enumerate(self.measured.conditions):
+            answers = [of_model[index] for of_model in self.measured.answers]
             row = rows.setdefault(
                 condition.name,
-                {"deformation": condition.name, "audio_s": 0.0, "deforming": 0.0, "mel": 0.0, "network": 0.0},
+                {"deformation": condition.name, "audio_s": 0.0, **dict.fromkeys(_COMPUTATIONS, 0.0)},
             )
-            # Deformed once for all of the models that lacked it.
+            # All models share the deformed audio, so it counts once.
             row["audio_s"] += max(answer.audio_s for answer in answers)
             row["deforming"] += max(answer.seconds["deforming"] for answer in answers)
             for part in ("mel", "network"):
@@ -65,153 +94,208 @@ class Report:
         return list(rows.values())
 
 
+def model_letter(model: int) -> str:
+    """Return the letter that stands for a model in tables and figures, given its index: "A" for the first."""
+    return chr(ord("A") + model)
+
+
 def write_report(folder: Path, report: Report) -> list[Path]:
-    """Write <split>_metrics.csv, _models.csv, _moved.csv, _classes.csv, _ranking.csv, _recommendations.csv,
-    _seconds.csv, and last of all <split>.json, which holds all of them but the classes. Raises MusicrecError where it
-    cannot."""
+    """Write the CSV files of a report, and last `<split>.json` with the content of all of them but the classes.
+
+    Args:
+        folder: to write to.
+        report: to write; tables without rows get no CSV file.
+
+    Returns:
+        The files.
+
+    Raises:
+        MusicrecError: A file cannot be written.
+    """
     tables = {
         "metrics": metric_rows(report),
-        "models": standing_rows(report),
+        "models": model_rows(report),
         "moved": moved_rows(report),
         "classes": class_rows(report),
         "ranking": ranking_rows(report),
-        "recommendations": overlap_rows(report),
+        "recommendations": recommendation_rows(report),
         "seconds": [_rounded(row) for row in report.seconds()],
     }
-    written = []
-    for name, rows in tables.items():
-        if rows:
-            written.append(write_records(folder / f"{file_name(report.split)}_{name}.csv", rows))
-    summary = {"format": FORMAT, **report.about, "left_out": report.left_out}
+    name = file_name(report.split)
+    written = [write_records(folder / f"{name}_{table}.csv", rows) for table, rows in tables.items() if rows]
+    summary = {"format": FORMAT, **report.description, "left_out": report.left_out}
     summary |= {"moved_summary": moved_summary(report)}
-    summary |= {name: rows for name, rows in tables.items() if name != "classes"}
-    written.append(folder / f"{file_name(report.split)}.json")
-    write_json(written[-1], summary)
-    return written
+    summary |= {table: rows for table, rows in tables.items() if table != "classes"}
+    write_json(folder / f"{name}.json", summary)
+    return [*written, folder / f"{name}.json"]
 
 
 def metric_rows(report: Report) -> list[dict]:
-    """A row a model, head, condition and metric."""
+    """Return one row per model, head, condition and metric."""
     return [
-        _where(report, one)
-        | {"metric": name, "tracks": one.tracks}
+        _place(report, effect)
+        | {"metric": metric, "tracks": effect.tracks}
         | _rounded({"clean": change.clean, "moved": change.moved, "original": change.original})
-        | _interval("drop", change.drop)
-        | _interval("difference", change.difference)
-        for one in report.effects
-        for name, change in one.changes.items()
+        | _columns("drop", change.drop)
+        | _columns("difference", change.difference)
+        for effect in report.effects
+        for metric, change in effect.changes.items()
     ]
 
 
 def moved_rows(report: Report) -> list[dict]:
-    """A row a model, head and condition: how often the answer did what the label does."""
+    """Return one row per model, head and condition: how many answers followed their labels."""
     return [
-        _where(report, one) | {"label_moves": int(one.moves), "right_before": one.right}
-        | _interval("went_right", one.went_right) | _interval("went", one.went)
-        for one in report.effects
-    ]  # fmt: skip
+        _place(report, effect)
+        | {"label_moves": int(effect.label_moves), "right_before": effect.right_before}
+        | _columns("went_right", effect.followed_of_right)
+        | _columns("went", effect.followed)
+        for effect in report.effects
+    ]
 
 
 def moved_summary(report: Report) -> list[dict]:
-    """Where labels move: the share of answers, right before, that moved along, over all strengths of a deformation."""
-    found: dict[tuple[int, str, str], list[Effect]] = {}
-    for one in report.effects:
-        if one.moves and one.right:
-            found.setdefault((one.subject, one.head.name, one.condition.name), []).append(one)
+    """Return one row per model, head and deformation that moves labels: how many answers followed them.
+
+    Only answers that were right on the clean audio count, over all strengths of the deformation.
+    """
+    groups: dict[tuple[int, str, str], list[Effect]] = {}
+    for effect in report.effects:
+        if effect.label_moves and effect.right_before:
+            groups.setdefault((effect.model, effect.head.name, effect.condition.name), []).append(effect)
     rows = []
-    for (subject, head, deformation), of in found.items():
-        right = sum(one.right for one in of)
-        moved = sum(one.right * one.went_right.value for one in of)
-        by_strength = {one.condition.label: round(one.went_right.value, 5) for one in of}
-        rows.append({"model": subject, "export": report.names[subject], "head": head, "deformation": deformation,
-                     "right_before": right, "went_right": round(moved / right, 5),
-                     "by_strength": by_strength})  # fmt: skip
+    for (model, head, deformation), effects in groups.items():
+        right = sum(effect.right_before for effect in effects)
+        followed = sum(effect.right_before * effect.followed_of_right.value for effect in effects)
+        by_strength = {effect.condition.label: round(effect.followed_of_right.value, 5) for effect in effects}
+        rows.append(
+            {
+                "model": model,
+                "export": report.names[model],
+                "head": head,
+                "deformation": deformation,
+                "right_before": right,
+                "went_right": round(followed / right, 5),
+                "by_strength": by_strength,
+            }
+        )
     return rows
 
 
-def standing_rows(report: Report) -> list[dict]:
-    """A row a head that several models have, kind of audio and model."""
+def model_rows(report: Report) -> list[dict]:
+    """Return one row per head that several models have, metric, kind of audio and model."""
     return [
-        {"head": one.head.name, "metric": one.metric, "audio": one.audio, "export": report.names[one.subject]}
-        | _interval("value", one.value) | _interval("ahead", one.ahead or Number(value=math.nan))
-        for one in report.standings
-    ]  # fmt: skip
+        {"head": score.head.name, "metric": score.metric, "audio": score.audio, "export": report.names[score.model]}
+        | _columns("value", score.value)
+        | _columns("ahead", score.lead or IntervalEstimate(value=math.nan))
+        for score in report.compared_scores
+    ]
 
 
 def class_rows(report: Report) -> list[dict]:
-    """A row a model, head and class, a column a condition; to three decimals, which is more than a class can tell."""
-    columns = [_column(condition) for condition in report.measured.conditions[1:]]
+    """Return one row per model, head and class, with one column per condition."""
+    columns = [_condition_column(condition) for condition in report.measured.conditions[1:]]
     rows: dict[tuple[int, str, str], dict] = {}
-    for one in report.effects:
-        for of in one.by_class:
-            about = {"export": report.names[one.subject], "head": one.head.name}
-            about |= {name: of[name] for name in ("class", "tracks", "measure", "clean")} | dict.fromkeys(columns)
-            row = rows.setdefault((one.subject, one.head.name, of["class"]), about)
-            row[_column(one.condition)] = of["deformed"]
+    for effect in report.effects:
+        for scores in effect.by_class:
+            begin = {"export": report.names[effect.model], "head": effect.head.name}
+            begin |= {name: scores[name] for name in ("class", "tracks", "measure", "clean")} | dict.fromkeys(columns)
+            row = rows.setdefault((effect.model, effect.head.name, scores["class"]), begin)
+            row[_condition_column(effect.condition)] = scores["deformed"]
+    # A class has too few tracks for a fourth decimal to mean anything.
     return [_rounded(row, digits=3) for row in rows.values()]
 
 
 def ranking_rows(report: Report) -> list[dict]:
+    """Return one row per deformation, the most harmful first."""
     return [
-        {"rank": place, "deformation": rank.name}
-        | _interval("drop", rank.drop)
-        | {f"worst_{name}": value for name, value in _where(report, rank.worst).items() if name != "deformation"}
-        | _rounded({"worst_drop": rank.worst.primary.drop.value})
-        for place, rank in enumerate(report.ranks, start=1)
+        {"rank": rank, "deformation": ranked.name}
+        | _columns("drop", ranked.drop)
+        | {f"worst_{name}": value for name, value in _place(report, ranked.worst).items() if name != "deformation"}
+        | _rounded({"worst_drop": ranked.worst.primary.drop.value})
+        for rank, ranked in enumerate(report.ranking, start=1)
     ]
 
 
-def overlap_rows(report: Report) -> list[dict]:
+def recommendation_rows(report: Report) -> list[dict]:
+    """Return one row per condition: how much of the lists of recommendations stays."""
+    overlap = report.overlap
+    if overlap is None:
+        return []
     return [
-        {"deformation": one.condition.name, "strength": one.condition.strength, "k": report.overlaps.k,
-         "queries": report.overlaps.queries}
-        | _interval("kept", one.kept) | _interval("first", one.first)
-        | _rounded({"by_chance": report.overlaps.by_chance})
-        for one in (report.overlaps.of if report.overlaps else [])
-    ]  # fmt: skip
+        {
+            "deformation": one.condition.name,
+            "strength": one.condition.strength,
+            "k": overlap.k,
+            "queries": overlap.queries,
+        }
+        | _columns("kept", one.kept)
+        | _columns("first", one.first)
+        | _rounded({"by_chance": overlap.by_chance})
+        for one in overlap.by_condition
+    ]
 
 
 def sensitivity(effects: Sequence[Effect]) -> list[dict]:
-    """Of one head of one model, by class: {"class", "tracks", "measure", "clean", "mean", "worst", "by"}: how well it
-    is known clean, in the mean over the deformations (each the mean of its strengths), and under the worst condition,
-    most sensitive first."""
-    found: dict[str, list[tuple[Effect, dict]]] = {}
-    for one in effects:
-        for row in one.by_class:
-            found.setdefault(row["class"], []).append((one, row))
+    """Return how much each class of a head suffers, the most sensitive class first.
+
+    Args:
+        effects: on one head of one model.
+
+    Returns:
+        One dict per class with keys "class", "tracks", "measure", "clean", "mean" (over the deformations, each the mean
+        over its strengths), "worst", and "by" (the condition with the worst score).
+    """
+    pairs_by_class: dict[str, list[tuple[Effect, dict]]] = {}
+    for effect in effects:
+        for scores in effect.by_class:
+            pairs_by_class.setdefault(scores["class"], []).append((effect, scores))
     rows = []
-    for name, pairs in found.items():
+    for name, pairs in pairs_by_class.items():
         by_deformation: dict[str, list[float]] = {}
-        for one, row in pairs:
-            by_deformation.setdefault(one.condition.name, []).append(row["deformed"])
+        for effect, scores in pairs:
+            by_deformation.setdefault(effect.condition.name, []).append(scores["deformed"])
         means = [sum(values) / len(values) for values in by_deformation.values()]
-        worst, row = min(pairs, key=lambda pair: pair[1]["deformed"])
-        first = pairs[0][1]
-        rows.append({
-            "class": name, "tracks": first["tracks"], "measure": first["measure"], "clean": first["clean"],
-            "mean": sum(means) / len(means), "worst": row["deformed"],
-            "by": f"{worst.condition.title} {worst.condition.label}".rstrip(),
-        })  # fmt: skip
+        worst, worst_scores = min(pairs, key=lambda pair: pair[1]["deformed"])
+        first_scores = pairs[0][1]
+        rows.append(
+            {
+                "class": name,
+                **{key: first_scores[key] for key in ("tracks", "measure", "clean")},
+                "mean": sum(means) / len(means),
+                "worst": worst_scores["deformed"],
+                "by": f"{worst.condition.title} {worst.condition.label}".rstrip(),
+            }
+        )
     return sorted(rows, key=lambda row: row["mean"] - row["clean"])
 
 
-def _where(report: Report, one: Effect) -> dict:
-    return {"export": report.names[one.subject], "head": one.head.name, "deformation": one.condition.name,
-            "strength": one.condition.strength}  # fmt: skip
+def _place(report: Report, effect: Effect) -> dict:
+    """Return the columns that say which effect a row is about."""
+    return {
+        "export": report.names[effect.model],
+        "head": effect.head.name,
+        "deformation": effect.condition.name,
+        "strength": effect.condition.strength,
+    }
 
 
-def _column(condition: Condition) -> str:
+def _condition_column(condition: Condition) -> str:
     return condition.name if condition.strength is None else f"{condition.name} {condition.strength}"
 
 
-def _interval(name: str, number: Number) -> dict:
-    return _rounded({name: number.value, f"{name}_low": number.interval[0], f"{name}_high": number.interval[1]})
+def _columns(name: str, estimate: IntervalEstimate) -> dict:
+    """Return the columns of a number with its interval."""
+    low, high = estimate.interval
+    return _rounded({name: estimate.value, f"{name}_low": low, f"{name}_high": high})
 
 
 def _rounded(row: dict, *, digits: int = 5) -> dict:
-    def plain(value: object) -> object:
+    """Return a row with rounded numbers; None for NaN and infinity."""
+
+    def rounded(value: object) -> object:
         if not isinstance(value, float):
             return value
         return round(value, digits) if math.isfinite(value) else None
 
-    return {name: plain(value) for name, value in row.items()}
+    return {name: rounded(value) for name, value in row.items()}

@@ -1,8 +1,9 @@
-"""A report on the terminal, in a log file, and as Markdown."""
+"""The tables of a report, on the terminal, in a log file, and as Markdown."""
 
 import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -14,202 +15,300 @@ from musicrec.evaluation.files import file_name
 from musicrec.evaluation.tables import interval_text, number_text
 from musicrec.heads import Head
 from musicrec.robustness.effects import Effect
-from musicrec.robustness.report import Report, moved_summary, sensitivity
+from musicrec.robustness.model_comparison import ComparedScore
+from musicrec.robustness.overlap import RecommendationOverlap
+from musicrec.robustness.report import Report, model_letter, moved_summary, sensitivity
+from musicrec.robustness.resampling import IntervalEstimate
 from musicrec.system.atomic_write import write_text
 from musicrec.system.console import make_table, output_console
 
-Section = tuple[str, Table, Sequence[str]]  # heading, table, and lines below it
+_SENSITIVE_CLASSES = 5  # shown per head
+_MARKDOWN_WIDTH = 1000  # characters; wide enough that no cell of a Markdown table is wrapped
+_NONE = "–"  # in place of a number that does not exist
 
-_CLASSES = 5  # most sensitive ones of a head
-_WIDE = 1000  # characters: no cell of a Markdown table may break
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """One table of a report.
+
+    Attributes:
+        heading: above the table.
+        table: in the form of the console, or as Markdown.
+        note: below the table; "" for none.
+    """
+
+    heading: str
+    table: Table
+    note: str = ""
 
 
 def print_report(report: Report, *, bootstrap: Bootstrap | None) -> None:
+    """Print the tables of a report.
+
+    Args:
+        report: to print.
+        bootstrap: of its intervals; None for none.
+    """
     out = output_console()
-    _print(out, title(report), sections(out, report, bootstrap=bootstrap), report.left_out)
-
-
-def print_seconds(reports: Sequence[Report]) -> None:
-    """What took the time."""
-    out = output_console()
-    _print(out, "", [seconds_section(out, reports)], [])
-
-
-def write_markdown(folder: Path, report: Report, *, bootstrap: Bootstrap | None) -> Path:
-    """Write <split>.md: what is printed. Raises MusicrecError where it cannot."""
-    text = io.StringIO()
-    out = Console(file=text, width=_WIDE, highlight=False, force_terminal=False)  # also where FORCE_COLOR is set
-    found = [*sections(out, report, bootstrap=bootstrap), seconds_section(out, [report])]
-    out.print(f"# {title(report)}\n", markup=False)
-    for heading, table, notes in found:
-        out.print(f"## {heading}\n", markup=False)
-        out.print(table)
-        out.print("".join(f"\n{note}\n" for note in notes), markup=False)
-    out.print("".join(f"- left out: {reason}\n" for reason in report.left_out), markup=False)
-    path = folder / f"{file_name(report.split)}.md"
-    lines = [line.rstrip() for line in text.getvalue().splitlines()]
-    kept = [line for line, before in zip(lines, ["", *lines], strict=False) if line or before]
-    write_text(path, "\n".join(kept).rstrip() + "\n")
-    return path
-
-
-def _print(out: Console, heading: str, found: Sequence[Section] | Iterator[Section], left_out: Sequence[str]) -> None:
-    if heading:
-        out.print(f"\n[bold]{escape(heading)}[/]")
-    for name, table, notes in found:
-        out.print(f"\n[bold]{escape(name)}[/]")
-        out.print(table)
-        for note in notes:
-            out.print(note, markup=False)
-    for reason in left_out:
+    out.print(f"\n[bold]{escape(title(report))}[/]")
+    _print_sections(out, sections(out, report, bootstrap=bootstrap))
+    for reason in report.left_out:
         out.print(f"left out: {reason}", markup=False)
 
 
+def print_seconds(reports: Sequence[Report]) -> None:
+    """Print how long each deformation took, over all reports."""
+    out = output_console()
+    _print_sections(out, [seconds_section(out, reports)])
+
+
+def _print_sections(out: Console, found: Iterable[Section]) -> None:
+    for section in found:
+        out.print(f"\n[bold]{escape(section.heading)}[/]")
+        out.print(section.table)
+        if section.note:
+            out.print(section.note, markup=False)
+
+
+def write_markdown(folder: Path, report: Report, *, bootstrap: Bootstrap | None) -> Path:
+    """Write the printed tables to `<split>.md`.
+
+    Args:
+        folder: to write to.
+        report: to write.
+        bootstrap: of its intervals; None for none.
+
+    Returns:
+        The file.
+
+    Raises:
+        MusicrecError: The file cannot be written.
+    """
+    text = io.StringIO()
+    out = Console(file=text, width=_MARKDOWN_WIDTH, highlight=False, force_terminal=False)  # FORCE_COLOR would colour
+    out.print(f"# {title(report)}\n", markup=False)
+    for section in [*sections(out, report, bootstrap=bootstrap), seconds_section(out, [report])]:
+        out.print(f"## {section.heading}\n", markup=False)
+        out.print(section.table)
+        if section.note:
+            out.print(f"\n{section.note}\n", markup=False)
+    for reason in report.left_out:
+        out.print(f"- left out: {reason}", markup=False)
+    path = folder / f"{file_name(report.split)}.md"
+    lines = [line.rstrip() for line in text.getvalue().splitlines()]
+    single_spaced = [line for line, before in zip(lines, ["", *lines], strict=False) if line or before]
+    write_text(path, "\n".join(single_spaced).rstrip() + "\n")
+    return path
+
+
 def title(report: Report) -> str:
-    about = report.about
+    """Return the title of a report: data, split, number of tracks, and the excerpts of each track."""
+    description = report.description
     return (
-        f"{about['dataset']}, {report.split}, {report.tracks} tracks, {about['measurement']['excerpts']} × "
-        f"{about['excerpt_s']:.4g} s of each (tracks and labels {about['tracks_hash'][:12]})"
+        f"{description['dataset']}, split {report.split}: {report.tracks} tracks, "
+        f"{description['measurement']['excerpts']} × {description['excerpt_s']:.4g} s of each (checksum of tracks and "
+        f"labels {description['tracks_hash'][:12]})"
     )
 
 
 def sections(out: Console, report: Report, *, bootstrap: Bootstrap | None) -> Iterator[Section]:
-    for subject, name in enumerate(report.names):
-        who = name if len(report.names) == 1 else f"{_letter(subject)}: {name}"
-        yield f"{who}: against the moved labels", *_metrics(out, report.of(subject), report, bootstrap)
-    if report.standings:
-        yield "Models side by side", _standings(out, report), (
-            "In brackets the interval; of a deformation the mean over its strengths, of all that over all conditions. "
-            "After the first model also how far ahead of it, and the interval of that, on the same draws; * where it "
-            "leaves zero out.",
-        )  # fmt: skip
-    if any(one.moves for one in report.effects):
-        yield "Where labels move: does the answer move along?", _moved(out, report), ()
-        yield "Moved along, of what was right before", _moved_summary(out, report), ()
-    yield f"The most sensitive classes ({_CLASSES} of each head; all are in the CSV)", _classes(out, report), ()
-    if report.overlaps is not None:
-        yield "Recommendations", *_overlaps(out, report)
-    yield "Ranking: the mean drop over strengths, heads and models", _ranking(out, report), ()
+    """Yield the tables of a report, without that of computing times.
+
+    Args:
+        out: for which the tables are made.
+        report: of one split.
+        bootstrap: of its intervals; None for none.
+    """
+    for model in range(len(report.names)):
+        yield _metrics_section(out, report, model, bootstrap)
+    if report.compared_scores:
+        yield _models_section(out, report)
+    if any(effect.label_moves for effect in report.effects):
+        yield _moved_section(out, report)
+        yield _moved_summary_section(out, report)
+    yield _classes_section(out, report)
+    if report.overlap is not None:
+        yield _recommendations_section(out, report.overlap)
+    yield _ranking_section(out, report)
 
 
-def _metrics(
-    out: Console, effects: Sequence[Effect], report: Report, bootstrap: Bootstrap | None
-) -> tuple[Table, Sequence[str]]:
-    """A row a condition, and for each head the primary metric against the moved label, and how much of it was lost."""
+def _metrics_section(out: Console, report: Report, model: int, bootstrap: Bootstrap | None) -> Section:
+    """Return one row per condition: for each head the primary metric against the moved labels, and its drop."""
+    effects = report.effects_on(model)
     heads = _heads(effects)
-    table = make_table(out, "deformation")
-    table.add_column("strength")
+    table = make_table(out, "deformation", "strength")
     for head in heads:
         table.add_column(escape(f"{head.name} {head.primary}"), justify="right")
         table.add_column("drop", justify="right", style="bold")
-    found = {(one.condition.name, one.condition.strength, one.head.name): one for one in effects}
-    first = [next(one for one in effects if one.head is head) for head in heads]
-    table.add_row("clean", "", *(cell for one in first for cell in (number_text(one.primary.clean), "")))
-    for condition in dict.fromkeys(one.condition for one in effects):
+    first = [next(effect for effect in effects if effect.head is head) for head in heads]
+    table.add_row("clean", "", *(cell for effect in first for cell in (number_text(effect.primary.clean), "")))
+    by_place = {(effect.condition.name, effect.condition.strength, effect.head.name): effect for effect in effects}
+    for condition in dict.fromkeys(effect.condition for effect in effects):
         cells = []
         for head in heads:
-            change = found[condition.name, condition.strength, head.name].primary
-            cells += [number_text(change.moved), _drop(change.drop.value, change.drop.interval)]
+            change = by_place[condition.name, condition.strength, head.name].primary
+            cells += [number_text(change.moved), _percent_with_star(change.drop)]
         table.add_row(escape(condition.title), escape(condition.label), *cells)
-    if bootstrap is None or report.about["drawn_by"] is None:
-        return table, ("drop: the share of the clean value that was lost",)
-    return table, (
-        f"drop: the share of the clean value that was lost; * where its {bootstrap.confidence:.0%} interval "
-        f"({bootstrap.resamples} paired resamples by {report.about['drawn_by']}) leaves zero out",
-    )
+    note = "drop: the share of the clean score that was lost"
+    if bootstrap is not None and report.description["drawn_by"] is not None:
+        note += (
+            f"; * marks a drop whose {bootstrap.confidence:.0%} interval excludes zero ({bootstrap.resamples} paired "
+            f"resamples by {report.description['drawn_by']})"
+        )
+    heading = f"{report.prefix(model)}{report.names[model]}, scores against the moved labels"
+    return Section(heading=heading, table=table, note=note)
 
 
-def _standings(out: Console, report: Report) -> Table:
-    """A row a head and kind of audio, a column a model."""
-    subjects = sorted({one.subject for one in report.standings})
-    table = make_table(out, "head")
-    table.add_column("audio")
-    for subject in subjects:
-        table.add_column(_letter(subject), justify="right")
+def _models_section(out: Console, report: Report) -> Section:
+    """Return one row per head, metric and kind of audio, and one column per model."""
+    models = sorted({score.model for score in report.compared_scores})
+    table = make_table(out, "head", "audio")
+    for model in models:
+        table.add_column(model_letter(model), justify="right")
     rows: dict[tuple[str, str], dict[int, str]] = {}
-    for one in report.standings:
-        cell = f"{number_text(one.value.value)} {interval_text(one.value.interval)}"
-        if one.ahead is not None:
-            low, high = one.ahead.interval
-            cell += f" {one.ahead.value:+.3f} {interval_text((low, high), signed=True)}{'*' * (low > 0 or high < 0)}"
-        rows.setdefault((f"{one.head.name} {one.metric}", one.title), {})[one.subject] = cell
+    for score in report.compared_scores:
+        row = rows.setdefault((f"{score.head.name} {score.metric}", score.title), {})
+        row[score.model] = _compared_cell(score)
     for (head, audio), cells in rows.items():
-        table.add_row(escape(head), escape(audio), *(cells.get(subject, "–") for subject in subjects))
-    return table
-
-
-def _moved(out: Console, report: Report) -> Table:
-    """Where labels move: against the moved and the original label, and how often the answer moved with it."""
-    table = make_table(out, "head")
-    columns = ("deformation", "strength", "clean", "moved label", "old label", "right before", "of these moved",
-               "interval", "of all moved")  # fmt: skip
-    for column in columns:
-        table.add_column(column, justify="left" if column in columns[:2] else "right")
-    for one in (one for one in report.effects if one.moves):
-        change = one.primary
-        table.add_row(
-            escape(f"{_head_of(report, one)} {one.head.primary}"), escape(one.condition.title),
-            escape(one.condition.label), number_text(change.clean), number_text(change.moved),
-            number_text(change.original), str(one.right),
-            number_text(one.went_right.value), interval_text(one.went_right.interval),
-            number_text(one.went.value),
-        )  # fmt: skip
-    return table
-
-
-def _moved_summary(out: Console, report: Report) -> Table:
-    table = make_table(out, "head")
-    for column in ("deformation", "right before", "moved along", "by strength"):
-        table.add_column(column, justify="right" if column in ("right before", "moved along") else "left")
-    titles = {one.condition.name: one.condition.title for one in report.effects}
-    for row in moved_summary(report):
-        head = row["head"] if len(report.names) == 1 else f"{_letter(row['model'])} {row['head']}"
-        by_strength = ", ".join(f"{strength}: {share:.1%}" for strength, share in row["by_strength"].items())
-        table.add_row(escape(head), escape(titles[row["deformation"]]), str(row["right_before"]),
-                      f"{row['went_right']:.1%}", escape(by_strength))  # fmt: skip
-    return table
-
-
-def _classes(out: Console, report: Report) -> Table:
-    table = make_table(out, "head")
-    for column in ("class", "tracks", "measure", "clean", "mean", "worst", "under"):
-        table.add_column(column, justify="left" if column in ("class", "measure", "under") else "right")
-    for subject in range(len(report.names)):
-        for head in _heads(report.of(subject)):
-            of_head = [one for one in report.of(subject) if one.head is head]
-            for row in sensitivity(of_head)[:_CLASSES]:
-                table.add_row(escape(_head_of(report, of_head[0])), escape(row["class"]), str(row["tracks"]),
-                              row["measure"], *(number_text(row[name]) for name in ("clean", "mean", "worst")),
-                              escape(row["by"]))  # fmt: skip
-    return table
-
-
-def _overlaps(out: Console, report: Report) -> tuple[Table, Sequence[str]]:
-    overlaps, table = report.overlaps, make_table(out, "deformation")
-    for column in ("strength", f"kept of {overlaps.k}", "interval", "same on top"):
-        table.add_column(column, justify="left" if column == "strength" else "right")
-    for one in overlaps.of:
-        table.add_row(escape(one.condition.title), escape(one.condition.label), number_text(one.kept.value),
-                      interval_text(one.kept.interval), number_text(one.first.value))  # fmt: skip
-    return table, (
-        f"{overlaps.queries} queries, lists of {overlaps.k} from {overlaps.library} ({overlaps.tracks} to choose from; "
-        f"by chance {overlaps.by_chance:.3f} of a list would stay)",
+        table.add_row(escape(head), escape(audio), *(cells.get(model, _NONE) for model in models))
+    note = (
+        "Each cell: the score against the moved labels, and its interval in brackets. A deformation's row is the mean "
+        'over its strengths, the row "all deformed" the mean over all conditions. Every model after the first has its '
+        "difference from the first model, too, with an interval from the same resamples; * marks one that excludes "
+        "zero."
     )
+    return Section(heading="Models side by side", table=table, note=note)
 
 
-def _ranking(out: Console, report: Report) -> Table:
+def _compared_cell(score: ComparedScore) -> str:
+    cell = f"{number_text(score.value.value)} {interval_text(score.value.interval)}"
+    if score.lead is None:
+        return cell
+    star = "*" if score.lead.excludes_zero else ""
+    return f"{cell} {score.lead.value:+.3f} {interval_text(score.lead.interval, signed=True)}{star}"
+
+
+def _moved_section(out: Console, report: Report) -> Section:
+    """Return one row per model, head and condition that moves labels."""
+    table = make_table(out, "head", "deformation", "strength")
+    scores, shares = ("clean", "moved label", "original label"), ("followed, of these", "interval", "followed, of all")
+    for column in (*scores, "right before", *shares):
+        table.add_column(column, justify="right")
+    for effect in report.effects:
+        if not effect.label_moves:
+            continue
+        change = effect.primary
+        table.add_row(
+            escape(f"{_head_name(report, effect)} {effect.head.primary}"),
+            escape(effect.condition.title),
+            escape(effect.condition.label),
+            number_text(change.clean),
+            number_text(change.moved),
+            number_text(change.original),
+            str(effect.right_before),
+            number_text(effect.followed_of_right.value),
+            interval_text(effect.followed_of_right.interval),
+            number_text(effect.followed.value),
+        )
+    note = (
+        "moved label, original label: the score of the same answers against either label. followed: the share of "
+        "answers that changed as the label did, of those right before and of all"
+    )
+    return Section(heading="Where labels move: do the answers follow?", table=table, note=note)
+
+
+def _moved_summary_section(out: Console, report: Report) -> Section:
+    """Return one row per model, head and deformation that moves labels."""
+    table = make_table(out, "head", "deformation")
+    for column in ("right before", "followed"):
+        table.add_column(column, justify="right")
+    table.add_column("by strength")
+    titles = {effect.condition.name: effect.condition.title for effect in report.effects}
+    for row in moved_summary(report):
+        head = row["head"] if len(report.names) == 1 else f"{model_letter(row['model'])} {row['head']}"
+        by_strength = ", ".join(f"{strength}: {share:.1%}" for strength, share in row["by_strength"].items())
+        table.add_row(
+            escape(head),
+            escape(titles[row["deformation"]]),
+            str(row["right_before"]),
+            f"{row['went_right']:.1%}",
+            escape(by_strength),
+        )
+    return Section(heading="Answers that followed the label, of those right before", table=table)
+
+
+def _classes_section(out: Console, report: Report) -> Section:
+    """Return the most sensitive classes of every head."""
+    table = make_table(out, "head", "class")
+    table.add_column("tracks", justify="right")
+    table.add_column("measure")
+    for column in ("clean", "mean", "worst"):
+        table.add_column(column, justify="right")
+    table.add_column("worst condition")
+    for model in range(len(report.names)):
+        effects = report.effects_on(model)
+        for head in _heads(effects):
+            of_head = [effect for effect in effects if effect.head is head]
+            for row in sensitivity(of_head)[:_SENSITIVE_CLASSES]:
+                table.add_row(
+                    escape(_head_name(report, of_head[0])),
+                    escape(row["class"]),
+                    str(row["tracks"]),
+                    row["measure"],
+                    *(number_text(row[name]) for name in ("clean", "mean", "worst")),
+                    escape(row["by"]),
+                )
+    heading = f"The most sensitive classes ({_SENSITIVE_CLASSES} per head; the CSV file has all)"
+    return Section(heading=heading, table=table)
+
+
+def _recommendations_section(out: Console, overlap: RecommendationOverlap) -> Section:
+    """Return one row per condition: how much of the lists of recommendations stays."""
+    table = make_table(out, "deformation", "strength")
+    for column in (f"kept of {overlap.k}", "interval", "same first track"):
+        table.add_column(column, justify="right")
+    for one in overlap.by_condition:
+        table.add_row(
+            escape(one.condition.title),
+            escape(one.condition.label),
+            number_text(one.kept.value),
+            interval_text(one.kept.interval),
+            number_text(one.first.value),
+        )
+    note = (
+        f"{overlap.queries} queries; lists of {overlap.k} from {overlap.library} ({overlap.candidates} candidates; a "
+        f"random list would keep {overlap.by_chance:.3f})"
+    )
+    return Section(heading="Recommendations: the share of the clean list that stays", table=table, note=note)
+
+
+def _ranking_section(out: Console, report: Report) -> Section:
+    """Return one row per deformation, the most harmful first."""
     table = make_table(out, "deformation")
-    for column in ("mean drop", "interval", "largest drop", "of", "at"):
-        table.add_column(column, justify="left" if column in ("of", "at") else "right")
-    for rank in report.ranks:
-        worst = rank.worst
-        table.add_row(escape(rank.title), _drop(rank.drop.value), _drops(rank.drop.interval),
-                      _drop(worst.primary.drop.value), escape(f"{_head_of(report, worst)} {worst.head.primary}"),
-                      escape(worst.condition.label))  # fmt: skip
-    return table
+    for column in ("mean drop", "interval", "largest drop"):
+        table.add_column(column, justify="right")
+    for column in ("of", "at strength"):
+        table.add_column(column)
+    for ranked in report.ranking:
+        worst = ranked.worst
+        table.add_row(
+            escape(ranked.title),
+            _percent(ranked.drop.value),
+            _percent_interval(ranked.drop),
+            _percent(worst.primary.drop.value),
+            escape(f"{_head_name(report, worst)} {worst.head.primary}"),
+            escape(worst.condition.label),
+        )
+    return Section(heading="Ranking: the mean drop over strengths, heads and models", table=table)
 
 
 def seconds_section(out: Console, reports: Sequence[Report]) -> Section:
+    """Return one row per deformation: how long it took, over all reports.
+
+    Args:
+        out: for which the table is made.
+        reports: of all splits.
+    """
     rows: dict[str, dict] = {}
     for report in reports:
         for row in report.seconds():
@@ -223,44 +322,45 @@ def seconds_section(out: Console, reports: Sequence[Report]) -> Section:
         rate = 1000 * row["deforming"] / row["audio_s"]
         cells = [row["deforming"], rate, row["mel"] + row["network"]]
         table.add_row(name, f"{row['audio_s']:.0f}", *(f"{cell:.1f}" for cell in cells))
-    fresh = sum(len(report.measured.fresh) for report in reports)
-    every = sum(len(report.measured.conditions) for report in reports)
-    parts = {
-        "deforming": sum(row["deforming"] for row in rows.values()),
-        "mel spectrograms": sum(row["mel"] for row in rows.values()),
-        "networks": sum(row["network"] for row in rows.values()),
-    }
-    told = ", ".join(f"{name} {value:.0f} s" for name, value in parts.items())
-    waited = sum(report.measured.waiting_s for report in reports)
-    wall = sum(report.measured.wall_s for report in reports)
-    scoring = sum(report.scoring_s for report in reports)
-    recommending = sum(report.recommending_s for report in reports)
-    note = (
-        f"{told}; measured in this run: {fresh} of {every} conditions in {wall:.0f} s by the clock, {waited:.0f} s of "
-        f"them waiting for deformed audio; scoring {scoring:.0f} s, recommendations {recommending:.0f} s"
+    heading = "Computing time (summed over processes; deformations run in parallel with the networks)"
+    return Section(heading=heading, table=table, note=_seconds_note(reports, rows.values()))
+
+
+def _seconds_note(reports: Sequence[Report], rows: Iterable[dict]) -> str:
+    """Return the sums of the computing times, and the time on the clock."""
+    deforming, mel, network = (sum(row[name] for row in rows) for name in ("deforming", "mel", "network"))
+    measured = [report.measured for report in reports]
+    new, every = sum(len(one.newly_measured) for one in measured), sum(len(one.conditions) for one in measured)
+    wall_s, waiting_s = sum(one.wall_s for one in measured), sum(one.waiting_s for one in measured)
+    scoring_s = sum(report.scoring_s for report in reports)
+    recommending_s = sum(report.recommending_s for report in reports)
+    return (
+        f"deforming {deforming:.0f} s, mel spectrograms {mel:.0f} s, networks {network:.0f} s; measured in this run: "
+        f"{new} of {every} conditions in {wall_s:.0f} s, of which the networks waited {waiting_s:.0f} s for deformed "
+        f"audio; scoring {scoring_s:.0f} s, recommendations {recommending_s:.0f} s"
     )
-    heading = "What took the time (seconds of each process; the processes that deform run beside the networks)"
-    return heading, table, (note,)
 
 
 def _heads(effects: Sequence[Effect]) -> list[Head]:
-    return list({id(one.head): one.head for one in effects}.values())
+    """Return the different heads, in their order. Heads are compared by identity: models may have equal ones."""
+    return list({id(effect.head): effect.head for effect in effects}.values())
 
 
-def _head_of(report: Report, one: Effect) -> str:
-    return one.head.name if len(report.names) == 1 else f"{_letter(one.subject)} {one.head.name}"
+def _head_name(report: Report, effect: Effect) -> str:
+    """Return the name of a head, after the letter of its model if there are several."""
+    return effect.head.name if len(report.names) == 1 else f"{model_letter(effect.model)} {effect.head.name}"
 
 
-def _letter(subject: int) -> str:
-    return chr(ord("A") + subject)
+def _percent(value: float) -> str:
+    return _NONE if math.isnan(value) else f"{value:.1%}".replace("-0.0%", "0.0%")
 
 
-def _drops(interval: tuple[float, float]) -> str:
-    return "–" if math.isnan(interval[0]) else "[" + ", ".join(_drop(value) for value in interval) + "]"
+def _percent_with_star(estimate: IntervalEstimate) -> str:
+    """Return a percentage, with a star if its interval excludes zero."""
+    text = _percent(estimate.value)
+    return f"{text}*" if estimate.excludes_zero and text != _NONE else text
 
 
-def _drop(value: float, interval: tuple[float, float] | None = None) -> str:
-    if math.isnan(value):
-        return "–"
-    sure = interval is not None and (interval[0] > 0 or interval[1] < 0)
-    return f"{value:.1%}".replace("-0.0%", "0.0%") + "*" * sure
+def _percent_interval(estimate: IntervalEstimate) -> str:
+    low, high = estimate.interval
+    return _NONE if math.isnan(low) else f"[{_percent(low)}, {_percent(high)}]"

@@ -19,7 +19,7 @@ from musicrec.heads.tags import TagHead
 from musicrec.heads.tempo import TempoHead
 from musicrec.models.frontends.mel import MelSpectrogram
 from musicrec.models.short_chunk_resnet import ShortChunkResNet
-from musicrec.robustness.inference import Listener
+from musicrec.robustness.inference import TrackInference
 
 CHOICES = ["deformation=[pitch_shift,time_stretch,mp3,polarity]", "deformation.pitch_shift.strengths=[-1,2]",
            "deformation.time_stretch.strengths=[0.8]", "deformation.mp3.strengths=[16]",
@@ -73,9 +73,7 @@ def reported(
 
 
 @pytest.mark.slow
-def test_a_dataset_with_settings_of_its_own(
-    program: Callable, exports: dict[str, Path], tiny_music: Path, tmp_path: Path
-):
+def test_a_folder_of_audio_files(program: Callable, exports: dict[str, Path], tiny_music: Path, tmp_path: Path):
     labels = pl.read_csv(tiny_music).with_columns(pl.col("path").str.strip_prefix("audio/"))
     labels.write_csv(tmp_path / "labels.csv")
     own = ["data=folder", f"data.root={tiny_music.parent / 'audio'}", f"data.labels={tmp_path / 'labels.csv'}"]
@@ -102,8 +100,8 @@ def test_report_is_complete(reported: tuple[Path, str], exports: dict[str, Path]
     for path in folder.glob("*.png"):
         with Image.open(path) as picture:
             assert picture.size[0] > 400 and path.stat().st_size < 200_000
-    for text in ("against the moved labels", "Models side by side", "Where labels move", "Moved along",
-                 "The most sensitive classes", "Ranking", "Recommendations", "What took the time",
+    for text in ("against the moved labels", "Models side by side", "Where labels move", "Answers that followed",
+                 "The most sensitive classes", "Ranking", "Recommendations", "Computing time",
                  "measured in this run: 6 of 6 conditions"):  # fmt: skip
         assert text in printed
     assert "\x1b" not in printed
@@ -131,7 +129,7 @@ def test_the_ranking_is_that_of_the_metrics(reported: tuple[Path, str]):
 
 
 @pytest.mark.slow
-def test_tables_say_the_same_as_each_other(reported: tuple[Path, str], exports: dict[str, Path]):
+def test_tables_agree_with_each_other(reported: tuple[Path, str], exports: dict[str, Path]):
     folder, _ = reported
     metrics, moved = table(folder / "test_metrics.csv"), table(folder / "test_moved.csv")
     assert len(moved) == 5 * 5, "five heads under five conditions"
@@ -140,8 +138,8 @@ def test_tables_say_the_same_as_each_other(reported: tuple[Path, str], exports: 
     assert moving == {("key", "pitch_shift", "-1"), ("key", "pitch_shift", "2"), ("tempo", "time_stretch", "0.8")}
     for row in metrics:
         assert row["moved"] == row["original"] or (row["head"], row["deformation"], row["strength"]) in moving
-        lost = 1 - float(row["moved"]) / float(row["clean"]) if row["moved"] and float(row["clean"] or 0) else None
-        assert (float(row["drop"]) if row["drop"] else None) == pytest.approx(lost, abs=2e-4)
+        drop = 1 - float(row["moved"]) / float(row["clean"]) if row["moved"] and float(row["clean"] or 0) else None
+        assert (float(row["drop"]) if row["drop"] else None) == pytest.approx(drop, abs=2e-4)
     seconds = {row["deformation"]: row for row in table(folder / "test_seconds.csv")}
     assert list(seconds) == ["clean", "pitch_shift", "time_stretch", "mp3", "polarity"]
     assert float(seconds["pitch_shift"]["audio_s"]) == pytest.approx(2 * float(seconds["clean"]["audio_s"]))
@@ -156,7 +154,7 @@ def test_recommendations_stay_where_nothing_changes(reported: tuple[Path, str]):
 
 
 @pytest.mark.slow
-def test_wandb_has_the_report(reported: tuple[Path, str]):
+def test_wandb_gets_tables_and_figures(reported: tuple[Path, str]):
     summary = next(reported[0].glob("wandb/offline-run-*/files"), None)
     assert summary is not None
     names = {path.name for path in reported[0].rglob("wandb/**/media/**/*") if path.is_file()}
@@ -167,22 +165,22 @@ def test_wandb_has_the_report(reported: tuple[Path, str]):
 def test_an_interrupted_report_continues(
     program: Callable, exports: dict[str, Path], music: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    answers, given = Listener.answers, []
+    compute, calls = TrackInference.compute, []
 
-    def until_ctrl_c(self: Listener) -> object:
-        given.append(self)
-        if len(given) == 3:
+    def compute_until_ctrl_c(self: TrackInference) -> object:
+        calls.append(self)
+        if len(calls) == 3:
             raise KeyboardInterrupt
-        return answers(self)
+        return compute(self)
 
     command = ["robustness.py", f"export={exports['features']}", *music, *BRIEF, f"paths.cache={tmp_path / 'cache'}"]
     with monkeypatch.context() as patched:
-        patched.setattr(Listener, "answers", until_ctrl_c)
+        patched.setattr(TrackInference, "compute", compute_until_ctrl_c)
         done = program(*command, f"hydra.run.dir={tmp_path / 'first'}", status=130)
     assert "run the same command again to continue" in done.stdout
     done = program(*command, f"hydra.run.dir={tmp_path / 'second'}")
     assert "measured in this run: 1 of 3 conditions" in done.stdout
-    assert "left out: recommendations: recommender=null" in done.stdout
+    assert "left out: recommendations: not measured (recommender=null)" in done.stdout
 
 
 def test_the_datasets_of_a_mixture_are_reported_separately(
@@ -198,7 +196,7 @@ def test_the_datasets_of_a_mixture_are_reported_separately(
 
 
 @pytest.mark.slow
-def test_multirun_makes_a_report_for_each_export(
+def test_multirun_makes_one_report_per_export(
     program: Callable, exports: dict[str, Path], music: list[str], tmp_path: Path
 ):
     brief = [text for text in BRIEF if not text.startswith("deformation")]
@@ -208,11 +206,11 @@ def test_multirun_makes_a_report_for_each_export(
     assert [{(row["export"], row["deformation"]) for row in rows} for rows in jobs] == [
         {(str(exports[name]), "polarity")} for name in ("tags", "features")
     ]
-    assert [len(rows) for rows in jobs] == [2, 3], "a row a head"
+    assert [len(rows) for rows in jobs] == [2, 3], "one row per head"
 
 
 @pytest.mark.slow
-def test_multirun_goes_through_deformations_and_seeds(
+def test_multirun_over_deformations_and_seeds(
     program: Callable, exports: dict[str, Path], music: list[str], tmp_path: Path
 ):
     brief = [text for text in BRIEF if not text.startswith("deformation")]
@@ -238,9 +236,9 @@ def unnamed(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ([], "nothing to test; give export=PATH"),
+        ([], "export: no model is given; give export=PATH"),
         (["export={features}", "deformation=tape"], "Could not find 'deformation/tape'"),
-        (["export={features}", "~deformation"], "deformation: none is chosen; take deformation=all"),
+        (["export={features}", "~deformation"], "deformation: none is chosen; give deformation=all"),
         (
             ["export={features}", "deformation=mp3", "deformation.mp3.strengths=[4]"],
             "bitrate_kbps=4: give a number from",
@@ -251,8 +249,11 @@ def unnamed(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             "no readable track has split 'training' (splits there: test, train",
         ),
         (["export=[{features},{features}]"], "the same model is given twice"),
-        (["export=[{features},{low}]"], "one deformation cannot serve both; make a report of each"),
-        (["export={mood}"], "no track of {manifest} in split 'test' is labelled for mood"),
+        (
+            ["export=[{features},{low}]"],
+            "all models of a report get the same deformed audio; make one report per model",
+        ),
+        (["export={mood}"], "no track of split 'test' in {manifest} has a label for mood"),
         (["export=nowhere"], "nowhere: there is no such file or folder"),
         (["export={features}", "recommender.library=none.sqlite"], "none.sqlite: no such library"),
         (["export={features}", "measurement.device=gpu"], "measurement.device=gpu: choose auto, cpu, cuda"),
@@ -260,39 +261,42 @@ def unnamed(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             ["export={features}", "bootstrap.units=[artist]", "data.manifest={unnamed}"],
             "bootstrap.units=[artist]: no track of 'test' names an artist",
         ),
-        (["export={features}", "splits=[test,valid]", "data.manifest={unnamed}"], "in split 'valid' is labelled for"),
+        (
+            ["export={features}", "splits=[test,valid]", "data.manifest={unnamed}"],
+            "no track of split 'valid' in {unnamed} has a label for",
+        ),
     ],
 )
 def test_a_mistake_gets_one_message(
     program: Callable, exports: dict[str, Path], music: list[str], tiny_music: Path, unnamed: Path, tmp_path: Path,
     overrides: list[str], message: str, monkeypatch: pytest.MonkeyPatch,
 ):  # fmt: skip
-    """The message comes before anything is decoded or deformed."""
-    monkeypatch.setattr(MusicDataModule, "open", lambda *_, **__: pytest.fail("it began to decode"))
+    """The message comes before any audio is decoded."""
+    monkeypatch.setattr(MusicDataModule, "open", lambda *_, **__: pytest.fail("audio was decoded"))
     given = [text.format(**exports, unnamed=unnamed) for text in overrides]
     replaced = ("deformation.gain.strengths", "recommender", *(["bootstrap"] if "bootstrap" in str(given) else []))
     brief = [text for text in BRIEF if text.split("=")[0] not in replaced]
     if any("deformation" in text for text in given):
         brief = [text for text in brief if not text.startswith("deformation")]
     done = program("robustness.py", *music, *brief, *given, f"hydra.run.dir={tmp_path / 'report'}", status=1)
-    assert message.format(manifest=tiny_music) in " ".join(done.stderr.split())
+    assert message.format(manifest=tiny_music, unnamed=unnamed) in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
     assert not list((tmp_path / "report").glob("test*"))
 
 
-def test_heads_without_labels_are_left_out_by_name(
+def test_heads_without_labels_are_listed_as_left_out(
     program: Callable, exports: dict[str, Path], tiny_music: Path, music: list[str], tmp_path: Path
 ):
     frame = read_manifest(tiny_music).with_columns(bpm=pl.lit(None, pl.Float64))
     write_manifest(frame, tmp_path / "manifest.csv")
     done = program("robustness.py", f"export={exports['features']}", *music, *BRIEF,
                    f"data.manifest={tmp_path / 'manifest.csv'}", f"hydra.run.dir={tmp_path / 'report'}")  # fmt: skip
-    assert f"left out: tempo of {exports['features']}: no track of 'test' is labelled for it" in done.stdout
+    assert f"left out: tempo of {exports['features']}: no track of split 'test' has a label for it" in done.stdout
     assert {row["head"] for row in table(tmp_path / "report" / "test_metrics.csv")} == {"genre", "key"}
 
 
 @pytest.mark.slow
-def test_recommendations_from_a_library_on_disk(
+def test_recommendations_from_a_library_file(
     program: Callable, exports: dict[str, Path], tiny_music: Path, music: list[str], tmp_path: Path
 ):
     both = [str(exports["features"]), str(exports["tags"])]
@@ -305,7 +309,7 @@ def test_recommendations_from_a_library_on_disk(
         "recommender.k=3",
     ]
     done = program("robustness.py", f"export=[{both[1]},{both[0]}]", *music, *brief, f"hydra.run.dir={tmp_path / 'a'}")
-    assert f"lists of 3 from {library} (23 to choose from" in done.stdout.replace("\n", " ")
+    assert f"lists of 3 from {library} (23 candidates" in done.stdout.replace("\n", " ")
     rows = {row["deformation"]: row for row in table(tmp_path / "a" / "test_recommendations.csv")}
     assert rows["polarity"]["kept"] == "1.0"
     message = program("robustness.py", f"export={both[0]}", *music, *brief, status=1).stderr

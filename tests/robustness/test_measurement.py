@@ -1,4 +1,4 @@
-"""Networks over deformed audio: the same answers in any batch, deformed once for all, kept and found again."""
+"""Measurement: answers do not depend on batches, audio is deformed once for all models, answers are cached."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,17 +20,17 @@ from musicrec.export.description import Model
 from musicrec.heads.classes import ClassHead
 from musicrec.models.frontends.mel import MelSpectrogram
 from musicrec.robustness import measurement
-from musicrec.robustness.conditions import CLEAN, Condition, deformed_ahead
-from musicrec.robustness.excerpts import choose_tracks, cut
-from musicrec.robustness.inference import Listener
-from musicrec.robustness.measurement import Measured, Measurement
-from musicrec.robustness.subjects import Subject
+from musicrec.robustness.conditions import CLEAN, Condition, conditions_for_workers
+from musicrec.robustness.excerpts import choose_tracks, cut_excerpts
+from musicrec.robustness.inference import TrackInference
+from musicrec.robustness.measurement import MeasuredAnswers, Measurement
+from musicrec.robustness.models_under_test import ModelUnderTest
 
 RATE = 16_000
 
 
 class Bands(nn.Module):
-    """Tells the mean level in each quarter of the bands, of chunks of one second."""
+    """Returns the mean level of each quarter of the mel bands; its chunks last one second."""
 
     embedding_size, chunk_samples = 4, RATE
 
@@ -39,8 +39,8 @@ class Bands(nn.Module):
         return bands, {"band": bands}
 
 
-class Counted:
-    """Turns the sign, and counts how many examples it was given."""
+class CountingInversion:
+    """A deformation that inverts the sign and counts its examples."""
 
     input_ratio = 1.0
 
@@ -53,145 +53,151 @@ class Counted:
 
 
 def condition(name: str, deformation: object) -> Condition:
-    return Condition(name=name, title=name, deformation=deformation, described=name)
+    return Condition(name=name, title=name, deformation=deformation, description=name)
 
 
-def subject(name: str = "bands") -> Subject:
+def make_model(name: str = "bands") -> ModelUnderTest:
     head = ClassHead(name="band", column="genre", classes=("a", "b", "c", "d"))
     model = Model(network=Bands(), frontend=MelSpectrogram(n_mels=16), heads=[head], config={})
-    return Subject(name=name, model=model, fingerprint=name)
+    return ModelUnderTest(name=name, model=model, fingerprint=name)
 
 
 @pytest.fixture(scope="module")
 def store(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> WaveformStore:
-    """Of six tracks of six seconds."""
+    """A store of six tracks of six seconds."""
     return build_store(read_manifest(tiny_music).head(6), tmp_path_factory.mktemp("store"), progress=False)
 
 
 @pytest.fixture
-def measure(store: WaveformStore, tmp_path: Path) -> Callable[..., Measured]:
-    def run(*conditions: Condition, subjects: Sequence[Subject] = (), folder: str = "kept", **settings) -> Measured:
+def measure(store: WaveformStore, tmp_path: Path) -> Callable[..., MeasuredAnswers]:
+    def run(
+        *conditions: Condition, models: Sequence[ModelUnderTest] = (), folder: str = "cache", **settings
+    ) -> MeasuredAnswers:
         settings = {"folder": tmp_path / folder, "excerpt_s": 4.0, "workers": 0, "device": "cpu"} | settings
-        chosen, measurement = subjects or [subject()], Measurement(**settings)
+        chosen, measurement = models or [make_model()], Measurement(**settings)
         return measurement.run(chosen, conditions, store, store.track_ids, title="test", progress=False)
 
     return run
 
 
-def same(one: Measured, other: Measured) -> None:
-    for of_one, of_other in zip(one.answers, other.answers, strict=True):
-        for mine, theirs in zip(of_one, of_other, strict=True):
-            torch.testing.assert_close(mine.probabilities, theirs.probabilities, rtol=1e-4, atol=1e-5)
-            torch.testing.assert_close(mine.embedding, theirs.embedding, rtol=1e-4, atol=1e-4)
+def assert_same(one: MeasuredAnswers, other: MeasuredAnswers) -> None:
+    for of_model, of_other in zip(one.answers, other.answers, strict=True):
+        for answers, others in zip(of_model, of_other, strict=True):
+            torch.testing.assert_close(answers.probabilities, others.probabilities, rtol=1e-4, atol=1e-5)
+            torch.testing.assert_close(answers.embedding, others.embedding, rtol=1e-4, atol=1e-4)
 
 
 CONDITIONS = [condition("noise", Noise(colour="white", snr_db=0)), condition("faster", TimeStretch(rate=1.25))]
 
 
-def test_batches_and_workers_change_nothing(measure: Callable[..., Measured]):
+def test_answers_do_not_depend_on_batches_and_workers(measure: Callable[..., MeasuredAnswers]):
     alone = measure(*CONDITIONS, batch_size=1, folder="a", excerpts=2, excerpt_s=2.0)
-    same(alone, measure(*CONDITIONS, batch_size=5, folder="b", excerpts=2, excerpt_s=2.0))
-    same(alone, measure(*CONDITIONS, batch_size=4, workers=1, folder="c", excerpts=2, excerpt_s=2.0))
+    assert_same(alone, measure(*CONDITIONS, batch_size=5, folder="b", excerpts=2, excerpt_s=2.0))
+    assert_same(alone, measure(*CONDITIONS, batch_size=4, workers=1, folder="c", excerpts=2, excerpt_s=2.0))
     clean, noisy, faster = alone.answers[0]
     assert not torch.allclose(clean.embedding, noisy.embedding, atol=0.1)
     assert (faster.tempo_ratio == 1.25).all() and (faster.shift_semitones == 0).all()
     assert (clean.tempo_ratio == 1).all() and clean.audio_s == pytest.approx(6 * 2 * 2.0)
 
 
-def test_what_the_device_can_do_is_done_there(measure: Callable[..., Measured], monkeypatch: pytest.MonkeyPatch):
-    """Beside a GPU, workers deform what only the CPU can, and read the rest. Here the device is the CPU, too."""
-    counted = Counted()
-    conditions = [condition("sign", counted), *CONDITIONS]
-    here, gpu = torch.device("cpu"), torch.device("cuda")
-    assert deformed_ahead([CLEAN, *conditions], here) == [0, 1, 2, 3]
-    assert deformed_ahead([CLEAN, *conditions], gpu) == [3], "time stretch"
+def test_workers_deform_only_what_the_device_cannot(
+    measure: Callable[..., MeasuredAnswers], monkeypatch: pytest.MonkeyPatch
+):
+    """Beside a GPU, workers deform what only a CPU can, and read the rest. In this test the device is a CPU as well."""
+    inversion = CountingInversion()
+    conditions = [condition("sign", inversion), *CONDITIONS]
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    assert conditions_for_workers([CLEAN, *conditions], cpu) == [0, 1, 2, 3]
+    assert conditions_for_workers([CLEAN, *conditions], gpu) == [3], "only time stretch needs the CPU"
     by_workers = measure(*conditions, batch_size=4, workers=1, folder="a")
-    assert counted.examples == 0, "in another process"
-    monkeypatch.setattr(measurement, "deformed_ahead", lambda conditions, _: deformed_ahead(conditions, gpu))
+    assert inversion.examples == 0, "the workers inverted the sign"
+    monkeypatch.setattr(
+        measurement, "conditions_for_workers", lambda conditions, _: conditions_for_workers(conditions, gpu)
+    )
     on_the_device = measure(*conditions, batch_size=5, workers=1, folder="b")
-    assert counted.examples == 6, "in this one"
-    same(by_workers, on_the_device)
+    assert inversion.examples == 6, "this process inverted the sign"
+    assert_same(by_workers, on_the_device)
     assert (on_the_device.answers[0][3].tempo_ratio == 1.25).all()
     assert all(one.seconds["deforming"] > 0 for one in on_the_device.answers[0])
 
 
-def test_clean_answers_are_those_of_the_analyzer(measure: Callable[..., Measured], store: WaveformStore):
-    """An excerpt that is longer than a track is all of it."""
-    (clean, _), analyzer = measure(CONDITIONS[0], excerpt_s=60.0).answers[0], TrackAnalyzer([subject().model])
+def test_clean_answers_equal_those_of_the_analyzer(measure: Callable[..., MeasuredAnswers], store: WaveformStore):
+    """An excerpt longer than a track is the whole track."""
+    (clean, _), analyzer = measure(CONDITIONS[0], excerpt_s=60.0).answers[0], TrackAnalyzer([make_model().model])
     for row in range(2):
         waveform = store.read(np.array([row]), np.array([0]), int(store.lengths[row]))[0].astype(np.float32) / 32768
-        told = analyzer.analyze(waveform)
-        np.testing.assert_allclose(clean.probabilities["band"][row], told.probabilities["band"], atol=1e-5)
-        np.testing.assert_allclose(clean.embedding[row], told.embedding, atol=1e-4)
+        analysis = analyzer.analyze(waveform)
+        np.testing.assert_allclose(clean.probabilities["band"][row], analysis.probabilities["band"], atol=1e-5)
+        np.testing.assert_allclose(clean.embedding[row], analysis.embedding, atol=1e-4)
 
 
-def test_audio_is_deformed_once_for_all_models(measure: Callable[..., Measured]):
-    counted = Counted()
-    found = measure(condition("sign", counted), subjects=[subject("one"), subject("two")])
-    assert counted.examples == 6, "of six tracks"
-    torch.testing.assert_close(*(of[1].embedding for of in found.answers))
-    counted.examples = 0
-    assert measure(condition("sign", counted), subjects=[subject("one"), subject("two")]).fresh == []
-    assert counted.examples == 0, "all is kept"
-    third = measure(condition("sign", counted), subjects=[subject("one"), subject("three")])
-    assert third.fresh == [0, 1] and counted.examples == 6, "for the one model that has not heard it"
+def test_audio_is_deformed_once_for_all_models(measure: Callable[..., MeasuredAnswers]):
+    inversion = CountingInversion()
+    both = measure(condition("sign", inversion), models=[make_model("one"), make_model("two")])
+    assert inversion.examples == 6, "one per track"
+    torch.testing.assert_close(*(of_model[1].embedding for of_model in both.answers))
+    inversion.examples = 0
+    assert measure(condition("sign", inversion), models=[make_model("one"), make_model("two")]).newly_measured == []
+    assert inversion.examples == 0, "all answers are cached"
+    third = measure(condition("sign", inversion), models=[make_model("one"), make_model("three")])
+    assert third.newly_measured == [0, 1] and inversion.examples == 6, "for the new model only"
 
 
-def test_an_interrupted_run_goes_on(measure: Callable[..., Measured], monkeypatch: pytest.MonkeyPatch):
+def test_an_interrupted_run_continues(measure: Callable[..., MeasuredAnswers], monkeypatch: pytest.MonkeyPatch):
     whole = measure(*CONDITIONS, batch_size=2, folder="whole")
-    hear, heard = Listener.hear, []
+    update, batches = TrackInference.update, []
 
-    def until_ctrl_c(self: Listener, batch: object) -> None:
-        heard.append(batch)
-        if len(heard) == 5:  # three batches of the clean audio, and two of the first deformation
+    def update_until_ctrl_c(self: TrackInference, batch: object) -> None:
+        batches.append(batch)
+        if len(batches) == 5:  # three batches of clean audio, two of the first deformation
             raise KeyboardInterrupt
-        hear(self, batch)
+        update(self, batch)
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(Listener, "hear", until_ctrl_c)
+        patched.setattr(TrackInference, "update", update_until_ctrl_c)
         measure(*CONDITIONS, batch_size=2)
     rest = measure(*CONDITIONS, batch_size=2)
-    assert rest.fresh == [1, 2], "the clean audio was finished"
-    same(rest, whole)
-    assert measure(*CONDITIONS, batch_size=3).fresh == [], "how many at once does not matter"
+    assert rest.newly_measured == [1, 2], "the answers to the clean audio were cached"
+    assert_same(rest, whole)
+    assert measure(*CONDITIONS, batch_size=3).newly_measured == [], "the batch size is not part of the cache key"
 
 
-def test_what_changes_the_answers_is_noticed(measure: Callable[..., Measured], tmp_path: Path):
-    assert measure(CONDITIONS[0]).fresh == [0, 1]
-    assert measure(CONDITIONS[0], seed=1).fresh == [0, 1]
-    assert measure(CONDITIONS[0], excerpt_s=3.0).fresh == [0, 1]
-    assert measure(CONDITIONS[0], chunks=1).fresh == [0, 1]
-    assert measure(*CONDITIONS).fresh == [2]
-    files = sorted((tmp_path / "kept").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+def test_a_setting_that_changes_answers_is_measured_again(measure: Callable[..., MeasuredAnswers], tmp_path: Path):
+    assert measure(CONDITIONS[0]).newly_measured == [0, 1]
+    assert measure(CONDITIONS[0], seed=1).newly_measured == [0, 1]
+    assert measure(CONDITIONS[0], excerpt_s=3.0).newly_measured == [0, 1]
+    assert measure(CONDITIONS[0], chunks=1).newly_measured == [0, 1]
+    assert measure(*CONDITIONS).newly_measured == [2]
+    files = sorted((tmp_path / "cache").iterdir(), key=lambda path: path.stat().st_mtime_ns)
     for file in files[:2]:
         file.write_bytes(file.read_bytes()[:-7])
-    assert measure(*CONDITIONS).fresh == [0, 1], "files cut short count as none"
-    assert measure(*CONDITIONS).fresh == []
+    assert measure(*CONDITIONS).newly_measured == [0, 1], "truncated files are measured again"
+    assert measure(*CONDITIONS).newly_measured == []
 
 
 def test_chunks_are_spread_over_the_excerpt():
-    listener = Listener(subject().model, tracks=1, chunks=2, device=torch.device("cpu"))
+    inference = TrackInference(make_model().model, tracks=1, chunks=2, device=torch.device("cpu"))
     seconds = torch.arange(5.0).repeat_interleave(RATE)[None]
-    assert [chunk.unique().tolist() for chunk in listener._cut(seconds)] == [[0.0], [4.0]]
-    listener.chunks = 1
-    assert [chunk.unique().tolist() for chunk in listener._cut(seconds)] == [[2.0]]
-    listener.chunks = 9
-    assert [chunk.unique().tolist() for chunk in listener._cut(seconds)[:3]] == [[0.0], [0.0, 1.0], [1.0]]
-    listener.chunks = None
-    assert [chunk.unique().tolist() for chunk in listener._cut(seconds)] == [[0.0], [1.0], [2.0], [3.0], [4.0]]
+    assert [chunk.unique().tolist() for chunk in inference._cut(seconds)] == [[0.0], [4.0]]
+    inference.chunks = 1
+    assert [chunk.unique().tolist() for chunk in inference._cut(seconds)] == [[2.0]]
+    inference.chunks = 9
+    assert [chunk.unique().tolist() for chunk in inference._cut(seconds)[:3]] == [[0.0], [0.0, 1.0], [1.0]]
+    inference.chunks = None
+    assert [chunk.unique().tolist() for chunk in inference._cut(seconds)] == [[0.0], [1.0], [2.0], [3.0], [4.0]]
 
 
-def test_excerpts(store: WaveformStore):
+def test_excerpts_are_spread_over_a_track(store: WaveformStore):
     names, length = store.track_ids[:2], int(store.lengths[0])
-    middle = cut(store, names, samples=RATE, count=1)
+    middle = cut_excerpts(store, names, samples=RATE, count=1)
     assert middle.start.tolist() == [(length - RATE) // 2] * 2 and middle.length.tolist() == [RATE] * 2
-    spread = cut(store, names, samples=RATE, count=3)
+    spread = cut_excerpts(store, names, samples=RATE, count=3)
     assert spread.start.tolist() == [0, (length - RATE) // 2, length - RATE] * 2
     assert spread.track.tolist() == [0, 0, 0, 1, 1, 1] and len(set(spread.name)) == 6
     assert [batch.tolist() for batch in spread.batches(4)] == [[0, 1, 2, 3], [4, 5]]
 
 
-def test_tracks_are_drawn_in_the_shares_of_all():
+def test_drawn_tracks_keep_the_shares_of_a_column():
     frame = pl.DataFrame({"track_id": [str(i) for i in range(60)], "genre": ["a"] * 30 + ["b"] * 20 + [None] * 10})
     chosen = choose_tracks(frame, 12, stratify="genre", seed=0)
     assert chosen["genre"].to_list() == ["a"] * 6 + ["b"] * 4 + [None] * 2
@@ -208,7 +214,7 @@ def test_tracks_are_drawn_in_the_shares_of_all():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"excerpt_s": 0.5}, "excerpt_s=0.5: bands hears 1.0 s at once"),
+        ({"excerpt_s": 0.5}, "excerpt_s=0.5: chunks of bands are 1.0 s long; give at least that"),
         ({"excerpt_s": 0}, "excerpt_s=0: give seconds"),
         ({"batch_size": 0}, "batch_size=0: give a whole number, 1 or more"),
         ({"excerpts": None}, "excerpts=None: give a whole number, 1 or more"),
@@ -216,6 +222,6 @@ def test_tracks_are_drawn_in_the_shares_of_all():
         ({"device": "gpu"}, "measurement.device=gpu: choose auto, cpu, cuda, or one of several GPUs"),
     ],
 )
-def test_settings_that_cannot_work(measure: Callable[..., Measured], settings: dict, message: str):
+def test_settings_out_of_range(measure: Callable[..., MeasuredAnswers], settings: dict, message: str):
     with pytest.raises(ConfigError, match=message):
         measure(CONDITIONS[0], **settings)

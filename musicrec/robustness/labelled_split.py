@@ -1,0 +1,67 @@
+"""The tracks of a split with the labels that the models are scored against."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+from torch import Tensor
+
+from musicrec.data.datamodule import MusicDataModule
+from musicrec.errors import ConfigError
+from musicrec.evaluation.bootstrap import Bootstrap
+from musicrec.robustness.models_under_test import ModelUnderTest
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelledSplit:
+    """Tracks of a split and their labels.
+
+    Attributes:
+        name: of the split.
+        frame: rows of the manifest, one per track.
+        labels: of each model, {head: labels of the tracks}.
+        left_out: what a report cannot contain, and why.
+    """
+
+    name: str
+    frame: pl.DataFrame
+    labels: list[dict[str, Tensor]]
+    left_out: list[str]
+
+    @property
+    def artists(self) -> list[str | None]:
+        """The artist of each track; None where the manifest names none."""
+        return self.frame["artist"].to_list()
+
+
+def read_split(
+    name: str,
+    data: MusicDataModule,
+    models: Sequence[ModelUnderTest],
+    frame: pl.DataFrame,
+    bootstrap: Bootstrap | None,
+) -> LabelledSplit:
+    """Read the labels of the tracks of a split for every head of every model.
+
+    Args:
+        name: of the split.
+        data: to which the tracks belong.
+        models: to be tested.
+        frame: rows of the manifest.
+        bootstrap: of the intervals; None for none.
+
+    Raises:
+        ConfigError: No track has a label for any head of a model, or the bootstrap cannot draw these tracks.
+    """
+    labels, left_out = [], [] if bootstrap is None else bootstrap.check(frame["artist"].to_list(), split=name)
+    for tested in models:
+        found = {head.name: data.labels(head, frame) for head in tested.model.heads}
+        unlabelled = [head for head, target in found.items() if target.isnan().all()]
+        if len(unlabelled) == len(found):
+            raise ConfigError(
+                f"export={tested.name}: no track of split '{name}' in {data.manifest_path} has a label for "
+                f"{', '.join(found)}; fill in these labels, or choose other data or splits"
+            )
+        labels.append(found)
+        left_out += [f"{head} of {tested.name}: no track of split '{name}' has a label for it" for head in unlabelled]
+    return LabelledSplit(name=name, frame=frame, labels=labels, left_out=left_out)
