@@ -259,7 +259,7 @@ def unnamed(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["export={features}", "measurement.device=gpu"], "measurement.device=gpu: choose auto, cpu, cuda"),
         (
             ["export={features}", "bootstrap.units=[artist]", "data.manifest={unnamed}"],
-            "bootstrap.units=[artist]: no track of 'test' names an artist",
+            "bootstrap.units=[artist]: no track of 'test' has an artist",
         ),
         (
             ["export={features}", "splits=[test,valid]", "data.manifest={unnamed}"],
