@@ -21,7 +21,7 @@ from musicrec.config.class_lookup import find_class
 from musicrec.config.targets import TARGETS
 from musicrec.data.manifest import read_manifest
 from musicrec.evaluation.report import score_heads
-from musicrec.figures.scores import plot_all
+from musicrec.figures.scores import plot_scores
 from musicrec.heads import Head, from_dict, head_classes, to_dict
 from musicrec.recommend.similarity import Similarity
 
@@ -147,7 +147,7 @@ def test_example_of_a_new_kind_of_head(example, tmp_path: Path):
     probabilities = head.probabilities(logits.detach())
     assert head.score(probabilities, target).values() == {"within_1": 1, "accuracy": 1}
     predictions = {"test": {"energy": (probabilities, target)}}
-    paths = plot_all(tmp_path, score_heads(predictions, [head]), predictions, dataset="set")
+    paths = plot_scores(tmp_path, score_heads(predictions, [head]), predictions, dataset="set")
     assert [path.name for path in paths] == ["test_energy_scatter.png"]
     assert head.text(head.decode(probabilities[3].numpy())) == "10.0 of 10"
     similarity, _ = Similarity([head]).compare({"energy": np.eye(10)[3]}, {"energy": np.eye(10)})

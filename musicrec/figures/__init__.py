@@ -1,1 +1,1 @@
-"""Pictures that a person looks at: of tracks and what a model makes of them, and of a run."""
+"""Figures of tracks and of a model's predictions for them, and of a run."""

@@ -1,4 +1,4 @@
-"""Learning curves of a run, from what it logged as CSV."""
+"""Learning curves of a run, from the CSV files that it logged."""
 
 import re
 from collections.abc import Sequence
@@ -14,8 +14,17 @@ from musicrec.heads import Head
 
 
 def read_metrics(run: Path) -> pl.DataFrame:
-    """What all parts of a run logged, a row a step: metrics_1.csv, metrics_2.csv … of the parts that were interrupted,
-    then metrics.csv. Where a part began before the end of the one before, its values count. Empty without any file."""
+    """Read what all parts of a run logged.
+
+    The interrupted parts of a run logged metrics_1.csv, metrics_2.csv and so on; the last part logged metrics.csv. If a
+    part repeats steps of the part before it, its values replace theirs.
+
+    Args:
+        run: Folder of the run.
+
+    Returns:
+        One row per step, with the columns epoch and step and one column per metric; empty if nothing was logged.
+    """
 
     def number(path: Path) -> float:
         found = re.fullmatch(r"metrics_(\d+)\.csv", path.name)
@@ -27,60 +36,77 @@ def read_metrics(run: Path) -> pl.DataFrame:
         frame = pl.read_csv(path, glob=False, infer_schema=False, raise_if_empty=False, truncate_ragged_lines=True)
         if {"epoch", "step"} <= set(frame.columns) and len(frame):
             frame = frame.select(pl.all().cast(pl.Float64, strict=False))
-            frames.append(frame.filter(pl.col("step") >= pl.col("step").cum_max()))  # a test begins at step 0 again
+            frames.append(frame.filter(pl.col("step") >= pl.col("step").cum_max()))  # a test starts at step 0 again
     if not frames:
         return pl.DataFrame(schema={"epoch": pl.Float64, "step": pl.Float64})
-    joined = frames[0]
+    metrics = frames[0]
     for frame in frames[1:]:
-        joined = joined.filter(pl.col("step") < frame["step"].min())
-        joined = pl.concat([joined, frame], how="diagonal")
-    return joined.group_by("step", maintain_order=True).agg(pl.all().drop_nulls().last()).sort("step")
+        metrics = metrics.filter(pl.col("step") < frame["step"].min())
+        metrics = pl.concat([metrics, frame], how="diagonal")
+    return metrics.group_by("step", maintain_order=True).agg(pl.all().drop_nulls().last()).sort("step")
 
 
 def learning_figure(metrics: pl.DataFrame, heads: Sequence[Head], *, monitor: str = "val/score") -> Figure | None:
-    """Losses, the heads' primary validation metrics and the learning rate over the epochs, the best epoch marked; None
-    where no validation is logged.
+    """Draw the losses, the primary validation metric of every head and the learning rate over the epochs.
 
-    metrics: as `read_metrics` gives them. monitor: what the best epoch was chosen by; more is better.
+    Args:
+        metrics: As `read_metrics` returns them.
+        heads: Heads of the network.
+        monitor: The metric by which the best epoch was chosen (higher is better). That epoch is marked.
+
+    Returns:
+        The figure; None if no validation was logged.
     """
     epochs = metrics.filter(pl.col("val/loss").is_not_null()) if "val/loss" in metrics.columns else metrics.clear()
     if epochs.is_empty():
         return None
-    # A step is logged with its epoch or without: the validation at the end of an epoch tells how long one is.
+    # Not every row has an epoch. The validations, which end an epoch, show how many steps one has.
     steps_per_epoch = float(((epochs["step"] + 1) / (epochs["epoch"] + 1)).median())
     metrics = metrics.with_columns(at=(pl.col("step") + 1) / steps_per_epoch)
     figure = Figure(figsize=(7.5, 7.5), layout="constrained")
-    loss, scores, rate = figure.subplots(3, 1, sharex=True, gridspec_kw={"height_ratios": [2, 2.4, 0.9]})
-
-    _line(loss, metrics, "train/loss_step", color=COLOURS[0], alpha=0.3, linewidth=0.8)
-    _line(loss, metrics, "train/loss_epoch", color=COLOURS[0], label="training", marker=".")
-    _line(loss, metrics, "val/loss", color=COLOURS[1], label="validation", marker=".")
-    loss.set_ylabel("loss")
-
-    for index, head in enumerate(heads):
-        style = ("-", "--", ":")[index // len(COLOURS) % 3]
-        _line(scores, metrics, f"val/{head.name}/{head.primary}", color=COLOURS[index % len(COLOURS)], linestyle=style,
-              marker=".", label=text(f"{head.name} {head.primary}"))  # fmt: skip
-    _line(scores, metrics, "val/score", color=GREY, linewidth=2.6, alpha=0.6, label="score, their mean")
+    panels = figure.subplots(3, 1, sharex=True, gridspec_kw={"height_ratios": [2, 2.4, 0.9]})
+    loss, scores, rate = panels
+    _draw_losses(loss, metrics)
+    _draw_scores(scores, metrics, heads)
+    _draw_learning_rate(rate, metrics)
     if monitor in metrics.columns and not (known := metrics.filter(pl.col(monitor).is_finite())).is_empty():
         best = known.row(int(known[monitor].arg_max()), named=True)
-        for axes in (loss, scores, rate):
+        for axes in panels:
             axes.axvline(best["at"], color=GREY, linestyle="--", linewidth=1)
-        scores.plot(best["at"], best[monitor], "*", color="black", markersize=11,
-                    label=f"best: {best[monitor]:.3f} after epoch {best['epoch'] + 1:.0f}")  # fmt: skip
-    scores.set(ylim=(0, 1.02), ylabel="validation metrics")
-
-    for name in [name for name in metrics.columns if name.startswith("lr-")]:
-        _line(rate, metrics, name, color=COLOURS[2], label=text(name.removeprefix("lr-")))
-    rate.set(ylabel="learning rate", xlabel="epochs")
-    rate.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
+        label = f"best: {best[monitor]:.3f} after epoch {best['epoch'] + 1:.0f}"
+        scores.plot(best["at"], best[monitor], "*", color="black", markersize=11, label=label)
+    rate.set_xlabel("epochs")
     rate.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    for axes in (loss, scores, rate):
+    for axes in panels:
         axes.grid(color="#eee")
         axes.set_axisbelow(True)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
     return figure
+
+
+def _draw_losses(axes: Axes, metrics: pl.DataFrame) -> None:
+    _line(axes, metrics, "train/loss_step", color=COLOURS[0], alpha=0.3, linewidth=0.8)
+    _line(axes, metrics, "train/loss_epoch", color=COLOURS[0], label="training", marker=".")
+    _line(axes, metrics, "val/loss", color=COLOURS[1], label="validation", marker=".")
+    axes.set_ylabel("loss")
+
+
+def _draw_scores(axes: Axes, metrics: pl.DataFrame, heads: Sequence[Head]) -> None:
+    for index, head in enumerate(heads):
+        colour, style = COLOURS[index % len(COLOURS)], ("-", "--", ":")[index // len(COLOURS) % 3]
+        name = f"val/{head.name}/{head.primary}"
+        label = text(f"{head.name} {head.primary}")
+        _line(axes, metrics, name, color=colour, linestyle=style, marker=".", label=label)
+    _line(axes, metrics, "val/score", color=GREY, linewidth=2.6, alpha=0.6, label="score (mean of the heads)")
+    axes.set(ylim=(0, 1.02), ylabel="validation metrics")
+
+
+def _draw_learning_rate(axes: Axes, metrics: pl.DataFrame) -> None:
+    for name in [name for name in metrics.columns if name.startswith("lr-")]:
+        _line(axes, metrics, name, color=COLOURS[2], label=text(name.removeprefix("lr-")))
+    axes.set_ylabel("learning rate")
+    axes.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
 
 
 def _line(axes: Axes, metrics: pl.DataFrame, name: str, **style: object) -> None:

@@ -1,4 +1,4 @@
-"""All pictures of a model and its run: what `figures=true` draws."""
+"""All figures of a model and its run, which `figures=true` draws."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,21 +16,31 @@ from musicrec.export.description import Model
 from musicrec.figures.classes import class_figure
 from musicrec.figures.embedding import embedding_figure
 from musicrec.figures.learning_curves import learning_figure, read_metrics
-from musicrec.figures.predictions_over_time import Hearing, hear
+from musicrec.figures.predictions_over_time import TrackPredictions, predict_windows
 from musicrec.figures.reliability import plot_reliability
-from musicrec.figures.scores import plot_all
+from musicrec.figures.scores import plot_scores
 from musicrec.figures.style import save
 from musicrec.figures.tracks import saliency_figure, track_figure
 
 
 def choose_tracks(data: MusicDataModule, tracks: int | str | Sequence[str] | None) -> list[str]:
-    """The names of the tracks to show: the given ones, or so many of the first test split, evenly spread over it.
+    """Choose the tracks to draw.
 
-    data: opened. Raises ConfigError for a name that the manifest has not, or that could not be decoded.
+    Args:
+        data: The opened data.
+        tracks: Names of tracks, or a number of tracks, which are spread evenly over the first test split.
+
+    Returns:
+        Names of tracks.
+
+    Raises:
+        ConfigError: The number is negative, or a track is not in the manifest or could not be decoded.
     """
     if isinstance(tracks, int):
         if tracks < 0:
-            raise ConfigError(f"figure_tracks={tracks}: give how many tracks to show, or their names, as in [t1,t2]")
+            raise ConfigError(
+                f"figure_tracks={tracks}: give the number of tracks to draw, or their names, as in [t1,t2]"
+            )
         names = data.tracks(data.test_splits[0])["track_id"].to_list()
         places = np.linspace(0, len(names), min(tracks, len(names)), endpoint=False)
         return [names[int(place)] for place in places]
@@ -44,10 +54,19 @@ def choose_tracks(data: MusicDataModule, tracks: int | str | Sequence[str] | Non
     return tracks
 
 
-def hear_track(model: Model, data: MusicDataModule, track_id: str, *, device: torch.device | str) -> Hearing:
-    """What a model says of a track of the data, window by window."""
+def predict_track(
+    model: Model, data: MusicDataModule, track_id: str, *, device: torch.device | str
+) -> TrackPredictions:
+    """Predict the windows of a track of the data.
+
+    Args:
+        model: The model.
+        data: The opened data.
+        track_id: Name of the track.
+        device: Where the network runs.
+    """
     waveform, truth = data.track(track_id)
-    return hear(model, waveform, track_id=track_id, truth=truth, device=device)
+    return predict_windows(model, waveform, track_id=track_id, truth=truth, device=device)
 
 
 def draw_figures(
@@ -62,37 +81,50 @@ def draw_figures(
     device: torch.device | str,
     run: Path | None = None,
 ) -> list[Path]:
-    """Draw into `folder`, say so, and return the paths of
+    """Draw all figures of a model into a folder, and print where they are.
 
-    track_<name>.png, saliency_<name>.png   for each of the tracks
-    <split>_<head>_<kind>.png               confusion matrices, curves, reliability, true against estimated tempo
-    <split>_<head>_classes.png              how well each class is known
-    <split>_embedding.png                   the tracks of each split as the network groups them
-    learning.png                            where `run` holds a metrics.csv
+    The files are:
 
-    scores, predictions: of whole tracks, {split: {head: (probabilities, target)}}. raw: {split: {head: probabilities}}
-    before any temperature. run: the folder of the training.
+    - `track_<name>.png` and `saliency_<name>.png` for each of the tracks;
+    - `<split>_<head>_<kind>.png`: confusion matrices, curves, reliability, estimated against true tempo;
+    - `<split>_<head>_classes.png`: the metrics of each class;
+    - `<split>_embedding.png`: the embeddings of the tracks;
+    - `learning.png` if the run logged validation metrics.
+
+    Args:
+        folder: Where the files are written.
+        model: The model.
+        data: The opened data.
+        scores: Scores of all splits and heads.
+        predictions: {split: {head: (probabilities, target)}} of whole tracks.
+        raw: {split: {head: probabilities}} without temperatures.
+        tracks: Names of the tracks to draw.
+        device: Where the network runs.
+        run: Folder of the training; None if there is none.
+
+    Returns:
+        The files.
     """
     folder.mkdir(parents=True, exist_ok=True)
     dataset = data.manifest_path.resolve().parent.name
-    paths = plot_all(folder, scores, predictions, dataset=dataset)
+    paths = plot_scores(folder, scores, predictions, dataset=dataset)
     paths += plot_reliability(folder, scores, predictions, raw, dataset=dataset)
 
-    def keep(name: str, picture: Figure | None) -> None:
-        if picture is not None:
-            paths.append(save(picture, folder / f"{file_name(name)}.png"))
+    def write(name: str, figure: Figure | None) -> None:
+        if figure is not None:
+            paths.append(save(figure, folder / f"{file_name(name)}.png"))
 
     for track_id in tracks:
-        hearing = hear_track(model, data, track_id, device=device)
-        keep(f"track_{track_id}", track_figure(hearing))
-        keep(f"saliency_{track_id}", saliency_figure(hearing))
+        predicted = predict_track(model, data, track_id, device=device)
+        write(f"track_{track_id}", track_figure(predicted))
+        write(f"saliency_{track_id}", saliency_figure(predicted))
     for score in scores:
-        keep(f"{score.split}_{score.head.name}_classes", class_figure(score, dataset=dataset))
+        write(f"{score.split}_{score.head.name}_classes", class_figure(score, dataset=dataset))
     for split in predictions:
-        keep(f"{split}_embedding", _embedding(model, data, split, device=device))
+        write(f"{split}_embedding", _embedding(model, data, split, device=device))
     if run is not None:
-        keep("learning", learning_figure(read_metrics(run), model.heads))
-    print(f"figures: {folder} ({len(paths)} pictures)")
+        write("learning", learning_figure(read_metrics(run), model.heads))
+    print(f"figures: {folder} ({len(paths)} files)")
     return paths
 
 

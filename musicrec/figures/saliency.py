@@ -1,4 +1,4 @@
-"""What in the spectrogram an answer rests on: integrated gradients.
+"""Saliency: how much each cell of the spectrogram contributes to an answer, by integrated gradients.
 
 Sundararajan, Taly and Yan (2017), "Axiomatic Attribution for Deep Networks".
 """
@@ -17,10 +17,17 @@ SILENCE_DB = 10 * torch.tensor(POWER_FLOOR).log10().item()
 def integrated_gradients(
     function: Callable[[Tensor], Tensor], value: Tensor, baseline: Tensor, *, steps: int = 32
 ) -> Tensor:
-    """How much each entry of `value` adds to function(value) - function(baseline): their sum is that, up to the error
-    of an integral of `steps` midpoints.
+    """Attribute the difference function(value) - function(baseline) to the entries of `value`.
 
-    function: (batch, …) to (batch,), each row by itself. value, baseline: (1, …). Returns the shape of value.
+    Args:
+        function: Maps (batch, …) to (batch,), each row independently of the others.
+        value: (1, …).
+        baseline: Same shape as `value`.
+        steps: Number of midpoints of the numerical integral.
+
+    Returns:
+        The contribution of each entry, in the shape of `value`. Their sum is the difference, up to the error of the
+        integral.
     """
     total = torch.zeros_like(value)
     for step in range(steps):
@@ -31,12 +38,19 @@ def integrated_gradients(
 
 
 def saliency(model: Model, waveform: Tensor, *, head: str, output: int, steps: int = 32) -> tuple[Tensor, Tensor]:
-    """The mel spectrogram of one chunk, and how much each of its cells adds to one answer, compared to silence.
+    """Compute how much each cell of the spectrogram of a chunk contributes to one answer, compared with silence.
 
-    waveform: (1, samples) on the model's device. output: number of the class. The answer is the logarithm of its
-    probability against the other classes (before calibration), or its logit where the head answers each by itself.
+    The answer is the log probability of a class without temperature, or the logit if the classes are not exclusive.
 
-    Returns decibels and attributions, both (n_mels, frames) on the CPU.
+    Args:
+        model: The model.
+        waveform: (1, samples) float32 on the device of the model.
+        head: Name of the head.
+        output: Index of the class.
+        steps: Number of midpoints of the numerical integral.
+
+    Returns:
+        The spectrogram in decibels and the contributions, both (n_mels, frames) on the CPU.
     """
     (exclusive,) = (h.exclusive and h.activation == "softmax" for h in model.heads if h.name == head)
 
@@ -45,7 +59,7 @@ def saliency(model: Model, waveform: Tensor, *, head: str, output: int, steps: i
         return (logits.log_softmax(dim=1) if exclusive else logits)[:, output]
 
     decibels = model.frontend(waveform)
-    # cuDNN cannot differentiate a recurrent layer that is not in training, which would mean dropout.
+    # cuDNN can differentiate a recurrent layer only in training mode, which would apply dropout.
     with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
         attributions = integrated_gradients(
             answer, decibels, torch.full_like(decibels, SILENCE_DB), steps=steps

@@ -1,4 +1,4 @@
-"""Pictures of an evaluation: confusion matrices, ROC and PR curves, and estimated against true numbers."""
+"""Figures of an evaluation: confusion matrices, ROC and PR curves, and estimated against true numbers."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,16 +18,25 @@ from musicrec.heads.pictures import ScatterPicture
 from musicrec.system.atomic_write import atomic_write
 
 _DPI = 110
-_LEGEND_CLASSES = 8  # lines that the eye can follow
-_COUNTED_CLASSES = 32  # of more, the cells of a confusion matrix are too small for a number
+_MAX_CURVES = 8  # more lines cannot be told apart
+_MAX_COUNTED_CLASSES = 32  # with more, the cells of a confusion matrix are too small for a number
 
 
-def plot_all(
+def plot_scores(
     folder: Path, scores: Sequence[HeadScore], predictions: Mapping[str, Predictions], *, dataset: str
 ) -> list[Path]:
-    """Write `<split>_<head>_<kind>.png` for every score that has something to show, and return the paths.
+    """Write `<split>_<head>_<kind>.png` for every head that has labelled tracks and a class that can be scored.
 
-    The head says which kind of picture: "confusion", "curves" or "scatter".
+    The head determines the kind of figure: "confusion", "curves" or "scatter".
+
+    Args:
+        folder: Where the files are written.
+        scores: Scores of all splits and heads.
+        predictions: {split: {head: (probabilities, target)}}.
+        dataset: Name of the dataset, for the titles.
+
+    Returns:
+        The files.
     """
     paths = []
     for score in scores:
@@ -36,7 +45,7 @@ def plot_all(
         probabilities, target = predictions[score.split][score.head.name]
         kind = score.head.picture().kind
         path = folder / f"{file_name(score.split)}_{file_name(score.head.name)}_{kind}.png"
-        figure = _DRAW[kind](score, probabilities, target, dataset=dataset)
+        figure = _FIGURES[kind](score, probabilities, target, dataset=dataset)
         with atomic_write(path, "wb") as file:
             figure.savefig(file, format="png", dpi=_DPI, bbox_inches="tight")
         paths.append(path)
@@ -44,7 +53,14 @@ def plot_all(
 
 
 def confusion(score: HeadScore, probabilities: Tensor, target: Tensor, *, dataset: str) -> Figure:
-    """Draw the confusion matrix of exclusive classes, coloured by the share of each true class."""
+    """Draw the confusion matrix of exclusive classes, coloured by the share of the tracks of each true class.
+
+    Args:
+        score: Scores of the head.
+        probabilities: (tracks, classes).
+        target: The labels as the head encodes them.
+        dataset: Name of the dataset, for the title.
+    """
     head, picture = score.head, score.head.picture()
     size = len(picture.names)
     order = list(picture.order or range(size))
@@ -64,11 +80,11 @@ def confusion(score: HeadScore, probabilities: Tensor, target: Tensor, *, datase
     )
     axes.set_xlabel(f"predicted {text(head.name)}{picture.axis_note}")
     axes.set_ylabel(f"true {text(head.name)} (tracks)")
-    if size <= _COUNTED_CLASSES:
+    if size <= _MAX_COUNTED_CLASSES:
         for row, column in counts.nonzero().tolist():
             dark = shares[row, column] > 0.55
-            axes.text(column, row, int(counts[row, column]), ha="center", va="center",
-                      fontsize=font * 0.9, color="white" if dark else "#1b2a41")  # fmt: skip
+            style = {"fontsize": font * 0.9, "color": "white" if dark else "#1b2a41"}
+            axes.text(column, row, int(counts[row, column]), ha="center", va="center", **style)
     for divider in picture.dividers:
         axes.axhline(divider - 0.5, color="#888", linewidth=0.8)
         axes.axvline(divider - 0.5, color="#888", linewidth=0.8)
@@ -78,7 +94,14 @@ def confusion(score: HeadScore, probabilities: Tensor, target: Tensor, *, datase
 
 
 def curves(score: HeadScore, probabilities: Tensor, target: Tensor, *, dataset: str) -> Figure:
-    """ROC and PR curves of the classes that can be scored; of many, the best, the worst and the most frequent."""
+    """Draw ROC and PR curves of the classes that can be scored; of many, the best, the worst and the most frequent.
+
+    Args:
+        score: Scores of the head.
+        probabilities: (tracks, classes).
+        target: (tracks, classes) of 0, 1 or NaN.
+        dataset: Name of the dataset, for the title.
+    """
     figure = Figure(figsize=(11, 5.6), layout="constrained")
     roc, pr = figure.subplots(1, 2)
     chosen = choose_classes(score.per_class)
@@ -91,21 +114,29 @@ def curves(score: HeadScore, probabilities: Tensor, target: Tensor, *, dataset: 
         precision, recall = pr_steps(values, truth)
         name = text(row["class"])
         roc.plot(false_positives, true_positives, color=colour, linewidth=1.6, label=f"{row['roc_auc']:.2f}  {name}")
-        pr.step(recall, precision, where="post", color=colour, linewidth=1.6,
-                label=f"{row['pr_auc']:.2f}  {name} ({row['positives']})")  # fmt: skip
+        label = f"{row['pr_auc']:.2f}  {name} ({row['positives']})"
+        pr.step(recall, precision, where="post", color=colour, linewidth=1.6, label=label)
     roc.plot([0, 1], [0, 1], color="#999", linewidth=1, linestyle="--")
     _label(roc, "ROC", x="false positive rate", y="true positive rate", corner="lower right", key="AUC")
     _label(pr, "precision and recall", x="recall", y="precision", corner="best", key="AP, class (tracks)")
     scored = len(score.per_class) - len(score.classes_left_out)
-    some = f"; {len(chosen)} of {scored} classes shown" if len(chosen) < scored else ""
-    figure.suptitle(_title(score, dataset) + some, fontsize=11, x=0.01, ha="left")
+    omission = f"; {len(chosen)} of {scored} classes shown" if len(chosen) < scored else ""
+    figure.suptitle(_title(score, dataset) + omission, fontsize=11, x=0.01, ha="left")
     return figure
 
 
 def pr_steps(scores: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-    """Precision and recall, from recall 1 down to 0: drawn as steps, the area below is the average precision.
+    """Return precision and recall as steps whose area is the average precision.
 
-    Left out are the point (1, 0) that no threshold gives, and thresholds below that of full recall.
+    The point of precision 1 and recall 0, which no threshold gives, and the thresholds below that of full recall are
+    left out.
+
+    Args:
+        scores: (tracks,) probabilities.
+        truth: (tracks,) of 0 and 1.
+
+    Returns:
+        Precision and recall, both (steps,), from recall 1 down to 0.
     """
     precision, recall, _ = binary_precision_recall_curve(scores, truth)
     full = int((recall == 1).nonzero().max())
@@ -114,18 +145,31 @@ def pr_steps(scores: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def choose_classes(rows: Sequence[dict]) -> list[dict]:
-    """At most eight rows of a per-class table: the best three and worst three by ROC-AUC and the most frequent others;
-    best first."""
+    """Choose the classes to draw: the best three, the worst three, and the most frequent others.
+
+    Args:
+        rows: Table by class, with the columns roc_auc and positives.
+
+    Returns:
+        At most eight rows, sorted by ROC-AUC, the best first.
+    """
     known = sorted((row for row in rows if row["roc_auc"] is not None), key=lambda row: -row["roc_auc"])
-    if len(known) <= _LEGEND_CLASSES:
+    if len(known) <= _MAX_CURVES:
         return known
     ends = [*known[:3], *known[-3:]]
-    others = sorted(known[3:-3], key=lambda row: -row["positives"])[: _LEGEND_CLASSES - len(ends)]
+    others = sorted(known[3:-3], key=lambda row: -row["positives"])[: _MAX_CURVES - len(ends)]
     return sorted([*ends, *others], key=lambda row: -row["roc_auc"])
 
 
 def scatter(score: HeadScore, probabilities: Tensor, target: Tensor, *, dataset: str) -> Figure:
-    """Draw estimated against true numbers, with lines where typical mistakes lie, such as double the tempo."""
+    """Draw estimated against true numbers, with lines for typical errors such as twice the tempo.
+
+    Args:
+        score: Scores of the head.
+        probabilities: (tracks, classes).
+        target: (tracks,) numbers, NaN where missing.
+        dataset: Name of the dataset, for the title.
+    """
     head, picture = score.head, score.head.picture()
     known = ~target.isnan()
     truth, estimate = target[known], head.answer(probabilities[known])
@@ -137,22 +181,32 @@ def scatter(score: HeadScore, probabilities: Tensor, target: Tensor, *, dataset:
     if picture.multiples:
         groups.append((on_a_line, "#d98e04", "^", picture.multiples_name))
     groups.append((~right & ~on_a_line, "#b3263a", "x", "wrong"))
+    low, high = _limits(torch.cat([truth, estimate]), picture)
 
     figure = Figure(figsize=(6.2, 6.6), layout="constrained")
     axes = figure.add_subplot()
-    low, high = _limits(torch.cat([truth, estimate]), picture)
     if picture.logarithmic:
         axes.set_xscale("log", base=2)
         axes.set_yscale("log", base=2)
-    for name, factor in {"": 1, **picture.multiples}.items():
-        axes.plot([low, high], [low * factor, high * factor], color="#999", zorder=1,
-                  linewidth=1.4 if factor == 1 else 0.9, linestyle="-" if factor == 1 else "--")  # fmt: skip
-        if name:  # on the line, shortly before it leaves the picture
-            axes.text(min(high, high / factor) / 1.07, min(high, high * factor) / 1.07, name, ha="center", va="center",
-                      fontsize=8, color="#555", bbox={"color": "white", "pad": 0.5})  # fmt: skip
+    axes.plot([low, high], [low, high], color="#999", linewidth=1.4, zorder=1)
+    for name, factor in picture.multiples.items():
+        axes.plot([low, high], [low * factor, high * factor], color="#999", linewidth=0.9, linestyle="--", zorder=1)
+        # The name is on the line, just before the line leaves the figure.
+        x, y = min(high, high / factor) / 1.07, min(high, high * factor) / 1.07
+        box = {"color": "white", "pad": 0.5}
+        axes.text(x, y, name, ha="center", va="center", fontsize=8, color="#555", bbox=box)
     for members, colour, marker, label in groups:
-        axes.scatter(truth[members], estimate[members], s=26, c=colour, marker=marker, linewidths=1.1, alpha=0.75,
-                     zorder=2, label=f"{label} ({int(members.sum())})")  # fmt: skip
+        axes.scatter(
+            truth[members],
+            estimate[members],
+            s=26,
+            c=colour,
+            marker=marker,
+            linewidths=1.1,
+            alpha=0.75,
+            zorder=2,
+            label=f"{label} ({int(members.sum())})",
+        )
     axes.set(xlim=(low, high), ylim=(low, high))
     axes.set(xlabel=f"true {text(head.name)} ({picture.unit})", ylabel=f"estimated {text(head.name)} ({picture.unit})")
     if picture.ticks:
@@ -168,11 +222,11 @@ def scatter(score: HeadScore, probabilities: Tensor, target: Tensor, *, dataset:
     return figure
 
 
-_DRAW = {"confusion": confusion, "curves": curves, "scatter": scatter}
+_FIGURES = {"confusion": confusion, "curves": curves, "scatter": scatter}
 
 
 def _limits(numbers: Tensor, picture: ScatterPicture) -> tuple[float, float]:
-    """Return the limits of both axes: a tenth beyond the numbers, and never less than the picture's own range."""
+    """Return the limits of both axes: 10 % beyond the numbers, and at least the range that the picture names."""
     lowest, highest = float(numbers.min()), float(numbers.max())
     if picture.logarithmic:
         lowest, highest = lowest / 1.1, highest * 1.1
@@ -192,7 +246,7 @@ def _label(axes: Axes, title: str, *, x: str, y: str, corner: str, key: str) -> 
 
 
 def _title(score: HeadScore, dataset: str) -> str:
-    """Say which head, on which data and how many tracks, and how good it is."""
+    """Return the head, the data, the number of tracks, and below them the main metrics with chance."""
     names = score.head.picture().metrics
     values = ", ".join(f"{name} {score.metrics[name]:.2f} (chance {score.chance[name]:.2f})" for name in names)
     tracks = f"{score.labelled} track{'s' if score.labelled != 1 else ''}"

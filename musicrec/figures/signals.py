@@ -1,23 +1,32 @@
-"""Spectral roll-off and zero-crossing rate as librosa 0.11 defines them, with its defaults: frames of 2048 samples, 512
-apart, so that frame i is centred on sample 512 · i."""
+"""Spectral roll-off and zero-crossing rate, with the definitions and defaults of librosa 0.11.
+
+Frames have 2048 samples and a hop of 512 samples; frame i is centred on sample 512 · i.
+"""
 
 import numpy as np
 import torch
 
 FRAME_LENGTH, HOP_LENGTH = 2048, 512
-_ZERO = 1e-10  # what is quieter counts as zero, which is positive
+_ZERO_THRESHOLD = 1e-10  # samples of a smaller magnitude count as zero, which is positive
 
 
 def zero_crossing_rate(
     waveform: np.ndarray, *, frame_length: int = FRAME_LENGTH, hop_length: int = HOP_LENGTH
 ) -> np.ndarray:
-    """(samples // hop_length + 1,): the share of the samples of each frame whose sign is not that of the sample before.
+    """Return the share of samples whose sign differs from that of the previous sample.
 
-    waveform: (samples,) floating point. Before and after it its first and last sample go on. A sine of f hertz has a
-    rate of 2 f / sample_rate.
+    A sine of f hertz has a rate of 2 f / sample_rate.
+
+    Args:
+        waveform: (samples,) floating point. It is padded with its first and last sample.
+        frame_length: Length of a frame in samples.
+        hop_length: Distance between frames in samples.
+
+    Returns:
+        (samples // hop_length + 1,): one share per frame.
     """
     padded = np.pad(waveform, frame_length // 2, mode="edge")
-    negative = np.signbit(np.where(np.abs(padded) <= _ZERO, 0.0, padded))
+    negative = np.signbit(np.where(np.abs(padded) <= _ZERO_THRESHOLD, 0.0, padded))
     crossings = np.append(0, np.cumsum(negative[1:] != negative[:-1]))  # up to and including each sample
     starts = np.arange(0, len(waveform) // hop_length + 1) * hop_length
     return (crossings[starts + frame_length - 1] - crossings[starts]) / frame_length
@@ -31,10 +40,17 @@ def spectral_rolloff(
     hop_length: int = HOP_LENGTH,
     share: float = 0.85,
 ) -> np.ndarray:
-    """(samples // hop_length + 1,) Hz: below it lies `share` of the sum of each frame's spectral magnitudes.
+    """Return the frequency at or below which a share of the spectral magnitudes lies.
 
-    waveform: (samples,) floating point. It is the lowest frequency of the transform for which that holds, and 0 in
-    digital silence.
+    Args:
+        waveform: (samples,) floating point. It is padded with zeros.
+        sample_rate: Samples per second.
+        n_fft: Length of a frame in samples.
+        hop_length: Distance between frames in samples.
+        share: Share of the sum of the magnitudes of a frame.
+
+    Returns:
+        (samples // hop_length + 1,) Hz: the lowest such frequency of each frame; 0 in digital silence.
     """
     spectrum = torch.stft(
         torch.as_tensor(np.asarray(waveform, dtype=np.float32)),
@@ -46,5 +62,5 @@ def spectral_rolloff(
         return_complex=True,
     ).abs()
     sums = spectrum.double().cumsum(dim=0)
-    bins = (sums >= share * sums[-1]).int().argmax(dim=0)  # the first
+    bins = (sums >= share * sums[-1]).int().argmax(dim=0)  # the first bin that reaches the share
     return bins.numpy() * sample_rate / n_fft

@@ -26,7 +26,7 @@ from musicrec.export.checkpoint import read_model
 from musicrec.export.description import Model
 from musicrec.figures.reliability import plot_reliability
 from musicrec.figures.run_figures import choose_tracks, draw_figures
-from musicrec.figures.scores import plot_all
+from musicrec.figures.scores import plot_scores
 from musicrec.figures.setting_comparison import settings_figure
 from musicrec.figures.style import save
 from musicrec.programs.build import build_data, listed
@@ -39,7 +39,7 @@ from musicrec.training.pooling import POOLINGS
 
 
 def main(cfg: DictConfig) -> None:
-    """Evaluate models, compare them, or list recorded runs, as the config says."""
+    """Evaluate models, compare them, or list recorded runs, as configured."""
     folder = Path(HydraConfig.get().runtime.output_dir)
     if cfg.runs is not None:
         list_runs(cfg, folder)
@@ -52,34 +52,40 @@ def main(cfg: DictConfig) -> None:
         evaluate_settings(cfg, folder, bootstrap)
         return
     results = read_reports(cfg) if cfg.compare else evaluate_models(cfg, folder, bootstrap)
-    if rank_zero_only.rank == 0:  # of several processes, which all know the scores, only the first one reports
+    if rank_zero_only.rank == 0:  # all processes have the same scores; the first one reports them
         compare_with_first(results, folder, bootstrap)
 
 
 def list_runs(cfg: DictConfig, folder: Path) -> None:
-    """Print and write a table of recorded runs, without evaluating anything."""
+    """Print and write a table of recorded runs; no model is evaluated."""
     rows = compare_runs(listed(cfg.runs), sort=cfg.sort, mixed=cfg.mixed)
     print_runs(rows, sort=cfg.sort)
     print(f"table: {write_runs(folder, rows)}")
 
 
 def read_reports(cfg: DictConfig) -> list[Result]:
-    """Read the results of earlier evaluations, and check that they can be compared."""
+    """Read the results of earlier evaluations.
+
+    Raises:
+        ConfigError: A folder is not a report, or the results cannot be compared.
+    """
     results = [read_result(report) for report in listed(cfg.compare)]
     check_comparable(results)
     return results
 
 
 def evaluate_models(cfg: DictConfig, folder: Path, bootstrap: Bootstrap | None) -> list[Result]:
-    """Evaluate one model or several; each of several gets a folder below `folder`."""
+    """Evaluate one model or several. With several, each gets a numbered folder below `folder`."""
     paths = [find_export(name, runs=cfg.paths.runs) for name in listed(cfg.export)]
-    models = [read_model(path) for path in paths]  # all of them first, so that a mistake in one is found at once
+    models = [
+        read_model(path) for path in paths
+    ]  # all before the first is evaluated, so that a missing one is reported at once
     folders = [folder] if len(paths) == 1 else [folder / str(number) for number in range(len(paths))]
     return [evaluate(cfg, *one, bootstrap) for one in zip(paths, models, folders, strict=True)]
 
 
 def compare_with_first(results: Sequence[Result], folder: Path, bootstrap: Bootstrap | None) -> None:
-    """Compare the first model with each of the others; does nothing for a single model."""
+    """Compare the first model with each of the others; do nothing if there is a single model."""
     for number, other in enumerate(results[1:], start=1):
         own_folder = folder if len(results) == 2 else folder / f"0_{number}"
         differences, left_out = compare(results[0], other, bootstrap)
@@ -96,10 +102,13 @@ def evaluate(cfg: DictConfig, path: str, model: Model, folder: Path, bootstrap: 
         path: The export or checkpoint that the model was read from.
         model: The model.
         folder: Where the report is written.
-        bootstrap: Of the intervals; None for no intervals.
+        bootstrap: Settings of the intervals; None for no intervals.
+
+    Returns:
+        The result of the model.
     """
     data = open_data(cfg, model, bootstrap)
-    shown = choose_tracks(data, cfg.figure_tracks) if cfg.figures else []
+    figure_tracks = choose_tracks(data, cfg.figure_tracks) if cfg.figures else []
     result, model, trainer = measure_model(cfg, path, model, data)
     if not trainer.is_global_zero:
         return result
@@ -112,7 +121,7 @@ def evaluate(cfg: DictConfig, path: str, model: Model, folder: Path, bootstrap: 
             scores,
             result.predictions,
             result.raw,
-            tracks=shown,
+            tracks=figure_tracks,
             run=run_of(path),
             device=trainer.strategy.root_device,
         )
@@ -147,16 +156,16 @@ def report_settings(cfg: DictConfig, settings: Sequence[SettingResults], folder:
     print(f"table: {write_settings(folder, scores, bootstrap)}")
     figure = settings_figure(scores, dataset=results[0].about["dataset"], confidence=bootstrap.confidence)
     if cfg.plots and figure is not None:
-        print(f"picture: {save(figure, folder / 'settings.png')}")
+        print(f"figure: {save(figure, folder / 'settings.png')}")
 
 
 def measure_model(
     cfg: DictConfig, path: str, model: Model, data: MusicDataModule
 ) -> tuple[Result, Model, lightning.Trainer]:
-    """Run a model over the splits.
+    """Predict the tracks of the test splits.
 
     Returns:
-        The result, the model with the heads that gave it, and the trainer that ran it.
+        The result, the model with the heads that gave it, and the trainer that ran the network.
     """
     trainer = instantiate(cfg.trainer, enable_progress_bar=sys.stdout.isatty())
     result, model = measure(path, model, data, trainer, pooling=cfg.pooling, calibrate_on=cfg.calibrate)
@@ -164,16 +173,16 @@ def measure_model(
 
 
 def run_of(path: str) -> Path | None:
-    """Return the folder of the run that made an export or checkpoint; None if it is not in the folder of a run."""
+    """Return the run folder that contains an export or checkpoint; None if there is none."""
     return next((parent for parent in list(Path(path).parents)[:2] if (parent / "checkpoints").is_dir()), None)
 
 
 def open_data(cfg: DictConfig, model: Model, bootstrap: Bootstrap | None) -> MusicDataModule:
-    """Open the data as a model needs them.
+    """Open the data with the heads, front end and chunk length of a model.
 
     Raises:
         ManifestError: No track has a label for any head of the model.
-        ConfigError: There are too few tracks or artists for any interval.
+        ConfigError: The tracks give no interval, see `Bootstrap.check`.
     """
     chunk_samples = model.network.chunk_samples
     data = build_data(cfg.data, heads=model.heads, frontend=model.frontend, chunk_samples=chunk_samples)
@@ -191,15 +200,19 @@ def open_data(cfg: DictConfig, model: Model, bootstrap: Bootstrap | None) -> Mus
 
 
 def report(cfg: DictConfig, result: Result, folder: Path, bootstrap: Bootstrap | None) -> list[HeadScore]:
-    """Score one model, write its report and pictures, and print its tables; returns the scores."""
+    """Score one model, write its report and figures, and print its tables.
+
+    Returns:
+        The scores of all splits and heads.
+    """
     artists = {split: result.artists(split) for split in result.predictions}
     scores = score_heads(result.predictions, result.heads, bootstrap=bootstrap, artists=artists, raw=result.raw)
     write_report(folder, scores, result, bootstrap=bootstrap)
-    pictures = []
+    figures = []
     if cfg.plots:
         dataset = result.about["dataset"]
-        pictures += plot_all(folder, scores, result.predictions, dataset=dataset)
-        pictures += plot_reliability(folder, scores, result.predictions, result.raw, dataset=dataset)
+        figures += plot_scores(folder, scores, result.predictions, dataset=dataset)
+        figures += plot_reliability(folder, scores, result.predictions, result.raw, dataset=dataset)
 
     for score in scores:
         if score.labelled:
@@ -210,28 +223,31 @@ def report(cfg: DictConfig, result: Result, folder: Path, bootstrap: Bootstrap |
         print_scores(of_split, title="\n".join(result.title(split)), bootstrap=bootstrap)
         for remark in bootstrap.check(artists[split], split=split) if bootstrap else ():
             print(f"left out: {remark}")
-    print(f"report: {folder} (metrics.json, metrics.csv, per_class_*.csv, predictions.csv, {len(pictures)} pictures)")
+    print(f"report: {folder} (metrics.json, metrics.csv, per_class_*.csv, predictions.csv, {len(figures)} figures)")
     return scores
 
 
 def check(cfg: DictConfig) -> None:
-    """Check that the settings go together.
+    """Check that the settings can be combined.
 
     Raises:
-        ConfigError: They do not.
+        ConfigError: They cannot.
     """
     exports, reports = listed(cfg.export), listed(cfg.compare)
     sweeps = [name for name in exports if name.startswith(ALL)]
     if not exports and not reports:
         raise ConfigError(
-            "nothing to evaluate; give export=PATH, an export folder or a checkpoint of train.py, or runs=FOLDER"
+            "nothing to evaluate; give export=PATH (an export folder or a checkpoint of train.py), or runs=FOLDER"
         )
     if exports and reports:
-        raise ConfigError("export= evaluates models, compare= reads reports that are there already; give one of them")
+        raise ConfigError("export= evaluates models, compare= reads earlier reports; give one of them")
     if len(reports) == 1:
-        raise ConfigError(f"compare={reports[0]}: a comparison takes two reports, as in compare=[A,B]")
+        raise ConfigError(f"compare={reports[0]}: a comparison requires two reports, as in compare=[A,B]")
     if sweeps and len(exports) > 1:
-        raise ConfigError(f"export={','.join(exports)}: all:STUDY compares the settings of one sweep; give it alone")
+        raise ConfigError(
+            f"export={','.join(exports)}: all:STUDY compares the settings of one sweep and cannot be combined "
+            "with other exports"
+        )
     if sweeps and cfg.figures:
         raise ConfigError(
             f"figures=true draws the predictions of one model; name one instead of {sweeps[0]}, such as best:STUDY"
@@ -240,4 +256,4 @@ def check(cfg: DictConfig) -> None:
         raise ConfigError("splits is empty; name some, as in splits=[test]")
     check_choice("pooling", cfg.pooling, POOLINGS)
     if cfg.bootstrap is None and (len(exports) + len(reports) > 1 or sweeps):
-        raise ConfigError("bootstrap=null: a comparison needs it for its intervals")
+        raise ConfigError("bootstrap=null: a comparison requires the bootstrap for its intervals")

@@ -12,8 +12,8 @@ from musicrec.data.datamodule import MusicDataModule
 from musicrec.evaluation.report import HeadScore, Predictions
 from musicrec.export.description import Model
 from musicrec.figures.reliability import plot_reliability
-from musicrec.figures.run_figures import hear_track
-from musicrec.figures.scores import plot_all
+from musicrec.figures.run_figures import predict_track
+from musicrec.figures.scores import plot_scores
 from musicrec.figures.style import image
 from musicrec.figures.tracks import track_figure
 from musicrec.tracking.runs import wandb_runs, warn_on_failure
@@ -47,7 +47,7 @@ def log_results(
         with warn_on_failure("results"), tempfile.TemporaryDirectory() as folder:
             import wandb  # here, so that only runs that use W&B import it
 
-            paths = plot_all(Path(folder), scores, predictions, dataset=dataset)
+            paths = plot_scores(Path(folder), scores, predictions, dataset=dataset)
             paths += plot_reliability(Path(folder), scores, predictions, raw, dataset=dataset)
             run.log(_tables(scores, predictions) | {f"pictures/{path.stem}": wandb.Image(str(path)) for path in paths})
 
@@ -75,11 +75,11 @@ def log_examples(
 
             figures, sounds = [], []
             for track_id in tracks[:_MAX_EXAMPLES]:
-                hearing = hear_track(model, data, track_id, device=device)
-                figures.append(wandb.Image(image(track_figure(hearing)), caption=track_id))
+                predicted = predict_track(model, data, track_id, device=device)
+                figures.append(wandb.Image(image(track_figure(predicted)), caption=track_id))
                 rate = model.sample_rate
-                start = max(0, (len(hearing.waveform) - _EXAMPLE_S * rate) // 2)
-                excerpt = hearing.waveform[start : start + _EXAMPLE_S * rate]
+                start = max(0, (len(predicted.waveform) - _EXAMPLE_S * rate) // 2)
+                excerpt = predicted.waveform[start : start + _EXAMPLE_S * rate]
                 sounds.append(wandb.Audio(excerpt, sample_rate=rate, caption=track_id))
             if tracks:
                 run.log({"examples/pictures": figures, "examples/audio": sounds})

@@ -144,4 +144,4 @@ def test_the_axis_names_every_parameter_of_a_setting():
     )
     (axes,) = settings_figure(scores, dataset="set", confidence=0.95).axes
     assert [label.get_text() for label in axes.get_xticklabels()] == ["crnn\n0.1", "crnn\n0.2"]
-    assert axes.get_xlabel() == "from top: model, optim.lr"
+    assert axes.get_xlabel() == "top to bottom: model, optim.lr"

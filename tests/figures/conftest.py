@@ -1,4 +1,4 @@
-"""An untrained model of every kind of head."""
+"""Untrained models with every kind of head."""
 
 import pytest
 import torch
@@ -34,7 +34,7 @@ def model(request: pytest.FixtureRequest) -> Model:
 
 @pytest.fixture(scope="session")
 def truth() -> dict[str, torch.Tensor]:
-    """The label of every head for one track; the key is unknown."""
+    """Return the label of one track for every head; the key is unknown."""
     return {
         "genre": torch.tensor(5.0),
         "tempo": torch.tensor(120.0),

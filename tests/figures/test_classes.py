@@ -1,4 +1,4 @@
-"""Bars of classes."""
+"""Bars of the metrics of each class."""
 
 import torch
 
@@ -21,32 +21,32 @@ def bars(score: HeadScore) -> tuple[list[str], list[list[float]]]:
     return [tick.get_text() for tick in axes.get_yticklabels()], widths
 
 
-def test_classes_by_recall():
+def test_classes_are_sorted_by_recall():
     head = ClassHead(name="genre", column="genre", classes=("a", "b", "c"))
     answers, truth = torch.eye(3)[[0, 1, 1, 1]], torch.tensor([0.0, 0.0, 1.0, 1.0])
     names, (recall, precision) = bars(scored(head, answers, truth))
-    assert names == ["b (2)", "a (2)"], "nothing is known of c"
+    assert names == ["b (2)", "a (2)"], "c has no recall"
     assert recall == [1.0, 0.5] and [round(value, 3) for value in precision] == [0.667, 1.0]
 
 
-def test_tags_by_roc_auc_beside_chance():
+def test_tags_are_sorted_by_roc_auc_and_chance_is_drawn():
     head = TagHead(name="tags", classes=("worse", "better", "never"))
     answers = torch.tensor([[0.9, 0.1, 0.5], [0.8, 0.2, 0.5], [0.7, 0.9, 0.5]])
     truth = torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
     score = scored(head, answers, truth)
     names, (roc_auc, _) = bars(score)
     assert names == ["better (1)", "worse (1)"] and roc_auc == [1.0, 0.5]
-    assert "ROC-AUC by chance" in [t.get_text() for t in class_figure(score, dataset="s").legends[0].get_texts()]
+    assert "chance (ROC-AUC)" in [t.get_text() for t in class_figure(score, dataset="s").legends[0].get_texts()]
 
 
-def test_tempo_in_the_order_of_its_ranges():
+def test_tempo_ranges_keep_their_order():
     answers = torch.eye(120)[[72, 72, 90]]  # 120, 120 and 170 BPM
     names, (acc2, acc1) = bars(scored(TempoHead(), answers, torch.tensor([61.0, 121.0, 171.0])))
     assert names == ["60–85 BPM (1)", "120–170 BPM (1)", "170–240 BPM (1)"]
     assert (acc2, acc1) == ([1.0, 1.0, 1.0], [0.0, 1.0, 1.0])
 
 
-def test_of_many_classes_the_ends_and_nothing_where_there_is_nothing():
+def test_of_many_classes_the_best_and_the_worst_are_drawn_and_none_without_scores():
     classes = tuple(str(index) for index in range(60))
     target = torch.randint(0, 2, (50, 60), generator=torch.Generator().manual_seed(0)).float()
     names, _ = bars(scored(TagHead(name="tags", classes=classes), torch.rand(50, 60), target))

@@ -1,4 +1,4 @@
-"""figures=true as a user gives it."""
+"""figures=true on the command line."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +25,7 @@ def trained(program: Callable, music: list[str], tmp_path_factory: pytest.TempPa
     return folder, done.stdout
 
 
-def test_pictures_of_a_training(trained: tuple[Path, str], tiny_music: Path):
+def test_figures_of_a_training(trained: tuple[Path, str], tiny_music: Path):
     folder, printed = trained
     names = {path.name for path in (folder / "figures").iterdir()}
     (track,) = [name.removeprefix("track_") for name in names if name.startswith("track_")]
@@ -36,16 +36,20 @@ def test_pictures_of_a_training(trained: tuple[Path, str], tiny_music: Path):
         "test_genre_confusion.png", "test_instruments_curves.png", "test_tempo_scatter.png",
         "test_genre_classes.png", "test_instruments_classes.png", "test_tempo_classes.png",
     }  # fmt: skip
-    assert f"figures: {folder / 'figures'} (12 pictures)" in printed
+    assert f"figures: {folder / 'figures'} (12 files)" in printed
     for path in (folder / "figures").iterdir():
         assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" and path.stat().st_size < 200_000, path.name
 
 
 @pytest.mark.parametrize(
     ("chosen", "message"),
-    [("[nobody]", "no readable track 'nobody' in"), ("nobody", "no readable track 'nobody' in"), ("-1", "how many")],
+    [
+        ("[nobody]", "no readable track 'nobody' in"),
+        ("nobody", "no readable track 'nobody' in"),
+        ("-1", "give the number of tracks"),
+    ],
 )
-def test_a_mistake_is_told_before_the_training(
+def test_an_invalid_track_is_reported_before_the_training(
     program: Callable, music: list[str], tmp_path: Path, chosen: str, message: str
 ):
     arguments = [*CHOICES, *music, f"figure_tracks={chosen}", f"hydra.run.dir={tmp_path}"]
@@ -54,10 +58,10 @@ def test_a_mistake_is_told_before_the_training(
     assert not (tmp_path / "checkpoints").exists()
 
 
-def test_pictures_of_an_evaluation(
+def test_figures_of_an_evaluation(
     program: Callable, trained: tuple[Path, str], music: list[str], tiny_music: Path, tmp_path: Path
 ):
-    """Also of a track that is in none of the splits evaluated; and the curves of the run that the export is from."""
+    """They include a track of another split, and the learning curves of the run that made the export."""
     frame = read_manifest(tiny_music)
     track = frame.filter(pl.col("split") == "train")["track_id"][0]
     program(

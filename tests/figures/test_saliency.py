@@ -1,4 +1,4 @@
-"""Integrated gradients against what they are by calculation, and their completeness on real networks."""
+"""Integrated gradients, compared with calculation, and their completeness on real networks."""
 
 import dataclasses
 
@@ -10,19 +10,19 @@ from musicrec.export.description import Model
 from musicrec.figures.saliency import SILENCE_DB, integrated_gradients, saliency
 
 
-def test_of_a_weighted_sum_each_entry_adds_its_weight():
+def test_each_entry_of_a_weighted_sum_contributes_its_term():
     weight, value, baseline = torch.randn(3, 1, 4, 5).unbind()
     parts = integrated_gradients(lambda x: (weight * x).sum(dim=(1, 2)), value[:, None], baseline[:, None], steps=1)
     torch.testing.assert_close(parts[:, 0], weight * (value - baseline))
 
 
-def test_of_a_sum_of_squares_each_entry_adds_its_square():
+def test_each_entry_of_a_sum_of_squares_contributes_its_square():
     value = torch.tensor([[1.0, -2.0, 3.0]])
     parts = integrated_gradients(lambda x: (x**2).sum(dim=1), value, torch.zeros_like(value), steps=4)
     torch.testing.assert_close(parts, torch.tensor([[1.0, 4.0, 9.0]]))
 
 
-def test_of_a_product_the_entries_share_alike():
+def test_both_factors_of_a_product_contribute_the_same():
     value = torch.tensor([[2.0, 5.0]])
     parts = integrated_gradients(lambda x: x[:, 0] * x[:, 1], value, torch.zeros_like(value), steps=8)
     torch.testing.assert_close(parts, torch.tensor([[5.0, 5.0]]))
@@ -47,13 +47,13 @@ def weighted(model: Model) -> Model:
     return dataclasses.replace(model, network=network)
 
 
-def test_of_a_head_that_answers_each_class_by_itself_the_logit_is_explained(weighted: Model):
+def test_the_logit_is_attributed_if_classes_are_not_exclusive(weighted: Model):
     decibels, parts = saliency(weighted, 0.1 * torch.randn(1, 32 * 256), head="instruments", output=2, steps=1)
     expected = weighted.network.weights["instruments"][2].detach() * (decibels - SILENCE_DB)
     torch.testing.assert_close(parts, expected)
 
 
-def test_of_exclusive_classes_the_probability_against_the_others_is_explained(weighted: Model):
+def test_the_log_probability_is_attributed_if_classes_are_exclusive(weighted: Model):
     decibels, parts = saliency(weighted, 0.1 * torch.randn(1, 32 * 256), head="key", output=2)
     with torch.no_grad():
         both = torch.stack([decibels, torch.full_like(decibels, SILENCE_DB)])[:, None]
@@ -62,7 +62,7 @@ def test_of_exclusive_classes_the_probability_against_the_others_is_explained(we
     assert float(parts.sum()) == pytest.approx(music - silence, rel=1e-3)
 
 
-def test_every_network_can_be_asked_and_is_left_as_it_was(model: Model):
+def test_every_network_has_a_saliency_and_is_not_changed(model: Model):
     decibels, parts = saliency(model, torch.randn(1, model.network.chunk_samples), head="key", output=0, steps=2)
     assert decibels.shape == parts.shape == (model.frontend.n_mels, model.network.chunk_samples // 256 + 1)
     assert parts.isfinite().all() and parts.abs().max() > 0

@@ -1,4 +1,4 @@
-"""Pictures: what they show is right, and they stay small enough to be mailed. How they look, a person has to judge."""
+"""Figures of scores: their content, and a file size that suits mail. Their look must be judged by eye."""
 
 import math
 from pathlib import Path
@@ -29,17 +29,17 @@ def one_hot_keys(*names: str) -> Tensor:
 
 
 @pytest.mark.slow
-def test_keys_follow_the_circle_of_fifths_and_relatives_stand_opposite():
-    said = one_hot_keys("G major", "A minor", "C major", "E minor")
+def test_keys_are_in_the_order_of_fifths_with_relative_keys_aligned():
+    predicted = one_hot_keys("G major", "A minor", "C major", "E minor")
     truth = torch.tensor([float(KEYS_24.index(name)) for name in ("C major", "C major", "C major", "G major")])
-    figure = plots.confusion(*scored(KeyHead(), said, truth), dataset="set")
+    figure = plots.confusion(*scored(KeyHead(), predicted, truth), dataset="set")
     axes = figure.axes[0]
     names = [tick.get_text() for tick in axes.get_xticklabels()]
     assert names[:4] == ["C", "G", "D", "A"] and names[12:15] == ["Am", "Em", "Bm"]
     assert [tick.get_text() for tick in axes.get_yticklabels()][:2] == ["C (3)", "G (1)"]
     shares = np.asarray(axes.images[0].get_array())
-    assert shares[0, [0, 1, 12]] == pytest.approx([1 / 3] * 3), "right, a fifth above, relative"
-    assert shares[1, 13] == 1, "E minor is G major's relative: as far along as A minor is from C major"
+    assert shares[0, [0, 1, 12]] == pytest.approx([1 / 3] * 3), "correct key, fifth above, relative key"
+    assert shares[1, 13] == 1, "E minor, the relative key of G major"
     assert {(text.get_position(), text.get_text()) for text in axes.texts} == {
         ((0, 0), "1"),
         ((1, 0), "1"),
@@ -48,15 +48,15 @@ def test_keys_follow_the_circle_of_fifths_and_relatives_stand_opposite():
     }
 
 
-def test_titles_say_what_on_what_and_how_well():
+def test_titles_name_head_data_and_metrics():
     head = ClassHead(name="genre", column="genre", classes=("a$b", "c$d"))
     figure = plots.confusion(*scored(head, torch.eye(2), torch.tensor([0.0, 0.0])), dataset="corpus")
     title = figure.axes[0].get_title(loc="left")
     assert title.startswith("genre · corpus, test, 2 tracks\naccuracy 0.50 (chance 0.50)")
-    figure.canvas.draw()  # dollar signs do not begin a formula
+    figure.canvas.draw()  # dollar signs must not start a formula
 
 
-def test_tempo_scatter_tells_right_from_octave_from_wrong():
+def test_tempo_scatter_distinguishes_right_octave_and_wrong():
     head = TempoHead()
     centres = torch.from_numpy(head.centres_bpm).float()
     truth = torch.stack([centres[72], centres[72] / 2, centres[72] * 3, centres[72] * 1.3, torch.tensor(math.nan)])
@@ -65,14 +65,14 @@ def test_tempo_scatter_tells_right_from_octave_from_wrong():
     assert labels == ["within 4% (1)", "2, 3, ½ or ⅓ of it (2)", "wrong (1)"]
 
 
-def test_curves_show_the_best_the_worst_and_the_most_frequent():
+def test_curves_of_the_best_the_worst_and_the_most_frequent_classes():
     rows = [{"class": str(i), "roc_auc": 1 - i / 20, "positives": i} for i in range(20)]
     rows.append({"class": "none", "roc_auc": None, "positives": 0})
     assert [row["class"] for row in plots.choose_classes(rows)] == ["0", "1", "2", "15", "16", "17", "18", "19"]
     assert len(plots.choose_classes(rows[:8])) == 8
 
 
-def test_area_below_the_precision_steps_is_the_average_precision():
+def test_area_under_the_precision_steps_is_the_average_precision():
     rng = np.random.default_rng(0)
     truth, scores = rng.integers(0, 2, 60), rng.random(60).astype("float32").round(1)  # with ties
     precision, recall = plots.pr_steps(torch.tensor(scores), torch.tensor(truth))
@@ -82,7 +82,7 @@ def test_area_below_the_precision_steps_is_the_average_precision():
 
 
 @pytest.mark.slow
-def test_pictures_of_all_heads_are_small_and_left_out_where_there_is_nothing_to_show(tmp_path: Path):
+def test_figures_of_all_heads_are_small_and_left_out_without_scores(tmp_path: Path):
     generator = torch.Generator().manual_seed(0)
     many = TagHead(name="many tags", classes=tuple(f"tag {index}" for index in range(50)))
     unlabelled = ClassHead(name="x", column="x", classes=("a", "b"))
@@ -97,7 +97,7 @@ def test_pictures_of_all_heads_are_small_and_left_out_where_there_is_nothing_to_
         "x": torch.full((300,), math.nan),
     }
     predictions = {"test/1": {head.name: (answers[head.name], target[head.name]) for head in heads}}
-    paths = plots.plot_all(tmp_path, score_heads(predictions, heads), predictions, dataset="set")
+    paths = plots.plot_scores(tmp_path, score_heads(predictions, heads), predictions, dataset="set")
     assert [path.name for path in paths] == [
         "test_1_key_confusion.png",
         "test_1_tempo_scatter.png",

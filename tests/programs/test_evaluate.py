@@ -1,4 +1,4 @@
-"""evaluate.py as a user runs it, on a model that train.py wrote."""
+"""evaluate.py on the command line, with a model that train.py trained."""
 
 import csv
 import json
@@ -20,7 +20,7 @@ def music(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> list[st
 
 @pytest.fixture(scope="module")
 def trained(program: Callable, music: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run folder with a checkpoint and an export of a network for genre, instruments and tempo."""
+    """Return a run folder with a checkpoint and an export of a network for genre, instruments and tempo."""
     folder = tmp_path_factory.mktemp("trained")
     choices = ["model=short_chunk_resnet", "task=[tags,tempo]", "debug=fast", "trainer.precision=32-true"]
     program("train.py", *music, *choices, f"hydra.run.dir={folder}")
@@ -68,7 +68,7 @@ def test_report_is_complete(evaluated: tuple[Path, str], tiny_music: Path):
     for text in ("genre accuracy", "tempo acc2", "chance", "instruments on valid, by class", f"report: {folder}",
                  "95% by track", "95% by artist", "2000 bootstrap resamples", "calibration: raw"):  # fmt: skip
         assert text in printed
-    assert "\x1b" not in printed, "plain where there is no terminal"
+    assert "\x1b" not in printed, "plain text without a terminal"
 
 
 def test_report_agrees_with_the_training_run(evaluated: tuple[Path, str], trained: Path):
@@ -79,7 +79,7 @@ def test_report_agrees_with_the_training_run(evaluated: tuple[Path, str], traine
     assert reported == pytest.approx({name: measured[name] for name in reported}, abs=1e-5)
 
 
-def test_accuracy_follows_from_the_predictions(evaluated: tuple[Path, str], tiny_music: Path):
+def test_accuracy_agrees_with_the_predictions(evaluated: tuple[Path, str], tiny_music: Path):
     rows = pl.read_csv(evaluated[0] / "predictions.csv", infer_schema_length=None)
     genre = rows.filter(pl.col("head") == "genre", pl.col("split") == "test")
     truth = read_manifest(tiny_music).filter(pl.col("split") == "test")
@@ -126,11 +126,11 @@ def test_checkpoint_on_a_manifest_without_training_tracks(
     [
         ([], "give export=PATH"),
         (["export={export}", "compare=[a,b]"], "give one of them"),
-        (["compare=[a]"], "a comparison takes two reports"),
+        (["compare=[a]"], "a comparison requires two reports"),
         (["compare=[a,b]"], "a is not a report of evaluate.py"),
         (["export={export}", "pooling=median"], "pooling=median: choose mean, max or attention"),
         (["export={export}", "bootstrap.resamples=3"], "bootstrap.resamples=3: give a whole number, 100 or more"),
-        (["export=[{export},{export}]", "bootstrap=null"], "bootstrap=null: a comparison needs it"),
+        (["export=[{export},{export}]", "bootstrap=null"], "bootstrap=null: a comparison requires the bootstrap"),
         (["export={export}", "calibrate=validation"], "no readable track has split 'validation'"),
         (["export=nowhere"], "nowhere: there is no such file or folder"),
         (["export=setup.cfg"], "setup.cfg is not a checkpoint of train.py"),
@@ -144,10 +144,10 @@ def test_a_mistake_gets_one_message(
     done = program("evaluate.py", *music, f"hydra.run.dir={tmp_path / 'report'}", *given, status=1)
     assert message in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
-    assert not (tmp_path / "report").exists(), "nothing was written, so nothing is left"
+    assert not (tmp_path / "report").exists(), "a folder without results is removed"
 
 
-def test_tracks_without_any_label_are_refused(
+def test_a_manifest_without_labels_is_rejected(
     program: Callable, trained: Path, tiny_music: Path, music: list[str], tmp_path: Path
 ):
     manifest = tiny_music.with_name("unlabelled.csv")
@@ -172,7 +172,7 @@ def pooled(program: Callable, trained: Path, music: list[str], tmp_path_factory:
     return folder
 
 
-def test_reports_of_one_split_are_compared_and_of_others_refused(
+def test_reports_on_the_same_split_are_compared_and_others_are_rejected(
     program: Callable, evaluated: tuple[Path, str], pooled: Path, trained: Path, music: list[str], tmp_path: Path
 ):
     message = program("evaluate.py", f"compare=[{evaluated[0]},{pooled}]", f"hydra.run.dir={tmp_path}", status=1).stderr
@@ -189,13 +189,13 @@ def test_reports_of_one_split_are_compared_and_of_others_refused(
     }
 
 
-def test_other_pooling_has_no_use_for_the_calibration_of_the_export(pooled: Path):
+def test_another_pooling_is_calibrated_again_and_writes_no_export(pooled: Path):
     about = json.loads((pooled / "metrics.json").read_text())
     assert (about["pooling"], about["eval_chunks"], about["calibrated_on"]) == ("max", 2, "train")
-    assert not (pooled / "export").exists(), "an export takes the mean"
+    assert not (pooled / "export").exists(), "an export always uses the mean"
 
 
-def test_two_exports_in_one_command(program: Callable, trained: Path, music: list[str], tmp_path: Path):
+def test_two_exports_are_compared_in_one_command(program: Callable, trained: Path, music: list[str], tmp_path: Path):
     """With a new calibration the same network is another model, which the second command compares with the first."""
     choices = [*music, "bootstrap.resamples=100", "plots=false"]
     done = program(
@@ -213,4 +213,4 @@ def test_two_exports_in_one_command(program: Callable, trained: Path, music: lis
     assert f"A: {trained / 'export'}" in done.stdout and f"B: {again}" in done.stdout
     assert {path.name for path in (tmp_path / "both").iterdir()} >= {"0", "1", "comparison.csv", "comparison.json"}
     rows = {row["metric"]: row for row in csv.DictReader((tmp_path / "both" / "comparison.csv").open())}
-    assert float(rows["roc_auc"]["difference"]) == 0, "a threshold ranks nothing anew"
+    assert float(rows["roc_auc"]["difference"]) == 0, "thresholds do not change the ranking"

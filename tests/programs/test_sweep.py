@@ -100,7 +100,7 @@ def test_compare_settings_over_their_seeds(program: Callable, music: list[str], 
     measured = [run(folder / job)["metrics"]["test"]["genre/accuracy"] for job in "01"]
     assert float(rows[0]["mean"]) == pytest.approx(sum(measured) / 2, abs=1e-6)
     assert float(rows[0]["min"]) == pytest.approx(min(measured), abs=1e-6) and float(rows[0]["minutes"]) < 10
-    for text in (f"1 of {2 * len(rows)}: {folder / '0'}", "| genre accuracy", f"picture: {tmp_path / 'settings.png'}"):
+    for text in (f"1 of {2 * len(rows)}: {folder / '0'}", "| genre accuracy", f"figure: {tmp_path / 'settings.png'}"):
         assert text in done.stdout
     assert 1000 < (tmp_path / "settings.png").stat().st_size < 200_000
 
@@ -108,9 +108,9 @@ def test_compare_settings_over_their_seeds(program: Callable, music: list[str], 
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("export=[all:grid,best:grid]", "all:STUDY compares the settings of one sweep; give it alone"),
+        ("export=[all:grid,best:grid]", "all:STUDY compares the settings of one sweep and cannot be combined"),
         ("figures=true", "figures=true draws the predictions of one model; name one instead of all:grid"),
-        ("bootstrap=null", "bootstrap=null: a comparison needs it"),
+        ("bootstrap=null", "bootstrap=null: a comparison requires the bootstrap"),
         (
             "paths.runs=nowhere",
             "export=all:grid: there is no folder nowhere/grid; paths.runs sets the folder with the runs",
