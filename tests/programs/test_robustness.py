@@ -21,13 +21,26 @@ from musicrec.models.frontends.mel import MelSpectrogram
 from musicrec.models.short_chunk_resnet import ShortChunkResNet
 from musicrec.robustness.inference import TrackInference
 
-CHOICES = ["deformation=[pitch_shift,time_stretch,mp3,polarity]", "deformation.pitch_shift.strengths=[-1,2]",
-           "deformation.time_stretch.strengths=[0.8]", "deformation.mp3.strengths=[16]",
-           "bootstrap.resamples=100", "measurement.workers=0", "recommender.k=2"]  # fmt: skip
+CHOICES = [
+    "deformation=[pitch_shift,time_stretch,mp3,polarity]",
+    "deformation.pitch_shift.strengths=[-1,2]",
+    "deformation.time_stretch.strengths=[0.8]",
+    "deformation.mp3.strengths=[16]",
+    "bootstrap.resamples=100",
+    "measurement.workers=0",
+    "recommender.k=2",
+]
 TABLES = ("metrics", "models", "moved", "classes", "ranking", "recommendations", "seconds")
 PRIMARY = {"genre": "accuracy", "instruments": "roc_auc", "tempo": "acc1", "key": "accuracy"}
-BRIEF = ["deformation=[polarity,gain]", "deformation.gain.strengths=[-10]", "bootstrap=null", "measurement.workers=0",
-         "recommender=null", "figures=false", "logger=csv"]  # fmt: skip
+BRIEF = [
+    "deformation=[polarity,gain]",
+    "deformation.gain.strengths=[-10]",
+    "bootstrap=null",
+    "measurement.workers=0",
+    "recommender=null",
+    "figures=false",
+    "logger=csv",
+]
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +67,9 @@ def exports(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
     }
     for seed, (name, (heads, sample_rate)) in enumerate(models.items()):
         torch.manual_seed(seed)
-        network = ShortChunkResNet({head.name: len(head.classes) for head in heads}, n_mels=128, chunk_samples=33_000,
-                                   width=4, dropout=0.0)  # fmt: skip
+        network = ShortChunkResNet(
+            {head.name: len(head.classes) for head in heads}, n_mels=128, chunk_samples=33_000, width=4, dropout=0.0
+        )
         frontend = MelSpectrogram(n_mels=128, sample_rate=sample_rate, f_max=sample_rate / 2)
         write_export(folder / name, network=network.eval(), heads=heads, frontend=frontend, metrics={}, data={})
     return {name: folder / name for name in models}
@@ -67,8 +81,13 @@ def reported(
 ) -> tuple[Path, str]:
     """The folder of a report on two models, and the output."""
     folder = tmp_path_factory.mktemp("reported")
-    done = program("robustness.py", f"export=[{exports['tags']},{exports['features']}]", *music, *CHOICES,
-                   f"hydra.run.dir={folder}")  # fmt: skip
+    done = program(
+        "robustness.py",
+        f"export=[{exports['tags']},{exports['features']}]",
+        *music,
+        *CHOICES,
+        f"hydra.run.dir={folder}",
+    )
     return folder, done.stdout
 
 
@@ -77,8 +96,14 @@ def test_a_folder_of_audio_files(program: Callable, exports: dict[str, Path], ti
     labels = pl.read_csv(tiny_music).with_columns(pl.col("path").str.strip_prefix("audio/"))
     labels.write_csv(tmp_path / "labels.csv")
     own = ["data=folder", f"data.root={tiny_music.parent / 'audio'}", f"data.labels={tmp_path / 'labels.csv'}"]
-    done = program("robustness.py", f"export={exports['features']}", *own, *BRIEF, f"paths.cache={tmp_path / 'cache'}",
-                   f"hydra.run.dir={tmp_path / 'report'}")  # fmt: skip
+    done = program(
+        "robustness.py",
+        f"export={exports['features']}",
+        *own,
+        *BRIEF,
+        f"paths.cache={tmp_path / 'cache'}",
+        f"hydra.run.dir={tmp_path / 'report'}",
+    )
     assert "polarity" in done.stdout
 
 
@@ -100,9 +125,17 @@ def test_report_is_complete(reported: tuple[Path, str], exports: dict[str, Path]
     for path in folder.glob("*.png"):
         with Image.open(path) as picture:
             assert picture.size[0] > 400 and path.stat().st_size < 200_000
-    for text in ("against the moved labels", "Models side by side", "Where labels move", "Answers that followed",
-                 "The most sensitive classes", "Ranking", "Recommendations", "Computing time",
-                 "measured in this run: 6 of 6 conditions"):  # fmt: skip
+    for text in (
+        "against the moved labels",
+        "Models side by side",
+        "Where labels move",
+        "Answers that followed",
+        "The most sensitive classes",
+        "Ranking",
+        "Recommendations",
+        "Computing time",
+        "measured in this run: 6 of 6 conditions",
+    ):
         assert text in printed
     assert "\x1b" not in printed
     summary = json.loads((folder / "test.json").read_text())
@@ -186,10 +219,22 @@ def test_an_interrupted_report_continues(
 def test_the_datasets_of_a_mixture_are_reported_separately(
     program: Callable, exports: dict[str, Path], tiny_music: Path, music: list[str], tmp_path: Path
 ):
-    sets = [text for name in ("one", "two")
-            for text in (f"+data@data.sets.{name}=manifest", f"data.sets.{name}.manifest={tiny_music}")]  # fmt: skip
-    program("robustness.py", f"export={exports['features']}", "data=mixture", *sets, music[-1], *BRIEF,
-            "deformation.gain=null", "tracks=2", f"hydra.run.dir={tmp_path}")  # fmt: skip
+    sets = [
+        text
+        for name in ("one", "two")
+        for text in (f"+data@data.sets.{name}=manifest", f"data.sets.{name}.manifest={tiny_music}")
+    ]
+    program(
+        "robustness.py",
+        f"export={exports['features']}",
+        "data=mixture",
+        *sets,
+        music[-1],
+        *BRIEF,
+        "deformation.gain=null",
+        "tracks=2",
+        f"hydra.run.dir={tmp_path}",
+    )
     reports = [json.loads((tmp_path / f"test_{name}.json").read_text()) for name in ("one", "two")]
     assert [(report["split"], report["tracks"]) for report in reports] == [("test/one", 2), ("test/two", 2)]
     assert {row["deformation"] for report in reports for row in report["moved"]} == {"polarity"}, "gain is left out"
@@ -200,8 +245,16 @@ def test_multirun_makes_one_report_per_export(
     program: Callable, exports: dict[str, Path], music: list[str], tmp_path: Path
 ):
     brief = [text for text in BRIEF if not text.startswith("deformation")]
-    program("robustness.py", "-m", f"export={exports['tags']},{exports['features']}", *music, *brief, "tracks=2",
-            "deformation=polarity", f"hydra.sweep.dir={tmp_path}")  # fmt: skip
+    program(
+        "robustness.py",
+        "-m",
+        f"export={exports['tags']},{exports['features']}",
+        *music,
+        *brief,
+        "tracks=2",
+        "deformation=polarity",
+        f"hydra.sweep.dir={tmp_path}",
+    )
     jobs = [table(tmp_path / str(job) / "test_moved.csv") for job in range(2)]
     assert [{(row["export"], row["deformation"]) for row in rows} for rows in jobs] == [
         {(str(exports[name]), "polarity")} for name in ("tags", "features")
@@ -214,12 +267,24 @@ def test_multirun_over_deformations_and_seeds(
     program: Callable, exports: dict[str, Path], music: list[str], tmp_path: Path
 ):
     brief = [text for text in BRIEF if not text.startswith("deformation")]
-    program("robustness.py", "-m", f"export={exports['tags']}", *music, *brief, "tracks=2",
-            "deformation=polarity,published_noise", "seed=0,1", f"hydra.sweep.dir={tmp_path}")  # fmt: skip
+    program(
+        "robustness.py",
+        "-m",
+        f"export={exports['tags']}",
+        *music,
+        *brief,
+        "tracks=2",
+        "deformation=polarity,published_noise",
+        "seed=0,1",
+        f"hydra.sweep.dir={tmp_path}",
+    )
     jobs = [json.loads((tmp_path / str(job) / "test.json").read_text()) for job in range(4)]
     assert [({row["deformation"] for row in job["moved"]}, job["measurement"]["seed"]) for job in jobs] == [
-        ({"polarity"}, 0), ({"polarity"}, 1), ({"published_noise"}, 0), ({"published_noise"}, 1),
-    ]  # fmt: skip
+        ({"polarity"}, 0),
+        ({"polarity"}, 1),
+        ({"published_noise"}, 0),
+        ({"published_noise"}, 1),
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -268,9 +333,16 @@ def unnamed(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_a_mistake_gets_one_message(
-    program: Callable, exports: dict[str, Path], music: list[str], tiny_music: Path, unnamed: Path, tmp_path: Path,
-    overrides: list[str], message: str, monkeypatch: pytest.MonkeyPatch,
-):  # fmt: skip
+    program: Callable,
+    exports: dict[str, Path],
+    music: list[str],
+    tiny_music: Path,
+    unnamed: Path,
+    tmp_path: Path,
+    overrides: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+):
     """The message comes before any audio is decoded."""
     monkeypatch.setattr(MusicDataModule, "open", lambda *_, **__: pytest.fail("audio was decoded"))
     given = [text.format(**exports, unnamed=unnamed) for text in overrides]
@@ -289,8 +361,14 @@ def test_heads_without_labels_are_listed_as_left_out(
 ):
     frame = read_manifest(tiny_music).with_columns(bpm=pl.lit(None, pl.Float64))
     write_manifest(frame, tmp_path / "manifest.csv")
-    done = program("robustness.py", f"export={exports['features']}", *music, *BRIEF,
-                   f"data.manifest={tmp_path / 'manifest.csv'}", f"hydra.run.dir={tmp_path / 'report'}")  # fmt: skip
+    done = program(
+        "robustness.py",
+        f"export={exports['features']}",
+        *music,
+        *BRIEF,
+        f"data.manifest={tmp_path / 'manifest.csv'}",
+        f"hydra.run.dir={tmp_path / 'report'}",
+    )
     assert f"left out: tempo of {exports['features']}: no track of split 'test' has a label for it" in done.stdout
     assert {row["head"] for row in table(tmp_path / "report" / "test_metrics.csv")} == {"genre", "key"}
 

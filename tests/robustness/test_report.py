@@ -123,24 +123,30 @@ def test_share_of_answers_that_followed(folder: Path):
     ]
     summary = json.loads((folder / "test.json").read_text())["moved_summary"]
     assert [(row["export"], row["right_before"], row["went_right"], row["by_strength"]) for row in summary] == [
-        ("follower", 4, 0.75, {"2 semitones": 0.75}), ("constant", 2, 0.0, {"2 semitones": 0.0}),
-    ]  # fmt: skip
+        ("follower", 4, 0.75, {"2 semitones": 0.75}),
+        ("constant", 2, 0.0, {"2 semitones": 0.0}),
+    ]
 
 
 def test_the_ranking_is_the_mean_over_models(folder: Path):
     columns = ("rank", "deformation", "drop", "worst_export", "worst_strength", "worst_drop")
     assert rows(folder, "ranking", *columns) == [
-        ("1", "pitch_shift", "0.375", "constant", "2", "0.5"), ("2", "gain", "0.25", "follower", "-10", "0.5"),
-    ]  # fmt: skip
+        ("1", "pitch_shift", "0.375", "constant", "2", "0.5"),
+        ("2", "gain", "0.25", "follower", "-10", "0.5"),
+    ]
 
 
 def test_models_side_by_side(folder: Path):
     assert rows(folder, "models", "audio", "export", "value", "ahead") == [
-        ("clean", "follower", "1.0", ""), ("clean", "constant", "0.5", "-0.5"),
-        ("pitch_shift", "follower", "0.75", ""), ("pitch_shift", "constant", "0.25", "-0.5"),
-        ("gain", "follower", "0.5", ""), ("gain", "constant", "0.5", "0.0"),
-        ("all deformed", "follower", "0.625", ""), ("all deformed", "constant", "0.375", "-0.25"),
-    ]  # fmt: skip
+        ("clean", "follower", "1.0", ""),
+        ("clean", "constant", "0.5", "-0.5"),
+        ("pitch_shift", "follower", "0.75", ""),
+        ("pitch_shift", "constant", "0.25", "-0.5"),
+        ("gain", "follower", "0.5", ""),
+        ("gain", "constant", "0.5", "0.0"),
+        ("all deformed", "follower", "0.625", ""),
+        ("all deformed", "constant", "0.375", "-0.25"),
+    ]
 
 
 def test_classes_have_one_row_each_and_one_column_per_condition(folder: Path):
