@@ -1,20 +1,22 @@
-"""One message for a mistake of the user, instead of a traceback."""
+"""One message for a mistake of the user, in place of a traceback."""
 
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hydra.errors import InstantiationException
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import InstantiationException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
 
+from musicrec.config.value_check import join_alternatives
 from musicrec.errors import MusicrecError
 from musicrec.system.console import print_error
 
 
 @contextmanager
 def one_message() -> Iterator[None]:
-    """Turn a mistake of the user into one message and exit status 1, and Ctrl-C into a word and status 130."""
+    """Report a mistake of the user in one message and exit with status 1; on Ctrl-C, exit with status 130."""
     try:
         yield
         return
@@ -30,14 +32,23 @@ def one_message() -> Iterator[None]:
 
 
 def explain(error: Exception) -> str | None:
-    """The one message for a mistake of the user; None for an error that only a traceback explains."""
-    # Where Hydra was building what raised it; before Python 3.11 an error takes no notes.
+    """Return the message for a mistake of the user.
+
+    Args:
+        error: What was raised.
+
+    Returns:
+        The message; None if the error needs a traceback.
+    """
+    # Hydra notes which part of the config it was building. Python 3.10 has no notes.
     keys = [note.removeprefix("full_key: ") for note in getattr(error, "__notes__", ()) if "full_key: " in note]
     built = f" (config key: {keys[0]})" if keys else ""
     if isinstance(error, MusicrecError):
         return f"{error}{built}"
+    if isinstance(error, MissingConfigException):
+        return _explain_missing_option(error)
     if isinstance(error, InstantiationException):
-        # Hydra's own text tells the key; its cause tells what is wrong with it.
+        # The text of the error has the key; its cause has the reason.
         text = " ".join(line for line in str(error).splitlines() if not line.startswith("full_key:"))
         return f"{error.__cause__ or text} (config key: {_full_key(error)})"
     if isinstance(error, OmegaConfBaseException):
@@ -46,8 +57,9 @@ def explain(error: Exception) -> str | None:
         return f"{error}; install the extra that holds it (docs/dependencies.md)"
     if "HYDRA_FULL_ERROR" in os.environ:
         return None
-    if isinstance(error, RuntimeError) and "DataLoader worker" in str(error):  # torch raises it wherever the program is
-        return f"{str(error).splitlines()[0]}: mostly for want of memory; use fewer workers, or none (data.workers=0)"
+    if isinstance(error, RuntimeError) and "DataLoader worker" in str(error):
+        # PyTorch raises it from a signal handler, so the traceback shows an unrelated place.
+        return f"{str(error).splitlines()[0]}: most likely out of memory; use fewer workers, or none (data.workers=0)"
     if isinstance(error, OSError):
         file = error.filename or "a file (or the disk that it is on)"
         return f"{file}: {error.strerror or error} (HYDRA_FULL_ERROR=1 shows where)"
@@ -56,8 +68,19 @@ def explain(error: Exception) -> str | None:
     return None
 
 
+def _explain_missing_option(error: MissingConfigException) -> str:
+    """Name the config group, the unknown option, and the options that the group has."""
+    group, _, option = (error.missing_cfg_file or "").rpartition("/")
+    options = error.options
+    if group and not options and GlobalHydra().is_initialized():  # Hydra lists no options for an item of a list
+        options = GlobalHydra.instance().config_loader().get_group_options(group)
+    if not group or not options:
+        return f"config: {str(error).splitlines()[0]}"
+    return f"{group}={option}: choose {join_alternatives(options)}"
+
+
 def _lightning_errors() -> tuple[type[Exception], ...]:
-    """Lightning's error for settings that do not go together. Only where Lightning is imported: that takes seconds."""
+    """Return Lightning's error for contradictory settings; () if Lightning is not imported, which takes seconds."""
     module = sys.modules.get("pytorch_lightning.utilities.exceptions")
     return (module.MisconfigurationException,) if module else ()
 

@@ -52,7 +52,7 @@ def check_choice(key: str, value: object, choices: Sequence) -> None:
         ConfigError: The value is none of them; the message lists the choices.
     """
     if isinstance(value, bool) or value not in list(choices):
-        raise ConfigError(f"{key}={value}: choose {_alternatives(choices)}")
+        raise ConfigError(f"{key}={value}: choose {join_alternatives(choices)}")
 
 
 def check_choices(key: str, values: Sequence, choices: Sequence) -> None:
@@ -103,10 +103,11 @@ def describe(annotation: Any) -> str:
     if "a number" in names:
         names = [name for name in names if name != "a whole number"]
     separator = " " if len(names) == 1 and limits[:1] and limits[0].startswith("from") else ", "
-    return separator.join([_alternatives(names), *([" and ".join(limits)] if limits else [])])
+    return separator.join([join_alternatives(names), *([" and ".join(limits)] if limits else [])])
 
 
-def _alternatives(names: Sequence) -> str:
+def join_alternatives(names: Sequence) -> str:
+    """Return "a, b or c"."""
     *others, last = map(str, names)
     return f"{', '.join(others)} or {last}" if others else last
 

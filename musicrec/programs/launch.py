@@ -5,15 +5,19 @@ Nothing here imports torch or Lightning, so `--help` and a mistake in a command 
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
 import hydra
+from hydra._internal import utils as hydra_utils
+from hydra.errors import MissingConfigException
 from omegaconf import DictConfig
 
 import musicrec
 from musicrec import sweeps
+from musicrec.config.explain import one_message
 from musicrec.config.targets import TARGETS
 from musicrec.programs import resolvers
 from musicrec.programs.arguments import PATH_LISTS, PATHS, quote_paths, spelled_out
@@ -46,10 +50,36 @@ def launch(name: str, arguments: Sequence[str] | None = None) -> None:
     resolvers.register()
     sweeps.register()
     try:
-        hydra.main(config_path=str(conf_folder()), config_name=name, execution_whitelist=TARGETS)(task)()
+        with _unknown_options_in_one_message():
+            hydra.main(config_path=str(conf_folder()), config_name=name, execution_whitelist=TARGETS)(task)()
     except BrokenPipeError:  # the reader of the output has ended, as in `… --help | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains again when it ends
         sys.exit(1)
+
+
+@contextmanager
+def _unknown_options_in_one_message() -> Iterator[None]:
+    """Report an unknown option of a config group as any other mistake.
+
+    Hydra composes the config before it calls anything of this project, and prints its own text of several lines.
+    """
+    report = hydra_utils.run_and_report
+
+    def run_and_report(step: Callable[[], object]) -> object:
+        def guarded() -> object:
+            try:
+                return step()
+            except MissingConfigException:
+                with one_message():
+                    raise
+
+        return report(guarded)
+
+    hydra_utils.run_and_report = run_and_report
+    try:
+        yield
+    finally:
+        hydra_utils.run_and_report = report
 
 
 def _for_hydra(name: str, arguments: list[str]) -> list[str]:

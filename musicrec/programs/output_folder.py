@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from musicrec.config.validation import check_settings
 from musicrec.errors import ConfigError
 from musicrec.programs import startup
 from musicrec.runs.record_file import FILE, LOCK
+from musicrec.sweeps.jobs import SWEEP_LOCK
 from musicrec.system.lock import is_locked
 
 _ROOM = 65_536  # bytes, more than Hydra writes before the program runs
@@ -29,7 +31,9 @@ class OutputFolder(Callback):
 
     def __init__(self) -> None:
         """Set up; no folder is made yet."""
-        self.made: list[Path] = []  # the folder, and those of its parents that did not exist either
+        # The folder of the run or sweep, and those of its parents that did not exist either.
+        self.run: list[Path] = []
+        self.sweep: list[Path] = []
 
     def on_run_start(self, config: DictConfig, **settings: object) -> None:
         """Check the settings, then make the folder of the run."""
@@ -37,41 +41,62 @@ class OutputFolder(Callback):
         with one_message():
             own = [key for key in config if key != "hydra"]
             check_settings(OmegaConf.masked_copy(config, own), allowed=TARGETS)
-            self._make(Path(config.hydra.run.dir), key="hydra.run.dir")
+            self.run = _make(Path(config.hydra.run.dir), key="hydra.run.dir")
 
     def on_multirun_start(self, config: DictConfig, **settings: object) -> None:
         """Make the folder of the sweep."""
         HydraConfig.instance().set_config(config)
         with one_message():
-            self._make(Path(config.hydra.sweep.dir), key="hydra.sweep.dir")
-            self.made = []  # never remove it, as it holds the folders of the jobs
+            self.sweep = _make(Path(config.hydra.sweep.dir), key="hydra.sweep.dir")
         startup.finish()
+
+    def on_multirun_end(self, config: DictConfig, **settings: object) -> None:
+        """Remove the folder of a sweep that ended before it planned any job."""
+        unused = self.sweep and {path.name for path in self.sweep[0].iterdir()} <= {SWEEP_LOCK}
+        if unused and not is_locked(
+            self.sweep[0] / SWEEP_LOCK
+        ):  # locked by another sweep that began at the same moment
+            _remove(self.sweep)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **settings: object) -> None:
         """Remove the folder of a failed run that holds nothing but the record of its failure."""
-        if not self.made or job_return.status is JobStatus.COMPLETED:
+        if not self.run or job_return.status is JobStatus.COMPLETED:
             return
         # Files of Hydra, and the record of the failure, whose message has been printed.
-        only_record = {path.name for path in self.made[0].iterdir()} <= {config.hydra.output_subdir, FILE, LOCK}
-        if only_record and not is_locked(self.made[0] / LOCK):  # locked by another run that began at the same moment
-            self._remove()
+        only_record = {path.name for path in self.run[0].iterdir()} <= {config.hydra.output_subdir, FILE, LOCK}
+        if only_record and not is_locked(self.run[0] / LOCK):  # locked by another run that began at the same moment
+            _remove(self.run)
 
-    def _remove(self) -> None:
-        for folder in self.made[:1]:
-            shutil.rmtree(folder, ignore_errors=True)
-        with suppress(OSError):  # another run has begun in it
-            for parent in self.made[1:]:
-                parent.rmdir()
 
-    def _make(self, folder: Path, *, key: str) -> None:
-        """Make a folder and check that it can be written; raises ConfigError with the key that names it."""
-        try:
-            self.made = [path for path in (folder, *folder.parents) if not path.exists()]
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder) as probe:
-                probe.write(bytes(_ROOM))
-        except OSError as error:
-            self._remove()
-            raise ConfigError(
-                f"{key}={folder}: cannot be written ({error.strerror}); name a folder that can be"
-            ) from None
+def _make(folder: Path, *, key: str) -> list[Path]:
+    """Make a folder and check that it can be written.
+
+    Args:
+        folder: The folder.
+        key: The setting that names it, for the message.
+
+    Returns:
+        The folders that were made: this one and its parents, as far as they did not exist.
+
+    Raises:
+        ConfigError: The folder cannot be written.
+    """
+    made: list[Path] = []
+    try:
+        made = [path for path in (folder, *folder.parents) if not path.exists()]
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(bytes(_ROOM))
+    except OSError as error:
+        _remove(made)
+        raise ConfigError(f"{key}={folder}: cannot be written ({error.strerror}); name a folder that can be") from None
+    return made
+
+
+def _remove(made: Sequence[Path]) -> None:
+    """Remove a folder, and the parents that were made for it."""
+    for folder in made[:1]:
+        shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):  # another run has begun in it
+        for parent in made[1:]:
+            parent.rmdir()

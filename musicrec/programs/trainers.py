@@ -10,6 +10,7 @@ from pytorch_lightning.loggers import Logger
 
 from musicrec.errors import ConfigError
 from musicrec.programs.guard import in_multirun
+from musicrec.sweeps.jobs import SEVERAL_PROCESSES
 from musicrec.system.hardware import best_precision
 
 
@@ -33,11 +34,7 @@ def build_trainer(trainer: DictConfig, *, run: Path, callbacks: list[Callback], 
         default_root_dir=run,
     )
     if in_multirun() and (built.world_size > 1 or built.strategy.launcher is not None):
-        raise ConfigError(
-            f"trainer.strategy={trainer.strategy} trainer.devices={trainer.devices}: with several processes per job, "
-            "each process would run the whole multirun; use trainer.strategy=auto trainer.devices=1, or start the jobs "
-            "one by one, without -m"
-        )
+        raise ConfigError(SEVERAL_PROCESSES.format(strategy=trainer.strategy, devices=trainer.devices))
     return built
 
 

@@ -13,12 +13,17 @@ from omegaconf import DictConfig, OmegaConf
 
 from musicrec.config.targets import TARGETS
 from musicrec.config.validation import check_settings
-from musicrec.errors import SweepError
+from musicrec.errors import ConfigError, SweepError
 from musicrec.runs.overrides import Value, identifying_overrides
 from musicrec.runs.record_file import read_run
 from musicrec.system.atomic_write import write_text
 
 SUCCESSFUL = ("finished", "pruned")  # the statuses of jobs that need not run again
+SWEEP_LOCK = ".lock"  # in the folder of the sweep, held while a process runs it
+SEVERAL_PROCESSES = (
+    "trainer.strategy={strategy} trainer.devices={devices}: with several processes per job, each process would run the "
+    "whole multirun; use trainer.strategy=auto trainer.devices=1, or start the jobs one by one, without -m"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,10 +97,15 @@ class JobRunner:
         """Compose and check the settings of every job, so that mistakes in any job show before the first one starts.
 
         Raises:
-            ConfigError: If a setting is invalid.
+            ConfigError: If a setting is invalid, or if a training would start several processes.
         """
         for job in jobs:
-            check_settings(self.loader.load_sweep_config(self.config, self._overrides(job)), allowed=TARGETS)
+            cfg = self.loader.load_sweep_config(self.config, self._overrides(job))
+            check_settings(cfg, allowed=TARGETS)
+            # Only a number of devices is known here. The job itself checks the rest, such as trainer.devices=auto.
+            devices = OmegaConf.select(cfg, "trainer.devices")
+            if self.config.hydra.job.config_name == "train" and isinstance(devices, int) and devices > 1:
+                raise ConfigError(SEVERAL_PROCESSES.format(strategy=cfg.trainer.strategy, devices=devices))
 
     def launch(self, jobs: Sequence[Job]) -> dict[int, bool]:
         """Run the jobs and wait until all of them have ended.

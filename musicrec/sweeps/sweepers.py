@@ -18,7 +18,7 @@ from musicrec.config.number_types import Count
 from musicrec.config.value_check import check_value
 from musicrec.errors import ConfigError, SweepError
 from musicrec.runs.overrides import Value, differing_settings
-from musicrec.sweeps.jobs import SUCCESSFUL, Job, JobRunner, Outcome, plan_jobs, read_outcome
+from musicrec.sweeps.jobs import SUCCESSFUL, SWEEP_LOCK, Job, JobRunner, Outcome, plan_jobs, read_outcome
 from musicrec.sweeps.ranking import JOBS, RANKING, print_ranking, rank, write_ranking
 from musicrec.system.lock import try_lock
 
@@ -63,7 +63,7 @@ class GridSweeper(Sweeper):
         overrides = self.parser.parse_overrides([*(f"{key}={value}" for key, value in self.params.items()), *arguments])
         (combinations,) = BasicSweeper.split_arguments(overrides, None)
         folder = self.runner.folder
-        with one_message(), try_lock(folder / ".lock") as acquired:
+        with one_message(), try_lock(folder / SWEEP_LOCK) as acquired:
             if not acquired:
                 raise SweepError(
                     f"{folder}: another process is running this sweep; wait for it, or choose another folder"

@@ -3,7 +3,7 @@
 import errno
 
 import pytest
-from hydra.errors import InstantiationException
+from hydra.errors import InstantiationException, MissingConfigException
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
@@ -55,6 +55,17 @@ def test_a_missing_extra_is_named():
 
 def test_a_dead_worker_and_a_full_disk_are_explained():
     dead = RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")
-    assert "(pid 7) is killed by signal: Killed. : mostly for want of memory" in explain(dead)
+    assert "(pid 7) is killed by signal: Killed. : most likely out of memory" in explain(dead)
     full = OSError(errno.ENOSPC, "No space left on device", "runs/a/metrics.csv")
     assert explain(full).startswith("runs/a/metrics.csv: No space left on device (")
+
+
+def test_an_unknown_option_is_named_with_the_options_of_its_group():
+    error = MissingConfigException("In 'train': Could not find 'optim/adamm'", "optim/adamm", ["adam_sgd", "adamw"])
+    assert explain(error) == "optim=adamm: choose adam_sgd or adamw"
+    nested = MissingConfigException("…", "hydra/sweeper/x", ["grid", "optuna", "basic"])
+    assert explain(nested) == "hydra/sweeper=x: choose grid, optuna or basic"
+    assert (
+        explain(MissingConfigException("Could not load 'x'.\nConfig search path: …", "x"))
+        == "config: Could not load 'x'."
+    )

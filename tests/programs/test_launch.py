@@ -2,7 +2,10 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 
@@ -15,3 +18,30 @@ def test_a_reader_that_stops_early_is_no_error():
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode in (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["optim=adamm"], "error: optim=adamm: choose adam_sgd or adamw\n"),
+        (["task=[genre,tempoo]"], "error: task=tempoo: choose "),
+        (["-m", "optim=adamm,adamw"], "error: optim=adamm: choose adam_sgd or adamw\n"),
+        (["-m", "optim.lr=1e-3,x"], "error: optim.lr=x: give a number"),
+        (
+            ["-m", "seed=0,1", "trainer.devices=2"],
+            "error: trainer.strategy=auto trainer.devices=2: with several processes",
+        ),
+    ],
+)
+def test_a_mistake_is_one_message_and_leaves_no_folder(
+    program: Callable, tmp_path: Path, overrides: list[str], message: str
+):
+    run, sweep = tmp_path / "new" / "run", tmp_path / "new" / "sweep"
+    done = program("train.py", *overrides, f"hydra.run.dir={run}", f"hydra.sweep.dir={sweep}", status=1)
+    assert done.stderr.startswith(message) and done.stderr.count("\n") == 1
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_sweep_folder_that_existed_before_stays(program: Callable, tmp_path: Path):
+    program("train.py", "-m", "optim=adamm,adamw", f"hydra.sweep.dir={tmp_path}", status=1)
+    assert tmp_path.is_dir()
