@@ -250,6 +250,7 @@ def test_published_recipe_restarts_from_the_best_checkpoint(program: Callable, m
             assert torch.equal(tensor, last["state_dict"][name]), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
