@@ -36,7 +36,7 @@ def measure(
         data: The opened data. If `calibrate_on` is not a test split, it is added to its test splits.
         trainer: Runs the network.
         pooling: How the chunks of a track are combined: mean, max or attention.
-        calibrate_on: Split on which temperatures and thresholds are fitted anew; None takes those of the model. The
+        calibrate_on: Split on which temperatures and thresholds are fitted again; None takes those of the model. The
             result contains this split only if it is a test split.
 
     Returns:

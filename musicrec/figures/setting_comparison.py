@@ -79,8 +79,8 @@ def settings_figure(scores: Sequence[SettingScore], *, dataset: str, confidence:
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9)
     unit = list(scores[0].units)[-1] if scores[0].units else None
-    interval = f", {confidence:.0%} interval by {unit}" if unit else ""
-    title = f"{dataset}: mean over the runs of a setting{interval}; ○ single run"
+    interval = f"{confidence:.0%} interval by {unit}; " if unit else ""
+    title = f"{dataset}: mean over the runs of a setting\n{interval}○ single run"
     figure.suptitle(text(title), fontsize=11, x=0.01, ha="left")
     return figure
 
