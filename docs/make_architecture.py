@@ -48,7 +48,7 @@ class Box:
 
 
 PREPARE = [
-    Box("Dataset", "audio files and labels,\nas they lie on your disk", "data.adapters", 0, 548, DATA),
+    Box("Dataset", "audio files and labels,\nunchanged on your disk", "data.adapters", 0, 548, DATA),
     Box("Manifest", "a table with\none row per track", "data", 1, 548, DATA),
     Box("Decode", "any audio format to\nmono at 16 kHz", "audio", 2, 548, DATA),
     Box("Waveform store", "int16 samples in one\nmemory-mapped file", "data", 3, 548, DATA),
@@ -72,7 +72,9 @@ EVALUATE = Box("Evaluate", "metrics, intervals;\nalso on deformed audio", "evalu
 MUSIC = Box("Your music", "a folder to index,\nany file to ask with", "audio", 1, 46, USE)
 NOTES = """programs   starts each step: musicrec train, evaluate, robustness, recommend
 config     checks settings before anything is built
-runs       records each run; sweeps runs many; tracking logs them
+runs       records each run
+sweeps     runs many settings and ranks them
+tracking   logs to CSV, TensorBoard and Weights & Biases
 figures    draws the pictures of runs, tracks and comparisons"""
 
 
@@ -147,7 +149,7 @@ def draw() -> plt.Figure:
     draw_arrow(axes, (MUSIC.centre, MUSIC.top), (MUSIC.centre, analyzer.bottom))
     for number, line in enumerate(NOTES.splitlines()):
         room, text = line.split(maxsplit=1)
-        height = MUSIC.top - 12 - 22 * number
+        height = MUSIC.top - 4 - 17 * number
         axes.text(LEFT + 2 * STEP + 6, height, room, va="center", color=FAINT, size=8.5, family="monospace")
         axes.text(LEFT + 2 * STEP + 76, height, text, va="center", color=INK, size=9.5)
     return figure

@@ -14,7 +14,10 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 COMMANDS = README + "".join((ROOT / "docs" / name).read_text() for name in ("evaluation.md", "robustness.md"))
 LINES = [
-    line for block in re.findall(r"^```bash\n(.*?)^```", COMMANDS, re.M | re.S) for line in block.splitlines() if line
+    line
+    for block in re.findall(r"^```bash\n(.*?)^```", COMMANDS, re.M | re.S)
+    for line in block.splitlines()
+    if line and not line.startswith("#")
 ]
 QUICK = ["debug=fast"]
 QUICK_MUSIC = ["data.manifest.tracks=24", "data.manifest.duration_s=6.0"]  # where a command synthesises its music

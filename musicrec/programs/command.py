@@ -20,7 +20,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode="
 
 # The arguments of a program are Hydra's: they reach it untouched, also --help, -m and --cfg job.
 UNTOUCHED = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
-PROGRAMS = "Programs (Hydra: key=value, --help, --cfg job, --multirun)"
+PROGRAMS = "Programs (settings: key=value; each program has its own --help)"
 TOOLS = "Tools"
 
 
@@ -57,7 +57,7 @@ def _musicrec(
 
     [bold]For DJs and producers:[/] index your music, then ask with an audio file.
 
-      musicrec recommend action=index exports=[EXPORT] source=FOLDER
+      musicrec recommend action=index 'exports=[EXPORT]' source=FOLDER
       musicrec recommend action=query query=TRACK.mp3
     """
 
@@ -105,7 +105,8 @@ def import_checkpoint(
     """Turn a public checkpoint into an export.
 
     Reads a checkpoint of sota-music-tagging-models (a state dict) and writes an
-    export folder, for musicrec.load, `musicrec evaluate` and `musicrec recommend`.
+    export folder, for musicrec.load, `musicrec evaluate` and
+    `musicrec recommend`.
     Code in the checkpoint is never executed. The export has one head, "tags".
 
       musicrec import-checkpoint best_model.pth --architecture crnn
@@ -163,15 +164,15 @@ def render_midi(
         int | None, typer.Option(metavar="N", help="Files rendered at once; default: all cores.")
     ] = None,
 ) -> None:
-    """Render a folder of MIDI files into audio with labels.
+    r"""Render a folder of MIDI files into audio with labels.
 
-    Uses FluidSynth and General MIDI sound fonts. Instruments, tempo, metre and key
-    come from the files; artists and titles come from their names (docs/midi.md).
+    Uses FluidSynth and General MIDI sound fonts. Instruments, tempo, metre and
+    key come from the files, artists and titles from their names (docs/midi.md).
     If it is interrupted, run the same command again to continue.
 
       musicrec render-midi MIDI_FOLDER --sound-font FluidR3_GM.sf2 --out rendered
       musicrec train data=manifest data.manifest=rendered/manifest.csv
-        task=[instruments,features]
+        'task=\[instruments,features]'
     """
     from musicrec.config.explain import one_message
 

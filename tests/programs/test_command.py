@@ -34,6 +34,8 @@ def test_help_teaches(capsys):
     printed = capsys.readouterr().out
     for taught in ("musicrec train debug=fast", "action=query query=TRACK.mp3", "import-checkpoint", "render-midi"):
         assert taught in printed
+    assert run("render-midi", "--help") == 0
+    assert "'task=[instruments,features]'" in capsys.readouterr().out  # the brackets are not markup
     assert run("import-checkpoint", "--help") == 0
     assert "one per line" in " ".join(capsys.readouterr().out.split())
 

@@ -153,7 +153,7 @@ def test_a_mistake_is_one_message(program: Callable, world: dict):
 
 def test_help_shows_commands_and_settings(program: Callable):
     shown = program("recommend.py", "--help").stdout
-    assert "action=index exports=[RUN/export,RUN/export]" in shown and "metric: cosine" in shown
+    assert "action=index 'exports=[RUN/export,RUN/export]'" in shown and "metric: cosine" in shown
 
 
 def test_debug_takes_a_few_files(world: dict, tmp_path: Path, capsys: pytest.CaptureFixture):
