@@ -1,0 +1,1 @@
+"""Audio files: decoding, chunk positions, and the tags in files."""

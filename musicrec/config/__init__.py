@@ -1,0 +1,1 @@
+"""Checks of settings, numbers with limits, and classes by name."""

@@ -43,7 +43,7 @@ def written_annotations(target: str) -> dict[str, object]:
 
 
 def _source_file(module: str) -> Path | None:
-    """Find the source of a module. (importlib.util.find_spec would import the packages that it is in.)"""
+    """Find the source of a module. `importlib.util.find_spec` would import the packages that it is in."""
     folders = None
     spec = None
     parts = module.split(".")

@@ -1,0 +1,1 @@
+"""Manifests, splits, the waveform store, mixtures, and the DataModule."""

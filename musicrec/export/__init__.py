@@ -1,0 +1,1 @@
+"""Exports: trained models as data, and the analysis of tracks with them."""

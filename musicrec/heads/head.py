@@ -93,8 +93,10 @@ class Head(Protocol):
         ...
 
     def one_hot(self, target: Tensor) -> Tensor:
-        """Return the probabilities that would be right: (tracks, size) of 0 and 1, NaN where the label is missing or
-        is none that the outputs can express."""
+        """Return the probabilities that would be right: (tracks, size) of 0 and 1.
+
+        A track whose label is missing, or cannot be expressed by the outputs, has NaN.
+        """
         ...
 
     def label(self, value: float) -> str:

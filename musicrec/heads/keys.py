@@ -30,8 +30,13 @@ def parse_pitch_class(text: str) -> int:
 
 
 def parse_key(text: str) -> tuple[int, str | None]:
-    """Pitch class and mode of ``A minor``, ``F#m``, ``Db:maj``, ``8A`` or ``1m`` (the wheels of DJ software: Camelot,
-    Open Key) or ``C``; the mode is None where the text names none.
+    """Read a key such as ``A minor``, ``F#m``, ``Db:maj`` or ``C``, or its code on a wheel of DJ software.
+
+    Args:
+        text: the name, or a code such as ``8A`` (Camelot) or ``1m`` (Open Key).
+
+    Returns:
+        Pitch class and mode; the mode is None if the text names none.
 
     Raises:
         ValueError: `text` is not a note name, or what follows it is not a mode.

@@ -1,0 +1,1 @@
+"""The LightningModule, training recipes, resuming, and pooling over chunks."""

@@ -90,8 +90,8 @@ def test_music_without_labels_can_be_indexed(world: dict, program: Callable, tmp
         "debug=fast", status=1,
     ).stderr  # fmt: skip
     assert f"{music}: none of its 9 audio files has a label, so there is nothing to learn" in printed
-    assert "Write them there with a tagger or DJ software, or give a table, data.labels=FILE.csv" in printed
-    (command,) = re.findall(r"recommend\.py (action=index) (source=\S+)", printed)
+    assert "Write tags with a tagger or DJ software, or give a table, data.labels=FILE.csv" in printed
+    (command,) = re.findall(r"musicrec recommend (action=index) (source=\S+)", printed)
     call(*command, f"exports=[{world['tags']},{world['features']}]", f"library={library}")
     done = program("recommend.py", "action=query", "query=track 3", f"library={library}", "k=3", "format=json")
     assert len(json.loads(done.stdout)["results"]) == 3

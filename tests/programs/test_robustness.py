@@ -303,7 +303,7 @@ def unnamed(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("overrides", "message"),
     [
         ([], "export: no model is given; give export=PATH"),
-        (["export={features}", "deformation=tape"], "Could not find 'deformation/tape'"),
+        (["export={features}", "deformation=tape"], "deformation=tape: choose all, brown_noise"),
         (["export={features}", "~deformation"], "deformation: none is chosen; give deformation=all"),
         (
             ["export={features}", "deformation=mp3", "deformation.mp3.strengths=[4]"],
