@@ -136,7 +136,7 @@ def test_a_folder_without_labels_is_refused_with_instructions(tmp_path: Path, pr
     done = program("train.py", "data=folder", f"data.root={tmp_path / 'music'}", f"paths.cache={tmp_path}",
                    f"hydra.run.dir={tmp_path / 'run'}", "debug=fast", status=1)  # fmt: skip
     assert "none of its 3 audio files has a label, so there is nothing to learn" in done.stderr
-    assert "data.labels=FILE.csv" in done.stderr and f"recommend.py action=index source={tmp_path}" in done.stderr
+    assert "data.labels=FILE.csv" in done.stderr and f"musicrec recommend action=index source={tmp_path}" in done.stderr
     done = program("train.py", "data=folder", f"hydra.run.dir={tmp_path / 'run'}", "debug=fast", status=1)
     assert "data.root is not set" in done.stderr
 
