@@ -52,7 +52,10 @@ def build(cfg: DictConfig) -> None:
         check_settings(cfg[group], allowed=TARGETS)
     heads = build_heads(cfg.task)
     network = instantiate(cfg.model, width=8, _execution_whitelist_=TARGETS)({head.name: 3 for head in heads})
-    assert network.n_mels == cfg.frontend.n_mels
+    assert network.n_mels == cfg.frontend.n_mels, (
+        f"{cfg.model._target_} takes {network.n_mels} mel bands, but the front end gives {cfg.frontend.n_mels}; if the "
+        "network needs another front end, add that to tests/test_configs.py (in WITH)"
+    )
     instantiate(cfg.optim, _execution_whitelist_=TARGETS)
     build_all(cfg.augment.waveform)
     instantiate(cfg.augment.mixup, _execution_whitelist_=TARGETS)

@@ -19,9 +19,14 @@ from musicrec.programs.build import build_all
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf"
 NAMES = sorted(path.stem for path in (CONF / "augment" / "waveform").glob("*.yaml"))
-LABELS_MOVE = {"pitch_shift", "time_stretch", "resample"}
 SAMPLES = 6000
-SEMITONES = {"pitch_shift": range(-2, 3), "time_stretch": [0], "resample": range(-4, 5)}
+# Deformations that move labels: (lowest, highest, whole numbers only) of the change of pitch in semitones, and (lowest,
+# highest) of the ratio of tempi. None: the ratio follows from the pitch, as on a tape.
+LABELS_MOVE = {
+    "pitch_shift": ((-2, 2, True), (1, 1)),
+    "time_stretch": ((0, 0, True), (0.9, 1.1)),
+    "resample": ((-4, 4, True), None),
+}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -102,14 +107,16 @@ def test_labels_are_told_what_was_drawn(name: str, every: DictConfig, deform: Ca
     if name not in LABELS_MOVE:
         still = not shift.any() and (ratio == 1).all()
         assert still, (
-            f'{name} moves labels: add "{name}" to tests/deformations/test_training.py (in LABELS_MOVE and SEMITONES)'
+            f"{name} moves labels: add it, and by how much, to tests/deformations/test_training.py (in LABELS_MOVE)"
         )
         return
-    assert set(shift.tolist()) <= set(SEMITONES[name])
-    if name == "resample":
+    (lowest, highest, whole), tempo = LABELS_MOVE[name]
+    assert lowest <= shift.min() <= shift.max() <= highest and not (whole and (shift % 1).any())
+    if tempo is None:
         torch.testing.assert_close(ratio, 2 ** (shift / 12), rtol=2e-3, atol=0)
     else:
-        assert (ratio == 1).all() == (name == "pitch_shift") and 0.9 <= ratio.min() <= ratio.max() <= 1.1
+        assert tempo[0] <= ratio.min() <= ratio.max() <= tempo[1]
+        assert tempo[0] == tempo[1] or (ratio != 1).any()
     moved = (shift != 0) | (ratio != 1)
     assert 4 < moved.sum() < 20, "about half of them"
 
@@ -123,7 +130,7 @@ def test_presets(every: DictConfig):
     assert not robust & on_cpu, f"conf/augment/robust.yaml: remove {sorted(robust & on_cpu)}, which work on the CPU"
     assert robust < full <= set(NAMES) and len(robust) >= 15 and len(full) >= 20
     assert not full & {"crop", "folder_noise"}, "chunks begin anywhere without crop; folder_noise needs a folder"
-    assert LABELS_MOVE < dj < full
+    assert {"pitch_shift", "time_stretch", "resample"} < dj < full
     for preset in ("robust", "full", "dj"):
         cfg = composed(preset)
         labels_alone = [entry.probability for name, entry in cfg.waveform.items() if name not in LABELS_MOVE]
