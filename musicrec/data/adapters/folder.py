@@ -63,7 +63,10 @@ def music_folder(
         ConfigError: If there are too few artists (albums, tracks) to split.
     """
     if root is None:
-        raise ManifestError("data.root is not set: give the folder of your music; see docs/datasets.md#folder")
+        raise ManifestError(
+            "data.root is not set: give the folder of your music (in a mixture: data.sets.NAME.root); see "
+            "docs/datasets.md#folder"
+        )
     top = Path(os.path.abspath(Path(root).expanduser()))
     if not top.is_dir():
         raise ManifestError(

@@ -74,7 +74,9 @@ class Source:
     ) -> None:
         self.dataset = dataset
         if root is None:
-            raise dataset.error("data.root is not set: name the folder that holds the dataset")
+            raise dataset.error(
+                "data.root is not set: name the folder that holds the dataset (in a mixture: data.sets.NAME.root)"
+            )
         self.root = Path(os.path.abspath(Path(root).expanduser()))
         shown = os.fsencode(self.root).decode(errors="backslashreplace")
         if shown != str(self.root):
