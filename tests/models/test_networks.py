@@ -14,7 +14,12 @@ from musicrec.errors import ConfigError
 ROOT = Path(__file__).parents[2]
 NAMES = sorted(find_classes("musicrec.models"))
 # With 50 outputs. The numbers of CRNN and ShortChunkResNet are the published ones.
-PARAMETERS = {"CRNN": 394_100, "KeyNet": 16_674, "ShortChunkResNet": 12_104_244, "TempoNet": 57_332}
+PARAMETERS = {
+    "CRNN": 394_100,
+    "KeyNet": 16_674,
+    "ShortChunkResNet": 12_104_244,
+    "TempoNet": 57_332,
+}
 OUTPUTS = {"tags": 7, "tempo": 3}
 
 
