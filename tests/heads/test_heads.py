@@ -168,7 +168,7 @@ def test_learning_the_labels_reaches_the_best_score(head):
         assert math.isnan(score), "no class divides the tracks, so there is nothing to rank"
     else:
         assert score == BEST_SCORE.get(head, 1.0), (
-            f"{head.primary} of the labels themselves is {score}: if the outputs of this head cannot express all labels of "
+            f"{head.primary} of the labels themselves is {score}: if the outputs cannot express all labels of "
             "FRAME, add it to tests/heads/test_heads.py (in BEST_SCORE)"
         )
 
