@@ -12,12 +12,14 @@ from torch import Tensor
 
 from musicrec.audio.chunks import chunk_starts
 from musicrec.audio.decode import decode
+from musicrec.audio.remark import Remark
 from musicrec.errors import AudioError, ExportError
 from musicrec.export.description import Model
 from musicrec.export.folder import read_export
 from musicrec.heads import Head
 
 _SILENT_PEAK = 1e-3  # -60 dBFS
+_LEAST_FILLED = 0.5  # of a chunk; many datasets have clips that are a few milliseconds shorter than one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +32,7 @@ class TrackAnalysis:
         tags: {head: [{"tag", "probability", "present"}]} of the tag heads, most probable first.
         features: {head: decoded answer} of the feature heads, such as {"tempo": {"bpm": 120.1, "probability": 0.4}}.
         embedding: (size,) float32, the embeddings of the networks side by side.
-        remarks: Reasons why the answers may be unreliable.
+        remarks: What to know about the audio, such as why the answers may be unreliable.
     """
 
     duration_s: float
@@ -38,7 +40,7 @@ class TrackAnalysis:
     tags: dict[str, list[dict]]
     features: dict[str, dict]
     embedding: np.ndarray
-    remarks: tuple[str, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
     @property
     def feature_vector(self) -> np.ndarray:
@@ -117,8 +119,11 @@ class TrackAnalyzer:
             outputs.append({head.name: head.probabilities(logits[head.name]).cpu() for head in heads})
         return torch.cat(embeddings), {head.name: torch.cat([out[head.name] for out in outputs]) for head in heads}
 
-    def remarks(self, waveform: np.ndarray) -> tuple[str, ...]:
-        """Return reasons why the answers may be unreliable: the audio is silent, or shorter than a chunk.
+    def remarks(self, waveform: np.ndarray) -> tuple[Remark, ...]:
+        """Return remarks on the audio: it is silent, or shorter than a chunk.
+
+        A silent track is unreliable. So is a track that fills less than half a chunk: the models then see more padding
+        than audio.
 
         Args:
             waveform: (samples,) float32 in [-1, 1] at `sample_rate`.
@@ -127,13 +132,18 @@ class TrackAnalyzer:
         peak = float(np.abs(waveform).max())
         if peak < _SILENT_PEAK:
             level = f"its peak is {20 * math.log10(peak):.0f} dBFS" if peak else "all samples are 0"
-            remarks.append(f"the audio is silent ({level}), so the answers of the models mean nothing")
+            remarks.append(
+                Remark(f"the audio is silent ({level}), so the answers of the models mean nothing", unreliable=True)
+            )
         chunk_s = max(model.network.chunk_samples for model in self.models) / self.sample_rate
         duration_s = len(waveform) / self.sample_rate
         if duration_s < chunk_s:
             remarks.append(
-                f"the audio lasts {duration_s:.2f} s, but the models need {chunk_s:.2f} s: it was padded with silence, "
-                "so their answers are less reliable"
+                Remark(
+                    f"the audio lasts {duration_s:.2f} s, but the models need {chunk_s:.2f} s: it was padded with "
+                    "silence, so their answers are less reliable",
+                    unreliable=duration_s < chunk_s * _LEAST_FILLED,
+                )
             )
         return tuple(remarks)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
+from musicrec.audio.remark import Remark
 from musicrec.config.number_types import Count
 from musicrec.config.value_check import check_choice, check_value
 from musicrec.errors import ConfigError, LibraryError
@@ -88,7 +89,7 @@ def query(cfg: DictConfig) -> None:
         similarity = instantiate(cfg.similarity, heads, weights=plain(cfg.weights))
         if not len(library):
             raise ConfigError(f"{library.path}: the library holds no tracks; add some with action=index")
-        remarks: tuple[str, ...] = ()
+        remarks: tuple[Remark, ...] = ()
         track = find_track(library, str(cfg.query))
         if track is None:
             track, remarks = analyze_file(library, str(cfg.query), cfg)
@@ -113,7 +114,7 @@ def query(cfg: DictConfig) -> None:
         similarity=similarity,
         library=library.path,
         size=len(search.tracks),
-        remarks=remarks,
+        remarks=[remark.text for remark in remarks],
     )
     if cfg.format == "json":
         print(json.dumps(answer, indent=1))
@@ -140,7 +141,7 @@ def find_track(library: SqliteLibrary, query: str) -> Track | None:
     return tracks[0] if tracks else None
 
 
-def analyze_file(library: SqliteLibrary, query: str, cfg: DictConfig) -> tuple[Track, tuple[str, ...]]:
+def analyze_file(library: SqliteLibrary, query: str, cfg: DictConfig) -> tuple[Track, tuple[Remark, ...]]:
     """Return the query file as a track, which is not added to the library, and remarks on its audio."""
     from musicrec.audio.decode import decode
 

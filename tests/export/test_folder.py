@@ -145,12 +145,15 @@ def test_short_or_silent_input_is_padded_and_gets_a_remark(export):
     analyzer = musicrec.load(export)
     analysis = analyzer.analyze(np.zeros(300, dtype="float32"))
     assert np.isfinite(analysis.feature_vector).all()
-    assert len(analysis.remarks) == 2 and "all samples are 0" in analysis.remarks[0]
-    assert "lasts 0.02 s, but the models need 3.69 s" in analysis.remarks[1]
+    silent, short = analysis.remarks
+    assert "all samples are 0" in silent.text and silent.unreliable
+    assert "lasts 0.02 s, but the models need 3.69 s" in str(short) and short.unreliable
     faint = np.full(59_049, 0.0005, dtype="float32")
     (remark,) = analyzer.analyze(faint).remarks
-    assert "its peak is -66 dBFS" in remark
+    assert "its peak is -66 dBFS" in remark.text and remark.unreliable
     assert analyzer.analyze(4 * faint).remarks == ()
+    (remark,) = analyzer.analyze(4 * faint[:-50]).remarks
+    assert "lasts 3.69 s" in remark.text and not remark.unreliable, "almost all of the chunk is audio"
 
 
 @pytest.mark.parametrize("method", ["analyze", "predict"])
