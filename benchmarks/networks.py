@@ -42,7 +42,7 @@ UNKNOWN_CLASSES = 12  # of a head that learns its classes from the manifest
 
 @dataclass
 class Job:
-    """network, data: as the overlay has them. waveform: (batch, samples) int16. preparing_s, step_s: one a batch."""
+    """network, data: as the overlay has them. waveform: (batch, samples) int16. preparing_s, step_s: one per batch."""
 
     network: nn.Module
     data: MusicDataModule

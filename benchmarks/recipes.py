@@ -75,7 +75,7 @@ def operations(
 
 
 def read_throughput(path: Path) -> dict[tuple[str, str], tuple[float, float]]:
-    """{(network, "training" or "evaluation"): (chunks a second, share of the peak)} of musicrec's side."""
+    """{(network, "training" or "evaluation"): (chunks per second, share of the peak)} of musicrec's side."""
     with path.open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["side"] == "musicrec"]
     return {(row["network"], row["pass"]): (float(row["clips_per_s"]), float(row["share"])) for row in rows}

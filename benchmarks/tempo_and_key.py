@@ -102,10 +102,10 @@ def main() -> None:
     if arguments.tracks:
         rows = Table("track", "BPM", "key", *answers, box=MARKDOWN)
         for number, name in enumerate(frame["track_id"]):
-            true = "–" if bpm[number].isnan() else f"{bpm[number]:g}", "–" if keys[number].isnan() else KEYS_24[
-                int(keys[number])]  # fmt: skip
-            heard = (f"{side[number][0]:.1f}, {KEYS_24[side[number][1]]}" for side in answers.values())
-            rows.add_row(name, *true, *heard)
+            true_bpm = "–" if bpm[number].isnan() else f"{bpm[number]:g}"
+            true_key = "–" if keys[number].isnan() else KEYS_24[int(keys[number])]
+            estimates = (f"{side[number][0]:.1f}, {KEYS_24[side[number][1]]}" for side in answers.values())
+            rows.add_row(name, true_bpm, true_key, *estimates)
         console.print(rows)
 
 

@@ -78,7 +78,7 @@ class Clock:
 def plain(
     name: str, width: int | None, folder: Path, batch_size: int, steps: int, device: str, now: Clock
 ) -> dict[str, float]:
-    """Clips a second of the plain loop."""
+    """Clips per second of the plain loop."""
     network, _ = build(name, width)
     mel = MelSpectrogram(n_mels=network.n_mels).mel  # nnAudio's, without the FFT that musicrec takes on a CPU
     files = sorted((folder / "npy").glob("*.npy"))
@@ -151,7 +151,7 @@ class StopWatch(lightning.Callback):
 def ours(
     name: str, width: int | None, folder: Path, batch_size: int, steps: int, device: str, now: Clock, precision: str
 ) -> dict[str, float]:
-    """Clips a second of musicrec, in training and in evaluation."""
+    """Clips per second of musicrec, in training and in evaluation."""
     keep_freed_memory()
     network, head = build(name, width)
     data = MusicDataModule(
@@ -186,7 +186,7 @@ def ours(
 
 
 def peak(device: str, now: Clock, size: int) -> dict[str, float]:
-    """Operations a second of matrices of (size, size), and of a 3×3 convolution of 256 channels, in float32."""
+    """Operations per second of matrices of (size, size), and of a 3×3 convolution of 256 channels, in float32."""
     matrix = torch.randn(size, size, device=device)
     images = torch.randn(16, 256, size // 32, size // 32, device=device).to(memory_format=torch.channels_last)
     kernels = torch.randn(256, 256, 3, 3, device=device).to(memory_format=torch.channels_last)
@@ -289,7 +289,7 @@ def main() -> None:
 
 
 def speed_of(arguments: argparse.Namespace) -> dict[str, float]:
-    """What a process of its own measures: clips a second of each pass, or operations a second."""
+    """What a process of its own measures: clips per second of each pass, or operations per second."""
     timing = (arguments.device, Clock(arguments.clock, arguments.device))
     if arguments.side == "peak":
         return peak(*timing, arguments.peak_size)
@@ -307,9 +307,15 @@ def report(arguments: argparse.Namespace, found: list[dict[str, object]]) -> Non
     for row in found:
         times = f"{row['clips_per_s'] / base:.2f}" if row["pass"] == "training" else ""
         table.add_row(
-            row["side"], row["pass"], f"{row['clips_per_s']:.1f}", f"{row['least']:.1f}–{row['most']:.1f}", times,
-            f"{row['gflop_per_s']:.0f}", f"{row['peak_gflop_per_s']:.0f}", f"{row['share']:.2f}",
-        )  # fmt: skip
+            row["side"],
+            row["pass"],
+            f"{row['clips_per_s']:.1f}",
+            f"{row['least']:.1f}–{row['most']:.1f}",
+            times,
+            f"{row['gflop_per_s']:.0f}",
+            f"{row['peak_gflop_per_s']:.0f}",
+            f"{row['share']:.2f}",
+        )
     Console(width=120).print(table)
     print(f"precision of musicrec's side: {arguments.precision}")
     if arguments.out:

@@ -185,8 +185,10 @@ class _Ffmpeg:
         output = ["-map", "0:a:0", "-map_metadata", "-1", "-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
         self.process = subprocess.Popen(
             [ffmpeg, *options, "-i", f"file:{os.fspath(path)}", *output],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.messages,
-        )  # fmt: skip
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=self.messages,
+        )
         assert self.process.stdout is not None
         self.stdout = self.process.stdout
         header = self.stdout.read(24)

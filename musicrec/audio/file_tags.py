@@ -56,8 +56,8 @@ def read_tags(paths: Iterable[str], *, progress: bool = True) -> pl.DataFrame:
     paths = list(paths)
     with ThreadPoolExecutor(_AT_ONCE // 8) as pool:
         rows = pool.map(_row, paths)
-        shown = track(rows, "Reading tags", total=len(paths), console=error_console(),
-                      disable=not progress or len(paths) < 500)  # fmt: skip
+        disable = not progress or len(paths) < 500
+        shown = track(rows, "Reading tags", total=len(paths), console=error_console(), disable=disable)
         schema = {"path": pl.String, **_TYPES, "problem": pl.String}
         return pl.DataFrame(list(shown), schema=schema, orient="row")
 

@@ -16,13 +16,13 @@ def class_modules(package: str) -> dict[str, str]:
     a module merely imports.
 
     Args:
-        package: a package of musicrec, such as "musicrec.models".
+        package: A package of musicrec, such as "musicrec.models".
 
     Returns:
         {class: module}, such as {"CRNN": "musicrec.models.crnn"}.
 
     Raises:
-        ValueError: the package is not one of musicrec's.
+        ValueError: The package is not one of musicrec's.
     """
     if package.split(".")[0] != "musicrec":  # a name read from an export must never import foreign code
         raise ValueError(f"classes are looked up in musicrec's own packages only, not in {package!r}")
@@ -49,7 +49,7 @@ def find_class(package: str, name: str) -> type:
     """Return the class called `name` among the modules of a package. Only the module that defines it is imported.
 
     Raises:
-        ConfigError: there is no class of that name; the message lists the names there are.
+        ConfigError: There is no class of that name; the message lists the names there are.
     """
     modules = class_modules(package)
     if name not in modules:

@@ -60,7 +60,7 @@ def fill(
         folder: Folder of the store.
         wanted: The tracks, as `with_file_state` returns them.
         current: Index of the finished store in the folder; None if it is unfinished or has another sample rate.
-        sample_rate: Of the store, in hertz.
+        sample_rate: The sample rate of the store, in hertz.
         workers: Threads that decode.
         progress: Whether to show a progress bar.
 

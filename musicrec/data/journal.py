@@ -36,7 +36,7 @@ class Journal:
 
         Args:
             folder: Folder of the store.
-            sample_rate: Of the store, in hertz; a journal of another sample rate is deleted with its samples.
+            sample_rate: Sample rate of the store, in Hz; a journal of another one is deleted with its samples.
             trust: Whether to skip comparing the samples with their checksums. Tracks that differ are forgotten.
             workers: Threads that compare checksums.
         """

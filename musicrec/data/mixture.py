@@ -176,7 +176,7 @@ class Mixture:
 
         Args:
             frame: Rows of the mixture's manifest.
-            sample_rate: Of the stores, in hertz.
+            sample_rate: The sample rate of the stores, in hertz.
 
         Returns:
             The stores, read as one.

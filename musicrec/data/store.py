@@ -174,7 +174,7 @@ def build_store(
     Args:
         manifest: The columns track_id and path, as `read_manifest` returns them.
         folder: Folder of the store; it is made if it does not exist.
-        sample_rate: Of the store, in hertz.
+        sample_rate: The sample rate of the store, in hertz.
         workers: Threads that decode; None for one per core.
         progress: Whether to show a progress bar on the standard error stream.
 

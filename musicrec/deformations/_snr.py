@@ -15,7 +15,7 @@ def mixed(waveform: Tensor, noise: Tensor, snr_db: Sequence[float]) -> Tensor:
     Args:
         waveform: (batch, samples).
         noise: (batch, samples).
-        snr_db: one value per example.
+        snr_db: One value per example.
     """
     power, noise_power = (audio.square().mean(dim=1, keepdim=True) for audio in (waveform, noise))
     gain = (power / noise_power.clamp(min=1e-20)).sqrt() * 10 ** (-column(snr_db, waveform) / 20)

@@ -12,8 +12,8 @@ def filtered(waveform: Tensor, sample_rate: int, response: Callable[[Tensor], Te
 
     Args:
         waveform: (batch, samples).
-        sample_rate: in hertz.
-        response: maps frequencies (bins,) in hertz to gains, (bins,) or (batch, bins).
+        sample_rate: In hertz.
+        response: Maps frequencies (bins,) in hertz to gains, (bins,) or (batch, bins).
     """
     samples = waveform.shape[1]
     size = next_fast_len(samples + sample_rate // 4, real=True)  # silence for the filter to ring into

@@ -46,7 +46,7 @@ class Deformation(Protocol):
     A deformation that copies the batch to the CPU and processes one example after another also sets `on_cpu = True`.
 
     Attributes:
-        input_ratio: the longest input that may be needed, divided by the length of the output. It is 1 for deformations
+        input_ratio: The longest input that may be needed, divided by the length of the output. It is 1 for deformations
             that keep the speed, and below 1 for those that only slow the sound down.
     """
 
@@ -57,9 +57,9 @@ class Deformation(Protocol):
 
         Args:
             waveform: (batch, at least samples × input_ratio) float32 in [-1, 1].
-            samples: length of the output.
-            sample_rate: in hertz.
-            seeds: one per example (see `seed_of`); the only source of randomness.
+            samples: Length of the output.
+            sample_rate: In hertz.
+            seeds: One per example (see `seed_of`); the only source of randomness.
         """
         ...
 
@@ -76,14 +76,14 @@ def limits(
     """Return (lowest, highest) of a setting that is a number or a range.
 
     Args:
-        name: of the setting, for messages.
-        setting: a number, or [lowest, highest].
-        least: the smallest value allowed.
-        most: the largest value allowed.
-        whole: only whole numbers are allowed.
+        name: The name of the setting, for messages.
+        setting: A number, or [lowest, highest].
+        least: The smallest value allowed.
+        most: The largest value allowed.
+        whole: Only whole numbers are allowed.
 
     Raises:
-        ConfigError: the setting is neither a number nor a range, or lies outside `least` to `most`.
+        ConfigError: The setting is neither a number nor a range, or lies outside `least` to `most`.
     """
     ends = list(setting) if isinstance(setting, Sequence) else [setting, setting]
     numbers = all(fits(end, float) and (not whole or end % 1 == 0) for end in ends)

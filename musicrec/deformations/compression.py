@@ -20,12 +20,12 @@ class Preset:
     """Settings of a compressor.
 
     Attributes:
-        curve_db: the static curve as points (input level, output level) in dB relative to full scale, with straight
+        curve_db: The static curve as points (input level, output level) in dB relative to full scale, with straight
             lines between the points.
-        attack_s: time constant of a rising level, in seconds.
-        decay_s: time constant of a falling level, in seconds.
-        gain_db: added to the output.
-        look_ahead_s: by how much the gain changes before the level does, in seconds.
+        attack_s: Time constant of a rising level, in seconds.
+        decay_s: Time constant of a falling level, in seconds.
+        gain_db: Added to the output.
+        look_ahead_s: How long before the level the gain changes, in seconds.
     """
 
     curve_db: tuple[tuple[float, float], ...]
@@ -57,10 +57,10 @@ class DynamicRangeCompression:
     It starts at the level of the first millisecond, so that a chunk from the middle of a track has no fade-in.
 
     Args:
-        preset: a name in `PRESETS`, or a list of names from which one is drawn per example.
+        preset: A name in `PRESETS`, or a list of names from which one is drawn per example.
 
     Raises:
-        ConfigError: an unknown preset.
+        ConfigError: An unknown preset.
     """
 
     input_ratio = 1.0

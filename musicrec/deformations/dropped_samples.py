@@ -16,11 +16,11 @@ class DroppedSamples:
     """Silences random packets. The position of the first packet is random, too.
 
     Args:
-        dropped_share: probability that a packet is lost.
-        gap_ms: length of a packet. 20 ms is usual for speech on the internet; 0 drops single samples.
+        dropped_share: Probability that a packet is lost.
+        gap_ms: Length of a packet. 20 ms is usual for speech on the internet; 0 drops single samples.
 
     Raises:
-        ConfigError: a value out of range.
+        ConfigError: A value out of range.
     """
 
     input_ratio = 1.0

@@ -22,11 +22,11 @@ class FolderNoise:
     A file that is shorter than the example is repeated.
 
     Args:
-        folder: searched with its subfolders.
-        snr_db: power of the example relative to the power of the noise.
+        folder: Searched with its subfolders.
+        snr_db: Power of the example relative to the power of the noise.
 
     Raises:
-        ConfigError: no audio file below the folder, or a ratio out of range.
+        ConfigError: No audio file below the folder, or a ratio out of range.
     """
 
     input_ratio = 1.0

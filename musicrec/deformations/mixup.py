@@ -19,7 +19,7 @@ class Mixup:
         alpha: 1 makes all shares from 0.5 to 1 equally likely; smaller values mostly leave the first example alone.
 
     Raises:
-        ConfigError: alpha is not a positive number.
+        ConfigError: Alpha is not a positive number.
     """
 
     def __init__(self, *, alpha: Positive = 1.0) -> None:
@@ -31,7 +31,7 @@ class Mixup:
 
         Args:
             waveform: (batch, samples) float32.
-            generator: a CPU generator.
+            generator: A CPU generator.
 
         Returns:
             The mixed waveform; partner (batch,) int64, the index of the example that was added; and the share of the

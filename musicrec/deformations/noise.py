@@ -19,10 +19,10 @@ class Noise:
     Args:
         colour: "white", "pink" (-3 dB per octave) or "brown" (-6 dB per octave). The noise is flat below 20 Hz:
             otherwise most of the power of brown noise would be inaudible.
-        snr_db: power of the example relative to the power of the noise.
+        snr_db: Power of the example relative to the power of the noise.
 
     Raises:
-        ConfigError: an unknown colour, or a ratio out of range.
+        ConfigError: An unknown colour, or a ratio out of range.
     """
 
     input_ratio = 1.0

@@ -16,7 +16,7 @@ class PitchShift:
     to a piece composed in the other key, and more accurate in pitch, than the stretcher's own transposition.
 
     Args:
-        shift_semitones: a whole number, or a range of whole numbers.
+        shift_semitones: A whole number, or a range of whole numbers.
     """
 
     input_ratio = 1.0

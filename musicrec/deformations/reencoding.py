@@ -37,10 +37,10 @@ class Reencoding:
 
     Args:
         codec: "mp3", "vorbis" or "opus".
-        bitrate_kbps: in kbit/s, within the limits of the codec.
+        bitrate_kbps: In kbit/s, within the limits of the codec.
 
     Raises:
-        ConfigError: an unknown codec, or a bit rate out of range.
+        ConfigError: An unknown codec, or a bit rate out of range.
     """
 
     input_ratio = 1.0

@@ -23,7 +23,7 @@ class Resample:
     batch with the same shift are resampled together.
 
     Args:
-        shift_semitones: a whole number, or a range of whole numbers.
+        shift_semitones: A whole number, or a range of whole numbers.
     """
 
     def __init__(self, *, shift_semitones: int | Sequence[int] = 1) -> None:
@@ -48,8 +48,8 @@ class RandomResample:
     """Applies `Resample` with a random whole number of semitones per example.
 
     Args:
-        max_semitones: the shift lies in [-max_semitones, max_semitones].
-        probability: that an example is changed at all.
+        max_semitones: The shift lies in [-max_semitones, max_semitones].
+        probability: The probability that an example is changed at all.
 
     Raises:
         ConfigError: max_semitones outside 0 to 12, or a probability outside 0 to 1.

@@ -17,8 +17,8 @@ class Reverberation:
     business").
 
     Args:
-        decay_s: time in which the sound falls by 60 dB, in seconds.
-        direct_to_reverberant_db: power of the direct sound relative to the power of the reverberation.
+        decay_s: Time in which the sound falls by 60 dB, in seconds.
+        direct_to_reverberant_db: Power of the direct sound relative to the power of the reverberation.
     """
 
     input_ratio = 1.0

@@ -11,13 +11,13 @@ class SpecAugment:
     """Masks bands of mel channels and of frames with the mean level of the example. Labels stay.
 
     Args:
-        frequency_masks: number of masks over mel channels.
-        max_channels: largest width of such a mask.
-        time_masks: number of masks over frames.
-        max_frames: largest width of such a mask.
+        frequency_masks: Number of masks over mel channels.
+        max_channels: Largest width of such a mask.
+        time_masks: Number of masks over frames.
+        max_frames: Largest width of such a mask.
 
     Raises:
-        ConfigError: a value that is not a whole number, 0 or more.
+        ConfigError: A value that is not a whole number, 0 or more.
     """
 
     def __init__(

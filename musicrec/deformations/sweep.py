@@ -10,14 +10,14 @@ class Sweep:
     """Builds a deformation at several strengths. Iterating yields (strength, deformation) pairs.
 
     Args:
-        title: name in tables and figures.
-        deformation: builds the deformation; takes the setting as a keyword.
-        setting: the setting that varies; None for a deformation without a strength.
-        strengths: values of the setting in the order of the report, mild ones first where there is such an order.
-        unit: of the strengths, for tables and axes.
+        title: Name in tables and figures.
+        deformation: Builds the deformation; takes the setting as a keyword.
+        setting: The setting that varies; None for a deformation without a strength.
+        strengths: Values of the setting in the order of the report, mild ones first where there is such an order.
+        unit: The unit of the strengths, for tables and axes.
 
     Raises:
-        ConfigError: only one of `setting` and `strengths` is given.
+        ConfigError: Only one of `setting` and `strengths` is given.
     """
 
     def __init__(

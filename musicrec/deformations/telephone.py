@@ -20,7 +20,7 @@ class TelephoneBand:
             drawn per example.
 
     Raises:
-        ConfigError: an unknown band.
+        ConfigError: An unknown band.
     """
 
     input_ratio = 1.0

@@ -13,7 +13,7 @@ class TimeStretch:
     """Multiplies the tempo and keeps the pitch, by Signalsmith Stretch on the CPU.
 
     Args:
-        rate: factor of the tempo: 1.25 is a quarter faster and lasts four fifths as long.
+        rate: Factor of the tempo: 1.25 is a quarter faster and lasts four fifths as long.
     """
 
     on_cpu = True

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
+from musicrec.config.number_types import Natural
+from musicrec.config.value_check import check_value
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.errors import ConfigError
 from musicrec.evaluation.files import file_name
@@ -37,10 +39,7 @@ def choose_tracks(data: MusicDataModule, tracks: int | str | Sequence[str] | Non
         ConfigError: The number is negative, or a track is not in the manifest or could not be decoded.
     """
     if isinstance(tracks, int):
-        if tracks < 0:
-            raise ConfigError(
-                f"figure_tracks={tracks}: give the number of tracks to draw, or their names, as in [t1,t2]"
-            )
+        check_value("figure_tracks", tracks, Natural, expected="the number of tracks to draw, or their ids: [t1,t2]")
         names = data.tracks(data.test_splits[0])["track_id"].to_list()
         places = np.linspace(0, len(names), min(tracks, len(names)), endpoint=False)
         return [names[int(place)] for place in places]

@@ -36,7 +36,7 @@ def from_dict(description: Mapping[str, Any]) -> Head:
     """Build the head that `to_dict` described.
 
     Raises:
-        ConfigError: there is no such class or setting.
+        ConfigError: There is no such class or setting.
     """
     settings = {key: tuple(value) if isinstance(value, list) else value for key, value in description.items()}
     name, classes = settings.pop("class"), head_classes()

@@ -12,8 +12,8 @@ class DJFacts:
     """What a head says about the tempo and the key of a track; None where it says nothing.
 
     Attributes:
-        bpm: tempo in beats per minute.
-        tonic: name of the pitch class, as in `musicrec.heads.keys.PITCH_CLASSES`.
+        bpm: Tempo in beats per minute.
+        tonic: Name of the pitch class, as in `musicrec.heads.keys.PITCH_CLASSES`.
         mode: "major" or "minor".
     """
 
@@ -27,7 +27,7 @@ def ranked(probabilities: np.ndarray, classes: Sequence[str], present: np.ndarra
 
     Args:
         probabilities: (size,).
-        classes: the name of each class.
+        classes: The name of each class.
         present: (size,) bool, whether the track has the class.
 
     Returns:

@@ -34,8 +34,8 @@ class AttributeHead:
     """Binary attributes, each true above the median of the training tracks, as in the original 32-output work.
 
     Attributes:
-        columns: manifest columns; `mode` counts as true for major. Each entry may be missing by itself.
-        medians: one per column, taken from the training tracks. None where no training track has a value: the
+        columns: Manifest columns; `mode` counts as true for major. Each entry may be missing by itself.
+        medians: One per column, taken from the training tracks. None where no training track has a value: the
             attribute then counts as missing for every track, because an output that has learned nothing gets no score.
     """
 

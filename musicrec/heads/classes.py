@@ -24,11 +24,11 @@ class ClassHead:
     """One of several exclusive classes (genre, mode, metre): softmax, cross-entropy, accuracy.
 
     Attributes:
-        column: manifest column; a value that is not among `classes` counts as missing.
+        column: Manifest column; a value that is not among `classes` counts as missing.
         role: "tag" for a class that the recommender filters by (genre), "feature" for one that it compares.
-        classes: names; empty: the values of the training tracks.
+        classes: Names; empty: the values of the training tracks.
         activation: "softmax", or "sigmoid" for one binary output per class.
-        label_smoothing: share of the target that is spread over all classes.
+        label_smoothing: Share of the target that is spread over all classes.
     """
 
     name: str

@@ -29,20 +29,20 @@ class Head(Protocol):
     shapes is a chunk of one.
 
     Attributes:
-        name: unique among the heads of a model; the name of the network's output and of the metrics.
-        weight: of the head's loss in the sum of all losses.
-        temperature: divides the logits of a track's probabilities; see `calibrated`.
-        classes: names of the outputs, in their order.
-        exclusive: whether a track has one label (see above).
-        activation: what turns logits into probabilities. "softmax": they sum to 1. "sigmoid": each for itself.
+        name: Unique among the heads of a model; the name of the network's output and of the metrics.
+        weight: The weight of the head's loss in the sum of all losses.
+        temperature: Divides the logits of a track's probabilities; see `calibrated`.
+        classes: Names of the outputs, in their order.
+        exclusive: Whether a track has one label (see above).
+        activation: What turns logits into probabilities. "softmax": they sum to 1. "sigmoid": each for itself.
         role: "tag": the recommender filters by it. "feature": the recommender compares it.
-        primary: name of the metric by which a model is selected; more is better, 1 is perfect.
-        comparison_metrics: names of the metrics that a comparison of models under deformations shows.
-        calibrates: whether a temperature is fitted. False where no probability says how often an answer is right.
-        tunes_thresholds: whether a threshold is fitted for each class; such a head has a field `thresholds`.
-        open_vocabulary: whether a class that no track of a dataset has is unknown for the tracks of that dataset in a
+        primary: Name of the metric by which a model is selected; more is better, 1 is perfect.
+        comparison_metrics: Names of the metrics that a comparison of models under deformations shows.
+        calibrates: Whether a temperature is fitted. False where no probability says how often an answer is right.
+        tunes_thresholds: Whether a threshold is fitted for each class; such a head has a field `thresholds`.
+        open_vocabulary: Whether a class that no track of a dataset has is unknown for the tracks of that dataset in a
             mixture of datasets, rather than absent: nobody there has asked for it.
-        unit: of the answer where it is a number, such as "BPM"; pictures over time then draw it as a line. None where
+        unit: Unit of an answer that is a number, such as "BPM"; pictures over time draw it as a line. None where
             the answer is a class.
     """
 
@@ -81,10 +81,10 @@ class Head(Protocol):
         """Return the same head with what the training tracks tell it, such as names of classes or medians.
 
         Args:
-            frame: the training rows of a manifest.
+            frame: The training rows of a manifest.
 
         Raises:
-            ManifestError: the rows hold nothing to learn from.
+            ManifestError: The rows hold nothing to learn from.
         """
         ...
 
@@ -107,7 +107,7 @@ class Head(Protocol):
         """Divide tracks by their labels, for tables of how well each kind is known.
 
         Args:
-            target: as `encode` gives it.
+            target: What `encode` returned.
 
         Returns:
             (name, (tracks,) bool) of each group: a class, or a range of numbers. Groups without tracks may be left out.
@@ -118,7 +118,7 @@ class Head(Protocol):
         """Return the target after a change of pitch and speed.
 
         Args:
-            target: as `encode` gives it.
+            target: What `encode` returned.
             shift_semitones: (tracks,), by how much the pitch was raised.
             tempo_ratio: (tracks,), 1.1 for music that is 10 % faster.
         """
@@ -153,7 +153,7 @@ class Head(Protocol):
 
         Args:
             probabilities: (tracks, size).
-            target: as `encode` gives it.
+            target: What `encode` returned.
             weights: (resamples, tracks), how often each track is in each resample; None: each track counts once.
                 See `musicrec.heads.metrics`.
 

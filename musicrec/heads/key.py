@@ -29,7 +29,7 @@ class KeyHead:
 
     Attributes:
         modes: 24 classes; False: the 12 tonics.
-        order: names of the tonics in the order of the network's outputs, for weights trained in another order.
+        order: Names of the tonics in the order of the network's outputs, for weights trained in another order.
         activation: "softmax", or "sigmoid" for one binary output per class.
     """
 

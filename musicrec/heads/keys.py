@@ -33,7 +33,7 @@ def parse_key(text: str) -> tuple[int, str | None]:
     """Read a key such as ``A minor``, ``F#m``, ``Db:maj`` or ``C``, or its code on a wheel of DJ software.
 
     Args:
-        text: the name, or a code such as ``8A`` (Camelot) or ``1m`` (Open Key).
+        text: The name, or a code such as ``8A`` (Camelot) or ``1m`` (Open Key).
 
     Returns:
         Pitch class and mode; the mode is None if the text names none.

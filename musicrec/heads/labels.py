@@ -33,9 +33,9 @@ def memberships(frame: pl.DataFrame, columns: Sequence[str], classes: Sequence[s
     """Return (tracks, classes) float32: 1 where a track has the class in one of the columns, else 0.
 
     Args:
-        frame: rows of a manifest.
-        columns: of text or of lists of text. A row of NaN stands for a track of which all of them are null.
-        classes: names; other values are passed over.
+        frame: Rows of a manifest.
+        columns: Columns of text or of lists of text. A row of NaN stands for a track of which all of them are null.
+        classes: Names; other values are passed over.
     """
     present, labelled = torch.zeros(len(frame), len(classes)), torch.zeros(len(frame), dtype=torch.bool)
     for column in columns:
@@ -54,13 +54,13 @@ def vocabulary(frame: pl.DataFrame, columns: Sequence[str], *, head: str, min_tr
     """Return the distinct values of columns of text or lists of text, most frequent first, then by name.
 
     Args:
-        frame: the training rows of a manifest.
-        columns: whose values are counted together.
-        head: name of the head, for the message.
-        min_tracks: values that fewer tracks have are left out.
+        frame: The training rows of a manifest.
+        columns: The columns whose values are counted together.
+        head: Name of the head, for the message.
+        min_tracks: Values that fewer tracks have are left out.
 
     Raises:
-        ManifestError: no value is left.
+        ManifestError: No value is left.
     """
     series = [frame[c].explode() if frame[c].dtype == pl.List else frame[c] for c in columns]
     counts = pl.concat([s.cast(pl.String).alias("v") for s in series]).drop_nulls().value_counts()

@@ -31,7 +31,7 @@ class Scores:
 
     Attributes:
         overall: {metric: (resamples,)}.
-        classes: names of the rows of a table by class.
+        classes: Names of the rows of a table by class.
         counts: {what: one number per class} of the split itself, such as the number of tracks.
         by_class: {metric: (resamples, classes)}; NaN where there is nothing to score.
     """
@@ -120,8 +120,8 @@ def multi_label(
         probabilities: (tracks, classes).
         target: (tracks, classes) of 0, 1 or NaN.
         weights: (resamples, tracks); None: each track counts once.
-        classes: their names.
-        thresholds: one per class; a track is given the tag from this probability on.
+        classes: Their names.
+        thresholds: One per class; a track is given the tag from this probability on.
     """
     weights = unit_weights(len(target)) if weights is None else weights
     known = ~target.isnan()
@@ -169,7 +169,7 @@ def single_label(probabilities: Tensor, target: Tensor, weights: Tensor | None, 
         probabilities: (tracks, classes).
         target: (tracks,) class index or NaN.
         weights: (resamples, tracks); None: each track counts once.
-        classes: their names.
+        classes: Their names.
     """
     weights = unit_weights(len(target)) if weights is None else weights
     known = ~target.isnan()
@@ -198,7 +198,7 @@ def confusion_matrix(predicted: Tensor, target: Tensor, size: int) -> Tensor:
     Args:
         predicted: (tracks,) class index.
         target: (tracks,) class index or NaN.
-        size: number of classes.
+        size: Number of classes.
     """
     known = ~target.isnan()
     pairs = target[known].long() * size + predicted[known].long()
@@ -211,7 +211,7 @@ def tempo_hits(estimate_bpm: Tensor, target_bpm: Tensor, *, tolerance: float = T
     Args:
         estimate_bpm: (tracks,).
         target_bpm: (tracks,) or NaN, which no estimate hits.
-        tolerance: as a share of the true tempo.
+        tolerance: Allowed deviation, as a share of the true tempo.
     """
     estimate, truth = estimate_bpm.double(), target_bpm.double()
     allowed = truth[:, None] * torch.tensor(OCTAVE_FACTORS, dtype=torch.float64, device=truth.device)
@@ -229,7 +229,7 @@ def tempo_accuracy(
         estimate_bpm: (tracks,).
         target_bpm: (tracks,) or NaN.
         weights: (resamples, tracks); None: each track counts once.
-        limits_bpm: limits of the ranges of true tempo; the table by class has one row per range that has tracks.
+        limits_bpm: Limits of the ranges of true tempo; the table by class has one row per range that has tracks.
     """
     weights = unit_weights(len(target_bpm)) if weights is None else weights
     known = ~target_bpm.isnan()

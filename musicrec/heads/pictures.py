@@ -10,11 +10,11 @@ class ConfusionPicture:
     """A confusion matrix of exclusive classes.
 
     Attributes:
-        names: the classes in the order of the target.
-        order: numbers of the classes from top to bottom and from left to right; empty: the order of the target.
-        axis_note: says below the picture in which order the classes are.
-        dividers: after how many rows and columns a line divides the classes.
-        metrics: names of the metrics in the title.
+        names: The classes in the order of the target.
+        order: Numbers of the classes from top to bottom and from left to right; empty: the order of the target.
+        axis_note: A note below the picture about the order of the classes.
+        dividers: The rows and columns after which a line divides the classes.
+        metrics: Names of the metrics in the title.
     """
 
     kind: ClassVar[Literal["confusion"]] = "confusion"
@@ -30,7 +30,7 @@ class CurvesPicture:
     """ROC and precision-recall curves of classes of which a track may have any number.
 
     Attributes:
-        metrics: names of the metrics in the title.
+        metrics: Names of the metrics in the title.
     """
 
     kind: ClassVar[Literal["curves"]] = "curves"
@@ -42,14 +42,14 @@ class ScatterPicture:
     """Estimated against true numbers.
 
     Attributes:
-        unit: of the numbers, such as "BPM".
-        least_range: the lowest and the highest number that the axes always show.
-        ticks: numbers that the axes may be marked with; empty: matplotlib chooses.
-        logarithmic: whether the axes are.
-        close: says when an answer agrees with the label: "within 4%".
+        unit: The unit of the numbers, such as "BPM".
+        least_range: The lowest and the highest number that the axes always show.
+        ticks: Numbers that the axes may be marked with; empty: matplotlib chooses.
+        logarithmic: Whether the axes are.
+        close: When an answer agrees with the label, in words: "within 4%".
         multiples: {name: factor} of the lines on which an answer is a typical mistake, such as twice the tempo.
-        multiples_name: says what an answer on such a line is.
-        metrics: names of the metrics in the title.
+        multiples_name: What an answer on such a line is, in words.
+        metrics: Names of the metrics in the title.
     """
 
     kind: ClassVar[Literal["scatter"]] = "scatter"

@@ -22,11 +22,11 @@ class TagHead:
     """Tags of which a track may have any number: sigmoid outputs, binary cross-entropy, macro ROC- and PR-AUC.
 
     Attributes:
-        columns: manifest columns whose values are the tags. A track whose columns are all empty counts as unlabelled;
+        columns: Manifest columns whose values are the tags. A track whose columns are all empty counts as unlabelled;
             one that has any value has a label for all tags (a tag that is not listed is absent).
-        classes: names of the tags; empty: the values of the training tracks.
-        min_tracks: tags that fewer training tracks have are left out of `classes`.
-        thresholds: one per class; a track has the tag from this calibrated probability on. Empty: 0.5 for all.
+        classes: Names of the tags; empty: the values of the training tracks.
+        min_tracks: Tags that fewer training tracks have are left out of `classes`.
+        thresholds: One per class; a track has the tag from this calibrated probability on. Empty: 0.5 for all.
     """
 
     name: str = "tags"

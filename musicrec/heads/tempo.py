@@ -27,11 +27,11 @@ class TempoHead:
     the metrics. So does, for the loss, a label that a change of speed moved there.
 
     Attributes:
-        min_bpm: lower limit of the first class.
-        max_bpm: upper limit of the last class.
-        classes_per_octave: how many classes, of equal width on a logarithmic scale, a doubling of the tempo has.
-        edges_bpm: the limits of the classes instead; None: from the three above.
-        spread_classes: standard deviation, in classes, of the Gaussian target around the true tempo; 0 is one class.
+        min_bpm: Lower limit of the first class.
+        max_bpm: Upper limit of the last class.
+        classes_per_octave: How many classes, of equal width on a logarithmic scale, a doubling of the tempo has.
+        edges_bpm: The limits of the classes instead; None: from the three above.
+        spread_classes: Standard deviation, in classes, of the Gaussian target around the true tempo; 0 is one class.
         activation: "softmax", or "sigmoid" for one binary output per class.
     """
 

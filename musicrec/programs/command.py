@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command and exit.
 
     Args:
-        arguments: the words after `musicrec`; None takes those of this process.
+        arguments: The words after `musicrec`; None takes those of this process.
     """
     app(None if arguments is None else list(arguments), prog_name="musicrec")
 

@@ -77,9 +77,7 @@ def read_reports(cfg: DictConfig) -> list[Result]:
 def evaluate_models(cfg: DictConfig, folder: Path, bootstrap: Bootstrap | None) -> list[Result]:
     """Evaluate one model or several. With several, each gets a numbered folder below `folder`."""
     paths = [find_export(name, runs=cfg.paths.runs) for name in listed(cfg.export)]
-    models = [
-        read_model(path) for path in paths
-    ]  # all before the first is evaluated, so that a missing one is reported at once
+    models = [read_model(path) for path in paths]  # all of them first, so that a missing one is reported at once
     folders = [folder] if len(paths) == 1 else [folder / str(number) for number in range(len(paths))]
     return [evaluate(cfg, *one, bootstrap) for one in zip(paths, models, folders, strict=True)]
 

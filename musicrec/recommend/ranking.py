@@ -61,7 +61,7 @@ def recommend(
         min_pool: Number of tracks that the filter must leave, by default k.
 
     Raises:
-        ConfigError: k or min_pool is not a positive whole number, or there are no tracks.
+        ConfigError: K or min_pool is not a positive whole number, or there are no tracks.
     """
     min_pool = k if min_pool is None else min_pool
     check_value("k", k, Count)

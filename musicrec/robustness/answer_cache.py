@@ -31,8 +31,8 @@ class Answers:
         embedding: (tracks, embedding size), the mean over the chunks of each track.
         shift_semitones: (tracks,), by how much the deformation raised the pitch.
         tempo_ratio: (tracks,), by how much the deformation sped up the music: 1.1 is 10 % faster.
-        seconds: seconds of computation for "deforming", "mel" and "network".
-        audio_s: length of all excerpts together, in seconds.
+        seconds: Seconds of computation for "deforming", "mel" and "network".
+        audio_s: Length of all excerpts together, in seconds.
     """
 
     probabilities: dict[str, Tensor]
@@ -47,8 +47,8 @@ class AnswerCache:
     """A folder with one file of answers per model and condition.
 
     Args:
-        folder: made by the first write.
-        settings: all that determines the answers, apart from model and condition; in plain JSON types.
+        folder: Made by the first write.
+        settings: All that determines the answers, apart from model and condition; in plain JSON types.
     """
 
     def __init__(self, folder: Path, settings: Mapping[str, object]) -> None:
@@ -58,8 +58,8 @@ class AnswerCache:
         """Return the file for a model and a condition.
 
         Args:
-            fingerprint: checksum of the model.
-            condition: description of the condition.
+            fingerprint: Checksum of the model.
+            condition: Description of the condition.
         """
         # These names are part of the hash: another name would orphan all cached files.
         key = json.dumps({**self.settings, "export": fingerprint, "condition": condition}, sort_keys=True)
@@ -69,8 +69,8 @@ class AnswerCache:
         """Return the cached answers; None if there are none, or if the file is damaged.
 
         Args:
-            fingerprint: checksum of the model.
-            condition: description of the condition.
+            fingerprint: Checksum of the model.
+            condition: Description of the condition.
         """
         try:
             with safe_open(self.path(fingerprint, condition), framework="pt") as file:
@@ -91,9 +91,9 @@ class AnswerCache:
         """Write answers, completely or not at all.
 
         Args:
-            fingerprint: checksum of the model.
-            condition: description of the condition.
-            answers: of the model under the condition.
+            fingerprint: Checksum of the model.
+            condition: Description of the condition.
+            answers: The answers of the model under the condition.
 
         Raises:
             MusicrecError: The folder cannot be written.

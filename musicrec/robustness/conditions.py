@@ -22,11 +22,11 @@ class Condition:
     """One deformation at one strength.
 
     Attributes:
-        name: of the deformation, as on the command line.
-        title: of the deformation, in tables and figures.
+        name: The name of the deformation, as on the command line.
+        title: The title of the deformation, in tables and figures.
         deformation: None for the clean audio.
-        description: all that determines the deformed audio, as JSON; part of the key of the answer cache.
-        unit: of the strength, for tables and axes.
+        description: All that determines the deformed audio, as JSON; part of the key of the answer cache.
+        unit: The unit of the strength, for tables and axes.
         strength: None for a deformation without a strength.
     """
 
@@ -107,8 +107,8 @@ def conditions_for_workers(conditions: Sequence[Condition], device: torch.device
     less time for the others than it takes to copy the deformed audio.
 
     Args:
-        conditions: of the report.
-        device: of the networks.
+        conditions: The conditions of the report.
+        device: The device of the networks.
     """
     return [
         index
@@ -121,8 +121,8 @@ def check_condition(condition: Condition, *, sample_rate: int) -> None:
     """Deform a moment of silence, so that a mistake shows before the first track is read.
 
     Args:
-        condition: to check.
-        sample_rate: in Hz.
+        condition: To check.
+        sample_rate: In Hz.
 
     Raises:
         MusicrecError: The deformation does not work.

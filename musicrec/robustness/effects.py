@@ -23,10 +23,10 @@ class MetricChange:
     """One metric of a head, on clean and on deformed audio.
 
     Attributes:
-        clean: on the clean audio.
-        moved: on the deformed audio, against the moved labels.
-        original: on the deformed audio, against the original labels.
-        drop: the share of the clean value that is lost against the moved labels; negative for a gain.
+        clean: On the clean audio.
+        moved: On the deformed audio, against the moved labels.
+        original: On the deformed audio, against the original labels.
+        drop: The share of the clean value that is lost against the moved labels; negative for a gain.
         difference: `moved` - `clean`.
     """
 
@@ -44,19 +44,19 @@ class Effect:
     Answers are counted per track; those of a head whose classes are not exclusive, per track and class.
 
     Attributes:
-        model: index of the model.
-        head: of the model.
-        condition: of the audio.
-        tracks: number of tracks with a label that the head can express, before and after it moves.
-        label_moves: whether the condition changes any label.
+        model: Index of the model.
+        head: A head of the model.
+        condition: What was done to the audio.
+        tracks: Number of tracks with a label that the head can express, before and after it moves.
+        label_moves: Whether the condition changes any label.
         changes: {metric: change}.
-        right_before: number of answers that were right on the clean audio.
-        followed_of_right: the share of these that changed as the label does, or stayed if it stays.
-        followed: the same share of all answers.
-        by_class: one row per class, see `class_scores`.
+        right_before: Number of answers that were right on the clean audio.
+        followed_of_right: The share of these that changed as the label does, or stayed if it stays.
+        followed: The same share of all answers.
+        by_class: One row per class, see `class_scores`.
         deformed_values: {metric: (1 + resamples,)} on the deformed audio, against the moved labels; the first value is
             that of the tracks themselves.
-        clean_values: the same on the clean audio.
+        clean_values: The same on the clean audio.
     """
 
     model: int
@@ -94,11 +94,11 @@ def measure_effects(
     """Measure the effect of every condition on every head of every model. Heads without any label are left out.
 
     Args:
-        measured: answers of the models.
-        heads: of each model.
-        targets: of each model, {head: labels of the tracks}, NaN where one is missing.
-        resampled: computes the scores.
-        progress: whether to show a progress bar.
+        measured: Answers of the models.
+        heads: The heads of each model.
+        targets: For each model, {head: labels of the tracks}; NaN where a label is missing.
+        resampled: Computes the scores.
+        progress: Whether to show a progress bar.
     """
     work = [
         (model, head, condition)
@@ -135,13 +135,13 @@ def measure_effect(
     """Measure the effect of a condition on a head.
 
     Args:
-        head: of the model.
-        clean: answers of the model to the clean audio.
-        deformed: answers of the model under the condition, to the same tracks.
-        target: original labels of the tracks, NaN where one is missing.
-        condition: of the audio.
-        model: index of the model.
-        resampled: computes the scores.
+        head: A head of the model.
+        clean: Answers of the model to the clean audio.
+        deformed: Answers of the model under the condition, to the same tracks.
+        target: Original labels of the tracks, NaN where one is missing.
+        condition: What was done to the audio.
+        model: Index of the model.
+        resampled: Computes the scores.
     """
     motion = {"shift_semitones": deformed.shift_semitones, "tempo_ratio": deformed.tempo_ratio}
     before, after = (head.calibrated(answers.probabilities[head.name]) for answers in (clean, deformed))
@@ -208,11 +208,11 @@ def class_scores(head: Head, before: Tensor, after: Tensor, target: Tensor, move
     """Score each class of a head on clean and on deformed audio.
 
     Args:
-        head: of the classes.
+        head: The head that has the classes.
         before: (tracks, classes) probabilities on the clean audio.
         after: (tracks, classes) probabilities on the deformed audio.
-        target: labels of the tracks on the clean audio.
-        moved_target: labels of the tracks on the deformed audio.
+        target: Labels of the tracks on the clean audio.
+        moved_target: Labels of the tracks on the deformed audio.
 
     Returns:
         One dict per class with keys "class", "tracks", "measure", "clean" and "deformed". The measure of exclusive
@@ -254,10 +254,10 @@ class RankedDeformation:
     """A deformation in the ranking.
 
     Attributes:
-        name: of the deformation.
-        title: of the deformation, in tables and figures.
-        drop: of the primary metrics, the mean over strengths, heads and models.
-        worst: the effect with the largest drop.
+        name: The name of the deformation.
+        title: The title of the deformation, in tables and figures.
+        drop: The relative drop of the primary metrics, the mean over strengths, heads and models.
+        worst: The effect with the largest drop.
     """
 
     name: str

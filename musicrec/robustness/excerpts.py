@@ -29,7 +29,7 @@ class Excerpts:
         row: (excerpts,) row of the track in the store.
         start: (excerpts,) in samples.
         length: (excerpts,) in samples.
-        name: of each excerpt; seeds the random part of its deformations.
+        name: The name of each excerpt; seeds the random part of its deformations.
     """
 
     track: np.ndarray
@@ -49,10 +49,10 @@ class ReadBatch:
     """A batch of excerpts before it is deformed.
 
     Attributes:
-        condition: index of the condition.
-        number: index of the batch.
+        condition: Index of the condition.
+        number: Index of the batch.
         waveform: (batch, samples) int16.
-        reading_s: seconds that reading took.
+        reading_s: Seconds that reading took.
     """
 
     condition: int
@@ -66,14 +66,14 @@ class DeformedBatch:
     """A batch of deformed excerpts.
 
     Attributes:
-        condition: index of the condition.
-        number: index of the batch.
+        condition: Index of the condition.
+        number: Index of the batch.
         track: (batch,) int64, index of each excerpt's track.
         waveform: (batch, samples) float32 in [-1, 1].
         shift_semitones: (batch,).
         tempo_ratio: (batch,).
-        deforming_s: seconds that reading and deforming took.
-        audio_s: length of all excerpts of the batch together, in seconds.
+        deforming_s: Seconds that reading and deforming took.
+        audio_s: Length of all excerpts of the batch together, in seconds.
     """
 
     condition: int
@@ -94,12 +94,12 @@ class DeformedExcerpts(Dataset):
     strength.
 
     Args:
-        store: holds the tracks.
-        excerpts: to read.
-        conditions: to apply.
-        batch_size: excerpts per batch.
-        seed: of the random parts of deformations.
-        in_workers: indices of the conditions that are deformed on the CPU as a batch is read. The caller deforms
+        store: Holds the tracks.
+        excerpts: To read.
+        conditions: To apply.
+        batch_size: Excerpts per batch.
+        seed: The seed of the random parts of deformations.
+        in_workers: Indices of the conditions that are deformed on the CPU as a batch is read. The caller deforms
             batches of other conditions with `deform`, on the device of the networks.
     """
 
@@ -159,10 +159,10 @@ def cut_excerpts(store: WaveformStore, track_ids: Sequence[str], *, samples: int
     """Cut tracks into excerpts. A track that is not longer than an excerpt becomes one excerpt.
 
     Args:
-        store: holds the tracks.
-        track_ids: of the tracks.
-        samples: length of an excerpt.
-        count: excerpts per track, evenly spread over it; 1 takes the middle.
+        store: Holds the tracks.
+        track_ids: The IDs of the tracks.
+        samples: Length of an excerpt.
+        count: Excerpts per track, evenly spread over it; 1 takes the middle.
     """
     found = []
     for track, track_id in enumerate(track_ids):
@@ -180,8 +180,8 @@ def _starts(last: int, count: int) -> list[int]:
     """Return where the excerpts of a track begin.
 
     Args:
-        last: where the last possible excerpt begins, in samples; 0 or less for a track that is one excerpt.
-        count: excerpts of the track.
+        last: Where the last possible excerpt begins, in samples; 0 or less for a track that is one excerpt.
+        count: Excerpts of the track.
     """
     if last <= 0:
         return [0]
@@ -192,10 +192,10 @@ def choose_tracks(frame: pl.DataFrame, tracks: int | None, *, stratify: str | No
     """Draw tracks at random; their order stays.
 
     Args:
-        frame: rows of a manifest.
-        tracks: number of tracks to draw; None for all.
-        stratify: column whose values keep their shares; None to draw without regard to columns.
-        seed: of the draw.
+        frame: Rows of a manifest.
+        tracks: Number of tracks to draw; None for all.
+        stratify: Column whose values keep their shares; None to draw without regard to columns.
+        seed: The seed of the draw.
 
     Raises:
         ConfigError: `tracks` is below 1, or there is no column `stratify`.

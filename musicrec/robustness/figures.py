@@ -25,8 +25,8 @@ def plot_report(folder: Path, report: Report) -> list[Path]:
     """Draw the figures of a report.
 
     Args:
-        folder: to write to.
-        report: to draw.
+        folder: To write to.
+        report: To draw.
 
     Returns:
         The files: `<split>_overview.png`, `<split>_<head>.png` per head, and `<split>_models.png` if several models
@@ -71,8 +71,8 @@ def head_figure(report: Report, name: str) -> Figure:
     """Draw the primary metric of a head: one line per model, and a dashed one against the original labels.
 
     Args:
-        report: to draw.
-        name: of the head.
+        report: To draw.
+        name: The name of the head.
     """
     effects = [effect for effect in report.effects if effect.head.name == name]
     models = list(dict.fromkeys(effect.model for effect in effects))
@@ -142,10 +142,10 @@ def _panels(
     """Return a figure with one panel per deformation, and the panels.
 
     Args:
-        report: to draw.
-        effects: to divide among the panels.
-        draw: draws the effects of one deformation.
-        title: of the figure.
+        report: To draw.
+        effects: To divide among the panels.
+        draw: Draws the effects of one deformation.
+        title: The title of the figure.
     """
     names = list(dict.fromkeys(effect.condition.name for effect in effects))
     columns = min(_COLUMNS, len(names))

@@ -16,10 +16,10 @@ class TrackInference:
     """Runs a model over the excerpts of tracks under one condition, batch by batch.
 
     Args:
-        model: on `device`.
-        tracks: number of tracks.
-        chunks: per excerpt, evenly spread; None takes as many as cover the excerpt.
-        device: of the model.
+        model: On `device`.
+        tracks: Number of tracks.
+        chunks: Per excerpt, evenly spread; None takes as many as cover the excerpt.
+        device: The device of the model.
     """
 
     def __init__(self, model: Model, *, tracks: int, chunks: int | None, device: torch.device) -> None:

@@ -10,8 +10,8 @@ def move_labels(head: Head, labels: Tensor, *, shift_semitones: Tensor, tempo_ra
     """Return labels, or answers in their terms, after a deformation.
 
     Args:
-        head: of the labels.
-        labels: as `head.encode` gives them; NaN where one is missing.
+        head: The head that the labels belong to.
+        labels: What `head.encode` returns; NaN where a label is missing.
         shift_semitones: (tracks,), by how much the pitch was raised.
         tempo_ratio: (tracks,), 1.1 for music that is 10 % faster.
 
@@ -31,9 +31,9 @@ def answer_followed(
     """Return whether answers changed as labels do.
 
     Args:
-        head: of the answers.
-        before: answers to the clean audio, in the shape of labels.
-        after: answers to the deformed audio.
+        head: The head that gave the answers.
+        before: Answers to the clean audio, in the shape of labels.
+        after: Answers to the deformed audio.
         shift_semitones: (tracks,), by how much the pitch was raised.
         tempo_ratio: (tracks,), 1.1 for music that is 10 % faster.
 

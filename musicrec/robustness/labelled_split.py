@@ -17,10 +17,10 @@ class LabelledSplit:
     """Tracks of a split and their labels.
 
     Attributes:
-        name: of the split.
-        frame: rows of the manifest, one per track.
-        labels: of each model, {head: labels of the tracks}.
-        left_out: what a report cannot contain, and why.
+        name: The name of the split.
+        frame: Rows of the manifest, one per track.
+        labels: For each model, {head: labels of the tracks}.
+        left_out: What a report cannot contain, and why.
     """
 
     name: str
@@ -44,11 +44,11 @@ def read_split(
     """Read the labels of the tracks of a split for every head of every model.
 
     Args:
-        name: of the split.
-        data: to which the tracks belong.
-        models: to be tested.
-        frame: rows of the manifest.
-        bootstrap: of the intervals; None for none.
+        name: The name of the split.
+        data: To which the tracks belong.
+        models: To be tested.
+        frame: Rows of the manifest.
+        bootstrap: The settings of the intervals; None for none.
 
     Raises:
         ConfigError: No track has a label for any head of a model, or the bootstrap cannot draw these tracks.

@@ -34,12 +34,12 @@ class MeasuredAnswers:
     """Answers of all models under all conditions.
 
     Attributes:
-        conditions: the clean audio first.
-        answers: of each model, one per condition.
-        newly_measured: indices of the conditions that this run measured; the others were in the cache.
-        excerpt_s: length of an excerpt, in seconds.
-        waiting_s: how long the networks waited for deformed audio, in seconds.
-        wall_s: how long everything took, in seconds.
+        conditions: The clean audio first.
+        answers: The answers of each model, one per condition.
+        newly_measured: Indices of the conditions that this run measured; the others were in the cache.
+        excerpt_s: Length of an excerpt, in seconds.
+        waiting_s: How long the networks waited for deformed audio, in seconds.
+        wall_s: How long everything took, in seconds.
     """
 
     conditions: list[Condition]
@@ -57,14 +57,14 @@ class Measurement:
     """Measures the answers of models under conditions, or reads them from a cache.
 
     Args:
-        folder: cache of the answers.
-        excerpt_s: length of an excerpt in seconds; None for 15 s, or 1.25 times the longest chunk if that is more.
-        excerpts: per track, evenly spread over it.
-        chunks: per excerpt, for each network; None takes as many as cover it.
-        batch_size: excerpts per batch.
-        workers: processes that read and deform audio in advance; None takes one per core, at most eight.
-        device: of the networks, and of the deformations that can run on it; "auto" is a GPU if there is one.
-        seed: of the random parts of deformations.
+        folder: Cache of the answers.
+        excerpt_s: Length of an excerpt in seconds; None for 15 s, or 1.25 times the longest chunk if that is more.
+        excerpts: Per track, evenly spread over it.
+        chunks: Per excerpt, for each network; None takes as many as cover it.
+        batch_size: Excerpts per batch.
+        workers: Processes that read and deform audio in advance; None takes one per core, at most eight.
+        device: The device of the networks, and of the deformations that can run on it; "auto" is a GPU if there is one.
+        seed: The seed of the random parts of deformations.
 
     Raises:
         ConfigError: A setting is out of range.
@@ -96,8 +96,8 @@ class Measurement:
         """Check models and conditions before any audio is decoded.
 
         Args:
-            models: to be tested.
-            conditions: without the clean audio.
+            models: To be tested.
+            conditions: Without the clean audio.
 
         Raises:
             ConfigError: The excerpts are shorter than a chunk of a model.
@@ -122,12 +122,12 @@ class Measurement:
         Answers in the cache are not measured again. New answers are written there as soon as a condition is finished.
 
         Args:
-            models: to be tested.
-            conditions: without the clean audio.
-            store: holds the tracks.
-            track_ids: of the tracks.
-            title: of the progress bar.
-            progress: whether to show a progress bar.
+            models: To be tested.
+            conditions: Without the clean audio.
+            store: Holds the tracks.
+            track_ids: The IDs of the tracks.
+            title: The title of the progress bar.
+            progress: Whether to show a progress bar.
 
         Raises:
             ConfigError: The excerpts are shorter than a chunk of a model.

@@ -20,13 +20,13 @@ class ComparedScore:
     """A metric of one model on one kind of audio, and how far it is ahead of the first model.
 
     Attributes:
-        model: index of the model.
-        head: of the model.
-        metric: of the head.
+        model: Index of the model.
+        head: A head of the model.
+        metric: A metric of the head.
         audio: "clean"; the name of a deformation, for the mean over its strengths; or "all deformed", for the mean over
             all conditions.
-        title: of `audio`, in tables and figures.
-        value: of the metric, against the moved labels.
+        title: The title of `audio`, in tables and figures.
+        value: The value of the metric, against the moved labels.
         lead: `value` minus that of the first model with this head, paired on the same tracks; None for that model.
     """
 
@@ -45,9 +45,9 @@ def compare_models(
     """Compare the models on every head that several of them have.
 
     Args:
-        effects: of all models.
-        targets: of each model, {head: labels of the tracks}.
-        resampled: gives the intervals; all strengths of a track are in a resample equally often.
+        effects: The effects of all models.
+        targets: For each model, {head: labels of the tracks}.
+        resampled: Gives the intervals; all strengths of a track are in a resample equally often.
 
     Returns:
         The scores, by head, metric, audio and model; and for each head that cannot be compared, the reason.
@@ -97,9 +97,9 @@ def _mean(metric: str, audio: str, effects: Sequence[Effect]) -> Tensor:
     """Return the (1 + resamples,) values of a metric on one kind of audio.
 
     Args:
-        metric: of the head.
-        audio: as in `ComparedScore`.
-        effects: on one head of one model.
+        metric: A metric of the head.
+        audio: See `ComparedScore`.
+        effects: On one head of one model.
     """
     if audio == CLEAN:
         # Conditions leave out tracks whose moved label is out of range; take the one that leaves out the fewest.

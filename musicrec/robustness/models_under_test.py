@@ -16,8 +16,8 @@ class ModelUnderTest:
     """A model that a report tests.
 
     Attributes:
-        name: the path that the user gave.
-        model: network, front end and heads.
+        name: The path that the user gave.
+        model: Network, front end and heads.
         fingerprint: SHA-256 of the files of the model.
     """
 
@@ -30,7 +30,7 @@ def read_models(paths: Sequence[str]) -> list[ModelUnderTest]:
     """Read the models of a report.
 
     Args:
-        paths: export folders or checkpoint files.
+        paths: Export folders or checkpoint files.
 
     Raises:
         ConfigError: No model is given, one is given twice, or the models need audio at different sample rates.

@@ -35,9 +35,9 @@ class ConditionOverlap:
     """How much of the lists stays under one condition.
 
     Attributes:
-        condition: of the queries.
-        kept: the share of the clean query's list that is also in the deformed query's, the mean over the queries.
-        first: the share of queries whose first track stays the first.
+        condition: What was done to the audio of the queries.
+        kept: The share of the clean query's list that is also in the deformed query's, the mean over the queries.
+        first: The share of queries whose first track stays the first.
     """
 
     condition: Condition
@@ -50,11 +50,11 @@ class RecommendationOverlap:
     """How much of the lists stays under all conditions.
 
     Attributes:
-        by_condition: one entry per condition, without the clean audio.
-        k: length of a list.
-        queries: number of queries.
-        library: where the recommended tracks come from, in words.
-        candidates: number of tracks that may be in the list of a query.
+        by_condition: One entry per condition, without the clean audio.
+        k: Length of a list.
+        queries: Number of queries.
+        library: Where the recommended tracks come from, in words.
+        candidates: Number of tracks that may be in the list of a query.
     """
 
     by_condition: list[ConditionOverlap]
@@ -74,9 +74,9 @@ class _Library:
     """What the lists are made from.
 
     Attributes:
-        search: holds the tracks.
-        heads: of the tracks.
-        model_order: indices of the models, in the order of the library's exports.
+        search: Holds the tracks.
+        heads: The heads that answered for the tracks.
+        model_order: Indices of the models, in the order of the library's exports.
     """
 
     search: ExactSearch
@@ -95,10 +95,10 @@ class OverlapMeasurement:
     A query is never recommended to itself.
 
     Args:
-        k: length of a list.
-        tag_filter: selects tracks by their tags, as recommend.py does.
-        similarity: makes the similarity from the heads of the library.
-        library: file of recommend.py that was made with the models under test; None takes the clean tracks of the
+        k: Length of a list.
+        tag_filter: Selects tracks by their tags, as recommend.py does.
+        similarity: Makes the similarity from the heads of the library.
+        library: File of recommend.py that was made with the models under test; None takes the clean tracks of the
             split.
 
     Raises:
@@ -121,7 +121,7 @@ class OverlapMeasurement:
         """Check the library and the similarity before anything is measured.
 
         Args:
-            models: to be tested.
+            models: To be tested.
 
         Raises:
             LibraryError: The file is not a library.
@@ -145,11 +145,11 @@ class OverlapMeasurement:
         """Compare the lists of the clean queries with those of the deformed ones.
 
         Args:
-            models: under test.
-            measured: their answers.
-            frame: rows of the manifest, one per track, in the order of the answers.
-            resampled: computes the shares and their intervals.
-            progress: whether to show a progress bar.
+            models: Under test.
+            measured: Their answers.
+            frame: Rows of the manifest, one per track, in the order of the answers.
+            resampled: Computes the shares and their intervals.
+            progress: Whether to show a progress bar.
         """
         library, queries = self._open_library(models, measured, frame), frame["path"].to_list()
         similarity = self.similarity(library.heads)
@@ -182,10 +182,10 @@ class OverlapMeasurement:
         """Return the list of each query, as rows of the library.
 
         Args:
-            library: to recommend from.
-            similarity: of the heads of the library.
-            values: of the queries, see `_track_values`.
-            queries: paths.
+            library: To recommend from.
+            similarity: Compares the answers of the heads of the library.
+            values: The values of the queries, see `_track_values`.
+            queries: Paths.
         """
         lists = []
         for number, path in enumerate(queries):

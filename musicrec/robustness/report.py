@@ -24,18 +24,18 @@ class Report:
     """All results on one split.
 
     Attributes:
-        names: of the models.
-        description: how the report came about, in plain JSON types; written to the JSON file as it is. Among its keys
+        names: The names of the models.
+        description: How the report came about, in plain JSON types; written to the JSON file as it is. Among its keys
             are "dataset", "split", "tracks_hash", "excerpt_s", "measurement", "bootstrap" and "drawn_by".
-        tracks: number of tracks.
-        measured: answers of the models.
-        effects: of every condition on every labelled head of every model.
-        ranking: of the deformations, the most harmful first.
-        compared_scores: of the heads that several models have.
-        overlap: of the recommendations; None if it was not measured.
-        left_out: what the report does not contain, and why.
-        scoring_s: seconds that scoring took.
-        recommending_s: seconds that comparing recommendations took.
+        tracks: Number of tracks.
+        measured: Answers of the models.
+        effects: One per condition, labelled head and model.
+        ranking: The deformations, the most harmful first.
+        compared_scores: Scores of the heads that several models have, compared.
+        overlap: How much the recommendations overlap; None if it was not measured.
+        left_out: What the report does not contain, and why.
+        scoring_s: Seconds that scoring took.
+        recommending_s: Seconds that comparing recommendations took.
     """
 
     names: list[str]
@@ -103,8 +103,8 @@ def write_report(folder: Path, report: Report) -> list[Path]:
     """Write the CSV files of a report, and last `<split>.json` with the content of all of them but the classes.
 
     Args:
-        folder: to write to.
-        report: to write; tables without rows get no CSV file.
+        folder: To write to.
+        report: To write; tables without rows get no CSV file.
 
     Returns:
         The files.
@@ -240,7 +240,7 @@ def sensitivity(effects: Sequence[Effect]) -> list[dict]:
     """Return how much each class of a head suffers, the most sensitive class first.
 
     Args:
-        effects: on one head of one model.
+        effects: On one head of one model.
 
     Returns:
         One dict per class with keys "class", "tracks", "measure", "clean", "mean" (over the deformations, each the mean

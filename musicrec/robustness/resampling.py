@@ -19,7 +19,7 @@ class IntervalEstimate:
     """A number and its bootstrap interval.
 
     Attributes:
-        value: of the tracks themselves.
+        value: The score of the tracks themselves.
         interval: (lower, upper) limit; NaN where there is no interval.
     """
 
@@ -38,11 +38,11 @@ class ResampledScores:
     All scores use the same resamples, so that differences between them are paired.
 
     Args:
-        bootstrap: draws the resamples; None for none.
-        artists: of each track; None where it is unknown.
+        bootstrap: Draws the resamples; None for none.
+        artists: The artist of each track; None where unknown.
 
     Attributes:
-        unit: what is drawn, "track" or "artist": the coarser one if the bootstrap has both. None if nothing is drawn:
+        unit: What is drawn, "track" or "artist": the coarser one if the bootstrap has both. None if nothing is drawn:
             without a bootstrap, or if there is only one unit to draw from.
     """
 
@@ -56,9 +56,9 @@ class ResampledScores:
         """Compute scores of the tracks and of every resample.
 
         Args:
-            score: takes weights (resamples, tracks), and returns the scores of all resamples.
-            tracks: number of tracks.
-            classes: number of classes that are scored; limits how many resamples are scored at once.
+            score: Takes weights (resamples, tracks), and returns the scores of all resamples.
+            tracks: Number of tracks.
+            classes: Number of classes that are scored; limits how many resamples are scored at once.
 
         Returns:
             {name: (1 + resamples,)} of every overall score; the first value is that of the tracks themselves.
@@ -74,9 +74,9 @@ class ResampledScores:
         """Compute the metrics of a head.
 
         Args:
-            head: scores the tracks.
+            head: Scores the tracks.
             probabilities: (tracks, classes).
-            target: labels of the tracks; NaN where one is missing.
+            target: Labels of the tracks; NaN where one is missing.
 
         Returns:
             {metric: (1 + resamples,)}; the first value is that of the tracks themselves.
@@ -89,10 +89,10 @@ class ResampledScores:
         """Compute the metrics of a head on the clean audio, once for all conditions that score the same tracks.
 
         Args:
-            model: index of the model.
-            head: scores the tracks.
+            model: Index of the model.
+            head: Scores the tracks.
             probabilities: (tracks, classes), the same in every call for a model and head.
-            target: labels of the tracks; NaN where one is missing.
+            target: Labels of the tracks; NaN where one is missing.
 
         Returns:
             As `metrics` does.

@@ -32,9 +32,9 @@ class Section:
     """One table of a report.
 
     Attributes:
-        heading: above the table.
-        table: in the form of the console, or as Markdown.
-        note: below the table; "" for none.
+        heading: Above the table.
+        table: In the form of the console, or as Markdown.
+        note: Below the table; "" for none.
     """
 
     heading: str
@@ -46,8 +46,8 @@ def print_report(report: Report, *, bootstrap: Bootstrap | None) -> None:
     """Print the tables of a report.
 
     Args:
-        report: to print.
-        bootstrap: of its intervals; None for none.
+        report: To print.
+        bootstrap: Settings of its intervals; None for none.
     """
     out = output_console()
     out.print(f"\n[bold]{escape(title(report))}[/]")
@@ -74,9 +74,9 @@ def write_markdown(folder: Path, report: Report, *, bootstrap: Bootstrap | None)
     """Write the printed tables to `<split>.md`.
 
     Args:
-        folder: to write to.
-        report: to write.
-        bootstrap: of its intervals; None for none.
+        folder: To write to.
+        report: To write.
+        bootstrap: Settings of its intervals; None for none.
 
     Returns:
         The file.
@@ -115,9 +115,9 @@ def sections(out: Console, report: Report, *, bootstrap: Bootstrap | None) -> It
     """Yield the tables of a report, without that of computing times.
 
     Args:
-        out: for which the tables are made.
-        report: of one split.
-        bootstrap: of its intervals; None for none.
+        out: The console that the tables are made for.
+        report: The report of one split.
+        bootstrap: Settings of its intervals; None for none.
     """
     for model in range(len(report.names)):
         yield _metrics_section(out, report, model, bootstrap)
@@ -306,8 +306,8 @@ def seconds_section(out: Console, reports: Sequence[Report]) -> Section:
     """Return one row per deformation: how long it took, over all reports.
 
     Args:
-        out: for which the table is made.
-        reports: of all splits.
+        out: The console that the table is made for.
+        reports: The reports of all splits.
     """
     rows: dict[str, dict] = {}
     for report in reports:

@@ -54,13 +54,10 @@ def atomic_write(
         try:
             with open(descriptor, f"{mode}+", **text) as file:
                 yield file
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, path)
+            move_file(part, path)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
-        _sync(path.parent)
         remove_leftovers(path.parent, name=path.name)
 
 
@@ -122,6 +119,21 @@ def write_text(path: str | Path, text: str, *, error: type[MusicrecError] | None
     """Replace a file by UTF-8 text, completely or not at all; see `atomic_write`."""
     with atomic_write(path, error=error) as file:
         file.write(text)
+
+
+def move_file(part: Path, path: Path) -> None:
+    """Put a finished file in the place of another one, so that it is complete also after a power failure.
+
+    Args:
+        part: The finished file, on the same disk.
+        path: Its new place.
+
+    Raises:
+        OSError: The file cannot be moved.
+    """
+    _sync(part)
+    os.replace(part, path)
+    _sync(path.parent)
 
 
 def remove_leftovers(folder: Path, *, name: str | None = None, older_than_s: float = _ABANDONED_S) -> None:

@@ -25,9 +25,9 @@ def log_report(loggers: Sequence[Logger], report: Report, pictures: Sequence[Pat
     tables and the figures.
 
     Args:
-        loggers: of the run.
-        report: to log.
-        pictures: figures of the report, as PNG files.
+        loggers: The loggers of the run.
+        report: To log.
+        pictures: Figures of the report, as PNG files.
     """
     values = {f"{report.split}/drop/{ranked.name}": ranked.drop.value for ranked in report.ranking}
     kept: dict[str, list[float]] = {}

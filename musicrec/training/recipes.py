@@ -9,6 +9,7 @@ from torch.optim import SGD, Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LinearLR, LRScheduler, SequentialLR
 
 from musicrec.config.number_types import NotNegative, Positive, Share
+from musicrec.config.value_check import check_value
 from musicrec.errors import ConfigError
 
 
@@ -82,7 +83,7 @@ class AdamSGD:
         weight_decay: L2 penalty, in all stages.
         milestones: The epochs at which the next stage begins.
         sgd_lr: Learning rates of SGD, one per milestone.
-        momentum: Of SGD.
+        momentum: The momentum of SGD.
     """
 
     lr: Positive = 1e-4
@@ -97,8 +98,8 @@ class AdamSGD:
                 f"AdamSGD: sgd_lr={list(self.sgd_lr)} has fewer rates than milestones={list(self.milestones)}; "
                 "give one rate per milestone"
             )
-        if any(rate < 0 for rate in self.sgd_lr):  # torch would find out only after the first milestone
-            raise ConfigError(f"optim.sgd_lr={list(self.sgd_lr)}: give rates, 0 or more")
+        for rate in self.sgd_lr:  # torch would find out only after the first milestone
+            check_value("optim.sgd_lr", rate, NotNegative)
 
     def stage(self, epoch: int) -> int:
         """Return the stage of an epoch, see `Recipe.stage`."""

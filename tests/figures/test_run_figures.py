@@ -46,7 +46,7 @@ def test_figures_of_a_training(trained: tuple[Path, str], tiny_music: Path):
     [
         ("[nobody]", "no readable track 'nobody' in"),
         ("nobody", "no readable track 'nobody' in"),
-        ("-1", "give the number of tracks"),
+        ("-1", "figure_tracks=-1: give the number of tracks"),
     ],
 )
 def test_an_invalid_track_is_reported_before_the_training(

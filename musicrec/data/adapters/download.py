@@ -18,6 +18,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from musicrec.data.adapters.archives import check_free_space, join_parts, unpack, unpacking_folder
 from musicrec.errors import DownloadError
+from musicrec.system.atomic_write import move_file
 from musicrec.system.console import error_console
 from musicrec.system.lock import wait_for_lock
 
@@ -106,7 +107,7 @@ def _fetch(archives: Sequence[Archive], root: Path) -> None:
             if archive.unpack:
                 unpack(whole, target, inner=archive.inner)
             else:
-                os.replace(whole, target)
+                move_file(whole, target)
         # Also after a run that was killed between unpacking and cleaning up.
         for done in kept:
             for left in (done, done.with_suffix(".part"), done.with_suffix(".joined")):
@@ -153,7 +154,7 @@ def _download(url: str, root: Path, *, checksum: str, counted: str) -> Path:
         algorithm, _, expected = checksum.partition(":")
         digest = found.partition(":")[2]
         raise _RefusedError(f"{url}: its {algorithm} is {digest}, expected {expected}; the download was deleted")
-    os.replace(part, done)
+    move_file(part, done)
     return done
 
 

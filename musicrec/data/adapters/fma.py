@@ -78,7 +78,7 @@ def fma(
     Args:
         root: The folder of the dataset.
         folder: Where the manifest is written.
-        subset: small (8 balanced genres), medium (16 genres), large (all tracks, clips of 30 s) or full (all tracks,
+        subset: Small (8 balanced genres), medium (16 genres), large (all tracks, clips of 30 s) or full (all tracks,
             whole).
         genres: "top" leaves out tracks without a top genre, about half of large and full; "all" keeps them.
         partial: Leave out tracks whose file is missing.

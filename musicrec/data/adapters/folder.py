@@ -53,7 +53,7 @@ def music_folder(
         valid_share: Share of the tracks for validation.
         test_share: Share of the tracks for the test.
         split_by: "artist", "album" or "track", whose tracks stay in one split.
-        split_seed: Of the random split.
+        split_seed: Seed of the random split.
 
     Returns:
         The path of the manifest.

@@ -57,7 +57,7 @@ def giantsteps_tempo(
     Args:
         root: The folder of the dataset.
         folder: Where the manifest is written.
-        version: Of the annotations. Version 2 (2018) corrects version 1 and marks three excerpts as without tempo.
+        version: Version of the annotations. 2 (2018) corrects 1, and marks three excerpts as without tempo.
         partial: Leave out excerpts whose file is missing.
         download: Download the excerpts that are missing.
 

@@ -54,7 +54,7 @@ def gtzan(
             random with every artist in one part, and needs GTZANindex.txt. "stratified" is random by clip, so artists
             leak between its parts.
         faults: For "artist" and "stratified": "keep" uses all clips, "drop" those of the filtered split.
-        seed: Of the random splits.
+        seed: The seed of the random splits.
         partial: Leave out clips whose file is missing.
         download: Refused, as GTZAN cannot be downloaded from its host.
 

@@ -3,14 +3,13 @@
 import hashlib
 import json
 import logging
-import os
 from pathlib import Path
 
 import polars as pl
 
 from musicrec.data.manifest import write_manifest
 from musicrec.errors import ManifestError
-from musicrec.system.atomic_write import write_json
+from musicrec.system.atomic_write import move_file, write_json
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +33,7 @@ def save_manifest(frame: pl.DataFrame, manifest: Path, state: dict) -> None:
         "before": file_digest(manifest) if manifest.is_file() else None,
     }
     write_json(manifest.with_suffix(".json"), record, error=ManifestError)
-    os.replace(new, manifest)
+    move_file(new, manifest)
 
 
 def is_up_to_date(manifest: Path, state: dict, *, log_reason: bool = True) -> bool:

@@ -19,7 +19,7 @@ def split_in_tenths(
 
     Args:
         frame: One row per track.
-        seed: Of the random split.
+        seed: The seed of the random split.
         by: A column such as artist. All rows with the same value get the same split; a row without a value gets any.
         stratify_by: A column whose values are spread evenly over the splits, as far as `by` allows.
 

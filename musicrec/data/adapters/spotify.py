@@ -62,7 +62,7 @@ def spotify(
         valid_share: Share of the tracks for validation.
         test_share: Share of the tracks for the test.
         split_by: "artist", "album" or "track", whose tracks stay in one split.
-        seed: Of the random split.
+        seed: The seed of the random split.
         partial: Leave out tracks whose preview is missing.
         download: Refused, as dumps cannot be downloaded.
 

@@ -9,11 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import polars as pl
 import soundfile
+from annotated_types import Ge, Le
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from musicrec.config.number_types import Count
+from musicrec.config.value_check import check_value
 from musicrec.data.manifest import write_manifest
 from musicrec.data.midi.fluidsynth import check_sound_font, find_fluidsynth
 from musicrec.data.midi.names import MidiFile, find_midi_files
@@ -27,7 +31,7 @@ from musicrec.system.console import error_console
 from musicrec.system.lock import try_lock
 
 VERSION = 1  # increase it whenever the same files and settings give other audio or labels
-SHORTEST_S, LONGEST_S = 4.0, 600.0
+SHORTEST_S, LONGEST_S = 4, 600
 LOWEST_SAMPLE_RATE = 8000
 MANIFEST, LEFT_OUT, JOURNAL = "manifest.csv", "left_out.csv", "rendered.jsonl"
 _SHOWN = 10
@@ -86,9 +90,9 @@ def render_folder(
         out: Receives `manifest.csv`, `audio/`, `left_out.csv` and `rendered.jsonl`, from which an interrupted call
             continues. Files and sound fonts that have changed are rendered again.
         duration_s: Seconds to render of each file, from its first note, 4 to 600.
-        sample_rate: Of the audio, in Hz, at least 8000.
+        sample_rate: The sample rate of the audio, in Hz, at least 8000.
         genre_folders: Whether the folders directly below `source` are genres.
-        seed: Of the splits: about one tenth of the tracks test, one tenth valid, with every artist in one split.
+        seed: Seed of the splits: about one tenth of the tracks test, one tenth valid, with every artist in one split.
         workers: Number of files rendered at the same time, by default one per core. It does not change the result.
         progress: Show progress bars on the standard error stream.
 
@@ -99,18 +103,15 @@ def render_folder(
         ConfigError: If a setting is out of range, FluidSynth or a sound font is missing, or `out` cannot be written.
         MidiError: If there is no MIDI file, or none could be rendered.
     """
-    if not SHORTEST_S <= duration_s <= LONGEST_S:
-        raise ConfigError(f"duration_s={duration_s:g} cannot be rendered; use {SHORTEST_S:g} to {LONGEST_S:g}")
-    if sample_rate < LOWEST_SAMPLE_RATE:
-        raise ConfigError(f"sample_rate={sample_rate} is too low; use {LOWEST_SAMPLE_RATE} or more")
+    check_value("duration_s", duration_s, Annotated[float, Ge(SHORTEST_S), Le(LONGEST_S)])
+    check_value("sample_rate", sample_rate, Annotated[int, Ge(LOWEST_SAMPLE_RATE)])
+    check_value("workers", workers, Count | None)
     program, fonts, out = find_fluidsynth(), [Path(font) for font in sound_fonts], Path(os.path.abspath(out))
     for font in fonts:
         check_sound_font(font)
     if len({font.stem for font in fonts}) < len(fonts):
         paths = ", ".join(map(str, fonts))
         raise ConfigError(f"two sound fonts have the same name, so their tracks would have, too: {paths}; rename one")
-    if workers is not None and workers < 1:
-        raise ConfigError(f"workers={workers} is too small; use 1 or more")
     files = find_midi_files(Path(source), genre_folders=genre_folders)
     if progress:
         most_gb = len(files) * len(fonts) * duration_s * sample_rate * 2 / 1e9

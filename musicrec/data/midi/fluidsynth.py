@@ -62,7 +62,7 @@ def render(
         sound_font: The sound font.
         scratch: Folder for temporary files.
         duration_s: Seconds to render at most.
-        sample_rate: Of the audio, in Hz.
+        sample_rate: The sample rate of the audio, in Hz.
 
     Returns:
         The audio as (samples,) float32, mono, with a peak of -1 dB.

@@ -68,7 +68,7 @@ class TrackRenderer:
         scratch: Folder for temporary files.
         journal: Journal of the tracks that are rendered already.
         duration_s: Seconds to render at most.
-        sample_rate: Of the audio, in Hz.
+        sample_rate: The sample rate of the audio, in Hz.
     """
 
     def __init__(

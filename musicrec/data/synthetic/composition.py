@@ -22,13 +22,13 @@ class Track:
 
     Attributes:
         track_id: Such as techno_0001.
-        split: train, valid or test.
+        split: Train, valid or test.
         artist: Name of the artist.
         title: Title of the track.
         genre: Name of a style.
         bpm: Tempo in beats per minute.
         key: Pitch class of the tonic, C = 0.
-        mode: major or minor.
+        mode: Major or minor.
         time_signature: Beats per bar.
         energy: 0 to 1.
         artist_seed: Decides what all tracks of the artist share.

@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
+from typing import Annotated
 
 import polars as pl
 import soundfile
+from annotated_types import Ge
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from musicrec.config.number_types import Natural
+from musicrec.config.value_check import check_value
 from musicrec.data.manifest import write_manifest
 from musicrec.data.synthetic.composition import Track
 from musicrec.data.synthetic.instruments import render
@@ -25,7 +29,7 @@ from musicrec.system.lock import wait_for_lock
 
 VERSION = 1  # increase it whenever the same settings give other music
 LOWEST_SAMPLE_RATE = 8000
-SHORTEST_S = 4.0
+SHORTEST_S = 4
 _RECORD = "synthetic.json"
 _OWN_FILE = re.compile(rf"({'|'.join(STYLES)})_\d{{4,}}\.flac")
 _COLUMNS = (
@@ -56,7 +60,7 @@ def make_synthetic(
         tracks: Number of tracks, at least two per genre (nine for a single genre). Genres, keys, modes and splits are
             balanced.
         duration_s: Duration of each track, 4 s or more.
-        sample_rate: Of the audio, in Hz, at least 8000.
+        sample_rate: The sample rate of the audio, in Hz, at least 8000.
         seed: The same seed gives the same music.
         genres: Names of styles in `STYLES`; None for all eight.
         reverberation_s: See `RecordingConditions`; None for none.
@@ -74,14 +78,10 @@ def make_synthetic(
     genres = list(STYLES if genres is None else genres)
     if not genres or len(set(genres)) < len(genres) or not set(genres) <= set(STYLES):
         raise ConfigError(f"synthetic music: genres={genres}; choose some of {', '.join(STYLES)}, each once")
-    for name, value, least in (
-        ("tracks", tracks, least_tracks(genres)),
-        ("duration_s", duration_s, SHORTEST_S),
-        ("sample_rate", sample_rate, LOWEST_SAMPLE_RATE),
-        ("seed", seed, 0),
-    ):
-        if value < least:
-            raise ConfigError(f"synthetic music: {name}={value} is too small; use {least} or more")
+    check_value("synthetic music: tracks", tracks, Annotated[int, Ge(least_tracks(genres))])
+    check_value("synthetic music: duration_s", duration_s, Annotated[float, Ge(SHORTEST_S)])
+    check_value("synthetic music: sample_rate", sample_rate, Annotated[int, Ge(LOWEST_SAMPLE_RATE)])
+    check_value("synthetic music: seed", seed, Natural)
     folder = Path(folder)
     settings = {
         "version": VERSION,

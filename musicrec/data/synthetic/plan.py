@@ -30,7 +30,7 @@ def plan_tracks(*, tracks: int, seed: int, genres: Sequence[str] = tuple(STYLES)
     Args:
         tracks: Number of tracks. All three splits need `least_tracks`; 240 tracks have all eight genres, all keys and
             both modes in each split.
-        seed: Of the set.
+        seed: The seed of the set.
         genres: Names of styles.
 
     Returns:

@@ -122,9 +122,9 @@ def test_every_sound_font_makes_a_variant(source, fake_fluidsynth, sound_font, t
         ({"--sound-font": "note.txt"}, "note.txt: is not a sound font"),
         ({"--sound-font": "font.sf2 more/font.sf2"}, "two sound fonts have the same name"),
         ({"--out": "note.txt"}, "note.txt: cannot be written"),
-        ({"--duration-s": "3"}, "duration_s=3 cannot be rendered; use 4 to 600"),
-        ({"--sample-rate": "44"}, "sample_rate=44 is too low"),
-        ({"--workers": "0"}, "workers=0 is too small"),
+        ({"--duration-s": "3"}, "duration_s=3.0: give a number from 4 to 600"),
+        ({"--sample-rate": "44"}, "sample_rate=44: give a whole number, 8000 or more"),
+        ({"--workers": "0"}, "workers=0: give a whole number or null, 1 or more"),
         ({"--sound-font": "empty.sf2"}, "none of its 6 MIDI files could be rendered"),
     ],
 )

@@ -225,10 +225,10 @@ def test_a_folder_with_other_music_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"tracks": 15}, "tracks=15 .* use 16 or more"),
-        ({"duration_s": 1.0}, r"duration_s=1\.0 .* use 4\.0 or more"),
-        ({"sample_rate": 4000}, "sample_rate=4000 .* use 8000 or more"),
-        ({"seed": -1}, "seed=-1 .* use 0 or more"),
+        ({"tracks": 15}, "tracks=15: give a whole number, 16 or more"),
+        ({"duration_s": 1.0}, r"duration_s=1\.0: give a number, 4 or more"),
+        ({"sample_rate": 4000}, "sample_rate=4000: give a whole number, 8000 or more"),
+        ({"seed": -1}, "seed=-1: give a whole number, 0 or more"),
     ],
 )
 def test_settings_out_of_range_are_refused(tmp_path, setting, message):
