@@ -22,12 +22,12 @@ from rich.box import MARKDOWN
 from rich.console import Console
 from rich.table import Table
 
-from musicrec.data.build import INDEX, MARKER, with_file_state
 from musicrec.data.chunk_sampling import Sampling
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.data.journal import JOURNAL, WAVEFORMS
 from musicrec.data.manifest import read_manifest, write_manifest
 from musicrec.data.store import WaveformStore, store_folder
+from musicrec.data.store_build import INDEX, MARKER, with_file_state
 from musicrec.heads.classes import ClassHead
 from musicrec.heads.key import KeyHead
 from musicrec.heads.tags import TagHead

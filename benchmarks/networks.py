@@ -41,7 +41,7 @@ UNKNOWN_CLASSES = 12  # of a head that learns its classes from the manifest
 
 
 @dataclass
-class Job:
+class NetworkTiming:
     """network, data: as the overlay has them. waveform: (batch, samples) int16. preparing_s, step_s: one per batch."""
 
     network: nn.Module
@@ -52,7 +52,7 @@ class Job:
     step_s: list[float] = field(default_factory=list)
 
 
-def build(overlay: str, batch_size: int, device: torch.device) -> Job:
+def build(overlay: str, batch_size: int, device: torch.device) -> NetworkTiming:
     cfg = compose("train", overrides=[f"+experiment/{overlay}"])
     outputs = {head.name: len(head.classes) or UNKNOWN_CLASSES for head in build_heads(cfg.task)}
     make = instantiate(cfg.model, _execution_whitelist_=TARGETS)
@@ -69,7 +69,7 @@ def build(overlay: str, batch_size: int, device: torch.device) -> Job:
     samples = math.ceil(cfg.model.chunk_samples * data.augmentation.input_ratio)
     waveform = torch.randint(-8000, 8000, (batch_size, samples), dtype=torch.int16, device=device)
     network = make(outputs).to(device, memory_format=torch.channels_last).train()
-    return Job(network=network, data=data, waveform=waveform, gflop=gflop)
+    return NetworkTiming(network=network, data=data, waveform=waveform, gflop=gflop)
 
 
 def main() -> None:

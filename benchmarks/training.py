@@ -92,7 +92,7 @@ def plain(
             start = np.random.randint(0, len(waveform) - network.chunk_samples)
             return waveform[start : start + network.chunk_samples], np.zeros(50, dtype="float32")
 
-    class Model(nn.Module):
+    class PlainModel(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.mel, self.network = mel, network
@@ -101,7 +101,7 @@ def plain(
             decibels = 10 * self.mel(waveform).clamp(min=1e-10).log10()
             return self.network(decibels[:, None])[1]["tags"]
 
-    model = Model().train().to(device)
+    model = PlainModel().train().to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
     started = 0.0
     for step, (waveform, target) in enumerate(torch.utils.data.DataLoader(Files(), batch_size=batch_size)):

@@ -20,7 +20,7 @@ from sklearn.metrics import balanced_accuracy_score
 from musicrec.config.class_lookup import find_class
 from musicrec.config.targets import TARGETS
 from musicrec.data.manifest import read_manifest
-from musicrec.evaluation.report import score_heads
+from musicrec.evaluation.head_scores import score_heads
 from musicrec.figures.scores import plot_scores
 from musicrec.heads import Head, from_dict, head_classes, to_dict
 from musicrec.recommend.similarity import Similarity

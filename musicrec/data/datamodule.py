@@ -25,7 +25,7 @@ from musicrec.data.chunk_sampling import (
     warn_of_padding,
 )
 from musicrec.data.durations import compare_durations
-from musicrec.data.labels import check_labels, read_columns
+from musicrec.data.label_columns import check_labels, read_columns
 from musicrec.data.manifest import manifest_hash, read_manifest
 from musicrec.data.mixture import Mixture
 from musicrec.data.splitting import RandomSplit, SplitNames, in_split, with_splits

@@ -20,8 +20,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from musicrec.data.build import FORMAT, INDEX, MARKER, fill, with_file_state
 from musicrec.data.journal import PLACE, WAVEFORMS, intact
+from musicrec.data.store_build import FORMAT, INDEX, MARKER, fill, with_file_state
 from musicrec.errors import StoreError
 from musicrec.system.lock import try_lock, wait_for_lock
 

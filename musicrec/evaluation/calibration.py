@@ -16,7 +16,7 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor
 from torchmetrics.functional.classification import binary_calibration_error
 
-from musicrec.evaluation.labels import labelled_tracks
+from musicrec.evaluation.labelled_tracks import labelled_tracks
 from musicrec.heads import Head
 from musicrec.heads.metrics import f1_by_threshold
 from musicrec.heads.outputs import at_temperature

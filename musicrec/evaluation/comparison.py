@@ -11,9 +11,9 @@ from rich.markup import escape
 from torch import Tensor
 
 from musicrec.evaluation.bootstrap import Bootstrap, count_clusters
-from musicrec.evaluation.labels import labelled_tracks
+from musicrec.evaluation.labelled_tracks import labelled_tracks
 from musicrec.evaluation.result import Result, check_comparable
-from musicrec.evaluation.tables import interval_text, number_text
+from musicrec.evaluation.score_tables import interval_text, number_text
 from musicrec.heads import Head
 from musicrec.heads.metrics import Scores
 from musicrec.system.atomic_write import write_json

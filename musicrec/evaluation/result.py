@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from musicrec.errors import ConfigError
-from musicrec.evaluation.report import Predictions
+from musicrec.evaluation.head_scores import Predictions
 from musicrec.heads import Head, from_dict, to_dict
 from musicrec.system.atomic_write import atomic_write, write_json
 

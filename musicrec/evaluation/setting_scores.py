@@ -10,8 +10,8 @@ from torch import Tensor
 
 from musicrec.evaluation.bootstrap import Bootstrap, count_clusters
 from musicrec.evaluation.comparison import same_question
-from musicrec.evaluation.labels import labelled_tracks
-from musicrec.evaluation.report import chance_level
+from musicrec.evaluation.head_scores import chance_level
+from musicrec.evaluation.labelled_tracks import labelled_tracks
 from musicrec.evaluation.result import Result, check_comparable
 from musicrec.heads import Head
 from musicrec.heads.metrics import Scores

@@ -10,8 +10,8 @@ from rich.markup import escape
 from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.evaluation.comparison import p_text
 from musicrec.evaluation.result import Result
+from musicrec.evaluation.score_tables import interval_text, number_text
 from musicrec.evaluation.setting_scores import Limits, SettingScore
-from musicrec.evaluation.tables import interval_text, number_text
 from musicrec.system.console import make_table, output_console
 from musicrec.system.csv_table import write_records
 

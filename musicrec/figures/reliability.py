@@ -10,9 +10,9 @@ from scipy.stats import binomtest
 from torch import Tensor
 
 from musicrec.evaluation.calibration import BINS, confidence, ece
-from musicrec.evaluation.files import file_name
-from musicrec.evaluation.labels import labelled_tracks
-from musicrec.evaluation.report import HeadScore, Predictions
+from musicrec.evaluation.head_scores import HeadScore, Predictions
+from musicrec.evaluation.labelled_tracks import labelled_tracks
+from musicrec.evaluation.report_files import file_name
 from musicrec.figures.style import text
 from musicrec.system.atomic_write import atomic_write
 

@@ -11,11 +11,11 @@ from musicrec.config.number_types import Natural
 from musicrec.config.value_check import check_value
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.errors import ConfigError
-from musicrec.evaluation.files import file_name
-from musicrec.evaluation.report import HeadScore, Predictions
+from musicrec.evaluation.head_scores import HeadScore, Predictions
+from musicrec.evaluation.report_files import file_name
 from musicrec.export.analyzer import TrackAnalyzer
 from musicrec.export.description import Model
-from musicrec.figures.classes import class_figure
+from musicrec.figures.class_bars import class_figure
 from musicrec.figures.embedding import embedding_figure
 from musicrec.figures.learning_curves import learning_figure, read_metrics
 from musicrec.figures.predictions_over_time import TrackPredictions, predict_windows

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torchmetrics.functional.classification import binary_precision_recall_curve, binary_roc
 
-from musicrec.evaluation.files import file_name
-from musicrec.evaluation.report import HeadScore, Predictions
+from musicrec.evaluation.head_scores import HeadScore, Predictions
+from musicrec.evaluation.report_files import file_name
 from musicrec.figures.style import text
 from musicrec.heads import metrics
 from musicrec.heads.pictures import ScatterPicture

@@ -15,13 +15,13 @@ from musicrec.data.datamodule import MusicDataModule
 from musicrec.errors import ConfigError, ManifestError
 from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.evaluation.comparison import compare, print_comparison, write_comparison
-from musicrec.evaluation.files import write_report
+from musicrec.evaluation.head_scores import HeadScore, score_heads
 from musicrec.evaluation.measure import measure, write_calibrated
-from musicrec.evaluation.report import HeadScore, score_heads
+from musicrec.evaluation.report_files import write_report
 from musicrec.evaluation.result import Result, check_comparable, read_result
+from musicrec.evaluation.score_tables import print_calibration, print_per_class, print_scores
 from musicrec.evaluation.setting_scores import SettingResults, score_settings
 from musicrec.evaluation.setting_tables import print_settings, write_settings
-from musicrec.evaluation.tables import print_calibration, print_per_class, print_scores
 from musicrec.export.checkpoint import read_model
 from musicrec.export.description import Model
 from musicrec.figures.reliability import plot_reliability

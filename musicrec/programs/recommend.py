@@ -17,7 +17,7 @@ from musicrec.config.number_types import Count
 from musicrec.config.value_check import check_choice, check_value
 from musicrec.errors import ConfigError, LibraryError
 from musicrec.programs.build import listed, plain
-from musicrec.recommend import exports, report
+from musicrec.recommend import exports, presentation
 from musicrec.recommend.exact_search import ExactSearch
 from musicrec.recommend.ranking import recommend
 from musicrec.recommend.sqlite_library import SqliteLibrary
@@ -63,7 +63,7 @@ def index(cfg: DictConfig) -> None:
         print(remark)
     with library:
         done = indexing.index(library, analyzer, frame, source=source, splits=splits, max_files=cfg.max_files)
-        output_console().print(report.index_text(done, library=path, size=len(library)), soft_wrap=True)
+        output_console().print(presentation.index_text(done, library=path, size=len(library)), soft_wrap=True)
     if done.interrupted:
         print("interrupted; the same command continues")
         sys.exit(130)
@@ -106,7 +106,7 @@ def query(cfg: DictConfig) -> None:
         audio_hash=track.audio_hash,
         min_pool=cfg.min_pool,
     )
-    answer = report.as_dict(
+    answer = presentation.as_dict(
         found,
         heads=library.heads,
         query=values,
@@ -121,7 +121,9 @@ def query(cfg: DictConfig) -> None:
     else:
         out, min_pool = output_console(), cfg.min_pool or cfg.k
         out.print(
-            report.as_table(answer, heads=library.heads, match=tag_filter.match, min_pool=min_pool, width=out.width)
+            presentation.as_table(
+                answer, heads=library.heads, match=tag_filter.match, min_pool=min_pool, width=out.width
+            )
         )
 
 

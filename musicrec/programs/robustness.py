@@ -24,12 +24,12 @@ from musicrec.robustness.model_comparison import compare_models
 from musicrec.robustness.models_under_test import ModelUnderTest, comparison_remarks, read_models
 from musicrec.robustness.overlap import OverlapMeasurement
 from musicrec.robustness.report import Report, write_report
+from musicrec.robustness.report_tables import print_report, print_seconds, write_markdown
 from musicrec.robustness.resampling import ResampledScores
-from musicrec.robustness.tables import print_report, print_seconds, write_markdown
 from musicrec.runs.find import find_export
 from musicrec.system.memory import keep_freed_memory
 from musicrec.system.version import VERSION
-from musicrec.tracking.robustness import log_report
+from musicrec.tracking.robustness_report import log_report
 from musicrec.tracking.runs import closing_wandb
 
 

@@ -13,8 +13,8 @@ from torch import nn
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.errors import ConfigError
 from musicrec.evaluation.calibration import calibrate, concatenate_predictions
-from musicrec.evaluation.report import score_heads
-from musicrec.evaluation.tables import print_scores
+from musicrec.evaluation.head_scores import score_heads
+from musicrec.evaluation.score_tables import print_scores
 from musicrec.export.checkpoint import read_checkpoint
 from musicrec.export.compatibility import check_parts
 from musicrec.export.folder import read_export, write_export

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from musicrec.evaluation.files import file_name
+from musicrec.evaluation.report_files import file_name
 from musicrec.figures.style import COLOURS, GREY, MARKERS, save, shortened, text
 from musicrec.robustness.effects import Effect
 from musicrec.robustness.model_comparison import ComparedScore

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from musicrec.evaluation.files import file_name
+from musicrec.evaluation.report_files import file_name
 from musicrec.robustness.conditions import Condition
 from musicrec.robustness.effects import Effect, RankedDeformation
 from musicrec.robustness.measurement import MeasuredAnswers

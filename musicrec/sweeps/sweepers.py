@@ -19,7 +19,7 @@ from musicrec.config.value_check import check_value
 from musicrec.errors import ConfigError, SweepError
 from musicrec.runs.overrides import Value, differing_settings
 from musicrec.sweeps.jobs import SUCCESSFUL, SWEEP_LOCK, Job, JobRunner, Outcome, plan_jobs, read_outcome
-from musicrec.sweeps.ranking import JOBS, RANKING, print_ranking, rank, write_ranking
+from musicrec.sweeps.ranking_table import JOBS, RANKING, print_ranking, rank, write_ranking
 from musicrec.system.lock import try_lock
 
 if TYPE_CHECKING:  # the sweepers import Optuna and Matplotlib when they need them: both take long to import

@@ -9,7 +9,7 @@ from pytorch_lightning.loggers import Logger
 from torch import Tensor
 
 from musicrec.data.datamodule import MusicDataModule
-from musicrec.evaluation.report import HeadScore, Predictions
+from musicrec.evaluation.head_scores import HeadScore, Predictions
 from musicrec.export.description import Model
 from musicrec.figures.reliability import plot_reliability
 from musicrec.figures.run_figures import predict_track

@@ -9,10 +9,10 @@ import polars as pl
 import pytest
 import soundfile
 
-from musicrec.data import build
-from musicrec.data.build import with_file_state
+from musicrec.data import store_build
 from musicrec.data.estimate import estimate
 from musicrec.data.store import build_store
+from musicrec.data.store_build import with_file_state
 from musicrec.errors import StoreError
 
 Usage = namedtuple("Usage", "total used free")
@@ -48,7 +48,7 @@ def test_files_without_readable_headers_give_no_estimate(tmp_path: Path):
 
 def test_a_full_disk_is_reported_before_decoding(files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**9, 10**9 - 7_000_000, 7_000_000))
-    monkeypatch.setattr(build, "decode", lambda *a, **k: pytest.fail("nothing is to be decoded"))
+    monkeypatch.setattr(store_build, "decode", lambda *a, **k: pytest.fail("nothing is to be decoded"))
     with pytest.raises(
         StoreError, match=r"112 tracks \(0\.1 h\) take about 7\.0 MB, 7\.0 MB are free.*paths\.cache=FOLDER"
     ):
@@ -58,7 +58,7 @@ def test_a_full_disk_is_reported_before_decoding(files, tmp_path: Path, monkeypa
 def test_a_build_announces_what_it_takes_and_a_resumed_one_what_is_left(
     files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
-    monkeypatch.setattr(build, "_ANNOUNCED_FROM", 50)
+    monkeypatch.setattr(store_build, "_ANNOUNCED_FROM", 50)
     build_store(files.filter(pl.col("track_id").str.ends_with("flac")), tmp_path / "store")
     assert "51 tracks to decode, about 0.0 h: they will take 3.2 MB of" in capsys.readouterr().err
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**9, 10**9 - 5_000_000, 5_000_000))

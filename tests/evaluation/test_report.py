@@ -12,10 +12,10 @@ import torch
 
 from musicrec.errors import ConfigError, MusicrecError
 from musicrec.evaluation.bootstrap import Bootstrap
-from musicrec.evaluation.files import prediction_rows, write_report
-from musicrec.evaluation.report import score_heads
+from musicrec.evaluation.head_scores import score_heads
+from musicrec.evaluation.report_files import prediction_rows, write_report
 from musicrec.evaluation.result import Result, read_result
-from musicrec.evaluation.tables import print_calibration, print_per_class, print_scores
+from musicrec.evaluation.score_tables import print_calibration, print_per_class, print_scores
 from musicrec.heads.classes import ClassHead
 from musicrec.heads.key import KeyHead
 from musicrec.heads.tags import TagHead

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from musicrec.evaluation.report import score_heads
+from musicrec.evaluation.head_scores import score_heads
 from musicrec.figures.reliability import bins, plot_reliability, reliability_figure
 from musicrec.heads.classes import ClassHead
 

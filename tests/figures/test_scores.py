@@ -9,7 +9,7 @@ import torch
 from sklearn.metrics import average_precision_score
 from torch import Tensor
 
-from musicrec.evaluation.report import HeadScore, score_heads
+from musicrec.evaluation.head_scores import HeadScore, score_heads
 from musicrec.figures import scores as plots
 from musicrec.heads import Head
 from musicrec.heads.classes import ClassHead

@@ -5,8 +5,8 @@ import pytest
 from musicrec.errors import ConfigError
 from musicrec.recommend.exact_search import ExactSearch
 from musicrec.recommend.filters import TagFilter
+from musicrec.recommend.presentation import describe, tempo_change
 from musicrec.recommend.ranking import recommend
-from musicrec.recommend.report import describe, tempo_change
 from musicrec.recommend.similarity import Similarity
 from musicrec.recommend.sqlite_library import SqliteLibrary
 

@@ -23,8 +23,8 @@ from musicrec.robustness.figures import head_figure, models_figure, overview_fig
 from musicrec.robustness.measurement import MeasuredAnswers
 from musicrec.robustness.model_comparison import compare_models
 from musicrec.robustness.report import Report, write_report
+from musicrec.robustness.report_tables import write_markdown
 from musicrec.robustness.resampling import ResampledScores
-from musicrec.robustness.tables import write_markdown
 
 KEY, TRUTH = KeyHead(), torch.tensor([0.0, 2.0, 4.0, 5.0])  # C, D, E and F major
 CONDITIONS = [

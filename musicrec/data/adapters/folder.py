@@ -17,13 +17,13 @@ from musicrec.data.adapters.folder_checks import (
 )
 from musicrec.data.adapters.folder_labels import merge_labels, read_labels
 from musicrec.data.adapters.manifest_cache import file_digest, is_up_to_date, save_manifest
-from musicrec.data.build import with_file_state
 from musicrec.data.checks import DatasetReport, count_of, find_copies
 from musicrec.data.journal import KEY
 from musicrec.data.manifest import read_manifest
 from musicrec.data.scan import find_audio, unlabelled_manifest
 from musicrec.data.schema import LABELS, REQUIRED
 from musicrec.data.splitting import split_tracks
+from musicrec.data.store_build import with_file_state
 from musicrec.errors import ManifestError
 from musicrec.system.atomic_write import atomic_write, write_text
 from musicrec.system.lock import wait_for_lock

@@ -18,7 +18,7 @@ _CHANNEL_MESSAGES = frozenset(
 
 
 @dataclass(frozen=True)
-class Note:
+class MidiNote:
     """One tone or drum hit.
 
     Attributes:
@@ -53,7 +53,7 @@ class Piece:
     """
 
     duration_s: float
-    notes: list[Note] = field(default_factory=list)
+    notes: list[MidiNote] = field(default_factory=list)
     tempi: list[tuple[float, float]] = field(default_factory=list)
     metres: list[tuple[float, tuple[int, int]]] = field(default_factory=list)
     keys: list[tuple[float, str]] = field(default_factory=list)
@@ -106,7 +106,7 @@ def _timed(messages: list, ticks_per_beat: int, longest_s: float) -> Piece:
 
     def note_off(channel: int, pitch: int, end_s: float) -> None:
         start_s, program = sounding.pop((channel, pitch))
-        piece.notes.append(Note(start_s, end_s, channel, program, pitch))
+        piece.notes.append(MidiNote(start_s, end_s, channel, program, pitch))
 
     for message in messages:
         time_s += message.time * tempo / ticks_per_beat / 1e6

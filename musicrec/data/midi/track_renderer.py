@@ -8,7 +8,7 @@ from pathlib import Path
 import soundfile
 
 from musicrec.data.midi.fluidsynth import render
-from musicrec.data.midi.labels import labels_of
+from musicrec.data.midi.midi_labels import labels_of
 from musicrec.data.midi.names import MidiFile
 from musicrec.data.midi.parse import Piece, read_midi
 from musicrec.errors import MidiError

@@ -17,7 +17,7 @@ LONGEST_CHORD_S = 1.7  # phrases in 4/4 then take 4 to 7 s, so that a chunk of 3
 
 
 @dataclass(frozen=True)
-class Track:
+class SyntheticTrack:
     """The labels and seeds that determine the sound of a track.
 
     Attributes:
@@ -84,7 +84,7 @@ class Score:
         return sorted({instrument for _, instrument in self.parts} | ({"drums"} if self.drums else set()))
 
 
-def compose(track: Track, *, duration_s: float) -> Score:
+def compose(track: SyntheticTrack, *, duration_s: float) -> Score:
     """Compose the score of a track of `duration_s` seconds; the same track always gives the same score."""
     rng, artist = np.random.default_rng(track.track_seed), np.random.default_rng(track.artist_seed)
     style = STYLES[track.genre]
@@ -131,7 +131,7 @@ class _Clock:
 
 
 def _chords(
-    track: Track, *, bars: int, steps_per_bar: int, step_s: float, duration_s: float, rng: np.random.Generator
+    track: SyntheticTrack, *, bars: int, steps_per_bar: int, step_s: float, duration_s: float, rng: np.random.Generator
 ) -> np.ndarray:
     """Return the pitch classes (steps, 3) of the triad at each step, with the root first.
 
@@ -199,7 +199,7 @@ def _bass(pattern: str, chords: np.ndarray, clock: _Clock) -> list[Note]:
     return notes
 
 
-def _melody(track: Track, style: Style, chords: np.ndarray, clock: _Clock) -> list[Note]:
+def _melody(track: SyntheticTrack, style: Style, chords: np.ndarray, clock: _Clock) -> list[Note]:
     """Repeat a two-bar rhythm with chord tones on the beat, mostly the tonic, and steps of the scale in between."""
     rng = clock.rng
     step_in_motif = np.arange(2 * clock.steps_per_bar)

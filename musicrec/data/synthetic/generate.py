@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from musicrec.config.number_types import Natural
 from musicrec.config.value_check import check_value
 from musicrec.data.manifest import write_manifest
-from musicrec.data.synthetic.composition import Track
+from musicrec.data.synthetic.composition import SyntheticTrack
 from musicrec.data.synthetic.instruments import render
 from musicrec.data.synthetic.plan import least_tracks, plan_tracks
 from musicrec.data.synthetic.recording_conditions import RecordingConditions
@@ -119,7 +119,13 @@ def _plain(value: object) -> object:
 
 
 def _write_set(
-    folder: Path, settings: dict, planned: list[Track], conditions: RecordingConditions, *, workers: int, progress: bool
+    folder: Path,
+    settings: dict,
+    planned: list[SyntheticTrack],
+    conditions: RecordingConditions,
+    *,
+    workers: int,
+    progress: bool,
 ) -> None:
     manifest, audio = folder / "manifest.csv", folder / "audio"
     if not (folder / _RECORD).exists() and (manifest.exists() or audio.exists()):
@@ -146,7 +152,7 @@ def _write_set(
     _write_record(folder, settings, complete=True)
 
 
-def _write_track(track: Track, audio: Path, settings: dict, conditions: RecordingConditions) -> dict:
+def _write_track(track: SyntheticTrack, audio: Path, settings: dict, conditions: RecordingConditions) -> dict:
     duration_s, sample_rate = settings["duration_s"], settings["sample_rate"]
     samples, instruments = render(track, duration_s=duration_s, sample_rate=sample_rate)
     samples = conditions(samples, sample_rate=sample_rate, seed=track.track_seed)
@@ -158,7 +164,7 @@ def _write_track(track: Track, audio: Path, settings: dict, conditions: Recordin
     return {name: row[name] for name in _COLUMNS}
 
 
-def _is_complete(folder: Path, settings: dict, planned: list[Track]) -> bool:
+def _is_complete(folder: Path, settings: dict, planned: list[SyntheticTrack]) -> bool:
     try:
         record = json.loads((folder / _RECORD).read_text())
     except (OSError, ValueError):

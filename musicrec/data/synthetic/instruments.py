@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from musicrec.data.synthetic.composition import Note, Score, Track, compose
+from musicrec.data.synthetic.composition import Note, Score, SyntheticTrack, compose
 
 TABLE_SIZE = 4096
 ROLE_LEVEL_DB = {"melody": 0.0, "chords": -1.5, "bass": -1.0, "pad": -4.0, "drums": 0.5}
@@ -109,7 +109,7 @@ def draw_patch(seed: tuple[int, ...]) -> Patch:
     )
 
 
-def render(track: Track, *, duration_s: float, sample_rate: int) -> tuple[np.ndarray, list[str]]:
+def render(track: SyntheticTrack, *, duration_s: float, sample_rate: int) -> tuple[np.ndarray, list[str]]:
     """Compose and synthesise a track.
 
     Args:
@@ -124,7 +124,7 @@ def render(track: Track, *, duration_s: float, sample_rate: int) -> tuple[np.nda
     return synthesise(score, track, duration_s=duration_s, sample_rate=sample_rate), score.instruments
 
 
-def synthesise(score: Score, track: Track, *, duration_s: float, sample_rate: int) -> np.ndarray:
+def synthesise(score: Score, track: SyntheticTrack, *, duration_s: float, sample_rate: int) -> np.ndarray:
     """Synthesise a score.
 
     Level and brightness follow the energy of the track, with small random deviations.
@@ -244,7 +244,9 @@ def _tone(
     return tone * np.clip(1 - (time_s - np.float32(note.duration_s)) / np.float32(timbre.release_s), 0, 1)
 
 
-def _play_drums(score: Score, samples: int, sample_rate: int, track: Track, rng: np.random.Generator) -> np.ndarray:
+def _play_drums(
+    score: Score, samples: int, sample_rate: int, track: SyntheticTrack, rng: np.random.Generator
+) -> np.ndarray:
     kit = _kit(np.random.default_rng((*track.artist_seed, 2)), sample_rate)
     bus = np.zeros(samples, np.float32)
     for drum, hits in score.drums.items():

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from musicrec.data.synthetic.composition import Track
+from musicrec.data.synthetic.composition import SyntheticTrack
 from musicrec.data.synthetic.styles import STYLES
 from musicrec.heads.keys import key_name
 
@@ -24,7 +24,7 @@ def least_tracks(genres: Sequence[str]) -> int:
     return max(2 * len(genres), _FIRST_TEST_ARTIST + 1 if len(genres) == 1 else 0)
 
 
-def plan_tracks(*, tracks: int, seed: int, genres: Sequence[str] = tuple(STYLES)) -> list[Track]:
+def plan_tracks(*, tracks: int, seed: int, genres: Sequence[str] = tuple(STYLES)) -> list[SyntheticTrack]:
     """Plan the tracks of a set, with genres and artists in turn, and keys and modes balanced in each split.
 
     Args:
@@ -56,7 +56,7 @@ def plan_tracks(*, tracks: int, seed: int, genres: Sequence[str] = tuple(STYLES)
         bpm = np.interp((tempo_slice + rng.random()) / per_genre, (0, 1), style.tempo_bpm)
         energy = np.interp((energy_slice + rng.random()) / per_genre, (0, 1), style.energy)
         planned.append(
-            Track(
+            SyntheticTrack(
                 track_id=f"{genre}_{number:04d}",
                 split=split,
                 artist=f"{genre.title()} Artist {artist + 1:02d}",

@@ -9,7 +9,7 @@ import polars as pl
 from torch import Tensor
 
 from musicrec.evaluation.bootstrap import Bootstrap
-from musicrec.evaluation.report import HeadScore
+from musicrec.evaluation.head_scores import HeadScore
 from musicrec.evaluation.result import Result
 from musicrec.heads import Head
 from musicrec.system.atomic_write import write_json, write_text

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from musicrec.evaluation.bootstrap import Bootstrap
-from musicrec.evaluation.report import HeadScore
+from musicrec.evaluation.head_scores import HeadScore
 from musicrec.system.console import make_table, output_console
 
 _MAX_ROWS = 24  # with more classes, the table shows the best and the worst

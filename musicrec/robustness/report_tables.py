@@ -11,8 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from musicrec.evaluation.bootstrap import Bootstrap
-from musicrec.evaluation.files import file_name
-from musicrec.evaluation.tables import interval_text, number_text
+from musicrec.evaluation.report_files import file_name
+from musicrec.evaluation.score_tables import interval_text, number_text
 from musicrec.heads import Head
 from musicrec.robustness.effects import Effect
 from musicrec.robustness.model_comparison import ComparedScore

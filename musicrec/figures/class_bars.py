@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from musicrec.evaluation.report import HeadScore
+from musicrec.evaluation.head_scores import HeadScore
 from musicrec.figures.style import COLOURS, GREY, shortened, text
 
 _MAX_CLASSES = 40  # with more, the best and the worst are drawn

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from musicrec.evaluation.bootstrap import Bootstrap, count_clusters
 from musicrec.evaluation.calibration import reliability
-from musicrec.evaluation.labels import labelled_tracks
+from musicrec.evaluation.labelled_tracks import labelled_tracks
 from musicrec.heads import Head
 
 Predictions = dict[str, tuple[Tensor, Tensor]]  # {head: (probabilities (tracks, classes), target)}

@@ -2,15 +2,15 @@
 
 import pytest
 
-from musicrec.data.midi.labels import INSTRUMENTS, instruments_of, labels_of
-from musicrec.data.midi.parse import Note, Piece
+from musicrec.data.midi.midi_labels import INSTRUMENTS, instruments_of, labels_of
+from musicrec.data.midi.parse import MidiNote, Piece
 
 C_MAJOR, E_FLAT_MAJOR = (60, 62, 64, 65, 67, 69, 71), (63, 65, 67, 68, 70, 72, 74)
 
 
 def piece(pitches=C_MAJOR, *, duration_s=100.0, **changes):
     each_s = duration_s / len(pitches)
-    notes = [Note(i * each_s, (i + 1) * each_s, 0, 0, pitch) for i, pitch in enumerate(pitches)]
+    notes = [MidiNote(i * each_s, (i + 1) * each_s, 0, 0, pitch) for i, pitch in enumerate(pitches)]
     return Piece(duration_s, notes, **changes)
 
 
@@ -27,10 +27,10 @@ def test_programs_are_those_of_general_midi():
 
 
 def test_instruments_with_few_notes_are_left_out():
-    long = [Note(0, 2, 0, 73, 60), Note(0, 0.5, 1, 32, 40), Note(1, 1.6, 1, 33, 40)]
-    stray = [Note(0, 0.3, 2, 56, 60)]
-    effect = [Note(0, 5, 3, 122, 60)]
-    drums = [Note(t, t + 0.01, 9, 0, 36) for t in range(4)]
+    long = [MidiNote(0, 2, 0, 73, 60), MidiNote(0, 0.5, 1, 32, 40), MidiNote(1, 1.6, 1, 33, 40)]
+    stray = [MidiNote(0, 0.3, 2, 56, 60)]
+    effect = [MidiNote(0, 5, 3, 122, 60)]
+    drums = [MidiNote(t, t + 0.01, 9, 0, 36) for t in range(4)]
     assert instruments_of(Piece(5, [*long, *stray, *effect, *drums])) == ["bass", "drums", "flute"]
     assert instruments_of(Piece(5, [*long, *drums[:3]])) == ["bass", "flute"]
     assert instruments_of(Piece(5, effect)) == []
@@ -90,5 +90,5 @@ def test_the_key_has_to_fit_the_notes(pitches, keys, label):
 
 
 def test_drums_do_not_count_for_the_key():
-    drums = Piece(10, [Note(0, 10, 9, 0, pitch) for pitch in C_MAJOR], keys=[(0, "C")])
+    drums = Piece(10, [MidiNote(0, 10, 9, 0, pitch) for pitch in C_MAJOR], keys=[(0, "C")])
     assert labels_of(drums)["key"] is None

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from musicrec.sweeps.jobs import Outcome
-from musicrec.sweeps.ranking import print_ranking, rank, write_ranking
+from musicrec.sweeps.ranking_table import print_ranking, rank, write_ranking
 
 
 def job(number: int, objective: float | None, status: str = "finished", **params: object) -> Outcome:

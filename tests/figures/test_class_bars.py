@@ -2,8 +2,8 @@
 
 import torch
 
-from musicrec.evaluation.report import HeadScore, score_heads
-from musicrec.figures.classes import class_figure
+from musicrec.evaluation.head_scores import HeadScore, score_heads
+from musicrec.figures.class_bars import class_figure
 from musicrec.heads import Head
 from musicrec.heads.classes import ClassHead
 from musicrec.heads.tags import TagHead
