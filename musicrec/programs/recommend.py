@@ -12,7 +12,6 @@ from pathlib import Path
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from musicrec.audio.remark import Remark
 from musicrec.config.number_types import Count
 from musicrec.config.value_check import check_choice, check_value
 from musicrec.errors import ConfigError, LibraryError
@@ -83,16 +82,16 @@ def query(cfg: DictConfig) -> None:
     check_choice("format", cfg.format, ("table", "json"))
     check_value("k", cfg.k, Count)
     check_value("min_pool", cfg.min_pool, Count | None)
+    check_value("include_unreliable", cfg.include_unreliable, bool)
     tag_filter = instantiate(cfg.filter)
     with SqliteLibrary.open(Path(cfg.library).expanduser()) as library:
         heads = list(library.heads.values())
         similarity = instantiate(cfg.similarity, heads, weights=plain(cfg.weights))
         if not len(library):
             raise ConfigError(f"{library.path}: the library holds no tracks; add some with action=index")
-        remarks: tuple[Remark, ...] = ()
         track = find_track(library, str(cfg.query))
         if track is None:
-            track, remarks = analyze_file(library, str(cfg.query), cfg)
+            track = analyze_file(library, str(cfg.query), cfg)
         search = ExactSearch(*library.read())
     values = {**track.probabilities, "embedding": track.embedding}
     found = recommend(
@@ -105,6 +104,7 @@ def query(cfg: DictConfig) -> None:
         path=track.path,
         audio_hash=track.audio_hash,
         min_pool=cfg.min_pool,
+        include_unreliable=cfg.include_unreliable,
     )
     answer = presentation.as_dict(
         found,
@@ -114,7 +114,7 @@ def query(cfg: DictConfig) -> None:
         similarity=similarity,
         library=library.path,
         size=len(search.tracks),
-        remarks=[remark.text for remark in remarks],
+        remarks=[remark.text for remark in track.remarks],
     )
     if cfg.format == "json":
         print(json.dumps(answer, indent=1))
@@ -143,8 +143,8 @@ def find_track(library: SqliteLibrary, query: str) -> Track | None:
     return tracks[0] if tracks else None
 
 
-def analyze_file(library: SqliteLibrary, query: str, cfg: DictConfig) -> tuple[Track, tuple[Remark, ...]]:
-    """Return the query file as a track, which is not added to the library, and remarks on its audio."""
+def analyze_file(library: SqliteLibrary, query: str, cfg: DictConfig) -> Track:
+    """Return the query file as a track, which is not added to the library."""
     from musicrec.audio.decode import decode
 
     refs = exports.check_same(library.exports, export_folders(cfg), library=library.path)
@@ -155,7 +155,7 @@ def analyze_file(library: SqliteLibrary, query: str, cfg: DictConfig) -> tuple[T
     from musicrec.audio.file_tags import read_tags
 
     ((title, artist),) = read_tags([str(path)]).select("title", "artist").rows()
-    track = Track(
+    return Track(
         path=str(path.absolute()),
         track_id=path.stem,
         title=title,
@@ -167,8 +167,8 @@ def analyze_file(library: SqliteLibrary, query: str, cfg: DictConfig) -> tuple[T
         duration_s=answer.duration_s,
         probabilities=answer.probabilities,
         embedding=answer.embedding,
+        remarks=answer.remarks,
     )
-    return track, answer.remarks
 
 
 def export_folders(cfg: DictConfig) -> list[str]:

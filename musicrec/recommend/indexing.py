@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from musicrec.audio.decode import AUDIO_SUFFIXES, decode
 from musicrec.audio.file_tags import read_tags
+from musicrec.audio.remark import Remark
 from musicrec.data.manifest import read_manifest
 from musicrec.data.scan import scan_folder
 from musicrec.errors import AudioError, ConfigError
@@ -40,6 +41,7 @@ class IndexReport:
         unchanged: Number of tracks that were not analysed again.
         removed: Number of tracks that are no longer in the source.
         unreadable: (path, reason) of the files that cannot be decoded.
+        remarked: (path, remarks) of the tracks of the source with remarks on their audio.
         audio_s: Length of the analysed audio in seconds.
         wall_s: Duration of the indexing in seconds.
         interrupted: True if the user stopped it.
@@ -50,6 +52,7 @@ class IndexReport:
     unchanged: int = 0
     removed: int = 0
     unreadable: list[tuple[str, str]] = field(default_factory=list)
+    remarked: list[tuple[str, tuple[Remark, ...]]] = field(default_factory=list)
     audio_s: float = 0.0
     wall_s: float = 0.0
     interrupted: bool = False
@@ -137,6 +140,8 @@ def index(
             to_analyse.append(row | {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns})
             continue
         report.unchanged += 1
+        if track.remarks:
+            report.remarked.append((track.path, track.remarks))
         if row["title"] is None:  # in a folder: keep the title that the tags or a manifest gave before
             row |= {"title": track.title, "artist": row["artist"] or track.artist}
         if any(getattr(track, name) != value for name, value in row.items()):
@@ -157,6 +162,8 @@ def index(
                 else:
                     done.append(_analysed(row, waveform, analyzer))
                     report.audio_s += done[-1].duration_s
+                    if done[-1].remarks:
+                        report.remarked.append((row["path"], done[-1].remarks))
                     report.changed += row["path"] in known
                     report.added += row["path"] not in known
                 if time.monotonic() - saved > _SAVE_EVERY_S:
@@ -186,6 +193,7 @@ def _analysed(row: dict[str, Any], waveform: np.ndarray, analyzer: "TrackAnalyze
         duration_s=answer.duration_s,
         probabilities=answer.probabilities,
         embedding=answer.embedding,
+        remarks=answer.remarks,
     )
 
 

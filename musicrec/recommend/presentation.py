@@ -19,6 +19,7 @@ from musicrec.recommend.similarity import Similarity
 if TYPE_CHECKING:
     from musicrec.recommend.indexing import IndexReport
 
+_SHOWN = 20  # remarks on tracks; each unreadable file is named
 _WIDE = 100  # from this width in characters on, there is room for a column per block
 
 
@@ -112,15 +113,22 @@ def as_dict(
                 "features": described.features,
                 "similarity": round(match.similarity, 6),
                 "similarity_by_block": {name: round(value, 6) for name, value in match.by_block.items()},
+                "remarks": [remark.text for remark in track.remarks],
             }
         )
     steps = [{"tags": [tag.name for tag in step.tags], "tracks": step.tracks} for step in found.steps]
-    if not results and not found.steps[-1].tracks:
+    if found.left_out:
+        remarks = [
+            *remarks,
+            f"left out: {found.left_out:,} silent or very short track{'s' * (found.left_out > 1)}; "
+            "include_unreliable=true recommends them, too",
+        ]
+    elif not results and not found.steps[-1].tracks:
         remarks = [*remarks, "the query is the only track in the library"]
     return {
         "remarks": list(remarks),
         "query": {**facts, "tags": ranked, **asdict(asked)},
-        "library": {"path": str(library), "tracks": size},
+        "library": {"path": str(library), "tracks": size, "left_out": found.left_out},
         "filter": {"tags": [asdict(tag) for tag in found.tags], "steps": steps, "relaxed": len(steps) > 1},
         "similarity": {"metric": similarity.metric, "weights": similarity.weights},
         "results": results,
@@ -176,6 +184,7 @@ def as_table(answer: dict[str, Any], *, heads: Mapping[str, Head], match: str, m
         Text.assemble(("1 tags        ", "bold"), _filter(answer, match=match, min_pool=min_pool)),
         Text.assemble(("2 similarity  ", "bold"), f"{answer['similarity']['metric']} over {weights}"),
         table,
+        *(Text(f"{row['rank']}: {remark}", "yellow") for row in answer["results"] for remark in row["remarks"]),
         *(Text(remark, "yellow") for remark in answer["remarks"]),
     )
 
@@ -191,6 +200,10 @@ def index_text(report: "IndexReport", *, library: Path, size: int) -> Text:
     text = Text()
     for path, reason in report.unreadable:
         text.append("skipped ", "yellow").append(reason if path in reason else f"{path}: {reason}").append("\n")
+    for path, remarks in report.remarked[:_SHOWN]:
+        text.append("remark  ", "yellow").append(f"{path}: {'; '.join(remark.text for remark in remarks)}\n")
+    if len(report.remarked) > _SHOWN:
+        text.append("remark  ", "yellow").append(f"and {len(report.remarked) - _SHOWN:,} more tracks with remarks\n")
     counts = {
         "new": report.added,
         "changed": report.changed,
@@ -200,6 +213,10 @@ def index_text(report: "IndexReport", *, library: Path, size: int) -> Text:
     }
     changes = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing to do"
     text.append(f"{library}: ", "bold").append(f"{size} tracks ({changes})")
+    if report.remarked:
+        unreliable = sum(any(remark.unreliable for remark in remarks) for _, remarks in report.remarked)
+        text.append(f"\n{len(report.remarked):,} with a remark on their audio")
+        text.append(f", {unreliable:,} of them silent or very short: by default not recommended" * (unreliable > 0))
     analysed = report.added + report.changed
     if analysed:
         text.append(

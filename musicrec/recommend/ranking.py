@@ -25,6 +25,7 @@ class Recommendation:
         matches: The recommended tracks: where they are and how similar they are.
         tracks: The recommended tracks themselves.
         shared: Per recommended track the names of the tags that it shares with the query, in the order of `tags`.
+        left_out: Number of tracks that were left out because the models' answers for them are unreliable.
     """
 
     tags: list[Tag]
@@ -32,6 +33,7 @@ class Recommendation:
     matches: list[Match]
     tracks: list[Track]
     shared: list[list[str]]
+    left_out: int = 0
 
 
 def recommend(
@@ -45,6 +47,7 @@ def recommend(
     path: str | None = None,
     audio_hash: str | None = None,
     min_pool: int | None = None,
+    include_unreliable: bool = False,
 ) -> Recommendation:
     """Return the k tracks that share tags with the query and are most similar to it.
 
@@ -59,6 +62,7 @@ def recommend(
         audio_hash: Audio hash of the query. Its copies are not recommended either, and of other tracks with equal
             audio only the first is.
         min_pool: Number of tracks that the filter must leave, by default k.
+        include_unreliable: Recommend tracks even if they are silent or very short.
 
     Raises:
         ConfigError: K or min_pool is not a positive whole number, or there are no tracks.
@@ -72,6 +76,9 @@ def recommend(
     eligible = np.zeros(len(tracks), dtype=bool)
     eligible[np.unique([track.audio_hash for track in tracks], return_index=True)[1]] = True
     eligible &= np.array([track.path != path and track.audio_hash != audio_hash for track in tracks])
+    unreliable = np.array([track.unreliable and not include_unreliable for track in tracks])
+    left_out = int((eligible & unreliable).sum())
+    eligible &= ~unreliable
 
     tag_heads = [head for head in heads if head.role == "tag"]
     usual = {head.name: search.values[head.name].mean(axis=0) for head in tag_heads}
@@ -85,4 +92,5 @@ def recommend(
         matches=matches,
         tracks=[tracks[match.row] for match in matches],
         shared=[[tag.name for tag in tags if has_tag[tag.head][match.row, tag.index]] for match in matches],
+        left_out=left_out,
     )

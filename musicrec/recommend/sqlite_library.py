@@ -1,6 +1,9 @@
 """A library in one SQLite file: the answers of the models for every track, and which models gave them.
 
 Each write is one transaction. If a program is killed, the file stays as its last finished write left it.
+
+Format 2 keeps the remarks on a track's audio. A library of format 1 has none; it is read as it is, and the first write
+turns it into format 2.
 """
 
 import json
@@ -11,13 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
+from musicrec.audio.remark import Remark
 from musicrec.errors import LibraryError
 from musicrec.heads import Head, from_dict, to_dict
 from musicrec.recommend.exports import ExportRef
 from musicrec.recommend.track import Track
 
 _APPLICATION_ID = 0x6D757265  # "mure" in the header of the file: distinguishes libraries from other SQLite files
-_VERSION = 1
+_VERSION = 2
+_ADD_REMARKS = "ALTER TABLE tracks ADD COLUMN remarks TEXT NOT NULL DEFAULT '[]'"
 _SCHEMA = """
 CREATE TABLE models (heads TEXT NOT NULL, embedding_size INTEGER NOT NULL);
 CREATE TABLE exports (path TEXT NOT NULL, sha256 TEXT NOT NULL);
@@ -25,11 +30,12 @@ CREATE TABLE tracks (
     path TEXT PRIMARY KEY, track_id TEXT NOT NULL, source TEXT NOT NULL, title TEXT, artist TEXT,
     size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, audio_hash TEXT NOT NULL, duration_s REAL NOT NULL,
     probabilities BLOB NOT NULL, -- float32, the heads in the order of models.heads
-    embedding BLOB NOT NULL      -- float32
+    embedding BLOB NOT NULL,     -- float32
+    remarks TEXT NOT NULL        -- JSON, [[text, unreliable]]
 );
 """
 _FACTS = ("path", "track_id", "source", "title", "artist", "size", "mtime_ns", "audio_hash", "duration_s")
-_COLUMNS = (*_FACTS, "probabilities", "embedding")
+_COLUMNS = (*_FACTS, "remarks", "probabilities", "embedding")
 
 
 class SqliteLibrary:
@@ -71,13 +77,13 @@ class SqliteLibrary:
         except sqlite3.Error as error:
             connection.close()
             raise LibraryError(f"{path} is not a library ({error}); name another file with library=…") from None
-        if found == [_APPLICATION_ID, _VERSION]:
+        if found[0] == _APPLICATION_ID and 1 <= found[1] <= _VERSION:
             return cls(path, connection)
         connection.close()
         if found[0] == _APPLICATION_ID:
             raise LibraryError(
-                f"{path} is a library of format {found[1]}, but this version reads format {_VERSION}; index again into "
-                "a new file"
+                f"{path} is a library of format {found[1]}, but this version reads formats up to {_VERSION}; update "
+                "musicrec, or index again into a new file"
             )
         raise LibraryError(f"{path} is not a library of musicrec; name another file with library=…")
 
@@ -138,6 +144,7 @@ class SqliteLibrary:
         rows = [
             (
                 *(getattr(track, name) for name in _FACTS),
+                json.dumps([[remark.text, remark.unreliable] for remark in track.remarks]),
                 np.concatenate([track.probabilities[name] for name in self.heads]).astype("<f4").tobytes(),
                 track.embedding.astype("<f4").tobytes(),
             )
@@ -185,8 +192,11 @@ class SqliteLibrary:
         """
         chosen, arguments = ("", ()) if track_id is None else ("WHERE track_id = ?", (track_id,))
         with self._errors():
+            columns = ", ".join(_COLUMNS)
+            if self._format() == 1:
+                columns = columns.replace("remarks", "'[]'")
             rows = self._connection.execute(
-                f"SELECT {', '.join(_COLUMNS)} FROM tracks {chosen} ORDER BY path", arguments
+                f"SELECT {columns} FROM tracks {chosen} ORDER BY path", arguments
             ).fetchall()
         sizes = [len(head.classes) for head in self.heads.values()]
         probabilities = _matrix([row[-2] for row in rows], sum(sizes))
@@ -195,6 +205,7 @@ class SqliteLibrary:
         tracks = [
             Track(
                 **dict(zip(_FACTS, row, strict=False)),
+                remarks=tuple(Remark(text, unreliable) for text, unreliable in json.loads(row[-3])),
                 probabilities={name: values[number] for name, values in by_head.items()},
                 embedding=embeddings[number],
             )
@@ -206,7 +217,13 @@ class SqliteLibrary:
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._errors(), self._connection as connection:
             connection.execute("BEGIN IMMEDIATE")
+            if self._format() == 1:
+                connection.execute(_ADD_REMARKS)
+                connection.execute(f"PRAGMA user_version={_VERSION}")
             yield connection
+
+    def _format(self) -> int:
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from musicrec.audio.remark import Remark
+
 
 @dataclass(frozen=True, kw_only=True)
 class Track:
@@ -22,6 +24,7 @@ class Track:
         duration_s: Length of the audio in seconds.
         probabilities: The calibrated answers of the models, {head: (classes,) float32}.
         embedding: (size,) float32.
+        remarks: What to know about the audio, such as that it is silent.
     """
 
     path: str
@@ -35,6 +38,12 @@ class Track:
     duration_s: float
     probabilities: dict[str, np.ndarray]
     embedding: np.ndarray
+    remarks: tuple[Remark, ...] = ()
+
+    @property
+    def unreliable(self) -> bool:
+        """Whether the answers of the models mean little, because the track is silent or very short."""
+        return any(remark.unreliable for remark in self.remarks)
 
 
 def audio_hash(waveform: np.ndarray) -> str:

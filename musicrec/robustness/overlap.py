@@ -173,7 +173,7 @@ class OverlapMeasurement:
             k=self.k,
             queries=len(queries),
             library="this split" if self.library is None else str(self.library),
-            candidates=max(1, len(library.search.tracks) - in_library),
+            candidates=max(1, sum(not track.unreliable for track in library.search.tracks) - in_library),
         )
 
     def _lists(

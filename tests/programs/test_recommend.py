@@ -215,6 +215,11 @@ def test_exports_may_move_but_not_change(world: dict, tmp_path: Path, capsys: py
         (["action=query", "query=caf\udce9.wav"], ConfigError, r"query=caf\\xe9.wav: this name is not UTF-8; rename"),
         (["action=query", "query=track 1", "k=0"], ConfigError, "k=0"),
         (["action=query", "query=track 1", "min_pool=0"], ConfigError, "min_pool=0"),
+        (
+            ["action=query", "query=track 1", "include_unreliable=2"],
+            ConfigError,
+            "include_unreliable=2: give true or false",
+        ),
         (["action=query", "query=track 1", "format=xml"], ConfigError, "format=xml: choose table or json"),
         (["action=query", "query=track 1", "weights.metre=1"], ConfigError, "there are: genre, instruments, tempo"),
         (
@@ -265,6 +270,38 @@ def test_an_unreliable_query_gets_a_remark(world, tmp_path, capsys, samples, rem
     assert remark in capsys.readouterr().out.replace("\n", " ")
     call("action=query", f"query={world['music'] / 'track 1.wav'}", f"library={world['library']}", "format=json")
     assert json.loads(capsys.readouterr().out)["remarks"] == []
+
+
+@pytest.mark.slow
+def test_silent_and_very_short_tracks_are_not_recommended_by_default(world, tmp_path, capsys):
+    shutil.copytree(world["music"], tmp_path / "music")
+    soundfile.write(tmp_path / "music" / "silence.wav", np.zeros(2 * RATE), RATE)
+    soundfile.write(tmp_path / "music" / "click.wav", np.full(800, 0.5), RATE)
+    library = f"library={tmp_path / 'l'}"
+    call("action=index", f"exports=[{world['tags']},{world['features']}]", f"source={tmp_path / 'music'}", library)
+    printed = capsys.readouterr().out
+    assert "click.wav: the audio lasts 0.05 s" in printed and "silence.wav: the audio is silent" in printed
+    assert "2 with a remark on their audio, 2 of them silent or very short: by default not recommended" in printed
+    ask = ("action=query", "query=track 3", library, "k=20")
+    call(*ask, "format=json")
+    answer = json.loads(capsys.readouterr().out)
+    assert len(answer["results"]) == 7 and answer["library"]["left_out"] == 2
+    sentence = "left out: 2 silent or very short tracks; include_unreliable=true recommends them, too"
+    assert answer["remarks"] == [sentence]
+    call(*ask)
+    assert sentence in capsys.readouterr().out.replace("\n", " ")
+    call(*ask, "format=json", "include_unreliable=true")
+    answer = json.loads(capsys.readouterr().out)
+    assert len(answer["results"]) == 9 and answer["library"]["left_out"] == 0 and answer["remarks"] == []
+    assert {row["track_id"]: len(row["remarks"]) for row in answer["results"] if row["remarks"]} == {
+        "click": 1,
+        "silence": 1,
+    }
+    call(*ask, "include_unreliable=true")
+    assert re.search(r"\d: the audio is silent", capsys.readouterr().out)
+    call("action=query", "query=silence", library, "format=json")
+    first, second = json.loads(capsys.readouterr().out)["remarks"]
+    assert "the audio is silent" in first and second.startswith("left out: 1 silent or very short track;")
 
 
 def test_a_bad_file_is_reported_before_the_models_are_loaded(world, monkeypatch):

@@ -12,18 +12,21 @@ import pytest
 import soundfile
 from mutagen.id3 import TIT2, TPE1
 
+from musicrec.audio.remark import Remark
 from musicrec.data.manifest import write_manifest
 from musicrec.errors import AudioError, ConfigError, ManifestError
 from musicrec.export.analyzer import TrackAnalysis
 from musicrec.recommend import indexing
+from musicrec.recommend.report import index_text
 from musicrec.recommend.sqlite_library import SqliteLibrary
 from musicrec.recommend.track import audio_hash
 
 RATE = 8000
+SILENT = Remark("the audio is silent", unreliable=True)
 
 
 class CountingAnalyzer:
-    """Answers 1 for every class; the embedding is the peak of the waveform."""
+    """Answers 1 for every class; the embedding is the peak of the waveform. Remarks that zeros are silent."""
 
     sample_rate = RATE
 
@@ -40,6 +43,7 @@ class CountingAnalyzer:
             tags={},
             features={},
             embedding=np.full(4, np.abs(waveform).max(), np.float32),
+            remarks=() if waveform.any() else (SILENT,),
         )
 
 
@@ -101,6 +105,20 @@ def test_unreadable_files_are_reported_and_the_others_analysed(run, library: Sql
     }
     assert all(str(music) in reason for _, reason in done.unreadable)
     assert (done.unchanged, len(library)) == (5, 5), "the answers for the earlier content of the file are dropped"
+
+
+def test_remarks_are_kept_with_the_track(run, library: SqliteLibrary, music: Path):
+    path = music / "silence.wav"
+    soundfile.write(path, np.zeros(RATE), RATE)
+    for calls in (7, 0):  # the second time from the library
+        done, called = run(music)
+        assert (called, done.remarked) == (calls, [(str(path), (SILENT,))])
+        printed = index_text(done, library=library.path, size=7).plain
+        assert f"remark  {path}: the audio is silent" in printed
+        assert "1 with a remark on their audio, 1 of them silent or very short: by default not recommended" in printed
+    soundfile.write(path, np.full(RATE, 0.5), RATE)
+    assert run(music)[0].remarked == []
+    assert not any(track.remarks for track in library.read()[0])
 
 
 def test_an_interrupted_run_keeps_its_results_and_continues(run, library: SqliteLibrary, music: Path):

@@ -2,6 +2,7 @@ import dataclasses
 
 import pytest
 
+from musicrec.audio.remark import Remark
 from musicrec.errors import ConfigError
 from musicrec.recommend.exact_search import ExactSearch
 from musicrec.recommend.filters import TagFilter
@@ -55,6 +56,19 @@ def test_too_small_a_pool_is_widened_and_reported(crate: SqliteLibrary, make_tra
     assert [step.tracks for step in found.steps] == [3, 7]  # drums, which the houses have too
     assert found.tracks[0].track_id == "house0" and len(found.tracks) == 5
     assert [step.tracks for step in ask(crate, query, k=1, min_pool=4, tag_filter=TagFilter(top=2)).steps] == [3, 7]
+
+
+def test_silent_and_very_short_tracks_are_left_out_unless_asked_for(crate: SqliteLibrary, make_track):
+    query = make_track("q", genre="jazz", bpm=120)
+    silent = Remark("the audio is silent", unreliable=True)
+    near = dataclasses.replace(make_track("near", genre="jazz", bpm=120), remarks=(silent,))
+    inverted = dataclasses.replace(make_track("far", genre="jazz", bpm=140), remarks=(Remark("one channel", False),))
+    crate.add([near, inverted])
+    found = ask(crate, query, k=1)
+    assert [track.track_id for track in found.tracks] == ["far"] and found.left_out == 1
+    found = ask(crate, query, k=1, include_unreliable=True)
+    assert [track.track_id for track in found.tracks] == ["near"] and found.left_out == 0
+    assert ask(crate, near, k=1, path=near.path).left_out == 0, "the query itself does not count"
 
 
 def test_the_query_and_copies_are_left_out(crate: SqliteLibrary, make_track):

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from musicrec.audio.remark import Remark
 from musicrec.errors import LibraryError
 from musicrec.heads.classes import ClassHead
 from musicrec.recommend import sqlite_library
@@ -31,7 +32,12 @@ def assert_equal(found: Track, expected: Track) -> None:
 def test_tracks_are_read_as_they_were_added(library: SqliteLibrary, make_track, heads: dict, tmp_path: Path):
     first, second = make_track("b", genre="jazz"), make_track("a", bpm=97.0, key="F major")
     second = dataclasses.replace(
-        second, title="12\" mix 'ü'", artist="–", size=2**40, mtime_ns=1_700_000_000_123_456_789
+        second,
+        title="12\" mix 'ü'",
+        artist="–",
+        size=2**40,
+        mtime_ns=1_700_000_000_123_456_789,
+        remarks=(Remark("the audio is “silent”", unreliable=True), Remark("one channel", unreliable=False)),
     )
     library.add([first, second])
     library.close()
@@ -120,6 +126,23 @@ def test_a_library_of_the_first_release_opens(tmp_path: Path):
         embedding=np.array([-2.0]),
     )
     assert_equal(track, expected)
+
+
+def test_a_library_of_the_first_release_takes_remarks(tmp_path: Path):
+    """It is read as it is; the first write adds the column, and programs that have it open already go on reading."""
+    with contextlib.closing(sqlite3.connect(tmp_path / "old.sqlite")) as connection:
+        connection.executescript(FORMAT_1)
+    before = (tmp_path / "old.sqlite").read_bytes()
+    silent = Remark("the audio is silent", unreliable=True)
+    with SqliteLibrary.open(tmp_path / "old.sqlite") as library, SqliteLibrary.open(tmp_path / "old.sqlite") as reader:
+        (old,), _ = library.read()
+        assert old.remarks == () and (tmp_path / "old.sqlite").read_bytes() == before
+        library.add([dataclasses.replace(old, path="/music/b.wav", remarks=(silent,))])
+        for opened in (library, reader):
+            assert [track.remarks for track in opened.read()[0]] == [(), (silent,)]
+        reader.remove(["/music/a.wav"])
+    with SqliteLibrary.open(tmp_path / "old.sqlite") as library:
+        assert [track.remarks for track in library.read()[0]] == [(silent,)]
 
 
 def test_exports_are_remembered_and_moved(tmp_path: Path, heads: dict):
