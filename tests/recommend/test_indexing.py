@@ -17,7 +17,7 @@ from musicrec.data.manifest import write_manifest
 from musicrec.errors import AudioError, ConfigError, ManifestError
 from musicrec.export.analyzer import TrackAnalysis
 from musicrec.recommend import indexing
-from musicrec.recommend.report import index_text
+from musicrec.recommend.presentation import index_text
 from musicrec.recommend.sqlite_library import SqliteLibrary
 from musicrec.recommend.track import audio_hash
 
