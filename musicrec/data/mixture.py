@@ -152,14 +152,14 @@ class Mixture:
             if unknown:
                 raise ConfigError(f"data.sets.{name}.columns: no label {', '.join(unknown)}; it has {', '.join(known)}")
             frame = frame.select(column for column in frame.columns if column in (*_ABOUT, *part.columns))
-        there = frame["split"].drop_nulls().unique().sort().to_list()
+        splits = frame["split"].drop_nulls().unique().sort().to_list()
         for setting, meant in (("train_split", "train"), ("valid_split", "valid")):
             named = getattr(part, setting)
-            if named != meant and named not in there:
+            if named != meant and named not in splits:
                 raise ConfigError(
-                    f"data.sets.{name}.{setting}={named}: no track of {manifest} is in it, only in {', '.join(there)}"
+                    f"data.sets.{name}.{setting}={named}: no track of {manifest} is in it, only in {', '.join(splits)}"
                 )
-            if meant in there and meant not in (part.train_split, part.valid_split):
+            if meant in splits and meant not in (part.train_split, part.valid_split):
                 raise ConfigError(
                     f"data.sets.{name}.{setting}={named}: the mixture calls this split {meant!r}, but {manifest} "
                     "already has another split of that name; rename that one"

@@ -117,12 +117,12 @@ class WaveformStore:
         rows, starts = np.asarray(rows, dtype=np.int64), np.asarray(starts, dtype=np.int64)
         if (starts < 0).any() or (rows < 0).any():
             raise IndexError(f"{self.folder}: a chunk begins before its track, or a row is negative")
-        there = np.clip(self.lengths[rows] - starts, 0, samples)
+        counts = np.clip(self.lengths[rows] - starts, 0, samples)
         firsts = self._offsets[rows] + starts
         out = np.empty((len(rows), samples), dtype=np.int16)
         # One copy per chunk is as fast as indexing a sliding window with all chunks at once, and may end anywhere.
         flat = self._samples
-        for chunk, first, count in zip(out, firsts.tolist(), there.tolist(), strict=True):
+        for chunk, first, count in zip(out, firsts.tolist(), counts.tolist(), strict=True):
             chunk[:count] = flat[first : first + count]
             chunk[count:] = 0
         return out

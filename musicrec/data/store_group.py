@@ -45,8 +45,8 @@ class StoreGroup:
         rows = np.full(len(track_ids), -1, dtype=np.int64)
         for (name, store), first in zip(self.stores.items(), self._first, strict=False):
             own = track_ids.str.starts_with(f"{name}/").to_numpy()
-            there = store.rows(track_ids.filter(pl.Series(own)).str.strip_prefix(f"{name}/"))
-            rows[own] = np.where(there < 0, -1, there + first)
+            own_rows = store.rows(track_ids.filter(pl.Series(own)).str.strip_prefix(f"{name}/"))
+            rows[own] = np.where(own_rows < 0, -1, own_rows + first)
         return rows
 
     def checksum(self, track_id: str) -> int:

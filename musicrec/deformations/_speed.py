@@ -25,16 +25,34 @@ def _resampler(speed: Fraction, device: torch.device) -> SincResample:
 
 
 def played(waveform: Tensor, speed: Fraction, *, samples: int) -> Tensor:
-    """Multiply pitch and tempo by `speed`, by sinc interpolation: (batch, any) to (batch, samples)."""
+    """Multiply pitch and tempo by `speed`, by sinc interpolation.
+
+    Args:
+        waveform: (batch, any) float32.
+        speed: Above 1 is faster and higher.
+        samples: Length of the result.
+
+    Returns:
+        (batch, samples) float32.
+    """
     needed = math.ceil(samples * float(speed)) + 32  # a little more, because the sinc filter has a width
     return _fitted(_resampler(speed, waveform.device)(waveform[:, :needed]), samples)
 
 
 def stretched(waveform: Tensor, rates: list[float], *, samples: int, sample_rate: int) -> Tensor:
-    """Multiply the tempo by a rate per example and keep the pitch: (batch, any) to (batch, samples).
+    """Multiply the tempo by a rate per example and keep the pitch.
 
     The output is padded with silence if the input is too short. Signalsmith Stretch works on one example at a time, on
     the CPU, and holds Python's lock.
+
+    Args:
+        waveform: (batch, any) float32.
+        rates: One per example; above 1 is faster.
+        samples: Length of the result.
+        sample_rate: Of the waveform, in Hz.
+
+    Returns:
+        (batch, samples) float32.
     """
     results = []
     for example, rate in zip(waveform.cpu(), rates, strict=True):

@@ -65,7 +65,17 @@ class Reencoding:
 
 
 def encoded(waveform: np.ndarray, codec: str, bitrate_kbps: float, sample_rate: int) -> bytes:
-    """Encode (samples,) float32 as the bytes of a file."""
+    """Encode a waveform as the bytes of a file.
+
+    Args:
+        waveform: (samples,) float32 in [-1, 1].
+        codec: A name in `CODECS`.
+        bitrate_kbps: In kbit/s, within the limits of the codec.
+        sample_rate: Of the waveform, in Hz.
+
+    Returns:
+        The file.
+    """
     container, encoding, least, most = CODECS[codec]
     if codec == "vorbis":
         compression = 1 - float(np.interp(bitrate_kbps, VORBIS_KBPS, VORBIS_QUALITY))
@@ -82,7 +92,17 @@ def encoded(waveform: np.ndarray, codec: str, bitrate_kbps: float, sample_rate: 
 
 
 def reencoded(waveform: np.ndarray, codec: str, bitrate_kbps: float, sample_rate: int) -> np.ndarray:
-    """Encode and decode (samples,) float32; length and position in time stay the same."""
+    """Encode and decode a waveform; length and position in time stay the same.
+
+    Args:
+        waveform: (samples,) float32 in [-1, 1].
+        codec: A name in `CODECS`.
+        bitrate_kbps: In kbit/s, within the limits of the codec.
+        sample_rate: Of the waveform, in Hz.
+
+    Returns:
+        (samples,) float32.
+    """
     decoded, _ = soundfile.read(io.BytesIO(encoded(waveform, codec, bitrate_kbps, sample_rate)), dtype="float32")
     delay = MP3_DELAY if codec == "mp3" and len(decoded) > len(waveform) else 0
     decoded = decoded[delay : delay + len(waveform)]

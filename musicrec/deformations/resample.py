@@ -28,9 +28,8 @@ class Resample:
 
     def __init__(self, *, shift_semitones: int | Sequence[int] = 1) -> None:
         self.shift_semitones = limits("shift_semitones", shift_semitones, least=-12, most=12, whole=True)
-        self.input_ratio = (
-            float(speed_of(self.shift_semitones[1])) + 1e-3
-        )  # a little more, because the sinc filter has a width
+        # A little more than the speed, because the sinc filter has a width.
+        self.input_ratio = float(speed_of(self.shift_semitones[1])) + 1e-3
 
     def __call__(self, waveform: Tensor, *, samples: int, sample_rate: int, seeds: Sequence[int]) -> Deformed:
         shift = torch.tensor(draw_whole("shift_semitones", self.shift_semitones, seeds))

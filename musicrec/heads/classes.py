@@ -127,8 +127,8 @@ class ClassHead:
         return f"{answer[self.name]} ({answer['probability']:.2f})"
 
     def dj_facts(self, answer: dict[str, Any]) -> DJFacts:
-        said = answer[self.name]
-        return DJFacts(mode=said if self.column == "mode" and said in MODES else None)
+        name = answer[self.name]
+        return DJFacts(mode=name if self.column == "mode" and name in MODES else None)
 
     def compatibility(self) -> np.ndarray:
         return np.eye(len(self.classes), dtype=np.float32)

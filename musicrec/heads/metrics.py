@@ -99,7 +99,16 @@ def f1_by_threshold(scores: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def f1_counts(answer: Tensor, truth: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Count hits, predictions and labels of each class, each (resamples, classes). answer, truth: (tracks, classes)."""
+    """Count the hits, predictions and labels of each class.
+
+    Args:
+        answer: (tracks, classes), whether each class was predicted.
+        truth: (tracks, classes), whether each class is true.
+        weights: (resamples, tracks), how often each track counts.
+
+    Returns:
+        Hits, predictions and labels, each (resamples, classes).
+    """
     answer, truth = answer.to(weights.dtype), truth.to(weights.dtype)
     return weights @ (answer * truth), weights @ answer, weights @ truth
 

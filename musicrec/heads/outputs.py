@@ -8,15 +8,31 @@ from torch import Tensor
 
 
 def activate(logits: Tensor, activation: str) -> Tensor:
-    """Return probabilities of (tracks, size) logits. activation: "softmax" or "sigmoid"."""
+    """Turn logits into probabilities.
+
+    Args:
+        logits: (tracks, size).
+        activation: "softmax" or "sigmoid".
+
+    Returns:
+        (tracks, size) float32.
+    """
     return logits.float().sigmoid() if activation == "sigmoid" else logits.float().softmax(dim=1)
 
 
 def at_temperature(probabilities: Tensor, temperature: float, activation: str) -> Tensor:
-    """Return what probabilities (…, size) become when their logits are divided by a temperature.
+    """Return what probabilities become when their logits are divided by a temperature.
 
     A temperature above 1 makes them less sure. The order of the classes of a track stays as it is; so does, for a
     sigmoid, the order of the tracks by each class.
+
+    Args:
+        probabilities: (…, size).
+        temperature: A positive number; 1 changes nothing.
+        activation: "softmax" or "sigmoid", what made the probabilities.
+
+    Returns:
+        Probabilities of the same shape.
     """
     if temperature == 1.0:
         return probabilities

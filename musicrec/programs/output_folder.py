@@ -81,16 +81,16 @@ def _make(folder: Path, *, key: str) -> list[Path]:
     Raises:
         ConfigError: The folder cannot be written.
     """
-    made: list[Path] = []
+    created: list[Path] = []
     try:
-        made = [path for path in (folder, *folder.parents) if not path.exists()]
+        created = [path for path in (folder, *folder.parents) if not path.exists()]
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as probe:
             probe.write(bytes(_ROOM))
     except OSError as error:
-        _remove(made)
+        _remove(created)
         raise ConfigError(f"{key}={folder}: cannot be written ({error.strerror}); name a folder that can be") from None
-    return made
+    return created
 
 
 def _remove(made: Sequence[Path]) -> None:

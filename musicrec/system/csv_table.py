@@ -114,6 +114,14 @@ def write_records(
 
     The columns are those of all records, in the order in which they first appear; a record without one has an empty
     cell.
+
+    Args:
+        path: The file.
+        records: {column: value} of each row.
+        error: What to raise where the file cannot be written.
+
+    Returns:
+        The path.
     """
     header = list(dict.fromkeys(name for record in records for name in record))
     return write_csv(path, header, ([record.get(name) for name in header] for record in records), error=error)

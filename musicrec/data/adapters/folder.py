@@ -62,19 +62,7 @@ def music_folder(
         ManifestError: If there is no audio or no label, or if no row of the table matches a file.
         ConfigError: If there are too few artists (albums, tracks) to split.
     """
-    if root is None:
-        raise ManifestError(
-            "data.root is not set: give the folder of your music (in a mixture: data.sets.NAME.root); see "
-            "docs/datasets.md#folder"
-        )
-    top = Path(os.path.abspath(Path(root).expanduser()))
-    if not top.is_dir():
-        raise ManifestError(
-            f"data.root={root}: no such folder; give the folder of your music, see docs/datasets.md#folder"
-        )
-    shown = os.fsencode(top).decode(errors="backslashreplace")
-    if shown != str(top):
-        raise ManifestError(f"data.root={shown}: the name of this folder is not UTF-8; rename it")
+    top = _music_root(root)
     labels = labels and Path(os.path.abspath(Path(labels).expanduser()))
     found = find_audio(top)
     files = with_file_state(unlabelled_manifest(found, top).select(*REQUIRED))
@@ -122,6 +110,24 @@ def music_folder(
     print(report.text(shown=5))
     print_summary(frame, manifest=manifest)
     return manifest
+
+
+def _music_root(root: str | os.PathLike | None) -> Path:
+    """Return the absolute path of the folder of music, or raise a ManifestError that says what is wrong with it."""
+    if root is None:
+        raise ManifestError(
+            "data.root is not set: give the folder of your music (in a mixture: data.sets.NAME.root); see "
+            "docs/datasets.md#folder"
+        )
+    top = Path(os.path.abspath(Path(root).expanduser()))
+    if not top.is_dir():
+        raise ManifestError(
+            f"data.root={root}: no such folder; give the folder of your music, see docs/datasets.md#folder"
+        )
+    shown = os.fsencode(top).decode(errors="backslashreplace")
+    if shown != str(top):
+        raise ManifestError(f"data.root={shown}: the name of this folder is not UTF-8; rename it")
+    return top
 
 
 def _tags(files: pl.DataFrame, cache: Path) -> pl.DataFrame:

@@ -193,10 +193,10 @@ def _number(name: str) -> str:
 def _archives(source: Source) -> list[Archive]:
     """Return the excerpts that are missing, with the checksums from the repository."""
     home = next((name for name in AUDIO if list_matching(source.root / name, "*.LOFI.*")), AUDIO[0])
-    there = {_number(path.name) for path in list_matching(source.root / home, "*.LOFI.*")}
+    present = {_number(path.name) for path in list_matching(source.root / home, "*.LOFI.*")}
     archives = []
     for path in list_matching(source.folder("md5", holding="*.md5"), "*.md5"):
-        if _number(path.name) in there:
+        if _number(path.name) in present:
             continue
         checksum = re.match(r"[0-9a-f]{32}\b", read_text_file(path))
         if checksum is None:

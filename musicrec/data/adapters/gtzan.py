@@ -78,9 +78,7 @@ def gtzan(
         artists = _artists(index, report) if indexed else {}
         if split == "artist" and not artists:
             raise damaged_file(index, "names no artists, expected lines such as blues.00002.wav ::: Artist ::: Title")
-        by_stem = {
-            os.path.splitext(name)[0]: name for name in sorted(files)
-        }  # .wav comes after .au, so it is preferred
+        by_stem = {os.path.splitext(name)[0]: name for name in sorted(files)}  # .wav, if there is an .au, too
         usual = Counter(os.path.splitext(name)[1] for name in files).most_common(1)
         names = [(genre, f"{genre}.{number:05}") for genre in lists.gtzan_genres for number in range(100)]
         rows = []

@@ -107,11 +107,7 @@ def render_folder(
     check_value("sample_rate", sample_rate, Annotated[int, Ge(LOWEST_SAMPLE_RATE)])
     check_value("workers", workers, Count | None)
     program, fonts, out = find_fluidsynth(), [Path(font) for font in sound_fonts], Path(os.path.abspath(out))
-    for font in fonts:
-        check_sound_font(font)
-    if len({font.stem for font in fonts}) < len(fonts):
-        paths = ", ".join(map(str, fonts))
-        raise ConfigError(f"two sound fonts have the same name, so their tracks would have, too: {paths}; rename one")
+    _check_sound_fonts(fonts)
     files = find_midi_files(Path(source), genre_folders=genre_folders)
     if progress:
         most_gb = len(files) * len(fonts) * duration_s * sample_rate * 2 / 1e9
@@ -126,11 +122,7 @@ def render_folder(
                 raise ConfigError(
                     f"{out}: another process is rendering into this folder; wait for it, or choose another folder"
                 )
-            scratch = out / ".scratch"
-            shutil.rmtree(scratch, ignore_errors=True)  # left by a process that was killed
-            for folder, _, _ in os.walk(out / "audio"):
-                remove_leftovers(Path(folder), older_than_s=0)
-            scratch.mkdir()
+            scratch = _empty_scratch(out)
             with closing(RenderJournal(out / JOURNAL, settings)) as journal:
                 renderer = TrackRenderer(
                     program=program,
@@ -150,13 +142,35 @@ def render_folder(
                     f"{source}: none of its {len(files)} MIDI files could be rendered; the reasons are in "
                     f"{out / LEFT_OUT}, the first is {': '.join(left_out[0])}"
                 )
-            types = {name: SCHEMA[name] for name in rows[0] if name in SCHEMA}
-            tracks = pl.DataFrame(rows, schema_overrides=types)
-            tracks.insert_column(2, _splits(tracks, seed))
+            tracks = _manifest(rows, seed)
             write_manifest(tracks, out / MANIFEST)
     except (OSError, soundfile.SoundFileError) as error:
         raise ConfigError(f"{out}: cannot be written ({error}); make room, or choose another folder") from None
     return Rendering(out / MANIFEST, tracks, left_out)
+
+
+def _check_sound_fonts(fonts: list[Path]) -> None:
+    for font in fonts:
+        check_sound_font(font)
+    if len({font.stem for font in fonts}) < len(fonts):
+        paths = ", ".join(map(str, fonts))
+        raise ConfigError(f"two sound fonts have the same name, so their tracks would have, too: {paths}; rename one")
+
+
+def _empty_scratch(out: Path) -> Path:
+    """Remove what a process that was killed has left, and return an empty folder for temporary files."""
+    scratch = out / ".scratch"
+    shutil.rmtree(scratch, ignore_errors=True)
+    for folder, _, _ in os.walk(out / "audio"):
+        remove_leftovers(Path(folder), older_than_s=0)
+    scratch.mkdir()
+    return scratch
+
+
+def _manifest(rows: list[dict], seed: int) -> pl.DataFrame:
+    types = {name: SCHEMA[name] for name in rows[0] if name in SCHEMA}
+    tracks = pl.DataFrame(rows, schema_overrides=types)
+    return tracks.insert_column(2, _splits(tracks, seed))
 
 
 def _splits(tracks: pl.DataFrame, seed: int) -> pl.Series:
@@ -197,9 +211,8 @@ def _map_with_progress(title: str, pool: ThreadPoolExecutor, function: Callable,
         try:
             return list(bar.track(pool.map(function, items), total=len(items)))
         except BaseException:
-            pool.shutdown(
-                wait=False, cancel_futures=True
-            )  # so that Ctrl-C does not wait for files that have not started
+            # So that Ctrl-C does not wait for files that have not started.
+            pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 

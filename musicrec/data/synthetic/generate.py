@@ -141,12 +141,11 @@ def _write_set(
     columns = (TextColumn("synthetic music"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with ThreadPoolExecutor(workers) as pool, Progress(*columns, console=error_console(), disable=not progress) as bar:
         try:
-            made = pool.map(lambda track: _write_track(track, audio, settings, conditions), planned)
-            rows = list(bar.track(made, total=len(planned)))
+            written = pool.map(lambda track: _write_track(track, audio, settings, conditions), planned)
+            rows = list(bar.track(written, total=len(planned)))
         except BaseException:
-            pool.shutdown(
-                wait=False, cancel_futures=True
-            )  # so that Ctrl-C does not wait for tracks that have not started
+            # So that Ctrl-C does not wait for tracks that have not started.
+            pool.shutdown(wait=False, cancel_futures=True)
             raise
     write_manifest(pl.DataFrame(rows), manifest)
     _write_record(folder, settings, complete=True)
