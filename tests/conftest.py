@@ -23,6 +23,10 @@ resolvers.register()
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fuzz-files", type=int, default=54, help="how many damaged files tests/fuzz reads")
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder with the rendered corpus, real recordings and public weights. Tests skip where it is absent."""
