@@ -56,7 +56,7 @@ def find_audio(folder: str | os.PathLike) -> FolderScan:
             skipped.append((below or ".", problem))
         for entry in inside:
             name = os.path.join(below, entry.name)
-            if entry.name.startswith("."):
+            if entry.name.startswith(".") and not entry.name.startswith(".."):  # "...And Justice for All" is an album
                 continue
             if _is_folder(entry):
                 (links if entry.is_symlink() else folders).append(name)
