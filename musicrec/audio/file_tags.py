@@ -1,33 +1,25 @@
-"""Tags in audio files: ID3 (MP3, WAV, AIFF), Vorbis comments (FLAC, OGG, Opus), APE, and MP4 atoms."""
+"""Tags in audio files: artist, album, title, genre, tempo, key and length, as taggers and DJ software write them."""
 
-import os
+import base64
+import contextlib
+import json
 import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-import mutagen
 import polars as pl
-from mutagen.id3 import ID3
-from mutagen.mp4 import MP4Tags
 from rich.progress import track
 
+from musicrec.audio.file_header import FileHeader, read_header
 from musicrec.config.number_types import BPM_RANGE, DURATION_RANGE_S
+from musicrec.errors import AudioError
 from musicrec.heads.keys import parse_key
 from musicrec.system.console import error_console
 
-# The standard names, and those that DJ software and taggers write.
-_ID3 = {
-    "artist": ("TPE1", "TPE2"), "album": ("TALB",), "title": ("TIT2",), "genre": ("TCON",),
-    "bpm": ("TBPM", "TXXX:BPM"), "key": ("TKEY", "TXXX:INITIALKEY", "TXXX:initialkey", "TXXX:KEY"),
-}  # fmt: skip
-_MP4 = {
-    "artist": ("©ART", "aART"), "album": ("©alb",), "title": ("©nam",), "genre": ("©gen",),
-    "bpm": ("tmpo", "----:com.apple.iTunes:BPM"),
-    "key": ("----:com.apple.iTunes:initialkey", "----:com.apple.iTunes:INITIALKEY", "----:com.apple.iTunes:KEY"),
-}  # fmt: skip
-_COMMENTS = {
-    "artist": ("artist", "albumartist", "album artist"), "album": ("album",), "title": ("title",), "genre": ("genre",),
-    "bpm": ("bpm", "tempo"), "key": ("initialkey", "key"),
+# The standard names, and those that DJ software and taggers write, as `FileHeader.values` spells them.
+_NAMES = {
+    "artist": ("artist", "albumartist"), "album": ("album",), "title": ("title",), "genre": ("genre",),
+    "bpm": ("bpm", "tbpm", "tempo", "beatsperminute"), "key": ("initialkey", "key", "tkey"),
 }  # fmt: skip
 _TYPES = {
     **dict.fromkeys(("artist", "album", "title", "genre"), pl.String),
@@ -37,7 +29,14 @@ _TYPES = {
     "duration_s": pl.Float64,
 }
 FIELDS = tuple(_TYPES)
-_AT_ONCE = 64
+_THREADS, _SHOWN = 8, 80
+_LONGEST = 1000  # characters of a text; damaged tags may hold millions
+_NO_KEY = frozenset(
+    {"o", "-", "--", "?", "all", "none", "no key", "n/a", "unknown", "off key", "offkey", "off-key", "atonal"}
+)
+_ON_WHEEL = re.compile(r"(?:0?[1-9]|1[0-2])\s*[ABDM](?![^\W_])", re.IGNORECASE)
+# What ends the first key: another key, an energy, a deviation in cents, a code on a wheel.
+_NEXT = re.compile(r"\s+-\s+|\s*[+−-]\s*\d|[/,|\\]|\s+(?=\d)")
 
 
 def read_tags(paths: Iterable[str], *, progress: bool = True) -> pl.DataFrame:
@@ -54,7 +53,7 @@ def read_tags(paths: Iterable[str], *, progress: bool = True) -> pl.DataFrame:
         which describes tags that could not be read.
     """
     paths = list(paths)
-    with ThreadPoolExecutor(_AT_ONCE // 8) as pool:
+    with ThreadPoolExecutor(_THREADS) as pool:
         rows = pool.map(_row, paths)
         disable = not progress or len(paths) < 500
         shown = track(rows, "Reading tags", total=len(paths), console=error_console(), disable=disable)
@@ -62,101 +61,84 @@ def read_tags(paths: Iterable[str], *, progress: bool = True) -> pl.DataFrame:
         return pl.DataFrame(list(shown), schema=schema, orient="row")
 
 
-def opened(path: str | os.PathLike) -> mutagen.FileType | None:
-    """Open an audio file to read its header and tags.
-
-    Args:
-        path: The audio file.
-
-    Returns:
-        The file, or None if its format is unknown.
-
-    Raises:
-        mutagen.MutagenError: The file is damaged.
-        OSError: The file cannot be read.
-    """
-    try:
-        return mutagen.File(path)
-    except (mutagen.MutagenError, OSError):
-        raise
-    except Exception as error:  # some damage makes its parsers fail, for example with an IndexError
-        raise mutagen.MutagenError(f"damaged: {error}") from None
-
-
 def _row(path: str) -> tuple:
     try:
-        file = opened(path)
-    except (mutagen.MutagenError, OSError) as error:
-        return (path, *[None] * len(FIELDS), f"tags cannot be read ({str(error) or type(error).__name__})")
-    if file is None:
-        return (path, *[None] * len(FIELDS), None)
-    text = texts(file.tags)
+        header = read_header(path)
+    except AudioError as error:
+        return (path, *[None] * len(FIELDS), str(error).removeprefix(f"{path}: "))
+    text = {field: _first(header, names) for field, names in _NAMES.items()}
     problems: list[str] = []
-    bpm = _number(text["bpm"], problems)
+    bpm = _bpm(text["bpm"], problems)
     pitch_class, mode = _key(text["key"], problems)
-    length_s = getattr(file.info, "length", 0) or 0
     shortest_s, longest_s = DURATION_RANGE_S
-    length_s = length_s if shortest_s <= length_s <= longest_s else None
+    length_s = header.length_s if shortest_s <= (header.length_s or 0) <= longest_s else None
     values = (text["artist"], text["album"], text["title"], text["genre"], bpm, pitch_class, mode, length_s)
     return (path, *values, ", ".join(problems) or None)
 
 
-def texts(tags: mutagen.Tags | None) -> dict[str, str | None]:
-    """Return artist, album, title, genre, bpm and key as the file writes them.
-
-    Args:
-        tags: The tags of an opened file; None if it has none.
-
-    Returns:
-        Text by field; None if the field is missing. If a field has several values, the first one.
-    """
-    if isinstance(tags, ID3):
-        names = _ID3
-    elif isinstance(tags, MP4Tags):
-        names = _MP4
-    else:
-        names = _COMMENTS
-    return {field: _first(tags, of_field) for field, of_field in names.items()}
-
-
-def _first(tags: mutagen.Tags | None, names: Iterable[str]) -> str | None:
+def _first(header: FileHeader, names: Iterable[str]) -> str | None:
+    """Return the first text under one of the names; if it lists several values, the first one."""
     for name in names:
-        try:
-            found = tags[name] if tags is not None else None  # type: ignore[index]
-        except (KeyError, ValueError):  # Vorbis comments do not allow every name
-            continue
-        values = getattr(found, "genres", None) or getattr(found, "text", None) or found  # "(17)" is a genre of ID3v1
-        for value in values if isinstance(values, list) else [values]:
-            text = value.decode(errors="replace") if isinstance(value, bytes) else str(value or "")
-            text = " ".join(text.split(";")[0].replace("\0", " ").split())
+        for value in header.values.get(name, ()):
+            text = " ".join(value[:_LONGEST].split(";")[0].replace("\0", " ").split())
             if text:
                 return text
     return None
 
 
-def _number(text: str | None, problems: list[str]) -> float | None:
+def _bpm(text: str | None, problems: list[str]) -> float | None:
+    """Return a tempo such as "128.00", "128,5" or "128 BPM"; None for 0 and for what is no tempo."""
     if text is None:
         return None
-    try:
-        bpm = float(text.lower().removesuffix("bpm").strip().replace(",", "."))
-    except ValueError:
-        bpm = -1.0
+    number = re.fullmatch(r"(\d+(?:[.,]\d*)?)\s*(?:bpm)?", text.strip("\"' "), re.IGNORECASE)
+    bpm = float(number[1].replace(",", ".")) if number else -1.0
+    slowest, fastest = BPM_RANGE
+    if bpm > fastest and bpm.is_integer():  # some programs write hundredths: 12800 for 128
+        bpm /= 100
     if bpm == 0:
         return None
-    if not BPM_RANGE[0] <= bpm <= BPM_RANGE[1]:
-        problems.append(f"BPM {text!r}")
+    if not slowest <= bpm <= fastest:
+        problems.append(f"BPM {text[:_SHOWN]!r}")
         return None
     return bpm
 
 
 def _key(text: str | None, problems: list[str]) -> tuple[int | None, str | None]:
-    """Return pitch class and mode of the first key in a tag such as "8A", "8A - Energy 6" or "Am/Em"."""
-    if text is None or text.lower() in ("o", "none", "unknown"):
+    """Return pitch class and mode of the first key in a tag; (None, None) if it says that there is none."""
+    if text is None or text.lower() in _NO_KEY:
         return None, None
-    named = re.split(r"\s+-\s+|[/,|]", text)[0]
     try:
-        pitch_class, mode = parse_key(named)
+        pitch_class, mode = first_key(text)
     except ValueError:
-        problems.append(f"key {text!r}")
+        problems.append(f"key {text[:_SHOWN]!r}")
         return None, None
     return pitch_class, mode or "major"
+
+
+def first_key(text: str) -> tuple[int, str | None]:
+    """Read the first key in a tag such as ``8A (Am)``, ``A#m +50``, ``Am/Em``, ``8A - Energy 6`` or ``G#/Ab min``.
+
+    Mixed In Key also writes a key as JSON in base64.
+
+    Args:
+        text: The text of the tag.
+
+    Returns:
+        Pitch class and mode; the mode is None if the text names none.
+
+    Raises:
+        ValueError: The text does not begin with a key.
+    """
+    if text.startswith("eyJ"):  # {" in base64
+        text = str(json.loads(base64.b64decode(text)).get("key"))
+    on_wheel = _ON_WHEEL.match(text)
+    if on_wheel is not None:
+        return parse_key(on_wheel[0])
+    named = re.sub(r"\(.*?\)|\[.*?\]", " ", text).strip() or text.strip("()[] ")
+    first, *others = _NEXT.split(named)
+    pitch_class, mode = parse_key(first)
+    if mode is None and others:
+        with contextlib.suppress(ValueError):
+            other_class, other_mode = parse_key(others[0])
+            mode = other_mode if other_class == pitch_class else None  # two names of one key
+    return pitch_class, mode

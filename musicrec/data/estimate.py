@@ -5,11 +5,10 @@ import os
 import time
 from dataclasses import dataclass
 
-import mutagen
 import polars as pl
 
 from musicrec.audio.decode import decode
-from musicrec.audio.file_tags import opened
+from musicrec.audio.file_header import read_header
 from musicrec.errors import AudioError
 
 _HEADERS = 32  # headers that are read per file type
@@ -66,8 +65,8 @@ def estimate(files: pl.DataFrame, *, sample_rate: int, workers: int, timed: bool
 
 def _length_s(path: str | os.PathLike) -> float | None:
     """Return the duration in seconds that the header of a file states, None if it states none."""
-    with contextlib.suppress(mutagen.MutagenError, OSError):
-        return getattr(getattr(opened(path), "info", None), "length", None) or None
+    with contextlib.suppress(AudioError):
+        return read_header(path).length_s
     return None
 
 

@@ -4,6 +4,7 @@ A pitch class counts semitones above C (C = 0 … B = 11); a mode is ``"major"``
 """
 
 import re
+from unicodedata import combining, normalize
 
 import numpy as np
 
@@ -13,7 +14,20 @@ KEYS_24 = tuple(f"{name} {mode}" for mode in MODES for name in PITCH_CLASSES)
 
 _NATURALS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 _ACCIDENTALS = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}
-_MODE_NAMES = {"major": "major", "maj": "major", "minor": "minor", "min": "minor"}
+# English, German, French, Italian, Spanish and Portuguese.
+_MODE_NAMES = dict.fromkeys(("major", "maj", "dur", "majeur", "maggiore", "mayor", "maior"), "major") | dict.fromkeys(
+    ("minor", "min", "moll", "mineur", "minore", "menor"), "minor"
+)
+_NAMED_NOTES = _NATURALS | {"h": 11, "do": 0, "ut": 0, "re": 2, "mi": 4, "fa": 5, "sol": 7, "la": 9, "si": 11}
+_NAMED_ACCIDENTALS = _ACCIDENTALS | {
+    **dict.fromkeys(("is", "sharp", "diese", "diesis", "sostenido", "sustenido"), 1),
+    **dict.fromkeys(("es", "s", "flat", "bemol", "bemolle"), -1),
+}
+_KEY_NAME = re.compile(
+    r"(do|ut|re|mi|fa|sol|la|si|[a-h])(?:\s*(sharp|flat|diesis|diese|bemolle|bemol|sostenido|sustenido)|"
+    r"([#♯b♭]|is|es|(?<=[ae])s))?[\s:_-]*(\D*?)\.?",
+    re.IGNORECASE,
+)
 
 
 def parse_pitch_class(text: str) -> int:
@@ -32,6 +46,9 @@ def parse_pitch_class(text: str) -> int:
 def parse_key(text: str) -> tuple[int, str | None]:
     """Read a key such as ``A minor``, ``F#m``, ``Db:maj`` or ``C``, or its code on a wheel of DJ software.
 
+    German (``Cis-Dur``, ``fis-moll``), French, Italian, Spanish and Portuguese names (``La mineur``, ``Si bemolle
+    maggiore``) are read, too. ``B`` is B flat if the mode is German: ``B-Dur`` is B flat major, ``H-Dur`` B major.
+
     Args:
         text: The name, or a code such as ``8A`` (Camelot) or ``1m`` (Open Key).
 
@@ -44,17 +61,15 @@ def parse_key(text: str) -> tuple[int, str | None]:
     on_wheel = re.fullmatch(r"0?([1-9]|1[0-2])\s*([ABabDMdm])", text.strip())
     if on_wheel is not None:
         return _from_wheel(int(on_wheel[1]), on_wheel[2].upper())
-    match = re.fullmatch(r"([A-Ga-g][#♯b♭]?)[\s:_-]*(\D*)", text.strip())
-    if match is None:
+    plain = "".join(sign for sign in normalize("NFD", text.strip()) if not combining(sign))  # dièse, Ré
+    match = _KEY_NAME.fullmatch(plain)
+    mode = match and ({"m": "minor", "M": "major"}.get(match[4]) or _MODE_NAMES.get(match[4].lower()))
+    if match is None or (match[4] and mode is None):
         raise ValueError(f"{text!r} is not a key such as A minor, F# or Bb major")
-    note, mode = match.groups()
-    if not mode:
-        return parse_pitch_class(note), None
-    if mode in ("m", "M"):
-        return parse_pitch_class(note), "minor" if mode == "m" else "major"
-    if mode.lower() not in _MODE_NAMES:
-        raise ValueError(f"{text!r} is not a key such as A minor, F# or Bb major")
-    return parse_pitch_class(note), _MODE_NAMES[mode.lower()]
+    note, accidental = match[1].lower(), (match[2] or match[3] or "").lower()
+    if note == "b" and not accidental and match[4].lower() in ("dur", "moll"):
+        accidental = "b"
+    return (_NAMED_NOTES[note] + _NAMED_ACCIDENTALS[accidental]) % 12, mode
 
 
 def _from_wheel(number: int, letter: str) -> tuple[int, str]:

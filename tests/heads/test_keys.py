@@ -41,7 +41,42 @@ def test_parse_key(text, expected):
     assert parse_key(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", "A dorian", "minor", "13A", "0d", "8C", "C minor minor", "C4"])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("A moll", (9, "minor")), ("a-Moll", (9, "minor")), ("Cis-Dur", (1, "major")), ("fis-moll", (6, "minor")),
+     ("Es-Dur", (3, "major")), ("As moll", (8, "minor")), ("Des dur", (1, "major")), ("B-Dur", (10, "major")),
+     ("b-moll", (10, "minor")), ("H-Dur", (11, "major")), ("h moll", (11, "minor")), ("Hm", (11, "minor")),
+     ("Bm", (11, "minor")), ("B major", (11, "major")), ("B-minor", (11, "minor")), ("Bb moll", (10, "minor"))],
+)  # fmt: skip
+def test_german_names_where_b_is_b_flat(text, expected):
+    assert parse_key(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("La mineur", (9, "minor")), ("Do majeur", (0, "major")), ("Ré mineur", (2, "minor")),
+     ("Re\u0301 mineur", (2, "minor")), ("Fa dièse mineur", (6, "minor")), ("Si bémol majeur", (10, "major")),
+     ("Sol# mineur", (8, "minor")), ("Mib majeur", (3, "major")), ("La minore", (9, "minor")),
+     ("Fa diesis minore", (6, "minor")), ("Si bemolle maggiore", (10, "major")), ("do sostenido menor", (1, "minor"))],
+)  # fmt: skip
+def test_romance_names(text, expected):
+    assert parse_key(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("Am", (9, "minor")), ("Amin", (9, "minor")), ("A min", (9, "minor")), ("A min.", (9, "minor")),
+     ("A-minor", (9, "minor")), ("AM", (9, "major")), ("F♯m", (6, "minor")), ("E♭ minor", (3, "minor")),
+     ("F sharp minor", (6, "minor")), ("B flat major", (10, "major")), ("Dmaj", (2, "major")), ("Ebm", (3, "minor"))],
+)  # fmt: skip
+def test_english_spellings(text, expected):
+    assert parse_key(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "A dorian", "minor", "13A", "0d", "8C", "C minor minor", "C4", "Asus", "Ds minor", "Dorian", "Fa la", "Lam x"],
+)
 def test_parse_key_rejects(text):
     with pytest.raises(ValueError, match="not a key"):
         parse_key(text)

@@ -28,7 +28,7 @@ from musicrec.errors import ManifestError
 from musicrec.system.atomic_write import atomic_write, write_text
 from musicrec.system.lock import wait_for_lock
 
-_VERSION = 2  # increase it whenever the same files give another manifest
+_VERSION = 3  # increase it whenever the same files give another manifest
 
 
 def music_folder(
@@ -84,7 +84,7 @@ def music_folder(
             return manifest
         report = DatasetReport("folder", str(top))
         usable = drop_empty_files(files, found, top, report)
-        tags = _tags(usable, place / "tags.parquet")
+        tags = _tags(usable, place / f"tags-{_VERSION}.parquet")
         report_unreadable_tags(tags, top, report)
         frame = usable.join(tags, on="path", how="left", maintain_order="left").select(*REQUIRED, *FIELDS)
         frame = frame.with_columns(split=pl.lit(None, pl.String))
@@ -166,7 +166,7 @@ def _with_earlier_splits(frame: pl.DataFrame, manifest: Path, state: dict) -> pl
     """Add the splits of the earlier manifest, if it was made with the same settings."""
     try:
         before = json.loads(manifest.with_suffix(".json").read_text())["state"]
-        if any(before[name] != state[name] for name in ("adapter", "data.labels", "the split")):
+        if any(before[name] != state[name] for name in ("data.labels", "the split")):
             return frame
         earlier = read_manifest(manifest, check_files=False).select("path", earlier="split")
     except (OSError, ValueError, KeyError, ManifestError):
