@@ -146,6 +146,7 @@ def find_track(library: SqliteLibrary, query: str) -> Track | None:
 def analyze_file(library: SqliteLibrary, query: str, cfg: DictConfig) -> Track:
     """Return the query file as a track, which is not added to the library."""
     from musicrec.audio.decode import decode
+    from musicrec.audio.remark import Remark
 
     refs = exports.check_same(library.exports, export_folders(cfg), library=library.path)
     path = Path(query).expanduser()
@@ -154,7 +155,8 @@ def analyze_file(library: SqliteLibrary, query: str, cfg: DictConfig) -> Track:
 
     from musicrec.audio.file_tags import read_tags
 
-    ((title, artist),) = read_tags([str(path)]).select("title", "artist").rows()
+    ((title, artist, problem),) = read_tags([str(path)]).select("title", "artist", "problem").rows()
+    remarks = [Remark(f"{path.name}: {problem}", unreliable=False)] if problem else []
     return Track(
         path=str(path.absolute()),
         track_id=path.stem,
@@ -167,7 +169,7 @@ def analyze_file(library: SqliteLibrary, query: str, cfg: DictConfig) -> Track:
         duration_s=answer.duration_s,
         probabilities=answer.probabilities,
         embedding=answer.embedding,
-        remarks=answer.remarks,
+        remarks=(*answer.remarks, *remarks),
     )
 
 

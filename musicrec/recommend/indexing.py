@@ -1,5 +1,6 @@
 """Analyse the tracks of a folder or a manifest and store the answers in a library."""
 
+import logging
 import os
 import time
 from collections import deque
@@ -16,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from musicrec.audio.decode import AUDIO_SUFFIXES, decode
 from musicrec.audio.file_tags import read_tags
 from musicrec.audio.remark import Remark
+from musicrec.data.checks import count_of, first_few
 from musicrec.data.manifest import read_manifest
 from musicrec.data.scan import scan_folder
 from musicrec.errors import AudioError, ConfigError
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 _SAVE_EVERY_S = 10.0  # a program that is killed loses at most the work of this time
 _DECODERS = 2  # threads that decode while the network computes; libsndfile and soxr release the interpreter's lock
 _AHEAD = 4  # decoded tracks that may wait, which limits the memory
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(kw_only=True)
@@ -178,10 +182,13 @@ def index(
 
 
 def _name_by_tags(rows: list[dict[str, Any]]) -> None:
-    """Take the missing titles and artists of the tracks from the tags in their files."""
+    """Take the missing titles and artists of the tracks from the tags in their files; log tags that cannot be read."""
     untitled = [row for row in rows if row["title"] is None]
-    tags = read_tags([row["path"] for row in untitled]).select("title", "artist").to_dicts()
-    for row, tagged in zip(untitled, tags, strict=True):
+    tags = read_tags([row["path"] for row in untitled])
+    problems = [f"{path}: {why}" for path, why in tags.drop_nulls("problem").select("path", "problem").iter_rows()]
+    if problems:
+        log.warning("%s with tags that cannot be understood: %s", count_of(problems, "file"), first_few(problems))
+    for row, tagged in zip(untitled, tags.select("title", "artist").to_dicts(), strict=True):
         row |= {"title": tagged["title"], "artist": row["artist"] or tagged["artist"]}
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 import soundfile
-from mutagen.id3 import TIT2, TPE1
+from mutagen.id3 import TIT2, TKEY, TPE1
 
 from musicrec.audio.remark import Remark
 from musicrec.data.manifest import write_manifest
@@ -160,6 +160,17 @@ def test_a_folder_takes_titles_from_the_tags(run, library: SqliteLibrary, music:
     for calls in (6, 0):  # the second time from the library
         assert run(music)[1] == calls
         assert [(t.title, t.artist) for t in library.read()[0]] == [(None, None)] * 5 + [("Three", "Sine")]
+
+
+def test_tags_that_cannot_be_read_are_named(run, library: SqliteLibrary, music: Path, caplog):
+    tags = mutagen.File(music / "soft" / "3.wav")
+    tags.add_tags()
+    tags.tags.add(TIT2(text=["Three"]))
+    tags.tags.add(TKEY(text=["X"]))
+    tags.save()
+    run(music)
+    assert f"1 file with tags that cannot be understood: {music / 'soft' / '3.wav'}: key 'X'" in caplog.text
+    assert library.read()[0][-1].title == "Three"
 
 
 def test_a_limit_removes_nothing(run, library: SqliteLibrary, music: Path):

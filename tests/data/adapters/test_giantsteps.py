@@ -90,8 +90,8 @@ def test_damage_is_reported(tempo_tree: Path, tmp_path: Path, name: str, text: b
 
 
 def test_an_invalid_key_is_reported(key_tree: Path, tmp_path: Path):
-    (key_tree / "annotations" / "key" / "10089.LOFI.key").write_text("H moll")
-    with pytest.raises(ManifestError, match=r"10089.LOFI.key: 'H moll' is not a key; download the file again"):
+    (key_tree / "annotations" / "key" / "10089.LOFI.key").write_text("X moll")
+    with pytest.raises(ManifestError, match=r"10089.LOFI.key: 'X moll' is not a key; download the file again"):
         giantsteps_key(root=key_tree, folder=tmp_path)
     (key_tree / "annotations" / "key" / "10089.LOFI.key").write_text("C")
     with pytest.raises(ManifestError, match=r"10089.LOFI.key: 'C' is not a key; download the file again"):
