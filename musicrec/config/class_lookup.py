@@ -53,5 +53,5 @@ def find_class(package: str, name: str) -> type:
     """
     modules = class_modules(package)
     if name not in modules:
-        raise ConfigError(f"{package} has no class {name!r}; there are: {', '.join(sorted(modules))}")
+        raise ConfigError(f"{package} has no class {name!r}; choose from: {', '.join(sorted(modules))}")
     return getattr(importlib.import_module(modules[name]), name)

@@ -22,7 +22,7 @@ from musicrec.config.written_types import written_annotations
 from musicrec.errors import ConfigError
 
 # The programs read these switches themselves, so no constructor tells their type.
-SWITCHES = ("resume", "channels_last", "figures", "plots", "mixed", "augment.move_labels")
+SWITCHES = ("resume", "channels_last", "figures", "plots", "mixed", "include_unreliable", "augment.move_labels")
 
 _PLAIN_TYPES = (int, float, bool, str, None, type(None))
 

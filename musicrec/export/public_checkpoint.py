@@ -122,7 +122,7 @@ def translate_state_dict(
         ExportError: The checkpoint is of another architecture. The message names missing and surplus keys.
     """
     if architecture not in ARCHITECTURES:
-        raise ConfigError(f"architecture = {architecture!r}; there are: {', '.join(ARCHITECTURES)}")
+        raise ConfigError(f"architecture = {architecture!r}; choose from: {', '.join(ARCHITECTURES)}")
     cls = ARCHITECTURES[architecture]
     weights, front_end = _original_spelling(state_dict)
     with torch.device("meta"):

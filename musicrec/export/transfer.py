@@ -95,7 +95,7 @@ def freeze(network: nn.Module, parts: Sequence[str]) -> list[nn.Module]:
     if unknown:
         names = [name for name in modules if name and name.count(".") < 2]
         raise ConfigError(
-            f"freeze: {type(network).__name__} has no {', '.join(unknown)}; there are: {', '.join(names)}"
+            f"freeze: {type(network).__name__} has no {', '.join(unknown)}; choose from: {', '.join(names)}"
         )
     for part in parts:
         modules[part].requires_grad_(False)

@@ -13,10 +13,7 @@ from musicrec.evaluation.calibration import BINS, confidence, ece
 from musicrec.evaluation.head_scores import HeadScore, Predictions
 from musicrec.evaluation.labelled_tracks import labelled_tracks
 from musicrec.evaluation.report_files import file_name
-from musicrec.figures.style import text
-from musicrec.system.atomic_write import atomic_write
-
-_DPI = 110
+from musicrec.figures.style import save, text
 
 
 def plot_reliability(
@@ -43,10 +40,8 @@ def plot_reliability(
     for score in scores:
         if score.calibration:
             split, name = score.split, score.head.name
-            paths.append(folder / f"{file_name(split)}_{file_name(name)}_reliability.png")
             figure = reliability_figure(score, *predictions[split][name], raw[split][name], dataset=dataset)
-            with atomic_write(paths[-1], "wb") as file:
-                figure.savefig(file, format="png", dpi=_DPI, bbox_inches="tight")
+            paths.append(save(figure, folder / f"{file_name(split)}_{file_name(name)}_reliability.png"))
     return paths
 
 

@@ -12,12 +12,10 @@ from torchmetrics.functional.classification import binary_precision_recall_curve
 
 from musicrec.evaluation.head_scores import HeadScore, Predictions
 from musicrec.evaluation.report_files import file_name
-from musicrec.figures.style import text
+from musicrec.figures.style import save, text
 from musicrec.heads import metrics
 from musicrec.heads.pictures import ScatterPicture
-from musicrec.system.atomic_write import atomic_write
 
-_DPI = 110
 _MAX_CURVES = 8  # more lines cannot be told apart
 _MAX_COUNTED_CLASSES = 32  # with more, the cells of a confusion matrix are too small for a number
 
@@ -45,10 +43,7 @@ def plot_scores(
         probabilities, target = predictions[score.split][score.head.name]
         kind = score.head.picture().kind
         path = folder / f"{file_name(score.split)}_{file_name(score.head.name)}_{kind}.png"
-        figure = _FIGURES[kind](score, probabilities, target, dataset=dataset)
-        with atomic_write(path, "wb") as file:
-            figure.savefig(file, format="png", dpi=_DPI, bbox_inches="tight")
-        paths.append(path)
+        paths.append(save(_FIGURES[kind](score, probabilities, target, dataset=dataset), path))
     return paths
 
 

@@ -41,7 +41,7 @@ def from_dict(description: Mapping[str, Any]) -> Head:
     settings = {key: tuple(value) if isinstance(value, list) else value for key, value in description.items()}
     name, classes = settings.pop("class"), head_classes()
     if name not in classes:
-        raise ConfigError(f"musicrec.heads has no head {name!r}; there are: {', '.join(sorted(classes))}")
+        raise ConfigError(f"musicrec.heads has no head {name!r}; choose from: {', '.join(sorted(classes))}")
     try:
         return classes[name](**settings)
     except TypeError as error:

@@ -122,6 +122,9 @@ def index(
         splits: Analyse only the tracks of these splits; empty for all. Tracks of other splits are not removed.
         max_files: Look only at this many tracks, and remove none.
         progress: Show a progress bar on standard error.
+
+    Returns:
+        What was done.
     """
     begin, report, source = time.monotonic(), IndexReport(), os.path.abspath(source)
     known = {track.path: track for track in library.read()[0]}
@@ -131,25 +134,7 @@ def index(
         missing = {path for path, track in known.items() if track.source == source} - set(frame["path"])
         library.remove(missing)
         report.removed = len(missing)
-    to_analyse = []
-    renamed = []
-    for row in found[:max_files]:
-        try:
-            stat = os.stat(row["path"])
-        except OSError as error:
-            report.unreadable.append((row["path"], error.strerror or str(error)))
-            continue
-        track = known.get(row["path"])
-        if track is None or (track.size, track.mtime_ns) != (stat.st_size, stat.st_mtime_ns):
-            to_analyse.append(row | {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns})
-            continue
-        report.unchanged += 1
-        if track.remarks:
-            report.remarked.append((track.path, track.remarks))
-        if row["title"] is None:  # in a folder: keep the title that the tags or a manifest gave before
-            row |= {"title": track.title, "artist": row["artist"] or track.artist}
-        if any(getattr(track, name) != value for name, value in row.items()):
-            renamed.append(row)
+    to_analyse, renamed = _compare(found[:max_files], known, report)
     library.relabel(renamed)
     _name_by_tags(to_analyse)
 
@@ -179,6 +164,41 @@ def index(
     library.add(done)
     report.wall_s = time.monotonic() - begin
     return report
+
+
+def _compare(
+    rows: list[dict[str, Any]], known: dict[str, Track], report: IndexReport
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Compare the tracks of a source with those of the library.
+
+    Args:
+        rows: The tracks of the source; the size and time of the file are added to new and changed ones.
+        known: {path: track} of the library.
+        report: Receives the unchanged and the unreadable tracks.
+
+    Returns:
+        The tracks to analyse, and those whose names changed.
+    """
+    to_analyse: list[dict[str, Any]] = []
+    renamed: list[dict[str, Any]] = []
+    for row in rows:
+        try:
+            stat = os.stat(row["path"])
+        except OSError as error:
+            report.unreadable.append((row["path"], error.strerror or str(error)))
+            continue
+        track = known.get(row["path"])
+        if track is None or (track.size, track.mtime_ns) != (stat.st_size, stat.st_mtime_ns):
+            to_analyse.append(row | {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns})
+            continue
+        report.unchanged += 1
+        if track.remarks:
+            report.remarked.append((track.path, track.remarks))
+        if row["title"] is None:  # in a folder: keep the title that the tags or a manifest gave before
+            row |= {"title": track.title, "artist": row["artist"] or track.artist}
+        if any(getattr(track, name) != value for name, value in row.items()):
+            renamed.append(row)
+    return to_analyse, renamed
 
 
 def _name_by_tags(rows: list[dict[str, Any]]) -> None:

@@ -56,7 +56,7 @@ class Similarity:
             if weight is None:
                 continue
             if name not in chosen:
-                raise ConfigError(f"weights.{name}={weight}: no such block; there are: {', '.join(chosen)}")
+                raise ConfigError(f"weights.{name}={weight}: no such block; choose from: {', '.join(chosen)}")
             check_value(f"weights.{name}", weight, _Weight, expected="a number, 0 or more")
             chosen[name] = float(weight)
         self.weights = {name: weight for name, weight in chosen.items() if weight > 0}

@@ -17,7 +17,7 @@ def test_finds_a_class_by_name():
 
 @pytest.mark.parametrize("name", ["CRNNN", "Tensor", "ConfigError", "_Block", "crnn"])
 def test_unknown_name_lists_the_known_ones(name):
-    with pytest.raises(ConfigError, match=f"no class '{name}'; there are: .*CRNN.*ShortChunkResNet"):
+    with pytest.raises(ConfigError, match=f"no class '{name}'; choose from: .*CRNN.*ShortChunkResNet"):
         find_class("musicrec.models", name)
 
 

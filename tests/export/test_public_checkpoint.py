@@ -143,7 +143,7 @@ def test_a_wrong_shape_is_named(crnn):
 
 
 def test_unknown_architecture(crnn):
-    with pytest.raises(ConfigError, match="architecture = 'fcn'; there are: crnn, short_chunk_resnet"):
+    with pytest.raises(ConfigError, match="architecture = 'fcn'; choose from: crnn, short_chunk_resnet"):
         translate_state_dict(crnn, architecture="fcn")
 
 

@@ -71,7 +71,7 @@ def test_refuses_a_folder_without_export(tmp_path: Path):
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        (["blocks.7"], r"CRNN has no blocks\.7; there are: input_norm, blocks, blocks\.0"),
+        (["blocks.7"], r"CRNN has no blocks\.7; choose from: input_norm, blocks, blocks\.0"),
         (["input_norm", "blocks", "gru", "classifier"], "nothing is left to train"),
     ],
 )

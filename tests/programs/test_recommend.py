@@ -221,7 +221,7 @@ def test_exports_may_move_but_not_change(world: dict, tmp_path: Path, capsys: py
             "include_unreliable=2: give true or false",
         ),
         (["action=query", "query=track 1", "format=xml"], ConfigError, "format=xml: choose table or json"),
-        (["action=query", "query=track 1", "weights.metre=1"], ConfigError, "there are: genre, instruments, tempo"),
+        (["action=query", "query=track 1", "weights.metre=1"], ConfigError, "choose from: genre, instruments, tempo"),
         (
             ["action=query", "query=track 1", "library={folder}"],
             LibraryError,

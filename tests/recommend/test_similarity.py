@@ -129,7 +129,7 @@ def test_default_weights_are_the_features(heads: dict):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"weights": {"tmepo": 1.0}}, "weights.tmepo=1.0: no such block; there are: genre, instruments, tempo, key"),
+        ({"weights": {"tmepo": 1.0}}, "weights.tmepo=1.0: no such block; choose from: genre, instruments, tempo, key"),
         ({"weights": {"tempo": -1.0}}, "weights.tempo=-1.0"),
         ({"weights": {"tempo": math.nan}}, "weights.tempo=nan"),
         ({"weights": {"tempo": "much"}}, "weights.tempo=much"),
