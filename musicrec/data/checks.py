@@ -13,6 +13,7 @@ from rich.progress import track
 from musicrec.audio.decode import duration_of
 from musicrec.errors import AudioError, ManifestError
 from musicrec.system.console import error_console
+from musicrec.system.file_names import one_spelling
 
 _SAMPLE_BYTES = 1 << 16
 
@@ -83,7 +84,7 @@ def drop_repeated_tracks(frame: pl.DataFrame, report: DatasetReport) -> pl.DataF
 
 
 def match_capitals(frame: pl.DataFrame, files: Mapping[str, int], report: DatasetReport) -> pl.DataFrame:
-    """Use the spelling of the disk for paths that differ from it in upper and lower case only.
+    """Use the spelling of the disk for paths that differ from it in upper and lower case or in the form of accents.
 
     Some systems change the case of names, such as ``.mp3`` to ``.MP3``, when a dataset is copied.
 
@@ -96,13 +97,13 @@ def match_capitals(frame: pl.DataFrame, files: Mapping[str, int], report: Datase
         The frame with corrected paths.
     """
     named = set(frame["path"])
-    unmatched = {path.lower(): path for path in files if path not in named}
+    unmatched = {one_spelling(path).lower(): path for path in files if path not in named}
     absent = (path for path in frame["path"] if path not in files)
-    renamed = {path: unmatched[path.lower()] for path in absent if path.lower() in unmatched}
+    renamed = {path: unmatched[name] for path in absent if (name := one_spelling(path).lower()) in unmatched}
     if not renamed:
         return frame
     report.note(
-        f"{count_of(renamed, 'file')} found with other upper and lower case than in the annotations", renamed.values()
+        f"{count_of(renamed, 'file')} found with other capitals or accents than in the annotations", renamed.values()
     )
     return frame.with_columns(pl.col("path").replace(renamed))
 

@@ -20,6 +20,7 @@ from musicrec.data.schema import LABELS, REQUIRED, ROW, Problems, check_cells, c
 from musicrec.errors import ManifestError
 from musicrec.heads.keys import PITCH_CLASSES
 from musicrec.system.atomic_write import atomic_write
+from musicrec.system.file_names import on_disk, path_on_disk
 
 
 def read_manifest(
@@ -39,7 +40,8 @@ def read_manifest(
         ManifestError: If the file has problems. The message lists all of them by row (1 is the header), column, value
             and what was expected.
     """
-    path, problems = Path(path), Problems(path)
+    path = Path(path_on_disk(path))
+    problems = Problems(path)
     parquet = _is_parquet(path)
     try:
         raw = pl.read_parquet(path, glob=False) if parquet else read_csv(path, problems)
@@ -56,9 +58,9 @@ def read_manifest(
     if raw.is_empty():
         problems.add(0, "", "no rows, expected at least one track")
     frame = check_cells(raw, problems)
-    _check_tracks(raw, frame, os.path.abspath(path.parent), problems, check_files=check_files)
+    frame = _check_tracks(raw, frame, os.path.abspath(path.parent), problems, check_files=check_files)
     problems.raise_if_any()
-    return with_all_columns(_with_absolute_paths(frame, os.path.abspath(path.parent)).drop(ROW))
+    return with_all_columns(frame.drop(ROW))
 
 
 def write_manifest(frame: pl.DataFrame, path: str | os.PathLike) -> None:
@@ -116,21 +118,31 @@ def _with_absolute_paths(frame: pl.DataFrame, folder: str) -> pl.DataFrame:
 
 def _check_tracks(
     raw: pl.DataFrame, frame: pl.DataFrame, folder: str, problems: Problems, *, check_files: bool
-) -> None:
-    """Check that every row has a track_id of its own and the path of an existing file."""
+) -> pl.DataFrame:
+    """Check that every row has a track_id of its own and the path of an existing file.
+
+    Returns:
+        The frame with absolute paths; those of existing files as the disk spells them.
+    """
     rows = raw[ROW]
     if "track_id" in raw.columns:
         track_ids = frame["track_id"]
         problems.add_cells(rows, "track_id", track_ids, track_ids.is_null(), "a name for the track")
         again = track_ids.is_not_null() & ~track_ids.is_first_distinct()
         problems.add_cells(rows, "track_id", track_ids, again, "a name that no other row has")
+    located = frame
     if "path" in raw.columns:
+        located = _with_absolute_paths(frame, folder)
         paths = frame["path"]
         problems.add_cells(rows, "path", paths, paths.is_null(), "the path of an audio file")
         if check_files:
-            absolute = _with_absolute_paths(frame, folder)["path"]
-            absent = absolute.is_in(_not_files(absolute.drop_nulls().unique()))
+            missing = _not_files(located["path"].drop_nulls().unique())
+            spelled = {path: there for path, there in zip(missing, on_disk(missing), strict=True) if path != there}
+            located = located.with_columns(pl.col("path").replace(spelled))
+            missing = [path for path in missing if not os.path.isfile(spelled.get(path, path))]
+            absent = located["path"].is_in([spelled.get(path, path) for path in missing])
             problems.add_cells(rows, "path", paths, absent, f"an existing file (relative paths start at {folder})")
+    return located
 
 
 def _not_files(paths: pl.Series) -> list[str]:

@@ -248,7 +248,8 @@ def leaks_between(frame: pl.DataFrame, parts: Collection[str]) -> DatasetReport:
     report = DatasetReport("mixture", " ".join(parts))
     part, dataset = (pl.element().str.extract(pattern) for pattern in ("^([^/]*)", "([^/]*)$"))
     for column, noun in (("path", "file"), ("artist", "artist")):
-        name = pl.col("artist").str.strip_chars().str.to_lowercase() if column == "artist" else pl.col(column)
+        name = pl.col(column).str.normalize("NFC")
+        name = name.str.strip_chars().str.to_lowercase() if column == "artist" else name
         groups = frame.drop_nulls(["split", column]).group_by(name.alias("name"))
         where = groups.agg(pl.col(column).first(), pl.col("split").unique().sort()).filter(
             pl.col("split").list.len() > 1

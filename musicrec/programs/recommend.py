@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from unicodedata import normalize
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig
@@ -23,6 +24,7 @@ from musicrec.recommend.sqlite_library import SqliteLibrary
 from musicrec.recommend.track import Track, audio_hash
 from musicrec.runs.find import find_export
 from musicrec.system.console import output_console
+from musicrec.system.file_names import path_on_disk
 
 
 def main(cfg: DictConfig) -> None:
@@ -38,7 +40,8 @@ def index(cfg: DictConfig) -> None:
     if cfg.source is None:
         raise ConfigError("source: name a folder of music or a manifest, as in source=~/Music")
     check_value("max_files", cfg.max_files, Count | None)
-    path, source, named = Path(cfg.library).expanduser(), Path(cfg.source).expanduser(), export_folders(cfg)
+    path, source = Path(cfg.library).expanduser(), Path(path_on_disk(Path(cfg.source).expanduser()))
+    named = export_folders(cfg)
     exists = path.exists() and path.stat().st_size > 0  # a first start that was killed leaves an empty file
     if not exists and not named:
         raise ConfigError(f"exports: {path} does not exist yet, so name the models, as in exports=[RUN/export]")
@@ -133,9 +136,10 @@ def find_track(library: SqliteLibrary, query: str) -> Track | None:
     Raises:
         ConfigError: There is neither such a file nor such a track, or there are several such tracks.
     """
-    if Path(query).expanduser().exists():
+    if os.path.exists(path_on_disk(Path(query).expanduser())):
         return None
-    tracks, _ = library.read(track_id=query)
+    spellings = dict.fromkeys((query, *(normalize(form, query) for form in ("NFC", "NFD"))))
+    tracks = next(filter(None, (library.read(track_id=name)[0] for name in spellings)), [])
     if len(tracks) > 1:
         raise ConfigError(f"query={query}: several tracks have this track_id; give a path: {[t.path for t in tracks]}")
     if not tracks and not os.path.lexists(Path(query).expanduser()):
@@ -149,7 +153,7 @@ def analyze_file(library: SqliteLibrary, query: str, cfg: DictConfig) -> Track:
     from musicrec.audio.remark import Remark
 
     refs = exports.check_same(library.exports, export_folders(cfg), library=library.path)
-    path = Path(query).expanduser()
+    path = Path(path_on_disk(Path(query).expanduser()))
     waveform = decode(path, sample_rate=exports.sample_rate_of(refs[0]))  # before torch is imported: it may fail
     answer = exports.load_analyzer(refs, device=cfg.device).analyze(waveform)
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from unicodedata import normalize
 
 import mutagen
 import numpy as np
@@ -78,6 +79,24 @@ def test_index_reports_what_it_did(world: dict):
     assert "8 tracks (8 new, 1 unreadable)" in printed
     assert re.search(r"skipped .*letter\.wav: .+", printed)
     assert "9/9 tracks" in world["done"].stderr, "the progress bar goes to standard error"
+
+
+@pytest.mark.parametrize(("stored", "asked"), [("NFC", "NFD"), ("NFD", "NFC")])
+def test_a_query_with_accents_as_one_character_or_as_two(world: dict, tmp_path: Path, capsys, stored: str, asked: str):
+    music, library = tmp_path / normalize(stored, "Café"), tmp_path / "library.sqlite"
+    music.mkdir()
+    for number, name in enumerate(("Zoë", "Dé")):
+        shutil.copy(world["music"] / f"track {number}.wav", music / normalize(stored, f"{name}.wav"))
+    rows = "".join(f"{number},{normalize(asked, f'Café/{name}.wav')}\n" for number, name in enumerate(("Zoë", "Dé")))
+    (tmp_path / "table.csv").write_text(f"track_id,path\n{rows}", encoding="utf-8")
+    named = f"exports=[{world['tags']},{world['features']}]"
+    for source, count in ((tmp_path / "table.csv", 2), (tmp_path / normalize(asked, "Café"), 2)):
+        call("action=index", named, f"source={source}", f"library={library}")
+        assert f"{count} tracks" in capsys.readouterr().out
+    for query in (normalize(asked, str(music / "Zoë.wav")), normalize(asked, "Zoë")):
+        call("action=query", f"query={query}", f"library={library}", "format=json", "filter.match=any")
+        answer = json.loads(capsys.readouterr().out)
+        assert [row["path"] for row in answer["results"]] == [str(music / normalize(stored, "Dé.wav"))]
 
 
 @pytest.mark.slow

@@ -26,6 +26,7 @@ from musicrec.data.splitting import split_tracks
 from musicrec.data.store_build import with_file_state
 from musicrec.errors import ManifestError
 from musicrec.system.atomic_write import atomic_write, write_text
+from musicrec.system.file_names import path_on_disk
 from musicrec.system.lock import wait_for_lock
 
 _VERSION = 3  # increase it whenever the same files give another manifest
@@ -63,7 +64,7 @@ def music_folder(
         ConfigError: If there are too few artists (albums, tracks) to split.
     """
     top = _music_root(root)
-    labels = labels and Path(os.path.abspath(Path(labels).expanduser()))
+    labels = labels and Path(path_on_disk(os.path.abspath(Path(labels).expanduser())))
     found = find_audio(top)
     files = with_file_state(unlabelled_manifest(found, top).select(*REQUIRED))
     place = Path(folder) / f"folder-{hashlib.sha256(str(top.resolve()).encode()).hexdigest()[:8]}" / top.name
@@ -119,7 +120,7 @@ def _music_root(root: str | os.PathLike | None) -> Path:
             "data.root is not set: give the folder of your music (in a mixture: data.sets.NAME.root); see "
             "docs/datasets.md#folder"
         )
-    top = Path(os.path.abspath(Path(root).expanduser()))
+    top = Path(path_on_disk(os.path.abspath(Path(root).expanduser())))
     if not top.is_dir():
         raise ManifestError(
             f"data.root={root}: no such folder; give the folder of your music, see docs/datasets.md#folder"
@@ -164,12 +165,13 @@ def _split(frame: pl.DataFrame, copies: list[list[str]], top: Path, settings: di
 
 def _with_earlier_splits(frame: pl.DataFrame, manifest: Path, state: dict) -> pl.DataFrame:
     """Add the splits of the earlier manifest, if it was made with the same settings."""
+    name = pl.col("path").str.normalize("NFC")
     try:
         before = json.loads(manifest.with_suffix(".json").read_text())["state"]
         if any(before[name] != state[name] for name in ("data.labels", "the split")):
             return frame
-        earlier = read_manifest(manifest, check_files=False).select("path", earlier="split")
+        earlier = read_manifest(manifest, check_files=False).select(name=name, earlier="split").unique("name")
     except (OSError, ValueError, KeyError, ManifestError):
         return frame
-    joined = frame.join(earlier, on="path", how="left", maintain_order="left")
-    return joined.with_columns(split=pl.coalesce("split", "earlier")).drop("earlier")
+    joined = frame.with_columns(name=name).join(earlier, on="name", how="left", maintain_order="left")
+    return joined.with_columns(split=pl.coalesce("split", "earlier")).drop("name", "earlier")

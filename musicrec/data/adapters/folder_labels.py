@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from unicodedata import normalize
 
 import polars as pl
 
@@ -10,6 +9,7 @@ from musicrec.data.checks import DatasetReport, count_of, first_few
 from musicrec.data.manifest import read_manifest
 from musicrec.data.schema import REQUIRED, SCHEMA
 from musicrec.errors import ManifestError
+from musicrec.system.file_names import find_name, known_names
 
 
 def read_labels(labels: Path, files: list[str], top: Path, report: DatasetReport) -> pl.DataFrame:
@@ -33,13 +33,13 @@ def read_labels(labels: Path, files: list[str], top: Path, report: DatasetReport
     table = read_manifest(labels, check_files=False, required=("path",))
     beside, below = f"{os.path.abspath(labels.parent).rstrip('/')}/", f"{str(top).rstrip('/')}/"
     written = table["path"].str.strip_prefix(beside)
-    by_name = {normalize("NFC", path): path for path in files} | {path: path for path in files}
+    known = known_names(files)
 
     def file_of(path: str) -> str | None:
         tried = [place + name for name in (path, path.replace("\\", "/")) for place in (beside, below)]
         if path.startswith("/"):
             tried = [path]
-        return next((by_name[p] for q in tried for p in (q, normalize("NFC", q)) if p in by_name), None)
+        return next(filter(None, (find_name(name, known) for name in tried)), None)
 
     paths = pl.Series([file_of(path) for path in written], dtype=pl.String)
     lost = _with_hints(written.filter(paths.is_null()), files, below)

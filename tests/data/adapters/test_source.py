@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
+from unicodedata import normalize
 
 import polars as pl
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from musicrec.data.adapters import fma, giantsteps, gtzan, magnatagatune, mtg_jamendo, spotify
 from musicrec.data.adapters.source import Dataset, Source
 from musicrec.data.adapters.tables import read_table
+from musicrec.data.checks import DatasetReport, match_capitals
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.data.manifest import read_manifest
 from musicrec.data.splitting import SplitNames
@@ -157,6 +159,13 @@ def test_a_clip_damaged_in_every_copy_is_not_a_difference(tree: Path, tmp_path: 
     assert "warning" not in printed
 
 
+def test_the_form_of_accents_does_not_matter():
+    stored, written = normalize("NFD", "Zoë.MP3"), normalize("NFC", "Zoë.mp3")
+    report = DatasetReport("four", "/music")
+    frame = match_capitals(pl.DataFrame({"path": [written, "a.mp3"]}), {stored: 1, "a.mp3": 1}, report)
+    assert frame["path"].to_list() == [stored, "a.mp3"] and report.findings[0][2] == [stored]
+
+
 def test_names_that_the_file_system_changed(tree: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     (tree / "music" / "b.wav").rename(tree / "music" / "B.WAV")
     (tree / "music" / "._c.wav").write_bytes(b"of a Mac")
@@ -168,7 +177,7 @@ def test_names_that_the_file_system_changed(tree: Path, tmp_path: Path, capsys: 
         "warning  1 path left out: caf\\xe9.wav (the name of the file or its folder is not UTF-8: rename it)\n"
         in printed
     )
-    assert "note     1 file found with other upper and lower case than in the annotations: B.WAV\n" in printed
+    assert "note     1 file found with other capitals or accents than in the annotations: B.WAV\n" in printed
     assert "caf\\xe9.wav" in path.with_suffix(".checks.txt").read_text() and "not in the annotations" not in printed
     odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
     tree.rename(odd)
