@@ -1,46 +1,101 @@
 """Decode audio files to mono float32 at one sample rate. No other module opens an audio file.
 
-libsndfile reads WAV, FLAC, OGG, MP3 and AIFF. Other formats (M4A) are decoded by the program `ffmpeg`, if it is on the
-PATH. Files are decoded and resampled in blocks, so memory holds the result and a few seconds of audio.
+libsndfile reads WAV, FLAC, OGG, MP3, AIFF and CAF. The program ffmpeg decodes the other formats, and the files that
+libsndfile cannot read to their end: the program on the PATH, else that of the package imageio-ffmpeg. Files are decoded
+and resampled in blocks, so memory holds the result and a few seconds of audio.
 
-A file that holds less audio than its header states is refused as cut off. This works for MP3, WAV, AIFF, AU, W64 and
-FLAC. An OGG file (Vorbis, Opus) does not state its length, so a cut-off file looks like a shorter track. The same holds
-for a WAV that was written to a pipe and states the largest possible length.
+All the audio in a file is decoded, also where its header states less or a decoder would stop at an estimate. A file
+that holds less audio than its header states is refused as cut off. An OGG file (Vorbis, Opus) and a raw AAC file do
+not state their length, so a cut-off file looks like a shorter track. The same holds for the audio of a video, and for a
+WAV that was written to a pipe and states the largest possible length.
 """
 
+import functools
 import math
 import os
-import re
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
-import soundfile
 import soxr
 
-from musicrec.audio.mp3_length import mp3_promise
+from musicrec.audio.channels import MonoMix
+from musicrec.audio.ffmpeg_source import FfmpegSource, ffmpeg_program
+from musicrec.audio.ogg_links import ogg_links
+from musicrec.audio.remark import Remark
+from musicrec.audio.sndfile_source import SndfileSource
+from musicrec.audio.source import DecoderError, Source
+from musicrec.audio.suffixes import UNDECODABLE_SUFFIXES
 from musicrec.errors import AudioError
 
-AUDIO_SUFFIXES = frozenset(
-    {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".m4a", ".mp4", ".aac"}
-)
-_BLOCK_FRAMES = 1 << 17
 _MARGIN_S = 0.05  # longer than the resampling filter, so that a span equals the same span of the whole file
-_LEAST_SHARE = 0.95  # of the stated length; encoder delays and junk between frames take less than the rest
-_UNSTATED_BYTES = 0x7FFF0000  # programs that write to a pipe state a length from here to 0xFFFFFFFF, or 0
-# In libsndfile's log: the bytes of samples that a header states, and those found (of the whole file for W64 and RF64).
-_SHORT_OF = re.compile(r"^ *(?:data|SSND|Data Size|riff|Riff size)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
-_UNKNOWN_FRAMES = 1 << 48  # libsndfile answers more than this if a stream does not state its length
+_APPLE_DOUBLE = (b"\x00\x05\x16\x07", b"\x00\x05\x16\x00")  # the second: AppleSingle
+_NOT_REGULAR = {
+    stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """The audio of a file.
+
+    Attributes:
+        waveform: (samples,) float32 in [-1, 1], mono.
+        remarks: What to know about it, such as that one channel was left out.
+    """
+
+    waveform: np.ndarray
+    remarks: tuple[Remark, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Span:
+    """A span of a file at the sample rate of the result; `duration_s` is None for all that follows."""
+
+    sample_rate: int
+    offset_s: float
+    duration_s: float | None
+
+    @property
+    def first(self) -> int:
+        return round(self.offset_s * self.sample_rate)
+
+    @property
+    def samples(self) -> int | None:
+        return None if self.duration_s is None else max(1, round(self.duration_s * self.sample_rate))
 
 
 def decode(
     path: str | os.PathLike, *, sample_rate: int = 16_000, offset_s: float = 0.0, duration_s: float | None = None
 ) -> np.ndarray:
-    """Decode a file, or a span of it, to mono.
+    """Decode a file, or a span of it, to mono, as `decode_track` does.
 
-    The result is the mean of the channels, resampled by soxr (HQ).
+    Args:
+        path: As in `decode_track`.
+        sample_rate: As in `decode_track`.
+        offset_s: As in `decode_track`.
+        duration_s: As in `decode_track`.
+
+    Returns:
+        The waveform, (samples,) float32 in [-1, 1].
+
+    Raises:
+        AudioError: As in `decode_track`.
+        ValueError: As in `decode_track`.
+    """
+    return decode_track(path, sample_rate=sample_rate, offset_s=offset_s, duration_s=duration_s).waveform
+
+
+def decode_track(
+    path: str | os.PathLike, *, sample_rate: int = 16_000, offset_s: float = 0.0, duration_s: float | None = None
+) -> Decoded:
+    """Decode a file, or a span of it, to mono, with remarks.
+
+    Two channels are averaged. If one is the inverse of the other, so that they would cancel each other out, the louder
+    one is taken, with a remark. Surround channels are weighted as by ITU-R BS.775. soxr (HQ) resamples the result.
 
     Args:
         path: The audio file.
@@ -50,7 +105,7 @@ def decode(
             shorter.
 
     Returns:
-        The waveform, (samples,) float32 in [-1, 1].
+        The waveform and the remarks.
 
     Raises:
         AudioError: The file is missing, empty, not audio, cut off, has no sample in the span, or holds NaN or infinity.
@@ -59,23 +114,12 @@ def decode(
     """
     if offset_s < 0 or (duration_s is not None and duration_s <= 0):
         raise ValueError(f"offset_s={offset_s} must not be negative and duration_s={duration_s} must be positive")
-    with _opened(path) as source:
-        # Decoding starts a little before the span, at a frame that coincides with a sample of the result.
-        common = math.gcd(source.sample_rate, sample_rate)
-        unit_frames, unit_samples = source.sample_rate // common, sample_rate // common
-        first = round(offset_s * sample_rate)
-        start_unit = max(0, first // unit_samples - math.ceil(_MARGIN_S * sample_rate / unit_samples))
-        skip = first - start_unit * unit_samples
-        samples = stop = None
-        if duration_s is not None:
-            samples = max(1, round(duration_s * sample_rate))
-            stop = math.ceil((first + samples) * source.sample_rate / sample_rate + _MARGIN_S * source.sample_rate)
-        blocks = source.blocks(start_unit * unit_frames, stop)
-        waveform = _resampled(_mono(blocks, path), source.sample_rate, sample_rate)
-        waveform = waveform[skip:] if samples is None else waveform[skip : skip + samples]
-    if not len(waveform):
+    span = _Span(sample_rate, offset_s, duration_s)
+    decoded = _with_any_decoder(path, functools.partial(_decode_parts, path, span))
+    if not len(decoded.waveform):
         raise AudioError(f"{path}: no audio{f' after {offset_s:g} s' if offset_s else ' in it, 0 samples'}")
-    return np.clip(waveform, -1.0, 1.0, out=waveform)
+    np.clip(decoded.waveform, -1.0, 1.0, out=decoded.waveform)
+    return decoded
 
 
 def duration_of(path: str | os.PathLike) -> float:
@@ -90,154 +134,126 @@ def duration_of(path: str | os.PathLike) -> float:
         The length in seconds.
 
     Raises:
-        AudioError: As in `decode`.
+        AudioError: As in `decode_track`.
     """
-    with _opened(path) as source:
-        frames = source.frames
-        if frames is None:
-            frames = sum(len(block) for block in source.blocks(0, None))
-    if not frames:
+    duration_s = _with_any_decoder(path, _duration_of_parts)
+    if not duration_s:
         raise AudioError(f"{path}: no audio in it, 0 samples")
-    return frames / source.sample_rate
+    return duration_s
 
 
-def _opened(path: str | os.PathLike) -> "_Sndfile | _Ffmpeg":
+_Opener = Callable[[], Source]
+_Result = TypeVar("_Result")
+
+
+def _with_any_decoder(path: str | os.PathLike, use: Callable[[list[_Opener]], _Result]) -> _Result:
+    """Call `use` with the parts of a file, opened by libsndfile; if that fails, with the file opened by ffmpeg."""
+    head = _checked_head(path)
+    parts = ogg_links(path) if head == b"OggS" else []
+    openers: list[_Opener] = [functools.partial(SndfileSource, path)]
+    if len(parts) > 1:
+        openers = [functools.partial(SndfileSource, path, part) for part in parts]
     try:
-        if os.path.isdir(path):
-            raise AudioError(f"{path}: is a folder, not an audio file")
+        return use(openers)
+    except DecoderError as error:
+        failure = error
+    program = ffmpeg_program()
+    if program is None:
+        raise _no_ffmpeg(path, failure) from None
+    opener = functools.partial(
+        FfmpegSource, path, program, promised_s=failure.promised_s, ignore_length=failure.ignore_length
+    )
+    try:
+        return use([opener])
+    except DecoderError as error:
+        raise _undecodable(path, failure, error) from None
+
+
+def _checked_head(path: str | os.PathLike) -> bytes:
+    """Return the first four bytes of a file.
+
+    Raises:
+        AudioError: It cannot hold audio, whatever the decoders say.
+    """
+    try:
+        kind = stat.S_IFMT(os.stat(path).st_mode)
+        if kind != stat.S_IFREG:
+            raise AudioError(f"{path}: is {_NOT_REGULAR.get(kind, 'no regular file')}, not an audio file")
         with open(path, "rb") as file:
-            if not file.read(1):
-                raise AudioError(f"{path}: is empty (0 bytes)")
+            head = file.read(4)
     except OSError as error:
         raise AudioError(f"{path}: cannot be opened: {error.strerror}") from None
-    try:
-        return _Sndfile(path)
-    except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: the suffix of a format without a header
-        ffmpeg = shutil.which("ffmpeg")
-        if ffmpeg is None:
-            raise AudioError(
-                f"{path}: not audio that libsndfile can decode ({_reason(error)}); for M4A put ffmpeg on the PATH"
-            ) from None
-        return _Ffmpeg(path, ffmpeg)
+    if not head:
+        raise AudioError(f"{path}: is empty (0 bytes)")
+    if head in _APPLE_DOUBLE:
+        raise AudioError(f"{path}: holds what macOS stores beside a file (AppleDouble), not audio{_beside(path)}")
+    return head
 
 
-class _Sndfile:
-    """An audio file that libsndfile reads. `frames` is its length, or None if only decoding can tell."""
-
-    def __init__(self, path: str | os.PathLike) -> None:
-        self.path = path
-        promise = mp3_promise(path) if os.fspath(path).lower().endswith(".mp3") else None
-        if promise and promise.share < _LEAST_SHARE:
-            raise _cut_off(path, promise.duration_s * promise.share, promise.duration_s)
-        self.file = soundfile.SoundFile(path)
-        self.sample_rate = self.file.samplerate
-        self.frames: int | None = self.file.frames
-        if self.frames > _UNKNOWN_FRAMES or (self.file.format == "MP3" and not (promise and promise.heeded)):
-            self.frames = None
-        stated = _SHORT_OF.search(self.file.extra_info)
-        if stated and self.frames and int(stated[2]) < int(stated[1]) < _UNSTATED_BYTES:
-            there_s = self.frames / self.sample_rate
-            stated_s = there_s * int(stated[1]) / int(stated[2])
-            if there_s < stated_s * _LEAST_SHARE - 0.1:
-                self.file.close()
-                raise _cut_off(path, there_s, stated_s)
-        self.promised_s = promise.duration_s if promise else (self.frames or 0) / self.sample_rate
-
-    def __enter__(self) -> "_Sndfile":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.file.close()
-
-    def blocks(self, start: int, stop: int | None) -> Iterator[np.ndarray]:
-        """Yield frames start..stop as (frames, channels) float32; without stop all, and check the stated length."""
-        try:
-            if start and (self.frames is None or start < self.frames):
-                start = self.file.seek(start)
-            elif start:
-                return
-            at = start
-            while stop is None or at < stop:
-                wanted = _BLOCK_FRAMES if stop is None else min(_BLOCK_FRAMES, stop - at)
-                block = self.file.read(wanted, dtype="float32", always_2d=True)
-                at += len(block)
-                if len(block):
-                    yield block
-                if len(block) < wanted:
-                    break
-            else:
-                return
-        except (soundfile.LibsndfileError, RuntimeError) as error:
-            raise AudioError(f"{self.path}: damaged or cut off ({_reason(error)})") from None
-        if stop is None and at / self.sample_rate < self.promised_s * _LEAST_SHARE - 0.1:
-            raise _cut_off(self.path, at / self.sample_rate, self.promised_s)
+def _beside(path: str | os.PathLike) -> str:
+    name = os.path.basename(path)
+    return f"; the audio is in {name[2:]}" if name.startswith("._") and len(name) > 2 else ""
 
 
-class _Ffmpeg:
-    """An audio file that the program ffmpeg decodes, as AU: a short header, then big-endian float32."""
-
-    frames: int | None = None
-
-    def __init__(self, path: str | os.PathLike, ffmpeg: str) -> None:
-        self.path = path
-        self.messages = tempfile.TemporaryFile()  # noqa: SIM115  closed with the process; a pipe could fill and block
-        options = ["-nostdin", "-v", "error", "-protocol_whitelist", "file,pipe"]
-        output = ["-map", "0:a:0", "-map_metadata", "-1", "-c:a", "pcm_f32be", "-f", "au", "pipe:1"]
-        self.process = subprocess.Popen(
-            [ffmpeg, *options, "-i", f"file:{os.fspath(path)}", *output],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=self.messages,
-        )
-        assert self.process.stdout is not None
-        self.stdout = self.process.stdout
-        header = self.stdout.read(24)
-        if len(header) < 24:
-            message = self._failure()
-            self.__exit__()
-            raise AudioError(f"{path}: not audio that libsndfile or ffmpeg can decode ({message})")
-        header_bytes, _, _, self.sample_rate, self.channels = np.frombuffer(header, ">u4", offset=4).tolist()
-        self.stdout.read(header_bytes - 24)
-
-    def __enter__(self) -> "_Ffmpeg":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.process.kill()
-        self.stdout.close()
-        self.process.wait()
-        self.messages.close()
-
-    def blocks(self, start: int, stop: int | None) -> Iterator[np.ndarray]:
-        """Yield frames start..stop as (frames, channels) float32; earlier ones are decoded and dropped."""
-        at, frame_bytes = 0, 4 * self.channels
-        while stop is None or at < stop:
-            wanted = _BLOCK_FRAMES if stop is None else min(_BLOCK_FRAMES, stop - at)
-            data = self.stdout.read(wanted * frame_bytes)
-            frames = len(data) // frame_bytes
-            block = np.frombuffer(data, ">f4", frames * self.channels).reshape(frames, self.channels)
-            if at + frames > start:
-                yield block[max(0, start - at) :].astype(np.float32)
-            at += frames
-            if frames < wanted:
-                if self.process.wait() != 0:
-                    raise AudioError(f"{self.path}: damaged or cut off ({self._failure()})")
-                return
-
-    def _failure(self) -> str:
-        self.process.wait()
-        self.messages.seek(0)
-        lines = self.messages.read().decode(errors="replace").strip().splitlines()
-        # Without "[in#0 @ 0x55f…]", which differs between runs.
-        return re.sub(r"\[[^]]*\] ?", "", lines[-1]) if lines else f"ffmpeg ended with {self.process.returncode}"
+def _decode_parts(path: str | os.PathLike, span: _Span, openers: list[_Opener]) -> Decoded:
+    """Decode the parts of a file, one after another; the span counts from the beginning of the first one."""
+    if len(openers) == 1:
+        return _decode_one(path, span, openers[0])
+    whole = _Span(span.sample_rate, 0.0, None)
+    decoded = [_decode_one(path, whole, opener) for opener in openers]
+    waveform = np.concatenate([part.waveform for part in decoded])[span.first :][: span.samples]
+    return Decoded(waveform, tuple(dict.fromkeys(remark for part in decoded for remark in part.remarks)))
 
 
-def _mono(blocks: Iterator[np.ndarray], path: str | os.PathLike) -> Iterator[np.ndarray]:
+def _decode_one(path: str | os.PathLike, span: _Span, opener: _Opener) -> Decoded:
+    with opener() as source:
+        mix = MonoMix(source.speakers)
+        waveform = _waveform(path, span, source, mix)
+    if mix.audible is None:
+        return Decoded(waveform)
+    with opener() as source:
+        waveform = _waveform(path, span, source, MonoMix(source.speakers, only=mix.audible))
+    side = ("left", "right")[mix.audible]
+    remark = Remark(
+        f"one channel is the inverse of the other (correlation {mix.correlation:.2f}), so that their mean is almost "
+        f"silent: only the {side} channel is used",
+        unreliable=False,
+    )
+    return Decoded(waveform, (remark,))
+
+
+def _waveform(path: str | os.PathLike, span: _Span, source: Source, mix: MonoMix) -> np.ndarray:
+    # Decoding starts a little before the span, at a frame that coincides with a sample of the result.
+    sample_rate = span.sample_rate
+    common = math.gcd(source.sample_rate, sample_rate)
+    unit_frames, unit_samples = source.sample_rate // common, sample_rate // common
+    start_unit = max(0, span.first // unit_samples - math.ceil(_MARGIN_S * sample_rate / unit_samples))
+    stop = None
+    if span.samples is not None:
+        end_s = (span.first + span.samples) / sample_rate
+        stop = math.ceil(end_s * source.sample_rate + _MARGIN_S * source.sample_rate)
+    blocks = _mixed(source.blocks(start_unit * unit_frames, stop), mix, path)
+    waveform = _resampled(blocks, source.sample_rate, sample_rate)
+    return waveform[span.first - start_unit * unit_samples :][: span.samples]
+
+
+def _duration_of_parts(openers: list[_Opener]) -> float:
+    duration_s = 0.0
+    for opener in openers:
+        with opener() as source:
+            frames = source.frames
+            if frames is None:
+                frames = sum(len(block) for block in source.blocks(0, None))
+            duration_s += frames / source.sample_rate
+    return duration_s
+
+
+def _mixed(blocks: Iterator[np.ndarray], mix: MonoMix, path: str | os.PathLike) -> Iterator[np.ndarray]:
     for block in blocks:
-        mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
+        mono = mix(block)
         if not np.isfinite(mono.sum(dtype=np.float64)):  # no finite float32 can overflow the sum
             raise AudioError(f"{path}: holds samples that are NaN or infinite; render it again")
-        yield np.ascontiguousarray(mono)
+        yield mono
 
 
 def _resampled(blocks: Iterator[np.ndarray], source_rate: int, sample_rate: int) -> np.ndarray:
@@ -253,12 +269,17 @@ def _resampled(blocks: Iterator[np.ndarray], source_rate: int, sample_rate: int)
     return np.concatenate(out)[: round(frames * sample_rate / source_rate)]
 
 
-def _cut_off(path: str | os.PathLike, decoded_s: float, promised_s: float) -> AudioError:
-    return AudioError(f"{path}: cut off: {decoded_s:.1f} s of the {promised_s:.1f} s that its header promises")
+def _no_ffmpeg(path: str | os.PathLike, failure: DecoderError) -> AudioError:
+    way_out = "ffmpeg may read it: pip install imageio-ffmpeg, or put ffmpeg on the PATH"
+    if failure.recognised:
+        return AudioError(f"{path}: damaged or cut off ({failure}); {way_out}")
+    return AudioError(f"{path}: not audio that libsndfile can decode ({failure}); {way_out}")
 
 
-def _reason(error: Exception) -> str:
-    text = getattr(error, "error_string", None) or str(error)
-    if "File does not exist" in text:  # libsndfile says this also of an MP3 without a frame
-        return "Format not recognised"
-    return text.strip().rstrip(".:") or f"libsndfile error {getattr(error, 'code', '')}"
+def _undecodable(path: str | os.PathLike, of_libsndfile: DecoderError, of_ffmpeg: DecoderError) -> AudioError:
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix in UNDECODABLE_SUFFIXES:
+        return AudioError(f"{path}: {UNDECODABLE_SUFFIXES[suffix]} ({suffix})")
+    if of_libsndfile.recognised or of_ffmpeg.recognised:
+        return AudioError(f"{path}: damaged or cut off ({of_ffmpeg})")
+    return AudioError(f"{path}: not audio that libsndfile or ffmpeg can decode ({of_ffmpeg})")

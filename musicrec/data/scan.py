@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from musicrec.audio.decode import AUDIO_SUFFIXES
+from musicrec.audio.suffixes import AUDIO_SUFFIXES
 from musicrec.data.schema import with_all_columns
 from musicrec.errors import ManifestError
 
@@ -124,7 +124,8 @@ def unlabelled_manifest(found: FolderScan, folder: str | os.PathLike) -> pl.Data
     if not found.files:
         because = f"; left out: {': '.join(found.skipped[0])}" if found.skipped else ""
         raise ManifestError(
-            f"{folder}: no audio file below it (looked for {', '.join(sorted(AUDIO_SUFFIXES))}{because})"
+            f"{folder}: no audio file below it (looked for {len(AUDIO_SUFFIXES)} suffixes such as .flac, .m4a, .mp3, "
+            f".ogg, .wav{because})"
         )
     stems = Counter(os.path.splitext(name)[0] for name in found.files)
     track_ids: dict[str, None] = {}

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from musicrec.audio.decode import AUDIO_SUFFIXES, decode, duration_of
+from musicrec.audio.decode import decode, duration_of
+from musicrec.audio.suffixes import AUDIO_SUFFIXES
 from musicrec.deformations._snr import mixed
 from musicrec.deformations.base import Deformed, draw, limits, seed_of, unmoved
 from musicrec.errors import ConfigError

@@ -14,9 +14,10 @@ import numpy as np
 import polars as pl
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from musicrec.audio.decode import AUDIO_SUFFIXES, decode
+from musicrec.audio.decode import decode
 from musicrec.audio.file_tags import read_tags
 from musicrec.audio.remark import Remark
+from musicrec.audio.suffixes import AUDIO_SUFFIXES
 from musicrec.data.checks import count_of, first_few
 from musicrec.data.manifest import read_manifest
 from musicrec.data.scan import scan_folder

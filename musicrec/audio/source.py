@@ -1,0 +1,61 @@
+"""What a decoder of audio files offers, and how it fails."""
+
+import os
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+
+from musicrec.errors import AudioError
+
+BLOCK_FRAMES = 1 << 17
+LEAST_SHARE = 0.95  # of the stated length; encoder delays and junk between frames take less than the rest
+
+
+class Source(Protocol):
+    """An opened audio file, as a context manager.
+
+    Attributes:
+        sample_rate: In Hz.
+        frames: Length of the audio, or None if only decoding can tell.
+        speakers: The speaker of each channel, as in `musicrec.audio.channels`; None if the file does not say.
+    """
+
+    sample_rate: int
+    frames: int | None
+    speakers: tuple[str, ...] | None
+
+    def __enter__(self) -> "Source": ...
+
+    def __exit__(self, *exception: object) -> None: ...
+
+    def blocks(self, start: int, stop: int | None) -> Iterator[np.ndarray]:
+        """Yield the frames start..stop in blocks of (frames, channels) float32; without stop, all that follow."""
+        ...
+
+
+class DecoderError(Exception):
+    """A decoder cannot read all of a file; another decoder may.
+
+    Args:
+        reason: What failed.
+        promised_s: The length of the audio in seconds, if the file states it.
+        recognised: Whether the decoder recognised the file, so that its audio is damaged rather than of another format.
+        ignore_length: Whether the length that the file states for its samples must not be heeded.
+    """
+
+    def __init__(
+        self, reason: str, *, promised_s: float | None = None, recognised: bool = True, ignore_length: bool = False
+    ) -> None:
+        super().__init__(reason)
+        self.promised_s, self.recognised, self.ignore_length = promised_s, recognised, ignore_length
+
+
+def is_short(decoded_s: float, promised_s: float) -> bool:
+    """Return whether audio is shorter than a file states, by more than encoders round."""
+    return decoded_s < promised_s * LEAST_SHARE - 0.1
+
+
+def cut_off(path: str | os.PathLike, decoded_s: float, promised_s: float) -> AudioError:
+    """Return the error for a file that holds less audio than it states."""
+    return AudioError(f"{path}: cut off: {decoded_s:.1f} s of the {promised_s:.1f} s that its header promises")
