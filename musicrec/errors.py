@@ -9,6 +9,10 @@ class AudioError(MusicrecError):
     """An audio file cannot be decoded."""
 
 
+class PlaylistError(MusicrecError):
+    """A playlist cannot be read, or names no audio file."""
+
+
 class ManifestError(MusicrecError):
     """A manifest is invalid."""
 

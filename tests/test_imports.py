@@ -18,6 +18,7 @@ ROOMS = [
     "config",
     "heads",
     "audio",
+    "interchange",
     "deformations",
     "models.frontends",
     "models",

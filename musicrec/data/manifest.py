@@ -19,8 +19,11 @@ from musicrec.data.csv_text import read_csv
 from musicrec.data.schema import LABELS, REQUIRED, ROW, Problems, check_cells, check_header, with_all_columns
 from musicrec.errors import ManifestError
 from musicrec.heads.keys import PITCH_CLASSES
+from musicrec.interchange.m3u import is_playlist
 from musicrec.system.atomic_write import atomic_write
 from musicrec.system.file_names import on_disk, path_on_disk
+
+_OTHER_PLAYLISTS = frozenset({".pls", ".xspf", ".wpl", ".asx", ".cue"})
 
 
 def read_manifest(
@@ -42,6 +45,12 @@ def read_manifest(
     """
     path = Path(path_on_disk(path))
     problems = Problems(path)
+    if is_playlist(path):
+        raise ManifestError(
+            f"{path}: is a playlist, not a table; its tracks are a dataset with data=folder data.root={path}"
+        )
+    if path.suffix.lower() in _OTHER_PLAYLISTS:
+        raise ManifestError(f"{path}: is a playlist of a kind that musicrec does not read; save it as M3U8")
     parquet = _is_parquet(path)
     try:
         raw = pl.read_parquet(path, glob=False) if parquet else read_csv(path, problems)

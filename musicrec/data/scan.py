@@ -1,132 +1,80 @@
-"""Find the audio files below a folder."""
+"""The tracks of a source without labels: a folder of music, or a playlist."""
 
-import logging
 import os
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 
-from musicrec.audio.suffixes import AUDIO_SUFFIXES
+from musicrec.audio.search import FolderScan, find_audio
+from musicrec.audio.suffixes import AUDIO_SUFFIXES, UNDECODABLE_SUFFIXES
 from musicrec.data.schema import with_all_columns
-from musicrec.errors import ManifestError
-
-_SHOWN = 5
-
-log = logging.getLogger(__name__)
+from musicrec.errors import ManifestError, PlaylistError
+from musicrec.interchange.m3u import is_playlist, read_m3u
 
 
 @dataclass(frozen=True, kw_only=True)
-class FolderScan:
-    """The result of searching a folder.
+class SourceScan:
+    """The audio files of a folder or a playlist.
 
     Attributes:
-        files: The audio files as paths below the folder, sorted.
-        skipped: (path, reason) of what was found and cannot be used, sorted.
+        top: The folder, or the innermost folder that contains all files of the playlist; an absolute path.
+        files: Paths below `top`, in the order of the source.
+        left_out: (what, names) of what is in the source and cannot be used, such as ("2 files of …", ["a.m4p", …]).
+        notes: The same for what needs no action.
+        names: {path below `top`: (artist, title)} as the playlist states them, None where it does not.
+        unsearched: Absolute paths that could not be looked at: folders that cannot be opened, and broken links.
+        missing: Number of entries of a playlist without a file.
     """
 
+    top: str
     files: list[str]
-    skipped: list[tuple[str, str]]
+    left_out: list[tuple[str, list[str]]]
+    notes: list[tuple[str, list[str]]]
+    names: Mapping[str, tuple[str | None, str | None]] = field(default_factory=dict)
+    unsearched: list[str] = field(default_factory=list)
+    missing: int = 0
+
+    def may_hold(self, path: str) -> bool:
+        """Return whether a file that was not found may still belong to the source.
+
+        It may be in a place that could not be looked at, such as a disk that is not connected, or be an entry of a
+        playlist that has no file now.
+        """
+        if self.missing and not os.path.exists(path):
+            return True
+        return any(path == place or path.startswith(f"{place.rstrip('/')}/") for place in self.unsearched)
 
 
-def find_audio(folder: str | os.PathLike) -> FolderScan:
-    """Find audio files below a folder, at any depth, without hidden files and folders.
-
-    Links to folders are followed. Every folder is searched once, so circular links do no harm.
-
-    Args:
-        folder: The folder to search.
-
-    Returns:
-        The files, and what was skipped.
-    """
-    top, files, skipped, seen = Path(folder), [], [], set()
-    folders, links = [""], []
-    while folders or links:
-        links.sort(reverse=True)
-        below = folders.pop() if folders else links.pop()
-        try:
-            problem = _folder_problem(top, below, seen)
-            with os.scandir(top / below) as entries:
-                inside = [] if problem else list(entries)
-        except OSError as error:
-            problem, inside = f"cannot be opened: {error.strerror}", []
-        if problem:
-            skipped.append((below or ".", problem))
-        for entry in inside:
-            name = os.path.join(below, entry.name)
-            if entry.name.startswith(".") and not entry.name.startswith(".."):  # "...And Justice for All" is an album
-                continue
-            if _is_folder(entry):
-                (links if entry.is_symlink() else folders).append(name)
-            elif os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES:
-                problem = _file_problem(entry)
-                if problem:
-                    skipped.append((name, problem))
-                else:
-                    files.append(name)
-    skipped = [(name.encode(errors="surrogateescape").decode(errors="backslashreplace"), why) for name, why in skipped]
-    return FolderScan(files=sorted(files), skipped=sorted(skipped))
-
-
-def _folder_problem(top: Path, below: str, seen: set[tuple[int, int]]) -> str | None:
-    """Return why a folder is not to be searched, None if it is; add it to those seen."""
-    folder = top / below
-    if below and folder.is_symlink() and top.resolve().is_relative_to(folder.resolve()):
-        return "a link to a folder that contains it"
-    status = folder.stat()
-    if (status.st_dev, status.st_ino) in seen:
-        return "a link to a folder that is searched already"
-    seen.add((status.st_dev, status.st_ino))
-    return None
-
-
-def scan_folder(folder: str | os.PathLike) -> pl.DataFrame:
-    """Return a manifest of the audio files below a folder, without labels; log what cannot be used.
+def scan_source(source: str | os.PathLike) -> SourceScan:
+    """Find the audio files of a folder, or of a playlist (M3U, M3U8).
 
     Args:
-        folder: The folder to search.
+        source: The folder or the playlist.
 
     Returns:
-        One row per file, sorted by path.
+        The files, and what was left out.
 
     Raises:
-        ManifestError: If the folder does not exist or holds no audio file.
+        ManifestError: The folder does not exist or holds no audio file.
+        PlaylistError: The playlist cannot be read, or names no file that exists.
     """
-    found = find_audio(folder)
-    frame = unlabelled_manifest(found, folder)
-    if found.skipped:
-        first = ", ".join(f"{path} ({why})" for path, why in found.skipped[:_SHOWN])
-        more = f" and {len(found.skipped) - _SHOWN:,} more" if len(found.skipped) > _SHOWN else ""
-        log.warning("%s: left out: %s%s", folder, first, more)
-    return frame
+    return _scan_playlist(Path(source)) if is_playlist(source) else _scan_folder(Path(source))
 
 
-def unlabelled_manifest(found: FolderScan, folder: str | os.PathLike) -> pl.DataFrame:
+def unlabelled_manifest(found: SourceScan) -> pl.DataFrame:
     """Turn the result of a search into a manifest without labels.
 
     The track_id is the path below the folder without its suffix, or with it where files differ in nothing else.
 
     Args:
-        found: The result of `find_audio`.
-        folder: The folder that was searched.
+        found: The result of `scan_source`.
 
     Returns:
         One row per file, with absolute paths and all columns of a manifest.
-
-    Raises:
-        ManifestError: If the folder does not exist or holds no audio file.
     """
-    top = os.path.abspath(folder)
-    if not os.path.isdir(top):
-        raise ManifestError(f"{folder}: no such folder")
-    if not found.files:
-        because = f"; left out: {': '.join(found.skipped[0])}" if found.skipped else ""
-        raise ManifestError(
-            f"{folder}: no audio file below it (looked for {len(AUDIO_SUFFIXES)} suffixes such as .flac, .m4a, .mp3, "
-            f".ogg, .wav{because})"
-        )
     stems = Counter(os.path.splitext(name)[0] for name in found.files)
     track_ids: dict[str, None] = {}
     for name in found.files:
@@ -135,26 +83,72 @@ def unlabelled_manifest(found: FolderScan, folder: str | os.PathLike) -> pl.Data
         while track_id in track_ids:  # a.flac and a.mp3 beside a.flac.wav
             track_id += "~"
         track_ids[track_id] = None
-    paths = [os.path.join(top, name) for name in found.files]
+    paths = [os.path.join(found.top, name) for name in found.files]
     return with_all_columns(pl.DataFrame({"track_id": list(track_ids), "path": paths}))
 
 
-def _is_folder(entry: os.DirEntry) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link that points at itself
-        return False
+def _scan_folder(folder: Path) -> SourceScan:
+    if not folder.is_dir():
+        raise ManifestError(f"{folder}: no such folder")
+    found, top = find_audio(folder), os.path.abspath(folder)
+    left_out = _left_out(found)
+    if not found.files:
+        because = "".join(f"; {what}: {names[0]}" for what, names in left_out)
+        raise ManifestError(
+            f"{folder}: no audio file below it (looked for {len(AUDIO_SUFFIXES)} suffixes such as .flac, .m4a, .mp3, "
+            f".ogg, .wav{because})"
+        )
+    passed_over = f"{_count(found.hidden, 'hidden file or folder', 'hidden files and folders')} passed over"
+    return SourceScan(
+        top=top,
+        files=found.files,
+        left_out=left_out,
+        notes=[(passed_over, [])] if found.hidden else [],
+        unsearched=[os.path.join(top, name) for name in found.unsearched],
+    )
 
 
-def _file_problem(entry: os.DirEntry) -> str | None:
-    """Return why a manifest cannot name a file, None if it can."""
+def _left_out(found: FolderScan) -> list[tuple[str, list[str]]]:
+    left_out = []
+    if found.skipped:
+        names = [f"{name} ({why})" for name, why in found.skipped]
+        left_out.append((f"{_count(len(names), 'path', 'paths')} left out", names))
+    by_reason: dict[str, list[str]] = {}
+    for name in found.undecodable:
+        by_reason.setdefault(UNDECODABLE_SUFFIXES[os.path.splitext(name)[1].lower()], []).append(name)
+    for reason, names in by_reason.items():
+        left_out.append((f"{_count(len(names), 'file', 'files')} that cannot be decoded ({reason})", names))
+    return left_out
+
+
+def _scan_playlist(path: Path) -> SourceScan:
+    playlist = read_m3u(path)
+    paths = [entry.path for entry in playlist.entries]
     try:
-        entry.path.encode()
+        "".join(paths).encode()
     except UnicodeEncodeError:
-        return "the name of the file or its folder is not UTF-8: rename it"
-    try:
-        if entry.is_file():
-            return None
-    except OSError:
-        pass
-    return "a broken link" if entry.is_symlink() else "not a regular file"
+        raise PlaylistError(f"{path}: names a file or folder whose name is not UTF-8: rename it") from None
+    top = os.path.commonpath([os.path.dirname(file) for file in paths])
+    left_out, notes = [], []
+    if playlist.missing:
+        entries = _count(len(playlist.missing), "entry", "entries")
+        left_out.append((f"{entries} of the playlist without a file", playlist.missing))
+    for reason, names in playlist.unused.items():
+        left_out.append((f"{_count(len(names), 'entry', 'entries')} left out ({reason})", names))
+    if playlist.moved:
+        entries = _count(len(playlist.moved), "entry", "entries")
+        notes.append((f"{entries} with a path of Windows found near the playlist", playlist.moved))
+    if playlist.repeated:
+        entries = _count(playlist.repeated, "entry names", "entries name")
+        notes.append((f"{entries} a file that an earlier one names", []))
+    names = {
+        os.path.relpath(entry.path, top): (entry.artist, entry.title)
+        for entry in playlist.entries
+        if entry.artist or entry.title
+    }
+    files = [os.path.relpath(file, top) for file in paths]
+    return SourceScan(top=top, files=files, left_out=left_out, notes=notes, names=names, missing=len(playlist.missing))
+
+
+def _count(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"

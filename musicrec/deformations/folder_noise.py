@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from musicrec.audio.decode import decode, duration_of
-from musicrec.audio.suffixes import AUDIO_SUFFIXES
+from musicrec.audio.search import find_audio
 from musicrec.deformations._snr import mixed
 from musicrec.deformations.base import Deformed, draw, limits, seed_of, unmoved
 from musicrec.errors import ConfigError
@@ -34,7 +34,7 @@ class FolderNoise:
     on_cpu = True
 
     def __init__(self, *, folder: str | Path, snr_db: float | Sequence[float] = 20.0) -> None:
-        self.files = sorted(path for path in Path(folder).rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES)
+        self.files = sorted(Path(folder, name) for name in find_audio(folder).files)
         if not self.files:
             raise ConfigError(f"folder={folder}: no audio file below it; name a folder of noise recordings")
         self.snr_db = limits("snr_db", snr_db, least=-60, most=120)

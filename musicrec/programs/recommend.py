@@ -36,12 +36,11 @@ def main(cfg: DictConfig) -> None:
 
 
 def index(cfg: DictConfig) -> None:
-    """Bring a library up to date with a folder of music or a manifest; create it if it does not exist."""
+    """Bring a library up to date with a folder of music, a playlist or a manifest; create it if it does not exist."""
     if cfg.source is None:
-        raise ConfigError("source: name a folder of music or a manifest, as in source=~/Music")
+        raise ConfigError("source: name a folder of music, a playlist or a manifest, as in source=~/Music")
     check_value("max_files", cfg.max_files, Count | None)
-    path, source = Path(cfg.library).expanduser(), Path(path_on_disk(Path(cfg.source).expanduser()))
-    named = export_folders(cfg)
+    path, named = Path(cfg.library).expanduser(), export_folders(cfg)
     exists = path.exists() and path.stat().st_size > 0  # a first start that was killed leaves an empty file
     if not exists and not named:
         raise ConfigError(f"exports: {path} does not exist yet, so name the models, as in exports=[RUN/export]")
@@ -49,8 +48,8 @@ def index(cfg: DictConfig) -> None:
     from musicrec.recommend import indexing
 
     splits = listed(cfg.splits)
-    frame = indexing.read_source(source)
-    indexing.of_splits(frame, splits, source=source)  # a mistake is reported before the models are loaded
+    source = indexing.read_source(path_on_disk(Path(cfg.source).expanduser()))
+    indexing.of_splits(source, splits)  # a mistake is reported before the models are loaded
     if exists:
         library = SqliteLibrary.open(path)
         refs = exports.check_same(library.exports, named, library=path)
@@ -64,7 +63,7 @@ def index(cfg: DictConfig) -> None:
     for remark in analyzer.passed_over:
         print(remark)
     with library:
-        done = indexing.index(library, analyzer, frame, source=source, splits=splits, max_files=cfg.max_files)
+        done = indexing.index(library, analyzer, source, splits=splits, max_files=cfg.max_files)
         output_console().print(presentation.index_text(done, library=path, size=len(library)), soft_wrap=True)
     if done.interrupted:
         print("interrupted; the same command continues")
@@ -72,7 +71,7 @@ def index(cfg: DictConfig) -> None:
     if done.unreadable and not (done.added or done.changed or done.unchanged):
         if not exists:
             path.unlink()
-        raise LibraryError(f"{source}: none of its {len(done.unreadable)} files can be read; nothing was indexed")
+        raise LibraryError(f"{source.place}: none of its {len(done.unreadable)} files can be read; nothing was indexed")
 
 
 def query(cfg: DictConfig) -> None:

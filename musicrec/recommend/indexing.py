@@ -1,10 +1,10 @@
-"""Analyse the tracks of a folder or a manifest and store the answers in a library."""
+"""Analyse the tracks of a folder, a playlist or a manifest and store the answers in a library."""
 
 import logging
 import os
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +20,9 @@ from musicrec.audio.remark import Remark
 from musicrec.audio.suffixes import AUDIO_SUFFIXES
 from musicrec.data.checks import count_of, first_few
 from musicrec.data.manifest import read_manifest
-from musicrec.data.scan import scan_folder
+from musicrec.data.scan import SourceScan, scan_source, unlabelled_manifest
 from musicrec.errors import AudioError, ConfigError
+from musicrec.interchange.m3u import is_playlist
 from musicrec.recommend.sqlite_library import SqliteLibrary
 from musicrec.recommend.track import Track, audio_hash
 from musicrec.system.console import error_console
@@ -45,6 +46,9 @@ class IndexReport:
         changed: Number of tracks that were analysed again because their file changed.
         unchanged: Number of tracks that were not analysed again.
         removed: Number of tracks that are no longer in the source.
+        kept: Number of tracks that were not found but stay, as a part of the source could not be looked at.
+        left_out: (what, names) of what is in the source and cannot be used.
+        notes: The same for what needs no action.
         unreadable: (path, reason) of the files that cannot be decoded.
         remarked: (path, remarks) of the tracks of the source with remarks on their audio.
         audio_s: Length of the analysed audio in seconds.
@@ -56,6 +60,9 @@ class IndexReport:
     changed: int = 0
     unchanged: int = 0
     removed: int = 0
+    kept: int = 0
+    left_out: list[tuple[str, list[str]]] = field(default_factory=list)
+    notes: list[tuple[str, list[str]]] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     remarked: list[tuple[str, tuple[Remark, ...]]] = field(default_factory=list)
     audio_s: float = 0.0
@@ -63,48 +70,67 @@ class IndexReport:
     interrupted: bool = False
 
 
-def read_source(source: str | Path) -> pl.DataFrame:
-    """Return the tracks of a folder or a manifest, in the columns of a manifest.
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """The tracks of a folder, a playlist or a manifest.
+
+    Attributes:
+        place: The folder, playlist or manifest.
+        frame: One row per track, in the columns of a manifest.
+        scan: What was found in the folder or the playlist; None for a manifest.
+    """
+
+    place: Path
+    frame: pl.DataFrame
+    scan: SourceScan | None = None
+
+
+def read_source(place: str | Path) -> Source:
+    """Read the tracks of a folder, a playlist (M3U, M3U8) or a manifest.
 
     Raises:
-        ManifestError: The source does not exist or lists no tracks.
+        ManifestError: The folder or manifest does not exist or lists no tracks.
+        PlaylistError: The playlist cannot be read or names no file that exists.
         ConfigError: The source is a single audio file.
     """
-    path = Path(source)
-    if path.is_dir():
-        return scan_folder(path)
+    path = Path(place)
+    if path.is_dir() or is_playlist(path):
+        scan = scan_source(path)
+        return Source(place=path, frame=unlabelled_manifest(scan), scan=scan)
     if path.suffix.lower() in AUDIO_SUFFIXES:
-        raise ConfigError(f"source={source} is an audio file; give a folder of music or a manifest (CSV, Parquet)")
-    return read_manifest(path)
+        raise ConfigError(
+            f"source={place} is an audio file; give a folder of music, a playlist (M3U8) or a manifest (CSV, Parquet)"
+        )
+    return Source(place=path, frame=read_manifest(path))
 
 
-def of_splits(frame: pl.DataFrame, splits: Sequence[str], *, source: str | Path) -> pl.DataFrame:
+def of_splits(source: Source, splits: Sequence[str]) -> pl.DataFrame:
     """Return the tracks of some splits.
 
     Args:
-        frame: The tracks of a source, from `read_source`.
+        source: The tracks, from `read_source`.
         splits: Names of the splits; empty for all tracks.
-        source: Where the tracks come from, for messages.
 
     Raises:
         ConfigError: The source has no track of one of the splits.
     """
     if not splits:
-        return frame
-    known = set(frame["split"].drop_nulls())
+        return source.frame
+    known = set(source.frame["split"].drop_nulls())
     if not known:
-        raise ConfigError(f"splits: {source} has none; give a manifest with a column split, or leave splits out")
+        raise ConfigError(f"splits: {source.place} has none; give a manifest with a column split, or leave splits out")
     if unknown := [split for split in splits if split not in known]:
-        raise ConfigError(f"splits: {source} has no track of {', '.join(unknown)}, only {', '.join(sorted(known))}")
-    return frame.filter(pl.col("split").is_in(list(splits)))
+        raise ConfigError(
+            f"splits: {source.place} has no track of {', '.join(unknown)}, only {', '.join(sorted(known))}"
+        )
+    return source.frame.filter(pl.col("split").is_in(list(splits)))
 
 
 def index(
     library: SqliteLibrary,
     analyzer: "TrackAnalyzer",
-    frame: pl.DataFrame,
+    source: Source,
     *,
-    source: str | Path,
     splits: Sequence[str] = (),
     max_files: int | None = None,
     progress: bool = True,
@@ -112,14 +138,14 @@ def index(
     """Bring a library up to date with a source.
 
     Tracks are analysed if they are new or if the size or the modification time of their file has changed. Tracks that
-    the source no longer lists are removed. Titles and artists come from the manifest, otherwise from the tags in the
-    files. Files that cannot be decoded are skipped and reported. Ctrl-C keeps what has been analysed.
+    the source no longer lists are removed, but not those in a place that could not be looked at. Titles and artists
+    come from the manifest, otherwise from the tags in the files, otherwise from the playlist. Files that cannot be
+    decoded are skipped and reported. Ctrl-C keeps what has been analysed.
 
     Args:
         library: The library to change.
         analyzer: The models of the library.
-        frame: The tracks of the source, from `read_source`.
-        source: The folder or manifest that the tracks come from.
+        source: The tracks, from `read_source`.
         splits: Analyse only the tracks of these splits; empty for all. Tracks of other splits are not removed.
         max_files: Look only at this many tracks, and remove none.
         progress: Show a progress bar on standard error.
@@ -127,17 +153,23 @@ def index(
     Returns:
         What was done.
     """
-    begin, report, source = time.monotonic(), IndexReport(), os.path.abspath(source)
+    begin, report, place = time.monotonic(), IndexReport(), os.path.abspath(source.place)
+    if source.scan:
+        report.left_out, report.notes = source.scan.left_out, source.scan.notes
     known = {track.path: track for track in library.read()[0]}
-    chosen = of_splits(frame, splits, source=source)
-    found = chosen.select("path", "track_id", "title", "artist").with_columns(source=pl.lit(source)).to_dicts()
+    chosen = of_splits(source, splits)
+    found = chosen.select("path", "track_id", "title", "artist").with_columns(source=pl.lit(place)).to_dicts()
     if max_files is None:
-        missing = {path for path, track in known.items() if track.source == source} - set(frame["path"])
-        library.remove(missing)
-        report.removed = len(missing)
-    to_analyse, renamed = _compare(found[:max_files], known, report)
+        missing = {path for path, track in known.items() if track.source == place} - set(source.frame["path"])
+        kept = {path for path in missing if source.scan and source.scan.may_hold(path)}
+        library.remove(missing - kept)
+        report.removed, report.kept = len(missing - kept), len(kept)
+    names = _stated_names(source)
+    to_analyse, renamed = _compare(found[:max_files], known, names, report)
     library.relabel(renamed)
     _name_by_tags(to_analyse)
+    for row in to_analyse:
+        _name(row, names)
 
     done: list[Track] = []
     saved = time.monotonic()
@@ -168,13 +200,17 @@ def index(
 
 
 def _compare(
-    rows: list[dict[str, Any]], known: dict[str, Track], report: IndexReport
+    rows: list[dict[str, Any]],
+    known: dict[str, Track],
+    names: Mapping[str, tuple[str | None, str | None]],
+    report: IndexReport,
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Compare the tracks of a source with those of the library.
 
     Args:
         rows: The tracks of the source; the size and time of the file are added to new and changed ones.
         known: {path: track} of the library.
+        names: {path: (artist, title)} as a playlist states them.
         report: Receives the unchanged and the unreadable tracks.
 
     Returns:
@@ -197,9 +233,23 @@ def _compare(
             report.remarked.append((track.path, track.remarks))
         if row["title"] is None:  # in a folder: keep the title that the tags or a manifest gave before
             row |= {"title": track.title, "artist": row["artist"] or track.artist}
+            _name(row, names)
         if any(getattr(track, name) != value for name, value in row.items()):
             renamed.append(row)
     return to_analyse, renamed
+
+
+def _stated_names(source: Source) -> dict[str, tuple[str | None, str | None]]:
+    """Return {path: (artist, title)} as a playlist states them."""
+    if source.scan is None:
+        return {}
+    return {os.path.join(source.scan.top, name): stated for name, stated in source.scan.names.items()}
+
+
+def _name(row: dict[str, Any], names: Mapping[str, tuple[str | None, str | None]]) -> None:
+    """Fill in the artist and the title that nothing else gave from the playlist."""
+    artist, title = names.get(row["path"], (None, None))
+    row |= {"title": row["title"] or title, "artist": row["artist"] or artist}
 
 
 def _name_by_tags(rows: list[dict[str, Any]]) -> None:

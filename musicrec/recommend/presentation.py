@@ -19,7 +19,7 @@ from musicrec.recommend.similarity import Similarity
 if TYPE_CHECKING:
     from musicrec.recommend.indexing import IndexReport
 
-_SHOWN = 20  # remarks on tracks; each unreadable file is named
+_SHOWN = 20  # names of a kind; but each unreadable file is named
 _WIDE = 100  # from this width in characters on, there is room for a column per block
 
 
@@ -198,6 +198,10 @@ def index_text(report: "IndexReport", *, library: Path, size: int) -> Text:
         size: Number of tracks in the library now.
     """
     text = Text()
+    for what, names in report.notes:
+        text.append(_with_names(what, names)).append("\n")
+    for what, names in report.left_out:
+        text.append("left out ", "yellow").append(_with_names(what.removesuffix(" left out"), names)).append("\n")
     for path, reason in report.unreadable:
         text.append("skipped ", "yellow").append(reason if path in reason else f"{path}: {reason}").append("\n")
     for path, remarks in report.remarked[:_SHOWN]:
@@ -209,6 +213,7 @@ def index_text(report: "IndexReport", *, library: Path, size: int) -> Text:
         "changed": report.changed,
         "unchanged": report.unchanged,
         "removed": report.removed,
+        "kept, but not found": report.kept,
         "unreadable": len(report.unreadable),
     }
     changes = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing to do"
@@ -224,6 +229,11 @@ def index_text(report: "IndexReport", *, library: Path, size: int) -> Text:
             f"{3600 * analysed / report.wall_s:,.0f} tracks per hour"
         )
     return text
+
+
+def _with_names(what: str, names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return f"{what}: {', '.join(names[:_SHOWN])}{more}" if names else what
 
 
 def _filter(answer: dict[str, Any], *, match: str, min_pool: int) -> Text:

@@ -63,8 +63,7 @@ def music(tmp_path: Path) -> Path:
 def run(library: SqliteLibrary, heads: dict) -> Callable:
     def index(source: Path, *, stop_after: int | None = None, **settings):
         analyzer = CountingAnalyzer(heads, stop_after=stop_after)
-        frame = indexing.read_source(source)
-        done = indexing.index(library, analyzer, frame, source=source, progress=False, **settings)
+        done = indexing.index(library, analyzer, indexing.read_source(source), progress=False, **settings)
         return done, analyzer.calls
 
     return index
@@ -119,6 +118,57 @@ def test_remarks_are_kept_with_the_track(run, library: SqliteLibrary, music: Pat
     soundfile.write(path, np.full(RATE, 0.5), RATE)
     assert run(music)[0].remarked == []
     assert not any(track.remarks for track in library.read()[0])
+
+
+def test_tracks_that_nobody_could_look_for_stay(run, library, music: Path, tmp_path: Path, monkeypatch):
+    """A folder that cannot be opened and a link to a disk that is not there are not the end of their tracks."""
+    shutil.move(music / "loud", tmp_path / "disk")
+    (music / "disk").symlink_to(tmp_path / "disk")
+    run(music)
+    look = os.scandir
+
+    def scandir(path: Path) -> object:  # the tests may run as root, whom no permission stops
+        if Path(path).name == "soft":
+            raise PermissionError(13, "Permission denied")
+        return look(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", scandir)
+        done, calls = run(music)
+    assert (done.kept, done.removed, calls, len(library)) == (4, 0, 0, 6)
+    printed = index_text(done, library=library.path, size=6).plain
+    assert "left out 1 path: soft (cannot be opened: Permission denied)" in printed
+    assert "6 tracks (2 unchanged, 4 kept, but not found)" in printed
+    (tmp_path / "disk").rename(tmp_path / "ejected")
+    done, _ = run(music)
+    assert (done.kept, done.removed, len(library)) == (2, 0, 6)
+    (music / "disk").unlink()
+    assert run(music)[0].removed == 2 and len(library) == 4
+
+
+def test_a_playlist_names_the_tracks(run, library: SqliteLibrary, music: Path):
+    tags = mutagen.File(music / "soft" / "3.wav")
+    tags.add_tags()
+    tags.tags.add(TIT2(text=["Three"]))
+    tags.save()
+    playlist = music / "mine.m3u8"
+    playlist.write_text(
+        "#EXTM3U\n#EXTINF:1,Ada - Zero\nsoft/0.wav\n#EXTINF:1,Bo - Other\nsoft/3.wav\nloud/4.wav\ngone.mp3\n"
+    )
+    for calls in (3, 0):  # the second time from the library
+        done, called = run(playlist)
+        assert (called, len(library)) == (calls, 3)
+        named = [(track.track_id, track.artist, track.title) for track in library.read()[0]]
+        assert named == [("loud/4", None, None), ("soft/0", "Ada", "Zero"), ("soft/3", "Bo", "Three")]
+        assert {track.source for track in library.read()[0]} == {str(playlist)}
+        printed = index_text(done, library=library.path, size=3).plain
+        assert "left out 1 entry of the playlist without a file: gone.mp3" in printed
+    (music / "soft" / "0.wav").unlink()
+    done, _ = run(playlist)
+    assert (done.kept, done.removed) == (1, 0), "the playlist still lists it"
+    playlist.write_text("soft/3.wav\n")
+    done, _ = run(playlist)
+    assert (done.kept, done.removed) == (0, 2) and [track.title for track in library.read()[0]] == ["Three"]
 
 
 def test_an_interrupted_run_keeps_its_results_and_continues(run, library: SqliteLibrary, music: Path):
@@ -203,13 +253,13 @@ def test_splits_of_a_manifest(music: Path):
     manifest.write_text(
         "track_id,path,split\na,loud/4.wav,test\nb,loud/5.wav,train\nc,soft/0.wav,\nd,soft/1.wav,test\n"
     )
-    frame = indexing.read_source(manifest)
+    source = indexing.read_source(manifest)
     for splits, expected in [([], "abcd"), (["test"], "ad"), (["train", "test"], "abd")]:
-        assert indexing.of_splits(frame, splits, source=manifest)["track_id"].to_list() == list(expected)
+        assert indexing.of_splits(source, splits)["track_id"].to_list() == list(expected)
     with pytest.raises(ConfigError, match="no track of valid, only test, train"):
-        indexing.of_splits(frame, ["test", "valid"], source=manifest)
+        indexing.of_splits(source, ["test", "valid"])
     with pytest.raises(ConfigError, match="music has none; give a manifest"):
-        indexing.of_splits(indexing.read_source(music), ["test"], source=music)
+        indexing.of_splits(indexing.read_source(music), ["test"])
 
 
 def test_a_split_leaves_the_other_splits_in_the_library(run, library: SqliteLibrary, music: Path):

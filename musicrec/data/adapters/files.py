@@ -7,8 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
+from musicrec.audio.search import find_audio
 from musicrec.data.adapters.tables import unreadable_file
-from musicrec.data.scan import find_audio
 from musicrec.data.store_build import with_file_state
 
 Files = Mapping[str, int]  # {path below a folder: size in bytes} of every audio file there

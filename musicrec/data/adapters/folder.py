@@ -1,4 +1,4 @@
-"""A folder of the user's own music, with labels from the tags in the files, from a table, or from both."""
+"""A folder or a playlist of your own music, with labels from the tags in the files, a table, or both."""
 
 import contextlib
 import hashlib
@@ -20,11 +20,12 @@ from musicrec.data.adapters.manifest_cache import file_digest, is_up_to_date, sa
 from musicrec.data.checks import DatasetReport, count_of, find_copies
 from musicrec.data.journal import KEY
 from musicrec.data.manifest import read_manifest
-from musicrec.data.scan import find_audio, unlabelled_manifest
+from musicrec.data.scan import SourceScan, scan_source, unlabelled_manifest
 from musicrec.data.schema import LABELS, REQUIRED
 from musicrec.data.splitting import split_tracks
 from musicrec.data.store_build import with_file_state
 from musicrec.errors import ManifestError
+from musicrec.interchange.m3u import is_playlist
 from musicrec.system.atomic_write import atomic_write, write_text
 from musicrec.system.file_names import path_on_disk
 from musicrec.system.lock import wait_for_lock
@@ -42,12 +43,12 @@ def music_folder(
     split_by: str = "artist",
     split_seed: int = 0,
 ) -> Path:
-    """Return the manifest of the audio files below a folder; make it if it is missing or out of date.
+    """Return the manifest of the audio files of a folder or a playlist; make it if it is missing or out of date.
 
     A manifest that the user has edited is used as it is. When music is added, the earlier tracks keep their splits.
 
     Args:
-        root: The folder, of any depth, with files of any format and sample rate.
+        root: The folder, of any depth, with files of any format and sample rate, or an M3U playlist of such files.
         folder: Where manifests are written.
         labels: A table with a column `path`, relative to the table or to the root, and columns of a manifest. Its
             values replace those of the tags in the files, and its splits are kept.
@@ -63,43 +64,46 @@ def music_folder(
         ManifestError: If there is no audio or no label, or if no row of the table matches a file.
         ConfigError: If there are too few artists (albums, tracks) to split.
     """
-    top = _music_root(root)
+    source = _music_source(root)
     labels = labels and Path(path_on_disk(os.path.abspath(Path(labels).expanduser())))
-    found = find_audio(top)
-    files = with_file_state(unlabelled_manifest(found, top).select(*REQUIRED))
-    place = Path(folder) / f"folder-{hashlib.sha256(str(top.resolve()).encode()).hexdigest()[:8]}" / top.name
+    found = scan_source(source)
+    top = Path(found.top)
+    files = with_file_state(unlabelled_manifest(found).select(*REQUIRED))
+    place = Path(folder) / f"folder-{hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:8]}" / source.name
     manifest = place / "manifest.csv"
     split = {"valid_share": valid_share, "test_share": test_share, "split_by": split_by, "split_seed": split_seed}
     state = {
         "adapter": _VERSION,
-        "data.root": str(top),
+        "data.root": str(source),
         "data.labels": str(labels or ""),
         "the table of labels": file_digest(labels) if labels and labels.is_file() else "",
         "the split": split,
         "the audio files": hashlib.sha256(files.select(KEY).write_csv().encode()).hexdigest(),
     }
+    if not source.is_dir():
+        state["the playlist"] = file_digest(source)
     if is_up_to_date(manifest, state):
         return manifest
     with wait_for_lock(place / ".lock"):
         if is_up_to_date(manifest, state, log_reason=False):  # another process has made it while this one waited
             return manifest
-        report = DatasetReport("folder", str(top))
-        usable = drop_empty_files(files, found, top, report)
+        report = DatasetReport("folder", str(source))
+        usable = drop_empty_files(files, found, report)
         tags = _tags(usable, place / f"tags-{_VERSION}.parquet")
         report_unreadable_tags(tags, top, report)
         frame = usable.join(tags, on="path", how="left", maintain_order="left").select(*REQUIRED, *FIELDS)
-        frame = frame.with_columns(split=pl.lit(None, pl.String))
+        frame = _with_names(frame, found).with_columns(split=pl.lit(None, pl.String))
         if labels is not None:
             frame = merge_labels(frame, read_labels(labels, files["path"].to_list(), top, report))
         frame = frame.with_columns(_one_spelling(frame["genre"]), _one_spelling(frame["artist"]))
         present = [name for name in LABELS if name in frame.columns]
         if not any(frame[name].null_count() < frame.height for name in present):
             raise ManifestError(
-                f"{top}: none of its {count_of(frame, 'audio file')} has a label, so there is nothing to learn: no "
+                f"{source}: none of its {count_of(frame, 'audio file')} has a label, so there is nothing to learn: no "
                 f"genre, BPM or key in the tags{'' if labels is None else f', and no label in {labels}'}. Write tags "
                 "with a tagger or DJ software, or give a table, data.labels=FILE.csv, with a column path and columns "
                 "such as genre, bpm, key (docs/datasets.md#folder). A library for recommendations needs no labels: "
-                f"musicrec recommend action=index source={top}"
+                f"musicrec recommend action=index source={source}"
             )
         sizes = {os.path.relpath(path, top): size for path, size in usable["path", "size"].iter_rows()}
         copies = find_copies(sizes, audio=top)
@@ -113,22 +117,30 @@ def music_folder(
     return manifest
 
 
-def _music_root(root: str | os.PathLike | None) -> Path:
-    """Return the absolute path of the folder of music, or raise a ManifestError that says what is wrong with it."""
+def _music_source(root: str | os.PathLike | None) -> Path:
+    """Return the absolute path of the folder or playlist, or raise a ManifestError that says what is wrong with it."""
     if root is None:
         raise ManifestError(
-            "data.root is not set: give the folder of your music (in a mixture: data.sets.NAME.root); see "
+            "data.root is not set: give the folder of your music or a playlist (in a mixture: data.sets.NAME.root); "
+            "see docs/datasets.md#folder"
+        )
+    source = Path(path_on_disk(os.path.abspath(Path(root).expanduser())))
+    if not source.is_dir() and not is_playlist(source):
+        raise ManifestError(
+            f"data.root={root}: no such folder; give the folder of your music or an M3U playlist, see "
             "docs/datasets.md#folder"
         )
-    top = Path(path_on_disk(os.path.abspath(Path(root).expanduser())))
-    if not top.is_dir():
-        raise ManifestError(
-            f"data.root={root}: no such folder; give the folder of your music, see docs/datasets.md#folder"
-        )
-    shown = os.fsencode(top).decode(errors="backslashreplace")
-    if shown != str(top):
+    shown = os.fsencode(source).decode(errors="backslashreplace")
+    if shown != str(source):
         raise ManifestError(f"data.root={shown}: the name of this folder is not UTF-8; rename it")
-    return top
+    return source
+
+
+def _with_names(frame: pl.DataFrame, found: SourceScan) -> pl.DataFrame:
+    """Fill in the artists and titles that the tags lack from the playlist."""
+    stated = [found.names.get(os.path.relpath(path, found.top), (None, None)) for path in frame["path"]]
+    columns = pl.DataFrame(stated, schema={"artist": pl.String, "title": pl.String}, orient="row")
+    return frame.with_columns(pl.coalesce(frame[name], columns[name]).alias(name) for name in ("artist", "title"))
 
 
 def _tags(files: pl.DataFrame, cache: Path) -> pl.DataFrame:

@@ -9,7 +9,7 @@ import polars as pl
 from rich.markup import escape
 
 from musicrec.data.checks import DatasetReport, check_leaks, count_of, report_copies
-from musicrec.data.scan import FolderScan
+from musicrec.data.scan import SourceScan
 from musicrec.data.schema import REQUIRED
 from musicrec.errors import ManifestError
 from musicrec.heads.keys import PITCH_CLASSES
@@ -18,13 +18,12 @@ from musicrec.system.console import make_table, output_console
 _SHOWN = 5
 
 
-def drop_empty_files(files: pl.DataFrame, found: FolderScan, top: Path, report: DatasetReport) -> pl.DataFrame:
+def drop_empty_files(files: pl.DataFrame, found: SourceScan, report: DatasetReport) -> pl.DataFrame:
     """Keep the files that are not empty; report the others, and what the search skipped.
 
     Args:
         files: One row per file with its size, as `with_file_state` returns it.
         found: The result of the search.
-        top: The folder that was searched.
         report: Receives the findings.
 
     Returns:
@@ -36,12 +35,14 @@ def drop_empty_files(files: pl.DataFrame, found: FolderScan, top: Path, report: 
     usable = files.filter(pl.col("size") > 0)
     empty = files.filter(pl.col("size") <= 0)["path"]
     if usable.is_empty():
-        raise ManifestError(f"{top}: all of its {count_of(files, 'audio file')} are empty; copy the music again")
+        raise ManifestError(f"{found.top}: all of its {count_of(files, 'audio file')} are empty; copy the music again")
     report.ok(count_of(usable, "audio file"))
-    if found.skipped:
-        report.warn(f"{count_of(found.skipped, 'path')} left out", [f"{name} ({why})" for name, why in found.skipped])
+    for what, names in found.left_out:
+        report.warn(what, names)
+    for what, names in found.notes:
+        report.note(what, names)
     if len(empty):
-        report.warn(f"{count_of(empty, 'empty file')} left out", [os.path.relpath(path, top) for path in empty])
+        report.warn(f"{count_of(empty, 'empty file')} left out", [os.path.relpath(path, found.top) for path in empty])
     return usable
 
 
