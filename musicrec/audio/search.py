@@ -9,7 +9,7 @@ from musicrec.audio.suffixes import AUDIO_SUFFIXES, UNDECODABLE_SUFFIXES
 # Folders and files that systems leave beside the music, beside those with a leading dot. They may hold thumbnails,
 # resource forks and deleted files under names that end like audio.
 _LEFTOVERS = frozenset(
-    {"__macosx", "@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "recycler", "lost+found"}
+    {"__macosx", "@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin"}
     | {"system volume information", "thumbs.db", "desktop.ini"}
 )
 

@@ -1,5 +1,6 @@
 """The tracks of a source without labels: a folder of music, or a playlist."""
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Mapping
@@ -10,9 +11,12 @@ import polars as pl
 
 from musicrec.audio.search import FolderScan, find_audio
 from musicrec.audio.suffixes import AUDIO_SUFFIXES, UNDECODABLE_SUFFIXES
+from musicrec.data.checks import first_few
 from musicrec.data.schema import with_all_columns
 from musicrec.errors import ManifestError, PlaylistError
 from musicrec.interchange.m3u import is_playlist, read_m3u
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +66,25 @@ def scan_source(source: str | os.PathLike) -> SourceScan:
         PlaylistError: The playlist cannot be read, or names no file that exists.
     """
     return _scan_playlist(Path(source)) if is_playlist(source) else _scan_folder(Path(source))
+
+
+def scan_folder(folder: str | os.PathLike) -> pl.DataFrame:
+    """Return a manifest of the audio files of a folder or a playlist, without labels; log what cannot be used.
+
+    Args:
+        folder: The folder or the playlist.
+
+    Returns:
+        One row per file.
+
+    Raises:
+        ManifestError: The folder does not exist or holds no audio file.
+        PlaylistError: The playlist cannot be read, or names no file that exists.
+    """
+    found = scan_source(folder)
+    for what, names in found.left_out:
+        log.warning("%s: %s: %s", folder, what, first_few(names))
+    return unlabelled_manifest(found)
 
 
 def unlabelled_manifest(found: SourceScan) -> pl.DataFrame:

@@ -8,7 +8,8 @@ import pytest
 import soundfile
 
 from musicrec.audio.decode import decode
-from musicrec.data.scan import find_audio, scan_folder
+from musicrec.audio.search import find_audio
+from musicrec.data.scan import scan_folder
 
 
 def sound(path: Path) -> Path:

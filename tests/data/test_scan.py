@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 from musicrec.audio.suffixes import UNDECODABLE_SUFFIXES
 from musicrec.data.manifest import read_manifest, write_manifest
-from musicrec.data.scan import scan_source, unlabelled_manifest
+from musicrec.data.scan import scan_folder, scan_source
 from musicrec.data.schema import SCHEMA
 from musicrec.errors import ManifestError
 
@@ -18,15 +17,11 @@ def touch(folder: Path, *names: str) -> None:
         (folder / name).touch()
 
 
-def scan(source: Path) -> pl.DataFrame:
-    return unlabelled_manifest(scan_source(source))
-
-
 def test_scan_folder(tmp_path: Path):
     touch(
         tmp_path, "b.MP3", "one/a.wav", "one/a.flac", "one/a.flac.ogg", "one/cover.jpg", ".hidden/x.wav", "one/._a.wav"
     )
-    frame = scan(tmp_path)
+    frame = scan_folder(tmp_path)
     assert dict(frame.schema) == SCHEMA
     assert frame["path"].to_list() == [
         str(tmp_path / name) for name in ("b.MP3", "one/a.flac", "one/a.flac.ogg", "one/a.wav")
@@ -39,22 +34,22 @@ def test_scan_folder(tmp_path: Path):
 
 def test_a_name_of_blanks_is_a_valid_track(tmp_path: Path):
     touch(tmp_path, " .mp3")
-    write_manifest(scan(tmp_path), tmp_path / "m.csv")
+    write_manifest(scan_folder(tmp_path), tmp_path / "m.csv")
     assert read_manifest(tmp_path / "m.csv")["track_id"].to_list() == [" .mp3"]
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path):
     touch(tmp_path, "notes.txt")
     with pytest.raises(ManifestError, match=r"no audio file below it \(looked for .*\.wav\)$"):
-        scan(tmp_path)
+        scan_folder(tmp_path)
     with pytest.raises(ManifestError, match="no such folder"):
-        scan(tmp_path / "absent")
+        scan_folder(tmp_path / "absent")
     (tmp_path / "a.mp3").symlink_to("gone.mp3")
     with pytest.raises(ManifestError, match=r"no audio file below it .*; 1 path left out: a.mp3 \(a broken link\)"):
-        scan(tmp_path)
+        scan_folder(tmp_path)
 
 
-def test_what_is_left_out_of_a_folder_is_counted_and_named(tmp_path: Path):
+def test_what_is_left_out_of_a_folder_is_counted_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     touch(tmp_path, "a.mp3", "._a.mp3", "b.m4p", "c.aax", "d.mid")
     protected = UNDECODABLE_SUFFIXES[".m4p"]
     (tmp_path / "gone.mp3").symlink_to(tmp_path / "nowhere.mp3")
@@ -64,6 +59,8 @@ def test_what_is_left_out_of_a_folder_is_counted_and_named(tmp_path: Path):
         (f"2 files that cannot be decoded ({protected})", ["b.m4p", "c.aax"]),
         (f"1 file that cannot be decoded ({UNDECODABLE_SUFFIXES['.mid']})", ["d.mid"]),
     ]
+    scan_folder(tmp_path)
+    assert f"2 files that cannot be decoded ({protected}): b.m4p, c.aax" in caplog.text
     assert found.notes == [("1 hidden file or folder passed over", [])]
     assert found.may_hold(str(tmp_path / "gone.mp3")) and not found.may_hold(str(tmp_path / "gone.mp3.wav"))
 
@@ -76,7 +73,7 @@ def test_the_tracks_of_a_playlist(tmp_path: Path):
         "gone.mp3\nhttps://example.org/live\nc.m3u8\n"
     )
     found = scan_source(playlist)
-    frame = unlabelled_manifest(found)
+    frame = scan_folder(playlist)
     assert dict(frame.schema) == SCHEMA
     assert frame["path"].to_list() == [str(tmp_path / "music" / name) for name in ("two/b.flac", "one/a.wav")]
     assert frame["track_id"].to_list() == ["two/b", "one/a"], "paths below the folder that holds all of them"
