@@ -24,6 +24,9 @@ from musicrec.errors import ConfigError
 # The programs read these switches themselves, so no constructor tells their type.
 SWITCHES = ("resume", "channels_last", "figures", "plots", "mixed", "include_unreliable", "augment.move_labels")
 
+# Settings that take numbers, although they are text or null by default and no constructor of plain types tells.
+_NUMBERS = ("max_files", "min_pool", "tracks", "trainer.devices", "weights.*")
+
 _PLAIN_TYPES = (int, float, bool, str, None, type(None))
 
 # Foreign classes whose own annotations have no limits: {target: {parameter: its type}}.
@@ -59,6 +62,24 @@ def check_settings(cfg: DictConfig, *, allowed: Sequence[str]) -> None:
                 wrong.setdefault(key, f"{key}={value}: give {describe(annotation)}")  # several may refer to one key
         if wrong:
             raise ConfigError("; ".join(wrong.values()))
+
+
+def takes_numbers(cfg: DictConfig, key: str, *, allowed: Sequence[str]) -> bool:
+    """Return whether a setting takes numbers, or true and false, also if it is null in the config.
+
+    Args:
+        cfg: The config of a program. The setting is changed in it.
+        key: The setting.
+        allowed: As for `check_settings`.
+    """
+    if any(fnmatch.fnmatchcase(key, pattern) for pattern in _NUMBERS):
+        return True
+    OmegaConf.update(cfg, key, 1)  # settings that are null are not looked at
+    return any(
+        changed == key and any(fits(value, annotation) for value in (1, 1.0, True))
+        for read in (written_annotations, _imported_annotations)
+        for changed, _, annotation in _plain_settings(cfg, allowed, read)
+    )
 
 
 def _plain_settings(

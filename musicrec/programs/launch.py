@@ -3,6 +3,7 @@
 Nothing here imports torch or Lightning, so `--help` and a mistake in a command are answered at once.
 """
 
+import functools
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -12,16 +13,20 @@ from pathlib import Path
 
 import hydra
 from hydra._internal import utils as hydra_utils
-from hydra.errors import MissingConfigException
-from omegaconf import DictConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException, MissingConfigException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 import musicrec
 from musicrec import sweeps
 from musicrec.config.explain import one_message
 from musicrec.config.targets import TARGETS
 from musicrec.programs import resolvers
-from musicrec.programs.arguments import PATH_LISTS, PATHS, quote_paths, spelled_out
+from musicrec.programs.arguments import quote_paths, spell_out_mixtures
 from musicrec.programs.guard import program
+
+_ABSENT = object()
 
 PROGRAMS = ("train", "evaluate", "robustness", "recommend")
 
@@ -40,6 +45,8 @@ def launch(name: str, arguments: Sequence[str] | None = None) -> None:
     """
     typed = sys.argv
     given = list(sys.argv[1:] if arguments is None else arguments)
+    resolvers.register()
+    sweeps.register()
     sys.argv = [f"{name}.py", *_for_hydra(name, given)]
 
     @program
@@ -47,8 +54,6 @@ def launch(name: str, arguments: Sequence[str] | None = None) -> None:
         sys.argv = typed  # other processes that Lightning starts must get the command as it was typed
         return import_module(f"musicrec.programs.{name}").main(cfg)
 
-    resolvers.register()
-    sweeps.register()
     try:
         with _unknown_options_in_one_message():
             hydra.main(config_path=str(conf_folder()), config_name=name, execution_whitelist=TARGETS)(task)()
@@ -82,9 +87,31 @@ def _unknown_options_in_one_message() -> Iterator[None]:
         hydra_utils.run_and_report = report
 
 
+def takes_text(name: str, key: str, arguments: Sequence[str]) -> bool:
+    """Return whether a setting takes text: it is text or null in the config, and no constructor wants a number.
+
+    Args:
+        name: The program.
+        key: The setting.
+        arguments: The other arguments of the command line.
+    """
+    from musicrec.config.validation import takes_numbers
+
+    parser = OverridesParser.create()
+    given = [argument for argument in arguments if "=" in argument and not argument.startswith("-")]
+    try:
+        overrides = [text for text in given if not parser.parse_override(text).is_sweep_override()]
+        with hydra.initialize_config_dir(str(conf_folder())):
+            cfg = hydra.compose(name, overrides=overrides, return_hydra_config=True)
+        default = OmegaConf.select(cfg, key, default=_ABSENT, throw_on_resolution_failure=False)
+    except (HydraException, OmegaConfBaseException):  # Hydra reports it
+        return False
+    return (default is None or isinstance(default, str)) and not takes_numbers(cfg, key, allowed=TARGETS)
+
+
 def _for_hydra(name: str, arguments: list[str]) -> list[str]:
     """Return arguments as Hydra takes them, with a user's own folder `conf` added to the search path."""
-    quoted = quote_paths(arguments, keys=PATHS, list_keys=PATH_LISTS) if name == "recommend" else spelled_out(arguments)
+    quoted = quote_paths(spell_out_mixtures(arguments), takes_text=functools.partial(takes_text, name))
     beside = Path("conf")
     named = any(argument.split("=")[0] in ("--config-dir", "-cd") for argument in arguments)
     if not named and beside.is_dir() and beside.resolve() != conf_folder().resolve():

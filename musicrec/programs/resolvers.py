@@ -7,6 +7,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import ListConfig, OmegaConf
 
+from musicrec.runs.overrides import normalise_quotes
+
 
 def run_folder(new: str, ckpt_path: str | None, resume: bool, overrides: ListConfig) -> str:
     """Return the folder of a run.
@@ -60,7 +62,7 @@ def is_continued(resume: bool, ckpt_path: str | None) -> bool:
 
 def _without_resume(overrides: ListConfig) -> list[str]:
     """Return the overrides that two commands must have in common to be the same run."""
-    return sorted(override for override in overrides if not override.startswith("resume="))
+    return sorted(normalise_quotes(override) for override in overrides if not override.startswith("resume="))
 
 
 def register() -> None:

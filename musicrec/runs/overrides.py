@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import QuotedString
+from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.errors import HydraException
 
 Value = str | int | float | bool | None
 SEED_KEY = "seed"  # runs that differ only in this key belong to one setting
@@ -11,8 +12,29 @@ _NOT_IDENTIFYING = ("sweep.", "+sweep.", "~sweep.", "resume=")
 
 
 def identifying_overrides(overrides: Sequence[str]) -> frozenset[str]:
-    """Return the overrides that identify a job: all but those of the sweep itself and of resuming."""
-    return frozenset(text for text in overrides if not text.startswith(_NOT_IDENTIFYING))
+    """Return the overrides that identify a job: all but those of the sweep itself and of resuming.
+
+    Whether a text is quoted makes no difference.
+    """
+    return frozenset(normalise_quotes(text) for text in overrides if not text.startswith(_NOT_IDENTIFYING))
+
+
+def normalise_quotes(override: str) -> str:
+    """Return an override with single quotes around its text if Hydra needs any, and else without quotes."""
+    if not set(override) & set("'\"\\"):
+        return override
+    parser = OverridesParser.create()
+    parsed = parser.parse_override(override)
+    text = parsed.value()
+    if not isinstance(text, str):
+        return override
+    plain = f"{parsed.get_key_element()}={text}"
+    try:
+        same = parser.parse_override(plain).value() == text
+    except HydraException:
+        same = False
+    quoted = QuotedString(text=text, quote=Quote.single).with_quotes()
+    return plain if same else f"{parsed.get_key_element()}={quoted}"
 
 
 def differing_settings(runs: Sequence[Sequence[str]]) -> list[dict[str, Value]]:

@@ -137,7 +137,9 @@ class StudyWorker:
             if run_folders(self.folder):
                 raise SweepError(f"{self.folder} holds runs of another sweep; start a new one with sweep.name=NAME")
             self.study.set_user_attr(SETTINGS, settings)
-        elif stored != settings:
+            return
+        stored["fixed"] = sorted(identifying_overrides(stored["fixed"]))
+        if stored != settings:
             differing = sorted(set(stored["fixed"]) ^ set(settings["fixed"]))
             names = {**stored["ranges"], **ranges}
             differing += [name for name in names if stored["ranges"].get(name) != ranges.get(name)]

@@ -14,7 +14,7 @@ from wandb.cli.cli import cli
 
 from musicrec.data.synthetic.plan import plan_tracks
 from musicrec.data.synthetic.recording_conditions import RecordingConditions
-from musicrec.programs.arguments import spelled_out
+from musicrec.programs.arguments import spell_out_mixtures
 
 ROOT = Path(__file__).parents[2]
 LAUNCHERS = {"joblib": "joblib", "ray": "ray"}  # the package of every other launcher is that of submitit
@@ -82,7 +82,7 @@ def test_the_documents_have_commands():
 @pytest.mark.parametrize("line", document("datasets"))
 def test_command_of_a_dataset(line: str):
     program, overrides = split_command(line)
-    cfg = compose(program, overrides=spelled_out(overrides))
+    cfg = compose(program, overrides=spell_out_mixtures(overrides))
     for setting, value in re.findall(r"data\.(\w+)=(\S+)", line):
         assert str(cfg.data.manifest[setting]).lower() == value.lower(), f"data.{setting} does not reach the adapter"
 

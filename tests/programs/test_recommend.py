@@ -26,7 +26,7 @@ from musicrec.heads.tempo import TempoHead
 from musicrec.models.frontends.mel import MelSpectrogram
 from musicrec.models.short_chunk_resnet import ShortChunkResNet
 from musicrec.programs import recommend
-from musicrec.programs.arguments import PATH_LISTS, PATHS, quote_paths
+from musicrec.programs.arguments import quote_paths
 
 # The limits of what a config may build are set by hydra.main; `compose` does not know them.
 pytestmark = pytest.mark.filterwarnings("ignore:(?s).*_execution_whitelist_")
@@ -38,7 +38,7 @@ RATE = 16_000
 def call(*overrides: str) -> None:
     """Run an action of the program without its error handling: errors are raised as they are."""
     with initialize_config_dir(str(ROOT / "conf")):
-        quoted = quote_paths(overrides, keys=PATHS, list_keys=PATH_LISTS)
+        quoted = quote_paths(overrides)
         cfg = compose("recommend", overrides=quoted)
     {"index": recommend.index, "query": recommend.query}[cfg.action](cfg)
 
