@@ -74,16 +74,15 @@ class MonoMix:
         if channels == 1 or self._only is not None:
             return np.ascontiguousarray(block[:, self._only or 0])
         if channels == 2:
-            with np.errstate(invalid="ignore"):  # infinite samples are refused later
-                self._products += block.T @ block
+            self._products += block.T @ block
             return (block[:, 0] + block[:, 1]) * np.float32(0.5)
         return block.mean(axis=1, dtype=np.float32) if self._weights is None else block @ self._weights
 
     @property
     def correlation(self) -> float:
         """Correlation of the two channels, -1 to 1; 0 if one is silent or there are not two."""
-        scale = np.sqrt(self._products[0, 0] * self._products[1, 1])
-        return float(self._products[0, 1] / scale) if scale > 0 else 0.0
+        scale = np.sqrt(self._products[0, 0]) * np.sqrt(self._products[1, 1])
+        return float(self._products[0, 1] / scale) if 0 < scale < np.inf else 0.0
 
     @property
     def audible(self) -> int | None:

@@ -115,7 +115,10 @@ def decode_track(
     if offset_s < 0 or (duration_s is not None and duration_s <= 0):
         raise ValueError(f"offset_s={offset_s} must not be negative and duration_s={duration_s} must be positive")
     span = _Span(sample_rate, offset_s, duration_s)
-    decoded = _with_any_decoder(path, functools.partial(_decode_parts, path, span))
+    try:
+        decoded = _with_any_decoder(path, functools.partial(_decode_parts, path, span))
+    except MemoryError:
+        raise AudioError(f"{path}: its audio is too long for the free memory") from None
     if not len(decoded.waveform):
         raise AudioError(f"{path}: no audio{f' after {offset_s:g} s' if offset_s else ' in it, 0 samples'}")
     np.clip(decoded.waveform, -1.0, 1.0, out=decoded.waveform)
@@ -250,8 +253,10 @@ def _duration_of_parts(openers: list[_Opener]) -> float:
 
 def _mixed(blocks: Iterator[np.ndarray], mix: MonoMix, path: str | os.PathLike) -> Iterator[np.ndarray]:
     for block in blocks:
-        mono = mix(block)
-        if not np.isfinite(mono.sum(dtype=np.float64)):  # no finite float32 can overflow the sum
+        with np.errstate(over="ignore", invalid="ignore"):
+            mono = mix(block)
+            finite = np.isfinite(mono.sum(dtype=np.float64))  # no finite float32 can overflow the sum
+        if not finite:
             raise AudioError(f"{path}: holds samples that are NaN or infinite; render it again")
         yield mono
 

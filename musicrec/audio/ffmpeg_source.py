@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from musicrec.audio.channels import WAVE_ORDER, speakers_of_mask
-from musicrec.audio.source import BLOCK_FRAMES, DecoderError, is_short
+from musicrec.audio.source import BLOCK_FRAMES, DecoderError, check_sample_rate, is_short
 from musicrec.errors import AudioError
 
 _FORMATS = (
@@ -26,6 +26,7 @@ _FORMATS = (
 _STALLED_S = 30.0  # without a byte from the program
 _MOST_LOGGED = 1 << 16  # bytes of its messages that are kept: the first half, and the last
 _PIPE_BYTES = 1 << 16
+_MOST_BYTES = 1 << 28  # of one piece of memory; a packed header may ask for gigabytes
 _ERROR = re.compile(r"^(?:\[[^]]*@[^]]*\] )*\[(?:error|fatal)\] (?:\[[^]]*\] ?)*(.*)", re.MULTILINE)
 _DURATION = re.compile(r"^\[info\]   Duration: (\d+):(\d+):(\d+\.\d+)", re.MULTILINE)
 _STREAM = re.compile(r"^\[info\] +Stream #0:\d+.*?: (\w+): (.*)", re.MULTILINE)
@@ -66,7 +67,7 @@ class FfmpegSource:
     ) -> None:
         self._path, self._promised_s = path, promised_s
         self._first_log, self._last_log = b"", b""
-        options = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info"]
+        options = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info", "-max_alloc", str(_MOST_BYTES)]
         source = ["-protocol_whitelist", "file", "-format_whitelist", _FORMATS, "-threads", "1", "-vn", "-sn", "-dn"]
         source += ["-ignore_length", "1"] * ignore_length + ["-i", f"file:{os.fspath(path)}"]
         output = ["-map", "0:a:0", "-map_metadata", "-1", "-c:a", "pcm_f32le", "-fflags", "+bitexact", "-f", "wav"]
@@ -137,6 +138,7 @@ class FfmpegSource:
             fields = self._read(int.from_bytes(chunk[4:], "little"))
             if chunk[:4] == b"fmt ":
                 _, self._channels, self.sample_rate = struct.unpack_from("<HHI", fields)
+                check_sample_rate(self._path, self.sample_rate)
                 named = speakers_of_mask(int.from_bytes(fields[20:24], "little"), self._channels)
                 self.speakers = named or (WAVE_ORDER[self._channels] if self._channels in (6, 8) else None)
         self._finish()

@@ -13,7 +13,7 @@ from musicrec.audio.channels import VORBIS_ORDER, WAVE_ORDER
 from musicrec.audio.flac_end import flac_end, flac_streams
 from musicrec.audio.mp3_frames import mp3_frames_s
 from musicrec.audio.mp3_length import Mp3Promise, mp3_promise
-from musicrec.audio.source import BLOCK_FRAMES, LEAST_SHARE, DecoderError, cut_off, is_short
+from musicrec.audio.source import BLOCK_FRAMES, LEAST_SHARE, DecoderError, check_sample_rate, cut_off, is_short
 from musicrec.audio.wav_chunks import WavChunks, wav_chunks
 
 _MP3_SUFFIXES = (".mp3", ".mp2")
@@ -56,6 +56,7 @@ class SndfileSource:
             raise DecoderError(_reason(error), recognised=False) from None
         try:
             self.sample_rate: int = self._file.samplerate
+            check_sample_rate(path, self.sample_rate)
             self.frames: int | None = self._file.frames
             if self.frames > _UNKNOWN_FRAMES or (self._is_mp3 and not (self._promise and self._promise.heeded)):
                 self.frames = None

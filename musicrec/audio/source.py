@@ -9,6 +9,7 @@ import numpy as np
 from musicrec.errors import AudioError
 
 BLOCK_FRAMES = 1 << 17
+SAMPLE_RATE_RANGE = (1_000, 10_000_000)  # Hz; a damaged header may state 1 Hz, at which a small file lasts for days
 LEAST_SHARE = 0.95  # of the stated length; encoder delays and junk between frames take less than the rest
 
 
@@ -54,6 +55,13 @@ class DecoderError(Exception):
 def is_short(decoded_s: float, promised_s: float) -> bool:
     """Return whether audio is shorter than a file states, by more than encoders round."""
     return decoded_s < promised_s * LEAST_SHARE - 0.1
+
+
+def check_sample_rate(path: str | os.PathLike, sample_rate: int) -> None:
+    """Raise AudioError if no recording has this sample rate in Hz."""
+    lowest, highest = SAMPLE_RATE_RANGE
+    if not lowest <= sample_rate <= highest:
+        raise AudioError(f"{path}: damaged: its header states a sample rate of {sample_rate:,} Hz")
 
 
 def cut_off(path: str | os.PathLike, decoded_s: float, promised_s: float) -> AudioError:

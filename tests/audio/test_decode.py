@@ -302,3 +302,21 @@ def test_real_mp3s_without_a_stated_length(shared, tmp_path, name, duration_s):
     half = tmp_path / name
     half.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     assert "cut off" in message_of(half)
+
+
+@pytest.mark.parametrize("rate", [1, 999, 2**31 - 1])
+def test_refuses_a_sample_rate_that_no_recording_has(tmp_path, rate):
+    """At 1 Hz, this file would last for nine hours, and take gigabytes at 16 kHz."""
+    path = written(tmp_path / "a.wav", np.zeros(32_000, np.int16), rate)
+    assert f"sample rate of {rate:,} Hz" in message_of(path)
+    with pytest.raises(AudioError, match="sample rate"):
+        duration_of(path)
+
+
+def test_audio_that_does_not_fit_into_memory_is_refused(tmp_path, monkeypatch):
+    def full(*arguments):
+        raise MemoryError
+
+    path = written(tmp_path / "a.wav", tone(8_000), 8_000)
+    monkeypatch.setattr("musicrec.audio.decode._resampled", full)
+    assert "memory" in message_of(path)
