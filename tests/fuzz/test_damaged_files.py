@@ -32,12 +32,6 @@ ROOT = Path(__file__).parents[2]
 SECONDS = 10.0  # for one check of one file
 AT_ONCE = 100  # files of one test
 FOUND = [69, 89, 143, 237, 717]  # failed once: rates of 1 and 2**31 Hz, overflow, a header that unpacks to 1 GB
-    69,
-    89,
-    143,
-    237,
-    717,
-]  # failed once: rates of 1 and 2**31 Hz, samples that overflow, a header that unpacks to 1 GB
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
