@@ -13,6 +13,21 @@ from musicrec.config.value_check import join_alternatives
 from musicrec.errors import MusicrecError
 from musicrec.system.console import print_error
 
+# How to do without a missing package, or which extra holds it, where `pip install PACKAGE` is not the answer.
+_WAYS_OUT = {
+    "wandb": "pip install wandb, or do without it: logger=csv",
+    "tensorboard": "pip install 'musicrec[tensorboard]', or do without it: logger=csv",
+    "mido": "pip install 'musicrec[midi]'",
+    "hydra_plugins": "pip install hydra-optuna-sweeper",
+    "sklearn": "pip install scikit-learn",
+}
+_LAUNCHERS = {
+    "joblib": "sweep",
+    "ray": "ray",
+    "submitit_local": "sweep",
+    "submitit_slurm": "sweep",
+}  # {launcher: extra}
+
 
 @contextmanager
 def one_message() -> Iterator[None]:
@@ -45,6 +60,9 @@ def explain(error: Exception) -> str | None:
     built = f" (config key: {keys[0]})" if keys else ""
     if isinstance(error, MusicrecError):
         return f"{error}{built}"
+    missing = missing_package(error)
+    if missing:
+        return f"{missing}{built}"
     if isinstance(error, MissingConfigException):
         return _explain_missing_option(error)
     if isinstance(error, InstantiationException):
@@ -53,8 +71,6 @@ def explain(error: Exception) -> str | None:
         return f"{error.__cause__ or text} (config key: {_full_key(error)})"
     if isinstance(error, OmegaConfBaseException):
         return f"config: {str(error).splitlines()[0]} (key: {error.full_key})"
-    if isinstance(error, ModuleNotFoundError):
-        return f"{error}; install the extra that holds it (docs/dependencies.md)"
     if "HYDRA_FULL_ERROR" in os.environ:
         return None
     if isinstance(error, RuntimeError) and "DataLoader worker" in str(error):
@@ -68,6 +84,25 @@ def explain(error: Exception) -> str | None:
     return None
 
 
+def missing_package(error: BaseException) -> str | None:
+    """Return how to get a package that could not be imported.
+
+    Args:
+        error: What was raised; it, or what caused it, may be a ModuleNotFoundError.
+
+    Returns:
+        The message; None if no other package is missing.
+    """
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ModuleNotFoundError):
+        cause = cause.__cause__
+    package = str(cause.name or "").partition(".")[0] if isinstance(cause, ModuleNotFoundError) else "musicrec"
+    if package == "musicrec":  # a mistake in a config, or in the code
+        return None
+    way_out = _WAYS_OUT.get(package, f"pip install {package or 'PACKAGE'} (docs/dependencies.md)")
+    return f"{cause}; install it with: {way_out}"
+
+
 def _explain_missing_option(error: MissingConfigException) -> str:
     """Name the config group, the unknown option, and the options that the group has."""
     group, _, option = (error.missing_cfg_file or "").rpartition("/")
@@ -76,7 +111,9 @@ def _explain_missing_option(error: MissingConfigException) -> str:
         options = GlobalHydra.instance().config_loader().get_group_options(group)
     if not group or not options:
         return f"config: {str(error).splitlines()[0]}"
-    return f"{group}={option}: choose {join_alternatives(options)}"
+    extra = _LAUNCHERS.get(option) if group == "hydra/launcher" else None
+    install = f", or install it with: pip install 'musicrec[{extra}]'" if extra else ""
+    return f"{group}={option}: choose {join_alternatives(options)}{install}"
 
 
 def _lightning_errors() -> tuple[type[Exception], ...]:

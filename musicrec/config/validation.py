@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from annotated_types import Ge
+from hydra._internal.utils import _locate  # hydra.utils.get_object also prints what it raises
 from hydra.errors import InstantiationException
-from hydra.utils import get_object
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from musicrec.config.explain import missing_package
 from musicrec.config.number_types import Count, NotNegative
 from musicrec.config.value_check import describe, fits
 from musicrec.config.written_types import written_annotations
@@ -119,10 +120,17 @@ def _plain_annotations(
 
 
 def _imported_annotations(target: str) -> dict[str, object]:
-    """Import a class or function and return the annotations of its parameters."""
+    """Import a class or function and return the annotations of its parameters.
+
+    Raises:
+        ConfigError: It needs a package that is not installed.
+    """
     try:
-        parameters = inspect.signature(get_object(target)).parameters.values()
-    except (ImportError, InstantiationException, TypeError, ValueError):
+        parameters = inspect.signature(_locate(target)).parameters.values()
+    except (ImportError, InstantiationException, TypeError, ValueError) as error:
+        missing = missing_package(error)
+        if missing:
+            raise ConfigError(missing) from None
         return {}  # building the target reports what is wrong with it
     return {parameter.name: parameter.annotation for parameter in parameters}
 

@@ -177,10 +177,7 @@ def render_midi(
     from musicrec.config.explain import one_message
 
     with one_message():
-        try:
-            from musicrec.data.midi.collection import render_folder
-        except ModuleNotFoundError as error:
-            raise ConfigError(f"{error}; install it with: pip install 'musicrec[midi]'") from None
+        from musicrec.data.midi.collection import render_folder
 
         startup.finish()
         done = render_folder(

@@ -181,10 +181,10 @@ class StudySweeper(Sweeper):
             ConfigError: If a setting is invalid, or nothing is searched.
             SweepError: If the study in the folder has other settings.
         """
-        from musicrec.sweeps.study import StudyWorker, search_space
-
         folder = self.runner.folder
         with one_message():
+            from musicrec.sweeps.study import StudyWorker, search_space
+
             check_value("sweep.trials", self.trials, Count)
             check_value("sweep.parallel", self.parallel, Count)
             space, fixed = search_space([f"{key}={value}" for key, value in self.params.items()], arguments)
