@@ -21,12 +21,12 @@ from typing import TypeVar
 import numpy as np
 import soxr
 
+from musicrec.audio.audio_source import AudioSource, DecoderError
 from musicrec.audio.channels import MonoMix
 from musicrec.audio.ffmpeg_source import FfmpegSource, ffmpeg_program
 from musicrec.audio.ogg_links import ogg_links
 from musicrec.audio.remark import Remark
 from musicrec.audio.sndfile_source import SndfileSource
-from musicrec.audio.source import DecoderError, Source
 from musicrec.audio.suffixes import UNDECODABLE_SUFFIXES
 from musicrec.errors import AudioError
 
@@ -145,7 +145,7 @@ def duration_of(path: str | os.PathLike) -> float:
     return duration_s
 
 
-_Opener = Callable[[], Source]
+_Opener = Callable[[], AudioSource]
 _Result = TypeVar("_Result")
 
 
@@ -225,7 +225,7 @@ def _decode_one(path: str | os.PathLike, span: _Span, opener: _Opener) -> Decode
     return Decoded(waveform, (remark,))
 
 
-def _waveform(path: str | os.PathLike, span: _Span, source: Source, mix: MonoMix) -> np.ndarray:
+def _waveform(path: str | os.PathLike, span: _Span, source: AudioSource, mix: MonoMix) -> np.ndarray:
     # Decoding starts a little before the span, at a frame that coincides with a sample of the result.
     sample_rate = span.sample_rate
     common = math.gcd(source.sample_rate, sample_rate)

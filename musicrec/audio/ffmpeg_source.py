@@ -15,8 +15,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from musicrec.audio.audio_source import BLOCK_FRAMES, DecoderError, check_sample_rate, is_short
 from musicrec.audio.channels import WAVE_ORDER, speakers_of_mask
-from musicrec.audio.source import BLOCK_FRAMES, DecoderError, check_sample_rate, is_short
 from musicrec.errors import AudioError
 
 _FORMATS = (
@@ -46,7 +46,7 @@ def ffmpeg_program() -> str | None:
 
 
 class FfmpegSource:
-    """An audio file that ffmpeg reads. See `musicrec.audio.source.Source`.
+    """An audio file that ffmpeg reads. See `musicrec.audio.audio_source.AudioSource`.
 
     Args:
         path: The audio file.

@@ -1,6 +1,7 @@
 """The links of a chained OGG file: complete streams, one after another, as radio stations and `cat` write them."""
 
 import os
+from typing import BinaryIO
 
 _BUFFER = 1 << 20
 _FIRST_PAGE = 2  # bit of the header type: a logical stream begins
@@ -36,7 +37,7 @@ def ogg_links(path: str | os.PathLike) -> list[tuple[int, int]]:
     return list(zip(starts, [*starts[1:], size], strict=True))
 
 
-def _next_page(file, at: int) -> int:
+def _next_page(file: BinaryIO, at: int) -> int:
     """Return where the next page begins, or the end of the file."""
     file.seek(at)
     while block := file.read(_BUFFER):

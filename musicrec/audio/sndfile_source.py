@@ -9,11 +9,11 @@ from typing import BinaryIO
 import numpy as np
 import soundfile
 
+from musicrec.audio.audio_source import BLOCK_FRAMES, LEAST_SHARE, DecoderError, check_sample_rate, cut_off, is_short
 from musicrec.audio.channels import VORBIS_ORDER, WAVE_ORDER
 from musicrec.audio.flac_end import flac_end, flac_streams
 from musicrec.audio.mp3_frames import mp3_frames_s
 from musicrec.audio.mp3_length import Mp3Promise, mp3_promise
-from musicrec.audio.source import BLOCK_FRAMES, LEAST_SHARE, DecoderError, check_sample_rate, cut_off, is_short
 from musicrec.audio.wav_chunks import WavChunks, wav_chunks
 
 _MP3_SUFFIXES = (".mp3", ".mp2")
@@ -33,7 +33,7 @@ class _Forward(soundfile.SoundFile):
 
 
 class SndfileSource:
-    """An audio file, or a part of it, that libsndfile reads. See `musicrec.audio.source.Source`.
+    """An audio file, or a part of it, that libsndfile reads. See `musicrec.audio.audio_source.AudioSource`.
 
     Args:
         path: The audio file.

@@ -71,7 +71,7 @@ class IndexReport:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class MusicSource:
     """The tracks of a folder, a playlist or a manifest.
 
     Attributes:
@@ -85,7 +85,7 @@ class Source:
     scan: SourceScan | None = None
 
 
-def read_source(place: str | Path) -> Source:
+def read_source(place: str | Path) -> MusicSource:
     """Read the tracks of a folder, a playlist (M3U, M3U8) or a manifest.
 
     Raises:
@@ -96,15 +96,15 @@ def read_source(place: str | Path) -> Source:
     path = Path(place)
     if path.is_dir() or is_playlist(path):
         scan = scan_source(path)
-        return Source(place=path, frame=unlabelled_manifest(scan), scan=scan)
+        return MusicSource(place=path, frame=unlabelled_manifest(scan), scan=scan)
     if path.suffix.lower() in AUDIO_SUFFIXES:
         raise ConfigError(
             f"source={place} is an audio file; give a folder of music, a playlist (M3U8) or a manifest (CSV, Parquet)"
         )
-    return Source(place=path, frame=read_manifest(path))
+    return MusicSource(place=path, frame=read_manifest(path))
 
 
-def of_splits(source: Source, splits: Sequence[str]) -> pl.DataFrame:
+def of_splits(source: MusicSource, splits: Sequence[str]) -> pl.DataFrame:
     """Return the tracks of some splits.
 
     Args:
@@ -129,7 +129,7 @@ def of_splits(source: Source, splits: Sequence[str]) -> pl.DataFrame:
 def index(
     library: SqliteLibrary,
     analyzer: "TrackAnalyzer",
-    source: Source,
+    source: MusicSource,
     *,
     splits: Sequence[str] = (),
     max_files: int | None = None,
@@ -239,7 +239,7 @@ def _compare(
     return to_analyse, renamed
 
 
-def _stated_names(source: Source) -> dict[str, tuple[str | None, str | None]]:
+def _stated_names(source: MusicSource) -> dict[str, tuple[str | None, str | None]]:
     """Return {path: (artist, title)} as a playlist states them."""
     if source.scan is None:
         return {}

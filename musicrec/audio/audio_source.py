@@ -13,7 +13,7 @@ SAMPLE_RATE_RANGE = (1_000, 10_000_000)  # Hz; a damaged header may state 1 Hz, 
 LEAST_SHARE = 0.95  # of the stated length; encoder delays and junk between frames take less than the rest
 
 
-class Source(Protocol):
+class AudioSource(Protocol):
     """An opened audio file, as a context manager.
 
     Attributes:
@@ -26,7 +26,7 @@ class Source(Protocol):
     frames: int | None
     speakers: tuple[str, ...] | None
 
-    def __enter__(self) -> "Source": ...
+    def __enter__(self) -> "AudioSource": ...
 
     def __exit__(self, *exception: object) -> None: ...
 
