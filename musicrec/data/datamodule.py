@@ -26,6 +26,7 @@ from musicrec.data.chunk_sampling import (
 )
 from musicrec.data.durations import compare_durations
 from musicrec.data.label_columns import check_labels, read_columns
+from musicrec.data.leaks import report_leaks
 from musicrec.data.manifest import manifest_hash, read_manifest
 from musicrec.data.mixture import Mixture
 from musicrec.data.splitting import RandomSplit, SplitNames, in_split, with_splits
@@ -140,6 +141,7 @@ class MusicDataModule(lightning.LightningDataModule):
         else:
             folder = store_folder(self.manifest_path, self.stores, shared=self.share_store)
             self.store = build_store(frame, folder, sample_rate=self.frontend.sample_rate)
+            report_leaks(frame, self.store, manifest=self.manifest_path)
         compare_durations(frame, self.store)
         self.frame = self.frame.filter(pl.Series(self.store.rows(self.frame["track_id"]) >= 0))
 

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from musicrec.config.value_check import check_value
 from musicrec.data.checks import DatasetReport, count_of, first_few
+from musicrec.data.leaks import report_leaks
 from musicrec.data.manifest import read_manifest, write_manifest
 from musicrec.data.schema import REQUIRED
 from musicrec.data.splitting import RandomSplit, with_splits
@@ -188,6 +189,8 @@ class Mixture:
                 continue
             folder = store_folder(self._manifests[name], Path(part.stores), shared=part.share_store)
             stores[name] = build_store(own, folder, sample_rate=sample_rate)
+            own = own.with_columns(pl.col("split").str.strip_suffix(f"/{name}"))
+            report_leaks(own, stores[name], manifest=self._manifests[name])
         return StoreGroup(stores, folder=self._place)
 
     def weights(self, frame: pl.DataFrame) -> np.ndarray:

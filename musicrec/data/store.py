@@ -88,6 +88,10 @@ class WaveformStore:
         """Return the CRC-32 of a track's samples."""
         return self._tracks["crc32"][self.index[track_id]]
 
+    def fingerprints(self) -> pl.DataFrame:
+        """Return one row per track: track_id, its length in samples, and crc32, the CRC-32 of its samples."""
+        return self._tracks.select("track_id", "length", "crc32")
+
     @property
     def unreadable(self) -> list[dict[str, str]]:
         """The tracks that could not be decoded, with "track_id", "path" and "reason" each."""
