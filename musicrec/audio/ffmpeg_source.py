@@ -28,6 +28,10 @@ _MOST_LOGGED = 1 << 16  # bytes of its messages that are kept: the first half, a
 _PIPE_BYTES = 1 << 16
 _MOST_BYTES = 1 << 28  # of one piece of memory; a packed header may ask for gigabytes
 _ERROR = re.compile(r"^(?:\[[^]]*@[^]]*\] )*\[(?:error|fatal)\] (?:\[[^]]*\] ?)*(.*)", re.MULTILINE)
+_SAYS_LITTLE = (  # of the causes, which ffmpeg reports before these
+    "Conversion failed", "Error opening", "Format not on whitelist", "Nothing was written", "Task finished",
+    "Terminating thread", "error reading header",
+)  # fmt: skip
 _DURATION = re.compile(r"^\[info\]   Duration: (\d+):(\d+):(\d+\.\d+)", re.MULTILINE)
 _STREAM = re.compile(r"^\[info\] +Stream #0:\d+.*?: (\w+): (.*)", re.MULTILINE)
 _CUT_OFF = ("Error during demuxing", "partial file")
@@ -198,6 +202,7 @@ class FfmpegSource:
 
     def _failure(self) -> str:
         errors = [text.strip() for text in _ERROR.findall(self._log()) if text.strip()]
+        errors = [text for text in errors if not text.startswith(_SAYS_LITTLE)] or errors
         return errors[-1] if errors else f"ffmpeg ended with {self._process.returncode}"
 
     def _stated_s(self) -> float | None:

@@ -320,3 +320,10 @@ def test_audio_that_does_not_fit_into_memory_is_refused(tmp_path, monkeypatch):
     path = written(tmp_path / "a.wav", tone(8_000), 8_000)
     monkeypatch.setattr("musicrec.audio.decode._resampled", full)
     assert "memory" in message_of(path)
+
+
+def test_the_message_names_the_error_and_not_what_followed_from_it(tmp_path):
+    """ffmpeg ends its messages with "Error opening input files: Invalid data found when processing input"."""
+    path = tmp_path / "a.m4a"
+    path.write_bytes(b"\0\0\0\x14ftypM4A \0\0\2\0isom" + b"\0\0\0\x08free" * 100)
+    assert "moov atom not found" in message_of(path)
