@@ -81,6 +81,15 @@ def test_noise_from_a_folder_is_of_its_files(recordings, tone, deform, peak_hz):
         assert row.unfold(0, 1000, 1000).square().mean(dim=1).min() > 0, "a short file is repeated"
 
 
+def test_a_folder_of_noise_has_no_hidden_files(recordings):
+    """macOS writes a resource fork beside every file on a foreign disk, under a name that ends like audio."""
+    files = FolderNoise(folder=recordings, snr_db=6.0).files
+    (recordings / f"._{files[0].name}").write_bytes(b"\0\5\26\7 no audio")
+    (recordings / "__MACOSX").mkdir()
+    (recordings / "__MACOSX" / files[0].name).write_bytes(b"\0\5\26\7 no audio")
+    assert files and FolderNoise(folder=recordings, snr_db=6.0).files == files
+
+
 def test_mistakes_are_named(tmp_path: Path):
     with pytest.raises(ConfigError, match=f"folder={tmp_path}: no audio file"):
         FolderNoise(folder=tmp_path)

@@ -17,7 +17,7 @@ from mutagen.id3 import TBPM, TCON, TKEY, TPE1
 from musicrec.data.adapters import folder as adapter
 from musicrec.data.adapters.folder import music_folder
 from musicrec.data.manifest import read_manifest
-from musicrec.errors import ManifestError
+from musicrec.errors import ManifestError, PlaylistError
 
 GENRES = ("Techno", "House", "techno")
 FORMATS = (("wav", 44_100), ("flac", 22_050), ("ogg", 48_000), ("mp3", 16_000))
@@ -171,6 +171,38 @@ def test_unusable_files_are_left_out_and_reported(music: Path, capsys: pytest.Ca
             path.write_bytes(b"")
     with pytest.raises(ManifestError, match=r"music: all of its 13 audio files are empty"):
         made(music, labels=table)
+
+
+def test_a_playlist_names_the_tracks(music: Path, capsys: pytest.CaptureFixture):
+    """Labels come from the tags in the files; the playlist gives an artist and a title where the tags have none."""
+    add(music, "untagged.wav", tags=False)
+    lists = music.parent / "lists"
+    lists.mkdir()
+    playlist = lists / "set.m3u8"
+    below = [f"artist {number // 2}/{number}.{FORMATS[number % 4][0]}" for number in range(8)]
+    lines = [f"#EXTINF:4,Other - Title {name}\n../music/{name}\n" for name in below]
+    lines += ["#EXTINF:4,Zed - New\n../music/untagged.wav\n", "../music/gone.mp3\n", "https://example.org/a.mp3\n"]
+    playlist.write_text("#EXTM3U\n" + "".join(lines))
+    frame = made(playlist)
+    assert frame["path"].to_list() == [str(music / name) for name in (*below, "untagged.wav")]
+    assert frame["track_id"].to_list() == [os.path.splitext(name)[0] for name in (*below, "untagged.wav")]
+    assert frame["artist"].to_list() == [f"artist {number // 2}" for number in range(8)] + ["Zed"]
+    assert frame["title"].to_list() == [f"Title {name}" for name in below] + ["New"]
+    assert frame["genre"].null_count() == 1 and set(frame["split"]) == {"train", "valid", "test"}
+    printed = capsys.readouterr().out
+    assert "warning  1 entry of the playlist without a file: ../music/gone.mp3\n" in printed
+    assert "warning  1 entry left out (not fetched from the net): https://example.org/a.mp3\n" in printed
+    playlist.write_text("".join(lines[:7]))
+    after = made(playlist)
+    assert after["path"].to_list() == frame["path"].to_list()[:7], "a changed playlist makes a new manifest"
+    assert after["split"].to_list() == frame["split"].to_list()[:7]
+    playlist.write_text("#EXTM3U\n")
+    with pytest.raises(PlaylistError, match=r"set\.m3u8: the playlist is empty"):
+        made(playlist)
+    with pytest.raises(
+        ManifestError, match=r"absent: no such folder; give the folder of your music or an M3U playlist"
+    ):
+        made(lists / "absent")
 
 
 def test_copies_and_leaks_are_reported_with_names(music: Path, capsys: pytest.CaptureFixture):
