@@ -42,14 +42,11 @@ class DecoderError(Exception):
         reason: What failed.
         promised_s: The length of the audio in seconds, if the file states it.
         recognised: Whether the decoder recognised the file, so that its audio is damaged rather than of another format.
-        ignore_length: Whether the length that the file states for its samples must not be heeded.
     """
 
-    def __init__(
-        self, reason: str, *, promised_s: float | None = None, recognised: bool = True, ignore_length: bool = False
-    ) -> None:
+    def __init__(self, reason: str, *, promised_s: float | None = None, recognised: bool = True) -> None:
         super().__init__(reason)
-        self.promised_s, self.recognised, self.ignore_length = promised_s, recognised, ignore_length
+        self.promised_s, self.recognised = promised_s, recognised
 
 
 def is_short(decoded_s: float, promised_s: float) -> bool:

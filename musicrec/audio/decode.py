@@ -163,9 +163,7 @@ def _with_any_decoder(path: str | os.PathLike, use: Callable[[list[_Opener]], _R
     program = ffmpeg_program()
     if program is None:
         raise _no_ffmpeg(path, failure) from None
-    opener = functools.partial(
-        FfmpegSource, path, program, promised_s=failure.promised_s, ignore_length=failure.ignore_length
-    )
+    opener = functools.partial(FfmpegSource, path, program, promised_s=failure.promised_s)
     try:
         return use([opener])
     except DecoderError as error:

@@ -56,7 +56,6 @@ class FfmpegSource:
         path: The audio file.
         program: The program ffmpeg.
         promised_s: The length of the audio in seconds, if it is known. Otherwise, what the file states is taken.
-        ignore_length: Read a WAV to the end of the file, whatever it states.
 
     Raises:
         DecoderError: ffmpeg cannot read the file.
@@ -66,14 +65,12 @@ class FfmpegSource:
     frames: int | None = None
     speakers: tuple[str, ...] | None = None
 
-    def __init__(
-        self, path: str | os.PathLike, program: str, *, promised_s: float | None = None, ignore_length: bool = False
-    ) -> None:
+    def __init__(self, path: str | os.PathLike, program: str, *, promised_s: float | None = None) -> None:
         self._path, self._promised_s = path, promised_s
         self._first_log, self._last_log = b"", b""
         options = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info", "-max_alloc", str(_MOST_BYTES)]
         source = ["-protocol_whitelist", "file", "-format_whitelist", _FORMATS, "-threads", "1", "-vn", "-sn", "-dn"]
-        source += ["-ignore_length", "1"] * ignore_length + ["-i", f"file:{os.fspath(path)}"]
+        source += ["-i", f"file:{os.fspath(path)}"]
         output = ["-map", "0:a:0", "-map_metadata", "-1", "-c:a", "pcm_f32le", "-fflags", "+bitexact", "-f", "wav"]
         self._process = subprocess.Popen(
             [program, *options, *source, *output, "pipe:1"],

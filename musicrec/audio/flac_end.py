@@ -45,8 +45,8 @@ def flac_streams(path: str | os.PathLike) -> int:
 
 def _end_of_frame(data: bytes, at: int, frame_samples: int) -> int | None:
     """Return the number of samples up to the end of a frame; None if no frame header begins there."""
-    header = data[at : at + 16]
-    if len(header) < 16 or header[3] & 1 or header[2] & 15 == 15 or header[3] >> 4 > 10:
+    header = data[at : at + 16].ljust(16, b"\0")  # the last frame may be shorter
+    if header[3] & 1 or header[2] & 15 == 15 or header[3] >> 4 > 10:
         return None
     more = next((bits for bits in range(8) if not header[4] << bits & 128), 8)  # bytes of a number as in UTF-8
     if more in (1, 8):

@@ -1,16 +1,15 @@
 """Audio files that libsndfile reads, with checks that it reads all of their audio."""
 
-import io
 import os
 import re
 from collections.abc import Iterator
-from typing import BinaryIO
 
 import numpy as np
 import soundfile
 
 from musicrec.audio.audio_source import BLOCK_FRAMES, LEAST_SHARE, DecoderError, check_sample_rate, cut_off, is_short
 from musicrec.audio.channels import VORBIS_ORDER, WAVE_ORDER
+from musicrec.audio.file_window import FileWindow
 from musicrec.audio.flac_end import flac_end, flac_streams
 from musicrec.audio.mp3_frames import mp3_frames_s
 from musicrec.audio.mp3_length import Mp3Promise, mp3_promise
@@ -47,13 +46,15 @@ class SndfileSource:
     def __init__(self, path: str | os.PathLike, part: tuple[int, int] | None = None) -> None:
         self._path = path
         self._promise, self._mp3_s, self._wav = _facts(path)
-        self._bytes = _opened(path, part)
+        self._bytes = open(path, "rb")  # noqa: SIM115  closed with the source
         try:
-            source = self._bytes if part else self._bytes.fileno()
-            self._file = _Forward(source, closefd=False)
-        except (soundfile.LibsndfileError, TypeError) as error:
+            self._file = self._opened(part)
+        except (soundfile.LibsndfileError, TypeError, ValueError) as error:
             self._bytes.close()
             raise DecoderError(_reason(error), recognised=False) from None
+        except BaseException:
+            self._bytes.close()
+            raise
         try:
             self.sample_rate: int = self._file.samplerate
             check_sample_rate(path, self.sample_rate)
@@ -78,13 +79,30 @@ class SndfileSource:
     def _is_mp3(self) -> bool:
         return self._file.format == "MP3"
 
+    def _opened(self, part: tuple[int, int] | None) -> soundfile.SoundFile:
+        form = self._wav.format
+        if self._wav.unstated and form:  # samples without a header, to the end of the file
+            if not form.subtype:
+                raise DecoderError(self._wav.unstated)
+            return _Forward(
+                FileWindow(self._bytes, self._wav.start or 0),
+                format="RAW",
+                subtype=form.subtype,
+                channels=form.channels,
+                samplerate=form.sample_rate,
+                endian="LITTLE",
+            )
+        if part:
+            return _Forward(FileWindow(self._bytes, *part))
+        return _Forward(self._bytes.fileno(), closefd=False)
+
     def _speakers(self) -> tuple[str, ...] | None:
         channels = self._file.channels
         if self._file.format == "OGG":
             return VORBIS_ORDER.get(channels)
-        if self._wav.speakers or (self._file.format != "FLAC" and channels not in (6, 8)):
-            return self._wav.speakers
-        return WAVE_ORDER.get(channels)
+        if self._wav.format and self._wav.format.speakers:
+            return self._wav.format.speakers
+        return WAVE_ORDER.get(channels) if self._file.format == "FLAC" or channels in (6, 8) else None
 
     def _check_stated_length(self) -> None:
         """Raise if the file has less audio than it states, or more than libsndfile will decode."""
@@ -153,15 +171,11 @@ def _facts(path: str | os.PathLike) -> tuple[Mp3Promise | None, float | None, Wa
 
     Raises:
         AudioError: The file is an MP3 that is cut off.
-        DecoderError: The file is a WAV whose stated length must not be heeded.
     """
     with open(path, "rb") as file:
         head = file.read(4)
     if head in (b"RIFF", b"RF64", b"BW64"):
-        wav = wav_chunks(path)
-        if wav.missing:
-            raise DecoderError(wav.missing, ignore_length=True)
-        return None, None, wav
+        return None, None, wav_chunks(path)
     named_mp3 = os.fspath(path).lower().endswith(_MP3_SUFFIXES) and head not in (b"fLaC", b"OggS", b"FORM")
     if not named_mp3 and head[0] != 0xFF:
         return None, None, WavChunks()
@@ -169,15 +183,6 @@ def _facts(path: str | os.PathLike) -> tuple[Mp3Promise | None, float | None, Wa
     if promise and promise.share < LEAST_SHARE:
         raise cut_off(path, promise.duration_s * promise.share, promise.duration_s)
     return promise, mp3_frames_s(path), WavChunks()
-
-
-def _opened(path: str | os.PathLike, part: tuple[int, int] | None) -> BinaryIO:
-    file = open(path, "rb")  # noqa: SIM115  closed with the source
-    if part is None:
-        return file
-    with file:
-        file.seek(part[0])
-        return io.BytesIO(file.read(part[1] - part[0]))
 
 
 def _reason(error: Exception) -> str:

@@ -15,7 +15,9 @@ import numpy as np
 import polars as pl
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from musicrec.audio.decode import decode
+from musicrec.audio.decode import decode_track
+from musicrec.audio.remark import Remark
+from musicrec.data.checks import count_of, first_few
 from musicrec.data.estimate import estimate
 from musicrec.data.journal import KEY, Journal, read_finished
 from musicrec.errors import AudioError, StoreError
@@ -134,10 +136,12 @@ def _decode_all(
 ) -> list[tuple[str, str]]:
     """Decode in threads, as libsndfile and soxr release the interpreter's lock, and append in this thread.
 
+    Remarks on the audio are logged.
+
     Returns:
         (path, reason) of every file that could not be decoded.
     """
-    failures = []
+    failures, remarked = [], []
     columns = (TextColumn("Decoding"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     shown = progress and not todo.is_empty()
     with (
@@ -153,28 +157,34 @@ def _decode_all(
                 for source in itertools.islice(sources, 2 * workers - len(running)):
                     running[pool.submit(_decoded, source["path"], sample_rate)] = source
                 if not running:
-                    return failures
+                    break
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     source = running.pop(future)
                     try:
-                        journal.append(source, *future.result())
+                        samples, checksum, remarks = future.result()
+                        journal.append(source, samples, checksum)
+                        remarked += [f"{source['path']}: {remark}" for remark in remarks]
                     except AudioError as error:
                         failures.append((source["path"], str(error).removeprefix(f"{source['path']}: ")))
                     bar.advance(task)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+    if remarked:
+        log.warning("%s on the audio: %s", count_of(remarked, "remark"), first_few(remarked))
+    return failures
 
 
-def _decoded(path: str, sample_rate: int) -> tuple[np.ndarray, int]:
-    """Return the samples of a file, (samples,) int16, and their checksum."""
+def _decoded(path: str, sample_rate: int) -> tuple[np.ndarray, int, tuple[Remark, ...]]:
+    """Return the samples of a file, (samples,) int16, their checksum, and remarks on the audio."""
     try:
-        waveform = decode(path, sample_rate=sample_rate)
+        decoded = decode_track(path, sample_rate=sample_rate)
     except OSError as error:  # else it would look like a failure to write
         raise AudioError(f"{path}: cannot be read ({error.strerror or error})") from None
+    waveform = decoded.waveform
     np.rint(np.multiply(waveform, 32_768, out=waveform), out=waveform)
     samples = np.clip(waveform, -32_768, 32_767, out=waveform).astype("<i2")
-    return samples, crc32(samples)
+    return samples, crc32(samples), decoded.remarks
 
 
 def _report(index: pl.DataFrame, folder: Path) -> None:

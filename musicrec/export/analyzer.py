@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from musicrec.audio.chunks import chunk_starts
-from musicrec.audio.decode import decode
+from musicrec.audio.decode import decode_track
 from musicrec.audio.remark import Remark
 from musicrec.errors import AudioError, ExportError
 from musicrec.export.description import Model
@@ -157,8 +157,10 @@ class TrackAnalyzer:
             AudioError: The file cannot be decoded, or the waveform is empty or holds NaN or infinity.
             ValueError: The waveform has another shape, or integers.
         """
+        remarks: tuple[Remark, ...] = ()
         if isinstance(source, str | os.PathLike):
-            source = decode(source, sample_rate=self.sample_rate)
+            decoded = decode_track(source, sample_rate=self.sample_rate)
+            source, remarks = decoded.waveform, decoded.remarks
         samples = _checked(source, shapes={1: "(samples,), mono"})
         waveform = torch.as_tensor(samples)
         probabilities: dict[str, np.ndarray] = {}
@@ -180,7 +182,7 @@ class TrackAnalyzer:
                 name: head.decode(probabilities[name]) for name, head in self.heads.items() if head.role == "feature"
             },
             embedding=torch.cat(embeddings).numpy(),
-            remarks=self.remarks(samples),
+            remarks=(*remarks, *self.remarks(samples)),
         )
 
 

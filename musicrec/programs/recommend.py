@@ -148,13 +148,13 @@ def find_track(library: SqliteLibrary, query: str) -> Track | None:
 
 def analyze_file(library: SqliteLibrary, query: str, cfg: DictConfig) -> Track:
     """Return the query file as a track, which is not added to the library."""
-    from musicrec.audio.decode import decode
+    from musicrec.audio.decode import decode_track
     from musicrec.audio.remark import Remark
 
     refs = exports.check_same(library.exports, export_folders(cfg), library=library.path)
     path = Path(path_on_disk(Path(query).expanduser()))
-    waveform = decode(path, sample_rate=exports.sample_rate_of(refs[0]))  # before torch is imported: it may fail
-    answer = exports.load_analyzer(refs, device=cfg.device).analyze(waveform)
+    decoded = decode_track(path, sample_rate=exports.sample_rate_of(refs[0]))  # before torch is imported: it may fail
+    answer = exports.load_analyzer(refs, device=cfg.device).analyze(decoded.waveform)
 
     from musicrec.audio.file_tags import read_tags
 
@@ -168,11 +168,11 @@ def analyze_file(library: SqliteLibrary, query: str, cfg: DictConfig) -> Track:
         source="",
         size=0,
         mtime_ns=0,
-        audio_hash=audio_hash(waveform),
+        audio_hash=audio_hash(decoded.waveform),
         duration_s=answer.duration_s,
         probabilities=answer.probabilities,
         embedding=answer.embedding,
-        remarks=(*answer.remarks, *remarks),
+        remarks=(*decoded.remarks, *answer.remarks, *remarks),
     )
 
 

@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import polars as pl
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from musicrec.audio.decode import decode
+from musicrec.audio.decode import Decoded, decode_track
 from musicrec.audio.file_tags import read_tags
 from musicrec.audio.remark import Remark
 from musicrec.audio.suffixes import AUDIO_SUFFIXES
@@ -176,13 +175,13 @@ def index(
     try:
         with _bar(progress and bool(to_analyse)) as bar:
             task = bar.add_task("analysing", total=len(to_analyse))
-            for row, waveform in _decoded(to_analyse, analyzer.sample_rate):
-                if isinstance(waveform, AudioError):
-                    report.unreadable.append((row["path"], str(waveform)))
+            for row, decoded in _decoded(to_analyse, analyzer.sample_rate):
+                if isinstance(decoded, AudioError):
+                    report.unreadable.append((row["path"], str(decoded)))
                     if row["path"] in known:  # the stored answers are those of a file that no longer exists
                         library.remove([row["path"]])
                 else:
-                    done.append(_analysed(row, waveform, analyzer))
+                    done.append(_analysed(row, decoded, analyzer))
                     report.audio_s += done[-1].duration_s
                     if done[-1].remarks:
                         report.remarked.append((row["path"], done[-1].remarks))
@@ -263,26 +262,24 @@ def _name_by_tags(rows: list[dict[str, Any]]) -> None:
         row |= {"title": tagged["title"], "artist": row["artist"] or tagged["artist"]}
 
 
-def _analysed(row: dict[str, Any], waveform: np.ndarray, analyzer: "TrackAnalyzer") -> Track:
-    answer = analyzer.analyze(waveform)
+def _analysed(row: dict[str, Any], decoded: Decoded, analyzer: "TrackAnalyzer") -> Track:
+    answer = analyzer.analyze(decoded.waveform)
     return Track(
         **row,
-        audio_hash=audio_hash(waveform),
+        audio_hash=audio_hash(decoded.waveform),
         duration_s=answer.duration_s,
         probabilities=answer.probabilities,
         embedding=answer.embedding,
-        remarks=answer.remarks,
+        remarks=(*decoded.remarks, *answer.remarks),
     )
 
 
-def _decoded(
-    rows: Iterable[dict[str, Any]], sample_rate: int
-) -> Iterator[tuple[dict[str, Any], np.ndarray | AudioError]]:
-    """Yield each row with its waveform, or with the error of its file, in order; decode the next ones meanwhile."""
+def _decoded(rows: Iterable[dict[str, Any]], sample_rate: int) -> Iterator[tuple[dict[str, Any], Decoded | AudioError]]:
+    """Yield each row with its audio, or with the error of its file, in order; decode the next ones meanwhile."""
 
-    def read(row: dict[str, Any]) -> np.ndarray | AudioError:
+    def read(row: dict[str, Any]) -> Decoded | AudioError:
         try:
-            return decode(row["path"], sample_rate=sample_rate)
+            return decode_track(row["path"], sample_rate=sample_rate)
         except AudioError as error:
             return error
 

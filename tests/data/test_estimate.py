@@ -48,7 +48,7 @@ def test_files_without_readable_headers_give_no_estimate(tmp_path: Path):
 
 def test_a_full_disk_is_reported_before_decoding(files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(10**9, 10**9 - 7_000_000, 7_000_000))
-    monkeypatch.setattr(store_build, "decode", lambda *a, **k: pytest.fail("nothing is to be decoded"))
+    monkeypatch.setattr(store_build, "decode_track", lambda *a, **k: pytest.fail("nothing is to be decoded"))
     with pytest.raises(
         StoreError, match=r"112 tracks \(0\.1 h\) take about 7\.0 MB, 7\.0 MB are free.*paths\.cache=FOLDER"
     ):

@@ -43,13 +43,13 @@ def tracks(tmp_path: Path) -> pl.DataFrame:
 def decoded(monkeypatch) -> list[str]:
     """The names of all files that are decoded from now on."""
     names = []
-    decode = store_build.decode
+    decode = store_build.decode_track
 
     def recording(path, **kwargs):
         names.append(os.path.basename(path))
         return decode(path, **kwargs)
 
-    monkeypatch.setattr(store_build, "decode", recording)
+    monkeypatch.setattr(store_build, "decode_track", recording)
     return names
 
 
@@ -184,14 +184,14 @@ import polars as pl
 from musicrec.data import store_build
 from musicrec.data.store import build_store
 
-begun, decode = [], store_build.decode
+begun, decode = [], store_build.decode_track
 def stuck(path, **kwargs):
     begun.append(path)
     if len(begun) > 5:
         threading.Event().wait()
     return decode(path, **kwargs)
 
-store_build.decode = stuck
+store_build.decode_track = stuck
 tracks = pl.read_csv(sys.argv[1])
 build_store(tracks, sys.argv[2], sample_rate=8000, workers=2, progress=False)
 """
@@ -235,19 +235,19 @@ def test_killed_in_mid_build(tracks, tmp_path, decoded):
 def test_killed_while_tracks_are_added(tracks, tmp_path, decoded, monkeypatch):
     """A finished store counts as unfinished as soon as tracks are requested that it lacks."""
     built(tracks.head(6), tmp_path / "store")
-    recording = store_build.decode
+    recording = store_build.decode_track
 
     def interrupted(path, **kwargs):
         if "é9" in path:
             raise KeyboardInterrupt
         return recording(path, **kwargs)
 
-    monkeypatch.setattr(store_build, "decode", interrupted)
+    monkeypatch.setattr(store_build, "decode_track", interrupted)
     with pytest.raises(KeyboardInterrupt):
         built(tracks, tmp_path / "store", workers=1)
     with pytest.raises(StoreError, match="its build has not ended"):
         WaveformStore.open(tmp_path / "store")
-    monkeypatch.setattr(store_build, "decode", recording)
+    monkeypatch.setattr(store_build, "decode_track", recording)
     decoded.clear()
     assert_holds(built(tracks, tmp_path / "store"), list(range(12)))
     assert "é9.flac" in decoded and not set(decoded) & {os.path.basename(path) for path in tracks["path"][:6]}
@@ -310,7 +310,7 @@ import sys
 import polars as pl
 from musicrec.data import store_build
 from musicrec.data.store import build_store
-decode = store_build.decode
+decode = store_build.decode_track
 def held_up(path, **kwargs):
     if path.endswith("0.wav"):
         print(path, flush=True)
@@ -318,7 +318,7 @@ def held_up(path, **kwargs):
     if {stops} and path.endswith("4.wav"):
         raise KeyboardInterrupt
     return decode(path, **kwargs)
-store_build.decode = held_up
+store_build.decode_track = held_up
 build_store(pl.read_parquet({manifest!r}), {folder!r}, sample_rate={rate}, workers=1, progress=False)
 """
 
@@ -424,7 +424,7 @@ def test_progress_goes_to_standard_error(tracks, tmp_path, capsys):
 def test_memory_holds_few_waveforms(tracks, tmp_path, monkeypatch):
     """With a slow disk, at most twice as many files as workers are decoded ahead."""
     started, ahead = [], []
-    decode, append = store_build.decode, store_build.Journal.append
+    decode, append = store_build.decode_track, store_build.Journal.append
 
     def recording(path, **kwargs):
         started.append(path)
@@ -435,7 +435,7 @@ def test_memory_holds_few_waveforms(tracks, tmp_path, monkeypatch):
         ahead.append(len(started) - len(ahead))
         append(self, source, samples, checksum)
 
-    monkeypatch.setattr(store_build, "decode", recording)
+    monkeypatch.setattr(store_build, "decode_track", recording)
     monkeypatch.setattr(store_build.Journal, "append", slow)
     built(tracks, tmp_path / "store", workers=2)
     assert len(ahead) == 12 and max(ahead) <= 4
