@@ -233,7 +233,7 @@ def test_copies_in_another_format_have_the_same_audio_hash(music: Path, tmp_path
     path = music / "loud" / "5.wav"
     samples, rate = soundfile.read(path, dtype="int16")
     soundfile.write(tmp_path / "copy.flac", samples, rate)
-    first, second = (indexing.decode(p, sample_rate=RATE) for p in (path, tmp_path / "copy.flac"))
+    first, second = (indexing.decode_track(p, sample_rate=RATE).waveform for p in (path, tmp_path / "copy.flac"))
     assert audio_hash(first) == audio_hash(second)
     assert audio_hash(first[:-1]) != audio_hash(first)
 
@@ -277,8 +277,8 @@ def test_a_split_leaves_the_other_splits_in_the_library(run, library: SqliteLibr
 def test_decoding_stops_when_its_reader_stops(music: Path):
     rows = [{"path": str(path)} for path in sorted(music.rglob("*.wav"))] * 50
     decoded = indexing._decoded(rows, RATE)
-    row, waveform = next(decoded)
-    assert row["path"].endswith("loud/4.wav") and len(waveform) == RATE // 4
+    row, track = next(decoded)
+    assert row["path"].endswith("loud/4.wav") and len(track.waveform) == RATE // 4
     decoded.close()
     (bad,) = indexing._decoded([{"path": str(music)}], RATE)
     assert isinstance(bad[1], AudioError)
