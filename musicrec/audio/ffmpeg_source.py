@@ -26,6 +26,7 @@ _FORMATS = (
 _STALLED_S = 30.0  # without a byte from the program
 _MOST_LOGGED = 1 << 16  # bytes of its messages that are kept: the first half, and the last
 _PIPE_BYTES = 1 << 16
+_ROUNDED_S = 0.1  # between a stated length and the audio
 _MOST_BYTES = 1 << 28  # of one piece of memory; a packed header may ask for gigabytes
 _ERROR = re.compile(r"^(?:\[[^]]*@[^]]*\] )*\[(?:error|fatal)\] (?:\[[^]]*\] ?)*(.*)", re.MULTILINE)
 _SAYS_LITTLE = (  # of the causes, which ffmpeg reports before these
@@ -126,7 +127,9 @@ class FfmpegSource:
         if promised_s is not None and is_short(decoded_s, promised_s):
             there = f"{decoded_s:.1f} s of the {promised_s:.1f} s that its header promises"
             raise AudioError(f"{self._path}: damaged or cut off: {there}")
-        if status or any(sign in self._log() for sign in _CUT_OFF):
+        # What follows the stated end is no audio: ffmpeg reports an error for a tag behind a WavPack.
+        complete = promised_s is not None and decoded_s > promised_s - _ROUNDED_S
+        if status or (not complete and any(sign in self._log() for sign in _CUT_OFF)):
             raise AudioError(f"{self._path}: damaged or cut off ({self._failure()})")
 
     def _read_header(self) -> None:

@@ -267,6 +267,16 @@ def test_ogg_with_a_cover_as_a_video_stream(ffmpeg):
     check(ffmpeg("a.ogg", "-map", "2:v", "-map", "0:a", "-c:v", "libtheora", "-c:a", "libopus"), 2.0)
 
 
+def test_wavpack_with_a_tag_behind_it(tmp_path, ffmpeg):
+    """ID3v1, as old taggers write it, is not a block of WavPack."""
+    wavpack = ffmpeg("a.wv").read_bytes()
+    path = written(tmp_path, "a.wv", wavpack + b"TAG" + b"Title".ljust(125, b"\0"))
+    check(path, 2.0)
+    cut = written(tmp_path, "b.wv", wavpack[: len(wavpack) * 3 // 4] + b"TAG" + b"\0" * 125)
+    with pytest.raises(AudioError, match="cut off"):
+        decode(cut)
+
+
 def test_wavpack_with_a_block_of_no_size(tmp_path, ffmpeg):
     """taglib/taglib#1304: a block whose size overflows was read for ever."""
     wavpack = bytearray(ffmpeg("a.wv").read_bytes())

@@ -146,12 +146,11 @@ def test_a_folder_of_damaged_files_is_indexed(tmp_path: Path, files: dict[str, b
         name, content = damaged(seed, files)
         (music / name).write_bytes(content)
     (music / "good.flac").write_bytes(files["tagged.flac"])
-    frame = read_source(music)
     heads = [ClassHead(name="genre", column="genre", role="tag", classes=("house", "jazz"))]
     with SqliteLibrary.create(tmp_path / "library.sqlite", exports=[], heads=heads, embedding_size=4) as library:
-        report = index(library, Analyzer(), frame, source=music, progress=False)
+        report = index(library, Analyzer(), read_source(music), progress=False)
         stored = {track.path for track in library.read()[0]}
     refused = {path for path, _ in report.unreadable}
     assert str(music / "good.flac") in stored
-    assert stored | refused == set(frame["path"]) and not stored & refused
+    assert stored | refused == set(scan_folder(music)["path"]) and not stored & refused
     assert report.added == len(stored) and refused
