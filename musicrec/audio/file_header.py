@@ -64,21 +64,22 @@ def read_header(path: str | os.PathLike) -> FileHeader:
 
 def _read(file: BinaryIO, path: str) -> FileHeader:
     values: dict[str, list[str]] = defaultdict(list)
-    length_s = None
+    length_s, nothing = None, False
     head = file.read(_ID3_HEADER)
     raw_aac = head[:1] == b"\xff" and len(head) > 1 and head[1] & 0xF6 == 0xF0  # tinytag takes it for a broken MP3
     with suppress(UnsupportedFormatError):
         tag = None if raw_aac else _parsed(file, path, _without_unsynchronisation(file, head))
         if tag is not None:
             length_s = tag.duration or None
-            if not tag.samplerate and length_s is None and not tag.as_dict().keys() - {"filesize", "mime_type"}:
-                raise AudioError(f"{path}: tags cannot be read (no header of its format)")
             for name in _COMMON:
                 values[name] += [text] if (text := getattr(tag, name)) else []
             for name, texts in tag.other.items():
                 values[_folded(name)] += texts
+            nothing = not tag.samplerate and length_s is None
     for name, texts in _ape_items(file):
         values[_folded(name)] += texts
+    if nothing and not any(values.values()):
+        raise AudioError(f"{path}: tags cannot be read (no header of its format)")
     return FileHeader(values=dict(values), length_s=length_s)
 
 

@@ -154,7 +154,8 @@ def test_an_unreadable_tag_is_a_missing_label_and_is_reported(tmp_path: Path):
     (tmp_path / "c.mp3").write_bytes(b"no music")
     (tmp_path / "d.flac").write_bytes(b"fLaC" + bytes(3))
     assert [read(tmp_path / name)["genre"] for name in ("c.mp3", "d.flac")] == [None, None]
-    assert "cannot be read" in read(tmp_path / "d.flac")["problem"]
+    for name in ("c.mp3", "d.flac"):
+        assert read(tmp_path / name)["problem"] == "tags cannot be read (no header of its format)"
 
 
 @pytest.mark.parametrize("text", ["8Am", "13A", "A dorian", "fast", "8", "eyJx"])
