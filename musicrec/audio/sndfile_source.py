@@ -8,12 +8,14 @@ import numpy as np
 import soundfile
 
 from musicrec.audio.audio_source import BLOCK_FRAMES, LEAST_SHARE, DecoderError, check_sample_rate, cut_off, is_short
+from musicrec.audio.caf_chunks import caf_share
 from musicrec.audio.channels import VORBIS_ORDER, WAVE_ORDER
 from musicrec.audio.file_window import FileWindow
 from musicrec.audio.flac_end import flac_end, flac_streams
 from musicrec.audio.mp3_frames import mp3_frames_s
 from musicrec.audio.mp3_length import Mp3Promise, mp3_promise
 from musicrec.audio.wav_chunks import WavChunks, wav_chunks
+from musicrec.errors import AudioError
 
 _MP3_SUFFIXES = (".mp3", ".mp2")
 _MP3_FRAME_S = 0.03  # the longest in common use, of 1,152 samples at 44.1 kHz
@@ -170,12 +172,14 @@ def _facts(path: str | os.PathLike) -> tuple[Mp3Promise | None, float | None, Wa
     """Return what an MP3 states, the length of its frames in seconds, and the chunks of a WAV.
 
     Raises:
-        AudioError: The file is an MP3 that is cut off.
+        AudioError: The file is an MP3 or a CAF that is cut off.
     """
     with open(path, "rb") as file:
         head = file.read(4)
     if head in (b"RIFF", b"RF64", b"BW64"):
         return None, None, wav_chunks(path)
+    if head == b"caff" and (share := caf_share(path)) < LEAST_SHARE:
+        raise AudioError(f"{path}: cut off: {share:.0%} of the audio that its header promises")
     named_mp3 = os.fspath(path).lower().endswith(_MP3_SUFFIXES) and head not in (b"fLaC", b"OggS", b"FORM")
     if not named_mp3 and head[0] != 0xFF:
         return None, None, WavChunks()

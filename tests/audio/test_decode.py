@@ -327,3 +327,15 @@ def test_the_message_names_the_error_and_not_what_followed_from_it(tmp_path):
     path = tmp_path / "a.m4a"
     path.write_bytes(b"\0\0\0\x14ftypM4A \0\0\2\0isom" + b"\0\0\0\x08free" * 100)
     assert "moov atom not found" in message_of(path)
+
+
+def test_a_caf_that_is_cut_off_is_refused(tmp_path):
+    """libsndfile only says that it is malformed, and ffmpeg would read what is there."""
+    whole = written(tmp_path / "a.caf", tone(16_000), 16_000)
+    path = tmp_path / "b.caf"
+    path.write_bytes(whole.read_bytes()[:-8_000])
+    assert "cut off: 75% of the audio that its header promises" in message_of(path)
+    size = whole.read_bytes().find(b"data") + 4
+    unstated = whole.read_bytes()[:size] + b"\xff" * 8 + whole.read_bytes()[size + 8 :]
+    path.write_bytes(unstated)  # as a recorder writes it until it knows the size
+    assert len(decode(path)) == len(decode(whole)) == 16_000
