@@ -157,7 +157,7 @@ def _scan_playlist(path: Path) -> SourceScan:
         entries = _count(len(playlist.missing), "entry", "entries")
         left_out.append((f"{entries} of the playlist without a file", playlist.missing))
     for reason, names in playlist.unused.items():
-        left_out.append((f"{_count(len(names), 'entry', 'entries')} left out ({reason})", names))
+        left_out.append((f"{_count(len(names), 'entry', 'entries')} of the playlist ({reason})", names))
     if playlist.moved:
         entries = _count(len(playlist.moved), "entry", "entries")
         notes.append((f"{entries} with a path of Windows found near the playlist", playlist.moved))

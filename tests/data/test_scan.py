@@ -80,8 +80,8 @@ def test_the_tracks_of_a_playlist(tmp_path: Path):
     assert found.names == {"two/b.flac": ("Ada", "Song")}
     assert found.left_out == [
         ("1 entry of the playlist without a file", ["gone.mp3"]),
-        ("1 entry left out (not fetched from the net)", ["https://example.org/live"]),
-        ("1 entry left out (a playlist within the playlist; give it as a source of its own)", ["c.m3u8"]),
+        ("1 entry of the playlist (not fetched from the net)", ["https://example.org/live"]),
+        ("1 entry of the playlist (a playlist within the playlist; give it as a source of its own)", ["c.m3u8"]),
     ]
     assert found.notes == [("1 entry names a file that an earlier one names", [])]
     assert found.may_hold("/gone.mp3") and not found.may_hold(str(playlist)), "an entry may come back"

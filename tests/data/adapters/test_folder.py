@@ -191,7 +191,7 @@ def test_a_playlist_names_the_tracks(music: Path, capsys: pytest.CaptureFixture)
     assert frame["genre"].null_count() == 1 and set(frame["split"]) == {"train", "valid", "test"}
     printed = capsys.readouterr().out
     assert "warning  1 entry of the playlist without a file: ../music/gone.mp3\n" in printed
-    assert "warning  1 entry left out (not fetched from the net): https://example.org/a.mp3\n" in printed
+    assert "warning  1 entry of the playlist (not fetched from the net): https://example.org/a.mp3\n" in printed
     playlist.write_text("".join(lines[:7]))
     after = made(playlist)
     assert after["path"].to_list() == frame["path"].to_list()[:7], "a changed playlist makes a new manifest"
