@@ -21,6 +21,7 @@ from typing import TypeVar
 import numpy as np
 import soxr
 
+from musicrec.audio.asf_header import asf_duration_s
 from musicrec.audio.audio_source import AudioSource, DecoderError
 from musicrec.audio.channels import MonoMix
 from musicrec.audio.ffmpeg_source import FfmpegSource, ffmpeg_program
@@ -31,6 +32,7 @@ from musicrec.audio.suffixes import UNDECODABLE_SUFFIXES
 from musicrec.errors import AudioError
 
 _MARGIN_S = 0.05  # longer than the resampling filter, so that a span equals the same span of the whole file
+_ASF = b"\x30\x26\xb2\x75"
 _APPLE_DOUBLE = (b"\x00\x05\x16\x07", b"\x00\x05\x16\x00")  # the second: AppleSingle
 _NOT_REGULAR = {
     stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device",
@@ -163,7 +165,8 @@ def _with_any_decoder(path: str | os.PathLike, use: Callable[[list[_Opener]], _R
     program = ffmpeg_program()
     if program is None:
         raise _no_ffmpeg(path, failure) from None
-    opener = functools.partial(FfmpegSource, path, program, promised_s=failure.promised_s)
+    promised_s = asf_duration_s(path) if head == _ASF else failure.promised_s
+    opener = functools.partial(FfmpegSource, path, program, promised_s=promised_s)
     try:
         return use([opener])
     except DecoderError as error:
