@@ -97,7 +97,8 @@ def decode_track(
     """Decode a file, or a span of it, to mono, with remarks.
 
     Two channels are averaged. If one is the inverse of the other, so that they would cancel each other out, the louder
-    one is taken, with a remark. Surround channels are weighted as by ITU-R BS.775. soxr (HQ) resamples the result.
+    one is taken, with a remark; what counts is their correlation over the span. Surround channels are weighted as by
+    ITU-R BS.775. soxr (HQ) resamples the result.
 
     Args:
         path: The audio file.

@@ -35,6 +35,7 @@ _SAYS_LITTLE = (  # of the causes, which ffmpeg reports before these
 )  # fmt: skip
 _DURATION = re.compile(r"^\[info\]   Duration: (\d+):(\d+):(\d+\.\d+)", re.MULTILINE)
 _STREAM = re.compile(r"^\[info\] +Stream #0:\d+.*?: (\w+): (.*)", re.MULTILINE)
+_PROTECTED = ("drms", "aavd", "enca")  # names of streams in MP4 files of iTunes and Audible
 _CUT_OFF = ("Error during demuxing", "partial file")
 
 
@@ -138,6 +139,7 @@ class FfmpegSource:
         while len(chunk) >= 8:
             chunk = self._read(8)
             if chunk[:4] == b"data":
+                self._refuse_protected()
                 return
             fields = self._read(int.from_bytes(chunk[4:], "little"))
             if chunk[:4] == b"fmt ":
@@ -151,6 +153,16 @@ class FfmpegSource:
             kinds = ", ".join(sorted({kind.lower() for kind, _ in streams}))
             raise AudioError(f"{self._path}: holds no audio, only {kinds}")
         raise DecoderError(self._failure(), recognised=bool(streams))
+
+    def _refuse_protected(self) -> None:
+        """Raise AudioError if the audio is encrypted: ffmpeg would decode it as noise."""
+        for file, _ in self._poll.poll(0):  # ffmpeg describes its input before it writes anything
+            if file == self._err:
+                self._keep(os.read(file, _PIPE_BYTES))
+        streams = _STREAM.findall(self._log().partition("Stream mapping:")[0])
+        audio = next((more for kind, more in streams if kind == "Audio"), "")
+        if any(f"({code} /" in audio for code in _PROTECTED):
+            raise AudioError(f"{self._path}: copy-protected, only the shop's own program can play it")
 
     def _read(self, size: int) -> bytes:
         """Return this many bytes of the program's output, or fewer at its end; keep what it logs meanwhile."""

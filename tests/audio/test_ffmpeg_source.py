@@ -128,6 +128,12 @@ def test_files_of_a_type_that_cannot_be_decoded_say_why(tmp_path, suffix, said):
     assert not AUDIO_SUFFIXES & set(UNDECODABLE_SUFFIXES)
 
 
+def test_copy_protected_music_is_refused(tmp_path, encode, steps):
+    path = encode(tmp_path / "a.m4a", steps(STEPS))
+    path.write_bytes(path.read_bytes().replace(b"mp4a", b"drms"))
+    assert "copy-protected" in message_of(path)
+
+
 def test_apple_double_files_are_not_read_as_audio(tmp_path):
     path = tmp_path / "._x.mp3"
     path.write_bytes(b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        " + bytes(4000))
