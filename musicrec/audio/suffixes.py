@@ -24,6 +24,3 @@ UNDECODABLE_SUFFIXES = {
     **dict.fromkeys((".ofr", ".ofs", ".la"), "in a format that no decoder here reads; convert it to FLAC"),
 }
 """{suffix: why the file cannot be decoded}. A search of a folder counts and names such files."""
-
-APPLE_DOUBLE_PREFIX = "._"
-"""How the names begin of the files that macOS writes beside others on foreign disks. They hold no audio."""

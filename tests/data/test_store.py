@@ -68,6 +68,14 @@ def assert_holds(store: WaveformStore, numbers: list[int]) -> None:
     store.verify()
 
 
+def test_remarks_on_the_audio_are_logged(tmp_path, caplog):
+    tone = 0.5 * np.sin(np.arange(SAMPLE_RATE) / 5)
+    soundfile.write(tmp_path / "a.wav", np.stack([tone, -tone], axis=1), SAMPLE_RATE)
+    store = built(pl.DataFrame({"track_id": ["a"], "path": [str(tmp_path / "a.wav")]}), tmp_path / "store")
+    assert np.abs(store.read([0], [0], SAMPLE_RATE)).max() > 16_000
+    assert "1 remark on the audio" in caplog.text and "one channel is the inverse of the other" in caplog.text
+
+
 def test_build_and_open(tracks, tmp_path, decoded):
     store = built(tracks, tmp_path / "a [x]" / "store")  # no pattern, but a name
     assert_holds(store, list(range(12)))

@@ -120,6 +120,17 @@ def test_remarks_are_kept_with_the_track(run, library: SqliteLibrary, music: Pat
     assert not any(track.remarks for track in library.read()[0])
 
 
+def test_a_track_with_an_inverted_channel_is_indexed_by_one_channel_with_a_remark(run, library: SqliteLibrary, music):
+    path = music / "inverted.wav"
+    tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)
+    soundfile.write(path, np.stack([tone, -tone], axis=1), RATE)
+    done, _ = run(music)
+    ((named, (remark,)),) = done.remarked
+    assert named == str(path) and "one channel is the inverse of the other" in remark.text and not remark.unreliable
+    (track,) = [track for track in library.read()[0] if track.path == str(path)]
+    assert track.embedding[0] == pytest.approx(0.5, abs=1e-3) and track.remarks == (remark,)
+
+
 def test_tracks_that_nobody_could_look_for_stay(run, library, music: Path, tmp_path: Path, monkeypatch):
     """A folder that cannot be opened and a link to a disk that is not there are not the end of their tracks."""
     shutil.move(music / "loud", tmp_path / "disk")
