@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import yaml
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import InstantiationException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
@@ -65,6 +66,8 @@ def explain(error: Exception) -> str | None:
         return f"{missing}{built}"
     if isinstance(error, MissingConfigException):
         return _explain_missing_option(error)
+    if isinstance(error, yaml.YAMLError):  # its lines name the file, the place and what is wrong there
+        return f"config: {' '.join(line.strip() for line in str(error).splitlines())}"
     if isinstance(error, InstantiationException):
         # The text of the error has the key; its cause has the reason.
         text = " ".join(line for line in str(error).splitlines() if not line.startswith("full_key:"))

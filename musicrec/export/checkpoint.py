@@ -22,6 +22,8 @@ def read_checkpoint(path: str | Path) -> Model:
         ExportError: There is no such file, or it is not a checkpoint of train.py.
     """
     path = Path(path)
+    if path.is_dir():
+        raise ExportError(f"{path} is a folder; name a checkpoint of train.py, such as RUN/checkpoints/last.ckpt")
     if not path.is_file():
         raise ExportError(f"{path}: there is no such file; name a checkpoint of train.py")
     try:

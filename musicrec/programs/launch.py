@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 
 import hydra
+import yaml
 from hydra._internal import utils as hydra_utils
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException
@@ -55,7 +56,7 @@ def launch(name: str, arguments: Sequence[str] | None = None) -> None:
         return import_module(f"musicrec.programs.{name}").main(cfg)
 
     try:
-        with _unknown_options_in_one_message():
+        with _config_mistakes_in_one_message():
             hydra.main(config_path=str(conf_folder()), config_name=name, execution_whitelist=TARGETS)(task)()
     except BrokenPipeError:  # the reader of the output has ended, as in `… --help | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains again when it ends
@@ -63,10 +64,11 @@ def launch(name: str, arguments: Sequence[str] | None = None) -> None:
 
 
 @contextmanager
-def _unknown_options_in_one_message() -> Iterator[None]:
-    """Report an unknown option of a config group as any other mistake.
+def _config_mistakes_in_one_message() -> Iterator[None]:
+    """Report an unknown option of a config group, or a config file that is no YAML, as any other mistake.
 
-    Hydra composes the config before it calls anything of this project, and prints its own text of several lines.
+    Hydra composes the config before it calls anything of this project. For the first it prints several lines, for the
+    second a traceback.
     """
     report = hydra_utils.run_and_report
 
@@ -74,7 +76,7 @@ def _unknown_options_in_one_message() -> Iterator[None]:
         def guarded() -> object:
             try:
                 return step()
-            except MissingConfigException:
+            except (MissingConfigException, yaml.YAMLError):
                 with one_message():
                     raise
 

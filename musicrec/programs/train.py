@@ -21,7 +21,7 @@ from musicrec.export.folder import read_export, write_export
 from musicrec.export.transfer import start_from
 from musicrec.figures.run_figures import choose_tracks, draw_figures
 from musicrec.models.frontends import Frontend
-from musicrec.programs.build import build_all, build_augmentation, build_data, build_heads, settings_of
+from musicrec.programs.build import build_all, build_augmentation, build_data, build_heads, listed, settings_of
 from musicrec.programs.trainers import best_score, build_scorer, build_trainer
 from musicrec.runs.find import find_export
 from musicrec.runs.run_record import RunRecord
@@ -67,7 +67,8 @@ def train(cfg: DictConfig, run: Path, record: RunRecord) -> float:
     check_parts(network, data.heads, frontend)
     origin = load_start_weights(cfg, network, frontend)
     recipe = instantiate(cfg.optim)
-    module = MusicModule(network, data.heads, recipe, channels_last=cfg.channels_last, seed=cfg.seed, frozen=cfg.freeze)
+    frozen = listed(cfg.freeze)
+    module = MusicModule(network, data.heads, recipe, channels_last=cfg.channels_last, seed=cfg.seed, frozen=frozen)
 
     loggers = start_loggers(cfg, run, data)
     callbacks = build_all(cfg.callbacks)

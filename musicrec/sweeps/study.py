@@ -19,6 +19,7 @@ from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, Trial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from musicrec.errors import ConfigError, SweepError
 from musicrec.runs.overrides import identifying_overrides
@@ -69,15 +70,22 @@ def open_storage(storage: str) -> BaseStorage:
             scheme://… for a database server.
 
     Raises:
-        SweepError: If it is none of these.
+        SweepError: If it is none of these, or cannot be opened.
     """
-    if "://" in storage:
-        return RDBStorage(storage)
     if storage.endswith(".journal"):
         return JournalStorage(JournalFileBackend(storage))
-    if storage.endswith(".db"):
+    if "://" not in storage and not storage.endswith(".db"):
+        raise SweepError(f"storage={storage}: give a file that ends in .db or .journal, or the URL of a database")
+    try:
+        if "://" in storage:
+            return RDBStorage(storage)
         return RDBStorage(f"sqlite:///{storage}", engine_kwargs={"connect_args": {"timeout": _LOCK_TIMEOUT_S}})
-    raise SweepError(f"storage={storage}: give a file that ends in .db or .journal, or the URL of a database")
+    except (SQLAlchemyError, ImportError, ValueError) as error:  # Optuna turns some into ImportError or ValueError
+        reason = str(error).splitlines()[0]
+        raise SweepError(
+            f"storage={storage}: cannot be opened ({reason}); check the URL and its driver, or give a file that ends "
+            "in .db or .journal"
+        ) from None
 
 
 def open_study(storage: str, *, sampler: BaseSampler | None = None, pruner: BasePruner | None = None) -> optuna.Study:

@@ -45,3 +45,13 @@ def test_a_mistake_is_one_message_and_leaves_no_folder(
 def test_a_sweep_folder_that_existed_before_stays(program: Callable, tmp_path: Path):
     program("train.py", "-m", "optim=adamm,adamw", f"hydra.sweep.dir={tmp_path}", status=1)
     assert tmp_path.is_dir()
+
+
+def test_a_config_of_ones_own_that_is_no_yaml_is_one_message(program: Callable, tmp_path: Path):
+    broken = tmp_path / "conf" / "model" / "mine.yaml"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("width: [8\n")
+    done = program("train.py", "model=mine", folder=tmp_path, status=1)
+    assert done.stderr.startswith("error: config: ") and done.stderr.count("\n") == 1
+    assert f'in "{broken}", line 1' in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["conf"]

@@ -261,6 +261,8 @@ def test_published_recipe_restarts_from_the_best_checkpoint(program: Callable, m
         (["data=manifest", "data.manifest=nowhere.csv"], "nowhere.csv"),
         (["task.heads.genre.column=style"], "style"),
         (["ckpt_path=README.md"], "README.md is not a checkpoint of train.py"),
+        (["ckpt_path=docs"], "docs is a folder; name a checkpoint of train.py"),
+        (["freeze=blocks.9"], "freeze: ShortChunkResNet has no blocks.9; choose from"),
         (["data.test_splits=[test,holdout]"], "no readable track has split 'holdout'"),
         (["task=spotify32"], "head 'attributes' (danceability, loudness"),
         (

@@ -149,3 +149,11 @@ def test_a_study_cannot_be_continued_with_other_settings(tmp_path: Path):
 def test_storage_must_be_a_known_file_type_or_a_url(tmp_path: Path):
     with pytest.raises(SweepError, match=r"storage=study.txt: give a file that ends in .db or .journal"):
         open_storage("study.txt")
+
+
+@pytest.mark.parametrize("storage", ["nosuch://host/study", "broken.db", "missing/study.db"])
+def test_a_storage_that_cannot_be_opened_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, storage: str):
+    monkeypatch.chdir(tmp_path)
+    Path("broken.db").write_text("no database" * 100)
+    with pytest.raises(SweepError, match=f"storage={storage}: cannot be opened"):
+        open_storage(storage)
