@@ -72,6 +72,7 @@ def test_all_files_are_seen():
     assert len(OPTIONS) >= 25 and len(EXPERIMENTS) >= 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", OPTIONS, ids=str)
 def test_option_composes_and_builds(option: Path):
     group, name = option.parent.name, option.stem
@@ -131,6 +132,7 @@ def test_sweepers_are_built_by_hydra(name: str):
     assert cfg.hydra.sweeper._target_ == f"{sweeper.__module__}.{sweeper.__name__}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", ["evaluate", "recommend", "robustness"])
 def test_other_programs_compose(program: str):
     overrides = ["action=query"] if program == "recommend" else ["export=somewhere"]

@@ -7,6 +7,8 @@ import soundfile
 from musicrec.audio.channels import MonoMix, speakers_of_mask
 from musicrec.audio.decode import decode, decode_track
 
+pytestmark = pytest.mark.slow
+
 RATE = 48_000
 TONES_HZ = (300, 500, 700, 900, 1100, 1300, 1500, 1700)
 # ITU-R BS.775: front 1, centre and surround 3 dB lower, no low frequencies; half of the sum of left and right, and all

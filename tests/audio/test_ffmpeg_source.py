@@ -19,6 +19,8 @@ from musicrec.audio.ffmpeg_source import FfmpegSource, ffmpeg_program
 from musicrec.audio.suffixes import AUDIO_SUFFIXES, UNDECODABLE_SUFFIXES
 from musicrec.errors import AudioError
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = imageio_ffmpeg.get_ffmpeg_exe()
 STEPS = [300, 500, 700]
 

@@ -15,6 +15,8 @@ from musicrec.audio.decode import decode, duration_of
 from musicrec.audio.file_tags import read_tags
 from musicrec.errors import AudioError
 
+pytestmark = pytest.mark.slow
+
 RATE = 44_100
 
 

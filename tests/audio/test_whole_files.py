@@ -16,6 +16,8 @@ from musicrec.audio.ogg_links import ogg_links
 from musicrec.audio.wav_chunks import wav_chunks
 from musicrec.errors import AudioError
 
+pytestmark = pytest.mark.slow
+
 STEPS = [300, 500, 700, 900, 1100, 1300]
 
 

@@ -168,6 +168,7 @@ def read(override: str) -> Override | None:
         return None
 
 
+@pytest.mark.slow
 def test_overrides_of_documents_and_tests_mean_what_they_meant():
     words, folders = set(), ("docs", "conf", "experiments")
     documents = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.suffix in (".md", ".yaml")]
@@ -184,6 +185,7 @@ def test_overrides_of_documents_and_tests_mean_what_they_meant():
     assert len(meant) > 300
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "key", "text"),
     [

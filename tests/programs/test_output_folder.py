@@ -17,6 +17,8 @@ from musicrec.errors import ConfigError
 from musicrec.programs.guard import program
 from musicrec.runs.run_record import RunRecord
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

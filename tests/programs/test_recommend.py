@@ -81,6 +81,7 @@ def test_index_reports_what_it_did(world: dict):
     assert "9/9 tracks" in world["done"].stderr, "the progress bar goes to standard error"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stored", "asked"), [("NFC", "NFD"), ("NFD", "NFC")])
 def test_a_query_with_accents_as_one_character_or_as_two(world: dict, tmp_path: Path, capsys, stored: str, asked: str):
     music, library = tmp_path / normalize(stored, "Café"), tmp_path / "library.sqlite"
@@ -341,6 +342,7 @@ finally:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "status"),
     [
