@@ -155,6 +155,15 @@ _Result = TypeVar("_Result")
 def _with_any_decoder(path: str | os.PathLike, use: Callable[[list[_Opener]], _Result]) -> _Result:
     """Call `use` with the parts of a file, opened by libsndfile; if that fails, with the file opened by ffmpeg."""
     head = _checked_head(path)
+    try:
+        return _with_libsndfile_or_ffmpeg(path, head, use)
+    except OSError as error:  # of a failing disk or network drive
+        raise AudioError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def _with_libsndfile_or_ffmpeg(
+    path: str | os.PathLike, head: bytes, use: Callable[[list[_Opener]], _Result]
+) -> _Result:
     parts = ogg_links(path) if head == b"OggS" else []
     openers: list[_Opener] = [functools.partial(SndfileSource, path)]
     if len(parts) > 1:

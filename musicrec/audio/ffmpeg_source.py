@@ -61,7 +61,7 @@ class FfmpegSource:
 
     Raises:
         DecoderError: ffmpeg cannot read the file.
-        AudioError: The file holds no audio.
+        AudioError: The file holds no audio, or the program cannot be started.
     """
 
     frames: int | None = None
@@ -74,13 +74,17 @@ class FfmpegSource:
         source = ["-protocol_whitelist", "file", "-format_whitelist", _FORMATS, "-threads", "1", "-vn", "-sn", "-dn"]
         source += ["-i", f"file:{os.fspath(path)}"]
         output = ["-map", "0:a:0", "-map_metadata", "-1", "-c:a", "pcm_f32le", "-fflags", "+bitexact", "-f", "wav"]
-        self._process = subprocess.Popen(
-            [program, *options, *source, *output, "pipe:1"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-        )
+        try:
+            self._process = subprocess.Popen(
+                [program, *options, *source, *output, "pipe:1"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+            )
+        except OSError as error:
+            why = f"{program} cannot be started ({error.strerror})"
+            raise AudioError(f"{path}: needs ffmpeg, but {why}; put a working ffmpeg on the PATH") from None
         try:
             assert self._process.stdout is not None and self._process.stderr is not None
             self._out, self._err = self._process.stdout.fileno(), self._process.stderr.fileno()
@@ -142,7 +146,7 @@ class FfmpegSource:
                 self._refuse_protected()
                 return
             fields = self._read(int.from_bytes(chunk[4:], "little"))
-            if chunk[:4] == b"fmt ":
+            if chunk[:4] == b"fmt " and len(fields) >= 16:
                 _, self._channels, self.sample_rate = struct.unpack_from("<HHI", fields)
                 check_sample_rate(self._path, self.sample_rate)
                 named = speakers_of_mask(int.from_bytes(fields[20:24], "little"), self._channels)

@@ -119,7 +119,7 @@ class SndfileSource:
             if self._mp3_s and self._mp3_s > end_s + 1.5 * _MP3_FRAME_S:
                 raise DecoderError(f"libsndfile would decode {end_s:.1f} s of the {self._mp3_s:.1f} s in it")
         if self._file.format == "FLAC" and self.frames and not self._is_whole_flac():
-            reason = f"its header states {self._promised_s:.1f} s, but its last frame is another one"
+            reason = f"its header states {self._promised_s:.1f} s, but its last frame does not end there"
             raise DecoderError(reason, promised_s=self._promised_s)
 
     def _is_whole_flac(self) -> bool:

@@ -1,3 +1,4 @@
+import errno
 import re
 import stat
 import sys
@@ -291,6 +292,38 @@ def test_a_failure_of_ffmpeg_is_reported(tmp_path, fake_ffmpeg):
     assert "not audio that libsndfile or ffmpeg can decode (no such codec)" in message_of(path)
     path.write_text("fake broken")
     assert "damaged or cut off (moov atom not found)" in message_of(path)
+
+
+def test_an_ffmpeg_that_does_not_start_is_named(tmp_path, monkeypatch):
+    path, program = tmp_path / "a.m4a", tmp_path / "bin" / "ffmpeg"
+    path.write_text("anything")
+    program.parent.mkdir()
+    program.write_text("neither a program nor a script")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+    assert f"needs ffmpeg, but {program} cannot be started (Exec format error)" in message_of(path)
+
+
+def test_an_ffmpeg_that_ends_in_its_header_is_reported(tmp_path, monkeypatch):
+    path, program = tmp_path / "a.m4a", tmp_path / "bin" / "ffmpeg"
+    path.write_text("anything")
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nprintf 'RIFF----WAVEfmt \\020\\0\\0\\0'\nexit 3\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent))
+    assert "ffmpeg ended with 3" in message_of(path)
+
+
+@pytest.mark.parametrize("step", ["_facts", "SndfileSource.blocks"])
+def test_a_disk_that_fails_is_an_error_of_the_file(tmp_path, monkeypatch, step):
+    """Otherwise one bad file would end the indexing of a collection."""
+
+    def fail(*arguments):
+        raise OSError(errno.EIO, "Input/output error")
+
+    path = written(tmp_path / "a.wav", tone(8_000), 8_000)
+    monkeypatch.setattr(f"musicrec.audio.sndfile_source.{step}", fail)
+    assert "cannot be read: Input/output error" in message_of(path)
 
 
 @pytest.mark.parametrize(("name", "duration_s"), [("gold_rush.mp3", 47.832), ("krampus_workshop.mp3", 94.720)])
