@@ -288,7 +288,7 @@ def _resampled(blocks: Iterator[np.ndarray], source_rate: int, sample_rate: int)
 def _no_ffmpeg(path: str | os.PathLike, failure: DecoderError) -> AudioError:
     way_out = "ffmpeg may read it: pip install imageio-ffmpeg, or put ffmpeg on the PATH"
     if failure.recognised:
-        return AudioError(f"{path}: damaged or cut off ({failure}); {way_out}")
+        return AudioError(f"{path}: libsndfile cannot decode all of it ({failure}); {way_out}")
     return AudioError(f"{path}: not audio that libsndfile can decode ({failure}); {way_out}")
 
 

@@ -157,10 +157,10 @@ class SndfileSource:
             return self.frames
         if not start:
             return 0
-        if self.frames is not None or self._is_mp3:
+        if self.frames is not None or (self._is_mp3 and start < self._file.frames):
             return self._file.seek(start)
         at = 0
-        while at < start:  # a FLAC of unstated length cannot be searched
+        while at < start:  # libsndfile cannot seek in a FLAC of unstated length, nor behind the end of an MP3
             read = len(self._file.read(min(BLOCK_FRAMES, start - at), dtype="float32"))
             at += read
             if not read:

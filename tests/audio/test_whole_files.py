@@ -70,6 +70,9 @@ def test_cbr_mp3_without_a_xing_header(tmp_path, mp3, heard, with_and_without_ff
     path.write_bytes(mp3("-b:a", "128k", "-write_xing", "0"))
     assert heard(decode(path)) == STEPS
     assert duration_of(path) == pytest.approx(12.0, abs=0.08)
+    for offset_s in (12.1, 13.0, 1000.0):
+        with pytest.raises(AudioError, match=f"no audio after {offset_s:g} s"):
+            decode(path, offset_s=offset_s)
 
 
 def test_mp3_whose_xing_header_states_too_few_frames(tmp_path, mp3, heard):
