@@ -81,6 +81,7 @@ class FfmpegSource:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,
+                start_new_session=True,  # Ctrl-C is for this program alone; ffmpeg would end as if the file did
             )
         except OSError as error:
             why = f"{program} cannot be started ({error.strerror})"

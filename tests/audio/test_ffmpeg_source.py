@@ -236,6 +236,18 @@ def test_messages_without_end_take_little_memory(tmp_path, monkeypatch):
         FfmpegSource(tmp_path / "a.m4a", str(program))
 
 
+def test_ctrl_c_that_is_ignored_cuts_nothing_off(tmp_path, encode, steps):
+    """A shell script makes its background jobs ignore Ctrl-C, but ffmpeg would heed it."""
+    path = encode(tmp_path / "a.m4a", np.tile(steps(STEPS), (60, 1)))
+    script = "import os, signal, sys, threading\nfrom musicrec.audio.decode import decode\n"
+    script += "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+    script += "threading.Timer(0.3, os.killpg, (os.getpgid(0), signal.SIGINT)).start()\n"
+    script += "print(len(decode(sys.argv[1])))"
+    command = [sys.executable, "-c", script, path]
+    run = subprocess.run(command, capture_output=True, text=True, start_new_session=True, timeout=60)
+    assert run.stdout == f"{60 * 6 * 16_000}\n", run.stderr
+
+
 def test_ctrl_c_ends_the_program(tmp_path, encode, steps):
     path = encode(tmp_path / "a.m4a", steps(STEPS * 5))
     script = "import sys\nfrom musicrec.audio.decode import decode\nprint('ready', flush=True)\n"
