@@ -25,6 +25,8 @@ from musicrec.errors import ConfigError
 _OVERRIDE = re.compile(r"((?:~|\+{1,2})?[\w$][\w$.:/@\[\]-]*=)(.*)", re.ASCII | re.DOTALL)
 _WORDS = re.compile(r"[\w.:+-]+(,[\w.:+-]+)*", re.ASCII)  # such as seed=0,1 or export=best:A,best:B
 _PLAIN = re.compile(r"[\w./-]*", re.ASCII)
+# Options of Hydra whose value, a name, is the next argument.
+_OPTIONS_WITH_VALUE = {"--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp"}
 _BRACKETS = {"(": ")", "[": "]", "{": "}"}
 _UNREADABLE = object()
 
@@ -46,7 +48,7 @@ def quote_paths(
     prepared = list(arguments)
     for number, argument in enumerate(arguments):
         override = _OVERRIDE.fullmatch(argument)
-        if override:
+        if override and (number == 0 or arguments[number - 1] not in _OPTIONS_WITH_VALUE):
             key, text = override.groups()
             others = [*arguments[:number], *arguments[number + 1 :]]
             swept = multirun and not key.startswith("hydra.")  # Hydra does not sweep over its own settings
@@ -78,10 +80,9 @@ class _Value:
         read = _read(text)
         if read is not _UNREADABLE and not _is_simple_sweep(read):  # quoted, or a function such as range(1,3)
             return text
-        if self.multirun:
+        if self.multirun or all(map(_exists, _elements(text))):
             return self._each(text, "{}")
-        unbracketed = _WORDS.fullmatch(text) or all(map(_exists, text.split(",")))
-        return text if unbracketed and read is not _UNREADABLE else _quoted(text)
+        return text if _WORDS.fullmatch(text) and read is not _UNREADABLE else _quoted(text)
 
     def _is_understood(self, text: str) -> bool:
         """Return whether Hydra reads a single value as it is meant."""

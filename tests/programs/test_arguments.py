@@ -158,6 +158,13 @@ def test_existing_paths_without_brackets_are_left_to_the_message_of_hydra(
 ):
     make(tmp_path, "A/export", "B/export", monkeypatch=monkeypatch)
     assert prepare("export=A/export,B/export") == "export=A/export,B/export"
+    make(tmp_path, "lr=0.1, [a]/export", monkeypatch=monkeypatch)
+    override = read(prepare("export=lr=0.1, [a]/export,B/export"))
+    assert override and override.is_sweep_override()
+
+
+def test_the_value_of_an_option_of_hydra_is_no_setting():
+    assert quote_paths(["--config-dir", "lr=0.1 (x)", "k=0.1 (x)"]) == ["--config-dir", "lr=0.1 (x)", "k='0.1 (x)'"]
 
 
 def read(override: str) -> Override | None:
