@@ -157,6 +157,11 @@ def index(
         report.left_out, report.notes = source.scan.left_out, source.scan.notes
     known = {track.path: track for track in library.read()[0]}
     chosen = of_splits(source, splits)
+    repeated = chosen.filter(~pl.col("path").is_first_distinct())["track_id"].to_list()
+    if repeated:
+        what = f"{count_of(repeated, 'row')} of the manifest (an earlier row names the same file)"
+        report.left_out = [*report.left_out, (what, repeated)]
+        chosen = chosen.unique("path", keep="first", maintain_order=True)
     found = chosen.select("path", "track_id", "title", "artist").with_columns(source=pl.lit(place)).to_dicts()
     if max_files is None:
         missing = {path for path, track in known.items() if track.source == place} - set(source.frame["path"])

@@ -285,6 +285,15 @@ def test_a_split_leaves_the_other_splits_in_the_library(run, library: SqliteLibr
     assert done.removed == 1 and {track.track_id for track in library.read()[0]} == {"a", "c"}
 
 
+def test_a_file_in_several_rows_of_a_manifest_is_one_track(run, library: SqliteLibrary, music: Path):
+    manifest = music / "manifest.csv"
+    manifest.write_text("track_id,path\na,loud/4.wav\nb,loud/4.wav\nc,soft/0.wav\n")
+    for _ in range(2):
+        done, _ = run(manifest)
+        assert done.left_out == [("1 row of the manifest (an earlier row names the same file)", ["b"])]
+        assert done.added + done.unchanged == 2 and {track.track_id for track in library.read()[0]} == {"a", "c"}
+
+
 def test_decoding_stops_when_its_reader_stops(music: Path):
     rows = [{"path": str(path)} for path in sorted(music.rglob("*.wav"))] * 50
     decoded = indexing._decoded(rows, RATE)
