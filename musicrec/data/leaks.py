@@ -22,7 +22,7 @@ def report_leaks(frame: pl.DataFrame, store: WaveformStore, *, manifest: Path) -
     """Log which files, decoded audio and artists are in more than one split.
 
     Files and audio are warnings, artists a remark. All names are listed in `leaks.txt` in the folder of the store. If
-    that list exists and is the same, nothing is logged.
+    that list exists and is the same, nothing is logged. A list of leaks that have been removed is replaced.
 
     Args:
         frame: Rows of the manifest: track_id, path, split, artist.
@@ -32,7 +32,8 @@ def report_leaks(frame: pl.DataFrame, store: WaveformStore, *, manifest: Path) -
     """
     report = find_leaks(frame, store, title=str(manifest))
     file, text = store.folder / REPORT, report.text() + "\n"
-    if not report.findings or (file.is_file() and file.read_text(encoding="utf-8") == text):
+    earlier = file.read_text(encoding="utf-8") if file.is_file() else None
+    if text == earlier or (earlier is None and not report.findings):
         return
     for level, what, names in report.findings:
         say = log.warning if level == "warning" else log.info

@@ -56,6 +56,10 @@ def test_training_rows_that_are_repeated_as_test_rows(music: Path, caplog: pytes
     caplog.clear()
     report_leaks(frame, store, manifest=music / "m.csv")
     assert not caplog.text, "it has been reported already"
+    report_leaks(frame.head(6), store, manifest=music / "m.csv")
+    assert not caplog.text and "more than one split" not in (store.folder / "leaks.txt").read_text()
+    report_leaks(frame, store, manifest=music / "m.csv")
+    assert "6 files in more than one split" in caplog.text, "they are back"
 
 
 def test_equal_audio_under_other_names(music: Path):
