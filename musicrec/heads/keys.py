@@ -24,7 +24,7 @@ _NAMED_ACCIDENTALS = _ACCIDENTALS | {
     **dict.fromkeys(("es", "s", "flat", "bemol", "bemolle"), -1),
 }
 _KEY_NAME = re.compile(
-    r"(do|ut|re|mi|fa|sol|la|si|[a-h])(?:\s*(sharp|flat|diesis|diese|bemolle|bemol|sostenido|sustenido)|"
+    r"(do|ut|re|mi|fa|sol|la|si|[a-h])(?:[\s-]*(sharp|flat|diesis|diese|bemolle|bemol|sostenido|sustenido)|"
     r"([#♯b♭]|is|es|(?<=[ae])s))?[\s:_-]*(\D*?)\.?",
     re.IGNORECASE,
 )

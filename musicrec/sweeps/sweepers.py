@@ -1,6 +1,7 @@
 """Hydra sweepers: a grid of all combinations, and a search with a study."""
 
 import dataclasses
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -135,7 +136,7 @@ class SweepProgress:
             print_ranking(folder, settings, files=[RANKING, JOBS, *(path.name for path in figures)])
             unsuccessful = any(run.number in self.launched and run.status not in SUCCESSFUL for run in outcomes)
             if not completed or unsuccessful:
-                print(hint.format(folder=folder))
+                print(hint.format(folder=shlex.quote(str(folder))))
                 sys.exit(1)
 
 

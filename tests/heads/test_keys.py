@@ -67,7 +67,8 @@ def test_romance_names(text, expected):
     ("text", "expected"),
     [("Am", (9, "minor")), ("Amin", (9, "minor")), ("A min", (9, "minor")), ("A min.", (9, "minor")),
      ("A-minor", (9, "minor")), ("AM", (9, "major")), ("F♯m", (6, "minor")), ("E♭ minor", (3, "minor")),
-     ("F sharp minor", (6, "minor")), ("B flat major", (10, "major")), ("Dmaj", (2, "major")), ("Ebm", (3, "minor"))],
+     ("F sharp minor", (6, "minor")), ("B flat major", (10, "major")), ("Dmaj", (2, "major")), ("Ebm", (3, "minor")),
+     ("E-flat minor", (3, "minor")), ("F-sharp-major", (6, "major"))],
 )  # fmt: skip
 def test_english_spellings(text, expected):
     assert parse_key(text) == expected

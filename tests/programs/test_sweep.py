@@ -43,7 +43,7 @@ GRID = ["optim.lr=1e-3,1e30", "seed=0,1", "sweep.name=grid"]
 @pytest.fixture(scope="module")
 def grid(program: Callable, music: list[str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A sweep folder in which two of four jobs failed, and the printed output."""
-    runs = tmp_path_factory.mktemp("runs")
+    runs = tmp_path_factory.mktemp("runs") / "my runs"
     done = program("train.py", *FAST, *music, *GRID, f"paths.runs={runs}", status=1)
     return runs / "grid", done.stdout
 
@@ -55,6 +55,7 @@ def test_a_failed_job_does_not_stop_the_others_and_is_reported_at_the_end(grid: 
     end = " ".join(printed[printed.rindex("| rank") :].split())
     assert "4 jobs: 2 failed, 2 finished" in end
     assert "job 2 failed (optim.lr=1e+30 seed=0): the loss is nan at step" in end
+    assert f"repeat the command with hydra.sweep.dir='{folder}'" in printed, "quoted for a shell"
     (best, worst) = table(folder / "ranking.csv")
     objectives = [run(folder / job)["objective"]["value"] for job in "01"]
     assert (best["rank"], best["optim.lr"], best["runs"]) == ("1", "0.001", "2")

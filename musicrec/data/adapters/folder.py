@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shlex
 from pathlib import Path
 
 import polars as pl
@@ -103,7 +104,7 @@ def music_folder(
                 f"genre, BPM or key in the tags{'' if labels is None else f', and no label in {labels}'}. Write tags "
                 "with a tagger or DJ software, or give a table, data.labels=FILE.csv, with a column path and columns "
                 "such as genre, bpm, key (docs/datasets.md#folder). A library for recommendations needs no labels: "
-                f"musicrec recommend action=index source={source}"
+                f"musicrec recommend action=index {shlex.quote(f'source={source}')}"
             )
         sizes = {os.path.relpath(path, top): size for path, size in usable["path", "size"].iter_rows()}
         copies = find_copies(sizes, audio=top)

@@ -132,11 +132,14 @@ def test_an_edited_manifest_is_used_as_it_is(music: Path):
 @pytest.mark.slow
 def test_a_folder_without_labels_is_refused_with_instructions(tmp_path: Path, program):
     for number in range(3):
-        add(tmp_path / "music", f"{number}.wav", tags=False)
-    done = program("train.py", "data=folder", f"data.root={tmp_path / 'music'}", f"paths.cache={tmp_path}",
+        add(tmp_path / "my music", f"{number}.wav", tags=False)
+    done = program("train.py", "data=folder", f"data.root={tmp_path / 'my music'}", f"paths.cache={tmp_path}",
                    f"hydra.run.dir={tmp_path / 'run'}", "debug=fast", status=1)  # fmt: skip
     assert "none of its 3 audio files has a label, so there is nothing to learn" in done.stderr
-    assert "data.labels=FILE.csv" in done.stderr and f"musicrec recommend action=index source={tmp_path}" in done.stderr
+    assert (
+        "data.labels=FILE.csv" in done.stderr
+        and f"musicrec recommend action=index 'source={tmp_path}/my music'" in done.stderr
+    )
     done = program("train.py", "data=folder", f"hydra.run.dir={tmp_path / 'run'}", "debug=fast", status=1)
     assert "data.root is not set" in done.stderr
 
