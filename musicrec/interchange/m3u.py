@@ -19,6 +19,7 @@ from musicrec.system.file_names import one_spelling
 
 PLAYLIST_SUFFIXES = frozenset({".m3u", ".m3u8"})
 _MOST_BYTES = 1 << 26  # a playlist of a million tracks has about this size
+_LONGEST = 1 << 14  # characters of an entry; systems allow paths of 4,096 bytes, three characters each in an address
 _DEEPEST = 32  # parts of a path that are tried
 _SHOWN = 5
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")  # of two letters or more: a single one is a drive of Windows
@@ -100,6 +101,8 @@ def read_m3u(path: str | os.PathLike) -> Playlist:
             if info := _INFO.match(line):
                 artist, title = _names(info[1])
             continue
+        if len(line) > _LONGEST:
+            raise PlaylistError(f"{path}: is not a playlist, as one of its lines has {len(line):,} characters")
         found = finder.find(line)
         if found is None:
             if _ADDRESS.match(line.strip()) and not _FILE_ADDRESS.match(line.strip()):

@@ -142,6 +142,7 @@ def test_a_file_under_two_names_counts_once(music: Path):
         (b"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:9,\na.mp3\n", r"segments of a stream \(HLS, #EXT-X-TARGETDUR"),
         (b"ID3\x04\0\0\0", "is not a playlist in text"),
         (b"a/" * 3000 + b"\n" + b"C:" + b"\\a" * 3000 + b"\n" + b"x" * 5000, "none of its 3 entries"),
+        (b"a.mp3\n" + b"/a" * 1_000_000, "is not a playlist, as one of its lines has 2,000,000 characters"),
     ],
 )
 def test_playlists_without_a_track_are_refused(music: Path, content: bytes, message: str):
