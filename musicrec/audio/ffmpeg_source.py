@@ -8,6 +8,7 @@ import os
 import re
 import select
 import shutil
+import signal
 import struct
 import subprocess
 import time
@@ -74,6 +75,8 @@ class FfmpegSource:
         source = ["-protocol_whitelist", "file", "-format_whitelist", _FORMATS, "-threads", "1", "-vn", "-sn", "-dn"]
         source += ["-i", f"file:{os.fspath(path)}"]
         output = ["-map", "0:a:0", "-map_metadata", "-1", "-c:a", "pcm_f32le", "-fflags", "+bitexact", "-f", "wav"]
+        # ffmpeg inherits that Ctrl-C is blocked. Otherwise it would end, and the file would seem to be cut off.
+        unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             self._process = subprocess.Popen(
                 [program, *options, *source, *output, "pipe:1"],
@@ -81,12 +84,13 @@ class FfmpegSource:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,
-                start_new_session=True,  # Ctrl-C is for this program alone; ffmpeg would end as if the file did
             )
         except OSError as error:
             why = f"{program} cannot be started ({error.strerror})"
+            signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
             raise AudioError(f"{path}: needs ffmpeg, but {why}; put a working ffmpeg on the PATH") from None
         try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)  # a Ctrl-C meanwhile is raised here
             assert self._process.stdout is not None and self._process.stderr is not None
             self._out, self._err = self._process.stdout.fileno(), self._process.stderr.fileno()
             self._poll = select.poll()

@@ -250,15 +250,19 @@ def test_ctrl_c_that_is_ignored_cuts_nothing_off(tmp_path, encode, steps):
 
 def test_ctrl_c_ends_the_program(tmp_path, encode, steps):
     path = encode(tmp_path / "a.m4a", steps(STEPS * 5))
-    script = "import sys\nfrom musicrec.audio.decode import decode\nprint('ready', flush=True)\n"
-    script += "while True: decode(sys.argv[1])"
+    script = "import signal, sys\nfrom musicrec.audio.decode import decode\n"
+    script += "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # tests in the background inherit "ignore"
+    script += "print('ready', flush=True)\nwhile True: decode(sys.argv[1])"
     command = [sys.executable, "-c", script, path]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as run:
         run.stdout.readline()
         time.sleep(0.5)
         children = processes_below(run.pid)
         run.send_signal(signal.SIGINT)
-        run.wait(10)
+        try:
+            run.wait(10)
+        finally:
+            run.kill()
     assert len(children) <= 1 and not processes_below(run.pid)
     for process in Path("/proc").glob("[0-9]*/cmdline"):
         try:
