@@ -14,7 +14,7 @@ RUN := $(VENV)/bin/python
 CACHE := $(or $(MUSICREC_CACHE),cache)
 
 help:
-	@echo 'make demo                 train three networks on synthetic music and recommend with them (6.5 minutes on 2 cores)'
+	@echo 'make demo                 train three networks on synthetic music and recommend with them (2 to 7 minutes on 2 cores)'
 	@echo 'make demo SETTING=small   the same with a few tracks, to see whether it runs (2 minutes)'
 	@echo 'make test                 run all tests on up to four cores; PYTEST="tests/data -x" passes arguments to pytest'
 	@echo 'make test-fast            run the tests that are not marked slow, to use while writing (under 60 s on 2 cores)'
