@@ -7,6 +7,7 @@
    write a list or a sweep.
    Hydra's own settings, such as hydra.run.dir, are never swept.
 3. A leading ~/ is the home folder.
+4. The options of a config group, such as model=crnn or task=[tags], are never files.
 
 A new file or folder with a plain name in an existing folder counts as existing.
 """
@@ -32,7 +33,10 @@ _UNREADABLE = object()
 
 
 def quote_paths(
-    arguments: Sequence[str], *, takes_text: Callable[[str, Sequence[str]], bool] = lambda key, others: False
+    arguments: Sequence[str],
+    *,
+    takes_text: Callable[[str, Sequence[str]], bool] = lambda key, others: False,
+    is_group: Callable[[str], bool] = lambda key: False,
 ) -> list[str]:
     """Quote the values that Hydra's grammar would not read as they are meant, as the rules of this module say.
 
@@ -40,6 +44,7 @@ def quote_paths(
         arguments: The command line as a user types it.
         takes_text: Tells whether a setting takes text. It gets the key and the other arguments, quoted. It is only
             called for a number, true or false that is the name of an existing file or folder.
+        is_group: Tells whether a key is a config group.
 
     Returns:
         The command line with quotes.
@@ -50,6 +55,8 @@ def quote_paths(
         override = _OVERRIDE.fullmatch(argument)
         if override and (number == 0 or arguments[number - 1] not in _OPTIONS_WITH_VALUE):
             key, text = override.groups()
+            if is_group(key[:-1].lstrip("~+").partition("@")[0]):
+                continue
             others = [*arguments[:number], *arguments[number + 1 :]]
             swept = multirun and not key.startswith("hydra.")  # Hydra does not sweep over its own settings
             prepared[number] = key + _Value(key[:-1], others, takes_text, multirun=swept).prepare(text)

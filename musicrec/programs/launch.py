@@ -113,7 +113,11 @@ def takes_text(name: str, key: str, arguments: Sequence[str]) -> bool:
 
 def _for_hydra(name: str, arguments: list[str]) -> list[str]:
     """Return arguments as Hydra takes them, with a user's own folder `conf` added to the search path."""
-    quoted = quote_paths(spell_out_mixtures(arguments), takes_text=functools.partial(takes_text, name))
+    quoted = quote_paths(
+        spell_out_mixtures(arguments),
+        takes_text=functools.partial(takes_text, name),
+        is_group=lambda key: (conf_folder() / key).is_dir(),
+    )
     beside = Path("conf")
     named = any(argument.split("=")[0] in ("--config-dir", "-cd") for argument in arguments)
     if not named and beside.is_dir() and beside.resolve() != conf_folder().resolve():

@@ -55,3 +55,11 @@ def test_a_config_of_ones_own_that_is_no_yaml_is_one_message(program: Callable, 
     assert done.stderr.startswith("error: config: ") and done.stderr.count("\n") == 1
     assert f'in "{broken}", line 1' in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["conf"]
+
+
+def test_an_option_of_a_group_is_no_file(tmp_path: Path):
+    """Folders that are called as options are written do not change which option is chosen."""
+    (tmp_path / "[tempo]").mkdir()
+    command = [sys.executable, str(ROOT / "train.py"), "task=[tempo]", "--cfg", "job", "--package", "task"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert "musicrec.heads.tempo.TempoHead" in done.stdout, done.stderr
