@@ -150,8 +150,9 @@ def test_the_wheel_holds_the_package_and_its_configs_and_nothing_else(wheel: Pat
     configs |= {f"musicrec/conf/experiment/{file.relative_to(ROOT / 'experiments')}"
                 for file in (ROOT / "experiments").rglob("*.yaml")}  # fmt: skip
     assert len(configs) > 100
+    shipped = {str(file.relative_to(ROOT)) for file in (ROOT / "musicrec" / "export" / "pretrained").glob("*/*")}
     package = {name for name in files if name.startswith("musicrec/")}
-    assert package == code | configs | {"musicrec/py.typed"}
+    assert package == code | configs | shipped | {"musicrec/py.typed", "musicrec/export/catalogue.yaml"}
     assert wheel.stat().st_size < 1_000_000
 
 

@@ -14,6 +14,7 @@ from musicrec.audio.chunks import chunk_starts
 from musicrec.audio.decode import decode_track
 from musicrec.audio.remark import Remark
 from musicrec.errors import AudioError, ExportError
+from musicrec.export import catalogue
 from musicrec.export.description import Model
 from musicrec.export.folder import read_export
 from musicrec.heads import Head
@@ -202,17 +203,17 @@ def _checked(waveform: np.ndarray, *, shapes: dict[int, str]) -> np.ndarray:
 
 
 def load(folder: str | Path, *more: str | Path, device: str = "cpu") -> TrackAnalyzer:
-    """Load one or several export folders.
+    """Load one or several models.
 
     Args:
-        folder: An export folder.
-        more: Further export folders. If several have the same head, the first of them answers.
+        folder: An export folder, or the name of a model, such as "tempo" (`musicrec models` lists them).
+        more: Further ones. If several have the same head, the first of them answers.
         device: Where to run the models: "cpu", "cuda", "cuda:1" …
 
     Returns:
         The analyzer, whose `analyze("track.flac")` returns the answers for a file.
 
     Raises:
-        ExportError: A folder cannot be read, or the models need different sample rates.
+        ExportError: A folder cannot be read, a model has not been fetched, or the models need different sample rates.
     """
-    return TrackAnalyzer([read_export(path) for path in (folder, *more)], device=device)
+    return TrackAnalyzer([read_export(catalogue.resolve(path)) for path in (folder, *more)], device=device)

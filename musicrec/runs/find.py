@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from musicrec.errors import ConfigError
+from musicrec.export import catalogue
 from musicrec.runs.record_file import FILE, read_run
 
 BEST, ALL = "best", "all:"
@@ -68,18 +69,20 @@ def finished_runs(runs: Sequence[Run]) -> list[Run]:
 
 
 def find_export(name: str, *, runs: str | Path) -> str:
-    """Return the export folder that a name stands for, and print which run it belongs to.
+    """Return the export folder that a name stands for; of the best run, print which it is.
 
     Args:
         name: "best" for the best run below `runs`, "best:STUDY" for the best run below runs/STUDY or, if that does
-            not exist, below the folder STUDY. Any other name is a path, which is returned unchanged.
+            not exist, below the folder STUDY. Otherwise a model of the catalogue, such as "tempo", or a path, which is
+            returned unchanged (`catalogue.resolve`).
         runs: The folder with all runs.
 
     Raises:
         ConfigError: If no run has finished with an export, or if the runs cannot be ranked.
+        ExportError: If the model of this name has not been fetched, or there is neither such a name nor such a path.
     """
     if name != BEST and not name.startswith(f"{BEST}:"):
-        return name
+        return str(catalogue.resolve(name))
     folder, candidates = _find_exported_runs(name, study=name.removeprefix(BEST).removeprefix(":"), runs=runs)
     by_basis: dict[str, list[Run]] = {}
     for run in candidates:
