@@ -54,12 +54,13 @@ def index(cfg: DictConfig) -> None:
         library = SqliteLibrary.open(path)
         refs = exports.check_same(library.exports, named, library=path)
         analyzer = exports.load_analyzer(refs, device=cfg.device)
-        library.move_exports(refs)
+        library.move_exports(exports.with_sizes(refs, analyzer))
     else:
         refs = exports.refer(named)
         analyzer = exports.load_analyzer(refs, device=cfg.device)
+        refs, heads = exports.with_sizes(refs, analyzer), list(analyzer.heads.values())
         size = sum(model.network.embedding_size for model in analyzer.models)
-        library = SqliteLibrary.create(path, exports=refs, heads=list(analyzer.heads.values()), embedding_size=size)
+        library = SqliteLibrary.create(path, exports=refs, heads=heads, embedding_size=size)
     for remark in analyzer.passed_over:
         print(remark)
     with library:
@@ -95,7 +96,7 @@ def query(cfg: DictConfig) -> None:
         if track is None:
             track = analyze_file(library, str(cfg.query), cfg)
         search = ExactSearch(*library.read())
-    values = {**track.probabilities, "embedding": track.embedding}
+        values = library.values_of(track)
     found = recommend(
         search,
         values,

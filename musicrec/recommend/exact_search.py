@@ -32,12 +32,32 @@ class ExactSearch:
 
     Args:
         tracks: The tracks, in the order in which equally similar ones are returned.
-        values: What to compare them by, {block: (tracks, size) float32}. A block is a head or "embedding".
+        values: What to compare them by, {block: (tracks, size) float32}; see `SqliteLibrary.read` for the blocks.
     """
 
     def __init__(self, tracks: Sequence[Track], values: Mapping[str, np.ndarray]) -> None:
         self.tracks = list(tracks)
         self.values = dict(values)
+        self._statistics: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+
+    def statistics(self, block: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the mean and the standard deviation of each dimension of a block over the tracks, both (size,).
+
+        They are computed once from the tracks as they are now; a search reads all of them anyway. Tracks whose answers
+        are unreliable do not count. Without tracks, the mean is 0 and the deviation 1; missing values (NaN) are left
+        out.
+        """
+        if block not in self._statistics:
+            values = self.values[block].astype(np.float64)
+            counted = ~np.array([track.unreliable for track in self.tracks], dtype=bool)
+            values = values[counted] if counted.any() else values
+            known = ~np.isnan(values)
+            count = np.maximum(known.sum(axis=0), 1)
+            mean = np.where(known, values, 0).sum(axis=0) / count
+            variance = np.where(known, (values - mean) ** 2, 0).sum(axis=0) / count
+            deviation = np.sqrt(variance) if known.any() else np.ones_like(mean)
+            self._statistics[block] = (mean.astype(np.float32), deviation.astype(np.float32))
+        return self._statistics[block]
 
     def search(
         self, query: Mapping[str, np.ndarray], *, similarity: Similarity, k: int, among: np.ndarray | None = None

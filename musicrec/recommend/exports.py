@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class ExportRef:
-    """An export folder, and the SHA-256 of its content when the library was made."""
+    """An export folder, and what is known of it since the library was made.
+
+    Attributes:
+        path: The folder.
+        sha256: The SHA-256 of its content, see `fingerprint`.
+        name: A short name, unique within the library, such as "tempo".
+        embedding_size: Size of the embedding of its network; None if unknown.
+    """
 
     path: str
     sha256: str
+    name: str = ""
+    embedding_size: int | None = None
 
 
 def fingerprint(folder: str | Path) -> str:
@@ -43,7 +52,23 @@ def refer(folders: Sequence[str]) -> list[ExportRef]:
     Raises:
         ExportError: One of the folders is not an export.
     """
-    return [ExportRef(path=str(Path(folder).absolute()), sha256=fingerprint(folder)) for folder in folders]
+    return [
+        ExportRef(path=str(Path(folder).absolute()), sha256=fingerprint(folder), name=name)
+        for folder, name in zip(folders, model_names(folders), strict=True)
+    ]
+
+
+def model_names(folders: Sequence[str]) -> list[str]:
+    """Return a short name for each export folder: its own name, or that of the run it is in; numbered if repeated."""
+    names: list[str] = []
+    for folder in (Path(folder).absolute() for folder in folders):
+        name = stem = folder.parent.name if folder.name == "export" else folder.name
+        number = 1
+        while name in names:
+            number += 1
+            name = f"{stem}-{number}"
+        names.append(name)
+    return names
 
 
 def check_same(remembered: Sequence[ExportRef], given: Sequence[str], *, library: Path) -> list[ExportRef]:
@@ -81,7 +106,15 @@ def check_same(remembered: Sequence[ExportRef], given: Sequence[str], *, library
             f"{what}, so the answers would not be comparable; its exports are: {made_with}; "
             "name these with exports=[…], or index into a new library (library=…)"
         )
-    return [by_content[export.sha256] for export in remembered]
+    return [replace(export, path=by_content[export.sha256].path) for export in remembered]
+
+
+def with_sizes(exports: Sequence[ExportRef], analyzer: "TrackAnalyzer") -> list[ExportRef]:
+    """Return the exports with the embedding sizes of the models that were loaded from them, in the same order."""
+    return [
+        replace(export, embedding_size=model.network.embedding_size)
+        for export, model in zip(exports, analyzer.models, strict=True)
+    ]
 
 
 def sample_rate_of(export: ExportRef) -> int:

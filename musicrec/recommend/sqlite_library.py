@@ -2,40 +2,58 @@
 
 Each write is one transaction. If a program is killed, the file stays as its last finished write left it.
 
-Format 2 keeps the remarks on a track's audio. A library of format 1 has none; it is read as it is, and the first write
-turns it into format 2.
+Format 2 added the remarks on a track's audio. Format 3 added the descriptors of a track, the name and the embedding
+size of each model, and the settings of the analysis. Libraries of older formats are read as they are, and the first
+write turns them into the newest one; what they do not hold stays unknown.
 """
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from musicrec.audio.remark import Remark
 from musicrec.errors import LibraryError
 from musicrec.heads import Head, from_dict, to_dict
-from musicrec.recommend.exports import ExportRef
-from musicrec.recommend.track import Track
+from musicrec.recommend.exports import ExportRef, model_names
+from musicrec.recommend.track import Track, split_embedding
 
 _APPLICATION_ID = 0x6D757265  # "mure" in the header of the file: distinguishes libraries from other SQLite files
-_VERSION = 2
-_ADD_REMARKS = "ALTER TABLE tracks ADD COLUMN remarks TEXT NOT NULL DEFAULT '[]'"
+_VERSION = 3
+_UPGRADES = {  # {format: what turns the one before into it}
+    2: ("ALTER TABLE tracks ADD COLUMN remarks TEXT NOT NULL DEFAULT '[]'",),
+    3: (
+        "ALTER TABLE tracks ADD COLUMN descriptors TEXT NOT NULL DEFAULT '{}'",
+        "ALTER TABLE exports ADD COLUMN name TEXT",
+        "ALTER TABLE exports ADD COLUMN embedding_size INTEGER",
+        "ALTER TABLE models ADD COLUMN analysis TEXT NOT NULL DEFAULT '{}'",
+    ),
+}
 _SCHEMA = """
-CREATE TABLE models (heads TEXT NOT NULL, embedding_size INTEGER NOT NULL);
-CREATE TABLE exports (path TEXT NOT NULL, sha256 TEXT NOT NULL);
+CREATE TABLE models (
+    heads TEXT NOT NULL, embedding_size INTEGER NOT NULL,
+    analysis TEXT NOT NULL       -- JSON, the settings of the analysis
+);
+CREATE TABLE exports (
+    path TEXT NOT NULL, sha256 TEXT NOT NULL, name TEXT,
+    embedding_size INTEGER       -- NULL: unknown, as format 2 did not have it
+);
 CREATE TABLE tracks (
     path TEXT PRIMARY KEY, track_id TEXT NOT NULL, source TEXT NOT NULL, title TEXT, artist TEXT,
     size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, audio_hash TEXT NOT NULL, duration_s REAL NOT NULL,
     probabilities BLOB NOT NULL, -- float32, the heads in the order of models.heads
-    embedding BLOB NOT NULL,     -- float32
-    remarks TEXT NOT NULL        -- JSON, [[text, unreliable]]
+    embedding BLOB NOT NULL,     -- float32, the models in the order of exports
+    remarks TEXT NOT NULL,       -- JSON, [[text, unreliable]]
+    descriptors TEXT NOT NULL    -- JSON, {name: value}
 );
 """
 _FACTS = ("path", "track_id", "source", "title", "artist", "size", "mtime_ns", "audio_hash", "duration_s")
-_COLUMNS = (*_FACTS, "remarks", "probabilities", "embedding")
+_COLUMNS = (*_FACTS, "descriptors", "remarks", "probabilities", "embedding")
 
 
 class SqliteLibrary:
@@ -46,18 +64,33 @@ class SqliteLibrary:
     Attributes:
         path: The file.
         heads: The heads whose answers are stored, {name: head}.
-        embedding_size: Size of the stored embeddings.
+        embedding_size: Size of the stored embeddings, which are those of all models side by side.
         exports: The models that gave the answers.
+        analysis: The settings of the analysis, as `create` received them; {} if they are unknown.
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path, self._connection = path, connection
         with self._errors():
-            heads, embedding_size = connection.execute("SELECT heads, embedding_size FROM models").fetchone()
-            exports = connection.execute("SELECT path, sha256 FROM exports ORDER BY rowid").fetchall()
+            old = self._format() < 3
+            model, export = ("'{}'", "NULL, NULL") if old else ("analysis", "name, embedding_size")
+            heads, embedding_size, analysis = connection.execute(
+                f"SELECT heads, embedding_size, {model} FROM models"
+            ).fetchone()
+            exports = connection.execute(f"SELECT path, sha256, {export} FROM exports ORDER BY rowid").fetchall()
         self.heads: dict[str, Head] = {head["name"]: from_dict(head) for head in json.loads(heads)}
         self.embedding_size: int = embedding_size
-        self.exports = [ExportRef(path=path, sha256=sha256) for path, sha256 in exports]
+        self.analysis: dict[str, Any] = json.loads(analysis)
+        names = model_names([path for path, *_ in exports])
+        self.exports = [
+            ExportRef(
+                path=path,
+                sha256=sha256,
+                name=name or named,
+                embedding_size=embedding_size if size is None and len(exports) == 1 else size,
+            )
+            for (path, sha256, name, size), named in zip(exports, names, strict=True)
+        ]
 
     @classmethod
     def open(cls, path: str | Path) -> "SqliteLibrary":
@@ -89,7 +122,13 @@ class SqliteLibrary:
 
     @classmethod
     def create(
-        cls, path: str | Path, *, exports: Sequence[ExportRef], heads: Sequence[Head], embedding_size: int
+        cls,
+        path: str | Path,
+        *,
+        exports: Sequence[ExportRef],
+        heads: Sequence[Head],
+        embedding_size: int,
+        analysis: Mapping[str, Any] | None = None,
     ) -> "SqliteLibrary":
         """Create an empty library.
 
@@ -98,6 +137,7 @@ class SqliteLibrary:
             exports: The models whose answers will be stored.
             heads: The heads of these models.
             embedding_size: Size of the embeddings of all models together.
+            analysis: The settings of the analysis that change its answers, in plain JSON types.
 
         Raises:
             LibraryError: The file exists already or cannot be written.
@@ -115,8 +155,12 @@ class SqliteLibrary:
                 f"BEGIN;{_SCHEMA} PRAGMA application_id={_APPLICATION_ID}; PRAGMA user_version={_VERSION};"
             )
             described = json.dumps([to_dict(head) for head in heads])
-            connection.execute("INSERT INTO models VALUES (?, ?)", (described, embedding_size))
-            connection.executemany("INSERT INTO exports VALUES (?, ?)", [(e.path, e.sha256) for e in exports])
+            settings = json.dumps(dict(analysis or {}))
+            connection.execute("INSERT INTO models VALUES (?, ?, ?)", (described, embedding_size, settings))
+            connection.executemany(
+                "INSERT INTO exports VALUES (?, ?, ?, ?)",
+                [(e.path, e.sha256, e.name, e.embedding_size) for e in exports],
+            )
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             connection.close()
@@ -144,6 +188,7 @@ class SqliteLibrary:
         rows = [
             (
                 *(getattr(track, name) for name in _FACTS),
+                json.dumps(track.descriptors),
                 json.dumps([[remark.text, remark.unreliable] for remark in track.remarks]),
                 np.concatenate([track.probabilities[name] for name in self.heads]).astype("<f4").tobytes(),
                 track.embedding.astype("<f4").tobytes(),
@@ -173,12 +218,20 @@ class SqliteLibrary:
             )
 
     def move_exports(self, exports: Sequence[ExportRef]) -> None:
-        """Store where the exports are now. Their content must be the same."""
+        """Store where the exports are now, and their embedding sizes if the library did not know them.
+
+        Their content must be the same. They keep the names that the library knows them by.
+        """
+        sizes = [(export.path, export.embedding_size, export.sha256) for export in exports]
         with self._transaction() as connection:
             connection.executemany(
-                "UPDATE exports SET path = ? WHERE sha256 = ?", [(e.path, e.sha256) for e in exports]
+                "UPDATE exports SET path = ?, embedding_size = COALESCE(embedding_size, ?) WHERE sha256 = ?", sizes
             )
-        self.exports = list(exports)
+            connection.executemany(
+                "UPDATE exports SET name = ? WHERE sha256 = ?", [(e.name, e.sha256) for e in self.exports]
+            )
+        named = {export.sha256: export.name for export in self.exports}
+        self.exports = [replace(export, name=named[export.sha256]) for export in exports]
 
     def read(self, *, track_id: str | None = None) -> tuple[list[Track], dict[str, np.ndarray]]:
         """Read the tracks, in the order of their paths.
@@ -187,13 +240,16 @@ class SqliteLibrary:
             track_id: Read only the tracks with this track_id.
 
         Returns:
-            The tracks, and their values in matrices: {block: (tracks, size) float32}, where a block is a head or
-            "embedding". The values in the tracks are rows of these matrices.
+            The tracks, and their values in matrices: {block: (tracks, size) float32}. A block is a head; "embedding",
+            the embeddings of all models side by side; "embedding.NAME", that of one model; or a descriptor, of size 1,
+            NaN for a track without it. The values in the tracks are rows of these matrices.
         """
         chosen, arguments = ("", ()) if track_id is None else ("WHERE track_id = ?", (track_id,))
         with self._errors():
             columns = ", ".join(_COLUMNS)
-            if self._format() == 1:
+            if (found := self._format()) < _VERSION:
+                columns = columns.replace("descriptors", "'{}'")
+            if found < 2:
                 columns = columns.replace("remarks", "'[]'")
             rows = self._connection.execute(
                 f"SELECT {columns} FROM tracks {chosen} ORDER BY path", arguments
@@ -205,21 +261,33 @@ class SqliteLibrary:
         tracks = [
             Track(
                 **dict(zip(_FACTS, row, strict=False)),
+                descriptors=json.loads(row[-4]),
                 remarks=tuple(Remark(text, unreliable) for text, unreliable in json.loads(row[-3])),
                 probabilities={name: values[number] for name, values in by_head.items()},
                 embedding=embeddings[number],
             )
             for number, row in enumerate(rows)
         ]
-        return tracks, by_head | {"embedding": embeddings}
+        described = dict.fromkeys(name for track in tracks for name in track.descriptors)
+        descriptors = {
+            name: np.array([[track.descriptors.get(name, np.nan)] for track in tracks], np.float32)
+            for name in described
+        }
+        return tracks, descriptors | by_head | split_embedding(embeddings, self.exports)
+
+    def values_of(self, track: Track) -> dict[str, np.ndarray]:
+        """Return the values of a track, also of one that is not in the library, {block: (size,)}, as `read` does."""
+        descriptors = {name: np.array([value], np.float32) for name, value in track.descriptors.items()}
+        return descriptors | track.probabilities | split_embedding(track.embedding, self.exports)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._errors(), self._connection as connection:
             connection.execute("BEGIN IMMEDIATE")
-            if self._format() == 1:
-                connection.execute(_ADD_REMARKS)
-                connection.execute(f"PRAGMA user_version={_VERSION}")
+            for version in range(self._format() + 1, _VERSION + 1):
+                for change in _UPGRADES[version]:
+                    connection.execute(change)
+                connection.execute(f"PRAGMA user_version={version}")
             yield connection
 
     def _format(self) -> int:

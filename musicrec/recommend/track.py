@@ -1,11 +1,13 @@
 """A track of a library, and the hash by which copies of its audio are recognised."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from musicrec.audio.remark import Remark
+from musicrec.recommend.exports import ExportRef
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +25,8 @@ class Track:
         audio_hash: See `audio_hash`.
         duration_s: Length of the audio in seconds.
         probabilities: The calibrated answers of the models, {head: (classes,) float32}.
-        embedding: (size,) float32.
+        embedding: (size,) float32, the embeddings of the models side by side.
+        descriptors: What was measured from the audio without a model, such as its loudness, {name: value}.
         remarks: What to know about the audio, such as that it is silent.
     """
 
@@ -38,12 +41,30 @@ class Track:
     duration_s: float
     probabilities: dict[str, np.ndarray]
     embedding: np.ndarray
+    descriptors: dict[str, float] = field(default_factory=dict)
     remarks: tuple[Remark, ...] = ()
 
     @property
     def unreliable(self) -> bool:
         """Whether the answers of the models mean little, because the track is silent or very short."""
         return any(remark.unreliable for remark in self.remarks)
+
+
+def split_embedding(embedding: np.ndarray, exports: Sequence[ExportRef]) -> dict[str, np.ndarray]:
+    """Return the blocks of an embedding: "embedding", and "embedding.NAME" for each model.
+
+    Args:
+        embedding: (…, size), the embeddings of the models side by side.
+        exports: The models. If the size of one of them is unknown, only "embedding" is returned.
+    """
+    sizes = [export.embedding_size for export in exports]
+    known = [size for size in sizes if size is not None]
+    if not sizes or len(known) < len(sizes):
+        return {"embedding": embedding}
+    parts = np.split(embedding, np.cumsum(known)[:-1], axis=-1)
+    return {"embedding": embedding} | {
+        f"embedding.{export.name}": part for export, part in zip(exports, parts, strict=True)
+    }
 
 
 def audio_hash(waveform: np.ndarray) -> str:

@@ -1,6 +1,9 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
+from musicrec.audio.remark import Remark
 from musicrec.recommend.exact_search import ExactSearch
 from musicrec.recommend.similarity import Similarity
 from musicrec.recommend.sqlite_library import SqliteLibrary
@@ -28,3 +31,25 @@ def test_equally_similar_tracks_come_in_the_order_of_their_paths(library: Sqlite
     search = ExactSearch(*library.read())
     found = search.search(make_track("q").probabilities, similarity=Similarity([heads["key"]]), k=3)
     assert [search.tracks[match.row].track_id for match in found] == ["a", "b", "c"]
+
+
+def test_statistics_are_those_of_the_tracks_whose_answers_count(library: SqliteLibrary, make_track):
+    rows = [[1.0, 5, 0, 0], [3, 5, 0, 0], [100, 5, 0, 0]]
+    remarks = [(), (), (Remark("the audio is silent", unreliable=True),)]
+    described = [{"energy": 2.0}, {}, {"energy": 9.0}]
+    library.add(
+        dataclasses.replace(
+            make_track(str(i)), embedding=np.float32(rows[i]), remarks=remarks[i], descriptors=described[i]
+        )
+        for i in range(3)
+    )
+    search = ExactSearch(*library.read())
+    mean, deviation = search.statistics("embedding")
+    assert mean.tolist() == [2, 5, 0, 0] and deviation.tolist() == [1, 0, 0, 0]
+    mean, deviation = search.statistics("energy")
+    assert (mean.tolist(), deviation.tolist()) == ([2], [0]), "a track without the descriptor does not count"
+
+
+def test_statistics_of_no_tracks(library: SqliteLibrary):
+    mean, deviation = ExactSearch(*library.read()).statistics("embedding")
+    assert mean.tolist() == [0] * 4 and deviation.tolist() == [1] * 4

@@ -111,8 +111,10 @@ def test_a_library_of_the_first_release_opens(tmp_path: Path):
         assert library.heads["genre"] == ClassHead(
             name="genre", column="genre", role="tag", classes=("house", "jazz"), temperature=1.5
         )
-        assert library.exports == [ExportRef(path="/runs/a/export", sha256="f00d")]
-        (track,), _ = library.read()
+        assert library.exports == [ExportRef(path="/runs/a/export", sha256="f00d", name="a", embedding_size=1)]
+        assert library.analysis == {}
+        (track,), values = library.read()
+    assert set(values) == {"genre", "mode", "embedding", "embedding.a"}
     expected = Track(
         path="/music/a.wav",
         track_id="a",
@@ -143,6 +145,60 @@ def test_a_library_of_the_first_release_takes_remarks(tmp_path: Path):
         reader.remove(["/music/a.wav"])
     with SqliteLibrary.open(tmp_path / "old.sqlite") as library:
         assert [track.remarks for track in library.read()[0]] == [(silent,)]
+
+
+# A library as versions after 0.2.0 wrote it: format 2, with remarks and two models.
+FORMAT_2 = (
+    FORMAT_1.replace("embedding BLOB NOT NULL\n", "embedding BLOB NOT NULL,\n    remarks TEXT NOT NULL\n")
+    .replace("user_version=1", "user_version=2")
+    .replace("X'000000C0'", "X'000000C00000803F', '[[\"the audio is silent\", true]]'")
+    .replace("]', 1);", "]', 2);\nINSERT INTO exports VALUES ('/runs/b/export', 'beef');")
+)
+
+
+def test_a_library_of_format_2_learns_what_it_did_not_know(tmp_path: Path):
+    with contextlib.closing(sqlite3.connect(tmp_path / "old.sqlite")) as connection:
+        connection.executescript(FORMAT_2)
+    before = (tmp_path / "old.sqlite").read_bytes()
+    with SqliteLibrary.open(tmp_path / "old.sqlite") as library:
+        assert [(e.name, e.embedding_size) for e in library.exports] == [("b", None), ("a", None)]
+        (old,), values = library.read()
+        assert old.unreliable and old.descriptors == {} and (tmp_path / "old.sqlite").read_bytes() == before
+        assert set(values) == {"genre", "mode", "embedding"}, "the sizes of the embeddings are unknown"
+        library.move_exports([dataclasses.replace(e, path="/new/x", embedding_size=1) for e in library.exports])
+        library.add([dataclasses.replace(old, path="/music/b.wav", descriptors={"energy": 7.0})])
+    with SqliteLibrary.open(tmp_path / "old.sqlite") as library:
+        assert [(e.path, e.name, e.embedding_size) for e in library.exports] == [("/new/x", "b", 1), ("/new/x", "a", 1)]
+        tracks, values = library.read()
+    assert [track.descriptors for track in tracks] == [{}, {"energy": 7.0}]
+    assert values["embedding.b"].tolist() == [[-2], [-2]] and values["embedding.a"].tolist() == [[1], [1]]
+    np.testing.assert_array_equal(values["energy"], np.float32([[np.nan], [7]]))
+
+
+def test_models_descriptors_and_settings_are_kept(tmp_path: Path, heads: dict, make_track):
+    refs = [
+        ExportRef(path="/a", sha256="1", name="tags", embedding_size=3),
+        ExportRef(path="/b", sha256="2", name="tempo", embedding_size=1),
+    ]
+    settings = {"coverage": 0.5}
+    with SqliteLibrary.create(
+        tmp_path / "l", exports=refs, heads=list(heads.values()), embedding_size=4, analysis=settings
+    ) as library:
+        track = dataclasses.replace(
+            make_track("a"),
+            embedding=np.arange(4, dtype=np.float32),
+            descriptors={"loudness": -14.25, "energy": 6.5},
+        )
+        library.add([track])
+    with SqliteLibrary.open(tmp_path / "l") as library:
+        assert library.exports == refs and library.analysis == settings
+        (found,), values = library.read()
+        assert_equal(found, track)
+        assert values["embedding.tags"].tolist() == [[0, 1, 2]] and values["embedding.tempo"].tolist() == [[3]]
+        assert values["loudness"].tolist() == [[-14.25]] and values["energy"].shape == (1, 1)
+        asked = library.values_of(found)
+    assert asked.keys() == values.keys()
+    assert all(np.array_equal(asked[name], values[name][0]) for name in values)
 
 
 def test_exports_are_remembered_and_moved(tmp_path: Path, heads: dict):
