@@ -14,9 +14,9 @@ import functools
 import math
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import soxr
@@ -40,6 +40,18 @@ _NOT_REGULAR = {
 }  # fmt: skip
 
 
+class Meter(Protocol):
+    """Measures something on a recording while it is decoded, at its own sample rate and on all of its channels."""
+
+    def __call__(self, block: np.ndarray) -> None:
+        """Take the next block, (frames, channels) float32, which must not be changed."""
+        ...
+
+
+MeterFactory = Callable[[int, Sequence[str] | None], Meter]
+"""Makes a meter from the sample rate in Hz and the speaker of each channel (None if the file does not say)."""
+
+
 @dataclass(frozen=True)
 class Decoded:
     """The audio of a file.
@@ -47,10 +59,12 @@ class Decoded:
     Attributes:
         waveform: (samples,) float32 in [-1, 1], mono.
         remarks: What to know about it, such as that one channel was left out.
+        meters: The meters that saw all of it, one per part of the file; empty if it was decoded without a meter.
     """
 
     waveform: np.ndarray
     remarks: tuple[Remark, ...] = ()
+    meters: tuple[Meter, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,7 +106,12 @@ def decode(
 
 
 def decode_track(
-    path: str | os.PathLike, *, sample_rate: int = 16_000, offset_s: float = 0.0, duration_s: float | None = None
+    path: str | os.PathLike,
+    *,
+    sample_rate: int = 16_000,
+    offset_s: float = 0.0,
+    duration_s: float | None = None,
+    meter: MeterFactory | None = None,
 ) -> Decoded:
     """Decode a file, or a span of it, to mono, with remarks.
 
@@ -106,20 +125,24 @@ def decode_track(
         offset_s: Start of the span in seconds. It must lie before the end of the audio.
         duration_s: Length of the span in seconds; None reads to the end. If the audio ends earlier, the result is
             shorter.
+        meter: Makes a meter that is shown every block before its channels are mixed, such as `LoudnessMeter`. Only for
+            whole files, without an offset and a duration.
 
     Returns:
-        The waveform and the remarks.
+        The waveform, the remarks and the meters.
 
     Raises:
         AudioError: The file is missing, empty, not audio, cut off, has no sample in the span, or holds NaN or infinity.
             The message names the file.
-        ValueError: The offset is negative, or the duration is not positive.
+        ValueError: The offset is negative, the duration is not positive, or a meter is given for a span.
     """
     if offset_s < 0 or (duration_s is not None and duration_s <= 0):
         raise ValueError(f"offset_s={offset_s} must not be negative and duration_s={duration_s} must be positive")
+    if meter is not None and (offset_s or duration_s is not None):
+        raise ValueError(f"offset_s={offset_s}, duration_s={duration_s}: a meter is for whole files")
     span = _Span(sample_rate, offset_s, duration_s)
     try:
-        decoded = _with_any_decoder(path, functools.partial(_decode_parts, path, span))
+        decoded = _with_any_decoder(path, functools.partial(_decode_parts, path, span, meter))
     except MemoryError:
         raise AudioError(f"{path}: its audio is too long for the free memory") from None
     if not len(decoded.waveform):
@@ -209,22 +232,26 @@ def _beside(path: str | os.PathLike) -> str:
     return f"; the audio is in {name[2:]}" if name.startswith("._") and len(name) > 2 else ""
 
 
-def _decode_parts(path: str | os.PathLike, span: _Span, openers: list[_Opener]) -> Decoded:
+def _decode_parts(path: str | os.PathLike, span: _Span, meter: MeterFactory | None, openers: list[_Opener]) -> Decoded:
     """Decode the parts of a file, one after another; the span counts from the beginning of the first one."""
     if len(openers) == 1:
-        return _decode_one(path, span, openers[0])
+        return _decode_one(path, span, meter, openers[0])
     whole = _Span(span.sample_rate, 0.0, None)
-    decoded = [_decode_one(path, whole, opener) for opener in openers]
+    decoded = [_decode_one(path, whole, meter, opener) for opener in openers]
     waveform = np.concatenate([part.waveform for part in decoded])[span.first :][: span.samples]
-    return Decoded(waveform, tuple(dict.fromkeys(remark for part in decoded for remark in part.remarks)))
+    remarks = tuple(dict.fromkeys(remark for part in decoded for remark in part.remarks))
+    return Decoded(waveform, remarks, tuple(used for part in decoded for used in part.meters))
 
 
-def _decode_one(path: str | os.PathLike, span: _Span, opener: _Opener) -> Decoded:
+def _decode_one(path: str | os.PathLike, span: _Span, meter: MeterFactory | None, opener: _Opener) -> Decoded:
+    meters: tuple[Meter, ...] = ()
     with opener() as source:
         mix = MonoMix(source.speakers)
-        waveform = _waveform(path, span, source, mix)
+        if meter is not None:  # a new one for each try: the decoder before may have failed in the middle of the file
+            meters = (meter(source.sample_rate, source.speakers),)
+        waveform = _waveform(path, span, source, mix, meters)
     if mix.audible is None:
-        return Decoded(waveform)
+        return Decoded(waveform, meters=meters)
     with opener() as source:
         waveform = _waveform(path, span, source, MonoMix(source.speakers, only=mix.audible))
     side = ("left", "right")[mix.audible]
@@ -233,10 +260,12 @@ def _decode_one(path: str | os.PathLike, span: _Span, opener: _Opener) -> Decode
         f"silent: only the {side} channel is used",
         unreliable=False,
     )
-    return Decoded(waveform, (remark,))
+    return Decoded(waveform, (remark,), meters)
 
 
-def _waveform(path: str | os.PathLike, span: _Span, source: AudioSource, mix: MonoMix) -> np.ndarray:
+def _waveform(
+    path: str | os.PathLike, span: _Span, source: AudioSource, mix: MonoMix, meters: tuple[Meter, ...] = ()
+) -> np.ndarray:
     # Decoding starts a little before the span, at a frame that coincides with a sample of the result.
     sample_rate = span.sample_rate
     common = math.gcd(source.sample_rate, sample_rate)
@@ -246,7 +275,7 @@ def _waveform(path: str | os.PathLike, span: _Span, source: AudioSource, mix: Mo
     if span.samples is not None:
         end_s = (span.first + span.samples) / sample_rate
         stop = math.ceil(end_s * source.sample_rate + _MARGIN_S * source.sample_rate)
-    blocks = _mixed(source.blocks(start_unit * unit_frames, stop), mix, path)
+    blocks = _mixed(source.blocks(start_unit * unit_frames, stop), mix, path, meters)
     waveform = _resampled(blocks, source.sample_rate, sample_rate)
     return waveform[span.first - start_unit * unit_samples :][: span.samples]
 
@@ -262,13 +291,17 @@ def _duration_of_parts(openers: list[_Opener]) -> float:
     return duration_s
 
 
-def _mixed(blocks: Iterator[np.ndarray], mix: MonoMix, path: str | os.PathLike) -> Iterator[np.ndarray]:
+def _mixed(
+    blocks: Iterator[np.ndarray], mix: MonoMix, path: str | os.PathLike, meters: tuple[Meter, ...]
+) -> Iterator[np.ndarray]:
     for block in blocks:
         with np.errstate(over="ignore", invalid="ignore"):
             mono = mix(block)
             finite = np.isfinite(mono.sum(dtype=np.float64))  # no finite float32 can overflow the sum
         if not finite:
             raise AudioError(f"{path}: holds samples that are NaN or infinite; render it again")
+        for meter in meters:
+            meter(block)
         yield mono
 
 

@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 
 from musicrec.audio.chunks import chunk_starts
-from musicrec.audio.decode import decode_track
+from musicrec.audio.decode import Decoded, decode_track
 from musicrec.audio.remark import Remark
+from musicrec.descriptors.loudness_meter import LoudnessMeter
+from musicrec.descriptors.measurement import measure
 from musicrec.errors import AudioError, ExportError
 from musicrec.export import catalogue
 from musicrec.export.description import Model
@@ -34,6 +36,8 @@ class TrackAnalysis:
         features: {head: decoded answer} of the feature heads, such as {"tempo": {"bpm": 120.1, "probability": 0.4}}.
         embedding: (size,) float32, the embeddings of the networks side by side.
         remarks: What to know about the audio, such as why the answers may be unreliable.
+        descriptors: {descriptor: value} of what is computed without a model, such as {"loudness": -14.2}; see
+            `musicrec.descriptors.DESCRIPTORS`.
     """
 
     duration_s: float
@@ -42,6 +46,7 @@ class TrackAnalysis:
     features: dict[str, dict]
     embedding: np.ndarray
     remarks: tuple[Remark, ...] = ()
+    descriptors: dict[str, float] = field(default_factory=dict)
 
     @property
     def feature_vector(self) -> np.ndarray:
@@ -148,21 +153,22 @@ class TrackAnalyzer:
             )
         return tuple(remarks)
 
-    def analyze(self, source: str | Path | np.ndarray) -> TrackAnalysis:
+    def analyze(self, source: str | Path | np.ndarray | Decoded) -> TrackAnalysis:
         """Analyse a whole track.
 
         Args:
-            source: An audio file, or a mono waveform (samples,) float32 in [-1, 1] at `sample_rate`.
+            source: An audio file; a mono waveform (samples,) float32 in [-1, 1] at `sample_rate`, whose loudness is
+                then that of one channel; or a file that was decoded at `sample_rate` with `meter=LoudnessMeter`.
 
         Raises:
             AudioError: The file cannot be decoded, or the waveform is empty or holds NaN or infinity.
             ValueError: The waveform has another shape, or integers.
         """
-        remarks: tuple[Remark, ...] = ()
         if isinstance(source, str | os.PathLike):
-            decoded = decode_track(source, sample_rate=self.sample_rate)
-            source, remarks = decoded.waveform, decoded.remarks
-        samples = _checked(source, shapes={1: "(samples,), mono"})
+            decoded = decode_track(source, sample_rate=self.sample_rate, meter=LoudnessMeter)
+        else:
+            decoded = source if isinstance(source, Decoded) else Decoded(source)
+        samples = _checked(decoded.waveform, shapes={1: "(samples,), mono"})
         waveform = torch.as_tensor(samples)
         probabilities: dict[str, np.ndarray] = {}
         embeddings = []
@@ -183,7 +189,8 @@ class TrackAnalyzer:
                 name: head.decode(probabilities[name]) for name, head in self.heads.items() if head.role == "feature"
             },
             embedding=torch.cat(embeddings).numpy(),
-            remarks=(*remarks, *self.remarks(samples)),
+            remarks=(*decoded.remarks, *self.remarks(samples)),
+            descriptors=measure(Decoded(samples, meters=decoded.meters), sample_rate=self.sample_rate),
         )
 
 
