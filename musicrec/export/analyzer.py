@@ -20,6 +20,7 @@ from musicrec.export import catalogue
 from musicrec.export.description import Model
 from musicrec.export.folder import read_export
 from musicrec.heads import Head
+from musicrec.system.memory import keep_freed_memory
 
 _SILENT_PEAK = 1e-3  # -60 dBFS
 _LEAST_FILLED = 0.5  # of a chunk; many datasets have clips that are a few milliseconds shorter than one
@@ -212,6 +213,8 @@ def _checked(waveform: np.ndarray, *, shapes: dict[int, str]) -> np.ndarray:
 def load(folder: str | Path, *more: str | Path, device: str = "cpu") -> TrackAnalyzer:
     """Load one or several models.
 
+    From then on, this process keeps the memory that it frees for the next track (`musicrec.system.memory`).
+
     Args:
         folder: An export folder, or the name of a model, such as "tempo" (`musicrec models` lists them).
         more: Further ones. If several have the same head, the first of them answers.
@@ -223,4 +226,5 @@ def load(folder: str | Path, *more: str | Path, device: str = "cpu") -> TrackAna
     Raises:
         ExportError: A folder cannot be read, a model has not been fetched, or the models need different sample rates.
     """
+    keep_freed_memory()
     return TrackAnalyzer([read_export(catalogue.resolve(path)) for path in (folder, *more)], device=device)

@@ -144,6 +144,8 @@ def load_analyzer(exports: Sequence[ExportRef], *, device: str = "auto") -> "Tra
     from musicrec.export.analyzer import TrackAnalyzer
     from musicrec.export.folder import read_export
     from musicrec.system.hardware import find_device
+    from musicrec.system.memory import keep_freed_memory
 
+    keep_freed_memory()
     found = find_device(device, key="device")
     return TrackAnalyzer([read_export(export.path) for export in exports], device=found)

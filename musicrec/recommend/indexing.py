@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from musicrec.audio.decode import Decoded, decode_track
 from musicrec.audio.file_tags import read_tags
@@ -24,7 +23,7 @@ from musicrec.errors import AudioError, ConfigError
 from musicrec.interchange.m3u import is_playlist
 from musicrec.recommend.sqlite_library import SqliteLibrary
 from musicrec.recommend.track import Track, audio_hash
-from musicrec.system.console import error_console
+from musicrec.system.progress import track_progress
 
 if TYPE_CHECKING:
     from musicrec.export.analyzer import TrackAnalyzer
@@ -147,7 +146,7 @@ def index(
         source: The tracks, from `read_source`.
         splits: Analyse only the tracks of these splits; empty for all. Tracks of other splits are not removed.
         max_files: Look only at this many tracks, and remove none.
-        progress: Show a progress bar on standard error.
+        progress: Show the progress on standard error: a bar in a terminal, elsewhere a line every 30 s.
 
     Returns:
         What was done.
@@ -178,8 +177,7 @@ def index(
     done: list[Track] = []
     saved = time.monotonic()
     try:
-        with _bar(progress and bool(to_analyse)) as bar:
-            task = bar.add_task("analysing", total=len(to_analyse))
+        with track_progress("analysing", "analysed", len(to_analyse), shown=progress) as advance:
             for row, decoded in _decoded(to_analyse, analyzer.sample_rate):
                 if isinstance(decoded, AudioError):
                     report.unreadable.append((row["path"], str(decoded)))
@@ -195,7 +193,7 @@ def index(
                 if time.monotonic() - saved > _SAVE_EVERY_S:
                     library.add(done)
                     done, saved = [], time.monotonic()
-                bar.advance(task)
+                advance()
     except KeyboardInterrupt:
         report.interrupted = True
     library.add(done)
@@ -301,9 +299,3 @@ def _decoded(rows: Iterable[dict[str, Any]], sample_rate: int) -> Iterator[tuple
                 yield row, future.result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _bar(shown: bool) -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("tracks"))
-    times = (TimeElapsedColumn(), TimeRemainingColumn())
-    return Progress(*columns, *times, console=error_console(), disable=not shown)

@@ -4,20 +4,34 @@ import pytest
 import torch
 
 from musicrec.errors import ConfigError
-from musicrec.system.hardware import best_precision, check_accelerator, find_device
+from musicrec.system import hardware
+from musicrec.system.hardware import best_precision, bf16_speed_up, check_accelerator, find_device
 
 
 @pytest.fixture
 def device(monkeypatch: pytest.MonkeyPatch):
-    """Let this machine be another. emulated: bf16 that the GPU computes without units for it."""
+    """Let this machine be another.
 
-    def pretend(*, gpu: bool, gpu_bf16: bool = False, emulated: bool = False, amx: bool = False) -> None:
+    emulated: bf16 that the GPU computes without units for it. times: how many times as fast bf16 is on the CPU.
+    """
+
+    def pretend(
+        *,
+        gpu: bool,
+        gpu_bf16: bool = False,
+        emulated: bool = False,
+        amx: bool = False,
+        avx512: bool = False,
+        times: float = 1.9,
+    ) -> None:
         def supported(including_emulation: bool = True) -> bool:
             return gpu_bf16 or (emulated and including_emulation)
 
         monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
         monkeypatch.setattr(torch.cuda, "is_bf16_supported", supported)
         monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512)
+        monkeypatch.setattr(hardware, "bf16_speed_up", lambda: times)
 
     return pretend
 
@@ -34,12 +48,23 @@ def device(monkeypatch: pytest.MonkeyPatch):
         ({"gpu": True, "emulated": True, "amx": True}, "auto", "32-true"),
         ({"gpu": False, "amx": True}, "auto", "bf16-mixed"),
         ({"gpu": False, "amx": True}, "mps", "32-true"),
+        ({"gpu": False, "avx512": True}, "auto", "bf16-mixed"),
+        ({"gpu": False, "avx512": True}, "cpu", "bf16-mixed"),
+        ({"gpu": False, "avx512": True, "amx": True, "times": 0.4}, "auto", "32-true"),
+        ({"gpu": True, "avx512": True}, "auto", "32-true"),
         ({"gpu": False}, "auto", "32-true"),
     ],
 )
 def test_auto_is_bf16_where_the_chosen_device_has_units_for_it(device, machine, accelerator, precision):
     device(**machine)
     assert best_precision(accelerator=accelerator) == precision
+
+
+def test_the_timing_of_bf16_leaves_random_numbers_alone():
+    before = torch.get_rng_state()
+    bf16_speed_up.cache_clear()
+    assert 0.01 < bf16_speed_up() < 100
+    assert bf16_speed_up.cache_info().currsize == 1 and torch.equal(before, torch.get_rng_state())
 
 
 def test_a_precision_that_is_asked_for_is_taken(device):

@@ -1,0 +1,59 @@
+"""Progress of long work over many tracks: a bar in a terminal, otherwise a line now and then."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from musicrec.system.console import error_console
+
+_LINE_EVERY_S = 30.0
+
+
+@contextmanager
+def track_progress(doing: str, done: str, total: int, *, shown: bool = True) -> Iterator[Callable[[], None]]:
+    """Show on standard error how far work on tracks has come.
+
+    A terminal gets a bar. A log file or a pipe gets a line every 30 s, such as "analysed 120 of 3,000 tracks, 14 min
+    left", and none if the work takes less.
+
+    Args:
+        doing: The verb in front of the bar, such as "analysing".
+        done: The verb of the lines, such as "analysed".
+        total: Number of tracks.
+        shown: False for no output.
+
+    Yields:
+        A function to call after each track.
+    """
+    console = error_console()
+    if not shown or not total:
+        yield lambda: None
+    elif console.is_terminal:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("tracks"))
+        with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console) as bar:
+            task = bar.add_task(doing, total=total)
+            yield lambda: bar.advance(task)
+    else:
+        count, begin = 0, time.monotonic()
+        due = begin + _LINE_EVERY_S
+
+        def advance() -> None:
+            nonlocal count, due
+            count += 1
+            now = time.monotonic()
+            if now >= due and count < total:
+                left = time_text((now - begin) / count * (total - count))
+                console.print(f"{done} {count:,} of {total:,} tracks, {left} left", highlight=False, soft_wrap=True)
+                due = now + _LINE_EVERY_S
+
+        yield advance
+
+
+def time_text(seconds: float) -> str:
+    """Return a duration in words, such as "14 min" or "2 h 10 min"."""
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return "less than 1 min"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
