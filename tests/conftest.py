@@ -6,12 +6,18 @@ import os
 import runpy
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from musicrec.programs import resolvers, startup
+
+if TYPE_CHECKING:
+    from tests.web_host import Host
 
 ROOT = Path(__file__).parents[1]
 
@@ -34,6 +40,21 @@ def shared() -> Path:
     if not (folder / "reference" / "outputs.json").is_file():
         pytest.skip(f"no reference material in {folder}; set MUSICREC_SHARED to run this test")
     return folder
+
+
+@pytest.fixture
+def host(monkeypatch: pytest.MonkeyPatch) -> "Iterator[Host]":
+    """A web server on this machine. A client in this process does not wait before it tries again."""
+    from musicrec.system import download
+    from tests.web_host import Host
+
+    with Host() as server:
+        monkeypatch.setattr(download, "time", SimpleNamespace(sleep=server.pauses_s.append))
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
 
 
 @pytest.fixture(scope="session")

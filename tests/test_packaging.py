@@ -43,7 +43,11 @@ def imported(files: list[Path]) -> set[str]:
                 modules |= {top_level(alias.name) for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.level == 0:
                 modules.add(top_level(node.module))
-    ours = {"musicrec", *(file.stem for file in [*PROGRAMS, *files])}  # a folder of tests has modules of its own
+    ours = {
+        "musicrec",
+        "tests",
+        *(file.stem for file in [*PROGRAMS, *files]),
+    }  # a folder of tests has modules of its own
     return {owners()[module] for module in modules - ours - set(sys.stdlib_module_names)}
 
 

@@ -85,7 +85,7 @@ class CatalogueEntry:
     trained_on: str
     measured: tuple[Figure, ...]
     download: Download | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def folder(self) -> Path:

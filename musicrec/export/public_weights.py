@@ -5,7 +5,7 @@ from pathlib import Path
 
 from musicrec.errors import ConfigError
 from musicrec.export.folder import write_export
-from musicrec.export.public_checkpoint import ARCHITECTURES, read_state_dict, translate_state_dict
+from musicrec.export.public_checkpoint import ARCHITECTURES, HEAD, read_state_dict, translate_state_dict
 from musicrec.heads.tags import TagHead
 from musicrec.models.frontends.mel import MelSpectrogram
 
@@ -17,8 +17,9 @@ def import_checkpoint(
     classes: Sequence[str],
     out: str | Path,
     licence: str = "see the source of the weights",
+    head: str = HEAD,
 ) -> Path:
-    """Turn a state dict of sota-music-tagging-models into an export folder with one head, called `tags`.
+    """Turn a state dict of sota-music-tagging-models into an export folder with one head.
 
     Args:
         weights: A .pth file. Code in it is never executed (PyTorch's weights-only mode).
@@ -26,6 +27,7 @@ def import_checkpoint(
         classes: Names of the outputs, in their order.
         out: The export folder to write.
         licence: Licence of the weights, for the model card.
+        head: Name of the head.
 
     Returns:
         The export folder.
@@ -39,15 +41,17 @@ def import_checkpoint(
     if isinstance(classes, str) or len(set(classes)) != len(classes):
         raise ConfigError("classes must be a list of distinct names, one per output")
     state, settings = translate_state_dict(read_state_dict(weights), architecture=architecture, source=str(weights))
-    outputs = settings["outputs"]["tags"]
+    outputs = settings["outputs"][HEAD]
     if len(classes) != outputs:
         raise ConfigError(f"{weights} has {outputs} outputs, but {len(classes)} class names were given")
-    network = ARCHITECTURES[architecture](**settings)
-    network.load_state_dict(state)
+    network = ARCHITECTURES[architecture](**settings | {"outputs": {head: outputs}})
+    network.load_state_dict(
+        {name.replace(f"classifier.linears.{HEAD}.", f"classifier.linears.{head}."): state[name] for name in state}
+    )
     return write_export(
         out,
         network=network,
-        heads=[TagHead(name="tags", classes=tuple(classes))],
+        heads=[TagHead(name=head, classes=tuple(classes))],
         frontend=MelSpectrogram(n_mels=network.n_mels),
         metrics={},
         data={"weights": Path(weights).name, "origin": "sota-music-tagging-models"},

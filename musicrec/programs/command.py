@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperCommand
 
 from musicrec.errors import ConfigError
+from musicrec.programs import models_command
 from musicrec.system.version import VERSION
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
@@ -90,6 +91,9 @@ def _launch(context: typer.Context) -> None:
     from musicrec.programs.launch import launch
 
     launch(str(context.info_name), context.args)
+
+
+app.add_typer(models_command.app, name="models", rich_help_panel=TOOLS)
 
 
 @app.command(rich_help_panel=TOOLS)

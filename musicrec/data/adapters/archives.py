@@ -13,25 +13,10 @@ from rich.progress import track
 
 from musicrec.errors import DownloadError
 from musicrec.system.console import error_console
+from musicrec.system.download import check_free_space
 
 _BLOCK_BYTES = 1 << 20
 _DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, RuntimeError)
-
-
-def check_free_space(folder: Path, needed_bytes: int, what: str) -> None:
-    """Raise a DownloadError if the disk of a folder has too little space.
-
-    Args:
-        folder: An existing folder.
-        needed_bytes: Space that is needed.
-        what: What the space is for, for the message.
-    """
-    free = shutil.disk_usage(folder).free
-    if needed_bytes > free:
-        raise DownloadError(
-            f"{folder}: {what} needs {needed_bytes:,} bytes, {free:,} are free; make room and run the same "
-            "command again"
-        )
 
 
 def join_parts(parts: list[Path], joined: Path) -> Path:

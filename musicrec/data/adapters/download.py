@@ -1,37 +1,16 @@
 """Download files from the host of a dataset: interrupted downloads resume, and every checksum is verified."""
 
-import hashlib
 import os
-import re
 import shutil
-import ssl
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 
-from rich import progress
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-from musicrec.data.adapters.archives import check_free_space, join_parts, unpack, unpacking_folder
+from musicrec.data.adapters.archives import join_parts, unpack, unpacking_folder
 from musicrec.errors import DownloadError
 from musicrec.system.atomic_write import move_file
-from musicrec.system.console import error_console
+from musicrec.system.download import RefusedError, download, file_checksum
 from musicrec.system.lock import wait_for_lock
-
-_BLOCK_BYTES = 1 << 20
-_TIMEOUT_S = 60
-PAUSE_S = 2.0  # before the second attempt; doubled before every further attempt
-_ATTEMPTS = 5  # in a row that receive nothing
-_BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})  # statuses of a host that may answer later
-_LOST = (urllib.error.URLError, HTTPException, TimeoutError, ConnectionError, ssl.SSLError)
-
-
-class _RefusedError(DownloadError):
-    """The host lacks a file or sends another content. Other files may still be available."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +79,7 @@ def _fetch(archives: Sequence[Archive], root: Path) -> None:
             pairs = zip(archive.urls, archive.checksums, strict=True)
             try:
                 parts = [_download(url, root, checksum=checksum, counted=counted) for url, checksum in pairs]
-            except _RefusedError as error:
+            except RefusedError as error:
                 refused.append(error)
                 continue
             whole = parts[0] if len(parts) == 1 else join_parts(parts, kept[0].with_suffix(".joined"))
@@ -110,7 +89,7 @@ def _fetch(archives: Sequence[Archive], root: Path) -> None:
                 move_file(whole, target)
         # Also after a run that was killed between unpacking and cleaning up.
         for done in kept:
-            for left in (done, done.with_suffix(".part"), done.with_suffix(".joined")):
+            for left in (done, *(done.with_suffix(end) for end in (".part", ".part.etag", ".joined"))):
                 left.unlink(missing_ok=True)
         shutil.rmtree(unpacking_folder(target), ignore_errors=True)
     if len(refused) == 1:
@@ -125,98 +104,15 @@ def _download(url: str, root: Path, *, checksum: str, counted: str) -> Path:
     by_hand, part, done = root / name, root / f"{name}.part", root / f"{name}.fetched"
     if done.exists():  # the parts of an archive wait for each other
         return done
-    if by_hand.is_file() and _checksum(by_hand, checksum) == checksum:
+    if by_hand.is_file() and file_checksum(by_hand, checksum) == checksum:
         return by_hand
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    failures, most = 0, _size(part)
-    with Progress(*columns, console=error_console(), transient=bool(counted)) as bar:
-        task = bar.add_task(f"{counted}{name}", total=None)
-        while True:
-            try:
-                _receive(url, part, bar, task)
-                break
-            except _LOST as error:
-                answer = f"the host answered {error.code} {error.reason}" if hasattr(error, "code") else None
-                if answer and error.code not in _BUSY:
-                    raise _RefusedError(f"{url}: {answer}; download it by hand into {root}") from None
-                failures = 1 if _size(part) > most else failures + 1
-                most = max(most, _size(part))
-                if failures == _ATTEMPTS:
-                    reason = answer or getattr(error, "reason", None) or str(error) or type(error).__name__
-                    kept = f"; {_size(part):,} bytes are kept" if _size(part) else ""
-                    raise DownloadError(
-                        f"{url}: cannot be downloaded ({reason}){kept}; run the same command again"
-                    ) from None
-                time.sleep(PAUSE_S * 2 ** (failures - 1))
-    found = _checksum(part, checksum)
-    if found != checksum:
-        part.unlink()
-        algorithm, _, expected = checksum.partition(":")
-        digest = found.partition(":")[2]
-        raise _RefusedError(f"{url}: its {algorithm} is {digest}, expected {expected}; the download was deleted")
+    download(
+        url,
+        part,
+        checksum=checksum,
+        title=f"{counted}{name}",
+        otherwise=f"download it by hand into {root}",
+        transient=bool(counted),
+    )
     move_file(part, done)
     return done
-
-
-class _WebOnlyRedirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects to http and https only, not to files or other protocols of this machine."""
-
-    def http_error_302(self, request, answer, code, message, headers):
-        place = headers.get("location", "")
-        if re.match(r"(?!https?:)[a-z][a-z0-9+.-]*:", place, re.IGNORECASE):
-            raise DownloadError(
-                f"{request.full_url}: redirects to {place}, which is not on the web; download it by hand"
-            )
-        return super().http_error_302(request, answer, code, message, headers)
-
-    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
-
-
-def _receive(url: str, part: Path, bar: Progress, task: int) -> None:
-    """Append the missing bytes to `part`.
-
-    Raises:
-        ConnectionError: If the host sends less than it announced, or another range than was asked for.
-    """
-    have = _size(part)
-    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
-    try:
-        response = urllib.request.build_opener(_WebOnlyRedirects).open(request, timeout=_TIMEOUT_S)
-    except urllib.error.HTTPError as error:
-        if error.code == 416 and have:  # the file is complete; the checksum decides whether it is right
-            return
-        raise
-    with response:
-        if response.status != 206:  # the host sends the whole file again
-            have = 0
-        span = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
-        if response.status == 206 and span and int(span[1]) != have:
-            part.unlink()
-            raise ConnectionError(f"asked for the bytes from {have:,}, the host sent those from {int(span[1]):,}")
-        length = response.headers.get("Content-Length", "")
-        total = have + int(length) if length.isdecimal() else None
-        if total is not None:
-            check_free_space(part.parent, total - have, f"downloading {url}")
-        bar.update(task, total=total, completed=have)
-        with open(part, "ab" if have else "wb") as file:
-            while block := response.read(_BLOCK_BYTES):
-                file.write(block)
-                have += len(block)
-                bar.update(task, completed=have)
-    if total is not None and have < total:
-        raise ConnectionError(f"received {have:,} of {total:,} bytes")
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
-
-
-def _checksum(path: Path, like: str) -> str:
-    """Return the checksum of a file in the algorithm and form of another one, such as "md5:179c…"."""
-    algorithm = like.partition(":")[0]
-    digest = hashlib.new(algorithm, usedforsecurity=False)
-    console = error_console()
-    with progress.open(path, "rb", description=f"Checking {path.name}", console=console, transient=True) as file:
-        while block := file.read(_BLOCK_BYTES):
-            digest.update(block)
-    return f"{algorithm}:{digest.hexdigest()}"

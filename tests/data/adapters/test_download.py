@@ -4,108 +4,21 @@ import gzip
 import hashlib
 import io
 import os
-import re
-import socket
-import struct
 import tarfile
-import threading
 import zipfile
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from musicrec.data.adapters import download, fma
+from musicrec.data.adapters import fma
 from musicrec.data.adapters.download import Archive, fetch
 from musicrec.data.manifest import read_manifest
 from musicrec.errors import DownloadError
-
-
-class Host(ThreadingHTTPServer):
-    """A server of files.
-
-    Attributes:
-        files: {name: bytes}.
-        limit: Bytes after which an answer is interrupted.
-        ranges: Whether the server supports ranges.
-        troubles: What happens to the next requests: a status, "reset", "elsewhere" (another range than was asked for),
-            or an address to redirect to.
-        requests: (name, first byte) of all requests.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Answer)
-        self.files: dict[str, bytes] = {}
-        self.limit: int | None = None
-        self.ranges = True
-        self.troubles: list[int | str] = []
-        self.requests: list[tuple[str, int]] = []
-
-    def url(self, name: str) -> str:
-        return f"http://127.0.0.1:{self.server_port}/{name}"
-
-    def archive(self, name: str, *, content: bytes | None = None, **settings) -> Archive:
-        if content is not None:
-            self.files[name] = content
-        checksum = f"md5:{hashlib.md5(self.files.get(name, b'')).hexdigest()}"
-        return Archive(**{"urls": (self.url(name),), "checksums": (checksum,), "target": name, **settings})
-
-
-class Answer(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        name, host = self.path.lstrip("/"), self.server
-        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", "")) if host.ranges else None
-        first = int(asked[1]) if asked else 0
-        host.requests.append((name, first))
-        trouble = host.troubles.pop(0) if host.troubles else None
-        if trouble == "reset":
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.close_connection = True
-            self.connection.close()
-            return
-        if isinstance(trouble, int):
-            self.send_error(trouble)
-            return
-        if trouble and trouble != "elsewhere":
-            self.send_response(302)
-            self.send_header("Location", trouble)
-            self.end_headers()
-            return
-        if name not in host.files:
-            self.send_error(404)
-            return
-        body = host.files[name][first:]
-        if asked and not body:
-            self.send_error(416)
-            return
-        self.send_response(206 if asked else 200)
-        if asked:
-            begin = first - 5 * (trouble == "elsewhere")
-            self.send_header("Content-Range", f"bytes {begin}-{first + len(body) - 1}/{first + len(body)}")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body[: host.limit])
-
-    def log_message(self, *_) -> None:
-        pass
-
-
-@pytest.fixture
-def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
-    monkeypatch.setattr(download, "time", SimpleNamespace(sleep=pauses_s.append))
-    pauses_s.clear()
-    with Host() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
+from tests.web_host import Host
 
 CONTENT = os.urandom(3_000_000)
-pauses_s: list[float] = []
 
 
 def left(folder: Path) -> list[str]:
@@ -214,7 +127,7 @@ def test_requests_are_repeated_after_server_errors(host: Host, tmp_path: Path):
     host.troubles = [503, "reset", 429, 500]
     fetch([host.archive("labels.csv", content=CONTENT)], tmp_path)
     assert (tmp_path / "labels.csv").read_bytes() == CONTENT
-    assert pauses_s == [2, 4, 8, 16]
+    assert host.pauses_s == [2, 4, 8, 16]
     host.troubles = [502] * 5
     with pytest.raises(
         DownloadError, match=r"more.csv: cannot be downloaded \(the host answered 502 Bad Gateway\); run the"
