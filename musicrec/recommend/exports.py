@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musicrec.errors import ExportError
+from musicrec.export import catalogue
 
 if TYPE_CHECKING:
     from musicrec.export.analyzer import TrackAnalyzer
@@ -85,14 +86,7 @@ def check_same(remembered: Sequence[ExportRef], given: Sequence[str], *, library
     Raises:
         ExportError: An export is missing, or its content differs from what the library was made with.
     """
-    if not given:
-        for export in remembered:
-            if not Path(export.path, "config.json").is_file():
-                raise ExportError(
-                    f"{library} was made with the export {export.path}, which no longer exists; "
-                    "name its new folder with exports=[…]"
-                )
-    found = refer(given or [export.path for export in remembered])
+    found = refer(given or [_find_again(export, library=library) for export in remembered])
     by_content = {export.sha256: export for export in found}
     if by_content.keys() != {export.sha256 for export in remembered}:
         changed = [e.path for e in found if e.sha256 not in {r.sha256 for r in remembered}]
@@ -107,6 +101,20 @@ def check_same(remembered: Sequence[ExportRef], given: Sequence[str], *, library
             "name these with exports=[…], or index into a new library (library=…)"
         )
     return [replace(export, path=by_content[export.sha256].path) for export in remembered]
+
+
+def _find_again(export: ExportRef, *, library: Path) -> str:
+    """Return the folder of an export; if it is gone, that of the model of its name and content, as after an upgrade."""
+    if Path(export.path, "config.json").is_file():
+        return export.path
+    model = catalogue.entries().get(export.name)
+    if model is not None and model.is_present and fingerprint(model.folder) == export.sha256:
+        return str(model.folder)
+    fetch = f"run `musicrec models get {export.name}`, or " if model is not None and model.download else ""
+    raise ExportError(
+        f"{library} was made with the export {export.path}, which no longer exists; {fetch}"
+        "name its new folder with exports=[…]"
+    )
 
 
 def with_sizes(exports: Sequence[ExportRef], analyzer: "TrackAnalyzer") -> list[ExportRef]:
