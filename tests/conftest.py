@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
+import platformdirs
 import pytest
 
 from musicrec.programs import resolvers, startup
@@ -55,6 +56,18 @@ def host(monkeypatch: pytest.MonkeyPatch) -> "Iterator[Host]":
         yield server
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture(scope="session")
+def musicnn_wheel() -> Path:
+    """The wheel of musicnn 0.1.0 with the public weights. Tests skip where it is absent; nothing is downloaded."""
+    name = "musicnn-0.1.0-py3-none-any.whl"
+    chosen = os.environ.get("MUSICREC_MUSICNN_WHEEL")
+    wheel = Path(chosen) if chosen else platformdirs.user_cache_path("musicrec") / name
+    wheel = wheel / name if wheel.is_dir() else wheel
+    if not wheel.is_file():
+        pytest.skip(f"no {wheel}; MUSICREC_MUSICNN_WHEEL=FOLDER names the folder of `pip download --no-deps musicnn`")
+    return wheel
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from musicrec.audio.chunks import chunk_starts
 from musicrec.audio.decode import Decoded, decode_track
 from musicrec.audio.remark import Remark
 from musicrec.descriptors.loudness_meter import LoudnessMeter
@@ -19,6 +18,7 @@ from musicrec.errors import AudioError, ExportError
 from musicrec.export import catalogue
 from musicrec.export.description import Model
 from musicrec.export.folder import read_export
+from musicrec.export.track_inputs import track_inputs
 from musicrec.heads import Head
 from musicrec.system.memory import keep_freed_memory
 
@@ -110,18 +110,22 @@ class TrackAnalyzer:
             ValueError: The waveform has another shape, or integers.
         """
         chunks = torch.as_tensor(np.atleast_2d(_checked(waveform, shapes={1: "(samples,)", 2: "(chunks, samples)"})))
-        return {name: values.numpy() for model in self.models for name, values in self._run(model, chunks)[1].items()}
+        probabilities = {}
+        for model in self.models:
+            inputs = (model.frontend(batch.to(self.device)) for batch in chunks.split(self.batch_size))
+            probabilities |= {name: values.numpy() for name, values in self._run(model, inputs)[1].items()}
+        return probabilities
 
     @torch.inference_mode()
-    def _run(self, model: Model, chunks: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    def _run(self, model: Model, inputs: Iterable[Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the embedding (chunks, size) and the probabilities {head: (chunks, classes)}, both on the CPU.
 
-        chunks: (chunks, samples) float32.
+        inputs: Batches of spectrograms (chunks, 1, n_mels, frames), on the device.
         """
         heads = [head for head in model.heads if self.heads[head.name] is head]
         embeddings, outputs = [], []
-        for batch in chunks.split(self.batch_size):
-            embedding, logits = model.network(model.frontend(batch.to(self.device)))
+        for spectrogram in inputs:
+            embedding, logits = model.network(spectrogram)
             embeddings.append(embedding.float().cpu())
             outputs.append({head.name: head.probabilities(logits[head.name]).cpu() for head in heads})
         return torch.cat(embeddings), {head.name: torch.cat([out[head.name] for out in outputs]) for head in heads}
@@ -174,10 +178,10 @@ class TrackAnalyzer:
         probabilities: dict[str, np.ndarray] = {}
         embeddings = []
         for model in self.models:
-            size = model.network.chunk_samples
-            padded = torch.nn.functional.pad(waveform, (0, max(0, size - len(waveform))))
-            starts = torch.as_tensor(chunk_starts(len(waveform), size))
-            embedding, outputs = self._run(model, padded.unfold(0, size, 1)[starts])
+            inputs = track_inputs(
+                model.network, model.frontend, waveform, batch_size=self.batch_size, device=self.device
+            )
+            embedding, outputs = self._run(model, inputs)
             embeddings.append(embedding.mean(dim=0))
             probabilities |= {
                 name: self.heads[name].calibrated(values.mean(0)).numpy() for name, values in outputs.items()

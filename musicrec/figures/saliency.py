@@ -9,9 +9,6 @@ import torch
 from torch import Tensor
 
 from musicrec.export.description import Model
-from musicrec.models.frontends.decibels import POWER_FLOOR
-
-SILENCE_DB = 10 * torch.tensor(POWER_FLOOR).log10().item()
 
 
 def integrated_gradients(
@@ -58,10 +55,8 @@ def saliency(model: Model, waveform: Tensor, *, head: str, output: int, steps: i
         logits = model.network(decibels)[1][head].float()
         return (logits.log_softmax(dim=1) if exclusive else logits)[:, output]
 
-    decibels = model.frontend(waveform)
+    decibels, silence = model.frontend(waveform), model.frontend(torch.zeros_like(waveform))
     # cuDNN can differentiate a recurrent layer only in training mode, which would apply dropout.
     with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
-        attributions = integrated_gradients(
-            answer, decibels, torch.full_like(decibels, SILENCE_DB), steps=steps
-        ).detach()
+        attributions = integrated_gradients(answer, decibels, silence, steps=steps).detach()
     return decibels[0, 0].cpu(), attributions[0, 0].cpu()

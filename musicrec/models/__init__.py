@@ -1,4 +1,4 @@
-"""Networks, one architecture per file. Each maps a spectrogram in decibels to an embedding and logits per head."""
+"""Networks, one architecture per file. Each maps a spectrogram to an embedding and logits per head."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -15,6 +15,9 @@ class Network(Protocol):
         n_mels: Number of bands of the input.
         chunk_samples: Length of the training chunks, in samples.
         embedding_size: Number of columns of the embedding.
+
+    A network may also have `chunk_frames`, the length of a chunk in frames. Its inputs are then cut from the
+    spectrogram of a whole track, one after the other, instead of being spectrograms of chunks of the waveform.
     """
 
     settings: dict[str, Any]

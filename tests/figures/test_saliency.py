@@ -7,7 +7,9 @@ import torch
 from torch import nn
 
 from musicrec.export.description import Model
-from musicrec.figures.saliency import SILENCE_DB, integrated_gradients, saliency
+from musicrec.figures.saliency import integrated_gradients, saliency
+
+SILENCE_DB = -100.0  # of the mel spectrogram in decibels
 
 
 def test_each_entry_of_a_weighted_sum_contributes_its_term():

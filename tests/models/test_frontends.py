@@ -1,7 +1,10 @@
 """The front ends."""
 
+import json
 import math
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torchaudio
@@ -122,7 +125,7 @@ def test_there_is_nothing_to_save_or_train(kind):
 
 
 def test_settings_rebuild_the_front_end(waveform):
-    frontend = MelSpectrogram(n_fft=1024, hop_length=200, n_mels=48, f_min=30.0, f_max=7000.0)
+    frontend = MelSpectrogram(n_fft=1024, hop_length=200, n_mels=48, f_min=30.0, f_max=7000.0, **MUSICNN)
     assert frontend.settings["sample_rate"] == 16_000
     assert torch.equal(MelSpectrogram(**frontend.settings)(waveform), frontend(waveform))
     assert frontend(waveform).shape == (2, 1, 48, 81)
@@ -177,3 +180,47 @@ def test_a_hop_longer_than_the_window_is_rejected(kind):
 def test_mel_bands_outside_the_frequency_range_are_rejected(wrong):
     with pytest.raises(ConfigError, match=r"give a range of frequencies up to half of frontend\.sample_rate"):
         MelSpectrogram(**wrong)
+
+
+MUSICNN = {"mel_scale": "slaney", "mel_norm": "slaney", "compression": "log", "padding": "zeros"}
+
+
+def test_equals_librosa():
+    """Its default: Slaney's scale and area normalisation, and zeros at both ends, where frames 0 and 15 are."""
+    golden = json.loads(Path(__file__).with_name("librosa_mel.json").read_text())
+    time = np.arange(4000) / 16_000  # the signal, as the file describes it
+    signal = np.sin(2 * np.pi * (200 * time + 12_000 * time**2)) / 2 + np.sin(2 * np.pi * 3000 * time) / 100
+    waveform = torch.from_numpy(signal.astype(np.float32))[None]
+    frontend = MelSpectrogram(**MUSICNN)
+    power, compressed = frontend.power(waveform)[0], frontend(waveform)[0, 0]
+    for frame, values in golden["frames"].items():
+        expected = torch.tensor(values)
+        tolerance = 1e-4 * expected.max()
+        assert (power[:, int(frame)] - expected).abs().max() < tolerance
+        torch.testing.assert_close(compressed[:, int(frame)], torch.log10(1e4 * expected + 1), atol=1e-3, rtol=0)
+    assert ((power - frontend.mel(waveform)[0]).abs().amax() <= 1e-4 * power.max()).all(), "FFT and nnAudio differ"
+
+
+def test_silence_is_zero_after_log_compression():
+    assert torch.equal(MelSpectrogram(**MUSICNN)(torch.zeros(1, 4_000)), torch.zeros(1, 1, 96, 16))
+
+
+@pytest.mark.parametrize("hertz", [300.0, 999.0, 1500.0, 6000.0])
+def test_band_of_on_the_scale_of_slaney(hertz):
+    frequencies = torch.linspace(0, 8000, 20_001)
+    filters = torchaudio.functional.melscale_fbanks(20_001, 0.0, 8000.0, 96, 16_000, mel_scale="slaney")
+    band = MelSpectrogram(**MUSICNN).band_of(hertz)
+    nearest = filters[(frequencies - hertz).abs().argmin()].topk(2)
+    share = nearest.values / nearest.values.sum()
+    assert band == pytest.approx(float((share * nearest.indices).sum()), abs=0.02)
+
+
+@pytest.mark.parametrize("name", MUSICNN)
+def test_unknown_words_are_rejected(name):
+    with pytest.raises(ConfigError, match=rf"frontend\.{name}=other: choose "):
+        MelSpectrogram(**{name: "other"})
+
+
+def test_exports_without_the_newer_settings_keep_their_front_end(waveform):
+    old = {name: value for name, value in MelSpectrogram().settings.items() if name not in MUSICNN}
+    assert torch.equal(MelSpectrogram(**old)(waveform), MelSpectrogram()(waveform))

@@ -17,6 +17,7 @@ NAMES = sorted(find_classes("musicrec.models"))
 PARAMETERS = {
     "CRNN": 394_100,
     "KeyNet": 16_674,
+    "MusiCNN": 787_159,
     "ShortChunkResNet": 12_104_244,
     "TempoNet": 57_332,
 }

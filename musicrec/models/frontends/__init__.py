@@ -1,6 +1,6 @@
-"""Front ends, one class per file. Each computes a spectrogram in decibels. Exports find it by its class name."""
+"""Front ends, one class per file. Each computes a spectrogram. Exports find it by its class name."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -11,18 +11,20 @@ class Frontend(Protocol):
 
     Attributes:
         sample_rate: Sample rate of the waveforms, in hertz.
+        n_fft: Length of the window, in samples.
         hop_length: Samples from one frame to the next.
         n_mels: Number of bands.
         settings: The constructor's keyword arguments, in plain types; an export rebuilds the front end from them.
     """
 
     sample_rate: int
+    n_fft: int
     hop_length: int
     n_mels: int
-    settings: dict[str, int | float]
+    settings: dict[str, Any]
 
     def __call__(self, waveform: Tensor) -> Tensor:
-        """Compute the spectrogram in decibels.
+        """Compute the spectrogram, in decibels unless the settings say otherwise.
 
         Args:
             waveform: (batch, samples), floating point in [-1, 1] or int16.

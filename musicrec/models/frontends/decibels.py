@@ -1,4 +1,4 @@
-"""Functions that all front ends share: decibels with padding and exact float32, and the power spectrum by FFT."""
+"""Functions that all front ends share: compression with padding and exact float32, and the power spectrum by FFT."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,8 +30,20 @@ def check_hop(hop_length: int, n_fft: int) -> None:
         )
 
 
-def decibels(waveform: Tensor, power: Callable[[Tensor], Tensor], *, n_fft: int, hop_length: int) -> Tensor:
-    """Compute the spectrogram of a batch of waveforms in decibels.
+def to_decibels(power: Tensor) -> Tensor:
+    """Return 10·log10(power), at least -100 dB."""
+    return 10.0 * torch.log10(power.clamp(min=POWER_FLOOR))
+
+
+def decibels(
+    waveform: Tensor,
+    power: Callable[[Tensor], Tensor],
+    *,
+    n_fft: int,
+    hop_length: int,
+    compress: Callable[[Tensor], Tensor] = to_decibels,
+) -> Tensor:
+    """Compute the spectrogram of a batch of waveforms, in decibels unless told otherwise.
 
     Args:
         waveform: (batch, samples), floating point in [-1, 1] or int16. Input of half a window or less is padded with
@@ -39,9 +51,10 @@ def decibels(waveform: Tensor, power: Callable[[Tensor], Tensor], *, n_fft: int,
         power: Computes the power spectrogram (batch, bands, frames) of a waveform (batch, samples) float32.
         n_fft: Length of the window, in samples.
         hop_length: Samples from one frame to the next.
+        compress: Maps power to the values of the spectrogram.
 
     Returns:
-        (batch, 1, bands, samples // hop_length + 1) float32, at least -100 dB.
+        (batch, 1, bands, samples // hop_length + 1) float32; in decibels, at least -100 dB.
 
     Raises:
         ValueError: If the waveform has another shape or type.
@@ -53,11 +66,13 @@ def decibels(waveform: Tensor, power: Callable[[Tensor], Tensor], *, n_fft: int,
     with torch.autocast(waveform.device.type, enabled=False), _exact_float32():
         spectrum = power(F.pad(waveform.float(), (0, max(0, shortest - samples))))
         spectrum = spectrum[..., : samples // hop_length + 1]
-        return 10.0 * torch.log10(spectrum.clamp(min=POWER_FLOOR)).unsqueeze(1)
+        return compress(spectrum).unsqueeze(1)
 
 
-def power_spectrum(waveform: Tensor, n_fft: int, hop_length: int, window: Tensor, bins: int | None = None) -> Tensor:
-    """Compute the power spectrum with an FFT. The waveform is reflected at both ends.
+def power_spectrum(
+    waveform: Tensor, n_fft: int, hop_length: int, window: Tensor, bins: int | None = None, padding: str = "reflect"
+) -> Tensor:
+    """Compute the power spectrum with an FFT.
 
     Args:
         waveform: (batch, samples).
@@ -65,11 +80,14 @@ def power_spectrum(waveform: Tensor, n_fft: int, hop_length: int, window: Tensor
         hop_length: Samples from one frame to the next.
         window: (n_fft,).
         bins: Number of bins to keep, from the lowest; None for all n_fft // 2 + 1.
+        padding: What the windows at both ends see beyond the waveform, as in `torch.nn.functional.pad`: "reflect" or
+            "constant" (zeros).
 
     Returns:
         (batch, bins, frames).
     """
-    spectrum = torch.stft(waveform, n_fft, hop_length, window=window, return_complex=True)[:, :bins]
+    transform = torch.stft(waveform, n_fft, hop_length, window=window, pad_mode=padding, return_complex=True)
+    spectrum = transform[:, :bins]
     return spectrum.real.square() + spectrum.imag.square()
 
 
