@@ -1,5 +1,6 @@
 """The examples of CONTRIBUTING.md and docs/manifest.md work as written."""
 
+import hashlib
 import re
 import sys
 from collections.abc import Callable
@@ -21,6 +22,9 @@ from musicrec.config.class_lookup import find_class
 from musicrec.config.targets import TARGETS
 from musicrec.data.manifest import read_manifest
 from musicrec.evaluation.head_scores import score_heads
+from musicrec.export import catalogue, fetch
+from musicrec.export.folder import read_export
+from musicrec.export.public_checkpoint import ARCHITECTURES, ORIGINAL_NAMES
 from musicrec.figures.scores import plot_scores
 from musicrec.heads import Head, from_dict, head_classes, to_dict
 from musicrec.recommend.similarity import Similarity
@@ -171,3 +175,22 @@ def test_example_of_a_metric():
     scores = module.single_label(probabilities, target, None, classes=("a", "b", "c"))
     expected = balanced_accuracy_score(target, probabilities.argmax(dim=1))
     assert scores.values()["balanced_accuracy"] == pytest.approx(expected) == pytest.approx((2 / 3 + 0 + 1 / 2) / 3)
+
+
+def test_example_model_with_a_name(block: Callable[[str, str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    written = block("musicrec/export/catalogue.yaml", "yaml")
+    weights = {}
+    for name, tensor in ARCHITECTURES["crnn"]({"tags": 2}, width=4, gru_size=4).state_dict().items():
+        ours = next(module for module in ORIGINAL_NAMES["crnn"] if name.startswith(f"{module}."))
+        weights[ORIGINAL_NAMES["crnn"][ours] + name.removeprefix(ours)] = tensor
+    torch.save(weights, tmp_path / "carried.pth")
+    (stated,) = re.findall(r"sha256: (.*)", written)
+    found = hashlib.sha256((tmp_path / "carried.pth").read_bytes()).hexdigest()
+    (tmp_path / "catalogue.yaml").write_text(written.replace(stated, found))
+    monkeypatch.setattr(catalogue, "FILE", tmp_path / "catalogue.yaml")
+    monkeypatch.setenv("MUSICREC_MODELS", str(tmp_path / "models"))
+    entry = catalogue.entries()["rock_or_jazz"]
+    assert fetch.get(entry.download, file=tmp_path / "carried.pth") == [entry]
+    model = read_export(catalogue.resolve("rock_or_jazz"))
+    assert [head.name for head in model.heads] == list(entry.heads) and model.heads[0].classes == ("rock", "jazz")
+    assert model.config["licence"] == entry.licence
