@@ -8,6 +8,8 @@ import numpy as np
 from musicrec.recommend.similarity import Similarity
 from musicrec.recommend.track import Track
 
+LEAST_TRACKS = 20  # in fewer tracks, the mean and the deviation say more about these tracks than about music
+
 
 @dataclass(frozen=True, kw_only=True)
 class Match:
@@ -16,7 +18,7 @@ class Match:
     Attributes:
         row: Its index in `ExactSearch.tracks`.
         similarity: Similarity to the query over all blocks.
-        by_block: Similarity per block, {block: similarity}.
+        by_block: Similarity per block, {block: similarity}, of the blocks that both tracks have.
     """
 
     row: int
@@ -26,6 +28,8 @@ class Match:
 
 class ExactSearch:
     """Finds the tracks that are most similar to a query by comparing it with all of them.
+
+    Embeddings are centred and scaled by their statistics over the library, if it has at least `LEAST_TRACKS` tracks.
 
     Takes about 3 kB of memory per track. Build it from a library with `ExactSearch(*library.read())`; later changes of
     the library do not reach it.
@@ -73,9 +77,18 @@ class ExactSearch:
         rows = np.arange(len(self.tracks)) if among is None else np.flatnonzero(among)
         if not len(rows):
             return []
-        total, by_block = similarity.compare(query, {name: self.values[name][rows] for name in similarity.weights})
+        enough = sum(not track.unreliable for track in self.tracks) >= LEAST_TRACKS
+        total, by_block = similarity.compare(
+            query,
+            {name: self.values[name][rows] for name in similarity.weights},
+            {name: self.statistics(name) for name in similarity.scaled} if enough else {},
+        )
         best = np.argsort(-total, kind="stable")[:k]
         return [
-            Match(row=int(rows[i]), similarity=float(total[i]), by_block={n: float(s[i]) for n, s in by_block.items()})
+            Match(
+                row=int(rows[i]),
+                similarity=float(total[i]),
+                by_block={name: float(of[i]) for name, of in by_block.items() if not np.isnan(of[i])},
+            )
             for i in best
         ]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from musicrec.audio.remark import Remark
-from musicrec.recommend.exact_search import ExactSearch
+from musicrec.recommend.exact_search import LEAST_TRACKS, ExactSearch
 from musicrec.recommend.similarity import Similarity
 from musicrec.recommend.sqlite_library import SqliteLibrary
 
@@ -53,3 +53,20 @@ def test_statistics_are_those_of_the_tracks_whose_answers_count(library: SqliteL
 def test_statistics_of_no_tracks(library: SqliteLibrary):
     mean, deviation = ExactSearch(*library.read()).statistics("embedding")
     assert mean.tolist() == [0] * 4 and deviation.tolist() == [1] * 4
+
+
+def test_embeddings_are_scaled_only_in_a_library_that_is_large_enough(make_track):
+    """Two tracks apart from a crowd: centred, they are as unlike as can be; as they are, all tracks are alike."""
+    crowd = [make_track(f"crowd{number:02}") for number in range(LEAST_TRACKS - 2)]
+    apart = [dataclasses.replace(make_track(name), embedding=np.array(values, np.float32)) for name, values in
+             {"low": [99.0, 99.0], "high": [101.0, 101.0]}.items()]  # fmt: skip
+    tracks = [*(dataclasses.replace(track, embedding=np.array([100.0, 100.0], np.float32)) for track in crowd), *apart]
+    similarity = Similarity([], weights={"embedding": 1})
+
+    def of_pair(tracks: list) -> float:
+        search = ExactSearch(tracks, {"embedding": np.stack([track.embedding for track in tracks])})
+        matches = search.search({"embedding": tracks[-2].embedding}, similarity=similarity, k=len(tracks))
+        return next(match.similarity for match in matches if tracks[match.row].track_id == "high")
+
+    assert of_pair(tracks) == pytest.approx(-1.0)
+    assert of_pair(tracks[1:]) == pytest.approx(1.0)

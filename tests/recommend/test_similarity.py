@@ -126,6 +126,49 @@ def test_default_weights_are_the_features(heads: dict):
     assert Similarity([heads["genre"], heads["instruments"]]).weights == {"embedding": 1.0}
 
 
+def test_an_embedding_is_centred_and_scaled_by_the_statistics_of_the_library():
+    rows = np.array([[12.0, 0.5, 7.0], [8.0, 0.5, 7.0], [12.0, 0.1, 7.0]], dtype=np.float32)
+    statistics = np.array([10.0, 0.3, 7.0], np.float32), np.array([2.0, 0.2, 0.0], np.float32)
+    similarity = Similarity([], blocks=["embedding.tagger"], weights={"embedding": {"tagger": 2.0}})
+    assert similarity.weights == {"embedding.tagger": 2.0}
+    assert similarity.scaled == ["embedding.tagger"]
+    total, _ = similarity.compare(
+        {"embedding.tagger": rows[0]}, {"embedding.tagger": rows}, {"embedding.tagger": statistics}
+    )
+    # (1, 1, 0) with itself, (-1, 1, 0) and (1, -1, 0); the constant dimension is centred, not divided by 0
+    assert total == pytest.approx([1.0, 0.0, 0.0], abs=1e-6)
+    plain, _ = similarity.compare({"embedding.tagger": rows[0]}, {"embedding.tagger": rows})
+    cosine = (12 * 8 + 0.25 + 49) / math.sqrt((144 + 0.25 + 49) * (64 + 0.25 + 49))
+    assert plain[1] == pytest.approx(cosine, abs=1e-6)
+
+
+def test_a_descriptor_is_a_point_on_a_quarter_of_a_circle():
+    """Energy goes from 2 to 9: a third of that is 30 degrees, and what lies outside counts as its end."""
+    energy = np.array([[2.0], [2 + 7 / 3], [9.0], [10.0]], dtype=np.float32)
+    total, _ = Similarity([], blocks=["energy"], weights={"energy": 1}).compare(
+        {"energy": energy[0]}, {"energy": energy}
+    )
+    assert total == pytest.approx([1.0, math.cos(math.pi / 6), 0.0, 0.0], abs=1e-6)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_missing_value_leaves_its_block_out_of_the_mean(make_track, metric: str):
+    """A track that was indexed before there were descriptors is compared by what it has, not punished for the rest."""
+    head = KeyHead()
+    similarity = Similarity([head], blocks=["energy"], weights={"energy": 3.0}, metric=metric)
+    keys = np.stack([make_track("a", key=key).probabilities["key"] for key in ("A minor", "A minor", "E minor")])
+    tracks = {"key": keys, "energy": np.array([[5.0], [np.nan], [np.nan]], np.float32)}
+    query = {"key": keys[0], "energy": np.array([9.0], np.float32)}
+    total, by_block = similarity.compare(query, tracks)
+    only_key, _ = Similarity([head], metric=metric).compare(query, tracks)
+    assert total[1:] == pytest.approx(only_key[1:])
+    assert total[0] < only_key[0] == pytest.approx(1.0, abs=1e-3)
+    assert np.isnan(by_block["energy"]).tolist() == [False, True, True]
+    without, shown = similarity.compare({"key": keys[0]}, tracks)
+    assert without == pytest.approx(only_key)
+    assert list(shown) == ["key"]
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
