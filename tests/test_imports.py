@@ -27,6 +27,7 @@ ROOMS = [
     "data",
     "data.adapters",
     "data.midi",
+    "data.rendering",
     "data.synthetic",
     "training",
     "evaluation",

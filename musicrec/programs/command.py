@@ -139,7 +139,7 @@ def _read_names(path: Path) -> list[str]:
     return [line.strip() for line in lines if line.strip()]
 
 
-class _RenderMidi(TyperCommand):
+class _SeveralSoundFonts(TyperCommand):
     """Accepts several files after one --sound-font, where Typer wants the option repeated."""
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
@@ -151,7 +151,7 @@ class _RenderMidi(TyperCommand):
         return super().parse_args(ctx, repeated)
 
 
-@app.command(cls=_RenderMidi, rich_help_panel=TOOLS)
+@app.command(cls=_SeveralSoundFonts, rich_help_panel=TOOLS)
 def render_midi(
     source: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of MIDI files.")],
     sound_font: Annotated[
@@ -192,6 +192,65 @@ def render_midi(
             sample_rate=sample_rate,
             genre_folders=genre_folders,
             seed=seed,
+            workers=workers,
+        )
+        for line in done.report():
+            print(line)
+
+
+@app.command(cls=_SeveralSoundFonts, rich_help_panel=TOOLS)
+def render_corpus(
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder to write audio and manifest.csv into.")],
+    clips_per_genre: Annotated[
+        int, typer.Option(metavar="N", help="Arranged clips of each of the twelve genres; about 600 KB per clip.")
+    ] = 100,
+    composed: Annotated[
+        int, typer.Option(metavar="N", help="Composed clips besides: modes, drones, loud drums; for train and valid.")
+    ] = 0,
+    seed: Annotated[int, typer.Option(help="Another seed makes another corpus in the same styles.")] = 0,
+    sound_font: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Sound font (.sf2, .sf3); one of several is drawn per clip.  "
+            "[default: FluidR3_GM and TimGM6mb, where Debian puts them]",
+            show_default=False,
+        ),
+    ] = None,
+    shift_sound_font: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Sound font for half of the test clips, as split test_shift."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", help="Clips rendered at once; default: all cores.")
+    ] = None,
+) -> None:
+    r"""Render a labelled corpus from nothing.
+
+    Chords and a lead line are written by rule, arranged by MMA in the styles of
+    twelve genres, and played by FluidSynth. Genre, instruments, tempo, key,
+    mode and metre are known for certain. A style is in one split only, the same
+    for every seed (docs/corpus.md). The same command gives the same samples.
+    If it is interrupted, run the same command again to continue.
+
+      apt install mma fluidsynth fluid-soundfont-gm timgm6mb-soundfont
+      musicrec render-corpus --out corpus --clips-per-genre 100 --composed 300
+      musicrec train data=manifest data.manifest=corpus/manifest.csv
+        'task=\[genre,features]'
+    """
+    from musicrec.config.explain import one_message
+
+    with one_message():
+        from musicrec.data.rendering import corpus
+
+        startup.finish()
+        done = corpus.render_corpus(
+            out,
+            clips_per_genre=clips_per_genre,
+            composed=composed,
+            seed=seed,
+            sound_fonts=sound_font or corpus.SOUND_FONTS,
+            shift_sound_font=shift_sound_font,
             workers=workers,
         )
         for line in done.report():

@@ -32,10 +32,19 @@ def importing(weights: Path, classes: Path, out: Path, *, architecture: str = "c
 def test_help_teaches(capsys):
     assert run("--help") == 0
     printed = capsys.readouterr().out
-    for taught in ("musicrec train debug=fast", "action=query query=TRACK.mp3", "import-checkpoint", "render-midi"):
+    for taught in (
+        "musicrec train debug=fast",
+        "action=query query=TRACK.mp3",
+        "import-checkpoint",
+        "render-midi",
+        "render-corpus",
+    ):
         assert taught in printed
     assert run("render-midi", "--help") == 0
     assert "'task=[instruments,features]'" in capsys.readouterr().out  # the brackets are not markup
+    assert run("render-corpus", "--help") == 0
+    taught = capsys.readouterr().out
+    assert "apt install mma fluidsynth" in taught and "'task=[genre,features]'" in taught
     assert run("import-checkpoint", "--help") == 0
     assert "one per line" in " ".join(capsys.readouterr().out.split())
 

@@ -2,38 +2,33 @@
 
 import hashlib
 import os
-import shutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import polars as pl
-import soundfile
 from annotated_types import Ge, Le
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from musicrec.config.number_types import Count
 from musicrec.config.value_check import check_value
 from musicrec.data.manifest import write_manifest
-from musicrec.data.midi.fluidsynth import check_sound_font, find_fluidsynth
+from musicrec.data.midi.fluidsynth import find_fluidsynth
 from musicrec.data.midi.names import MidiFile, find_midi_files
 from musicrec.data.midi.parse import LARGEST_BYTES
-from musicrec.data.midi.track_renderer import RenderJournal, TrackRenderer
+from musicrec.data.midi.track_renderer import TrackRenderer
+from musicrec.data.midi.workplace import MANIFEST, check_sound_fonts, map_with_progress, rendering_into
 from musicrec.data.schema import SCHEMA
 from musicrec.data.splitting import split_tracks
 from musicrec.errors import ConfigError, MidiError
-from musicrec.system.atomic_write import remove_leftovers, write_text
-from musicrec.system.console import error_console
-from musicrec.system.lock import try_lock
+from musicrec.system.atomic_write import write_text
 
 VERSION = 1  # increase it whenever the same files and settings give other audio or labels
 SHORTEST_S, LONGEST_S = 4, 600
 LOWEST_SAMPLE_RATE = 8000
-MANIFEST, LEFT_OUT, JOURNAL = "manifest.csv", "left_out.csv", "rendered.jsonl"
+LEFT_OUT = "left_out.csv"
 _SHOWN = 10
 
 
@@ -107,7 +102,7 @@ def render_folder(
     check_value("sample_rate", sample_rate, Annotated[int, Ge(LOWEST_SAMPLE_RATE)])
     check_value("workers", workers, Count | None)
     program, fonts, out = find_fluidsynth(), [Path(font) for font in sound_fonts], Path(os.path.abspath(out))
-    _check_sound_fonts(fonts)
+    check_sound_fonts(fonts)
     files = find_midi_files(Path(source), genre_folders=genre_folders)
     if progress:
         most_gb = len(files) * len(fonts) * duration_s * sample_rate * 2 / 1e9
@@ -115,56 +110,27 @@ def render_folder(
         print(summary, file=sys.stderr)
     settings = {"version": VERSION, "duration_s": float(duration_s), "sample_rate": sample_rate}
     left_out: list[tuple[str, str]] = []
-    try:
-        (out / "audio").mkdir(parents=True, exist_ok=True)
-        with try_lock(out / ".lock") as free:
-            if not free:
-                raise ConfigError(
-                    f"{out}: another process is rendering into this folder; wait for it, or choose another folder"
-                )
-            scratch = _empty_scratch(out)
-            with closing(RenderJournal(out / JOURNAL, settings)) as journal:
-                renderer = TrackRenderer(
-                    program=program,
-                    sound_fonts=fonts,
-                    audio=out / "audio",
-                    scratch=scratch,
-                    journal=journal,
-                    duration_s=duration_s,
-                    sample_rate=sample_rate,
-                )
-                rows = _render_all(renderer, files, left_out, workers or len(os.sched_getaffinity(0)), progress)
-            scratch.rmdir()
-            table = pl.DataFrame(left_out, schema=["midi_file", "reason"], orient="row")
-            write_text(out / LEFT_OUT, table.write_csv(), error=None)
-            if not rows:
-                raise MidiError(
-                    f"{source}: none of its {len(files)} MIDI files could be rendered; the reasons are in "
-                    f"{out / LEFT_OUT}, the first is {': '.join(left_out[0])}"
-                )
-            tracks = _manifest(rows, seed)
-            write_manifest(tracks, out / MANIFEST)
-    except (OSError, soundfile.SoundFileError) as error:
-        raise ConfigError(f"{out}: cannot be written ({error}); make room, or choose another folder") from None
+    with rendering_into(out, settings) as (scratch, journal):
+        renderer = TrackRenderer(
+            program=program,
+            sound_fonts=fonts,
+            audio=out / "audio",
+            scratch=scratch,
+            journal=journal,
+            duration_s=duration_s,
+            sample_rate=sample_rate,
+        )
+        rows = _render_all(renderer, files, left_out, workers or len(os.sched_getaffinity(0)), progress)
+        table = pl.DataFrame(left_out, schema=["midi_file", "reason"], orient="row")
+        write_text(out / LEFT_OUT, table.write_csv(), error=None)
+        if not rows:
+            raise MidiError(
+                f"{source}: none of its {len(files)} MIDI files could be rendered; the reasons are in "
+                f"{out / LEFT_OUT}, the first is {': '.join(left_out[0])}"
+            )
+        tracks = _manifest(rows, seed)
+        write_manifest(tracks, out / MANIFEST)
     return Rendering(out / MANIFEST, tracks, left_out)
-
-
-def _check_sound_fonts(fonts: list[Path]) -> None:
-    for font in fonts:
-        check_sound_font(font)
-    if len({font.stem for font in fonts}) < len(fonts):
-        paths = ", ".join(map(str, fonts))
-        raise ConfigError(f"two sound fonts have the same name, so their tracks would have, too: {paths}; rename one")
-
-
-def _empty_scratch(out: Path) -> Path:
-    """Remove what a process that was killed has left, and return an empty folder for temporary files."""
-    scratch = out / ".scratch"
-    shutil.rmtree(scratch, ignore_errors=True)
-    for folder, _, _ in os.walk(out / "audio"):
-        remove_leftovers(Path(folder), older_than_s=0)
-    scratch.mkdir()
-    return scratch
 
 
 def _manifest(rows: list[dict], seed: int) -> pl.DataFrame:
@@ -189,31 +155,22 @@ def _render_all(
     first: dict[str, MidiFile] = {}
     with ThreadPoolExecutor(workers) as pool:
         for file, content in zip(
-            files, _map_with_progress("Reading", pool, _content_hash, files, progress), strict=True
+            files, map_with_progress("Reading", pool, _content_hash, files, progress=progress), strict=True
         ):
             same = first.setdefault(content, file)
             if same is not file:  # copies could end up in two splits
                 left_out.append((file.name, f"the same file as {same.name}"))
         rows = []
         items = list(first.items())
-        answers = _map_with_progress("Rendering", pool, lambda item: renderer(item[1], item[0]), items, progress)
+        answers = map_with_progress(
+            "Rendering", pool, lambda item: renderer(item[1], item[0]), items, progress=progress
+        )
         for file, answer in zip(first.values(), answers, strict=True):
             if isinstance(answer, str):
                 left_out.append((file.name, answer))
             else:
                 rows += answer
     return rows
-
-
-def _map_with_progress(title: str, pool: ThreadPoolExecutor, function: Callable, items: list, progress: bool) -> list:
-    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=error_console(), disable=not progress) as bar:
-        try:
-            return list(bar.track(pool.map(function, items), total=len(items)))
-        except BaseException:
-            # So that Ctrl-C does not wait for files that have not started.
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 def _content_hash(file: MidiFile) -> str:

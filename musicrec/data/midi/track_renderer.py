@@ -1,8 +1,5 @@
-"""Render the tracks of one MIDI file, and keep a journal of rendered tracks."""
+"""Render the tracks of one MIDI file."""
 
-import contextlib
-import json
-import threading
 from pathlib import Path
 
 import soundfile
@@ -11,51 +8,9 @@ from musicrec.data.midi.fluidsynth import render
 from musicrec.data.midi.midi_labels import labels_of
 from musicrec.data.midi.names import MidiFile
 from musicrec.data.midi.parse import Piece, read_midi
+from musicrec.data.midi.render_journal import RenderJournal
 from musicrec.errors import MidiError
 from musicrec.system.atomic_write import atomic_write
-
-
-class RenderJournal:
-    """A file with one line per rendered track, written after its audio. Threads may append at the same time.
-
-    Args:
-        path: The file.
-        header: The settings; a journal with other settings is started again.
-
-    Attributes:
-        rendered: {path of the audio: (key of its sources, {label: value, and duration_s})}, from the last line of each.
-    """
-
-    def __init__(self, path: Path, header: dict) -> None:
-        self.rendered: dict[str, tuple[str, dict]] = {}
-        self._lock = threading.Lock()
-        text = path.read_text(encoding="utf-8") if path.is_file() else ""
-        first, *lines = text.split("\n")
-        if first != json.dumps(header):
-            path.write_text(json.dumps(header) + "\n", encoding="utf-8")
-            lines = []
-        for line in lines:
-            with contextlib.suppress(ValueError):  # the last line is empty, or incomplete if the program was killed
-                audio, key, record = json.loads(line)
-                self.rendered[audio] = key, record
-        self._file = open(path, "a", encoding="utf-8", buffering=1)  # noqa: SIM115 (closed by close)
-        if lines and lines[-1]:
-            self._file.write("\n")
-
-    def append(self, audio: str, key: str, record: dict) -> None:
-        """Add a rendered track.
-
-        Args:
-            audio: Path of the audio.
-            key: Identifies the MIDI file and the sound font it was made from.
-            record: Its labels and its duration.
-        """
-        with self._lock:
-            self._file.write(json.dumps([audio, key, record]) + "\n")
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
 
 
 class TrackRenderer:

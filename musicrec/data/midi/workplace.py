@@ -1,0 +1,107 @@
+"""What every rendering into a folder needs: a lock, room for temporary files, a journal and a progress bar."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import soundfile
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from musicrec.data.midi.fluidsynth import check_sound_font
+from musicrec.data.midi.render_journal import RenderJournal
+from musicrec.errors import ConfigError
+from musicrec.system.atomic_write import remove_leftovers
+from musicrec.system.console import error_console
+from musicrec.system.lock import try_lock
+
+MANIFEST, JOURNAL = "manifest.csv", "rendered.jsonl"
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+def check_sound_fonts(fonts: Sequence[Path]) -> None:
+    """Check that files are sound fonts with different names.
+
+    Raises:
+        ConfigError: If one cannot be read, is not a sound font, or has the name of another one.
+    """
+    for font in fonts:
+        check_sound_font(font)
+    if len({font.stem for font in fonts}) < len(fonts):
+        paths = ", ".join(map(str, fonts))
+        raise ConfigError(f"two sound fonts have the same name, so their tracks would have, too: {paths}; rename one")
+
+
+@contextmanager
+def rendering_into(out: Path, settings: dict) -> Iterator[tuple[Path, RenderJournal]]:
+    """Hold a folder for one rendering. What a process that was killed has left in it is removed.
+
+    Args:
+        out: The folder; it gets a folder `audio`.
+        settings: What all tracks depend on. A journal of other settings is started again.
+
+    Yields:
+        An empty folder for temporary files, and the journal of the tracks that are rendered already.
+
+    Raises:
+        ConfigError: If another process is rendering into the folder, or it cannot be written.
+    """
+    try:
+        (out / "audio").mkdir(parents=True, exist_ok=True)
+        with try_lock(out / ".lock") as free:
+            if not free:
+                raise ConfigError(
+                    f"{out}: another process is rendering into this folder; wait for it, or choose another folder"
+                )
+            scratch = _empty_scratch(out)
+            with closing(RenderJournal(out / JOURNAL, settings)) as journal:
+                yield scratch, journal
+            scratch.rmdir()
+    except (OSError, soundfile.SoundFileError) as error:
+        raise ConfigError(f"{out}: cannot be written ({error}); make room, or choose another folder") from None
+
+
+def map_with_progress(
+    title: str,
+    pool: ThreadPoolExecutor,
+    function: Callable[[Item], Answer],
+    items: Sequence[Item],
+    *,
+    progress: bool,
+) -> list[Answer]:
+    """Call a function for every item in a pool, with a progress bar on the standard error stream.
+
+    Args:
+        title: What the bar says.
+        pool: The pool.
+        function: The function.
+        items: Its arguments.
+        progress: Whether to show the bar.
+
+    Returns:
+        The answers, in the order of the items.
+    """
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=error_console(), disable=not progress) as bar:
+        try:
+            answers: Iterable[Answer] = bar.track(pool.map(function, items), total=len(items))
+            return list(answers)
+        except BaseException:
+            # So that Ctrl-C does not wait for files that have not started.
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _empty_scratch(out: Path) -> Path:
+    """Return an empty folder for temporary files."""
+    scratch = out / ".scratch"
+    shutil.rmtree(scratch, ignore_errors=True)
+    for folder, _, _ in os.walk(out / "audio"):
+        remove_leftovers(Path(folder), older_than_s=0)
+    scratch.mkdir()
+    return scratch
