@@ -1,5 +1,6 @@
 """Fetch the files that become models of the catalogue, import them, and remove the models again."""
 
+import contextlib
 import importlib
 import json
 import shutil
@@ -8,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from musicrec.errors import ExportError
-from musicrec.export.catalogue import CatalogueEntry, Download, entries, models_folder
+from musicrec.export.catalogue import CatalogueEntry, Download, entries, megabytes, models_folder
 from musicrec.export.checksums import find_damage, write_checksums
 from musicrec.export.package_index import fetch_wheel
 from musicrec.system.atomic_write import atomic_folder, move_file, remove_leftovers
@@ -38,17 +39,19 @@ def get(download: Download, *, file: Path | None = None) -> list[CatalogueEntry]
         DownloadError: The file cannot be fetched. What was received is kept where it can be continued.
         ExportError: The file has another checksum, or the folder of models cannot be written.
     """
+    if not _missing(download):  # before the lock: a folder that several users share may be read-only
+        return []
     with _locked():
-        of_it = [entry for entry in entries().values() if entry.download is not None]
-        missing = [entry for entry in of_it if entry.download == download and not _is_sound(entry)]
-        if not missing:
-            return []
+        missing = _missing(download)
         kept = models_folder() / _DOWNLOADS / download.name
         kept.mkdir(parents=True, exist_ok=True)
-        whole = _fetched(download, kept) if file is None else _carried(download, file, kept)
-        for entry in missing:
-            _import(entry, download, whole)
+        if missing:
+            whole = _fetched(download, kept) if file is None else _carried(download, file, kept)
+            for entry in missing:
+                _import(entry, download, whole)
         shutil.rmtree(kept, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            kept.parent.rmdir()  # unless another download is unfinished
         return missing
 
 
@@ -90,8 +93,10 @@ def _locked() -> Iterator[None]:
         ) from None
 
 
-def _is_sound(entry: CatalogueEntry) -> bool:
-    return entry.is_present and not find_damage(entry.folder)
+def _missing(download: Download) -> list[CatalogueEntry]:
+    """Return the models of a download that are not on this machine, or are damaged."""
+    made = [entry for entry in entries().values() if entry.download == download]
+    return [entry for entry in made if not entry.is_present or find_damage(entry.folder)]
 
 
 def _fetched(download: Download, folder: Path) -> Path:
@@ -104,6 +109,9 @@ def _fetched(download: Download, folder: Path) -> Path:
     whole = folder / download.file
     if whole.is_file() and not whole.is_symlink() and file_checksum(whole, checksum) == checksum:
         return whole
+    console = error_console()
+    if not console.is_terminal:  # where there is no progress bar
+        console.print(f"Fetching {download.file} ({megabytes(download.bytes)}) …", highlight=False, soft_wrap=True)
     if download.requirement is not None:
         fetch_wheel(download.requirement, whole, sha256=download.sha256, size=download.bytes, otherwise=otherwise)
         return whole

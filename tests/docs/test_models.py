@@ -4,6 +4,10 @@ import re
 import shlex
 from pathlib import Path
 
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+
 from musicrec.export import catalogue
 from musicrec.programs.models_command import app
 
@@ -36,6 +40,17 @@ def test_the_commands_exist():
     for line in lines:
         names = [word for word in shlex.split(line.partition(" --from")[0])[1:]]
         assert all(catalogue.named(name) for name in names), line
+
+
+@pytest.mark.parametrize("line", re.findall(r"^musicrec (?!models)(.*)$", PAGE, re.M))
+def test_a_command_with_a_name_composes(line: str):
+    program, *overrides = shlex.split(line)
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(ROOT / "conf")):
+        cfg = compose(program, overrides=overrides)
+    chosen = next(cfg[key] for key in ("exports", "export", "start_from") if cfg.get(key))
+    for name in [chosen] if isinstance(chosen, str) else chosen:
+        assert name in catalogue.entries()
 
 
 def test_the_file_to_carry_over_is_that_of_the_catalogue():

@@ -4,8 +4,10 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +21,7 @@ from musicrec.export.checksums import find_damage
 from musicrec.recommend.exports import fingerprint
 from tests.web_host import Host
 
+ROOT = Path(__file__).parents[2]
 WEIGHTS = os.urandom(400_000)
 
 
@@ -227,6 +230,15 @@ def test_remove_forgets_an_interrupted_download(models: Path):
     assert left(models) == set()
 
 
+def test_a_shared_folder_may_be_read_only(host: Host, models: Path, monkeypatch: pytest.MonkeyPatch):
+    get("web_model")
+    (models / ".lock").unlink()
+    (models / ".lock").mkdir()  # nothing can take this lock
+    assert get("web_model") == []
+    with pytest.raises(ExportError, match=r".lock: cannot be written \(Is a directory\)"):
+        fetch.remove(catalogue.named("web_model"))
+
+
 def test_a_folder_that_cannot_be_written(models: Path):
     models.write_text("a file")
     with pytest.raises(ExportError, match=r"models: cannot be written \(File exists\).*MUSICREC_MODELS"):
@@ -285,6 +297,40 @@ def test_an_index_that_cannot_be_reached(models: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     with pytest.raises(DownloadError, match=r"http://127.0.0.1:9/simple cannot be reached .*get weighty-1.0-py3-none"):
         get("one")
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_pip(models: Path, tmp_path: Path):
+    """Ctrl-C in a terminal reaches both processes; here only musicrec gets it."""
+    (tmp_path / "bin").mkdir()
+    pip = tmp_path / "bin" / "pip"
+    pip.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 300\n")
+    pip.chmod(0o755)
+    code = (
+        "import importlib.util, pathlib, sys\n"
+        "from musicrec.export import catalogue, package_index\n"
+        "package_index.importlib.util.find_spec = lambda name: None\n"
+        "catalogue.FILE = pathlib.Path(sys.argv[1])\n"
+        "from musicrec.programs.command import main\n"
+        "main(['models', 'get', 'weighty'])\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PATH": f"{tmp_path}/bin:{os.environ['PATH']}"}
+    command = [sys.executable, "-c", code, str(catalogue.FILE)]
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    wait_until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text().strip() != "")
+    process.send_signal(signal.SIGINT)
+    printed, errors = process.communicate()
+    assert (process.returncode, printed, errors.splitlines()[-1]) == (130, "", "interrupted")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+    assert left(models) == set()
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < end, "nothing happened for a minute"
+        time.sleep(0.01)
 
 
 def test_an_environment_without_pip(models: Path, monkeypatch: pytest.MonkeyPatch):
