@@ -102,8 +102,9 @@ def _missing(download: Download) -> list[CatalogueEntry]:
 def _fetched(download: Download, folder: Path) -> Path:
     """Return the file of a download with its checksum verified, fetched into a folder unless it is there already."""
     checksum = f"sha256:{download.sha256}"
+    how = f"run `pip download --no-deps {download.requirement}`" if download.requirement else f"download {download.url}"
     otherwise = (
-        f"get {download.file} (SHA-256 {download.sha256}) on another machine, carry it over and run "
+        f"{how} on another machine, carry {download.file} (SHA-256 {download.sha256}) over, and run "
         f"`musicrec models get {download.name} --from {download.file}`"
     )
     whole = folder / download.file

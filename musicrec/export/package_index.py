@@ -109,6 +109,7 @@ def _reason(log: str, sha256: str) -> str:
     place = indexes[1] if indexes else "https://pypi.org/simple"
     broken = re.findall(r"connection broken by '(.*)': /", log)
     if broken:
-        return f"{place} cannot be reached ({broken[-1]})"
+        cause = broken[-1].rpartition(">: ")[2].rstrip("')\"")  # without the object of pip that has the trouble
+        return f"{place} cannot be reached ({cause})"
     errors = re.findall(r"^ERROR: (.*)$", log, re.M)
     return f"{errors[-1].rstrip('.') if errors else 'pip does not say why'} ({place})"

@@ -142,8 +142,8 @@ def test_without_a_host_the_message_says_what_to_carry_over(host: Host, models: 
     sha256 = hashlib.sha256(WEIGHTS).hexdigest()
     message = (
         f"{host.url('web.bin')}: cannot be downloaded \\(the host answered 503 Service Unavailable\\); run the same "
-        f"command again, or get web.bin \\(SHA-256 {sha256}\\) on another machine, carry it over and run `musicrec "
-        "models get web --from web.bin`"
+        f"command again, or download {host.url('web.bin')} on another machine, carry web.bin \\(SHA-256 {sha256}\\) "
+        "over, and run `musicrec models get web --from web.bin`"
     )
     with pytest.raises(DownloadError, match=message):
         get("web_model")
@@ -295,7 +295,11 @@ def test_an_index_that_cannot_be_reached(models: Path, monkeypatch: pytest.Monke
     monkeypatch.delenv("PIP_FIND_LINKS")
     monkeypatch.setenv("PIP_RETRIES", "1")
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
-    with pytest.raises(DownloadError, match=r"http://127.0.0.1:9/simple cannot be reached .*get weighty-1.0-py3-none"):
+    message = (
+        r"weighty==1.0: pip cannot fetch it: http://127.0.0.1:9/simple cannot be reached "
+        r"\([^<>()]*Connection refused\); run `pip download --no-deps weighty==1.0` on another machine, carry weighty-1.0-py3-none-any.whl \(SHA-256 "
+    )
+    with pytest.raises(DownloadError, match=message):
         get("one")
 
 
