@@ -297,7 +297,8 @@ def test_an_index_that_cannot_be_reached(models: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     message = (
         r"weighty==1.0: pip cannot fetch it: http://127.0.0.1:9/simple cannot be reached "
-        r"\([^<>()]*Connection refused\); run `pip download --no-deps weighty==1.0` on another machine, carry weighty-1.0-py3-none-any.whl \(SHA-256 "
+        r"\([^<>()]*Connection refused\); run `pip download --no-deps weighty==1.0` on another machine, "
+        r"carry weighty-1.0-py3-none-any.whl \(SHA-256 "
     )
     with pytest.raises(DownloadError, match=message):
         get("one")
