@@ -17,7 +17,8 @@ class Network(Protocol):
         embedding_size: Number of columns of the embedding.
 
     A network may also have `chunk_frames`, the length of a chunk in frames. Its inputs are then cut from the
-    spectrogram of a whole track, one after the other, instead of being spectrograms of chunks of the waveform.
+    spectrogram of a whole track, one after the other, instead of being spectrograms of chunks of the waveform. It may
+    have `channels_last`, False if that memory layout makes it slower on a CPU.
     """
 
     settings: dict[str, Any]

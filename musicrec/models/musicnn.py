@@ -36,6 +36,8 @@ class MusiCNN(nn.Module):
         chunk_frames: Length of a chunk in frames. Whole tracks are cut into patches of this many frames.
     """
 
+    channels_last = False  # with one input channel and the maximum over bands, that layout takes 1.6 times as long
+
     def __init__(
         self,
         outputs: dict[str, int],

@@ -3,16 +3,15 @@
 import logging
 import os
 import time
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from musicrec.audio.decode import Decoded, decode_track
+from musicrec.audio.decode import Decoded
 from musicrec.audio.file_tags import read_tags
 from musicrec.audio.remark import Remark
 from musicrec.audio.suffixes import AUDIO_SUFFIXES
@@ -26,11 +25,9 @@ from musicrec.recommend.track import Track, audio_hash
 from musicrec.system.progress import track_progress
 
 if TYPE_CHECKING:
-    from musicrec.export.analyzer import TrackAnalyzer
+    from musicrec.export.analyzer import TrackAnalysis, TrackAnalyzer
 
 _SAVE_EVERY_S = 10.0  # a program that is killed loses at most the work of this time
-_DECODERS = 2  # threads that decode while the network computes; libsndfile and soxr release the interpreter's lock
-_AHEAD = 4  # decoded tracks that may wait, which limits the memory
 
 log = logging.getLogger(__name__)
 
@@ -177,14 +174,17 @@ def index(
     done: list[Track] = []
     saved = time.monotonic()
     try:
-        with track_progress("analysing", "analysed", len(to_analyse), shown=progress) as advance:
-            for row, decoded in _decoded(to_analyse, analyzer.sample_rate):
-                if isinstance(decoded, AudioError):
-                    report.unreadable.append((row["path"], str(decoded)))
+        with (
+            track_progress("analysing", "analysed", len(to_analyse), shown=progress) as advance,
+            closing(analyzer.analyze_many(row["path"] for row in to_analyse)) as answers,
+        ):
+            for row, (_, answer) in zip(to_analyse, answers, strict=True):
+                if isinstance(answer, AudioError):
+                    report.unreadable.append((row["path"], str(answer)))
                     if row["path"] in known:  # the stored answers are those of a file that no longer exists
                         library.remove([row["path"]])
                 else:
-                    done.append(_analysed(row, decoded, analyzer))
+                    done.append(_track(row, *answer))
                     report.audio_s += done[-1].duration_s
                     if done[-1].remarks:
                         report.remarked.append((row["path"], done[-1].remarks))
@@ -265,37 +265,13 @@ def _name_by_tags(rows: list[dict[str, Any]]) -> None:
         row |= {"title": tagged["title"], "artist": row["artist"] or tagged["artist"]}
 
 
-def _analysed(row: dict[str, Any], decoded: Decoded, analyzer: "TrackAnalyzer") -> Track:
-    answer = analyzer.analyze(decoded.waveform)
+def _track(row: dict[str, Any], decoded: Decoded, answer: "TrackAnalysis") -> Track:
     return Track(
         **row,
         audio_hash=audio_hash(decoded.waveform),
         duration_s=answer.duration_s,
         probabilities=answer.probabilities,
         embedding=answer.embedding,
-        remarks=(*decoded.remarks, *answer.remarks),
+        descriptors=answer.descriptors,
+        remarks=answer.remarks,
     )
-
-
-def _decoded(rows: Iterable[dict[str, Any]], sample_rate: int) -> Iterator[tuple[dict[str, Any], Decoded | AudioError]]:
-    """Yield each row with its audio, or with the error of its file, in order; decode the next ones meanwhile."""
-
-    def read(row: dict[str, Any]) -> Decoded | AudioError:
-        try:
-            return decode_track(row["path"], sample_rate=sample_rate)
-        except AudioError as error:
-            return error
-
-    with ThreadPoolExecutor(_DECODERS) as pool:
-        waiting: deque = deque()
-        try:
-            for row in rows:
-                waiting.append((row, pool.submit(read, row)))
-                if len(waiting) > _AHEAD:
-                    row, future = waiting.popleft()
-                    yield row, future.result()
-            while waiting:
-                row, future = waiting.popleft()
-                yield row, future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)

@@ -10,9 +10,9 @@ import torch
 from musicrec.audio.decode import decode_track
 from musicrec.errors import ConfigError, ExportError
 from musicrec.export.analyzer import TrackAnalyzer
+from musicrec.export.chunk_batches import chunk_batches
 from musicrec.export.folder import read_export
 from musicrec.export.musicnn_weights import VARIANTS, import_musicnn
-from musicrec.export.track_inputs import track_inputs
 
 ORIGINAL = {"mtt": "MTT_musicnn", "msd": "MSD_musicnn"}
 
@@ -41,11 +41,11 @@ def test_the_first_patch_is_answered_as_by_the_original(models, reference, share
     for clip, values in reference["clips"].items():
         expected = values[ORIGINAL[name]]
         waveform = torch.from_numpy(decode_track(path_of(shared, clip), sample_rate=16_000).waveform)
-        inputs = track_inputs(
-            model.network, model.frontend, waveform[:100_000], batch_size=1, device=torch.device("cpu")
+        inputs = chunk_batches(
+            model.network, model.frontend, [waveform[:100_000]], batch_size=1, device=torch.device("cpu")
         )
         with torch.inference_mode():
-            embedding, logits = model.network(next(inputs))
+            embedding, logits = model.network(next(inputs)[1])
         probabilities = logits[f"tags_{name}"].sigmoid()[0]
         assert (probabilities - torch.tensor(expected["first"])).abs().max() < 0.001, clip
         assert (embedding[0, :16] - torch.tensor(expected["penultimate_first"])).abs().max() < 0.01, clip

@@ -12,6 +12,7 @@ import pytest
 import soundfile
 from mutagen.id3 import TIT2, TKEY, TPE1
 
+from musicrec.audio.decode import Decoded, decode_track
 from musicrec.audio.remark import Remark
 from musicrec.data.manifest import write_manifest
 from musicrec.errors import AudioError, ConfigError, ManifestError
@@ -33,7 +34,17 @@ class CountingAnalyzer:
     def __init__(self, heads: dict, *, stop_after: int | None = None) -> None:
         self.heads, self.stop_after, self.calls = heads, stop_after, 0
 
-    def analyze(self, waveform: np.ndarray) -> TrackAnalysis:
+    def analyze_many(self, sources):
+        for path in sources:
+            try:
+                decoded = decode_track(path, sample_rate=RATE)
+            except AudioError as error:
+                yield path, error
+            else:
+                yield path, (decoded, self.analyze(decoded))
+
+    def analyze(self, decoded: Decoded) -> TrackAnalysis:
+        waveform = decoded.waveform
         if self.calls == self.stop_after:
             raise KeyboardInterrupt
         self.calls += 1
@@ -43,7 +54,7 @@ class CountingAnalyzer:
             tags={},
             features={},
             embedding=np.full(4, np.abs(waveform).max(), np.float32),
-            remarks=() if waveform.any() else (SILENT,),
+            remarks=decoded.remarks if waveform.any() else (*decoded.remarks, SILENT),
         )
 
 
@@ -244,7 +255,7 @@ def test_copies_in_another_format_have_the_same_audio_hash(music: Path, tmp_path
     path = music / "loud" / "5.wav"
     samples, rate = soundfile.read(path, dtype="int16")
     soundfile.write(tmp_path / "copy.flac", samples, rate)
-    first, second = (indexing.decode_track(p, sample_rate=RATE).waveform for p in (path, tmp_path / "copy.flac"))
+    first, second = (decode_track(p, sample_rate=RATE).waveform for p in (path, tmp_path / "copy.flac"))
     assert audio_hash(first) == audio_hash(second)
     assert audio_hash(first[:-1]) != audio_hash(first)
 
@@ -292,13 +303,3 @@ def test_a_file_in_several_rows_of_a_manifest_is_one_track(run, library: SqliteL
         done, _ = run(manifest)
         assert done.left_out == [("1 row of the manifest (an earlier row names the same file)", ["b"])]
         assert done.added + done.unchanged == 2 and {track.track_id for track in library.read()[0]} == {"a", "c"}
-
-
-def test_decoding_stops_when_its_reader_stops(music: Path):
-    rows = [{"path": str(path)} for path in sorted(music.rglob("*.wav"))] * 50
-    decoded = indexing._decoded(rows, RATE)
-    row, track = next(decoded)
-    assert row["path"].endswith("loud/4.wav") and len(track.waveform) == RATE // 4
-    decoded.close()
-    (bad,) = indexing._decoded([{"path": str(music)}], RATE)
-    assert isinstance(bad[1], AudioError)

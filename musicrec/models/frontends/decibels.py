@@ -1,5 +1,6 @@
 """Functions that all front ends share: compression with padding and exact float32, and the power spectrum by FFT."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -10,6 +11,14 @@ from torch import Tensor
 from musicrec.errors import ConfigError
 
 INT16_SCALE = 2.0**-15
+_OPERATIONS = (
+    torch.backends.cudnn.conv,
+    torch.backends.cuda.matmul,
+    torch.backends.mkldnn.conv,
+    torch.backends.mkldnn.matmul,
+)
+_lock, _users, _previous = threading.Lock(), list[int](), list[str]()  # of `_exact_float32`
+
 POWER_FLOOR = 1e-10  # -100 dB, the level of digital silence
 
 
@@ -104,14 +113,21 @@ def _to_floating_point(waveform: Tensor) -> Tensor:
 
 @contextmanager
 def _exact_float32() -> Iterator[None]:
-    """Compute matrix products and convolutions without TF32 or bfloat16, whatever the program allows elsewhere."""
-    backends = torch.backends
-    operations = (backends.cudnn.conv, backends.cuda.matmul, backends.mkldnn.conv, backends.mkldnn.matmul)
-    previous = [operation.fp32_precision for operation in operations]
+    """Compute matrix products and convolutions without TF32 or bfloat16, whatever the program allows elsewhere.
+
+    The setting belongs to the process. Of several threads, the first one changes it and the last one restores it.
+    """
+    with _lock:
+        if not _users:
+            _previous[:] = [operation.fp32_precision for operation in _OPERATIONS]
+            for operation in _OPERATIONS:
+                operation.fp32_precision = "ieee"
+        _users.append(threading.get_ident())
     try:
-        for operation in operations:
-            operation.fp32_precision = "ieee"
         yield
     finally:
-        for operation, precision in zip(operations, previous, strict=True):
-            operation.fp32_precision = precision
+        with _lock:
+            _users.pop()
+            if not _users:
+                for operation, precision in zip(_OPERATIONS, _previous, strict=True):
+                    operation.fp32_precision = precision

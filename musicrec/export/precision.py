@@ -1,0 +1,77 @@
+"""Decide for each model whether it runs in bf16: where the device is fast in it and the answers stay the same."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from musicrec.export.description import Model
+from musicrec.system.hardware import cpu_has_fast_bf16
+
+TOLERANCE = 0.005
+"""The most that bf16 may change a probability, and the length of the embedding relative to it."""
+
+_CHUNKS = 8
+_CHORDS = ((220.0, 261.63, 329.63), (174.61, 220.0, 261.63), (261.63, 329.63, 392.0), (196.0, 246.94, 293.66))  # Hz
+_CHORD_S, _BEAT_S = 2.0, 0.5
+
+
+def has_fast_bf16(device: torch.device) -> bool:
+    """Return whether a device computes faster in bf16 than in float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and cpu_has_fast_bf16()
+
+
+@torch.inference_mode()
+def bf16_keeps_answers(model: Model, device: torch.device) -> bool:
+    """Run a model on the same piece of music in float32 and in bf16, and compare the answers.
+
+    The piece is computed, always the same, and eight chunks long, so that an export gets the same precision whenever
+    it is loaded on a machine. The answers of a track are compared: the mean of the probabilities and of the embedding
+    over the chunks.
+
+    Args:
+        model: The model, in eval mode, with its network and front end on the device.
+        device: The device.
+
+    Returns:
+        True if no probability changes by more than `TOLERANCE`, and the embedding by no more than this share of it.
+    """
+    size = model.network.chunk_samples
+    chunks = trial_music(_CHUNKS * size, model.sample_rate).reshape(_CHUNKS, size).to(device)
+    spectrogram = model.frontend(chunks)[..., : getattr(model.network, "chunk_frames", None)]
+    embedding, probabilities = _answer(model, spectrogram)
+    with torch.autocast(device.type, dtype=torch.bfloat16):
+        other_embedding, other_probabilities = _answer(model, spectrogram)
+    moved = (other_embedding - embedding).norm() / embedding.norm().clamp(min=1e-12)
+    changes = [(other_probabilities[name] - probabilities[name]).abs().max() for name in probabilities]
+    return all(bool(change <= TOLERANCE) for change in (moved, *changes))  # False for NaN
+
+
+def _answer(model: Model, spectrogram: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return the mean over the chunks of the embedding and of the probabilities of each head, in float32."""
+    embedding, logits = model.network(spectrogram)
+    probabilities = {head.name: head.probabilities(logits[head.name].float()).mean(dim=0) for head in model.heads}
+    return embedding.float().mean(dim=0), probabilities
+
+
+def trial_music(samples: int, sample_rate: int) -> Tensor:
+    """Compute a piece of music: four chords of decaying strings in turn, and a drum on each beat of 120 BPM.
+
+    Args:
+        samples: Length in samples.
+        sample_rate: In Hz.
+
+    Returns:
+        (samples,) float32 in [-1, 1].
+    """
+    time_s = torch.arange(samples, dtype=torch.float64) / sample_rate
+    chord = (time_s / _CHORD_S).long() % len(_CHORDS)
+    fundamentals = torch.tensor(_CHORDS, dtype=torch.float64)[chord]
+    strings = torch.zeros(samples, dtype=torch.float64)
+    for harmonic in range(1, 7):
+        strings += torch.sin(2 * math.pi * harmonic * fundamentals * time_s[:, None]).sum(dim=1) / harmonic
+    noise = torch.rand(samples, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 2 - 1
+    drum = noise * torch.exp(-(time_s % _BEAT_S) / 0.05)
+    return (0.08 * strings * torch.exp(-(time_s % _CHORD_S) / 1.5) + 0.3 * drum).clamp(-1, 1).float()

@@ -1,0 +1,249 @@
+"""Analysis of whole tracks: many at a time, with shared spectrograms, in bf16, and of a part of each."""
+
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from musicrec.errors import AudioError, ConfigError
+from musicrec.export import analyzer as analyzer_module
+from musicrec.export import precision
+from musicrec.export.analyzer import TrackAnalysis, TrackAnalyzer
+from musicrec.export.description import Model
+from musicrec.export.track_queue import TrackQueue
+from musicrec.heads.tags import TagHead
+from musicrec.models.frontends.mel import MelSpectrogram
+from musicrec.models.musicnn import MusiCNN
+from musicrec.models.short_chunk_resnet import ShortChunkResNet
+
+RATE = 16_000
+
+
+def make_model(name: str, *, patches: bool, seed: int = 0, chunk_samples: int = 47_616) -> Model:
+    """A small untrained tagger, whose answers differ between tracks."""
+    torch.manual_seed(seed)
+    if patches:
+        network, frontend = MusiCNN({name: 5}, width=8, middle=8), MelSpectrogram(padding="zeros", compression="log")
+    else:
+        network = ShortChunkResNet({name: 5}, n_mels=48, width=8, chunk_samples=chunk_samples)
+        frontend = MelSpectrogram(n_mels=48)
+    network.classifier.linears[name].weight.data *= 5
+    head = TagHead(name=name, columns=("tags",), classes=tuple("abcde"))
+    return Model(network=network.eval(), frontend=frontend, heads=[head], config={}, source=Path(name))
+
+
+@pytest.fixture(scope="module")
+def models() -> list[Model]:
+    return [
+        make_model("first", patches=True),
+        make_model("second", patches=True, seed=1),
+        make_model("third", patches=False, seed=2, chunk_samples=30_000),
+    ]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Ten tracks of 1 to 20 s, and two files that are not audio."""
+    folder, rng = tmp_path_factory.mktemp("music"), np.random.default_rng(0)
+    paths = []
+    for number, seconds in enumerate((20.0, 1.0, 7.5, 3.2, 12.0, 4.4, 9.1, 15.0, 2.0, 6.0)):
+        time_s = np.arange(int(seconds * RATE)) / RATE
+        wave = 0.3 * np.sin(2 * np.pi * 110 * (number + 1) * time_s) + 0.05 * rng.standard_normal(len(time_s))
+        paths.append(folder / f"{number}.wav")
+        soundfile.write(paths[-1], wave * np.abs(np.sin(time_s)), RATE)
+    for position in (3, 8):
+        paths.insert(position, folder / f"bad{position}.wav")
+        paths[position].write_text("not audio")
+    return paths
+
+
+def assert_same(found: TrackAnalysis, expected: TrackAnalysis) -> None:
+    assert list(found.probabilities) == list(expected.probabilities)
+    for name, values in expected.probabilities.items():
+        np.testing.assert_allclose(found.probabilities[name], values, atol=1e-5)
+    np.testing.assert_allclose(found.embedding, expected.embedding, atol=1e-4)
+    assert (found.duration_s, found.remarks) == (expected.duration_s, expected.remarks)
+    assert found.descriptors == expected.descriptors and found.features == expected.features
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_many_tracks_get_the_answers_of_each_alone(models, files, threads):
+    analyzer, before = TrackAnalyzer(models), torch.get_num_threads()
+    alone = {}
+    for path in files:
+        try:
+            alone[path] = analyzer.analyze(path)
+        except AudioError as error:
+            alone[path] = str(error)
+    found = dict(analyzer.analyze_many(files, threads=threads))
+    assert list(found) == files, "the order is that of the files"
+    for path, answer in found.items():
+        if path.name.startswith("bad"):
+            assert isinstance(answer, AudioError) and str(answer) == alone[path]
+        else:
+            decoded, analysis = answer
+            assert_same(analysis, alone[path])
+            assert len(decoded.waveform) == round(analysis.duration_s * RATE)
+    assert len({analysis.probabilities["first"][0] for _, (_, analysis) in good(found)}) == 10
+    assert torch.get_num_threads() == before
+    assert list(analyzer.analyze_many([], threads=threads)) == []
+
+
+def good(found: dict) -> list:
+    return [(path, answer) for path, answer in found.items() if not isinstance(answer, AudioError)]
+
+
+def test_the_batch_size_changes_no_answer(models, files):
+    for path in files[:2]:
+        expected = TrackAnalyzer(models, batch_size=1).analyze(path)
+        assert_same(TrackAnalyzer(models, batch_size=7).analyze(path), expected)
+
+
+def test_models_with_equal_inputs_share_one_spectrogram(files, monkeypatch):
+    models = [make_model(name, patches=True, seed=seed) for seed, name in enumerate(("first", "second"))]
+    calls = []
+    for number, model in enumerate(models):
+        forward = model.frontend.forward
+        monkeypatch.setattr(
+            model.frontend, "forward", lambda wave, n=number, forward=forward: calls.append(n) or forward(wave)
+        )
+    together = TrackAnalyzer(models).analyze(files[0])
+    assert set(calls) == {0}
+    calls.clear()
+    apart = [TrackAnalyzer([model]).analyze(files[0]) for model in models]
+    assert set(calls) == {0, 1}
+    for alone in apart:
+        for name, values in alone.probabilities.items():
+            np.testing.assert_allclose(together.probabilities[name], values, atol=1e-6)
+    np.testing.assert_allclose(together.embedding, np.concatenate([alone.embedding for alone in apart]), atol=1e-5)
+
+    models[1].frontend.settings["f_min"] = 1.0  # as if it were another front end
+    calls.clear()
+    TrackAnalyzer(models).analyze(files[0])
+    assert set(calls) == {0, 1}
+
+
+def test_coverage_is_the_share_of_the_track_that_is_heard(monkeypatch):
+    """Of 4 minutes, a coverage of 0.5 hears every second chunk: a tone that sounds only in the others is not heard."""
+    model = make_model("tags", patches=False, chunk_samples=RATE)
+    second = np.arange(240 * RATE, dtype=np.int64) // RATE
+    noise = np.random.default_rng(0).standard_normal(240 * RATE).astype(np.float32) / 10
+    even, odd = np.where(second % 2 == 0, noise, 0), np.where(second % 2 == 1, noise, 0)
+    silent = TrackAnalyzer([model]).analyze(np.zeros(240 * RATE, np.float32)).embedding
+    half = TrackAnalyzer([model], coverage=0.5)
+    assert half.settings == {"coverage": 0.5}
+    np.testing.assert_allclose(half.analyze(even).embedding, silent, atol=1e-5)
+    assert np.abs(half.analyze(odd).embedding - silent).max() > 0.01
+    whole = TrackAnalyzer([model])
+    np.testing.assert_allclose(whole.analyze(odd).embedding, (half.analyze(odd).embedding + silent) / 2, atol=1e-4)
+
+
+@pytest.mark.parametrize("coverage", [0, -0.5, 1.5, float("nan"), True, "all"])
+def test_a_coverage_outside_its_range_is_refused(models, coverage):
+    with pytest.raises(ConfigError, match="coverage="):
+        TrackAnalyzer(models, coverage=coverage)
+
+
+def test_bf16_is_used_where_it_is_fast_and_keeps_the_answers(models, files, monkeypatch):
+    expected = TrackAnalyzer(models, precision="float32").analyze(files[0])
+    monkeypatch.setattr(analyzer_module, "has_fast_bf16", lambda device: True)
+    kept = {"first": True, "second": False, "third": True}
+    monkeypatch.setattr(analyzer_module, "bf16_keeps_answers", lambda model, device: kept[model.heads[0].name])
+    found = TrackAnalyzer(models).analyze(files[0])
+    for name, values in expected.probabilities.items():
+        change = np.abs(found.probabilities[name] - values).max()
+        assert (0 < change < 0.05) if kept[name] else change < 1e-6, name
+    with pytest.raises(ConfigError, match="precision=bf16: choose auto or float32"):
+        TrackAnalyzer(models, precision="bf16")
+
+
+def test_models_that_bf16_would_change_are_told_from_others():
+    model = make_model("tags", patches=False)
+    cpu = torch.device("cpu")
+    assert precision.bf16_keeps_answers(model, cpu)
+    model.network.classifier.linears["tags"].weight.data *= 300  # logits of several hundred, far from saturated means
+    model.network.classifier.linears["tags"].bias.data.zero_()
+    with torch.inference_mode():
+        chunks = precision.trial_music(8 * 47_616, RATE).reshape(8, -1)
+        _, logits = model.network(model.frontend(chunks))
+        # Centre the logits of the trial, so that a small change of the embedding flips the answers.
+        model.network.classifier.linears["tags"].bias.data -= logits["tags"].median(dim=0).values
+    assert not precision.bf16_keeps_answers(model, cpu)
+
+
+def test_fast_bf16_of_a_device(monkeypatch):
+    monkeypatch.setattr(precision, "cpu_has_fast_bf16", lambda: True)
+    assert precision.has_fast_bf16(torch.device("cpu"))
+    monkeypatch.setattr(precision, "cpu_has_fast_bf16", lambda: False)
+    assert not precision.has_fast_bf16(torch.device("cpu"))
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: not including_emulation)
+    assert precision.has_fast_bf16(torch.device("cuda"))
+
+
+def test_stopping_early_ends_the_threads_soon(models, files):
+    analyzer, before = TrackAnalyzer(models), torch.get_num_threads()
+    answers = analyzer.analyze_many(files * 50, threads=2)
+    next(answers)
+    answers.close()
+    until = time.monotonic() + 20
+    while any(thread.name.startswith("track") for thread in threading.enumerate()):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    assert torch.get_num_threads() == before
+
+
+def test_few_tracks_are_loaded_at_a_time():
+    """With groups of three: at most the loaded ones that wait, and the groups that are worked on or wait."""
+    alive, most, lock = 0, 0, threading.Lock()
+
+    def load(number: int) -> int:
+        nonlocal alive, most
+        with lock:
+            alive += 1
+            most = max(most, alive)
+        return number
+
+    queue = TrackQueue(load, lambda group: [10 * n for n in group], is_full=lambda group: len(group) == 3, threads=2)
+    found = []
+    for number, result in queue.results(range(100)):
+        found.append((number, result))
+        with lock:
+            alive -= 1
+    assert found == [(number, 10 * number) for number in range(100)]
+    assert most <= 3 + 3 * 3 + 3
+
+
+def test_an_unexpected_error_is_not_swallowed():
+    def fail(group: list) -> list:
+        raise RuntimeError("broken")
+
+    queue = TrackQueue(lambda number: number, fail, is_full=lambda group: True, threads=2)
+    with pytest.raises(RuntimeError, match="broken"):
+        list(queue.results(range(10)))
+    assert queue.stopped.is_set()
+
+
+@pytest.mark.slow
+def test_memory_stays_flat_over_many_tracks(tmp_path):
+    """1,000 short tracks: after the first hundred, the process grows by less than 20 MB."""
+    model = make_model("tags", patches=False)
+    rng, paths = np.random.default_rng(0), []
+    for number in range(20):
+        paths.append(tmp_path / f"{number}.wav")
+        soundfile.write(paths[-1], rng.standard_normal(RATE * (3 + number)) / 10, RATE)
+    sizes = []
+    for number, _ in enumerate(TrackAnalyzer([model]).analyze_many(paths * 50, threads=2)):
+        if number % 100 == 99:
+            sizes.append(resident_mb())
+    assert len(sizes) == 10 and max(sizes[1:]) - sizes[0] < 20, sizes
+
+
+def resident_mb() -> float:
+    status = Path("/proc/self/status")
+    if not status.exists():
+        pytest.skip("no /proc here")
+    return next(int(line.split()[1]) for line in status.read_text().splitlines() if line.startswith("VmRSS")) / 1024
