@@ -16,6 +16,7 @@ from musicrec.data.manifest import read_manifest
 from musicrec.data.store import store_folder
 from musicrec.export.folder import write_export
 from musicrec.heads.key import KeyHead
+from musicrec.heads.tags import TagHead
 from musicrec.heads.tempo import TempoHead
 from musicrec.models.frontends.log_frequency import LogFrequencySpectrogram
 from musicrec.models.frontends.mel import MelSpectrogram
@@ -179,3 +180,39 @@ def test_startup(tmp_path: Path):
     assert all(0 < float(cell) < 60 for column in table.columns[1:3] for cell in column.cells)
     with pytest.raises(SystemExit, match="ended with status 2"):
         startup.run(ROOT, ["-m", "musicrec", "ask"])
+
+
+def test_analysis(table, tiny_music, tmp_path):
+    """The stages, the wholes, and a stand-in for Essentia and librosa."""
+    tempo = TempoHead()
+    write_export(
+        tmp_path / "tempo",
+        network=TempoNet({"tempo": len(tempo.classes)}, width=8),
+        heads=[tempo],
+        frontend=MelSpectrogram(n_mels=48),
+        metrics={},
+        data={},
+    )
+    tags = TagHead(name="tags", classes=("a", "b"))
+    write_export(
+        tmp_path / "tags",
+        network=ShortChunkResNet({"tags": 2}, width=2),
+        heads=[tags],
+        frontend=MelSpectrogram(n_mels=128),
+        metrics={},
+        data={},
+    )
+    other = tmp_path / "python"
+    other.write_text("#!/bin/sh\necho '{\"Essentia: tempo, key\": [6.0, 3.0, 120.0]}'\n")
+    other.chmod(0o755)
+    exports = f"{tmp_path / 'tempo'},{tmp_path / 'tags'}"
+    asked = ("--exports", exports, "--music", str(tiny_music.parent / "audio"), "--most", "2", "--turns", "1")
+    rows = table("analysis", *asked, "--others-python", str(other))
+    assert {"decoding", "loudness, while decoding", "other descriptors", "tempo: front end", "tags: network"} <= set(
+        rows
+    )
+    assert float(rows["tags: network"][0]) > 0 < float(rows["tempo: front end"][1])
+    whole, times, processor, _ = map(float, rows["all models"][:4])
+    assert whole > 0 < processor and times > 1 and float(rows["decoding alone"][1]) == 1
+    assert "without taggers" in rows
+    assert (rows["Essentia: tempo, key"][0], rows["Essentia: tempo, key"][2]) == ("3.0000", "1.5000")

@@ -13,7 +13,7 @@ from unicodedata import normalize
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from musicrec.config.number_types import Count
+from musicrec.config.number_types import Count, PositiveShare
 from musicrec.config.value_check import check_choice, check_value
 from musicrec.errors import ConfigError, LibraryError
 from musicrec.programs.build import listed, plain
@@ -40,6 +40,7 @@ def index(cfg: DictConfig) -> None:
     if cfg.source is None:
         raise ConfigError("source: name a folder of music, a playlist or a manifest, as in source=~/Music")
     check_value("max_files", cfg.max_files, Count | None)
+    check_value("coverage", cfg.coverage, PositiveShare | None)
     path, named = Path(cfg.library).expanduser(), export_folders(cfg)
     exists = path.exists() and path.stat().st_size > 0  # a first start that was killed leaves an empty file
     if not exists and not named:
@@ -53,14 +54,15 @@ def index(cfg: DictConfig) -> None:
     if exists:
         library = SqliteLibrary.open(path)
         refs = exports.check_same(library.exports, named, library=path)
-        analyzer = exports.load_analyzer(refs, device=cfg.device)
+        coverage = exports.coverage_of(library.analysis, cfg.coverage, library=path)
+        analyzer = exports.load_analyzer(refs, device=cfg.device, coverage=coverage)
         library.move_exports(exports.with_sizes(refs, analyzer))
     else:
         refs = exports.refer(named)
-        analyzer = exports.load_analyzer(refs, device=cfg.device)
+        analyzer = exports.load_analyzer(refs, device=cfg.device, coverage=cfg.coverage)
         refs, heads = exports.with_sizes(refs, analyzer), list(analyzer.heads.values())
         size = sum(model.network.embedding_size for model in analyzer.models)
-        library = SqliteLibrary.create(path, exports=refs, heads=heads, embedding_size=size)
+        library = SqliteLibrary.create(path, exports=refs, heads=heads, embedding_size=size, analysis=analyzer.settings)
     for remark in analyzer.passed_over:
         print(remark)
     with library:
@@ -155,7 +157,8 @@ def analyze_file(library: SqliteLibrary, query: str, cfg: DictConfig) -> Track:
     refs = exports.check_same(library.exports, export_folders(cfg), library=library.path)
     path = Path(path_on_disk(Path(query).expanduser()))
     decoded = decode_track(path, sample_rate=exports.sample_rate_of(refs[0]))  # before torch is imported: it may fail
-    answer = exports.load_analyzer(refs, device=cfg.device).analyze(decoded.waveform)
+    coverage = exports.coverage_of(library.analysis, cfg.coverage, library=library.path)
+    answer = exports.load_analyzer(refs, device=cfg.device, coverage=coverage).analyze(decoded.waveform)
 
     from musicrec.audio.file_tags import read_tags
 

@@ -2,16 +2,20 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from musicrec.errors import ExportError
+from musicrec.errors import ConfigError, ExportError
 from musicrec.export import catalogue
 
 if TYPE_CHECKING:
     from musicrec.export.analyzer import TrackAnalyzer
+
+DEFAULT_COVERAGE = 0.75
+"""Share of each track that the models hear: the smallest that changes answers no more than an MP3 at 128 kbit/s does
+(benchmarks/README.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,15 +142,38 @@ def sample_rate_of(export: ExportRef) -> int:
         raise ExportError(f"{path} does not tell the sample rate ({error}); export the model again") from None
 
 
-def load_analyzer(exports: Sequence[ExportRef], *, device: str = "auto") -> "TrackAnalyzer":
+def coverage_of(analysis: Mapping[str, Any], given: float | None, *, library: Path) -> float:
+    """Return the share of each track that the models hear in a library.
+
+    Args:
+        analysis: The settings of the analysis that the library remembers; older libraries heard whole tracks.
+        given: The share that the user gives; None for that of the library.
+        library: The file of the library, for messages.
+
+    Raises:
+        ConfigError: The shares differ, so that the answers would not be comparable.
+    """
+    remembered = float(analysis.get("coverage", 1.0))
+    if given is not None and given != remembered:
+        raise ConfigError(
+            f"coverage={given:g}: {library} was made with coverage={remembered:g}, and the answers would not be "
+            "comparable; leave coverage out, or index into a new library (library=…)"
+        )
+    return remembered
+
+
+def load_analyzer(
+    exports: Sequence[ExportRef], *, device: str = "auto", coverage: float | None = None
+) -> "TrackAnalyzer":
     """Load the models of these exports. This imports torch, which takes seconds.
 
     Args:
         exports: The exports; where several have the same head, the first one answers.
         device: "cpu", "cuda", "cuda:1" …; "auto" for the GPU if there is one.
+        coverage: Share of each track that the models hear; None for `DEFAULT_COVERAGE`.
 
     Raises:
-        ConfigError: There is no such device.
+        ConfigError: There is no such device, or the coverage is not above 0 and at most 1.
         ExportError: An export cannot be read.
     """
     from musicrec.export.analyzer import TrackAnalyzer
@@ -156,4 +183,5 @@ def load_analyzer(exports: Sequence[ExportRef], *, device: str = "auto") -> "Tra
 
     keep_freed_memory()
     found = find_device(device, key="device")
-    return TrackAnalyzer([read_export(export.path) for export in exports], device=found)
+    models = [read_export(export.path) for export in exports]
+    return TrackAnalyzer(models, device=found, coverage=DEFAULT_COVERAGE if coverage is None else coverage)

@@ -27,6 +27,7 @@ from musicrec.models.frontends.mel import MelSpectrogram
 from musicrec.models.short_chunk_resnet import ShortChunkResNet
 from musicrec.programs import recommend
 from musicrec.programs.arguments import quote_paths
+from musicrec.recommend.sqlite_library import SqliteLibrary
 
 # The limits of what a config may build are set by hydra.main; `compose` does not know them.
 pytestmark = pytest.mark.filterwarnings("ignore:(?s).*_execution_whitelist_")
@@ -78,7 +79,19 @@ def test_index_reports_what_it_did(world: dict):
     printed = world["done"].stdout
     assert "8 tracks (8 new, 1 unreadable)" in printed
     assert re.search(r"skipped .*letter\.wav: .+", printed)
-    assert "9/9 tracks" in world["done"].stderr, "the progress bar goes to standard error"
+    assert "9/9" not in world["done"].stderr, "no bar where there is no terminal"
+
+
+def test_the_library_remembers_its_coverage(world: dict, tmp_path: Path):
+    with SqliteLibrary.open(world["library"]) as library:
+        assert library.analysis == {"coverage": 0.75}
+    path = tmp_path / "own.sqlite"
+    options = ["action=index", f"exports=[{world['tags']}]", f"library={path}", f"source={world['music']}"]
+    call(*options, "coverage=0.5", "max_files=1")
+    with SqliteLibrary.open(path) as library:
+        assert library.analysis == {"coverage": 0.5}
+    with pytest.raises(ConfigError, match=r"coverage=0\.4: .*own\.sqlite was made with coverage=0\.5"):
+        call(*options, "coverage=0.4")
 
 
 @pytest.mark.slow
