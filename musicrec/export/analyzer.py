@@ -103,7 +103,8 @@ class TrackAnalyzer:
     ) -> None:
         check_value("coverage", coverage, PositiveShare)
         check_choice("precision", precision, ("auto", "float32"))
-        self.models, self.device, self.batch_size = list(models), torch.device(device), batch_size
+        self.models = [model.for_inference() for model in models]
+        self.device, self.batch_size = torch.device(device), batch_size
         self.coverage = float(coverage)
         self.heads: dict[str, Head] = {}
         answering: dict[str, Model] = {}

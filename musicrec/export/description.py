@@ -1,5 +1,6 @@
 """The description of a model: network, heads and front end as plain JSON types, and back."""
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,6 +38,11 @@ class Model:
     def sample_rate(self) -> int:
         """Sample rate of the waveforms that the front end takes, in Hz."""
         return self.frontend.sample_rate
+
+    def for_inference(self) -> "Model":
+        """Return a model with the same answers, and the network in its fastest form, if it has one besides its own."""
+        fast = getattr(self.network, "for_inference", None)
+        return dataclasses.replace(self, network=fast()) if fast else self
 
 
 def describe(network: Network, heads: Sequence[Head], frontend: Frontend) -> dict:

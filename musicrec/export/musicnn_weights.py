@@ -17,7 +17,6 @@ from musicrec.models.frontends.mel import MelSpectrogram
 from musicrec.models.musicnn import MusiCNN
 
 LICENCE = "ISC, copyright (c) 2019 Music Technology Group, Universitat Pompeu Fabra; by Jordi Pons"
-FRONTEND = {"mel_scale": "slaney", "mel_norm": "slaney", "compression": "log", "padding": "zeros"}
 _LARGEST = 64 * 2**20  # bytes of one file in the wheel; the checkpoints have 9.5 million
 
 
@@ -100,12 +99,15 @@ def import_musicnn(wheel: str | Path, out: str | Path, which: str) -> Path:
     variables = read_tensor_bundle(index, data, source=source, skip=lambda variable: "Adam" in variable)
     head = f"tags_{name}"
     network = MusiCNN({head: len(variant.classes)})
+    frontend = MelSpectrogram(
+        n_mels=network.n_mels, mel_scale="slaney", mel_norm="slaney", compression="log", padding="zeros"
+    )
     network.load_state_dict(_translate(variables, network, head=head, source=source))
     return write_export(
         out,
         network=network,
         heads=[TagHead(name=head, classes=variant.classes)],
-        frontend=MelSpectrogram(n_mels=network.n_mels, **FRONTEND),
+        frontend=frontend,
         metrics={"published": {f"{head}/roc_auc": variant.roc_auc, f"{head}/pr_auc": variant.pr_auc}},
         data={
             "trained_on": variant.trained_on,

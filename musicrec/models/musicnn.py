@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from musicrec.config.number_types import Count, Share
 from musicrec.models._classifier import Classifier, check_batch_size
+from musicrec.models._musicnn_compact import CompactMusiCNN
 
 TIMBRAL_HEIGHTS = (0.4, 0.7)  # of all mel bands
 TIMBRAL_FRAMES = 7
@@ -96,10 +97,17 @@ class MusiCNN(nn.Module):
         second = first + self.middle[1](first)
         third = second + self.middle[2](second)
         features = torch.cat([front, first, second, third], dim=1)
-        pooled = torch.stack([features.amax(dim=2), features.mean(dim=2)], dim=2).flatten(1)
+        return self.answer(torch.stack([features.amax(dim=2), features.mean(dim=2)], dim=2).flatten(1))
+
+    def answer(self, pooled: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the embedding and the logits of the maximum and the mean of each channel, (batch, 2 · channels)."""
         hidden = F.relu(self.hidden(self.dropout(self.pooled_norm(pooled))))
         embedding = self.hidden_norm(hidden)
         return embedding, self.classifier(embedding)
+
+    def for_inference(self) -> CompactMusiCNN:
+        """Return a faster form with the same answers, for as long as the weights stay as they are."""
+        return CompactMusiCNN(self.eval())
 
 
 class _Branch(nn.Module):
@@ -125,7 +133,10 @@ class _Middle(nn.Module):
         self.norm = _norm(nn.BatchNorm1d, outputs)
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.norm(F.relu(self.conv(features)))
+        return self.activate(self.conv(features))
+
+    def activate(self, convolved: Tensor) -> Tensor:
+        return self.norm(F.relu(convolved))
 
 
 def _norm(cls: type[nn.BatchNorm1d] | type[nn.BatchNorm2d], channels: int) -> nn.BatchNorm1d | nn.BatchNorm2d:

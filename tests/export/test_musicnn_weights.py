@@ -61,6 +61,21 @@ def test_tracks_are_answered_as_by_the_original(models, reference, shared):
             assert abs(difference).max() < 0.003, (clip, name)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "live"), [("mtt", 214), ("msd", 64)])
+def test_the_compact_form_answers_as_the_network(models, shared, name, live):
+    waveform = torch.from_numpy(decode_track(path_of(shared, "vibe_ace.ogg"), sample_rate=16_000).waveform[:200_000])
+    model, compact = models[name], models[name].for_inference()
+    batches = chunk_batches(model.network, model.frontend, [waveform], batch_size=8, device=torch.device("cpu"))
+    _, inputs = next(batches)
+    with torch.inference_mode():
+        embedding, logits = model.network(inputs)
+        compact_embedding, compact_logits = compact.network(inputs)
+    torch.testing.assert_close(compact_embedding, embedding, atol=1e-4, rtol=0)
+    torch.testing.assert_close(compact_logits[f"tags_{name}"], logits[f"tags_{name}"], atol=1e-4, rtol=0)
+    assert len(compact.network.live) == live
+
+
 def test_classes_are_those_of_the_original(reference):
     for name, original in ORIGINAL.items():
         assert list(VARIANTS[name].classes) == reference["labels"][original]
