@@ -169,6 +169,12 @@ def test_large_manifests(tmp_path: Path):
         assert seconds >= 0 and peak_mb > 0
 
 
+def test_descriptors(table, tiny_music):
+    track = tiny_music.parent / read_manifest(tiny_music)["path"][0]
+    rows = table("descriptors", str(track), "--turns", "1")
+    assert all(float(rows[stage][0]) > 0 for stage in ("decoding", "the other descriptors"))
+
+
 def test_startup(tmp_path: Path):
     startup = load("startup")
     (tmp_path / "music" / "audio").mkdir(parents=True)

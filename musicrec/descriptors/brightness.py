@@ -8,8 +8,8 @@ BRIGHTNESS = Descriptor(
     name="brightness",
     unit="Hz",
     digits=0,
-    low=500.0,
-    high=2200.0,
+    low=600.0,
+    high=2000.0,
     source="spectral centroid: Peeters, A large set of audio features for sound description, IRCAM 2004, section 6.1.1",
     meaning="Centre of gravity of the spectrum, up to 8 kHz; cymbals and distortion raise it.",
 )

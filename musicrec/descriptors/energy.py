@@ -17,7 +17,7 @@ ENERGY = Descriptor(
     meaning="From 1, calm, to 10, hard: how loud, bright and busy the track is.",
 )
 
-WEIGHTS = {LOUDNESS: 0.5, BRIGHTNESS: 0.25, ONSET_RATE: 0.25}
+WEIGHTS = {LOUDNESS: 0.5, BRIGHTNESS: 0.2, ONSET_RATE: 0.3}
 """{descriptor: its share}, of the positions in their usual ranges."""
 
 

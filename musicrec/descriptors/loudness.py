@@ -8,8 +8,8 @@ LOUDNESS = Descriptor(
     name="loudness",
     unit="LUFS",
     digits=1,
-    low=-26.0,
-    high=-9.0,
+    low=-23.5,
+    high=-10.0,
     source="ITU-R BS.1770-5 (2023), integrated loudness with both gates",
     meaning="How loud the track is as a whole, without its pauses; 10 units more sound about twice as loud.",
 )

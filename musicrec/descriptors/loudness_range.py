@@ -9,8 +9,8 @@ LOUDNESS_RANGE = Descriptor(
     name="loudness_range",
     unit="LU",
     digits=1,
-    low=1.5,
-    high=15.0,
+    low=1.3,
+    high=11.5,
     source="EBU Tech 3342 (2023)",
     meaning="How far the loud passages are above the soft ones; a dance track has little, an orchestra much.",
 )

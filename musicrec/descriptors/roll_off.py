@@ -8,8 +8,8 @@ ROLL_OFF = Descriptor(
     name="roll_off",
     unit="Hz",
     digits=0,
-    low=900.0,
-    high=4500.0,
+    low=1050.0,
+    high=4600.0,
     source="Peeters, A large set of audio features for sound description, IRCAM 2004, section 6.1.8; 85 % of the "
     "magnitude, as in librosa",
     meaning="Frequency below which 85 % of the spectrum lies, up to 8 kHz.",

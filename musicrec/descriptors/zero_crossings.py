@@ -8,8 +8,8 @@ ZERO_CROSSINGS = Descriptor(
     name="zero_crossings",
     unit="/s",
     digits=0,
-    low=400.0,
-    high=2600.0,
+    low=600.0,
+    high=2400.0,
     source="Gouyon, Pachet and Delerue, On the use of zero-crossing rate, DAFx 2000",
     meaning="How often per second the waveform changes its sign; noise and distortion raise it.",
 )
