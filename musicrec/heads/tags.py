@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
     from musicrec.heads.metrics import Scores
 
+# When a track has a tag of a tagger that is not calibrated, see TagHead.usual. Chosen on recordings whose content is
+# known (experiments/usual_tags).
+FACTOR = 2.0
+LOWEST = 0.1
+
 
 @dataclass(frozen=True, kw_only=True)
 class TagHead:
@@ -26,7 +31,10 @@ class TagHead:
             one that has any value has a label for all tags (a tag that is not listed is absent).
         classes: Names of the tags; empty: the values of the training tracks.
         min_tracks: Tags that fewer training tracks have are left out of `classes`.
-        thresholds: One per class; a track has the tag from this calibrated probability on. Empty: 0.5 for all.
+        thresholds: One per class; a track has the tag from this calibrated probability on. Empty: as `usual` tells.
+        usual: One per class: its mean probability on real music. Where no threshold was tuned, a track has the tag if
+            its probability is `FACTOR` times the usual one or more, but not below `LOWEST` and always from 0.5 on.
+            Empty: a track has the tag from 0.5 on.
     """
 
     name: str = "tags"
@@ -36,6 +44,7 @@ class TagHead:
     weight: NotNegative = 1.0
     temperature: Positive = 1.0
     thresholds: tuple[float, ...] = ()
+    usual: tuple[float, ...] = ()
     exclusive = False
     calibrates = True
     tunes_thresholds = True
@@ -105,6 +114,8 @@ class TagHead:
 
     @property
     def limits(self) -> np.ndarray:
+        if self.usual and not self.thresholds:
+            return np.clip(FACTOR * np.array(self.usual), LOWEST, 0.5)
         return np.array(self.thresholds or (0.5,) * len(self.classes))
 
     def ranked(self, probabilities: np.ndarray) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The `musicrec` command: the four programs and the tools, as subcommands.
+"""The `musicrec` command: indexing and asking, the four programs and the tools, as subcommands.
 
 Only Typer is imported before a subcommand is known. A subcommand imports what it needs, when it runs.
 """
@@ -21,6 +21,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode="
 
 # The arguments of a program are Hydra's: they reach it untouched, also --help, -m and --cfg job.
 UNTOUCHED = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+DJ = "Your music"
 PROGRAMS = "Programs (settings: key=value; each program has its own --help)"
 TOOLS = "Tools"
 
@@ -48,6 +49,12 @@ def _musicrec(
 ) -> None:
     """Train music taggers, test how robust they are, and find tracks that go together.
 
+    [bold]For DJs and producers:[/] index your music, then ask with an audio file.
+
+      musicrec models get musicnn                     [dim]once: tags, 29 MB[/]
+      musicrec index ~/Music
+      musicrec query TRACK.mp3
+
     [bold]For research:[/] train a network, evaluate it, test its robustness.
 
       musicrec train debug=fast                       [dim]does it run here?[/]
@@ -55,12 +62,97 @@ def _musicrec(
       musicrec train -m model=crnn,short_chunk_resnet [dim]every combination[/]
       musicrec evaluate export=RUN/export
       musicrec robustness export=RUN/export
-
-    [bold]For DJs and producers:[/] index your music, then ask with an audio file.
-
-      musicrec recommend action=index 'exports=[EXPORT]' source=FOLDER
-      musicrec recommend action=query query=TRACK.mp3
     """
+
+
+_Library = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="The file of the library; by default one in your data folder, or MUSICREC_LIBRARY."
+    ),
+]
+_Models = Annotated[list[str] | None, typer.Option(metavar="A,B", help="Names of models, or export folders.")]
+_Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …; auto takes the GPU if there is one.")]
+
+
+@app.command(rich_help_panel=DJ)
+def index(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A folder, a playlist (M3U8) or a manifest (CSV).")],
+    library: _Library = None,
+    models: _Models = None,
+    device: _Device = "auto",
+) -> None:
+    """Analyse your music, so that you can ask for tracks that go together.
+
+    Your files are only read. Run the same command again after you get new
+    music: it analyses only files that are new or changed, and forgets those
+    that are gone. Several sources can share a library. Ctrl-C stops it; the
+    same command continues.
+
+      musicrec index ~/Music
+      musicrec index ~/Music/friday.m3u8
+      musicrec index ~/Vinyl --library vinyl.sqlite
+
+    Without --models, a new library takes the models that ship with musicrec
+    (tempo, key) and those that you have fetched, and keeps to them.
+    `musicrec models` lists them; `musicrec models get musicnn` fetches the
+    taggers, which make the answers much better.
+    """
+    from musicrec.config.explain import one_message
+
+    with one_message():
+        from musicrec.programs import library_commands
+        from musicrec.recommend.service import default_library
+
+        startup.finish()
+        library_commands.index(source, library=library or default_library(), models=_listed(models), device=device)
+
+
+@app.command(rich_help_panel=DJ)
+def query(
+    track: Annotated[
+        str, typer.Argument(metavar="TRACK", help="An audio file, or the track_id of a track in the library.")
+    ],
+    k: Annotated[int, typer.Option("-k", metavar="N", help="Number of tracks to recommend.")] = 10,
+    library: _Library = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all tags and features.")] = False,
+    models: _Models = None,
+    device: _Device = "auto",
+) -> None:
+    """Ask which tracks of your library go with a track.
+
+    The track can be any audio file. It need not be in the library and is not
+    added to it. There are two steps: tracks that share its most telling tags
+    stay; these are ranked by how similar they are. `change` is how much faster
+    a track is, at its own, half (÷2) or double (×2) tempo; keys are Camelot
+    codes (8A goes with 8A, 7A, 9A and 8B); energy is 1, calm, to 10, hard.
+
+      musicrec query new_track.mp3
+      musicrec query new_track.mp3 -k 30
+      musicrec query new_track.mp3 --json > answer.json
+
+    `musicrec recommend` does the same with every setting of both steps.
+    """
+    from musicrec.config.explain import one_message
+
+    with one_message():
+        from musicrec.programs import library_commands
+        from musicrec.recommend.service import default_library
+
+        startup.finish()
+        library_commands.query(
+            track,
+            library=library or default_library(),
+            k=k,
+            models=_listed(models),
+            device=device,
+            as_json=as_json,
+        )
+
+
+def _listed(words: list[str] | None) -> list[str]:
+    """Return what an option names that is given several times, or once with commas."""
+    return [name for word in words or [] for name in ([word] if Path(word).exists() else word.split(",")) if name]
 
 
 @app.command(context_settings=UNTOUCHED, rich_help_panel=PROGRAMS)
@@ -83,7 +175,7 @@ def robustness(context: typer.Context) -> None:
 
 @app.command(context_settings=UNTOUCHED, rich_help_panel=PROGRAMS)
 def recommend(context: typer.Context) -> None:
-    """Index a collection of music, then find the tracks that go with a track."""
+    """Do what index and query do, with every setting."""
     _launch(context)
 
 

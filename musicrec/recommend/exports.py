@@ -90,34 +90,53 @@ def check_same(remembered: Sequence[ExportRef], given: Sequence[str], *, library
     Raises:
         ExportError: An export is missing, or its content differs from what the library was made with.
     """
-    found = refer(given or [_find_again(export, library=library) for export in remembered])
+    if not given:
+        return [_where_it_is(export, library=library) for export in remembered]
+    found = refer(given)
     by_content = {export.sha256: export for export in found}
     if by_content.keys() != {export.sha256 for export in remembered}:
         changed = [e.path for e in found if e.sha256 not in {r.sha256 for r in remembered}]
         what = (
             f"{', '.join(changed)} {'is' if len(changed) == 1 else 'are'} not what {library} was made with"
             if changed
-            else f"{library} was made with {len(remembered)} exports, but exports=[…] names {len(by_content)}"
+            else f"{library} was made with {len(remembered)} exports, not {len(by_content)}"
         )
         made_with = ", ".join(f"{export.path} ({export.sha256[:12]})" for export in remembered)
         raise ExportError(
             f"{what}, so the answers would not be comparable; its exports are: {made_with}; "
-            "name these with exports=[…], or index into a new library (library=…)"
+            "name these with exports=[…] (--models), or index into a new library (library=…, --library)"
         )
     return [replace(export, path=by_content[export.sha256].path) for export in remembered]
 
 
-def _find_again(export: ExportRef, *, library: Path) -> str:
-    """Return the folder of an export; if it is gone, that of the model of its name and content, as after an upgrade."""
-    if Path(export.path, "config.json").is_file():
-        return export.path
-    model = catalogue.entries().get(export.name)
-    if model is not None and model.is_present and fingerprint(model.folder) == export.sha256:
-        return str(model.folder)
-    fetch = f"run `musicrec models get {export.name}`, or " if model is not None and model.download else ""
+def _where_it_is(export: ExportRef, *, library: Path) -> ExportRef:
+    """Return an export of a library with its present folder: where it was, or where the model of its name is."""
+    entry = catalogue.entries().get(export.name)
+    places = [export.path] if entry is None else [export.path, str(entry.folder)]
+    present = [place for place in places if Path(place, "config.json").is_file()]
+    for place in present:
+        if fingerprint(place) == export.sha256:
+            return replace(export, path=place)
+    if present and entry is not None:
+        raise ExportError(
+            f"the model {export.name} has other weights now than when {library} was made (a new version of musicrec "
+            f"brings new ones), so the answers would not be comparable; delete {library} and index again, or index "
+            "into a new library (--library FILE)"
+        )
+    if present:
+        raise ExportError(
+            f"{export.path} is not what {library} was made with ({export.sha256[:12]}), so the answers would not be "
+            "comparable; name the export that it was made with (exports=[…], --models), or index into a new library "
+            "(library=…, --library)"
+        )
+    if entry is not None and entry.download is not None:
+        raise ExportError(
+            f"{library} was made with the model {export.name}, which is not on this machine; run `musicrec models get "
+            f"{export.name}`"
+        )
     raise ExportError(
-        f"{library} was made with the export {export.path}, which no longer exists; {fetch}"
-        "name its new folder with exports=[…]"
+        f"{library} was made with the export {export.path}, which no longer exists; name its new folder with "
+        "exports=[…] (--models)"
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from musicrec.config.number_types import Count, Share
 from musicrec.config.value_check import check_choice, check_value
 from musicrec.heads import Head
+from musicrec.heads.tag_groups import TagGroups
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +43,25 @@ class Step:
     tracks: int
 
 
+def tag_values(heads: Sequence[Head], values: Mapping[str, np.ndarray]) -> tuple[list[Head], dict[str, np.ndarray]]:
+    """Return the heads that tracks are filtered by, and their values.
+
+    These are the heads of the role "tag", but those of the public taggers are one head with joined tags
+    (`musicrec.heads.tag_groups`).
+
+    Args:
+        heads: The heads of the library.
+        values: {head: (…, classes) probabilities}.
+    """
+    groups = TagGroups(heads)
+    chosen = [head for head in heads if head.role == "tag" and head.name not in groups.sources]
+    found = {head.name: values[head.name] for head in chosen}
+    if groups.tags:
+        joined, strengths = groups.filtered(values)
+        chosen, found[joined.name] = [*chosen, joined], strengths
+    return chosen, found
+
+
 @dataclass(frozen=True, kw_only=True)
 class TagFilter:
     """Keeps the tracks that share the most characteristic tags of the query, and asks for less if too few are left.
@@ -52,8 +72,8 @@ class TagFilter:
     Args:
         match: "any" keeps tracks that have one of the tags, "all" keeps tracks that have all of them.
         top: Number of tags to ask for, over all tag heads together.
-        threshold: Multi-label heads: a track has the tags of this probability or more. None uses the thresholds that
-            the export was tuned to, 0.5 where it was not tuned.
+        threshold: Multi-label heads: a track has the tags of this probability or more. None uses the limits of the
+            export: its tuned thresholds, or a multiple of how probable the tag usually is, else 0.5.
         at_least: Multi-label heads: if no tag reaches the threshold, a track has this many of its most probable tags.
         close: Heads with exclusive classes, such as genre: the query also has its second class if the probability is
             at most this much lower than that of the first.

@@ -10,7 +10,7 @@ from musicrec.config.value_check import check_value
 from musicrec.errors import ConfigError
 from musicrec.heads import Head
 from musicrec.recommend.exact_search import ExactSearch, Match
-from musicrec.recommend.filters import Step, Tag, TagFilter
+from musicrec.recommend.filters import Step, Tag, TagFilter, tag_values
 from musicrec.recommend.similarity import Similarity
 from musicrec.recommend.track import Track
 
@@ -72,7 +72,7 @@ def recommend(
     check_value("min_pool", min_pool, Count)
     tracks = search.tracks
     if not tracks:
-        raise ConfigError("the library holds no tracks; add some with action=index")
+        raise ConfigError("the library holds no tracks; add some with `musicrec index FOLDER`")
     eligible = np.zeros(len(tracks), dtype=bool)
     eligible[np.unique([track.audio_hash for track in tracks], return_index=True)[1]] = True
     eligible &= np.array([track.path != path and track.audio_hash != audio_hash for track in tracks])
@@ -80,10 +80,10 @@ def recommend(
     left_out = int((eligible & unreliable).sum())
     eligible &= ~unreliable
 
-    tag_heads = [head for head in heads if head.role == "tag"]
-    usual = {head.name: search.values[head.name].mean(axis=0) for head in tag_heads}
-    tags = tag_filter.tags_of(query, tag_heads, usual)
-    has_tag = {head.name: tag_filter.has_tag(head, search.values[head.name]) for head in tag_heads}
+    tag_heads, stored = tag_values(heads, search.values)
+    usual = {name: values.mean(axis=0) for name, values in stored.items()}
+    tags = tag_filter.tags_of(tag_values(heads, query)[1], tag_heads, usual)
+    has_tag = {head.name: tag_filter.has_tag(head, stored[head.name]) for head in tag_heads}
     pool, steps = tag_filter.pool(tags, has_tag, eligible, min_pool=min_pool)
     matches = search.search(query, similarity=similarity, k=k, among=pool)
     return Recommendation(

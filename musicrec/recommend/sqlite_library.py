@@ -103,7 +103,7 @@ class SqliteLibrary:
         if path.is_dir():
             raise LibraryError(f"{path} is a folder; name the file of a library, as in library=my.sqlite")
         if not path.is_file():
-            raise LibraryError(f"{path}: no such library; create one with action=index")
+            raise LibraryError(f"{path}: no such library; create one with `musicrec index FOLDER`")
         connection = _connect(path)
         try:
             found = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
@@ -233,18 +233,22 @@ class SqliteLibrary:
         named = {export.sha256: export.name for export in self.exports}
         self.exports = [replace(export, name=named[export.sha256]) for export in exports]
 
-    def read(self, *, track_id: str | None = None) -> tuple[list[Track], dict[str, np.ndarray]]:
+    def read(
+        self, *, track_id: str | None = None, path: str | None = None
+    ) -> tuple[list[Track], dict[str, np.ndarray]]:
         """Read the tracks, in the order of their paths.
 
         Args:
             track_id: Read only the tracks with this track_id.
+            path: Read only the track with this path.
 
         Returns:
             The tracks, and their values in matrices: {block: (tracks, size) float32}. A block is a head; "embedding",
             the embeddings of all models side by side; "embedding.NAME", that of one model; or a descriptor, of size 1,
             NaN for a track without it. The values in the tracks are rows of these matrices.
         """
-        chosen, arguments = ("", ()) if track_id is None else ("WHERE track_id = ?", (track_id,))
+        wanted = {name: value for name, value in (("track_id", track_id), ("path", path)) if value is not None}
+        chosen = f"WHERE {' AND '.join(f'{name} = ?' for name in wanted)}" if wanted else ""
         with self._errors():
             columns = ", ".join(_COLUMNS)
             if (found := self._format()) < _VERSION:
@@ -252,7 +256,7 @@ class SqliteLibrary:
             if found < 2:
                 columns = columns.replace("remarks", "'[]'")
             rows = self._connection.execute(
-                f"SELECT {columns} FROM tracks {chosen} ORDER BY path", arguments
+                f"SELECT {columns} FROM tracks {chosen} ORDER BY path", list(wanted.values())
             ).fetchall()
         sizes = [len(head.classes) for head in self.heads.values()]
         probabilities = _matrix([row[-2] for row in rows], sum(sizes))

@@ -34,7 +34,8 @@ def test_help_teaches(capsys):
     printed = capsys.readouterr().out
     for taught in (
         "musicrec train debug=fast",
-        "action=query query=TRACK.mp3",
+        "musicrec index ~/Music",
+        "query TRACK.mp3",
         "import-checkpoint",
         "render-midi",
         "render-corpus",

@@ -55,6 +55,7 @@ class CountingAnalyzer:
             features={},
             embedding=np.full(4, np.abs(waveform).max(), np.float32),
             remarks=decoded.remarks if waveform.any() else (*decoded.remarks, SILENT),
+            descriptors={"energy": float(np.abs(waveform).max())},
         )
 
 

@@ -4,9 +4,9 @@ import pytest
 
 from musicrec.audio.remark import Remark
 from musicrec.errors import ConfigError
+from musicrec.recommend.answer import describe, tempo_change
 from musicrec.recommend.exact_search import ExactSearch
 from musicrec.recommend.filters import TagFilter
-from musicrec.recommend.presentation import describe, tempo_change
 from musicrec.recommend.ranking import recommend
 from musicrec.recommend.similarity import Similarity
 from musicrec.recommend.sqlite_library import SqliteLibrary
@@ -108,7 +108,7 @@ def test_a_library_without_tag_heads_is_only_ranked(tmp_path, heads: dict, make_
 
 
 def test_descriptions_in_the_terms_of_a_dj(heads: dict, make_track):
-    said = describe(heads, make_track("a", bpm=128.0, key="F# minor".replace("F#", "Gb")).probabilities)
+    said = describe(heads, make_track("a", bpm=128.0, key="F# minor".replace("F#", "Gb")))
     assert said.bpm == pytest.approx(128, abs=0.5)
     assert (said.key, said.camelot) == ("Gb minor", "11A")
 

@@ -1,0 +1,177 @@
+"""What is known of a track in the terms of a DJ, and a recommendation in plain JSON types."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from musicrec.heads import Head
+from musicrec.heads.keys import camelot, parse_pitch_class
+from musicrec.heads.tag_groups import TagGroups
+from musicrec.recommend.exact_search import Match
+from musicrec.recommend.ranking import Recommendation
+from musicrec.recommend.similarity import Similarity
+from musicrec.recommend.track import Track
+
+_FACTS = ("track_id", "path", "title", "artist", "duration_s")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """A track in the terms of a DJ.
+
+    Attributes:
+        bpm: Tempo in BPM, None if no head predicts it.
+        key: Key, such as "A minor", or only its tonic, "A"; None if no head predicts it.
+        camelot: Camelot code of the key, such as "8A"; None if the mode is unknown.
+        features: The decoded answers of the feature heads, {head: answer}.
+        descriptors: What was measured without a model, {descriptor: value}.
+        tag_groups: The tags of the public taggers, joined and in groups, {group: [{"tag", "strength", "present"}]}.
+        from_tags: What these tags say of danceability and the like, {measure: 0 to 1}.
+    """
+
+    bpm: float | None
+    key: str | None
+    camelot: str | None
+    features: dict[str, dict[str, Any]]
+    descriptors: dict[str, float]
+    tag_groups: dict[str, list[dict[str, Any]]]
+    from_tags: dict[str, float]
+
+
+def describe(heads: Mapping[str, Head], track: Track) -> Description:
+    """Return the description of a track. The tonic of one head and the mode of another are put together.
+
+    Args:
+        heads: The heads whose answers the track holds, {name: head}.
+        track: The track.
+    """
+    values = track.probabilities
+    features = {name: head.decode(values[name]) for name, head in heads.items() if head.role == "feature"}
+    facts = [heads[name].dj_facts(answer) for name, answer in features.items()]
+    bpm = next((fact.bpm for fact in facts if fact.bpm is not None), None)
+    tonic, mode = next(((fact.tonic, fact.mode) for fact in facts if fact.tonic is not None), (None, None))
+    mode = mode or next((fact.mode for fact in facts if fact.mode is not None), None)
+    known = tonic is not None and mode is not None
+    groups = TagGroups(heads.values())
+    strengths = groups.strengths(values) if groups.tags else np.zeros(0, np.float32)
+    return Description(
+        bpm=bpm,
+        key=f"{tonic} {mode}" if known else tonic,
+        camelot=camelot(parse_pitch_class(str(tonic)), str(mode)) if known else None,
+        features=features,
+        descriptors=dict(track.descriptors),
+        tag_groups=groups.describe(strengths),
+        from_tags={name: round(value, 3) for name, value in groups.measures(strengths).items()},
+    )
+
+
+def tempo_change(bpm: float | None, query_bpm: float | None) -> tuple[float, float] | tuple[None, None]:
+    """Return how much faster a track is than the query, at the nearest of its own, half and double tempo.
+
+    Returns:
+        The difference in percent, and the multiple of the track's tempo that it is for (1, 0.5 or 2); None and None if
+        one of the tempi is unknown.
+    """
+    if not bpm or not query_bpm:
+        return None, None
+    changes = [(100 * (bpm * multiple / query_bpm - 1), multiple) for multiple in (1, 0.5, 2)]
+    return min(changes, key=lambda change: abs(change[0]))
+
+
+def as_dict(
+    found: Recommendation,
+    query: Track,
+    *,
+    heads: Mapping[str, Head],
+    similarity: Similarity,
+    library: Path,
+    size: int,
+    match: str,
+    min_pool: int,
+    remarks: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return a recommendation in plain JSON types.
+
+    Args:
+        found: The recommendation.
+        query: The track that was asked about.
+        heads: The heads of the library, {name: head}.
+        similarity: What ranked the tracks.
+        library: The file of the library.
+        size: Number of tracks in the library.
+        match: `match` of the tag filter.
+        min_pool: Number of tracks that the filter had to leave.
+        remarks: What to know about the query and the library. Remarks about the answer are added.
+    """
+    asked = describe(heads, query)
+    texts = {name: _text(heads[name], answer, asked) for name, answer in asked.features.items()}
+    steps = [{"tags": [tag.name for tag in step.tags], "tracks": step.tracks} for step in found.steps]
+    results = [
+        _result(rank, match, track, shared, asked=asked, heads=heads)
+        for rank, (match, track, shared) in enumerate(zip(found.matches, found.tracks, found.shared, strict=True), 1)
+    ]
+    if found.left_out:
+        remarks = [
+            *remarks,
+            f"left out: {found.left_out:,} silent or very short track{'s' * (found.left_out > 1)}; "
+            "include_unreliable=true recommends them, too",
+        ]
+    elif not results and not found.steps[-1].tracks:
+        remarks = [*remarks, "the query is the only track in the library"]
+    return {
+        "remarks": list(remarks),
+        "query": {
+            **{name: getattr(query, name) for name in _FACTS},
+            "tags": {
+                name: head.ranked(query.probabilities[name]) for name, head in heads.items() if head.role == "tag"
+            },
+            **asdict(asked),
+            "feature_texts": texts,
+        },
+        "library": {"path": str(library), "tracks": size, "left_out": found.left_out},
+        "filter": {
+            "match": match,
+            "min_pool": min_pool,
+            "tags": [asdict(tag) for tag in found.tags],
+            "steps": steps,
+            "relaxed": len(steps) > 1,
+        },
+        "similarity": {"metric": similarity.metric, "weights": similarity.weights},
+        "results": results,
+    }
+
+
+def _result(
+    rank: int, match: Match, track: Track, shared: list[str], *, asked: Description, heads: Mapping[str, Head]
+) -> dict[str, Any]:
+    described = describe(heads, track)
+    change, multiple = tempo_change(described.bpm, asked.bpm)
+    return {
+        "rank": rank,
+        **{name: getattr(track, name) for name in _FACTS},
+        "shared_tags": shared,
+        "bpm": described.bpm,
+        "tempo_change_percent": None if change is None else round(change, 2),
+        "tempo_multiple": multiple,
+        "key": described.key,
+        "camelot": described.camelot,
+        "features": described.features,
+        "descriptors": described.descriptors,
+        "tag_groups": {
+            group: [tag["tag"] for tag in tags if tag["present"]] for group, tags in described.tag_groups.items()
+        },
+        "from_tags": described.from_tags,
+        "similarity": round(match.similarity, 6),
+        "similarity_by_block": {name: round(value, 6) for name, value in match.by_block.items()},
+        "remarks": [remark.text for remark in track.remarks],
+    }
+
+
+def _text(head: Head, answer: dict[str, Any], asked: Description) -> str:
+    """Return the answer of a head in one line. A tonic is shown with the mode, which another head may have given."""
+    if asked.camelot and head.dj_facts(answer).tonic is not None:
+        return f"{asked.key} · {asked.camelot} ({answer['probability']:.2f})"
+    return head.text(answer)
