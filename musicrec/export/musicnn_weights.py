@@ -2,11 +2,13 @@
 
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
+import yaml
 from torch import Tensor
 
 from musicrec.errors import ConfigError, ExportError
@@ -17,6 +19,7 @@ from musicrec.models.frontends.mel import MelSpectrogram
 from musicrec.models.musicnn import MusiCNN
 
 LICENCE = "ISC, copyright (c) 2019 Music Technology Group, Universitat Pompeu Fabra; by Jordi Pons"
+USUAL = Path(__file__).with_name("musicnn_usual.yaml")
 _LARGEST = 64 * 2**20  # bytes of one file in the wheel; the checkpoints have 9.5 million
 
 
@@ -106,7 +109,7 @@ def import_musicnn(wheel: str | Path, out: str | Path, which: str) -> Path:
     return write_export(
         out,
         network=network,
-        heads=[TagHead(name=head, classes=variant.classes)],
+        heads=[TagHead(name=head, classes=variant.classes, usual=_usual(head, variant.classes))],
         frontend=frontend,
         metrics={"published": {f"{head}/roc_auc": variant.roc_auc, f"{head}/pr_auc": variant.pr_auc}},
         data={
@@ -116,6 +119,12 @@ def import_musicnn(wheel: str | Path, out: str | Path, which: str) -> Path:
         },
         licence=LICENCE,
     )
+
+
+def _usual(head: str, classes: Sequence[str]) -> tuple[float, ...]:
+    """Return the mean probability of each tag over real music (experiments/usual_tags), as the networks answer."""
+    measured = yaml.safe_load(USUAL.read_text(encoding="utf-8"))[head]
+    return tuple(float(measured[name]) for name in classes)
 
 
 def _read(wheel: Path, *names: str) -> list[bytes]:

@@ -47,6 +47,7 @@ def update_library(
     models: Sequence[str] = (),
     splits: Sequence[str] = (),
     max_files: int | None = None,
+    coverage: float | None = None,
     device: str = "auto",
     tell: Callable[[str], object] = print,
 ) -> "tuple[IndexReport, int]":
@@ -59,6 +60,7 @@ def update_library(
             default set: the models that ship with musicrec and those that have been fetched.
         splits: Analyse only the tracks of these splits of the manifest; empty for all.
         max_files: Look only at this many tracks, and remove none.
+        coverage: Share of each track that the models hear; None for that of the library, or the default of a new one.
         device: "cpu", "cuda", "cuda:1" …; "auto" for the GPU if there is one.
         tell: Receives what the user should know before the analysis, one sentence at a time.
 
@@ -92,11 +94,12 @@ def update_library(
     if exists:
         opened = SqliteLibrary.open(path)
         refs = exports.check_same(opened.exports, named, library=path)
-        analyzer = exports.load_analyzer(refs, device=device, settings=opened.analysis)
+        coverage = exports.coverage_of(opened.analysis, coverage, library=path)
+        analyzer = exports.load_analyzer(refs, device=device, coverage=coverage)
         opened.move_exports(exports.with_sizes(refs, analyzer))
     else:
         refs = exports.refer(named)
-        analyzer = exports.load_analyzer(refs, device=device)
+        analyzer = exports.load_analyzer(refs, device=device, coverage=coverage)
         refs, heads = exports.with_sizes(refs, analyzer), list(analyzer.heads.values())
         size = sum(model.network.embedding_size for model in analyzer.models)
         opened = SqliteLibrary.create(path, exports=refs, heads=heads, embedding_size=size, analysis=analyzer.settings)
@@ -141,6 +144,7 @@ def answer_query(
     similarity: Callable[..., Similarity] = Similarity,
     min_pool: int | None = None,
     include_unreliable: bool = False,
+    coverage: float | None = None,
     device: str = "auto",
 ) -> dict[str, Any]:
     """Return the tracks of a library that go with a track, in plain JSON types.
@@ -154,6 +158,7 @@ def answer_query(
         similarity: Makes the second step: `Similarity`, which may have weights and a metric already.
         min_pool: Number of tracks that the filter must leave, by default k.
         include_unreliable: Recommend tracks even if they are silent or very short.
+        coverage: Share of the query that the models hear, which must be that of the library; None for it.
         device: Where to run the models if the query must be analysed; see `update_library`.
 
     Raises:
@@ -174,7 +179,9 @@ def answer_query(
             raise ConfigError(f"{opened.path}: the library holds no tracks; add some with `musicrec index FOLDER`")
         search, heads = ExactSearch(*opened.read()), list(opened.heads.values())
         compare = similarity(heads, blocks=[name for name in search.values if name not in opened.heads])
-        track = find_track(opened, query) or analyze_file(opened, query, models=models, device=device)
+        track = find_track(opened, query) or analyze_file(
+            opened, query, models=models, coverage=coverage, device=device
+        )
         found = recommend(
             search,
             opened.values_of(track),
@@ -225,13 +232,21 @@ def find_track(library: SqliteLibrary, query: str) -> Track | None:
     return tracks[0] if tracks else None
 
 
-def analyze_file(library: SqliteLibrary, query: str, *, models: Sequence[str] = (), device: str = "auto") -> Track:
+def analyze_file(
+    library: SqliteLibrary,
+    query: str,
+    *,
+    models: Sequence[str] = (),
+    coverage: float | None = None,
+    device: str = "auto",
+) -> Track:
     """Return the query file as a track, which is not added to the library.
 
     Args:
         library: The library whose models analyse it.
         query: The file.
         models: Where the models of the library are now; empty for where they were.
+        coverage: As for `answer_query`.
         device: Where to run them.
     """
     from musicrec.audio.decode import decode_track
@@ -243,7 +258,8 @@ def analyze_file(library: SqliteLibrary, query: str, *, models: Sequence[str] = 
     path = Path(path_on_disk(Path(query).expanduser()))
     rate = exports.sample_rate_of(refs[0])
     decoded = decode_track(path, sample_rate=rate, meter=LoudnessMeter)  # before torch is imported: it may fail
-    answer = exports.load_analyzer(refs, device=device, settings=library.analysis).analyze(decoded)
+    coverage = exports.coverage_of(library.analysis, coverage, library=library.path)
+    answer = exports.load_analyzer(refs, device=device, coverage=coverage).analyze(decoded)
 
     from musicrec.audio.file_tags import read_tags
 

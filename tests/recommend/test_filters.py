@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from musicrec.errors import ConfigError
-from musicrec.recommend.filters import TagFilter
+from musicrec.heads.tags import TagHead
+from musicrec.recommend.filters import TagFilter, tag_values
 
 
 def values(*rows: list[float]) -> np.ndarray:
@@ -94,3 +95,12 @@ def test_fewer_tags_than_asked_for_and_none(world, match: str):
 def test_settings_that_cannot_work_are_named(settings: dict):
     with pytest.raises(ConfigError, match=rf"filter\.{next(iter(settings))}="):
         TagFilter(**settings)
+
+
+def test_the_tags_of_the_public_taggers_are_joined_and_other_heads_stay(heads: dict):
+    public = TagHead(name="tags_mtt", classes=("female", "woman", "rock", "slow"))
+    given = {"genre": values([0.1, 0.7, 0.2]), "tags_mtt": values([0.2, 0.8, 0.3, 0.9])}
+    chosen, found = tag_values([heads["genre"], public, heads["tempo"]], given)
+    assert [head.name for head in chosen] == ["genre", "joined_tags"] and found.keys() == {"genre", "joined_tags"}
+    assert chosen[1].classes == ("rock", "female voice"), "the filter asks for no mood"
+    np.testing.assert_allclose(found["joined_tags"], [[0.3, 0.8]], rtol=1e-5)
