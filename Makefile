@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast check-docs lint docs clean
+.PHONY: help install demo pretrained test test-fast check-docs lint docs clean
 
 VENV ?= .venv
 SETTING ?= full
@@ -16,6 +16,7 @@ CACHE := $(or $(MUSICREC_CACHE),cache)
 help:
 	@echo 'make demo                 train three networks on synthetic music and recommend with them (2 to 7 minutes on 2 cores)'
 	@echo 'make demo SETTING=small   the same with a few tracks, to see whether it runs (2 minutes)'
+	@echo 'make pretrained data.manifest=PATH   train the weights that ship, on one thread: the same bits every time'
 	@echo 'make test                 run all tests on up to four cores; PYTEST="tests/data -x" passes arguments to pytest'
 	@echo 'make test-fast            run the tests that are not marked slow, to use while writing (under 60 s on 2 cores)'
 	@echo 'make check-docs           check that documents, tables and code agree'
@@ -62,6 +63,24 @@ demo: $(INSTALLED)
 	  'exports=[$(DEMO)/crnn/export,$(DEMO)/tempo_net/export,$(DEMO)/short_chunk_resnet/export]' \
 	  source=$(MUSIC)/manifest.csv 'splits=[test]' library=$(DEMO)/library.sqlite
 	$(RUN) recommend.py action=query query=$(MUSIC)/audio/disco_0001.flac k=8 library=$(DEMO)/library.sqlite
+
+# One thread, and no newer instructions than AVX2: otherwise sums are rounded in another order, and the weights differ.
+ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
+  MKL_CBWR=AVX2 ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2
+PRETRAINED ?= musicrec/export/pretrained
+OVERRIDES ?=
+
+pretrained: $(INSTALLED)
+	@[ -n '$(data.manifest)' ] || { echo 'make pretrained data.manifest=PATH: name the manifest of a rendered corpus (docs/corpus.md)' >&2; exit 2; }
+	@rm -rf runs/pretrained
+	for name in tempo key; do \
+	  $(ONE_THREAD) $(RUN) train.py "+experiment/pretrained=$$name" 'data.manifest=$(data.manifest)' \
+	    "hydra.run.dir=runs/pretrained/$$name" $(OVERRIDES); \
+	done
+	for name in tempo key; do \
+	  $(RUN) -m musicrec publish "runs/pretrained/$$name/export" --out "$(PRETRAINED)/$$name" \
+	    --card "experiments/pretrained/$${name}_card.json"; \
+	done
 
 test: $(INSTALLED)
 	$(RUN) -m pytest -n auto --maxprocesses 4 --dist loadfile --ignore tests/docs $(PYTEST)

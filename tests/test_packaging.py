@@ -156,8 +156,25 @@ def test_the_wheel_holds_the_package_and_its_configs_and_nothing_else(wheel: Pat
     assert len(configs) > 100
     shipped = {str(file.relative_to(ROOT)) for file in (ROOT / "musicrec" / "export" / "pretrained").glob("*/*")}
     package = {name for name in files if name.startswith("musicrec/")}
-    assert package == code | configs | shipped | {"musicrec/py.typed", "musicrec/export/catalogue.yaml"}
-    assert wheel.stat().st_size < 1_000_000
+    assert package == code | configs | shipped | {
+        "musicrec/py.typed", "musicrec/export/catalogue.yaml", "musicrec/data/rendering/styles.yaml"
+    }  # fmt: skip
+    assert {name.split("/")[3] for name in shipped} == {"tempo", "key"}
+    assert sum(files[name] for name in shipped) < 500_000, "the weights that ship, with their cards"
+    assert wheel.stat().st_size < 1_400_000
+
+
+def test_weights_are_in_the_repository_only_where_they_ship():
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if tracked.returncode:
+        pytest.skip("not a git repository")
+    suffixes = (".safetensors", ".ckpt", ".pth", ".pt", ".onnx", ".npz", ".pkl")
+    weights = [name for name in tracked.stdout.split("\0") if name.endswith(suffixes)]
+    elsewhere = [name for name in weights if not name.startswith("musicrec/export/pretrained/")]
+    assert not elsewhere, (
+        f"{elsewhere}: only musicrec/export/pretrained/ holds weights; give others a name (docs/models.md)"
+    )
+    assert sorted(weights) == [f"musicrec/export/pretrained/{name}/model.safetensors" for name in ("key", "tempo")]
 
 
 @pytest.mark.slow

@@ -10,17 +10,18 @@ def model_card(config: dict, metrics: dict[str, dict[str, float | None]]) -> str
     """Write the text of the model card.
 
     Args:
-        config: The content of the export's `config.json`.
+        config: The content of the export's `config.json`. Its key `card`, if there is one, holds a title, an
+            introduction, and what was measured elsewhere (publish.py).
         metrics: Values by split and name; None for a value that could not be measured.
 
     Returns:
         Markdown.
     """
-    data, network = config["data"], config["network"]
+    data, network, card = config["data"], config["network"], config.get("card")
     lines = [
-        f"# {network['class']}",
+        f"# {card['title'] if card else network['class']}",
         "",
-        "A music model exported by musicrec.",
+        card["about"] if card else "A music model exported by musicrec.",
         "",
         f"- **Network**: {network['class']} {json.dumps(network['settings'])}",
         f"- **Predicts**: {'; '.join(_head_line(head) for head in heads_of(config))}",
@@ -28,11 +29,14 @@ def model_card(config: dict, metrics: dict[str, dict[str, float | None]]) -> str
         *(f"- **{key.replace('_', ' ').capitalize()}**: {_plain(value)}" for key, value in data.items()),
         f"- **Calibration**: {_calibration_line(config)}",
         f"- **Licence**: {config['licence']}",
-        f"- **Made**: {config['created']}, musicrec {config['musicrec_version']}, "
-        f"git commit {config['git_commit'] or 'unknown'}",
+        f"- **Made**: {_origin(config)}",
         "",
     ]
+    for section in card["measured"] if card else ():
+        lines += [f"## {section['title']}", "", section["text"], ""]
+        lines += [_row(section["columns"]), "|---" * len(section["columns"]) + "|", *map(_row, section["rows"]), ""]
     if metrics:
+        lines += ["## As the training measured it", ""] if card else []
         names = sorted({name for values in metrics.values() for name in values})
         lines += ["| metric | " + " | ".join(metrics) + " |", "|---" * (len(metrics) + 1) + "|"]
         for name in names:
@@ -41,6 +45,19 @@ def model_card(config: dict, metrics: dict[str, dict[str, float | None]]) -> str
         lines.append("")
     lines += ["Load it with `musicrec.load(folder)`; the files hold weights and JSON, no code.", ""]
     return "\n".join(lines)
+
+
+def _row(cells: list) -> str:
+    """Return a row of a table, with numbers as they are."""
+    return "| " + " | ".join("–" if cell is None else str(cell) for cell in cells) + " |"
+
+
+def _origin(config: dict) -> str:
+    """Return when and by what the export was made; a published one has no date and no commit."""
+    made = f"musicrec {config['musicrec_version']}"
+    if config["created"] is None:
+        return made
+    return f"{config['created']}, {made}, git commit {config['git_commit'] or 'unknown'}"
 
 
 def heads_of(config: dict) -> list[Head]:

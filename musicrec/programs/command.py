@@ -221,6 +221,32 @@ def import_checkpoint(
         print(f"export: {export}")
 
 
+@app.command(rich_help_panel=TOOLS)
+def publish(
+    export: Annotated[Path, typer.Argument(metavar="EXPORT", help="The export folder of a run.")],
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder to write.")],
+    card: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="JSON for the model card: title, about, measured (docs/models.md)."),
+    ] = None,
+) -> None:
+    """Make a copy of an export that can be passed on.
+
+    The copy has no date and no git commit, so that a training that gives the
+    same weights gives the same files. The model card says what was measured
+    elsewhere, such as on music that may not be passed on.
+
+      musicrec publish RUN/export --out tempo --card tempo_card.json
+    """
+    from musicrec.config.explain import one_message
+
+    with one_message():
+        from musicrec.export.publish import publish_export
+
+        startup.finish()
+        print(f"{publish_export(export, out, card=card)}  {out / 'model.safetensors'}")
+
+
 def _read_names(path: Path) -> list[str]:
     """Return the lines of a text file that are not blank."""
     try:

@@ -1,0 +1,93 @@
+"""Publish an export: a copy that can be passed on, with nothing of the run in it and a model card for strangers.
+
+The copy is the same, byte for byte, for every training that gave the same weights and metrics. So it has no date and no
+git commit.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from musicrec.errors import ExportError
+from musicrec.export.checksums import write_checksums
+from musicrec.export.folder import read_export
+from musicrec.export.model_card import model_card
+from musicrec.system.atomic_write import atomic_folder
+
+_OF_A_RUN = ("created", "git_commit")  # keys of config.json
+_SECTION = {"title": str, "text": str, "columns": list, "rows": list}
+
+
+def publish_export(source: str | Path, out: str | Path, *, card: str | Path | None = None) -> str:
+    """Write a copy of an export that can be passed on.
+
+    Args:
+        source: The export.
+        out: The folder to write; an export that is there is replaced.
+        card: A JSON file for the model card: `title`, `about` (Markdown), and `measured`, a list of what was measured
+            elsewhere: `title`, `text`, and a table of `columns` and `rows`.
+
+    Returns:
+        SHA-256 of the weights, hexadecimal.
+
+    Raises:
+        ExportError: `source` is not an export, the card is not of this form, or `out` cannot be written.
+    """
+    source, out = Path(source), Path(out)
+    config = read_export(source).config
+    metrics = json.loads((source / "metrics.json").read_text(encoding="utf-8"))
+    config = {key: None if key in _OF_A_RUN else value for key, value in config.items()}
+    if card is not None:
+        config["card"] = read_card(card)
+    if out.exists() and not (out / "config.json").is_file() and any(out.iterdir()):
+        raise ExportError(f"{out} exists and is not an export; name another folder, or empty it")
+    with atomic_folder(out, error=ExportError) as new:
+        shutil.copyfile(source / "model.safetensors", new / "model.safetensors")
+        (new / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
+        (new / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
+        (new / "README.md").write_text(model_card(config, metrics), encoding="utf-8")
+        write_checksums(new)
+    return hashlib.sha256((out / "model.safetensors").read_bytes()).hexdigest()
+
+
+def read_card(path: str | Path) -> dict:
+    """Read what a model card says besides the training, see `publish_export`.
+
+    Raises:
+        ExportError: The file cannot be read, or is not of this form. The message names the file and the problem.
+    """
+    try:
+        card = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ExportError(f"--card {path} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise ExportError(f"--card {path} is not JSON: {error}") from None
+    problem = _problem(card)
+    if problem is not None:
+        raise ExportError(f"--card {path}: {problem}")
+    return card
+
+
+def _problem(card: object) -> str | None:
+    """Return what is wrong with a card, if anything."""
+    if (
+        not isinstance(card, dict)
+        or set(card) != {"title", "about", "measured"}
+        or not isinstance(card["measured"], list)
+    ):
+        return "give title, about and measured (a list), and nothing else"
+    if not all(isinstance(card[key], str) for key in ("title", "about")):
+        return "title and about are text"
+    for number, section in enumerate(card["measured"], start=1):
+        where = f"measured, entry {number}"
+        if not isinstance(section, Mapping) or set(section) != set(_SECTION):
+            return f"{where}: give {', '.join(_SECTION)}, and nothing else"
+        for key, kind in _SECTION.items():
+            if not isinstance(section[key], kind):
+                return f"{where}: {key} is not {'text' if kind is str else 'a list'}"
+        for row in section["rows"]:
+            if not isinstance(row, list) or len(row) != len(section["columns"]):
+                return f"{where}: a row has not as many cells as there are columns: {row}"
+    return None
