@@ -13,6 +13,7 @@ from musicrec.data.midi.midi_labels import instruments_of
 from musicrec.data.midi.parse import Piece, read_midi
 from musicrec.data.midi.render_journal import RenderJournal
 from musicrec.data.rendering.arrange import Arrangement, arrange
+from musicrec.data.rendering.composer import compose
 from musicrec.data.rendering.plan import Clip
 from musicrec.data.rendering.styles import grooves_of
 from musicrec.errors import MidiError
@@ -98,8 +99,6 @@ class ClipRenderer:
     def _score(self, clip: Clip, seed: int, end_s: float) -> tuple[mido.MidiFile, dict]:
         """Return the piece that a clip is cut from, and its labels."""
         if clip.style is None:
-            from musicrec.data.rendering.composer import compose
-
             composition = compose(seed)
             return composition.midi, composition.labels
         arrangement = self._arrange(clip, random.Random(seed), end_s)
