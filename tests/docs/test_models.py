@@ -9,6 +9,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from musicrec.export import catalogue
+from musicrec.export.publish import read_card
 from musicrec.programs.models_command import app
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +43,7 @@ def test_the_commands_exist():
         assert all(catalogue.named(name) for name in names), line
 
 
-@pytest.mark.parametrize("line", re.findall(r"^musicrec (?!models)(.*)$", PAGE, re.M))
+@pytest.mark.parametrize("line", re.findall(r"^musicrec (?!models|publish)(.*)$", PAGE, re.M))
 def test_a_command_with_a_name_composes(line: str):
     program, *overrides = shlex.split(line)
     GlobalHydra.instance().clear()
@@ -56,3 +57,9 @@ def test_a_command_with_a_name_composes(line: str):
 def test_the_file_to_carry_over_is_that_of_the_catalogue():
     download = catalogue.entries()["musicnn_msd"].download
     assert f"--no-deps {download.requirement}\n" in PAGE and f"--from {download.file}\n" in PAGE
+
+
+def test_the_card_of_the_page_is_one(tmp_path):
+    (card,) = re.findall(r"^```json\n(.*?)^```", PAGE, re.M | re.S)
+    (tmp_path / "card.json").write_text(card)
+    assert read_card(tmp_path / "card.json")["measured"][0]["rows"] == [["A", 170, 170.1]]
