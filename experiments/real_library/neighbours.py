@@ -17,15 +17,13 @@ standardised, as a ranking that needs no model.
 """
 
 import argparse
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from rich.box import MARKDOWN
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
+from rich.progress import track as with_progress
 
 from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.figures.style import COLOURS, GREY, save
@@ -34,6 +32,9 @@ from musicrec.recommend.evaluation import Share, candidates, chance, mixable, ne
 from musicrec.recommend.exact_search import ExactSearch
 from musicrec.recommend.similarity import Similarity, default_weights, is_embedding
 from musicrec.recommend.sqlite_library import SqliteLibrary
+from musicrec.system.atomic_write import write_text
+from musicrec.system.console import error_console
+from musicrec.system.csv_table import write_records
 
 SAMPLE_RATE, MFCC = 16_000, 20
 SCALINGS = {"plain": (False, False), "centred": (True, False), "": (True, True)}
@@ -106,12 +107,13 @@ def main() -> None:
     parser.add_argument("--resamples", type=int, default=2000)
     parser.add_argument("--csv", type=Path)
     parser.add_argument("--figure", type=Path)
+    parser.add_argument("--page", type=Path, help="write the table into this page, see `into_page`")
     options = parser.parse_args()
 
     with SqliteLibrary.open(options.library) as library:
         heads, (tracks, values) = list(library.heads.values()), library.read()
     if options.mfcc:
-        values["embedding.mfcc"] = np.stack([mfcc(one.path) for one in track(tracks, description="MFCC")])
+        values["embedding.mfcc"] = np.stack([mfcc(one.path) for one in progress(tracks, "MFCC")])
     blocks = [name for name in values if name not in {head.name for head in heads}]
     search, bootstrap = ScaledSearch(tracks, values), Bootstrap(resamples=options.resamples)
     queries, labels = np.flatnonzero(candidates(search)), [str(one.artist) for one in tracks]
@@ -121,7 +123,7 @@ def main() -> None:
     if options.mfcc:
         chosen.append(Ranking(name="MFCC", weights={"embedding.mfcc": 1.0}, alone=True))
     hits, rows = {}, []
-    for ranking in track(chosen, description="rankings"):
+    for ranking in progress(chosen, "rankings"):
         search.centre, search.scale = SCALINGS[ranking.scaling]
         weights = {**dict.fromkeys(default_weights(heads, blocks), 0.0), **ranking.weights}
         found = nearest(search, Similarity(heads, blocks=blocks, weights=weights), k=options.k)
@@ -131,21 +133,26 @@ def main() -> None:
                      **rounded("same_soundtrack", share(hits[ranking.name], bootstrap)),
                      **{f"mixable_{name}": round(float(of.mean()), 3) for name, of in mixes.items()}})  # fmt: skip
 
-    alone = {ranking.name for ranking in chosen if ranking.alone and ranking.name != "MFCC"}
+    alone = [ranking.name for ranking in chosen if ranking.alone and ranking.name != "MFCC"]
     best = max(alone, key=lambda name: hits[name].mean())
     by_chance = float(chance(queries, labels).mean())
     differences = {f"default − {other}": share(hits["default"] - hits[other], bootstrap)
                    for other in (best, "default before")}  # fmt: skip
-    show(rows, differences, by_chance=by_chance, k=options.k, best=best)
+    table = as_table(rows, differences, by_chance=by_chance, k=options.k, best=best)
+    print(table)
+    if options.page:
+        into_page(options.page, options.csv.name if options.csv else "neighbours.csv", table)
     if options.csv:
-        from musicrec.system.csv_table import write_records
-
         more = [{"ranking": name, "queries": len(queries), **rounded("same_soundtrack", of)}
                 for name, of in differences.items()]  # fmt: skip
         at_random = {"ranking": "chance", "queries": len(queries), "same_soundtrack": round(by_chance, 3)}
         write_records(options.csv, [*rows, at_random, *more])
     if options.figure:
         draw(rows, options.figure, by_chance=by_chance, k=options.k)
+
+
+def progress(items: list, what: str) -> Iterable:
+    return with_progress(items, description=what, console=error_console(), transient=True)
 
 
 def text_of(weights: dict[str, float]) -> str:
@@ -161,19 +168,29 @@ def rounded(name: str, of: Share) -> dict[str, float]:
     }
 
 
-def show(rows: list[dict], differences: dict[str, Share], *, by_chance: float, k: int, best: str) -> None:
-    """Print the tables."""
-    table = Table("ranking", f"same soundtrack, of {k}", "95 %", "tempo ±6 %", "key", "both", box=MARKDOWN)
+def as_table(rows: list[dict], differences: dict[str, Share], *, by_chance: float, k: int, best: str) -> str:
+    """Return the results as Markdown."""
+    mixes = [name for name in ("mixable_tempo", "mixable_key", "mixable_both") if name in rows[0]]
+    header = ["ranking", f"same soundtrack, of {k}", "95 %", *(name.removeprefix("mixable_") for name in mixes)]
+    lines = [header, ["---"] * len(header)]
     for row in rows:
         interval = f"[{row['same_soundtrack_low']:.3f}, {row['same_soundtrack_high']:.3f}]"
-        mixes = (f"{row[name]:.2f}" if name in row else "" for name in ("mixable_tempo", "mixable_key", "mixable_both"))
-        table.add_row(row["ranking"], f"{row['same_soundtrack']:.3f}", interval, *mixes)
-    table.add_row("chance", f"{by_chance:.3f}")
-    console = Console(width=160)
-    console.print(table)
-    console.print(f"best single block: {best}")
-    for name, of in differences.items():
-        console.print(f"{name}: {of.value:+.3f} [{of.low:+.3f}, {of.high:+.3f}]")
+        name = f"**{row['ranking']}**" if row["ranking"] == "default" else row["ranking"]
+        lines.append([name, f"{row['same_soundtrack']:.3f}", interval, *(f"{row[name]:.2f}" for name in mixes)])
+    lines.append(["chance", f"{by_chance:.3f}", *[""] * (len(header) - 2)])
+    text = [f"| {' | '.join(cells)} |" for cells in lines]
+    text += ["", f"{rows[0]['queries']} queries. The best single block is {best}. Differences, query by query:", ""]
+    text += [f"- {name}: {of.value:+.3f} [{of.low:+.3f}, {of.high:+.3f}]" for name, of in differences.items()]
+    return "\n".join(text)
+
+
+def into_page(page: Path, name: str, table: str) -> None:
+    """Replace what stands between the comments `<!-- NAME -->` and `<!-- end of NAME -->` of a page."""
+    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+    before, found, rest = page.read_text(encoding="utf-8").partition(begin)
+    if not found or end not in rest:
+        raise SystemExit(f"{page}: has no lines {begin.strip()} and {end}; add them where the table is to stand")
+    write_text(page, f"{before}{begin}{table}\n{end}{rest.partition(end)[2]}")
 
 
 def draw(rows: list[dict], path: Path, *, by_chance: float, k: int) -> None:

@@ -12,11 +12,9 @@ from collections import Counter
 from pathlib import Path
 
 import mido
-from rich.box import MARKDOWN
-from rich.console import Console
-from rich.table import Table
 
 import musicrec
+from musicrec.audio.search import find_audio
 from musicrec.system.csv_table import write_records
 
 
@@ -43,17 +41,17 @@ def main() -> None:
     analyzer = musicrec.load(*options.models.split(","))
 
     records = []
-    for midi in sorted(options.folder.rglob("notes.mid")):
-        written = written_bpm(midi)
-        answer = analyzer.analyze(midi.with_name("song.ogg")).features["tempo"]
-        records.append({"song": midi.parent.name, "notes_mid_bpm": round(written, 2), "bpm": round(answer["bpm"], 2),
+    songs = [options.folder / name for name in find_audio(options.folder).files]
+    for song in sorted(file for file in songs if file.name == "song.ogg" and file.with_name("notes.mid").exists()):
+        written = written_bpm(song.with_name("notes.mid"))
+        answer = analyzer.analyze(song).features["tempo"]
+        records.append({"song": song.parent.name, "notes_mid_bpm": round(written, 2), "bpm": round(answer["bpm"], 2),
                         "error_percent": round(100 * (answer["bpm"] / written - 1), 2),
                         "probability": round(answer["probability"], 2)})  # fmt: skip
-    table = Table("song", "notes.mid", "musicrec", "error", "probability", box=MARKDOWN)
+    print("| song | notes.mid | musicrec | error | probability |\n|---|---|---|---|---|")
     for row in records:
-        table.add_row(row["song"], f"{row['notes_mid_bpm']:.1f} BPM", f"{row['bpm']:.1f} BPM",
-                      f"{row['error_percent']:+.2f} %", f"{row['probability']:.2f}")  # fmt: skip
-    Console(width=100).print(table)
+        cells = [f"{row['notes_mid_bpm']:.1f} BPM", f"{row['bpm']:.1f} BPM", f"{row['error_percent']:+.2f} %"]
+        print(f"| {row['song']} | {' | '.join(cells)} | {row['probability']:.2f} |")
     within = sum(abs(row["error_percent"]) <= 1 for row in records)
     print(f"{within} of {len(records)} within 1 %")
     if options.csv:

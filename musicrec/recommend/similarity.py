@@ -17,10 +17,15 @@ _Weight = Annotated[float, Ge(0), Lt(math.inf)]
 _LEAST_DEVIATION = 1e-6  # a dimension that is the same in all tracks is centred and not scaled
 
 Weights = Mapping[str, float | Mapping[str, float | None] | None]
-"""{block: weight}; the weights of embeddings may be written as {"embedding": {NAME: weight}}."""
+"""{block: weight}. {"embedding": {NAME: weight}} weighs the embeddings of single models, instead of all together."""
 
 Statistics = tuple[np.ndarray, np.ndarray]
 """The mean and the standard deviation of each dimension of a block over the tracks of a library, both (size,)."""
+
+
+WITH_TAGS = {"embedding": 3.0, "energy": 2.0, "loudness": 2.0, "brightness": 2.0}
+WITHOUT_TAGS = {"energy": 1.0}
+"""The default weights of what is no head, in a library with and without a model that predicts tags."""
 
 
 class Similarity:
@@ -52,7 +57,7 @@ class Similarity:
 
     Args:
         heads: The heads that the tracks have.
-        blocks: The names of the embeddings and descriptors that the tracks have.
+        blocks: The names of what else the tracks have, embeddings and descriptors; names of heads may be among them.
         weights: The weight of each block. A block of weight 0 is ignored. None stands for the default, see
             `default_weights`.
         metric: "cosine", "euclidean" or "correlation".
@@ -170,16 +175,23 @@ class Similarity:
 def default_weights(heads: Sequence[Head], blocks: Sequence[str]) -> dict[str, float]:
     """Return the weight of every block of a library, {block: weight}.
 
-    Features count 1, tags 0; if there are no features, the embedding counts 1.
+    Features, such as tempo and key, count 1, and tags 0: they have had their say in the first step. If a model predicts
+    tags, its embedding knows how music sounds: `WITH_TAGS` is added, of what the library has. Without such a model,
+    energy counts 1 beside the features. experiments/real_library tells how the numbers were chosen.
 
     Args:
         heads: The heads.
-        blocks: The names of the embeddings and descriptors.
+        blocks: The names of the embeddings and descriptors; names of heads may be among them.
     """
     weights = {head.name: float(head.role == "feature") for head in heads}
-    weights |= {name: 0.0 for name in blocks if name not in weights}
-    if not any(weights.values()) and "embedding" in weights:
-        weights["embedding"] = 1.0
+    others = [name for name in blocks if name not in weights]
+    sound = WITH_TAGS if any(head.role == "tag" for head in heads) else WITHOUT_TAGS
+    weights |= {name: sound.get(name, 0.0) for name in others}
+    counted = [name for name, weight in weights.items() if weight]
+    if not counted and "embedding" in weights:
+        counted = ["embedding"]
+    if len(counted) == 1:  # nothing to weigh it against
+        weights[counted[0]] = 1.0
     return weights
 
 
@@ -189,14 +201,13 @@ def is_embedding(block: str) -> bool:
 
 
 def _flat(weights: Weights) -> dict[str, float | None]:
-    """Return {"embedding.NAME": weight} for {"embedding": {NAME: weight}}; other weights as they are."""
+    """Return weights without the short form: {"embedding": {NAME: w}} is {"embedding": 0, "embedding.NAME": w}."""
     flat: dict[str, float | None] = {}
     for name, weight in weights.items():
-        flat |= (
-            {f"{name}.{part}": value for part, value in weight.items()}
-            if isinstance(weight, Mapping)
-            else {name: weight}
-        )
+        if isinstance(weight, Mapping):
+            flat |= {name: 0.0, **{f"{name}.{part}": of_part for part, of_part in weight.items()}}
+        else:
+            flat[name] = weight
     return flat
 
 

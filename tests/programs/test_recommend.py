@@ -140,9 +140,13 @@ def test_json_output_holds_nothing_else(program: Callable, world: dict):
     assert [row["rank"] for row in answer["results"]] == [1, 2, 3]
     assert str(query) not in [row["path"] for row in answer["results"]], "the query is not recommended to itself"
     similarities = [row["similarity"] for row in answer["results"]]
-    assert similarities == sorted(similarities, reverse=True) and 0 <= similarities[-1] <= similarities[0] <= 1
+    assert similarities == sorted(similarities, reverse=True) and -1 <= similarities[-1] <= similarities[0] <= 1
+    weights = answer["similarity"]["weights"]
+    assert weights == {"tempo": 1, "key": 1, "embedding": 3, "energy": 2, "loudness": 2, "brightness": 2}
     for row in answer["results"]:
-        assert row["similarity"] == pytest.approx(np.mean(list(row["similarity_by_block"].values())), abs=1e-5)
+        parts = row["similarity_by_block"]
+        mean = sum(weights[name] * parts[name] for name in weights) / sum(weights.values())
+        assert row["similarity"] == pytest.approx(mean, abs=1e-5)
         assert row["camelot"][-1] in "AB" and 30 <= row["bpm"] <= 300
     assert answer["query"]["tags"]["genre"][0]["probability"] >= 0.5
     assert answer["filter"]["steps"][-1]["tracks"] >= 3
@@ -165,7 +169,7 @@ def test_the_table_of_a_file_that_is_not_in_the_library(program: Callable, world
         "genre",
         "BPM",
         "1 tags",
-        "2 similarity  cosine over tempo, key",
+        "2 similarity  cosine over tempo, key, ",
         "track 0",
         "Extended",
     ):
@@ -200,10 +204,18 @@ def test_debug_takes_a_few_files(world: dict, tmp_path: Path, capsys: pytest.Cap
 
 
 def test_a_track_of_the_library_by_its_name(world: dict, capsys: pytest.CaptureFixture):
-    call("action=query", "query=track 3", f"library={world['library']}", "format=json", "weights.embedding=1")
+    call("action=query", "query=track 3", f"library={world['library']}", "format=json",
+         "weights.energy=0", "weights.loudness=0", "weights.onset_rate=1", "weights.embedding={tags: 2}")  # fmt: skip
     answer = json.loads(capsys.readouterr().out)
     assert answer["query"]["path"].endswith("track 3.wav")
-    assert set(answer["results"][0]["similarity_by_block"]) == {"tempo", "key", "embedding"}
+    assert answer["similarity"]["weights"]["embedding.tags"] == 2
+    assert set(answer["results"][0]["similarity_by_block"]) == {
+        "tempo",
+        "key",
+        "brightness",
+        "onset_rate",
+        "embedding.tags",
+    }
     assert "track 3" not in [row["track_id"] for row in answer["results"]]
     call("action=query", f"query={world['music'] / 'track 3.wav'}", f"library={world['library']}", "format=json")
     by_file = json.loads(capsys.readouterr().out)

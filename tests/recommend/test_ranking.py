@@ -47,7 +47,8 @@ def test_tags_first_then_similarity(crate: SqliteLibrary, make_track):
     assert set(found.shared[1]) == {"jazz", "flute", "drums"} and found.shared[0] == ["flute"]
     assert [(len(step.tags), step.tracks) for step in found.steps] == [(2, 3)]
     match = found.matches[0]
-    assert match.similarity == pytest.approx(sum(match.by_block.values()) / 2)
+    parts = match.by_block
+    assert match.similarity == pytest.approx((parts["tempo"] + parts["key"] + 3 * parts["embedding"]) / 5)
 
 
 def test_too_small_a_pool_is_widened_and_reported(crate: SqliteLibrary, make_track):

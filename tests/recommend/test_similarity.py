@@ -58,7 +58,7 @@ def test_every_metric_equals_its_definition(heads: dict, metric: str):
     """Check on the vectors of the blocks put side by side, each times the root of its share of the weight."""
     weights = {"tempo": 1.0, "key": 3.0}
     tracks = random_tracks(heads, 5)
-    total, _ = Similarity(list(heads.values()), weights=weights, metric=metric).compare(
+    total, _ = Similarity(list(heads.values()), blocks=[], weights=weights, metric=metric).compare(
         {name: values[0] for name, values in tracks.items()}, tracks
     )
     roots = {}
@@ -119,17 +119,31 @@ def test_a_root_times_itself_is_the_matrix():
     assert np.abs(root @ root - matrix).max() < 1e-4
 
 
-def test_default_weights_are_the_features(heads: dict):
-    assert Similarity(list(heads.values())).weights == {"tempo": 1.0, "key": 1.0}
-    chosen = Similarity(list(heads.values()), weights={"tempo": 0, "genre": 2, "metre": None, "key": None})
+def test_the_default_weights_are_those_of_what_the_library_has(heads: dict):
+    tags, features = [heads["genre"], heads["instruments"]], [heads["tempo"], heads["key"]]
+    descriptors = ["energy", "loudness", "brightness", "onset_rate"]
+    everything = ["embedding", "embedding.tagger", *descriptors, "tempo"]
+    assert Similarity([*tags, *features], blocks=everything).weights == {
+        "tempo": 1, "key": 1, "embedding": 3, "energy": 2, "loudness": 2, "brightness": 2,
+    }  # fmt: skip
+    assert Similarity(features, blocks=everything).weights == {"tempo": 1, "key": 1, "energy": 1}
+    assert Similarity([*tags, *features]).weights == {"tempo": 1, "key": 1, "embedding": 3}
+    assert Similarity(features).weights == {"tempo": 1, "key": 1}
+    assert Similarity(tags).weights == {"embedding": 1}
+    assert Similarity([], blocks=["embedding", "energy"]).weights == {"energy": 1}
+
+
+def test_named_weights_replace_default_ones(heads: dict):
+    chosen = Similarity(
+        list(heads.values()), weights={"tempo": 0, "genre": 2, "metre": None, "key": None, "embedding": 0}
+    )
     assert chosen.weights == {"genre": 2.0, "key": 1.0}
-    assert Similarity([heads["genre"], heads["instruments"]]).weights == {"embedding": 1.0}
 
 
 def test_an_embedding_is_centred_and_scaled_by_the_statistics_of_the_library():
     rows = np.array([[12.0, 0.5, 7.0], [8.0, 0.5, 7.0], [12.0, 0.1, 7.0]], dtype=np.float32)
     statistics = np.array([10.0, 0.3, 7.0], np.float32), np.array([2.0, 0.2, 0.0], np.float32)
-    similarity = Similarity([], blocks=["embedding.tagger"], weights={"embedding": {"tagger": 2.0}})
+    similarity = Similarity([], blocks=["embedding", "embedding.tagger"], weights={"embedding": {"tagger": 2.0}})
     assert similarity.weights == {"embedding.tagger": 2.0}
     assert similarity.scaled == ["embedding.tagger"]
     total, _ = similarity.compare(
@@ -176,7 +190,7 @@ def test_a_missing_value_leaves_its_block_out_of_the_mean(make_track, metric: st
         ({"weights": {"tempo": -1.0}}, "weights.tempo=-1.0"),
         ({"weights": {"tempo": math.nan}}, "weights.tempo=nan"),
         ({"weights": {"tempo": "much"}}, "weights.tempo=much"),
-        ({"weights": {"tempo": 0, "key": 0}}, "all are 0"),
+        ({"weights": {"tempo": 0, "key": 0, "embedding": 0}}, "all are 0"),
         ({"metric": "manhattan"}, "similarity.metric=manhattan: choose cosine, euclidean or correlation"),
     ],
 )

@@ -1,0 +1,36 @@
+"""The tables of experiments/real_library/README.md are those of the CSV files beside it."""
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "experiments" / "real_library"
+
+
+@pytest.mark.parametrize("name", ["neighbours.csv", "choosing.csv"])
+def test_the_table_is_that_of_the_file(name: str):
+    page = (FOLDER / "README.md").read_text()
+    section = page.partition(f"<!-- {name} -->")[2].partition(f"<!-- end of {name} -->")[0]
+    lines = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")][2:]
+    with (FOLDER / name).open(newline="") as file:
+        rows = {row["ranking"]: row for row in csv.DictReader(file)}
+    assert len(lines) > 20
+    for ranking, value, *more in lines:
+        row = rows.pop(ranking.strip("*"))
+        assert float(value.strip(" |")) == pytest.approx(float(row["same_soundtrack"]), abs=5e-4)
+        if row["same_soundtrack_low"]:
+            interval = f"[{float(row['same_soundtrack_low']):.3f}, {float(row['same_soundtrack_high']):.3f}]"
+            assert more[0] == interval
+    stated = dict(re.findall(r"^- (default − .+): ([+-]\d\.\d{3}) ", section, re.M))
+    assert stated.keys() == rows.keys(), "what is left of the file are the differences"
+    for ranking, value in stated.items():
+        assert float(value) == pytest.approx(float(rows[ranking]["same_soundtrack"]), abs=5e-4)
+
+
+def test_the_default_is_above_every_single_block():
+    with (FOLDER / "neighbours.csv").open(newline="") as file:
+        rows = {row["ranking"]: float(row["same_soundtrack"]) for row in csv.DictReader(file)}
+    default = rows.pop("default")
+    assert default > max(value for ranking, value in rows.items() if not ranking.startswith("default"))
