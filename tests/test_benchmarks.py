@@ -21,6 +21,7 @@ from musicrec.heads.tempo import TempoHead
 from musicrec.models.frontends.log_frequency import LogFrequencySpectrogram
 from musicrec.models.frontends.mel import MelSpectrogram
 from musicrec.models.key_net import KeyNet
+from musicrec.models.musicnn import MusiCNN
 from musicrec.models.short_chunk_resnet import ShortChunkResNet
 from musicrec.models.tempo_net import TempoNet
 
@@ -222,3 +223,32 @@ def test_analysis(table, tiny_music, tmp_path):
     assert whole > 0 < processor and times > 1 and float(rows["decoding alone"][1]) == 1
     assert "without taggers" in rows
     assert (rows["Essentia: tempo, key"][0], rows["Essentia: tempo, key"][2]) == ("3.0000", "1.5000")
+
+
+@pytest.fixture
+def small_musicnn(tmp_path: Path) -> Path:
+    return write_export(
+        tmp_path / "small",
+        network=MusiCNN({"tags": 3}, width=8, chunk_samples=7_936),
+        heads=[TagHead(name="tags", classes=("a", "b", "c"))],
+        frontend=MelSpectrogram(mel_scale="slaney", mel_norm="slaney", compression="log", padding="zeros"),
+        metrics={},
+        data={},
+    )
+
+
+def test_musicnn(table, small_musicnn: Path):
+    rows = table("musicnn", "--exports", str(small_musicnn), "--batch-size", "2", "--turns", "1")
+    sides = {name.split(", ")[1]: cells for name, cells in rows.items() if ", " in name}
+    assert [*sides] == ["plain", "maximum first", "compact", "spectrogram"]
+    assert all(float(cells[0]) > 0 for cells in sides.values())
+    assert float(sides["compact"][3]) < 1e-4 and sides["compact"][2] == "22"
+
+
+def test_track_coverage(table, small_musicnn: Path, tiny_music: Path):
+    folder = str(tiny_music.parent / "audio")
+    rows = table(
+        "track_coverage", "--exports", str(small_musicnn), "--folder", folder, "--tracks", "1", "--least-s", "1"
+    )
+    heard, *cells = rows["tags"]  # the last of the rows
+    assert heard == "MP3, 128 kbit/s" and all(0 <= float(cell) < 0.5 for cell in cells)
