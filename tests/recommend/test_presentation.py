@@ -1,0 +1,82 @@
+"""Answers as people read them, in a narrow and in a wide terminal."""
+
+import dataclasses
+import io
+import json
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from musicrec.heads.tags import TagHead
+from musicrec.recommend import service
+from musicrec.recommend.presentation import as_table
+from musicrec.recommend.sqlite_library import SqliteLibrary
+
+PUBLIC = TagHead(name="tags_mtt", classes=("techno", "guitar", "slow", "female", "woman", "no vocals"))
+
+
+@pytest.fixture
+def crate(heads: dict, make_track, tmp_path) -> SqliteLibrary:
+    """Four tracks with the answers of a public tagger, a genre of the user's own, tempo, key and energy."""
+    known = [PUBLIC, *(heads[name] for name in ("genre", "tempo", "key"))]
+    with SqliteLibrary.create(tmp_path / "l.sqlite", exports=[], heads=known, embedding_size=4) as library:
+        for name, energy, said in (
+            ("a techno track with quite a long name", 7.25, [0.9, 0.1, 0.1, 0.1, 0.2, 0.7]),
+            ("b", 6.5, [0.8, 0.1, 0.1, 0.1, 0.1, 0.6]),
+            ("c", 2.0, [0.1, 0.9, 0.8, 0.7, 0.9, 0.1]),
+            ("d", 1.5, [0.1, 0.6, 0.8, 0.1, 0.1, 0.1]),
+        ):
+            track = make_track(name, bpm=128)
+            answers = {head.name: track.probabilities.get(head.name) for head in known} | {"tags_mtt": np.float32(said)}
+            described = {"energy": energy, "loudness": -9.25, "brightness": 2000.0}
+            library.add([dataclasses.replace(track, probabilities=answers, descriptors=described)])
+        yield library
+
+
+def shown(answer: dict, width: int) -> list[str]:
+    out = Console(file=io.StringIO(), width=width, highlight=False)
+    out.print(as_table(answer, width=width))
+    return out.file.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_facts_and_results_fit_the_terminal(crate: SqliteLibrary, width: int):
+    answer = service.answer_query("b", library=crate.path, k=2)
+    lines = shown(answer, width)
+    assert all(len(line) <= width for line in lines)
+    text = " ".join(" ".join(lines).split())
+    for fact in (
+        "b 1:00",
+        "genre techno 0.80",
+        "voice instrumental 0.60",
+        "128.0 BPM",
+        "A minor · 8A (1.00)",
+        "energy 6.5 of 10, loudness -9.2 LUFS",
+        "brightness 2000 Hz",
+        "from tags",
+        "instrumentalness",
+    ):
+        assert fact in text, fact
+    assert "house 1.00" in text, "a tag head of the user's own is shown as it is"
+    assert "slow" not in text and "guitar 0" not in text, "the query does not have these tags"
+    (row,) = (line.split() for line in lines if line.split()[:2] == ["1", "a"])
+    assert "7.2" in row and ("8A" in row) and ("minor" in row) == (width == 120)
+
+
+def test_the_answer_holds_the_tags_as_they_were_said_and_as_they_are_shown(crate: SqliteLibrary):
+    answer = json.loads(json.dumps(service.answer_query("c", library=crate.path, k=3)))
+    query = answer["query"]
+    assert [(tag["tag"], round(tag["probability"], 2)) for tag in query["tags"]["tags_mtt"][:3]] == [
+        ("guitar", 0.9), ("woman", 0.9), ("slow", 0.8)
+    ]  # fmt: skip
+    assert [tag["tag"] for tag in query["tag_groups"]["voice"] if tag["present"]] == ["female voice"]
+    assert {tag["name"] for tag in answer["filter"]["tags"]} == {"house", "guitar", "female voice"}
+    nearest = next(row for row in answer["results"] if row["track_id"] == "d")
+    assert nearest["shared_tags"] == ["guitar", "house"] and nearest["descriptors"]["energy"] == 1.5
+    assert nearest["tag_groups"]["mood"] == ["slow"]
+
+
+def test_a_track_without_a_clear_genre_says_what_is_nearest(crate: SqliteLibrary):
+    assert "genre none is clear; nearest: techno 0.10" in " ".join(" ".join(shown(
+        service.answer_query("d", library=crate.path), 100)).split())  # fmt: skip
