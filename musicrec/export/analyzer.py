@@ -76,9 +76,9 @@ class TrackAnalyzer:
         models: The models, from `read_export`. All must have the same sample rate.
         device: Where to run them.
         batch_size: Number of chunks per forward pass; fewer if chunks are long.
-        coverage: Share of the chunks of a track that the models hear, above 0 and at most 1, spread evenly; at least a
-            minute of each track is heard. 1 is the whole track. It changes the answers: tracks that are compared should
-            have the same coverage.
+        coverage: Share of the chunks of a track that the models hear, above 0 and at most 1, spread evenly; at least
+            two minutes of each track are heard. 1 is the whole track. It changes the answers: tracks that are compared
+            should have the same coverage.
         precision: "float32"; or "auto" for bf16 where the device computes it fast, and for those models whose answers
             it leaves the same (`musicrec.export.precision`).
 

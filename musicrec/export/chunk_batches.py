@@ -13,7 +13,7 @@ from musicrec.audio.chunks import chunk_starts
 from musicrec.models import Network
 from musicrec.models.frontends import Frontend
 
-LEAST_HEARD_S = 60.0
+LEAST_HEARD_S = 120.0
 """A coverage below 1 never makes a network hear less of a track than this, unless the track is shorter."""
 
 

@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from musicrec.models._band_maximum import band_maximum
+
 if TYPE_CHECKING:
     from musicrec.models.musicnn import MusiCNN
 
@@ -85,5 +87,9 @@ class _CompactBranch(nn.Module):
 
     def forward(self, normalised: Tensor) -> Tensor:
         """Return (batch, live channels, frames)."""
-        largest = F.conv2d(F.pad(normalised, self.padding), self.weight).amax(dim=2).mT
+        padded = F.pad(normalised, self.padding)
+        if padded.device.type == "cpu" and not torch.is_grad_enabled():
+            largest = band_maximum(padded[:, 0], self.weight[:, 0]).mT
+        else:
+            largest = F.conv2d(padded, self.weight).amax(dim=2).mT
         return (F.relu(largest * self.sign + self.bias) * self.scale + self.shift).mT

@@ -13,9 +13,9 @@ from musicrec.export import catalogue
 if TYPE_CHECKING:
     from musicrec.export.analyzer import TrackAnalyzer
 
-DEFAULT_COVERAGE = 0.75
-"""Share of each track that the models hear: the smallest that changes answers no more than an MP3 at 128 kbit/s does
-(benchmarks/README.md)."""
+DEFAULT_COVERAGE = 0.6
+"""Share of each track that the models hear, and at least two minutes: the smallest that changes answers no more than an
+MP3 at 128 kbit/s does (benchmarks/README.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -85,7 +85,7 @@ def test_index_reports_what_it_did(world: dict):
 
 def test_the_library_remembers_its_coverage(world: dict, tmp_path: Path):
     with SqliteLibrary.open(world["library"]) as library:
-        assert library.analysis == {"coverage": 0.75}
+        assert library.analysis == {"coverage": exports.DEFAULT_COVERAGE}
     path = tmp_path / "own.sqlite"
     options = ["action=index", f"exports=[{world['tags']}]", f"library={path}", f"source={world['music']}"]
     call(*options, "coverage=0.5", "max_files=1")
