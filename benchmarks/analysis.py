@@ -124,7 +124,7 @@ def stages(models: Sequence[Model], files: Sequence[Path], turns: int) -> dict[s
         "loudness, while decoding": (metered - plain, metered - plain),
         "other descriptors": (described, described),
     }
-    TrackAnalyzer(models)  # brings the networks into the memory layout of indexing
+    models = TrackAnalyzer(models).models  # in the form and the memory layout of indexing
     waveforms = [torch.from_numpy(track.waveform) for track in tracks]
     with torch.inference_mode():
         for model in models:

@@ -1,15 +1,10 @@
 """MusiCNN for inference, without the work whose result is known in advance."""
 
-from typing import TYPE_CHECKING
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from musicrec.models._band_maximum import band_maximum
-
-if TYPE_CHECKING:
-    from musicrec.models.musicnn import MusiCNN
 
 _LARGEST_INPUT = 10.0  # of the normalised spectrogram, in standard deviations
 
@@ -24,14 +19,14 @@ class CompactMusiCNN(nn.Module):
       convolution where batch normalisation has a negative scale, and they have 30 to 96 times fewer values to process.
 
     Args:
-        network: The network, in eval mode. It shares its modules; train it on, and this becomes outdated.
+        network: The `MusiCNN`, in eval mode. It shares its modules; train it on, and this becomes outdated.
         tolerance: A filter is left out if its channel changes by no more than this, whatever the input. With the public
             weights and the default, logits change by less than 1e-4.
     """
 
     channels_last = False  # as MusiCNN
 
-    def __init__(self, network: "MusiCNN", *, tolerance: float = 0.01) -> None:
+    def __init__(self, network: nn.Module, *, tolerance: float = 0.01) -> None:
         super().__init__()
         self.network = network
         self.settings, self.n_mels, self.embedding_size = network.settings, network.n_mels, network.embedding_size
