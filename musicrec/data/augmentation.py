@@ -10,6 +10,7 @@ from torch import Tensor
 from musicrec.deformations.base import Deformation, seed_of
 from musicrec.deformations.mixup import Mixup
 from musicrec.deformations.spec_augment import SpecAugment
+from musicrec.deformations.spectrogram_faults import SpectrogramFaults
 from musicrec.heads import Head
 
 
@@ -45,13 +46,13 @@ class Augmentation:
         move_labels: Whether deformations move the labels, too. False keeps the labels of the original audio, to
             measure what moving them is worth.
         mixup: Lays training chunks over each other.
-        spectrogram: Masks bands and frames of the mel spectrogram.
+        spectrogram: Masks bands and frames of the spectrogram, or changes its levels.
     """
 
     waveform: Sequence[Deformation] = ()
     move_labels: bool = True
     mixup: Mixup | None = None
-    spectrogram: SpecAugment | None = None
+    spectrogram: SpecAugment | SpectrogramFaults | None = None
 
     @property
     def is_empty(self) -> bool:

@@ -14,12 +14,15 @@ STRETCH_MARGIN_S = 0.25  # twice the window of the stretcher: later input does n
 
 
 @functools.cache
-def speed_of(semitones: int) -> Fraction:
-    """Return the fraction with a denominator up to 64 that is nearest to 2^(semitones/12): at most 3 cents off."""
+def speed_of(semitones: float) -> Fraction:
+    """Return the fraction with a denominator up to 64 that is nearest to 2^(semitones/12).
+
+    It is at most 3 cents off for whole semitones, and at most 14 for others.
+    """
     return Fraction(2 ** (semitones / 12)).limit_denominator(64)
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=128)
 def _resampler(speed: Fraction, device: torch.device) -> SincResample:
     return SincResample(speed.numerator, speed.denominator).to(device)
 

@@ -31,6 +31,8 @@ class KeyNet(nn.Module):
         chunk_samples: Length of the training chunks, in samples.
         bands_per_octave: Bands per octave, a multiple of 12: each note has the same number of bands.
         width: Channels of the first convolutions. Later ones have twice as many.
+        pool_first: Take the maximum over the bands of a note before normalisation and activation, instead of after
+            them. It costs less than half as much.
         dropout: Dropout before each of the last two layers.
 
     Raises:
@@ -46,6 +48,7 @@ class KeyNet(nn.Module):
         chunk_samples: Count = 240_000,
         bands_per_octave: Count | None = 36,
         width: Count = 16,
+        pool_first: bool = False,
         dropout: Share = 0.2,
     ) -> None:
         super().__init__()
@@ -61,10 +64,11 @@ class KeyNet(nn.Module):
             "chunk_samples": chunk_samples,
             "bands_per_octave": bands_per_octave,
             "width": width,
+            "pool_first": pool_first,
             "dropout": dropout,
         }
         self.n_mels, self.chunk_samples, self.embedding_size = n_mels, chunk_samples, 2 * width
-        self.bands_per_note = bands_per_octave // 12
+        self.bands_per_note, self.pool_first = bands_per_octave // 12, pool_first
 
         self.bands = nn.Conv2d(1, width, (5, 3), padding=(2, 1), bias=False)
         self.bands_norm = nn.BatchNorm2d(width)
@@ -106,8 +110,11 @@ class KeyNet(nn.Module):
         """
         loudest = decibels.amax(dim=(1, 2, 3), keepdim=True)
         features = F.relu(decibels - loudest + _RANGE_DB) / (_RANGE_DB / 3)  # silence is 0, as the padding is
-        features = F.elu(self.bands_norm(self.bands(features)))
-        features = F.max_pool2d(features, (self.bands_per_note, 1))
+        features = self.bands(features)
+        if self.pool_first:
+            features = F.elu(self.bands_norm(F.max_pool2d(features, (self.bands_per_note, 1))))
+        else:
+            features = F.max_pool2d(F.elu(self.bands_norm(features)), (self.bands_per_note, 1))
         features = F.elu(self.notes_norm(self.notes(features)))
         features = F.elu(self.octaves_norm(self.octaves(features)))
         pitch_classes = features.mean(dim=3).unflatten(2, (-1, 12)).mean(dim=2)

@@ -73,6 +73,26 @@ def test_a_tone_moves_as_the_labels_of_a_tape_say(tone, deform, peak_hz):
     assert result.waveform[:, -100:].abs().amax(dim=1).min() > 0.9, "the tone lasts to the end"
 
 
+def test_cents_move_a_tone_and_the_tempo_and_leave_the_key(tone, deform, peak_hz):
+    resample = Resample(shift_semitones=[-2, 2], shift_cents=[-50, 50])
+    batch = tone(440.0, math.ceil(SAMPLES * resample.input_ratio)).expand(64, -1)
+    result = deform(resample, batch, SAMPLES)
+    pitch = [cents(frequency_hz, 440.0) for frequency_hz in peak_hz(result.waveform)]
+    detuning = [in_cents - 100 * shift for in_cents, shift in zip(pitch, result.shift_semitones.tolist(), strict=True)]
+    assert set(result.shift_semitones.tolist()) == set(range(-2, 3))
+    assert all(abs(value) <= 65 for value in detuning), "half a semitone, and what the nearest simple ratio is off"
+    assert min(detuning) < -30 and max(detuning) > 30
+    assert any(abs(value - 100 * round(value / 100)) > 20 for value in pitch), "out of tune"
+    for in_cents, ratio in zip(pitch, result.tempo_ratio.tolist(), strict=True):
+        assert 1200 * math.log2(ratio) == pytest.approx(in_cents, abs=3)
+
+
+@pytest.mark.parametrize("value", [-1, 51, 0.5, "10"])
+def test_a_detuning_that_would_be_another_key_is_refused(value):
+    with pytest.raises(ConfigError, match=f"max_cents={value}"):
+        RandomResample(max_cents=value)
+
+
 def test_clicks_of_a_tape_come_faster_by_the_tempo_ratio(clicks, deform, click_places):
     resample = Resample(shift_semitones=[-5, 5])
     result = deform(resample, clicks(4000, math.ceil(SAMPLES * resample.input_ratio)).expand(16, -1), SAMPLES)

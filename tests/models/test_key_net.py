@@ -8,10 +8,10 @@ from musicrec.models.frontends.log_frequency import LogFrequencySpectrogram
 from musicrec.models.key_net import KeyNet
 
 
-@pytest.fixture
-def network():
+@pytest.fixture(params=[False, True], ids=["pool_last", "pool_first"])
+def network(request):
     torch.manual_seed(0)
-    return KeyNet({"key": 24, "genre": 3}, width=8).eval()
+    return KeyNet({"key": 24, "genre": 3}, width=8, pool_first=request.param).eval()
 
 
 def chord(shift_semitones: int) -> torch.Tensor:
@@ -73,3 +73,17 @@ def test_incomplete_octaves_are_rejected(settings):
 def test_the_error_names_the_front_end_that_is_needed():
     with pytest.raises(ConfigError, match="add frontend=log_frequency"):
         KeyNet({"key": 24}, bands_per_octave=None)
+
+
+def test_pooling_first_gives_the_same_answers_while_the_scales_of_the_normalisation_are_positive():
+    networks = []
+    for pool_first in (False, True):
+        torch.manual_seed(0)
+        networks.append(KeyNet({"key": 24}, width=8, pool_first=pool_first).eval())
+    with torch.no_grad():
+        last, first = (network(chord(0))[1]["key"] for network in networks)
+        torch.testing.assert_close(first, last)
+        for network in networks:
+            network.bands_norm.weight.neg_()
+        last, first = (network(chord(0))[1]["key"] for network in networks)
+    assert not torch.allclose(first, last)
