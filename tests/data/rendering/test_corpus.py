@@ -1,6 +1,8 @@
 """A rendered corpus, through the command line: with replacements of the programs, and with the programs."""
 
 import os
+import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from musicrec.data.rendering.arrange import arrange
 from musicrec.data.rendering.styles import LIBRARY, read_genres
 from musicrec.errors import MidiError
 from musicrec.programs.command import main
+
+ROOT = Path(__file__).parents[3]
 
 
 def render(*arguments: object, status: int = 0) -> None:
@@ -123,6 +127,18 @@ def test_composed_clips(fake_mma, sound_font, tmp_path, monkeypatch, capsys):
     assert set(tracks["key"]) == {9} and tracks["genre"].null_count() == tracks["artist"].null_count() == 19
     printed = capsys.readouterr().out
     assert "left out: 1 clips\n  composed_0000: the piece ends after 12.0 s; " in printed
+
+
+def test_commands_of_the_documents(monkeypatch, tmp_path):
+    asked = []
+    done = corpus.Corpus(tmp_path / "manifest.csv", pl.DataFrame({"split": ["train"]}), [])
+    monkeypatch.setattr(corpus, "render_corpus", lambda out, **settings: asked.append(settings | {"out": out}) or done)
+    for name in ("docs/corpus.md", "experiments/pretrained/README.md"):
+        for line in re.findall(r"^musicrec render-corpus (.*)$", (ROOT / name).read_text(), re.M):
+            render(*shlex.split(line))
+    assert [settings["clips_per_genre"] for settings in asked] == [100, 100, 100]
+    assert asked[1]["sound_fonts"] == [Path("A.sf2"), Path("B.sf3")]
+    assert (asked[1]["shift_sound_font"], asked[1]["composed"]) == (Path("C.sf2"), 300)
 
 
 @pytest.mark.parametrize(
