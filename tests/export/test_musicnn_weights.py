@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
 from musicrec.audio.decode import decode_track
 from musicrec.errors import ConfigError, ExportError
 from musicrec.export.analyzer import TrackAnalyzer
 from musicrec.export.chunk_batches import chunk_batches
 from musicrec.export.folder import read_export
-from musicrec.export.musicnn_weights import VARIANTS, import_musicnn
+from musicrec.export.musicnn_weights import USUAL, VARIANTS, import_musicnn
 
 ORIGINAL = {"mtt": "MTT_musicnn", "msd": "MSD_musicnn"}
 
@@ -121,3 +122,10 @@ def test_zip_bombs_are_not_unpacked(tmp_path):
         archive.writestr("musicnn/MTT_musicnn/.data-00000-of-00001", "")
     with pytest.raises(ExportError, match="is larger than 64 MiB"):
         import_musicnn(wheel, tmp_path / "out", "mtt")
+
+
+@pytest.mark.parametrize("name", list(VARIANTS))
+def test_every_tag_has_a_usual_probability(name: str):
+    usual = yaml.safe_load(USUAL.read_text())[f"tags_{name}"]
+    assert list(usual) == list(VARIANTS[name].classes), "in the order of the outputs"
+    assert all(0 < value < 0.5 for value in usual.values())
