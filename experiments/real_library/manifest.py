@@ -105,7 +105,7 @@ def main() -> None:
     rows = []
     packages = options.packages.split(",") if options.packages else sorted(os.listdir(options.folder))
     for package in track([options.folder / name for name in packages], description="packages"):
-        if not package.is_dir():
+        if not package.is_dir() or package == options.excerpts:
             continue
         name = soundtrack_name(package.name)
         files = [file for file in music_files(package) if long_enough(file, options.least_s)]

@@ -4,22 +4,20 @@
 #     sh experiments/real_library/measure.sh REAL CHOOSING
 #
 # REAL and CHOOSING are folders of unpacked packages, see README.md. The libraries are made in these folders; a second
-# run analyses only what has changed. The folder of musicrec's models must hold the taggers (musicrec models get musicnn).
+# run analyses only what has changed. Fetch the taggers before: musicrec models get musicnn
 set -eu
 here=experiments/real_library
 real=$1
 choosing=$2
 
 python $here/manifest.py "$real"
-musicrec recommend action=index exports=[tempo,key,musicnn_mtt,musicnn_msd] source="$real/manifest.csv" \
-    library="$real/library.sqlite"
+musicrec index "$real/manifest.csv" --library "$real/library.sqlite"
 python $here/tempo.py "$real" --csv $here/tempo.csv
 python $here/neighbours.py "$real/library.sqlite" --mfcc --csv $here/neighbours.csv --figure $here/neighbours.png \
     --page $here/README.md
 
 python $here/manifest.py "$choosing" --per-soundtrack 11 --excerpts "$choosing/excerpts"
-musicrec recommend action=index exports=[tempo,key,musicnn_mtt,musicnn_msd] source="$choosing/excerpts/manifest.csv" \
-    library="$choosing/library.sqlite"
+musicrec index "$choosing/excerpts/manifest.csv" --library "$choosing/library.sqlite"
 python $here/neighbours.py "$choosing/library.sqlite" --csv $here/choosing.csv --page $here/README.md \
     --weights embedding.musicnn_mtt=1,embedding.musicnn_msd=1 \
     --weights tempo=1,key=1,energy=1 \

@@ -52,9 +52,11 @@ def test_the_manifest_leaves_out_copies_stems_effects_and_short_tracks(packages:
     assert rows["duration_s"].to_list() == [4.0, 3.0]
 
 
-def test_excerpts_are_the_middle_of_the_tracks(packages: Path, tmp_path: Path, program):
-    out = tmp_path / "excerpts"
+def test_excerpts_are_the_middle_of_the_tracks(packages: Path, program):
+    out = packages / "excerpts"  # a second run does not take it for a package
     program(f"{FOLDER}/manifest.py", str(packages), "--least-s", "1", "--excerpts", str(out), "--excerpt-s", "2")
+    program(f"{FOLDER}/manifest.py", str(packages), "--least-s", "1", "--excerpts", str(out), "--excerpt-s", "2")
+    assert pl.read_csv(out / "manifest.csv")["artist"].to_list() == ["one", "two"]
     middle, rate = soundfile.read(out / pl.read_csv(out / "manifest.csv")["path"][0])
     whole, _ = soundfile.read(packages / "one-1.16-music/usr/share/a.wav")
     assert (len(middle), rate) == (32_000, 16_000)
