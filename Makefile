@@ -56,6 +56,9 @@ endif
 
 demo: $(INSTALLED)
 	@rm -rf $(DEMO)
+	$(RUN) -c 'from musicrec.data.synthetic import make_synthetic; make_synthetic("$(CACHE)/synthetic_first", tracks=48)'
+	$(RUN) -m musicrec index $(CACHE)/synthetic_first/audio --models tempo,key --library $(DEMO)/first.sqlite
+	$(RUN) -m musicrec query $(CACHE)/synthetic_first/audio/disco_0001.flac -k 5 --library $(DEMO)/first.sqlite
 	$(RUN) train.py '+experiment/demo=$(call overlay,crnn)' hydra.run.dir=$(DEMO)/crnn
 	$(RUN) train.py '+experiment/demo=$(call overlay,short_chunk_resnet)' hydra.run.dir=$(DEMO)/short_chunk_resnet
 	$(RUN) train.py '+experiment/demo=$(call overlay,tempo_net)' hydra.run.dir=$(DEMO)/tempo_net
