@@ -11,28 +11,24 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
 from musicrec.audio.decode import Decoded, decode_track
 from musicrec.audio.remark import Remark
 from musicrec.config.number_types import PositiveShare
-from musicrec.config.value_check import check_choice, check_value
+from musicrec.config.value_check import check_value
 from musicrec.descriptors.loudness_meter import LoudnessMeter
 from musicrec.descriptors.measurement import measure
-from musicrec.errors import AudioError, ExportError
+from musicrec.errors import AudioError
 from musicrec.export import catalogue
-from musicrec.export.chunk_batches import LEAST_HEARD_S, chunk_batches
+from musicrec.export.chunk_batches import heard_s
 from musicrec.export.description import Model
 from musicrec.export.folder import read_export
-from musicrec.export.precision import bf16_keeps_answers, has_fast_bf16
+from musicrec.export.model_set import BATCH_S, ModelSet
 from musicrec.export.track_queue import Stopped, TrackQueue
-from musicrec.heads import Head
-from musicrec.models import Network
 from musicrec.system.memory import keep_freed_memory
 
 _SILENT_PEAK = 1e-3  # -60 dBFS
 _LEAST_FILLED = 0.5  # of a chunk; many datasets have clips that are a few milliseconds shorter than one
-_BATCH_S = 96.0  # of audio in a forward pass on a CPU; more only takes memory
 _MOST_TRACKS = 16  # that are analysed together
 _MOST_THREADS = 16
 
@@ -75,7 +71,7 @@ class TrackAnalyzer:
     Args:
         models: The models, from `read_export`. All must have the same sample rate.
         device: Where to run them.
-        batch_size: Number of chunks per forward pass; fewer if chunks are long.
+        batch_size: Number of chunks per forward pass; fewer on a CPU if chunks are long.
         coverage: Share of the chunks of a track that the models hear, above 0 and at most 1, spread evenly; at least
             two minutes of each track are heard. 1 is the whole track. It changes the answers: tracks that are compared
             should have the same coverage.
@@ -83,6 +79,7 @@ class TrackAnalyzer:
             it leaves the same (`musicrec.export.precision`).
 
     Attributes:
+        models: The models, in their form for inference.
         heads: The heads that are answered, {name: head}.
         passed_over: One sentence for each head of a model that is not used because an earlier model has it, too.
         sample_rate: Sample rate of the waveforms in Hz.
@@ -102,30 +99,10 @@ class TrackAnalyzer:
         precision: str = "auto",
     ) -> None:
         check_value("coverage", coverage, PositiveShare)
-        check_choice("precision", precision, ("auto", "float32"))
-        self.models = [model.for_inference() for model in models]
-        self.device, self.batch_size = torch.device(device), batch_size
-        self.coverage = float(coverage)
-        self.heads: dict[str, Head] = {}
-        answering: dict[str, Model] = {}
-        self.passed_over: list[str] = []
-        for model in self.models:
-            for head in model.heads:
-                self.heads.setdefault(head.name, head)
-                if answering.setdefault(head.name, model) is not model:
-                    self.passed_over.append(
-                        f"{head.name}: {answering[head.name].source} is used, as it is named first; this head of "
-                        f"{model.source} is not used"
-                    )
-            _prepare(model.network.eval(), self.device)
-            model.frontend.to(self.device)
-        rates = {model.sample_rate for model in self.models}
-        if len(rates) != 1:
-            raise ExportError(f"the models need different sample rates ({sorted(rates)} Hz); use models of one rate")
-        self.sample_rate = rates.pop()
-        fast = precision == "auto" and has_fast_bf16(self.device)
-        self._bf16 = [fast and bf16_keeps_answers(model, self.device) for model in self.models]
-        self._sharing = _with_equal_inputs(self.models)
+        self.device, self.coverage = torch.device(device), float(coverage)
+        self._set = ModelSet(models, device=self.device, batch_size=batch_size, precision=precision)
+        self.models, self.heads, self.passed_over = self._set.models, self._set.heads, self._set.passed_over
+        self.sample_rate = self._set.sample_rate
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -148,82 +125,7 @@ class TrackAnalyzer:
             ValueError: The waveform has another shape, or integers.
         """
         chunks = torch.as_tensor(np.atleast_2d(_checked(waveform, shapes={1: "(samples,)", 2: "(chunks, samples)"})))
-        probabilities: dict[str, np.ndarray] = {}
-        for number, model in enumerate(self.models):
-            batches = chunks.split(self._chunks_per_batch(model))
-            answers = [self._run(number, model.frontend(batch.to(self.device)))[1] for batch in batches]
-            for name in answers[0]:
-                probabilities[name] = torch.cat([answer[name] for answer in answers]).numpy()
-        return probabilities
-
-    @torch.inference_mode()
-    def _run(self, number: int, spectrogram: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Run a model.
-
-        Args:
-            number: Its position in `models`.
-            spectrogram: (chunks, 1, n_mels, frames), on the device.
-
-        Returns:
-            The embedding (chunks, size) and the probabilities {head: (chunks, classes)}, both float32 on the CPU.
-        """
-        model = self.models[number]
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._bf16[number]):
-            embedding, logits = model.network(spectrogram)
-        heads = [head for head in model.heads if self.heads[head.name] is head]
-        return embedding.float().cpu(), {
-            head.name: head.probabilities(logits[head.name].float()).cpu() for head in heads
-        }
-
-    def _chunks_per_batch(self, model: Model) -> int:
-        if self.device.type != "cpu":
-            return self.batch_size
-        return min(self.batch_size, max(1, round(_BATCH_S * model.sample_rate / model.network.chunk_samples)))
-
-    @torch.inference_mode()
-    def _answers(
-        self, waveforms: Sequence[Tensor], stopped: threading.Event | None = None
-    ) -> list[tuple[np.ndarray, dict[str, np.ndarray]]]:
-        """Run all models on whole tracks, with chunks of several tracks in one forward pass.
-
-        Args:
-            waveforms: One (samples,) float32 in [-1, 1] per track.
-            stopped: Stop between two batches when this is set.
-
-        Returns:
-            The embedding (size,) and the calibrated probabilities {head: (classes,)} of each track.
-
-        Raises:
-            Stopped: `stopped` was set.
-        """
-        embeddings: list[list[Tensor]] = [[] for _ in self.models]  # of each model, then of each track
-        probabilities: list[dict[str, np.ndarray]] = [{} for _ in waveforms]
-        for numbers in self._sharing:
-            first = self.models[numbers[0]]
-            owners: list[int] = []
-            outputs: dict[int, list[tuple[Tensor, dict[str, Tensor]]]] = {number: [] for number in numbers}
-            for tracks, spectrogram in chunk_batches(
-                first.network,
-                first.frontend,
-                waveforms,
-                batch_size=self._chunks_per_batch(first),
-                device=self.device,
-                coverage=self.coverage,
-            ):
-                owners += tracks
-                for number in numbers:
-                    if stopped is not None and stopped.is_set():
-                        raise Stopped
-                    outputs[number].append(self._run(number, spectrogram))
-            counts = [owners.count(track) for track in range(len(waveforms))]
-            for number, answers in outputs.items():
-                of_tracks = torch.cat([embedding for embedding, _ in answers]).split(counts)
-                embeddings[number] = [embedding.mean(dim=0) for embedding in of_tracks]
-                for name in answers[0][1]:
-                    for track, values in enumerate(torch.cat([answer[name] for _, answer in answers]).split(counts)):
-                        probabilities[track][name] = self.heads[name].calibrated(values.mean(0)).numpy()
-        ordered = [{name: answer[name] for name in self.heads} for answer in probabilities]
-        return [(torch.cat(parts).numpy(), answer) for *parts, answer in zip(*embeddings, ordered, strict=True)]
+        return self._set.predict(chunks)
 
     def remarks(self, waveform: np.ndarray) -> tuple[Remark, ...]:
         """Return remarks on the audio: it is silent, or shorter than a chunk.
@@ -276,7 +178,7 @@ class TrackAnalyzer:
         """Analyse many files, with the answers that `analyze` gives for each of them.
 
         Several threads decode and analyse different tracks at the same time, each with operations of one thread, which
-        keeps all processors busy. A few tracks are in memory at a time.
+        keeps all processors busy. Short tracks share forward passes. A few tracks are in memory at a time.
 
         Args:
             sources: Audio files.
@@ -287,6 +189,8 @@ class TrackAnalyzer:
         """
         before = torch.get_num_threads()
         threads = min(before, _MOST_THREADS) if threads is None else threads
+        stopped = threading.Event()
+        meter = functools.partial(_StoppableMeter, stopped)
 
         def load(path: str | Path) -> _Measured | AudioError:
             try:
@@ -296,16 +200,16 @@ class TrackAnalyzer:
 
         def work(group: Sequence[_Measured | AudioError]) -> list[tuple[Decoded, TrackAnalysis] | AudioError]:
             tracks = [track for track in group if not isinstance(track, AudioError)]
-            analyses = iter(self._analyses(tracks, queue.stopped))
+            analyses = iter(self._analyses(tracks, stopped))
             return [track if isinstance(track, AudioError) else (track.decoded, next(analyses)) for track in group]
 
         def is_full(group: Sequence[_Measured | AudioError]) -> bool:
             lengths = [len(track.samples) for track in group if not isinstance(track, AudioError)]
-            heard_s = sum(max(length * self.coverage / self.sample_rate, LEAST_HEARD_S) for length in lengths)
-            return heard_s >= _BATCH_S or len(group) >= _MOST_TRACKS
+            heard = sum(heard_s(length / self.sample_rate, self.coverage) for length in lengths)
+            return heard >= BATCH_S or len(group) >= _MOST_TRACKS
 
-        queue = TrackQueue(load, work, is_full=is_full, threads=threads, work_apart=self.device.type != "cpu")
-        meter = functools.partial(_StoppableMeter, queue.stopped)
+        work_apart = self.device.type != "cpu"
+        queue = TrackQueue(load, work, is_full=is_full, threads=threads, work_apart=work_apart, stopped=stopped)
         torch.set_num_threads(max(1, before // threads))  # holds for all threads of the process
         try:
             yield from queue.results(sources)
@@ -319,7 +223,8 @@ class TrackAnalyzer:
 
     def _analyses(self, tracks: "Sequence[_Measured]", stopped: threading.Event | None = None) -> list[TrackAnalysis]:
         """Analyse some tracks together. Raises Stopped when `stopped` is set."""
-        answers = self._answers([torch.as_tensor(track.samples) for track in tracks], stopped) if tracks else []
+        waveforms = [torch.as_tensor(track.samples) for track in tracks]
+        answers = self._set.answer(waveforms, coverage=self.coverage, stopped=stopped) if tracks else []
         return [
             TrackAnalysis(
                 duration_s=len(track.samples) / self.sample_rate,
@@ -334,13 +239,6 @@ class TrackAnalyzer:
             )
             for track, (embedding, answer) in zip(tracks, answers, strict=True)
         ]
-
-
-def _prepare(network: Network, device: torch.device) -> None:
-    """Move a network to a device, in the memory layout in which its convolutions are fast."""
-    network.to(device)
-    if isinstance(network, nn.Module) and getattr(network, "channels_last", True):
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stubs lack it
 
 
 @dataclass(frozen=True)
@@ -363,17 +261,6 @@ class _StoppableMeter(LoudnessMeter):
         if self._stopped.is_set():
             raise Stopped
         super().__call__(block)
-
-
-def _with_equal_inputs(models: Sequence[Model]) -> list[list[int]]:
-    """Group models that hear the same spectrograms: positions of models whose front ends and chunks are equal."""
-    groups: dict[str, list[int]] = {}
-    for number, model in enumerate(models):
-        chunk = (model.network.chunk_samples, getattr(model.network, "chunk_frames", None))
-        groups.setdefault(repr((type(model.frontend), sorted(model.frontend.settings.items()), chunk)), []).append(
-            number
-        )
-    return list(groups.values())
 
 
 def _checked(waveform: np.ndarray, *, shapes: dict[int, str]) -> np.ndarray:

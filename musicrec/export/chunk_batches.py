@@ -23,6 +23,11 @@ class _Chunk:
     start: int  # in samples; of a network with `chunk_frames`, in frames
 
 
+def heard_s(duration_s: float, coverage: float) -> float:
+    """Return about how many seconds of a track a network hears."""
+    return min(duration_s, max(duration_s * coverage, LEAST_HEARD_S))
+
+
 def heard_chunks(count: int, coverage: float, *, least: int = 1) -> np.ndarray:
     """Choose which chunks of a track a network hears.
 

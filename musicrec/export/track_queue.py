@@ -1,5 +1,6 @@
 """Work on many tracks in threads: decode some while others are analysed, with few in memory, and keep their order."""
 
+import itertools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,10 +28,8 @@ class TrackQueue(Generic[Source, Loaded, Result]):
         work: Returns one result for each track of a group.
         is_full: Whether a group needs no further track.
         threads: Number of threads.
-        work_apart: Do the work in one thread of its own, as for a GPU, instead of in any of the threads.
-
-    Attributes:
         stopped: Is set when the results are no longer wanted. Then `load` and `work` should raise `Stopped`.
+        work_apart: Do the work in one thread of its own, as for a GPU, instead of in any of the threads.
     """
 
     def __init__(
@@ -40,11 +39,11 @@ class TrackQueue(Generic[Source, Loaded, Result]):
         *,
         is_full: Callable[[Sequence[Loaded]], bool],
         threads: int,
+        stopped: threading.Event,
         work_apart: bool = False,
     ) -> None:
         self._load, self._work, self._is_full = load, work, is_full
-        self._threads, self._work_apart = threads, work_apart
-        self.stopped = threading.Event()
+        self._threads, self._stopped, self._work_apart = threads, stopped, work_apart
 
     def results(self, sources: Iterable[Source]) -> Iterator[tuple[Source, Result]]:
         """Yield each track with its result, in the order of the tracks.
@@ -60,11 +59,7 @@ class TrackQueue(Generic[Source, Loaded, Result]):
         group: list[Loaded] = []
         try:
             while True:
-                while len(loading) <= self._threads:
-                    try:
-                        source = next(waiting)
-                    except StopIteration:
-                        break
+                for source in itertools.islice(waiting, self._threads + 1 - len(loading)):
                     loading.append((source, loaders.submit(self._load, source)))
                 if loading:
                     source, loaded = loading.popleft()
@@ -80,6 +75,6 @@ class TrackQueue(Generic[Source, Loaded, Result]):
                     done, future = working.popleft()
                     yield from zip(done, future.result(), strict=True)
         finally:
-            self.stopped.set()
+            self._stopped.set()
             for pool in {loaders, workers}:
                 pool.shutdown(wait=False, cancel_futures=True)

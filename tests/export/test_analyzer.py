@@ -10,8 +10,7 @@ import soundfile
 import torch
 
 from musicrec.errors import AudioError, ConfigError
-from musicrec.export import analyzer as analyzer_module
-from musicrec.export import precision
+from musicrec.export import model_set, precision
 from musicrec.export.analyzer import TrackAnalysis, TrackAnalyzer
 from musicrec.export.description import Model
 from musicrec.export.track_queue import TrackQueue
@@ -103,6 +102,17 @@ def test_the_batch_size_changes_no_answer(models, files):
         assert_same(TrackAnalyzer(models, batch_size=7).analyze(path), expected)
 
 
+def test_short_tracks_share_forward_passes(files, monkeypatch):
+    """The ten tracks have 7, 1, 3, 2, 5, 2, 4, 6, 1 and 3 chunks of 2.976 s."""
+    model, sizes = make_model("tags", patches=False), []
+    forward = model.network.forward
+    monkeypatch.setattr(
+        model.network, "forward", lambda spectrogram: sizes.append(len(spectrogram)) or forward(spectrogram)
+    )
+    assert len(list(TrackAnalyzer([model], batch_size=8, precision="float32").analyze_many(files))) == 12
+    assert sizes == [8, 8, 8, 8, 2]
+
+
 def test_models_with_equal_inputs_share_one_spectrogram(files, monkeypatch):
     models = [make_model(name, patches=True, seed=seed) for seed, name in enumerate(("first", "second"))]
     calls = []
@@ -150,9 +160,9 @@ def test_a_coverage_outside_its_range_is_refused(models, coverage):
 
 def test_bf16_is_used_where_it_is_fast_and_keeps_the_answers(models, files, monkeypatch):
     expected = TrackAnalyzer(models, precision="float32").analyze(files[0])
-    monkeypatch.setattr(analyzer_module, "has_fast_bf16", lambda device: True)
+    monkeypatch.setattr(model_set, "has_fast_bf16", lambda device: True)
     kept = {"first": True, "second": False, "third": True}
-    monkeypatch.setattr(analyzer_module, "bf16_keeps_answers", lambda model, device: kept[model.heads[0].name])
+    monkeypatch.setattr(model_set, "bf16_keeps_answers", lambda model, device: kept[model.heads[0].name])
     found = TrackAnalyzer(models).analyze(files[0])
     for name, values in expected.probabilities.items():
         change = np.abs(found.probabilities[name] - values).max()
@@ -207,7 +217,13 @@ def test_few_tracks_are_loaded_at_a_time():
             most = max(most, alive)
         return number
 
-    queue = TrackQueue(load, lambda group: [10 * n for n in group], is_full=lambda group: len(group) == 3, threads=2)
+    queue = TrackQueue(
+        load,
+        lambda group: [10 * n for n in group],
+        is_full=lambda group: len(group) == 3,
+        threads=2,
+        stopped=threading.Event(),
+    )
     found = []
     for number, result in queue.results(range(100)):
         found.append((number, result))
@@ -221,10 +237,11 @@ def test_an_unexpected_error_is_not_swallowed():
     def fail(group: list) -> list:
         raise RuntimeError("broken")
 
-    queue = TrackQueue(lambda number: number, fail, is_full=lambda group: True, threads=2)
+    stopped = threading.Event()
+    queue = TrackQueue(lambda number: number, fail, is_full=lambda group: True, threads=2, stopped=stopped)
     with pytest.raises(RuntimeError, match="broken"):
         list(queue.results(range(10)))
-    assert queue.stopped.is_set()
+    assert stopped.is_set()
 
 
 @pytest.mark.slow

@@ -1,0 +1,171 @@
+"""Several models that answer about the same audio: which one answers which head, in what precision, on what inputs."""
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from musicrec.config.value_check import check_choice
+from musicrec.errors import ExportError
+from musicrec.export.chunk_batches import chunk_batches
+from musicrec.export.description import Model
+from musicrec.export.precision import bf16_keeps_answers, has_fast_bf16
+from musicrec.export.track_queue import Stopped
+from musicrec.heads import Head
+from musicrec.models import Network
+
+BATCH_S = 96.0
+"""Most seconds of audio in a forward pass on a CPU; more only takes memory."""
+
+
+class ModelSet:
+    """Runs one or several models on chunks and on whole tracks.
+
+    If several models have the same head, the first of them answers. Models whose front ends and chunks are equal share
+    one spectrogram.
+
+    Args:
+        models: The models. All must have the same sample rate.
+        device: Where to run them.
+        batch_size: Number of chunks per forward pass; fewer on a CPU if chunks are long.
+        precision: "float32"; or "auto" for bf16 where the device computes it fast, and for those models whose answers
+            it leaves the same (`musicrec.export.precision`).
+
+    Attributes:
+        models: The models in their form for inference, on the device.
+        heads: The heads that are answered, {name: head}.
+        passed_over: One sentence for each head of a model that is not used because an earlier model has it, too.
+        sample_rate: Sample rate of the waveforms in Hz.
+
+    Raises:
+        ExportError: The models need different sample rates.
+        ConfigError: The precision is unknown.
+    """
+
+    def __init__(
+        self, models: Sequence[Model], *, device: torch.device, batch_size: int = 16, precision: str = "auto"
+    ) -> None:
+        check_choice("precision", precision, ("auto", "float32"))
+        rates = {model.sample_rate for model in models}
+        if len(rates) != 1:
+            raise ExportError(f"the models need different sample rates ({sorted(rates)} Hz); use models of one rate")
+        self.sample_rate = rates.pop()
+        self.models = [model.for_inference() for model in models]
+        self._device, self._batch_size = device, batch_size
+        self.heads: dict[str, Head] = {}
+        self.passed_over: list[str] = []
+        answering: dict[str, Model] = {}
+        for model in self.models:
+            for head in model.heads:
+                self.heads.setdefault(head.name, head)
+                if answering.setdefault(head.name, model) is not model:
+                    self.passed_over.append(
+                        f"{head.name}: {answering[head.name].source} is used, as it is named first; this head of "
+                        f"{model.source} is not used"
+                    )
+            _prepare(model.network.eval(), device)
+            model.frontend.to(device)
+        fast = precision == "auto" and has_fast_bf16(device)
+        self._bf16 = [fast and bf16_keeps_answers(model, device) for model in self.models]
+        self._sharing = _with_equal_inputs(self.models)
+
+    def predict(self, chunks: Tensor) -> dict[str, np.ndarray]:
+        """Return the probabilities {head: (chunks, classes) float32} of (chunks, samples), without calibration."""
+        probabilities: dict[str, np.ndarray] = {}
+        for number, model in enumerate(self.models):
+            batches = chunks.split(self._chunks_per_batch(model))
+            answers = [self._run(number, model.frontend(batch.to(self._device)))[1] for batch in batches]
+            for name in answers[0]:
+                probabilities[name] = torch.cat([answer[name] for answer in answers]).numpy()
+        return probabilities
+
+    @torch.inference_mode()
+    def answer(
+        self, waveforms: Sequence[Tensor], *, coverage: float = 1.0, stopped: threading.Event | None = None
+    ) -> list[tuple[np.ndarray, dict[str, np.ndarray]]]:
+        """Run all models on whole tracks, with chunks of several tracks in one forward pass.
+
+        Args:
+            waveforms: One (samples,) float32 in [-1, 1] per track.
+            coverage: Share of the chunks to hear, see `musicrec.export.chunk_batches`.
+            stopped: Stop between two batches when this is set.
+
+        Returns:
+            The embedding (size,) and the calibrated probabilities {head: (classes,)} of each track.
+
+        Raises:
+            Stopped: `stopped` was set.
+        """
+        embeddings: list[list[Tensor]] = [[] for _ in self.models]  # of each model, then of each track
+        probabilities: list[dict[str, np.ndarray]] = [{} for _ in waveforms]
+        for numbers in self._sharing:
+            first = self.models[numbers[0]]
+            owners: list[int] = []  # the track of each chunk
+            outputs: dict[int, list[tuple[Tensor, dict[str, Tensor]]]] = {number: [] for number in numbers}
+            for tracks, spectrogram in chunk_batches(
+                first.network,
+                first.frontend,
+                waveforms,
+                batch_size=self._chunks_per_batch(first),
+                device=self._device,
+                coverage=coverage,
+            ):
+                owners += tracks
+                for number in numbers:
+                    if stopped is not None and stopped.is_set():
+                        raise Stopped
+                    outputs[number].append(self._run(number, spectrogram))
+            counts = [owners.count(track) for track in range(len(waveforms))]
+            for number, batches in outputs.items():
+                of_tracks = torch.cat([embedding for embedding, _ in batches]).split(counts)
+                embeddings[number] = [embedding.mean(dim=0) for embedding in of_tracks]
+                for name in batches[0][1]:
+                    values = torch.cat([answer[name] for _, answer in batches]).split(counts)
+                    for track, of_chunks in enumerate(values):
+                        probabilities[track][name] = self.heads[name].calibrated(of_chunks.mean(dim=0)).numpy()
+        ordered = [{name: answer[name] for name in self.heads} for answer in probabilities]
+        return [(torch.cat(parts).numpy(), answer) for *parts, answer in zip(*embeddings, ordered, strict=True)]
+
+    @torch.inference_mode()
+    def _run(self, number: int, spectrogram: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Run a model.
+
+        Args:
+            number: Its position in `models`.
+            spectrogram: (chunks, 1, n_mels, frames), on the device.
+
+        Returns:
+            The embedding (chunks, size) and the probabilities {head: (chunks, classes)} of the heads that this model
+            answers, both float32 on the CPU.
+        """
+        model = self.models[number]
+        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._bf16[number]):
+            embedding, logits = model.network(spectrogram)
+        heads = [head for head in model.heads if self.heads[head.name] is head]
+        return embedding.float().cpu(), {
+            head.name: head.probabilities(logits[head.name].float()).cpu() for head in heads
+        }
+
+    def _chunks_per_batch(self, model: Model) -> int:
+        if self._device.type != "cpu":
+            return self._batch_size
+        return min(self._batch_size, max(1, round(BATCH_S * model.sample_rate / model.network.chunk_samples)))
+
+
+def _prepare(network: Network, device: torch.device) -> None:
+    """Move a network to a device, in the memory layout in which its convolutions are fast."""
+    network.to(device)
+    if isinstance(network, nn.Module) and getattr(network, "channels_last", True):
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stubs lack it
+
+
+def _with_equal_inputs(models: Sequence[Model]) -> list[list[int]]:
+    """Group models that hear the same spectrograms: positions of models whose front ends and chunks are equal."""
+    groups: dict[str, list[int]] = {}
+    for number, model in enumerate(models):
+        chunk = (model.network.chunk_samples, getattr(model.network, "chunk_frames", None))
+        inputs = repr((type(model.frontend), sorted(model.frontend.settings.items()), chunk))
+        groups.setdefault(inputs, []).append(number)
+    return list(groups.values())
