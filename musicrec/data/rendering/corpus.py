@@ -73,7 +73,7 @@ def render_corpus(
         out: The folder that receives `manifest.csv`, `audio/` and `rendered.jsonl`, from which an interrupted call
             continues.
         clips_per_genre: Arranged clips of each of the twelve genres.
-        composed: Composed clips (`composer.py`), which have no genre and are in train and valid only.
+        composed: Composed clips (`compose`), which have no genre and are in train and valid only.
         seed: Seed of the corpus. The split of styles does not depend on it.
         sound_fonts: General MIDI sound fonts; one is drawn for each clip.
         shift_sound_font: Sound font of a split test_shift, which takes half of the test clips.
