@@ -9,14 +9,17 @@ import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from musicrec.errors import ExportError
+from musicrec.export import catalogue
 from musicrec.export.checksums import write_checksums
 from musicrec.export.folder import read_export
 from musicrec.export.model_card import model_card
 from musicrec.system.atomic_write import atomic_folder
 
 _OF_A_RUN = ("created", "git_commit")  # keys of config.json
+_CARD = {"title": str, "about": str, "measured": list}
 _SECTION = {"title": str, "text": str, "columns": list, "rows": list}
 
 
@@ -24,7 +27,7 @@ def publish_export(source: str | Path, out: str | Path, *, card: str | Path | No
     """Write a copy of an export that can be passed on.
 
     Args:
-        source: The export.
+        source: The export, or the name of a model.
         out: The folder to write; an export that is there is replaced.
         card: A JSON file for the model card: `title`, `about` (Markdown), and `measured`, a list of what was measured
             elsewhere: `title`, `text`, and a table of `columns` and `rows`.
@@ -33,15 +36,16 @@ def publish_export(source: str | Path, out: str | Path, *, card: str | Path | No
         SHA-256 of the weights, hexadecimal.
 
     Raises:
-        ExportError: `source` is not an export, the card is not of this form, or `out` cannot be written.
+        ExportError: `source` is neither an export nor a name, the card is not of this form, or `out` cannot be written.
     """
-    source, out = Path(source), Path(out)
+    source, out = catalogue.resolve(source), Path(out)
     config = read_export(source).config
     metrics = json.loads((source / "metrics.json").read_text(encoding="utf-8"))
     config = {key: None if key in _OF_A_RUN else value for key, value in config.items()}
     if card is not None:
         config["card"] = read_card(card)
-    if out.exists() and not (out / "config.json").is_file() and any(out.iterdir()):
+    is_export, is_empty = (out / "config.json").is_file(), out.is_dir() and not any(out.iterdir())
+    if out.exists() and not is_export and not is_empty:
         raise ExportError(f"{out} exists and is not an export; name another folder, or empty it")
     with atomic_folder(out, error=ExportError) as new:
         shutil.copyfile(source / "model.safetensors", new / "model.safetensors")
@@ -70,24 +74,31 @@ def read_card(path: str | Path) -> dict:
     return card
 
 
-def _problem(card: object) -> str | None:
+def _problem(card: Any) -> str | None:
     """Return what is wrong with a card, if anything."""
-    if (
-        not isinstance(card, dict)
-        or set(card) != {"title", "about", "measured"}
-        or not isinstance(card["measured"], list)
-    ):
-        return "give title, about and measured (a list), and nothing else"
-    if not all(isinstance(card[key], str) for key in ("title", "about")):
-        return "title and about are text"
+    problem = _wrong_keys(card, _CARD)
+    if problem is not None:
+        return problem
     for number, section in enumerate(card["measured"], start=1):
         where = f"measured, entry {number}"
-        if not isinstance(section, Mapping) or set(section) != set(_SECTION):
-            return f"{where}: give {', '.join(_SECTION)}, and nothing else"
-        for key, kind in _SECTION.items():
-            if not isinstance(section[key], kind):
-                return f"{where}: {key} is not {'text' if kind is str else 'a list'}"
+        problem = _wrong_keys(section, _SECTION)
+        if problem is not None:
+            return f"{where}: {problem}"
         for row in section["rows"]:
             if not isinstance(row, list) or len(row) != len(section["columns"]):
                 return f"{where}: a row has not as many cells as there are columns: {row}"
+    return None
+
+
+def _wrong_keys(given: object, wanted: Mapping[str, type]) -> str | None:
+    """Return what is wrong with the keys of a mapping and the types of its values, if anything."""
+    if not isinstance(given, Mapping):
+        return f"give a mapping with {', '.join(wanted)}"
+    wrong = [f"no {key}" for key in wanted if key not in given]
+    wrong += [f"unknown key {key}" for key in given if key not in wanted]
+    if wrong:
+        return f"{', '.join(wrong)}; give {', '.join(wanted)}, and nothing else"
+    for key, kind in wanted.items():
+        if not isinstance(given[key], kind):
+            return f"{key} is not {'text' if kind is str else 'a list'}"
     return None

@@ -223,7 +223,7 @@ def import_checkpoint(
 
 @app.command(rich_help_panel=TOOLS)
 def publish(
-    export: Annotated[Path, typer.Argument(metavar="EXPORT", help="The export folder of a run.")],
+    export: Annotated[Path, typer.Argument(metavar="EXPORT", help="The export folder of a run, or a model's name.")],
     out: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder to write.")],
     card: Annotated[
         Path | None,

@@ -78,9 +78,11 @@ def test_without_a_card(export, tmp_path):
     [
         (None, "card.json cannot be read: No such file"),
         ("{", "card.json is not JSON: "),
-        ({"title": "x"}, "card.json: give title, about and measured (a list), and nothing else"),
-        (CARD | {"title": 1}, "card.json: title and about are text"),
-        (CARD | {"measured": [{}]}, "measured, entry 1: give title, text, columns, rows, and nothing else"),
+        ([1], "card.json: give a mapping with title, about, measured"),
+        ({"title": "x"}, "card.json: no about, no measured; give title, about, measured, and nothing else"),
+        (CARD | {"licence": "MIT"}, "card.json: unknown key licence; give title"),
+        (CARD | {"title": 1}, "card.json: title is not text"),
+        (CARD | {"measured": [{}]}, "measured, entry 1: no title, no text, no columns, no rows; give title"),
         (CARD | {"measured": [CARD["measured"][0] | {"rows": 3}]}, "measured, entry 1: rows is not a list"),
         (
             CARD | {"measured": [CARD["measured"][0] | {"rows": [["a"]]}]},
@@ -101,8 +103,11 @@ def test_a_folder_that_is_no_export_is_neither_read_nor_replaced(export, tmp_pat
     (tmp_path / "music").mkdir()
     (tmp_path / "music" / "song.mp3").write_bytes(b"")
     publish(export, "--out", tmp_path / "music", status=1)
+    publish(export, "--out", tmp_path / "music" / "song.mp3", status=1)
     publish(tmp_path / "music", "--out", tmp_path / "out", status=1)
+    publish("temop", "--out", tmp_path / "out", status=1)
     errors = capsys.readouterr().err
+    assert "song.mp3 exists and is not an export" in errors and "temop: there is no such file or folder" in errors
     assert "music exists and is not an export; name another folder" in errors and "has no config.json" in errors
     assert (tmp_path / "music" / "song.mp3").exists()
 

@@ -36,8 +36,12 @@ def find_fluidsynth() -> str:
     return program
 
 
-def check_sound_font(path: Path) -> None:
+def check_sound_font(path: Path, *, option: str = "--sound-font") -> None:
     """Check that a file is a sound font, as FluidSynth would render silence without one.
+
+    Args:
+        path: The file.
+        option: The option that named it, for messages.
 
     Raises:
         ConfigError: If the file cannot be read or is not a sound font.
@@ -46,9 +50,9 @@ def check_sound_font(path: Path) -> None:
         with open(path, "rb") as file:
             head = file.read(12)
     except OSError as error:
-        raise ConfigError(f"--sound-font {path}: cannot be read: {error.strerror}") from None
+        raise ConfigError(f"{option} {path}: cannot be read: {error.strerror}") from None
     if head[:4] != b"RIFF" or head[8:] != b"sfbk":
-        raise ConfigError(f"--sound-font {path}: is not a sound font (.sf2 or .sf3)")
+        raise ConfigError(f"{option} {path}: is not a sound font (.sf2 or .sf3)")
 
 
 def render(

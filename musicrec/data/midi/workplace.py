@@ -24,14 +24,21 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 
-def check_sound_fonts(fonts: Sequence[Path]) -> None:
+def check_sound_fonts(fonts: Sequence[Path], shift_font: Path | None = None) -> None:
     """Check that files are sound fonts with different names.
+
+    Args:
+        fonts: The files of `--sound-font`.
+        shift_font: The file of `--shift-sound-font`, if there is one.
 
     Raises:
         ConfigError: If one cannot be read, is not a sound font, or has the name of another one.
     """
     for font in fonts:
         check_sound_font(font)
+    if shift_font is not None:
+        check_sound_font(shift_font, option="--shift-sound-font")
+        fonts = [*fonts, shift_font]
     if len({font.stem for font in fonts}) < len(fonts):
         paths = ", ".join(map(str, fonts))
         raise ConfigError(f"two sound fonts have the same name, so their tracks would have, too: {paths}; rename one")

@@ -101,7 +101,7 @@ def render_corpus(
                 f"{font}: no such sound font; install it (Debian and Ubuntu: apt install fluid-soundfont-gm "
                 "timgm6mb-soundfont), or name others with --sound-font"
             )
-    check_sound_fonts(fonts if shift_font is None else [*fonts, shift_font])
+    check_sound_fonts(fonts, shift_font)
     genres = read_genres()
     for style in {style for genre in genres for styles in genre.styles.values() for style in styles}:
         grooves_of(style)  # a style that is missing is reported before anything is rendered

@@ -53,7 +53,7 @@ def plan_clips(
         genres: The genres.
         clips_per_genre: Arranged clips of each.
         composed: Composed clips.
-        seed: Seed of the corpus. Every clip has a seed of its own, so more clips do not change the others of a split.
+        seed: Seed of the corpus. The seed of a clip follows from it and from the name of the clip.
         sound_fonts: One is drawn for each clip.
         shift_sound_font: Sound font of the split `test_shift`, which takes half of test; None for no such split.
 

@@ -145,6 +145,7 @@ def test_commands_of_the_documents(monkeypatch, tmp_path):
     ("given", "message"),
     [
         (["--sound-font", "nowhere.sf2"], "--sound-font nowhere.sf2: cannot be read: No such file"),
+        (["--shift-sound-font", "nowhere.sf2"], "--shift-sound-font nowhere.sf2: cannot be read: No such file"),
         (["--shift-sound-font", "font.sf2"], "two sound fonts have the same name"),
         (["--clips-per-genre", "0"], "clips_per_genre + composed=0: give a whole number, 1 or more"),
         (["--workers", "0"], "workers=0: give a whole number or null, 1 or more"),
