@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from musicrec.export.analyzer import TrackAnalyzer
 
 DEFAULT_COVERAGE = 0.6
-"""Share of each track that the models hear, and at least two minutes: the smallest that changes answers no more than an
-MP3 at 128 kbit/s does (benchmarks/README.md)."""
+"""Share of each track that the models hear, and at least two minutes. On long tracks, the answers move by about as much
+as by encoding a track as MP3 at 128 kbit/s, those of musicnn_mtt by a little more (benchmarks/README.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)
