@@ -41,22 +41,28 @@ class LoudnessMeter:
         whole = len(block) // self._step * self._step
         self._rest = block[whole:].copy()
         if whole:
-            self._powers.append(self._powers_of(block[:whole], self._step))
+            self._powers.append(self._powers_of(block[:whole], self._step, self._states))
 
     @property
     def powers(self) -> np.ndarray:
         """(steps,) float64 K-weighted power per step so far; of audio shorter than a step, that of the whole."""
         if not self._powers and self._rest is not None and len(self._rest):
-            return self._powers_of(self._rest, len(self._rest))
+            return self._powers_of(self._rest, len(self._rest), {})
         return np.concatenate([np.zeros(0), *self._powers])
 
-    def _powers_of(self, frames: np.ndarray, step: int) -> np.ndarray:
-        """Return the powers of whole steps: (steps · step, channels) to (steps,)."""
+    def _powers_of(self, frames: np.ndarray, step: int, states: dict[int, np.ndarray]) -> np.ndarray:
+        """Return the powers of whole steps: (steps · step, channels) to (steps,).
+
+        Args:
+            frames: The audio.
+            step: Frames per step.
+            states: {number of the signal: state of its filter} after the audio before, which is updated.
+        """
         weighting = _Weighting.of(self._sample_rate, step)
         total = np.zeros(len(frames) // step)
         with np.errstate(over="ignore", invalid="ignore"):
             for number, signal in enumerate(self._signals(np.ascontiguousarray(frames, np.float32))):
-                power, self._states[number] = weighting.powers(signal.reshape(-1, step), self._states.get(number))
+                power, states[number] = weighting.powers(signal.reshape(-1, step), states.get(number))
                 total += power
         return np.where(np.isfinite(total), np.maximum(total, 0.0), float(np.finfo(np.float32).max))
 

@@ -19,6 +19,8 @@ _FOOTER = 48  # bytes: two positions, padding, the magic number
 _FLOAT32 = 1  # TensorFlow's number of the type
 _MASK_DELTA = 0xA282EAD8  # checksums are stored rotated by 15 bits and shifted by this
 _MOST_DIMENSIONS = 8
+_LARGEST_INDEX = 1 << 20  # bytes; 100 tensors take about 5,000
+_LONGEST_NAME = 1000  # bytes; names share prefixes, so a small index could hold many long ones
 
 
 def read_tensor_bundle(
@@ -39,6 +41,8 @@ def read_tensor_bundle(
         ExportError: The bundle is damaged, or has a tensor of another type.
     """
     try:
+        if len(index) > _LARGEST_INDEX:
+            raise ValueError(f"its index has {len(index):,} bytes")
         entries = dict(_table(index))
         header = _fields(entries.pop(b"", b""))
         if _number(header, 1) != 1 or _number(header, 2) != 0:
@@ -115,6 +119,8 @@ def _block(content: bytes, start: int, size: int) -> Iterator[tuple[bytes, bytes
         length, position = _varint(block, position)
         if shared > len(key) or position + own + length > end:
             raise ValueError("its index is damaged")
+        if shared + own > _LONGEST_NAME:
+            raise ValueError(f"its index has a name of {shared + own:,} bytes")
         key = key[:shared] + block[position : position + own]
         position += own
         yield key, block[position : position + length]

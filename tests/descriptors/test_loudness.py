@@ -129,6 +129,14 @@ def test_silence_and_short_tracks():
         assert -70 <= integrated_loudness(short) < 0 and loudness_range(short) is None
 
 
+def test_the_powers_so_far_can_be_read_again():
+    meter = LoudnessMeter(RATE)
+    meter(np.full((4000, 1), 0.5, np.float32))
+    assert meter.powers == meter.powers
+    meter(np.full((4000, 1), 0.5, np.float32))
+    np.testing.assert_array_equal(meter.powers, powers(np.full((8000, 1), 0.5, np.float32)))
+
+
 def test_absurd_samples_give_finite_values():
     samples = np.full((RATE, 2), 3e38, np.float32)
     samples[::2] *= -1

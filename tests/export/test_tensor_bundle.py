@@ -91,11 +91,17 @@ def test_checksum_is_that_of_the_rfc():
         ({"change": {"step": {"offset": 2**62}}}, "step does not fit its data file"),
         ({"tensors": {"b": TENSORS["step"], "a": TENSORS["step"]}}, "names in its index are not sorted"),
         ({"tensors": {"a": np.zeros([1] * 9, np.float32)}}, "a has 9 dimensions"),
+        ({"tensors": {"a" * 1001: TENSORS["step"]}}, "a name of 1,001 bytes"),
     ],
 )
 def test_bad_bundles_get_one_message(arguments, reason):
     with pytest.raises(ExportError, match=rf"^x\.whl: no TensorFlow checkpoint.*{reason}"):
         read_tensor_bundle(*bundle(**arguments), source="x.whl")
+
+
+def test_an_index_that_is_too_large_is_refused():
+    with pytest.raises(ExportError, match="its index has 1,048,577 bytes"):
+        read_tensor_bundle(bytes(2**20 + 1), b"", source="x")
 
 
 def test_tensors_that_overlap_are_refused():
