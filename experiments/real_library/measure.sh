@@ -1,5 +1,6 @@
 #!/bin/sh
-# Measure everything on this page again and write it into README.md, from the folder of the repository:
+# Measure tempi and rankings again, from the folder of the repository. Writes the rankings into README.md, and prints the
+# tempi:
 #
 #     sh experiments/real_library/measure.sh REAL CHOOSING
 #
@@ -12,7 +13,7 @@ choosing=$2
 
 python $here/manifest.py "$real"
 musicrec index "$real/manifest.csv" --library "$real/library.sqlite"
-python $here/tempo.py "$real" --csv $here/tempo.csv
+python $here/tempo.py "$real"
 python $here/neighbours.py "$real/library.sqlite" --mfcc --csv $here/neighbours.csv --figure $here/neighbours.png \
     --page $here/README.md
 

@@ -44,8 +44,10 @@ def main() -> None:
     rows = []
     for folder in settings.folders:
         files = [path for name in find_audio(folder).files if (path := folder / name).stat().st_size > SMALLEST_BYTES]
-        rows += [row for file in with_progress(_chosen(files, settings.most), folder.name)
-                 if (row := _answers(file, folder.name, analyzer)) is not None]  # fmt: skip
+        for file in with_progress(_chosen(files, settings.most), folder.name):
+            row = _answers(file, folder.name, analyzer)
+            if row is not None:
+                rows.append(row)
     table = pl.DataFrame(rows)
     table.write_csv(settings.answers, float_precision=5)
     names = [name for name in table.columns if name not in ("collection", "file")]

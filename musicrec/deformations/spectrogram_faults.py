@@ -22,8 +22,7 @@ _DECIBELS_PER_NEPER = 10 / math.log(10)  # of power
 class SpectrogramFaults:
     """Changes the levels of a spectrogram as rooms, loudspeakers, noise, drums and compressors do. Labels stay.
 
-    It costs much less than filtering and mixing waveforms. An example gets each of the three changes with its
-    probability:
+    No waveform is filtered or mixed. An example gets each of the three changes with its probability:
 
     - colour: a random tilt and four random waves along the axis of bands, about as strong as an equaliser;
     - noise: with a random tilt, 10 to 45 dB below the loudest place, steady or in bursts. Powers are added;
@@ -44,7 +43,15 @@ class SpectrogramFaults:
         self.colour, self.noise, self.dynamics = colour, noise, dynamics
 
     def __call__(self, decibels: Tensor, *, generator: torch.Generator) -> Tensor:
-        """Change decibels (batch, 1, bands, frames). generator: a CPU generator."""
+        """Change a spectrogram.
+
+        Args:
+            decibels: (batch, 1, bands, frames) float32.
+            generator: Source of chance, on the CPU.
+
+        Returns:
+            (batch, 1, bands, frames) float32.
+        """
         batch, _, bands, frames = decibels.shape
         device = decibels.device
         position = torch.linspace(-0.5, 0.5, bands)[:, None]  # along the axis of bands
@@ -56,23 +63,23 @@ class SpectrogramFaults:
             return low + (high - low) * torch.rand(batch, 1, 1, 1, generator=generator)
 
         def chosen(probability: float) -> Tensor:
-            return (torch.rand(batch, 1, 1, 1, generator=generator) < probability).to(device)
+            return torch.rand(batch, 1, 1, 1, generator=generator) < probability
 
         colour = _TILT_DB * normal(1, 1) * 2 * position
         for wave in range(1, _WAVES + 1):
             phase = uniform(0, 2 * math.pi)
             colour = colour + _WAVE_DB / wave**0.5 * normal(1, 1) * torch.cos(math.pi * wave * position + phase)
-        result = torch.where(chosen(self.colour), decibels + colour.to(device), decibels)
+        result = torch.where(chosen(self.colour).to(device), decibels + colour.to(device), decibels)
 
         loudest = result.amax(dim=(1, 2, 3), keepdim=True)
-        bursts = torch.where(chosen(_STEADY).cpu(), 0.0, _BURST_DB * normal(1, frames) + _BURST_MEAN_DB)
+        bursts = torch.where(chosen(_STEADY), 0.0, _BURST_DB * normal(1, frames) + _BURST_MEAN_DB)
         noise = uniform(*_NOISE_DB) + uniform(-_NOISE_TILT_DB, _NOISE_TILT_DB) * position + bursts
         noise = (noise + _GRAIN_DB * normal(bands, frames)).clamp(max=_LOUDEST_NOISE_DB).to(device)
         both = _DECIBELS_PER_NEPER * torch.logaddexp(
             result / _DECIBELS_PER_NEPER, (noise + loudest) / _DECIBELS_PER_NEPER
         )
-        result = torch.where(chosen(self.noise), both, result)
+        result = torch.where(chosen(self.noise).to(device), both, result)
 
         loudest = result.amax(dim=(1, 2, 3), keepdim=True)
         stretched = loudest + (result - loudest) * uniform(*_DYNAMICS).to(device)
-        return torch.where(chosen(self.dynamics), stretched, result)
+        return torch.where(chosen(self.dynamics).to(device), stretched, result)

@@ -12,7 +12,9 @@ _LINE_EVERY_S = 30.0
 
 
 @contextmanager
-def track_progress(doing: str, done: str, total: int, *, shown: bool = True) -> Iterator[Callable[[], None]]:
+def track_progress(
+    doing: str, done: str, total: int, *, what: str = "tracks", shown: bool = True
+) -> Iterator[Callable[[], None]]:
     """Show on standard error how far work on tracks has come.
 
     A terminal gets a bar. A log file or a pipe gets a line every 30 s, such as "analysed 120 of 3,000 tracks, 14 min
@@ -22,6 +24,7 @@ def track_progress(doing: str, done: str, total: int, *, shown: bool = True) -> 
         doing: The verb in front of the bar, such as "analysing".
         done: The verb of the lines, such as "analysed".
         total: Number of tracks.
+        what: What is counted, if not tracks.
         shown: False for no output.
 
     Yields:
@@ -31,7 +34,7 @@ def track_progress(doing: str, done: str, total: int, *, shown: bool = True) -> 
     if not shown or not total:
         yield lambda: None
     elif console.is_terminal:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("tracks"))
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(what))
         with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console) as bar:
             task = bar.add_task(doing, total=total)
             yield lambda: bar.advance(task)
@@ -45,7 +48,7 @@ def track_progress(doing: str, done: str, total: int, *, shown: bool = True) -> 
             now = time.monotonic()
             if now >= due and count < total:
                 left = time_text((now - begin) / count * (total - count))
-                console.print(f"{done} {count:,} of {total:,} tracks, {left} left", highlight=False, soft_wrap=True)
+                console.print(f"{done} {count:,} of {total:,} {what}, {left} left", highlight=False, soft_wrap=True)
                 due = now + _LINE_EVERY_S
 
         yield advance

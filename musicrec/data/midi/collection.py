@@ -89,7 +89,7 @@ def render_folder(
         genre_folders: Whether the folders directly below `source` are genres.
         seed: Seed of the splits: about one tenth of the tracks test, one tenth valid, with every artist in one split.
         workers: Number of files rendered at the same time, by default one per core. It does not change the result.
-        progress: Show progress bars on the standard error stream.
+        progress: Show the progress on the standard error stream.
 
     Returns:
         The manifest, and what was left out.
@@ -155,7 +155,7 @@ def _render_all(
     first: dict[str, MidiFile] = {}
     with ThreadPoolExecutor(workers) as pool:
         for file, content in zip(
-            files, map_with_progress("Reading", pool, _content_hash, files, progress=progress), strict=True
+            files, map_with_progress("reading", "read", pool, _content_hash, files, progress=progress), strict=True
         ):
             same = first.setdefault(content, file)
             if same is not file:  # copies could end up in two splits
@@ -163,7 +163,7 @@ def _render_all(
         rows = []
         items = list(first.items())
         answers = map_with_progress(
-            "Rendering", pool, lambda item: renderer(item[1], item[0]), items, progress=progress
+            "rendering", "rendered", pool, lambda item: renderer(item[1], item[0]), items, progress=progress
         )
         for file, answer in zip(first.values(), answers, strict=True):
             if isinstance(answer, str):

@@ -1,22 +1,21 @@
-"""What every rendering into a folder needs: a lock, room for temporary files, a journal and a progress bar."""
+"""What every rendering into a folder needs: a lock, room for temporary files, a journal, and progress on the screen."""
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import soundfile
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from musicrec.data.midi.fluidsynth import check_sound_font
 from musicrec.data.midi.render_journal import RenderJournal
 from musicrec.errors import ConfigError
 from musicrec.system.atomic_write import remove_leftovers
-from musicrec.system.console import error_console
 from musicrec.system.lock import try_lock
+from musicrec.system.progress import track_progress
 
 MANIFEST, JOURNAL = "manifest.csv", "rendered.jsonl"
 
@@ -74,34 +73,38 @@ def rendering_into(out: Path, settings: dict) -> Iterator[tuple[Path, RenderJour
 
 
 def map_with_progress(
-    title: str,
+    doing: str,
+    done: str,
     pool: ThreadPoolExecutor,
     function: Callable[[Item], Answer],
     items: Sequence[Item],
     *,
     progress: bool,
 ) -> list[Answer]:
-    """Call a function for every item in a pool, with a progress bar on the standard error stream.
+    """Call a function for every item in a pool, and show the progress on the standard error stream.
 
     Args:
-        title: What the bar says.
+        doing: The verb in front of the progress bar, such as "rendering".
+        done: The verb of the lines where there is no terminal, such as "rendered".
         pool: The pool.
         function: The function.
         items: Its arguments.
-        progress: Whether to show the bar.
+        progress: Whether to show the progress.
 
     Returns:
         The answers, in the order of the items.
     """
-    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=error_console(), disable=not progress) as bar:
+    answers = []
+    with track_progress(doing, done, len(items), what="files", shown=progress) as advance:
         try:
-            answers: Iterable[Answer] = bar.track(pool.map(function, items), total=len(items))
-            return list(answers)
+            for answer in pool.map(function, items):
+                answers.append(answer)
+                advance()
         except BaseException:
             # So that Ctrl-C does not wait for files that have not started.
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+    return answers
 
 
 def _empty_scratch(out: Path) -> Path:

@@ -78,7 +78,7 @@ def render_corpus(
         sound_fonts: General MIDI sound fonts; one is drawn for each clip.
         shift_sound_font: Sound font of a split test_shift, which takes half of the test clips.
         workers: Number of clips rendered at the same time, by default one per core. It does not change the result.
-        progress: Show a progress bar on the standard error stream.
+        progress: Show the progress on the standard error stream.
 
     Returns:
         The manifest, and what was left out.
@@ -128,7 +128,7 @@ def render_corpus(
             sample_rate=SAMPLE_RATE,
         )
         with ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as pool:
-            answers = map_with_progress("Rendering", pool, renderer, clips, progress=progress)
+            answers = map_with_progress("rendering", "rendered", pool, renderer, clips, progress=progress)
         left_out = [(clip.track_id, why) for clip, why in zip(clips, answers, strict=True) if isinstance(why, str)]
         rows = [answer for answer in answers if not isinstance(answer, str)]
         if not rows:

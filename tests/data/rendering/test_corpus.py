@@ -136,9 +136,13 @@ def test_commands_of_the_documents(monkeypatch, tmp_path):
     for name in ("docs/corpus.md", "experiments/pretrained/README.md"):
         for line in re.findall(r"^musicrec render-corpus (.*)$", (ROOT / name).read_text(), re.M):
             render(*shlex.split(line))
-    assert [settings["clips_per_genre"] for settings in asked] == [100, 100, 100]
+    assert [(settings["clips_per_genre"], settings["composed"]) for settings in asked] == [
+        (100, 0),
+        (100, 300),
+        (70, 560),
+    ]
     assert asked[1]["sound_fonts"] == [Path("A.sf2"), Path("B.sf3")]
-    assert (asked[1]["shift_sound_font"], asked[1]["composed"]) == (Path("C.sf2"), 300)
+    assert [settings["shift_sound_font"].name for settings in asked[1:]] == ["C.sf2", "MuseScore_General_Lite.sf3"]
 
 
 @pytest.mark.parametrize(
