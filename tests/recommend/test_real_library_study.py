@@ -107,3 +107,15 @@ def test_the_tempo_of_a_midi_file_is_the_one_it_keeps(tmp_path: Path):
     file.save(tmp_path / "notes.mid")
     written_bpm = runpy.run_path(f"{FOLDER}/tempo.py")["written_bpm"]
     assert written_bpm(tmp_path / "notes.mid") == pytest.approx(170, abs=0.01)
+
+
+def test_agreement_of_keys_by_arithmetic():
+    script = runpy.run_path(f"{FOLDER}/key_agreement.py")
+    model, first, second = np.array([0, 1, 2, 3]), np.array([0, 1, 2, 9]), np.array([0, 1, 8, 3])
+    assert script["three_way"](model, first, second) == pytest.approx((0.75 * 0.75 / 0.5) ** 0.5)
+    assert np.isnan(script["three_way"](model, first, first + 1))
+    number_of, kind = script["number_of"], script["kind_of_error"]
+    expected = {"C major": "same", "A minor": "relative", "C minor": "parallel", "G major": "fifth", "F major": "fifth",
+                "D major": "other", "E minor": "other"}  # fmt: skip
+    assert {key: kind(number_of(key), number_of("C major")) for key in expected} == expected
+    assert kind(number_of("C major"), number_of("A minor")) == "relative"
