@@ -18,7 +18,7 @@ from musicrec.errors import ConfigError, MidiError
 
 METRES = (2, 3, 4, 5)  # beats per bar that are arranged
 _MELODY = 0.7  # share of the arrangements that have a lead line
-_LONGEST_S = 600  # that MMA may take, usually 1 s. A busy computer must not lead to another groove, and so to other music
+_LONGEST_S = 600  # that MMA may take; long, so that a busy computer does not lead to another groove, and other music
 _METRE = re.compile(r"^METRE ([\d.]+)", re.MULTILINE)
 
 
