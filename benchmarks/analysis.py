@@ -42,7 +42,7 @@ from musicrec.descriptors.loudness_meter import LoudnessMeter
 from musicrec.descriptors.measurement import measure
 from musicrec.export import catalogue
 from musicrec.export.analyzer import TrackAnalyzer
-from musicrec.export.chunk_batches import chunk_batches
+from musicrec.export.chunk_batches import chunk_batches, heard_starts
 from musicrec.export.description import Model
 from musicrec.export.folder import read_export
 from musicrec.recommend.exports import DEFAULT_COVERAGE
@@ -101,7 +101,9 @@ def shortest(work: Callable[[], object], turns: int) -> float:
     return min(times)
 
 
-def stages(models: Sequence[Model], files: Sequence[Path], turns: int) -> dict[str, tuple[float, float]]:
+def stages(
+    models: Sequence[Model], files: Sequence[Path], turns: int, coverage: float
+) -> dict[str, tuple[float, float]]:
     """Measure each stage on one thread.
 
     Returns:
@@ -111,7 +113,6 @@ def stages(models: Sequence[Model], files: Sequence[Path], turns: int) -> dict[s
     torch.set_num_threads(1)
     tracks = [decode_track(path, sample_rate=SAMPLE_RATE, meter=LoudnessMeter) for path in files]
     minutes = sum(len(track.waveform) for track in tracks) / SAMPLE_RATE / 60
-    heard = DEFAULT_COVERAGE
 
     def decode(meter: type | None) -> list[Decoded]:
         return [decode_track(path, sample_rate=SAMPLE_RATE, meter=meter) for path in files]
@@ -129,6 +130,11 @@ def stages(models: Sequence[Model], files: Sequence[Path], turns: int) -> dict[s
     with torch.inference_mode():
         for model in models:
             name = model.source.name if model.source else "model"
+            every, some = (
+                sum(len(heard_starts(model.network, model.frontend, len(w), coverage=share)) for w in waveforms)
+                for share in (1.0, coverage)
+            )
+            heard = some / every
 
             def inputs(model: Model = model) -> list[torch.Tensor]:
                 batches = chunk_batches(
@@ -229,7 +235,7 @@ def main() -> None:
             analyzers["without taggers"] = TrackAnalyzer(untagged, coverage=arguments.coverage)
         if not arguments.no_stages:
             table = Table("stage, one thread", "processor s/min: whole tracks", "as in indexing", box=MARKDOWN)
-            for stage, (whole, heard) in stages(models, files, arguments.turns).items():
+            for stage, (whole, heard) in stages(models, files, arguments.turns, arguments.coverage).items():
                 table.add_row(stage, f"{whole:.4f}", f"{heard:.4f}")
             console.print(table)
         measured = wholes(analyzers, files, arguments.turns) | others(arguments.others_python, files)

@@ -170,12 +170,6 @@ def test_large_manifests(tmp_path: Path):
         assert seconds >= 0 and peak_mb > 0
 
 
-def test_descriptors(table, tiny_music):
-    track = tiny_music.parent / read_manifest(tiny_music)["path"][0]
-    rows = table("descriptors", str(track), "--turns", "1")
-    assert all(float(rows[stage][0]) > 0 for stage in ("decoding", "the other descriptors"))
-
-
 def test_startup(tmp_path: Path):
     startup = load("startup")
     (tmp_path / "music" / "audio").mkdir(parents=True)
@@ -218,7 +212,8 @@ def test_analysis(table, tiny_music, tmp_path):
     assert {"decoding", "loudness, while decoding", "other descriptors", "tempo: front end", "tags: network"} <= set(
         rows
     )
-    assert float(rows["tags: network"][0]) > 0 < float(rows["tempo: front end"][1])
+    assert float(rows["tags: network"][0]) == float(rows["tags: network"][1]) > 0  # shorter than two minutes
+    assert float(rows["tempo: front end"][1]) > 0 < float(rows["other descriptors"][0])
     whole, times, processor, _ = map(float, rows["all models"][:4])
     assert whole > 0 < processor and times > 1 and float(rows["decoding alone"][1]) == 1
     assert "without taggers" in rows
