@@ -4,15 +4,16 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import yaml
-from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import InstantiationException, MissingConfigException
-from omegaconf.errors import OmegaConfBaseException
 
 from musicrec.config.value_check import join_alternatives
 from musicrec.errors import MusicrecError
 from musicrec.system.console import print_error
+
+if TYPE_CHECKING:
+    from hydra.errors import InstantiationException, MissingConfigException
 
 # How to do without a missing package, or which extra holds it, where `pip install PACKAGE` is not the answer.
 _WAYS_OUT = {
@@ -64,6 +65,10 @@ def explain(error: Exception) -> str | None:
     missing = missing_package(error)
     if missing:
         return f"{missing}{built}"
+
+    from hydra.errors import InstantiationException, MissingConfigException  # takes a third of a second
+    from omegaconf.errors import OmegaConfBaseException
+
     if isinstance(error, MissingConfigException):
         return _explain_missing_option(error)
     if isinstance(error, yaml.YAMLError):  # its lines name the file, the place and what is wrong there
@@ -106,8 +111,10 @@ def missing_package(error: BaseException) -> str | None:
     return f"{cause}; install it with: {way_out}"
 
 
-def _explain_missing_option(error: MissingConfigException) -> str:
+def _explain_missing_option(error: "MissingConfigException") -> str:
     """Name the config group, the unknown option, and the options that the group has."""
+    from hydra.core.global_hydra import GlobalHydra
+
     group, _, option = (error.missing_cfg_file or "").rpartition("/")
     options = error.options
     if group and not options and GlobalHydra().is_initialized():  # Hydra lists no options for an item of a list
@@ -125,6 +132,6 @@ def _lightning_errors() -> tuple[type[Exception], ...]:
     return (module.MisconfigurationException,) if module else ()
 
 
-def _full_key(error: InstantiationException) -> str:
+def _full_key(error: "InstantiationException") -> str:
     lines = [line for line in str(error).splitlines() if line.startswith("full_key:")]
     return lines[-1].removeprefix("full_key:").strip() if lines else "?"

@@ -6,7 +6,7 @@ A name can stand wherever an export folder is expected. Nothing here downloads, 
 import difflib
 import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -138,7 +138,8 @@ def named(name: str) -> list[CatalogueEntry]:
         return made
     if name in found:
         return [found[name]]
-    raise ExportError(f"{name}: no model has this name; {_suggestion(name)}")
+    downloads = {entry.download.name for entry in found.values() if entry.download}
+    raise ExportError(f"{name}: no model has this name; {_suggestion(name, downloads - found.keys())}")
 
 
 def resolve(name_or_path: str | os.PathLike) -> Path:
@@ -194,7 +195,7 @@ def _default_set() -> tuple[list[str], list[str]]:
     for entry in sorted(present, key=lambda entry: entry.download is not None):  # stable: else as in the catalogue
         if all(head in answering for head in entry.heads):
             others = dict.fromkeys(answering[head] for head in entry.heads)
-            remarks.append(f"{entry.name} is not used: {' and '.join(others)} answers the same; exports=[…] chooses")
+            remarks.append(f"{entry.name} is not used: {' and '.join(others)} answers the same; choose with --models")
             continue
         names.append(entry.name)
         for head in entry.heads:
@@ -211,9 +212,9 @@ def _is_export(folder: Path) -> bool:
     return (folder / "config.json").is_file()
 
 
-def _suggestion(text: str) -> str:
-    """Say which names there are, nearest first where one may have been meant."""
+def _suggestion(text: str, others: Iterable[str] = ()) -> str:
+    """Say which names there are, nearest first where one may have been meant, also one of the others."""
     names = list(entries())
-    close = difflib.get_close_matches(text.lower(), names, n=3)
+    close = difflib.get_close_matches(text.lower(), [*names, *others], n=3)
     meant = f"did you mean {' or '.join(close)}? " if close else ""
     return f"{meant}the models are {', '.join(names)} (`musicrec models` describes them)"

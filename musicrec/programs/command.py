@@ -111,7 +111,7 @@ def index(
 @app.command(rich_help_panel=DJ)
 def query(
     track: Annotated[
-        str, typer.Argument(metavar="TRACK", help="An audio file, or the track_id of a track in the library.")
+        str, typer.Argument(metavar="TRACK", help="An audio file, or a track of the library by its name.")
     ],
     k: Annotated[int, typer.Option("-k", metavar="N", help="Number of tracks to recommend.")] = 10,
     library: _Library = None,

@@ -34,7 +34,7 @@ def query(track: str, *, library: str | Path, as_json: bool, **settings: Any) ->
     """Print the tracks of a library that go with a track.
 
     Args:
-        track: An audio file, or the track_id of a track in the library.
+        track: An audio file, or a track of the library; see `service.find_track`.
         library: The file of the library.
         as_json: Print JSON instead of a table.
         settings: The other settings of `service.answer_query`.

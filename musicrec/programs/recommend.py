@@ -46,7 +46,7 @@ def index(cfg: DictConfig) -> None:
 def query(cfg: DictConfig) -> None:
     """Print the tracks of a library that go with a track."""
     if cfg.query is None:
-        raise ConfigError("query: name an audio file, or the track_id of a track in the library")
+        raise ConfigError("query: name an audio file, or a track of the library by its track_id or title")
     check_choice("format", cfg.format, ("table", "json"))
     similarity: functools.partial[Similarity] = instantiate(cfg.similarity, weights=plain(cfg.weights), _partial_=True)
     library_commands.query(

@@ -117,7 +117,7 @@ def as_dict(
         remarks = [
             *remarks,
             f"left out: {found.left_out:,} silent or very short track{'s' * (found.left_out > 1)}; "
-            "include_unreliable=true recommends them, too",
+            "`musicrec recommend` takes them in with include_unreliable=true",
         ]
     elif not results and not found.steps[-1].tracks:
         remarks = [*remarks, "the query is the only track in the library"]

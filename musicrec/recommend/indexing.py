@@ -18,7 +18,7 @@ from musicrec.audio.suffixes import AUDIO_SUFFIXES
 from musicrec.data.checks import count_of, first_few
 from musicrec.data.manifest import read_manifest
 from musicrec.data.scan import SourceScan, scan_source, unlabelled_manifest
-from musicrec.errors import AudioError, ConfigError
+from musicrec.errors import AudioError, ConfigError, ManifestError
 from musicrec.interchange.m3u import is_playlist
 from musicrec.recommend.sqlite_library import SqliteLibrary
 from musicrec.recommend.track import Track, audio_hash
@@ -89,6 +89,8 @@ def read_source(place: str | Path) -> MusicSource:
         ConfigError: The source is a single audio file.
     """
     path = Path(place)
+    if not os.path.exists(path):
+        raise ManifestError(f"{place}: there is no such folder, playlist or manifest")
     if path.is_dir() or is_playlist(path):
         scan = scan_source(path)
         return MusicSource(place=path, frame=unlabelled_manifest(scan), scan=scan)

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from musicrec.descriptors import DESCRIPTORS
 from musicrec.heads.tag_groups import joined_heads
+from musicrec.recommend.track import shown_name
 
 if TYPE_CHECKING:
     from musicrec.recommend.indexing import IndexReport
@@ -31,7 +32,7 @@ def as_table(answer: dict[str, Any], *, width: int) -> Group:
     query, library, blocks = answer["query"], answer["library"], answer["similarity"]["weights"]
     weights = ", ".join(name if weight == 1 else f"{name} ×{weight:g}" for name, weight in blocks.items())
     steps = Table.grid(padding=(0, 2))
-    steps.add_row(Text("library", "bold"), Text(f"{library['path']}, {library['tracks']:,} tracks", overflow="fold"))
+    steps.add_row(Text("library", "bold"), Text(f"{library['path']}, {_tracks(library['tracks'])}", overflow="fold"))
     steps.add_row(Text("1 tags", "bold"), _filter(answer))
     steps.add_row(Text("2 similarity", "bold"), Text(f"{answer['similarity']['metric']} over {weights}"))
     length = f"{int(query['duration_s'] // 60)}:{int(query['duration_s'] % 60):02d}"
@@ -40,7 +41,7 @@ def as_table(answer: dict[str, Any], *, width: int) -> Group:
         _facts(query),
         "",
         steps,
-        _results(answer["results"], blocks=list(blocks), width=width),
+        _results(answer["results"], blocks=list(blocks), width=width) if answer["results"] else "",
         *(Text(f"{row['rank']}: {remark}", "yellow") for row in answer["results"] for remark in row["remarks"]),
         *(Text(remark, "yellow") for remark in answer["remarks"]),
     )
@@ -144,7 +145,7 @@ def index_text(report: "IndexReport", *, library: Path, size: int) -> Text:
         "unreadable": len(report.unreadable),
     }
     changes = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing to do"
-    text.append(f"{library}: ", "bold").append(f"{size} tracks ({changes})")
+    text.append(f"{library}: ", "bold").append(f"{_tracks(size)} ({changes})")
     if report.remarked:
         unreliable = sum(any(remark.unreliable for remark in remarks) for _, remarks in report.remarked)
         text.append(f"\n{len(report.remarked):,} with a remark on their audio")
@@ -158,6 +159,10 @@ def index_text(report: "IndexReport", *, library: Path, size: int) -> Text:
     return text
 
 
+def _tracks(count: int) -> str:
+    return f"{count:,} track{'s' * (count != 1)}"
+
+
 def _with_names(what: str, names: Sequence[str]) -> str:
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     return f"{what}: {', '.join(names[:_SHOWN])}{more}" if names else what
@@ -167,19 +172,18 @@ def _filter(answer: dict[str, Any]) -> Text:
     asked = answer["filter"]
     *tried, last = asked["steps"]
     if not answer["query"]["tags"]:
-        return Text(f"no model predicts tags: all {last['tracks']} other tracks stay")
+        return Text(f"no model predicts tags: no filter, {_tracks(last['tracks'])}")
     text = Text()
     for step in [*tried, last]:
         named = f"{asked['match']} of {', '.join(step['tags'])}" if step["tags"] else "no filter"
-        text.append(f"{named}: {step['tracks']} of {answer['library']['tracks']} tracks")
+        text.append(f"{named}: {step['tracks']} of {_tracks(answer['library']['tracks'])}")
         if step is not last:
             text.append(f", fewer than {asked['min_pool']}\nrelaxed: ", "yellow")
     return text
 
 
 def _name(row: dict[str, Any]) -> str:
-    known = [part for part in (row.get("artist"), row.get("title")) if part]
-    return " – ".join(known) if row.get("title") else row.get("track_id") or row["path"]
+    return shown_name(row["artist"], row["title"], row["track_id"])
 
 
 def _key(row: dict[str, Any], *, short: bool) -> str:

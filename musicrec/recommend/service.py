@@ -6,6 +6,7 @@ imported where it is needed, after the settings have been checked.
 
 import os
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
@@ -76,7 +77,7 @@ def update_library(
     """
     check_value("max_files", max_files, Count | None)
     path, named = Path(library).expanduser(), [str(catalogue.resolve(model)) for model in models]
-    exists = path.exists() and path.stat().st_size > 0  # a first start that was killed leaves an empty file
+    exists = os.path.exists(path) and os.path.getsize(path) > 0  # a first start that was killed leaves an empty file
     if not exists and not named:
         named = [str(catalogue.resolve(name)) for name in catalogue.default_models()]
         if not named:
@@ -121,15 +122,14 @@ def model_remarks(library: SqliteLibrary) -> list[str]:
     tagged = any(head.role == "tag" for head in library.heads.values())
     since = [name for name in catalogue.default_models() if name not in used]
     if since and all(name in known for name in used):
-        verb = "is here, but was" if len(since) == 1 else "are here, but were"
         return [
-            f"{' and '.join(since)} {verb} not when this library was made, so it uses {', '.join(used)} only; to use "
-            f"all of them, delete {library.path} and index again, or index into another file (--library FILE)"
+            f"this library uses only {', '.join(used)}; to use {' and '.join(since)} as well, delete {library.path} "
+            "and index again, or index into another file (--library FILE)"
         ]
     if not tagged:
         return [
-            "no model of this library predicts tags, so the first step (tags) is skipped; `musicrec models get "
-            f"musicnn` fetches two that do: then delete {library.path} and index again"
+            "no model of this library predicts tags, so the first step (tags) is skipped; for tags, run `musicrec "
+            f"models get musicnn`, delete {library.path} and index again"
         ]
     return []
 
@@ -150,7 +150,8 @@ def answer_query(
     """Return the tracks of a library that go with a track, in plain JSON types.
 
     Args:
-        query: An audio file, which need not be in the library, or the track_id of a track in the library.
+        query: An audio file, which need not be in the library, or a track of the library: its track_id, its title, or
+            "artist – title", as answers show it.
         library: The file of the library.
         k: Number of tracks to recommend.
         models: Where the models of the library are now; empty for where they were.
@@ -208,7 +209,7 @@ def answer_query(
 
 
 def find_track(library: SqliteLibrary, query: str) -> Track | None:
-    """Return the track of the library that a query names by its file or its track_id.
+    """Return the track of the library that a query names by its file, its track_id or its title.
 
     Returns:
         The track; None for a file that is not in the library, or has changed since it was analysed.
@@ -225,11 +226,35 @@ def find_track(library: SqliteLibrary, query: str) -> Track | None:
         return None
     spellings = dict.fromkeys((query, *(normalize(form, query) for form in ("NFC", "NFD"))))
     tracks = next(filter(None, (library.read(track_id=name)[0] for name in spellings)), [])
+    if not tracks and os.path.lexists(Path(query).expanduser()):
+        return None
+    if not tracks:
+        tracks = _titled(library, query)
     if len(tracks) > 1:
-        raise ConfigError(f"query={query}: several tracks have this track_id; give a path: {[t.path for t in tracks]}")
-    if not tracks and not os.path.lexists(Path(query).expanduser()):
-        raise ConfigError(f"query={query}: there is no such file, and {library.path} has no track of this track_id")
-    return tracks[0] if tracks else None
+        paths = ", ".join(track.path for track in tracks)
+        raise ConfigError(f"query={query}: {len(tracks)} tracks have this name; name the file: {paths}")
+    return tracks[0]
+
+
+def _titled(library: SqliteLibrary, query: str) -> list[Track]:
+    """Return the tracks with this title, or "artist – title"; upper and lower case are the same.
+
+    Raises:
+        ConfigError: There is none. The message has the names most like it.
+    """
+    by_name: dict[str, list[Track]] = {}
+    for track in library.read()[0]:
+        for name in {track.title or track.track_id, track.name}:
+            by_name.setdefault(_folded(name), []).append(track)
+    if found := by_name.get(_folded(query)):
+        return found
+    close = [by_name[name][0].name for name in get_close_matches(_folded(query), by_name, n=3)]
+    meant = f"; did you mean {' or '.join(dict.fromkeys(close))}?" if close else ""
+    raise ConfigError(f"query={query}: there is no such file, and no such track in {library.path}{meant}")
+
+
+def _folded(name: str) -> str:
+    return normalize("NFC", name).casefold()
 
 
 def analyze_file(

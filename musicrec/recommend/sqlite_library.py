@@ -8,6 +8,7 @@ write turns them into the newest one; what they do not hold stays unknown.
 """
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -54,6 +55,7 @@ CREATE TABLE tracks (
 """
 _FACTS = ("path", "track_id", "source", "title", "artist", "size", "mtime_ns", "audio_hash", "duration_s")
 _COLUMNS = (*_FACTS, "descriptors", "remarks", "probabilities", "embedding")
+_ANOTHER = "name the file of a library (--library FILE, or library=FILE of `musicrec recommend`)"
 
 
 class SqliteLibrary:
@@ -100,16 +102,16 @@ class SqliteLibrary:
             LibraryError: There is no library at `path`, or this version cannot read it.
         """
         path = Path(path)
-        if path.is_dir():
-            raise LibraryError(f"{path} is a folder; name the file of a library, as in library=my.sqlite")
-        if not path.is_file():
+        if os.path.isdir(path):
+            raise LibraryError(f"{path} is a folder; {_ANOTHER}")
+        if not os.path.isfile(path):
             raise LibraryError(f"{path}: no such library; create one with `musicrec index FOLDER`")
         connection = _connect(path)
         try:
             found = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
         except sqlite3.Error as error:
             connection.close()
-            raise LibraryError(f"{path} is not a library ({error}); name another file with library=…") from None
+            raise LibraryError(f"{path} is not a library ({error}); {_ANOTHER}") from None
         if found[0] == _APPLICATION_ID and 1 <= found[1] <= _VERSION:
             return cls(path, connection)
         connection.close()
@@ -118,7 +120,7 @@ class SqliteLibrary:
                 f"{path} is a library of format {found[1]}, but this version reads formats up to {_VERSION}; update "
                 "musicrec, or index again into a new file"
             )
-        raise LibraryError(f"{path} is not a library of musicrec; name another file with library=…")
+        raise LibraryError(f"{path} is not a library of musicrec; {_ANOTHER}")
 
     @classmethod
     def create(
@@ -143,12 +145,12 @@ class SqliteLibrary:
             LibraryError: The file exists already or cannot be written.
         """
         path = Path(path)
-        if path.exists() and path.stat().st_size:
-            raise LibraryError(f"{path} exists already; name another file with library=…")
+        if os.path.exists(path) and os.path.getsize(path):
+            raise LibraryError(f"{path} exists already; {_ANOTHER}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise LibraryError(f"{path} cannot be written: {error.strerror}") from None
+            raise LibraryError(f"{path} cannot be written: {error.strerror}; {_ANOTHER}") from None
         connection = _connect(path, mode="rwc")
         try:
             connection.executescript(
@@ -166,7 +168,7 @@ class SqliteLibrary:
             connection.close()
             if path.exists() and not path.stat().st_size:  # otherwise another program has created its library here
                 path.unlink(missing_ok=True)
-            raise LibraryError(f"{path} cannot be written: {error}") from None
+            raise LibraryError(f"{path} cannot be written: {error}; {_ANOTHER}") from None
         return cls(path, connection)
 
     def close(self) -> None:
@@ -310,7 +312,7 @@ def _connect(path: Path, *, mode: str = "rw") -> sqlite3.Connection:
     try:
         return sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=30)
     except (sqlite3.Error, UnicodeEncodeError) as error:
-        raise LibraryError(f"{path} cannot be opened: {error}") from None
+        raise LibraryError(f"{path} cannot be opened: {error}; {_ANOTHER}") from None
 
 
 def _matrix(rows: Sequence[bytes], size: int) -> np.ndarray:

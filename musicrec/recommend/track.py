@@ -45,9 +45,19 @@ class Track:
     remarks: tuple[Remark, ...] = ()
 
     @property
+    def name(self) -> str:
+        """The track as people know it: "artist – title", or its track_id without a title."""
+        return shown_name(self.artist, self.title, self.track_id)
+
+    @property
     def unreliable(self) -> bool:
         """Whether the answers of the models mean little, because the track is silent or very short."""
         return any(remark.unreliable for remark in self.remarks)
+
+
+def shown_name(artist: str | None, title: str | None, track_id: str) -> str:
+    """Return "artist – title", the title if the artist is unknown, or the track_id if the title is."""
+    return " – ".join(part for part in (artist, title) if part) if title else track_id
 
 
 def split_embedding(embedding: np.ndarray, exports: Sequence[ExportRef]) -> dict[str, np.ndarray]:

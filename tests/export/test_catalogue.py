@@ -73,7 +73,7 @@ def test_the_default_set_is_what_ships_then_what_was_fetched(folders: Path):
     assert catalogue.default_remarks() == []
     put(folders / "musicnn_mtt")
     assert catalogue.default_models() == ["tempo", "key", "musicnn_mtt", "musicnn_msd"]
-    assert catalogue.default_remarks() == ["mtat_crnn is not used: musicnn_mtt answers the same; exports=[…] chooses"]
+    assert catalogue.default_remarks() == ["mtat_crnn is not used: musicnn_mtt answers the same; choose with --models"]
 
 
 def test_the_folder_of_models_follows_the_platform(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -89,7 +89,7 @@ def test_the_folder_of_models_follows_the_platform(monkeypatch: pytest.MonkeyPat
 def test_a_name_stands_for_the_models_of_a_download():
     assert [entry.name for entry in catalogue.named("musicnn")] == ["musicnn_mtt", "musicnn_msd"]
     assert [entry.name for entry in catalogue.named("musicnn_msd")] == ["musicnn_msd"]
-    with pytest.raises(ExportError, match="musicn: no model has this name; did you mean musicnn_m"):
+    with pytest.raises(ExportError, match="musicn: no model has this name; did you mean musicnn or musicnn_m"):
         catalogue.named("musicn")
 
 

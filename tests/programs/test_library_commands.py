@@ -93,22 +93,22 @@ def test_without_a_tagger_it_works_and_says_how_to_get_one(originals, machine, c
     printed, _ = run(capsys, "index", "~/Music")
     library = machine / "data" / "musicrec" / "library.sqlite"
     assert "5 tracks (5 new)" in printed and str(library) in printed
-    skipped = "so the first step (tags) is skipped; `musicrec models get musicnn` fetches two that do"
+    skipped = "so the first step (tags) is skipped; for tags, run `musicrec models get musicnn`"
     assert skipped in printed
     printed, _ = run(capsys, "query", "Music/track 2.wav", "-k", "3")
     assert f"library {library}, 5 tracks" in printed and skipped in printed and "tempo, key" in printed
-    assert "no model predicts tags: all 4 other tracks stay" in printed
+    assert "no model predicts tags: no filter, 4 tracks" in printed
 
     fetch(originals, machine)
     printed, _ = run(capsys, "query", "track 2")
-    hint = "musicnn_mtt is here, but was not when this library was made, so it uses tempo, key only"
+    hint = "this library uses only tempo, key; to use musicnn_mtt as well, delete"
     assert hint in printed and f"delete {library} and index again" in printed
     printed, _ = run(capsys, "index", "~/Music")
     assert hint in printed and "5 unchanged" in printed, "a hint, not an error"
 
     library.unlink()
     printed, _ = run(capsys, "index", "~/Music")
-    assert "5 new" in printed and "is here, but" not in printed
+    assert "5 new" in printed and "uses only" not in printed
     with SqliteLibrary.open(library) as opened:
         assert [(e.name, Path(e.path).parent.name) for e in opened.exports] == [
             ("tempo", "shipped"), ("key", "shipped"), ("musicnn_mtt", "models")

@@ -265,7 +265,7 @@ def test_wrong_sources_are_refused(music: Path, tmp_path: Path):
     (tmp_path / "bare").mkdir()
     with pytest.raises(ManifestError, match="no audio file below it"):
         indexing.read_source(tmp_path / "bare")
-    with pytest.raises(ManifestError, match="no such manifest"):
+    with pytest.raises(ManifestError, match="there is no such folder, playlist or manifest"):
         indexing.read_source(tmp_path / "absent")
     with pytest.raises(ConfigError, match="is an audio file"):
         indexing.read_source(music / "loud" / "5.wav")
