@@ -1,5 +1,6 @@
 """Every command of README.md, docs/evaluation.md and docs/robustness.md runs, with settings that make it quick."""
 
+import os
 import re
 import shlex
 import shutil
@@ -7,6 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import soundfile
+
+from musicrec.export.folder import write_export
+from musicrec.heads.tags import TagHead
+from musicrec.models.frontends.mel import MelSpectrogram
+from musicrec.models.musicnn import MusiCNN
 
 pytestmark = pytest.mark.slow
 
@@ -19,6 +26,9 @@ LINES = [
     for line in block.splitlines()
     if line and not line.startswith("#")
 ]
+WHEEL = os.environ.get("MUSICREC_MUSICNN_WHEEL") and next(
+    Path(os.environ["MUSICREC_MUSICNN_WHEEL"]).glob("*.whl"), None
+)
 QUICK = ["debug=fast"]
 QUICK_MUSIC = ["data.manifest.tracks=24", "data.manifest.duration_s=6.0"]  # where a command synthesises its music
 
@@ -52,13 +62,24 @@ def quick_settings(program: str, arguments: list[str]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def world(tiny_music: Path, public_crnn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the files that the README takes as given, and a home with music in it."""
+def world(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the files that the README takes as given, a home with music in it, and a folder of models."""
     world = tmp_path_factory.mktemp("world")
-    shutil.copytree(tiny_music.parent / "audio", world / "home" / "Music")
-    shutil.copy(next((world / "home" / "Music").iterdir()), world / "track.flac")
-    shutil.copy(public_crnn, world / "best_model.pth")
-    (world / "docs").symlink_to(ROOT / "docs")
+    music = world / "home" / "Music"
+    shutil.copytree(tiny_music.parent / "audio", music)
+    first = next(music.iterdir())
+    shutil.copy(first, world / "track.flac")
+    soundfile.write(world / "new_track.mp3", *soundfile.read(first))
+    (music / "friday.m3u8").write_text("".join(f"{file.name}\n" for file in sorted(music.glob("*.flac"))[:12]))
+    if not WHEEL:
+        write_export(  # untrained, so that the lines after `models get` have it
+            world / "models" / "musicnn_mtt",
+            network=MusiCNN({"tags_mtt": 50}),
+            heads=[TagHead(name="tags_mtt", classes=tuple(f"tag {index}" for index in range(50)))],
+            frontend=MelSpectrogram(mel_scale="slaney", mel_norm="slaney", compression="log", padding="zeros"),
+            metrics={},
+            data={},
+        )
     (world / "my_music.csv").write_text(re.sub(r"(?m),audio/", ",home/Music/", tiny_music.read_text()))
     (world / "rendered").mkdir()
     (world / "rendered" / "manifest.csv").write_text(re.sub(r"(?m),audio/", ",../home/Music/", tiny_music.read_text()))
@@ -75,8 +96,14 @@ def test_command(line: str, world: Path, program: Callable, monkeypatch: pytest.
     if line.startswith("make "):
         assert re.search(rf"^{line}\b", (ROOT / ".ci" / "run").read_text(), re.M), f"CI does not run `{line}`"
         return
+    if line == "musicrec models get musicnn":
+        if not WHEEL:
+            pytest.skip("fetches 29 MB; name the wheel of musicnn with MUSICREC_MUSICNN_WHEEL to run this line")
+        line += f" --from {WHEEL}"
     monkeypatch.setenv("HOME", str(world / "home"))
-    monkeypatch.delenv("MUSICREC_CACHE", raising=False)
+    monkeypatch.setenv("MUSICREC_MODELS", str(world / "models"))
+    for name in ("MUSICREC_CACHE", "MUSICREC_LIBRARY", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
     name, *arguments = quick(line)
     program(name, *arguments, folder=world)
 

@@ -198,7 +198,8 @@ def index(
                 advance()
     except KeyboardInterrupt:
         report.interrupted = True
-    library.add(done)
+    finally:  # also after an error that nobody expected
+        library.add(done)
     report.wall_s = time.monotonic() - begin
     return report
 
