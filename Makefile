@@ -14,7 +14,7 @@ RUN := $(VENV)/bin/python
 CACHE := $(or $(MUSICREC_CACHE),cache)
 
 help:
-	@echo 'make demo                 train three networks on synthetic music and recommend with them (2 to 7 minutes on 2 cores)'
+	@echo 'make demo                 recommend on synthetic music, then train three networks and recommend with them (2 to 7 minutes)'
 	@echo 'make demo SETTING=small   the same with a few tracks, to see whether it runs (2 minutes)'
 	@echo 'make pretrained data.manifest=PATH   train the weights that ship, on one thread: the same bits every time'
 	@echo 'make test                 run all tests on up to four cores; PYTEST="tests/data -x" passes arguments to pytest'
