@@ -31,7 +31,7 @@ _ROUNDED_S = 0.1  # between a stated length and the audio
 _MOST_BYTES = 1 << 28  # of one piece of memory; a packed header may ask for gigabytes
 _ERROR = re.compile(r"^(?:\[[^]]*@[^]]*\] )*\[(?:error|fatal)\] (?:\[[^]]*\] ?)*(.*)", re.MULTILINE)
 _SAYS_LITTLE = (  # of the causes, which ffmpeg reports before these
-    "Conversion failed", "Error opening", "Format not on whitelist", "Nothing was written", "Task finished",
+    "file:", "Conversion failed", "Error opening", "Format not on whitelist", "Nothing was written", "Task finished",
     "Terminating thread", "error reading header",
 )  # fmt: skip
 _DURATION = re.compile(r"^\[info\]   Duration: (\d+):(\d+):(\d+\.\d+)", re.MULTILINE)
