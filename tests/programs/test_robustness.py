@@ -392,4 +392,4 @@ def test_recommendations_from_a_library_file(
     rows = {row["deformation"]: row for row in table(tmp_path / "a" / "test_recommendations.csv")}
     assert rows["polarity"]["kept"] == "1.0"
     message = program("robustness.py", f"export={both[0]}", *music, *brief, status=1).stderr
-    assert "was made with 2 exports, but exports=[" in " ".join(message.split())
+    assert "was made with 2 exports, not" in " ".join(message.split())
