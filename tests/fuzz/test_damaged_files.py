@@ -16,7 +16,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from musicrec.audio.decode import Decoded, decode_track
 from musicrec.data.scan import scan_folder
+from musicrec.errors import AudioError
 from musicrec.export.analyzer import TrackAnalysis
 from musicrec.heads.classes import ClassHead
 from musicrec.recommend.indexing import index, read_source
@@ -128,9 +130,18 @@ class Analyzer:
 
     sample_rate = 16_000
 
-    def analyze(self, waveform: np.ndarray) -> TrackAnalysis:
+    def analyze_many(self, sources):
+        for path in sources:
+            try:
+                decoded = decode_track(path, sample_rate=self.sample_rate)
+            except AudioError as error:
+                yield path, error
+            else:
+                yield path, (decoded, self.analyze(decoded))
+
+    def analyze(self, decoded: Decoded) -> TrackAnalysis:
         return TrackAnalysis(
-            duration_s=len(waveform) / self.sample_rate,
+            duration_s=len(decoded.waveform) / self.sample_rate,
             probabilities={"genre": np.ones(2, np.float32)},
             tags={},
             features={},
