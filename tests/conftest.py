@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import threading
@@ -25,6 +26,9 @@ ROOT = Path(__file__).parents[1]
 # Leave Ctrl-C to pytest: importing a program makes Ctrl-C end the process at once, until the program has begun.
 startup.finish()
 resolvers.register()
+# A shell that starts the tests in the background lets them ignore Ctrl-C, and so would the programs that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_thread() is threading.main_thread():
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The tensors of the tests are tiny, so several threads would be slower than one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
