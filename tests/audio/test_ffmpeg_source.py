@@ -245,7 +245,8 @@ def test_ctrl_c_that_is_ignored_cuts_nothing_off(tmp_path, encode, steps):
     script += "print(len(decode(sys.argv[1])))"
     command = [sys.executable, "-c", script, path]
     run = subprocess.run(command, capture_output=True, text=True, start_new_session=True, timeout=60)
-    assert run.stdout == f"{60 * 6 * 16_000}\n", run.stderr
+    # Versions of ffmpeg differ in how much of the encoder's padding they leave: less than 0.1 s.
+    assert 0 <= int(run.stdout or 0) - 60 * 6 * 16_000 < 1_600, run.stderr
 
 
 def test_ctrl_c_ends_the_program(tmp_path, encode, steps):
