@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from musicrec.audio.decode import Decoded, decode_track
+from musicrec.audio.file_header import read_header
 from musicrec.audio.remark import Remark
 from musicrec.config.number_types import PositiveShare
 from musicrec.config.value_check import check_value
@@ -31,6 +32,9 @@ _SILENT_PEAK = 1e-3  # -60 dBFS
 _LEAST_FILLED = 0.5  # of a chunk; many datasets have clips that are a few milliseconds shorter than one
 _MOST_TRACKS = 16  # that are analysed together
 _MOST_THREADS = 16
+MOST_LOADED_S = 4 * 3600.0
+"""Most seconds of audio in memory at a time when many files are analysed: 0.9 GB at 16 kHz. A longer file is alone."""
+_UNKNOWN_S = 600.0  # assumed length of a file that does not state one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +182,8 @@ class TrackAnalyzer:
         """Analyse many files, with the answers that `analyze` gives for each of them.
 
         Several threads decode and analyse different tracks at the same time, each with operations of one thread, which
-        keeps all processors busy. Short tracks share forward passes. A few tracks are in memory at a time.
+        keeps all processors busy. Short tracks share forward passes. A few tracks are in memory at a time, with no more
+        than `MOST_LOADED_S` of audio by the lengths that their files state, whatever the number of threads.
 
         Args:
             sources: Audio files.
@@ -209,7 +214,16 @@ class TrackAnalyzer:
             return heard >= BATCH_S or len(group) >= _MOST_TRACKS
 
         work_apart = self.device.type != "cpu"
-        queue = TrackQueue(load, work, is_full=is_full, threads=threads, work_apart=work_apart, stopped=stopped)
+        queue = TrackQueue(
+            load,
+            work,
+            is_full=is_full,
+            size=_stated_s,
+            most=MOST_LOADED_S,
+            threads=threads,
+            work_apart=work_apart,
+            stopped=stopped,
+        )
         torch.set_num_threads(max(1, before // threads))  # holds for all threads of the process
         try:
             yield from queue.results(sources)
@@ -261,6 +275,14 @@ class _StoppableMeter(LoudnessMeter):
         if self._stopped.is_set():
             raise Stopped
         super().__call__(block)
+
+
+def _stated_s(path: str | Path) -> float:
+    """Return the length that an audio file states, in seconds."""
+    try:
+        return read_header(path).length_s or _UNKNOWN_S
+    except AudioError:
+        return _UNKNOWN_S
 
 
 def _checked(waveform: np.ndarray, *, shapes: dict[int, str]) -> np.ndarray:

@@ -37,8 +37,10 @@ def get(download: Download, *, file: Path | None = None) -> list[CatalogueEntry]
 
     Raises:
         DownloadError: The file cannot be fetched. What was received is kept where it can be continued.
-        ExportError: The file has another checksum, or the folder of models cannot be written.
+        ExportError: The file cannot be read or has another checksum, or the folder of models cannot be written.
     """
+    if file is not None:  # also where it is not needed: who names a wrong file should know
+        _check_carried(download, file)
     if not _missing(download):  # before the lock: a folder that several users share may be read-only
         return []
     with _locked():
@@ -46,7 +48,7 @@ def get(download: Download, *, file: Path | None = None) -> list[CatalogueEntry]
         kept = models_folder() / _DOWNLOADS / download.name
         kept.mkdir(parents=True, exist_ok=True)
         if missing:
-            whole = _fetched(download, kept) if file is None else _carried(download, file, kept)
+            whole = _fetched(download, kept) if file is None else _link(download, file, kept)
             for entry in missing:
                 _import(entry, download, whole)
         shutil.rmtree(kept, ignore_errors=True)
@@ -131,11 +133,8 @@ def _fetched(download: Download, folder: Path) -> Path:
     return whole
 
 
-def _carried(download: Download, file: Path, folder: Path) -> Path:
-    """Return a link to the file that somebody has carried over, with its checksum verified.
-
-    The link has the name of the download: exports note the name, and are equal whatever the file is called.
-    """
+def _check_carried(download: Download, file: Path) -> None:
+    """Check that the file that somebody has carried over can be read and has the checksum of the download."""
     try:
         found = file_checksum(file, "sha256:").partition(":")[2]
     except OSError as error:
@@ -145,6 +144,10 @@ def _carried(download: Download, file: Path, folder: Path) -> Path:
             f"--from {file}: its SHA-256 is {found}, but that of {download.file} is {download.sha256}; it is another "
             "file, or damaged: copy it again"
         )
+
+
+def _link(download: Download, file: Path, folder: Path) -> Path:
+    """Return a link to a file with the name of the download: exports note the name, and are equal for any other."""
     link = folder / download.file
     link.unlink(missing_ok=True)
     link.symlink_to(file.absolute())

@@ -90,7 +90,6 @@ def as_dict(
     library: Path,
     size: int,
     match: str,
-    min_pool: int,
     remarks: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return a recommendation in plain JSON types.
@@ -103,7 +102,6 @@ def as_dict(
         library: The file of the library.
         size: Number of tracks in the library.
         match: `match` of the tag filter.
-        min_pool: Number of tracks that the filter had to leave.
         remarks: What to know about the query and the library. Remarks about the answer are added.
     """
     asked = describe(heads, query)
@@ -134,7 +132,7 @@ def as_dict(
         "library": {"path": str(library), "tracks": size, "left_out": found.left_out},
         "filter": {
             "match": match,
-            "min_pool": min_pool,
+            "min_pool": found.min_pool,
             "tags": [asdict(tag) for tag in found.tags],
             "steps": steps,
             "relaxed": len(steps) > 1,

@@ -169,7 +169,7 @@ def index(
     names = _stated_names(source)
     to_analyse, renamed = _compare(found[:max_files], known, names, report)
     library.relabel(renamed)
-    _name_by_tags(to_analyse)
+    problems = _name_by_tags(to_analyse)
     for row in to_analyse:
         _name(row, names)
 
@@ -200,6 +200,9 @@ def index(
         report.interrupted = True
     finally:  # also after an error that nobody expected
         library.add(done)
+    unreadable = {path for path, _ in report.unreadable}  # these are reported already
+    if doubtful := [f"{path}: {why}" for path, why in problems.items() if path not in unreadable]:
+        log.warning("%s with tags that cannot be understood: %s", count_of(doubtful, "file"), first_few(doubtful))
     report.wall_s = time.monotonic() - begin
     return report
 
@@ -257,15 +260,17 @@ def _name(row: dict[str, Any], names: Mapping[str, tuple[str | None, str | None]
     row |= {"title": row["title"] or title, "artist": row["artist"] or artist}
 
 
-def _name_by_tags(rows: list[dict[str, Any]]) -> None:
-    """Take the missing titles and artists of the tracks from the tags in their files; log tags that cannot be read."""
+def _name_by_tags(rows: list[dict[str, Any]]) -> dict[str, str]:
+    """Take the missing titles and artists of the tracks from the tags in their files.
+
+    Returns:
+        {path: reason} of the files with tags that cannot be understood.
+    """
     untitled = [row for row in rows if row["title"] is None]
     tags = read_tags([row["path"] for row in untitled])
-    problems = [f"{path}: {why}" for path, why in tags.drop_nulls("problem").select("path", "problem").iter_rows()]
-    if problems:
-        log.warning("%s with tags that cannot be understood: %s", count_of(problems, "file"), first_few(problems))
     for row, tagged in zip(untitled, tags.select("title", "artist").to_dicts(), strict=True):
         row |= {"title": tagged["title"], "artist": row["artist"] or tagged["artist"]}
+    return dict(tags.drop_nulls("problem").select("path", "problem").iter_rows())
 
 
 def _track(row: dict[str, Any], decoded: Decoded, answer: "TrackAnalysis") -> Track:

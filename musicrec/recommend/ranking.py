@@ -25,6 +25,7 @@ class Recommendation:
         matches: The recommended tracks: where they are and how similar they are.
         tracks: The recommended tracks themselves.
         shared: Per recommended track the names of the tags that it shares with the query, in the order of `tags`.
+        min_pool: Number of tracks that the filter had to leave.
         left_out: Number of tracks that were left out because the models' answers for them are unreliable.
     """
 
@@ -33,6 +34,7 @@ class Recommendation:
     matches: list[Match]
     tracks: list[Track]
     shared: list[list[str]]
+    min_pool: int
     left_out: int = 0
 
 
@@ -61,15 +63,16 @@ def recommend(
         path: Path of the query, which is not recommended to itself.
         audio_hash: Audio hash of the query. Its copies are not recommended either, and of other tracks with equal
             audio only the first is.
-        min_pool: Number of tracks that the filter must leave, by default k.
+        min_pool: Number of tracks that the filter must leave. By default k, but at most half of the tracks to choose
+            from: in a library of hardly more than k tracks, the filter would never leave one out.
         include_unreliable: Recommend tracks even if they are silent or very short.
 
     Raises:
         ConfigError: K or min_pool is not a positive whole number, or there are no tracks.
     """
-    min_pool = k if min_pool is None else min_pool
     check_value("k", k, Count)
-    check_value("min_pool", min_pool, Count)
+    if min_pool is not None:
+        check_value("min_pool", min_pool, Count)
     tracks = search.tracks
     if not tracks:
         raise ConfigError("the library holds no tracks; add some with `musicrec index FOLDER`")
@@ -79,6 +82,8 @@ def recommend(
     unreliable = np.array([track.unreliable and not include_unreliable for track in tracks])
     left_out = int((eligible & unreliable).sum())
     eligible &= ~unreliable
+    if min_pool is None:
+        min_pool = max(1, min(k, (int(eligible.sum()) + 1) // 2))
 
     tag_heads, stored = tag_values(heads, search.values)
     usual = {name: values.mean(axis=0) for name, values in stored.items()}
@@ -92,5 +97,6 @@ def recommend(
         matches=matches,
         tracks=[tracks[match.row] for match in matches],
         shared=[[tag.name for tag in tags if has_tag[tag.head][match.row, tag.index]] for match in matches],
+        min_pool=min_pool,
         left_out=left_out,
     )

@@ -157,7 +157,7 @@ def answer_query(
         models: Where the models of the library are now; empty for where they were.
         tag_filter: The first step; None for the default.
         similarity: Makes the second step: `Similarity`, which may have weights and a metric already.
-        min_pool: Number of tracks that the filter must leave, by default k.
+        min_pool: Number of tracks that the filter must leave; None for k, but at most half of the library.
         include_unreliable: Recommend tracks even if they are silent or very short.
         coverage: Share of the query that the models hear, which must be that of the library; None for it.
         device: Where to run the models if the query must be analysed; see `update_library`.
@@ -203,7 +203,6 @@ def answer_query(
             library=opened.path,
             size=len(search.tracks),
             match=tag_filter.match,
-            min_pool=min_pool or k,
             remarks=[*(remark.text for remark in track.remarks), *model_remarks(opened)],
         )
 

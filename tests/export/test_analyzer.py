@@ -10,6 +10,7 @@ import soundfile
 import torch
 
 from musicrec.errors import AudioError, ConfigError
+from musicrec.export import analyzer as analyzer_module
 from musicrec.export import model_set, precision
 from musicrec.export.analyzer import TrackAnalysis, TrackAnalyzer
 from musicrec.export.description import Model
@@ -115,16 +116,16 @@ def test_short_tracks_share_forward_passes(files, monkeypatch):
 
 def test_models_with_equal_inputs_share_one_spectrogram(files, monkeypatch):
     models = [make_model(name, patches=True, seed=seed) for seed, name in enumerate(("first", "second"))]
-    calls = []
+    calls = []  # in float32: to choose bf16, each model is tried alone
     for number, model in enumerate(models):
         forward = model.frontend.forward
         monkeypatch.setattr(
             model.frontend, "forward", lambda wave, n=number, forward=forward: calls.append(n) or forward(wave)
         )
-    together = TrackAnalyzer(models).analyze(files[0])
+    together = TrackAnalyzer(models, precision="float32").analyze(files[0])
     assert set(calls) == {0}
     calls.clear()
-    apart = [TrackAnalyzer([model]).analyze(files[0]) for model in models]
+    apart = [TrackAnalyzer([model], precision="float32").analyze(files[0]) for model in models]
     assert set(calls) == {0, 1}
     for alone in apart:
         for name, values in alone.probabilities.items():
@@ -133,7 +134,7 @@ def test_models_with_equal_inputs_share_one_spectrogram(files, monkeypatch):
 
     models[1].frontend.settings["f_min"] = 1.0  # as if it were another front end
     calls.clear()
-    TrackAnalyzer(models).analyze(files[0])
+    TrackAnalyzer(models, precision="float32").analyze(files[0])
     assert set(calls) == {0, 1}
 
 
@@ -231,6 +232,49 @@ def test_few_tracks_are_loaded_at_a_time():
             alive -= 1
     assert found == [(number, 10 * number) for number in range(100)]
     assert most <= 3 + 3 * 3 + 3
+
+
+@pytest.mark.parametrize("size", [1, 4, 30])
+def test_the_size_of_what_is_loaded_is_limited(size: int):
+    """With a limit of 10: at most ten tracks of size 1, two of size 4, or one of size 30."""
+    alive, most, lock = 0, 0, threading.Lock()
+
+    def load(number: int) -> int:
+        nonlocal alive, most
+        with lock:
+            alive += 1
+            most = max(most, alive)
+        return number
+
+    queue = TrackQueue(
+        load,
+        lambda group: group,
+        is_full=lambda group: len(group) == 3,
+        size=lambda number: size,
+        most=10,
+        threads=16,
+        stopped=threading.Event(),
+    )
+    found = []
+    for number, _ in queue.results(range(40)):
+        found.append(number)
+        with lock:
+            alive -= 1
+    assert found == list(range(40)) and most <= max(1, 10 // size)
+
+
+def test_long_files_are_not_all_loaded_at_once(tmp_path, monkeypatch):
+    """By the lengths that the files state: of 2 s each, with a limit of 5 s, two at a time."""
+    model, loaded = make_model("tags", patches=False), []
+    for number in range(6):
+        soundfile.write(tmp_path / f"{number}.wav", np.full(2 * RATE, 0.1), RATE)
+    monkeypatch.setattr(analyzer_module, "MOST_LOADED_S", 5.0)
+    decode = analyzer_module.decode_track
+    monkeypatch.setattr(analyzer_module, "decode_track", lambda path, **how: loaded.append(path) or decode(path, **how))
+    paths = [tmp_path / f"{number}.wav" for number in range(6)]
+    for done, (path, _) in enumerate(TrackAnalyzer([model]).analyze_many(paths, threads=4)):
+        assert path == paths[done] and len(loaded) - done <= 2
+    assert len(loaded) == 6
 
 
 def test_an_unexpected_error_is_not_swallowed():

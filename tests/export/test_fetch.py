@@ -170,6 +170,13 @@ def test_a_wrong_file_is_refused(models: Path, tmp_path: Path):
     assert left(models) == set()
 
 
+def test_a_wrong_file_is_refused_also_if_the_model_is_there(host: Host, models: Path, tmp_path: Path):
+    get("web_model")
+    with pytest.raises(ExportError, match=r"--from .*nowhere.bin: No such file or directory"):
+        get("web_model", file=tmp_path / "nowhere.bin")
+    assert left(models) == WHOLE
+
+
 def test_what_cannot_be_imported_leaves_no_model_and_is_not_fetched_again(
     host: Host, models: Path, monkeypatch: pytest.MonkeyPatch
 ):

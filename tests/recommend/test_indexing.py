@@ -13,6 +13,7 @@ import soundfile
 from mutagen.id3 import TIT2, TKEY, TPE1
 
 from musicrec.audio.decode import Decoded, decode_track
+from musicrec.audio.file_tags import read_tags
 from musicrec.audio.remark import Remark
 from musicrec.data.manifest import write_manifest
 from musicrec.errors import AudioError, ConfigError, ManifestError
@@ -244,6 +245,13 @@ def test_tags_that_cannot_be_read_are_named(run, library: SqliteLibrary, music: 
     run(music)
     assert f"1 file with tags that cannot be understood: {music / 'soft' / '3.wav'}: key 'X'" in caplog.text
     assert library.read()[0][-1].title == "Three"
+
+
+def test_a_file_that_cannot_be_decoded_is_reported_once(run, music: Path, caplog):
+    (music / "soft" / "3.wav").write_bytes(b"RIFF\x10\x00\x00\x00WAVEfmt ")  # the header breaks off
+    assert read_tags([str(music / "soft" / "3.wav")])["problem"][0]
+    done, _ = run(music)
+    assert [path for path, _ in done.unreadable] == [str(music / "soft" / "3.wav")] and not caplog.text
 
 
 def test_a_limit_removes_nothing(run, library: SqliteLibrary, music: Path):

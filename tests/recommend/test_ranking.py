@@ -59,6 +59,18 @@ def test_too_small_a_pool_is_widened_and_reported(crate: SqliteLibrary, make_tra
     assert [step.tracks for step in ask(crate, query, k=1, min_pool=4, tag_filter=TagFilter(top=2)).steps] == [3, 7]
 
 
+def test_in_a_small_library_the_tags_still_choose(crate: SqliteLibrary, make_track):
+    """Where fewer than 2 k tracks can be chosen, the filter is only relaxed until half of them stay."""
+    crate.add([make_track("third", genre="jazz", bpm=100)])
+    query = make_track("q", genre="jazz", instruments="drums flute")
+    found = ask(crate, query, k=10, tag_filter=TagFilter(top=2))
+    assert found.min_pool == 4 and [step.tracks for step in found.steps] == [4]
+    assert {track.track_id for track in found.tracks} == {"near", "far", "flute", "third"}
+    strict = ask(crate, query, k=10, min_pool=10, tag_filter=TagFilter(top=2))
+    assert strict.min_pool == 10 and len(strict.tracks) == 8, "a number that was asked for holds"
+    assert ask(crate, query, k=2).min_pool == 2
+
+
 def test_silent_and_very_short_tracks_are_left_out_unless_asked_for(crate: SqliteLibrary, make_track):
     query = make_track("q", genre="jazz", bpm=120)
     silent = Remark("the audio is silent", unreliable=True)
