@@ -269,22 +269,26 @@ class _SeveralSoundFonts(TyperCommand):
         return super().parse_args(ctx, repeated)
 
 
+_RenderedFolder = Annotated[
+    Path, typer.Option("--out", metavar="FOLDER", help="The folder to write audio and manifest.csv into.")
+]
+_Workers = Annotated[int | None, typer.Option(metavar="N", help="Files rendered at once; default: all cores.")]
+
+
 @app.command(cls=_SeveralSoundFonts, rich_help_panel=TOOLS)
 def render_midi(
     source: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of MIDI files.")],
     sound_font: Annotated[
         list[Path], typer.Option(metavar="FILE", help="Sound font (.sf2, .sf3); several make several variants.")
     ],
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder to write audio and manifest.csv into.")],
+    out: _RenderedFolder,
     duration_s: Annotated[float, typer.Option(metavar="S", help="Seconds of each file, from its first note.")] = 60.0,
     sample_rate: Annotated[int, typer.Option(metavar="HZ", help="Sample rate of the audio.")] = 16_000,
     genre_folders: Annotated[
         bool, typer.Option("--genre-folders", help="Take the folders directly below FOLDER as genres.")
     ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the splits; an artist is in one split only.")] = 0,
-    workers: Annotated[
-        int | None, typer.Option(metavar="N", help="Files rendered at once; default: all cores.")
-    ] = None,
+    workers: _Workers = None,
 ) -> None:
     r"""Render a folder of MIDI files into audio with labels.
 
@@ -318,7 +322,7 @@ def render_midi(
 
 @app.command(cls=_SeveralSoundFonts, rich_help_panel=TOOLS)
 def render_corpus(
-    out: Annotated[Path, typer.Option(metavar="FOLDER", help="The folder to write audio and manifest.csv into.")],
+    out: _RenderedFolder,
     clips_per_genre: Annotated[
         int, typer.Option(metavar="N", help="Arranged clips of each of the twelve genres; about 600 KB per clip.")
     ] = 100,
@@ -339,9 +343,7 @@ def render_corpus(
         Path | None,
         typer.Option(metavar="FILE", help="Sound font for half of the test clips, as split test_shift."),
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option(metavar="N", help="Clips rendered at once; default: all cores.")
-    ] = None,
+    workers: _Workers = None,
 ) -> None:
     r"""Render a labelled corpus from nothing.
 

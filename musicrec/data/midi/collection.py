@@ -5,7 +5,6 @@ import os
 import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -19,8 +18,14 @@ from musicrec.data.midi.fluidsynth import find_fluidsynth
 from musicrec.data.midi.names import MidiFile, find_midi_files
 from musicrec.data.midi.parse import LARGEST_BYTES
 from musicrec.data.midi.track_renderer import TrackRenderer
-from musicrec.data.midi.workplace import MANIFEST, check_sound_fonts, map_with_progress, rendering_into
-from musicrec.data.schema import SCHEMA
+from musicrec.data.midi.workplace import (
+    MANIFEST,
+    Rendering,
+    as_table,
+    check_sound_fonts,
+    map_with_progress,
+    rendering_into,
+)
 from musicrec.data.splitting import split_tracks
 from musicrec.errors import ConfigError, MidiError
 from musicrec.system.atomic_write import write_text
@@ -29,40 +34,6 @@ VERSION = 1  # increase it whenever the same files and settings give other audio
 SHORTEST_S, LONGEST_S = 4, 600
 LOWEST_SAMPLE_RATE = 8000
 LEFT_OUT = "left_out.csv"
-_SHOWN = 10
-
-
-@dataclass(frozen=True)
-class Rendering:
-    """The result of rendering a folder.
-
-    Attributes:
-        manifest: Path of the manifest.
-        tracks: The manifest as it was written.
-        left_out: (MIDI file, reason) of the files that could not be rendered.
-    """
-
-    manifest: Path
-    tracks: pl.DataFrame
-    left_out: list[tuple[str, str]]
-
-    def report(self) -> list[str]:
-        """Return a summary for the user: the tracks, their labels and splits, and what was left out. One line each."""
-        known = ", ".join(f"{name} {self.tracks[name].count()}" for name in ("bpm", "time_signature", "key", "artist"))
-        lines = [f"{self.manifest}: {self.tracks.height} tracks; known: {known}"]
-        splits = self.tracks["split"].drop_nulls().value_counts(sort=True).iter_rows()
-        parts = ", ".join(f"{name} {count}" for name, count in splits)
-        lines.append(
-            f"split by artist: {parts}"
-            if parts
-            else "too few artists to split: add a column split to the manifest yourself"
-        )
-        if self.left_out:
-            lines.append(f"left out: {len(self.left_out)} files, see {self.manifest.with_name(LEFT_OUT)}")
-            lines += [f"  {name}: {reason}" for name, reason in self.left_out[:_SHOWN]]
-            if len(self.left_out) > _SHOWN:
-                lines.append(f"  and {len(self.left_out) - _SHOWN} more")
-        return lines
 
 
 def render_folder(
@@ -128,15 +99,29 @@ def render_folder(
                 f"{source}: none of its {len(files)} MIDI files could be rendered; the reasons are in "
                 f"{out / LEFT_OUT}, the first is {': '.join(left_out[0])}"
             )
-        tracks = _manifest(rows, seed)
+        tracks = as_table(rows)
+        tracks.insert_column(2, _splits(tracks, seed))
         write_manifest(tracks, out / MANIFEST)
-    return Rendering(out / MANIFEST, tracks, left_out)
+    return Rendering(
+        manifest=out / MANIFEST,
+        tracks=tracks,
+        left_out=left_out,
+        facts=_facts(tracks, out / MANIFEST),
+        what=f"files, see {out / LEFT_OUT}",
+    )
 
 
-def _manifest(rows: list[dict], seed: int) -> pl.DataFrame:
-    types = {name: SCHEMA[name] for name in rows[0] if name in SCHEMA}
-    tracks = pl.DataFrame(rows, schema_overrides=types)
-    return tracks.insert_column(2, _splits(tracks, seed))
+def _facts(tracks: pl.DataFrame, manifest: Path) -> list[str]:
+    """Return what to say about the tracks: their labels and splits."""
+    known = ", ".join(f"{name} {tracks[name].count()}" for name in ("bpm", "time_signature", "key", "artist"))
+    splits = tracks["split"].drop_nulls().value_counts(sort=True).iter_rows()
+    parts = ", ".join(f"{name} {count}" for name, count in splits)
+    return [
+        f"{manifest}: {tracks.height} tracks; known: {known}",
+        f"split by artist: {parts}"
+        if parts
+        else "too few artists to split: add a column split to the manifest yourself",
+    ]
 
 
 def _splits(tracks: pl.DataFrame, seed: int) -> pl.Series:

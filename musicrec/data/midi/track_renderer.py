@@ -2,15 +2,13 @@
 
 from pathlib import Path
 
-import soundfile
-
 from musicrec.data.midi.fluidsynth import render
 from musicrec.data.midi.midi_labels import labels_of
 from musicrec.data.midi.names import MidiFile
 from musicrec.data.midi.parse import Piece, read_midi
 from musicrec.data.midi.render_journal import RenderJournal
+from musicrec.data.midi.workplace import write_audio
 from musicrec.errors import MidiError
-from musicrec.system.atomic_write import atomic_write
 
 
 class TrackRenderer:
@@ -77,6 +75,5 @@ class TrackRenderer:
             duration_s=self.duration_s,
             sample_rate=self.sample_rate,
         )
-        with atomic_write(path, "wb", error=None) as file:
-            soundfile.write(file, waveform, self.sample_rate, format="FLAC", subtype="PCM_16")
+        write_audio(path, waveform, self.sample_rate)
         return len(waveform) / self.sample_rate

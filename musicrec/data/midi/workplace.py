@@ -1,19 +1,23 @@
-"""What every rendering into a folder needs: a lock, room for temporary files, a journal, and progress on the screen."""
+"""What every rendering into a folder needs: a lock, temporary files, a journal, progress, audio files and a result."""
 
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+import polars as pl
 import soundfile
 
 from musicrec.data.midi.fluidsynth import check_sound_font
 from musicrec.data.midi.render_journal import RenderJournal
+from musicrec.data.schema import SCHEMA
 from musicrec.errors import ConfigError
-from musicrec.system.atomic_write import remove_leftovers
+from musicrec.system.atomic_write import atomic_write, remove_leftovers
 from musicrec.system.lock import try_lock
 from musicrec.system.progress import track_progress
 
@@ -21,6 +25,36 @@ MANIFEST, JOURNAL = "manifest.csv", "rendered.jsonl"
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+_SHOWN = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendering:
+    """The result of a rendering.
+
+    Attributes:
+        manifest: Path of the manifest.
+        tracks: The manifest as it was written.
+        left_out: (name, reason) of what could not be rendered.
+        facts: What to say about the tracks, one line each.
+        what: What was left out, in the plural and with where to read more, such as "clips".
+    """
+
+    manifest: Path
+    tracks: pl.DataFrame
+    left_out: list[tuple[str, str]]
+    facts: list[str] = field(default_factory=list)
+    what: str = "files"
+
+    def report(self) -> list[str]:
+        """Return a summary for the user: the facts, and what was left out. One line each."""
+        lines = list(self.facts)
+        if self.left_out:
+            lines.append(f"left out: {len(self.left_out)} {self.what}")
+            lines += [f"  {name}: {reason}" for name, reason in self.left_out[:_SHOWN]]
+            if len(self.left_out) > _SHOWN:
+                lines.append(f"  and {len(self.left_out) - _SHOWN} more")
+        return lines
 
 
 def check_sound_fonts(fonts: Sequence[Path], shift_font: Path | None = None) -> None:
@@ -105,6 +139,17 @@ def map_with_progress(
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return answers
+
+
+def as_table(rows: Sequence[dict]) -> pl.DataFrame:
+    """Return rows of a manifest as a table with the types of a manifest."""
+    return pl.DataFrame(rows, schema_overrides={name: SCHEMA[name] for name in rows[0] if name in SCHEMA})
+
+
+def write_audio(path: Path, waveform: np.ndarray, sample_rate: int) -> None:
+    """Write (samples,) float32 in [-1, 1] as a FLAC file of 16 bits, completely or not at all."""
+    with atomic_write(path, "wb", error=None) as file:
+        soundfile.write(file, waveform, sample_rate, format="FLAC", subtype="PCM_16")
 
 
 def _empty_scratch(out: Path) -> Path:

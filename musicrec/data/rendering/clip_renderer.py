@@ -6,18 +6,17 @@ from pathlib import Path
 
 import mido
 import numpy as np
-import soundfile
 
 from musicrec.data.midi.fluidsynth import render
 from musicrec.data.midi.midi_labels import instruments_of
 from musicrec.data.midi.parse import Piece, read_midi
 from musicrec.data.midi.render_journal import RenderJournal
+from musicrec.data.midi.workplace import write_audio
 from musicrec.data.rendering.arrange import Arrangement, arrange
 from musicrec.data.rendering.composer import compose
 from musicrec.data.rendering.plan import Clip
 from musicrec.data.rendering.styles import grooves_of
 from musicrec.errors import MidiError
-from musicrec.system.atomic_write import atomic_write
 
 LATEST_START_S = 6.0  # of the music that precedes a clip
 MINOR = 1 / 3  # share of the arrangements
@@ -90,8 +89,7 @@ class ClipRenderer:
         if len(waveform) < _LEAST_MUSIC * samples:
             raise MidiError(f"the piece ends after {piece.duration_s:.1f} s; {end_s:.1f} s are needed")
         waveform = np.pad(set_loudness(waveform, loudness_db), (0, samples - len(waveform)))
-        with atomic_write(path, "wb", error=None) as file:
-            soundfile.write(file, waveform, self.sample_rate, format="FLAC", subtype="PCM_16")
+        write_audio(path, waveform, self.sample_rate)
         return {"genre": labels.get("genre"), "instruments": _heard(piece, start_s)} | {
             name: labels.get(name) for name in ("bpm", "key", "mode", "time_signature")
         }

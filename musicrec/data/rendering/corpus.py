@@ -4,56 +4,32 @@ import os
 import sys
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import polars as pl
 from annotated_types import Ge
 
 from musicrec.config.number_types import Count, Natural, Seed
 from musicrec.config.value_check import check_value
 from musicrec.data.manifest import write_manifest
 from musicrec.data.midi.fluidsynth import find_fluidsynth
-from musicrec.data.midi.workplace import MANIFEST, check_sound_fonts, map_with_progress, rendering_into
+from musicrec.data.midi.workplace import (
+    MANIFEST,
+    Rendering,
+    as_table,
+    check_sound_fonts,
+    map_with_progress,
+    rendering_into,
+)
 from musicrec.data.rendering.arrange import find_mma
 from musicrec.data.rendering.clip_renderer import ClipRenderer
 from musicrec.data.rendering.plan import plan_clips
 from musicrec.data.rendering.styles import grooves_of, read_genres
-from musicrec.data.schema import SCHEMA
 from musicrec.errors import ConfigError, MidiError
 
 VERSION = 1  # increase it whenever the same settings give other audio or labels
 DURATION_S, SAMPLE_RATE = 30.0, 16_000
 SOUND_FONTS = ("/usr/share/sounds/sf2/FluidR3_GM.sf2", "/usr/share/sounds/sf2/TimGM6mb.sf2")  # of the Debian packages
-_SHOWN = 10
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """A rendered corpus.
-
-    Attributes:
-        manifest: Path of the manifest.
-        tracks: The manifest as it was written.
-        left_out: (clip, reason) of the clips that could not be rendered.
-    """
-
-    manifest: Path
-    tracks: pl.DataFrame
-    left_out: list[tuple[str, str]]
-
-    def report(self) -> list[str]:
-        """Return a summary for the user, one line each."""
-        splits = self.tracks["split"].value_counts(sort=True, name="tracks").iter_rows()
-        parts = ", ".join(f"{name} {count}" for name, count in splits)
-        lines = [f"{self.manifest}: {self.tracks.height} tracks ({parts})"]
-        if self.left_out:
-            lines.append(f"left out: {len(self.left_out)} clips")
-            lines += [f"  {name}: {reason}" for name, reason in self.left_out[:_SHOWN]]
-            if len(self.left_out) > _SHOWN:
-                lines.append(f"  and {len(self.left_out) - _SHOWN} more")
-        return lines
 
 
 def render_corpus(
@@ -66,7 +42,7 @@ def render_corpus(
     shift_sound_font: str | os.PathLike | None = None,
     workers: int | None = None,
     progress: bool = True,
-) -> Corpus:
+) -> Rendering:
     """Render a labelled corpus.
 
     Args:
@@ -133,7 +109,9 @@ def render_corpus(
         rows = [answer for answer in answers if not isinstance(answer, str)]
         if not rows:
             raise MidiError(f"{out}: no clip could be rendered; the reason for {': '.join(left_out[0])}")
-        types = {name: SCHEMA[name] for name in rows[0] if name in SCHEMA}
-        tracks = pl.DataFrame(rows, schema_overrides=types)
+        tracks = as_table(rows)
         write_manifest(tracks, out / MANIFEST)
-    return Corpus(out / MANIFEST, tracks, left_out)
+    splits = tracks["split"].value_counts(sort=True, name="tracks").iter_rows()
+    parts = ", ".join(f"{name} {count}" for name, count in splits)
+    facts = [f"{out / MANIFEST}: {tracks.height} tracks ({parts})"]
+    return Rendering(manifest=out / MANIFEST, tracks=tracks, left_out=left_out, facts=facts, what="clips")

@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from musicrec.data.manifest import read_manifest
+from musicrec.data.midi.workplace import Rendering
 from musicrec.data.rendering import clip_renderer, corpus
 from musicrec.data.rendering.arrange import arrange
 from musicrec.data.rendering.styles import LIBRARY, read_genres
@@ -131,7 +132,7 @@ def test_composed_clips(fake_mma, sound_font, tmp_path, monkeypatch, capsys):
 
 def test_commands_of_the_documents(monkeypatch, tmp_path):
     asked = []
-    done = corpus.Corpus(tmp_path / "manifest.csv", pl.DataFrame({"split": ["train"]}), [])
+    done = Rendering(manifest=tmp_path / "manifest.csv", tracks=pl.DataFrame({"split": ["train"]}), left_out=[])
     monkeypatch.setattr(corpus, "render_corpus", lambda out, **settings: asked.append(settings | {"out": out}) or done)
     for name in ("docs/corpus.md", "experiments/pretrained/README.md"):
         for line in re.findall(r"^musicrec render-corpus (.*)$", (ROOT / name).read_text(), re.M):
