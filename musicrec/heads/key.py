@@ -31,6 +31,8 @@ class KeyHead:
         modes: 24 classes; False: the 12 tonics.
         order: Names of the tonics in the order of the network's outputs, for weights trained in another order.
         activation: "softmax", or "sigmoid" for one binary output per class.
+        minor_weight: Factor on the loss of tracks in minor. Above 1 if minor is rarer in training than in the music to
+            come: a network prefers the mode that was more frequent. It takes no part where nothing is trained.
     """
 
     name: str = "key"
@@ -38,6 +40,7 @@ class KeyHead:
     order: tuple[str, ...] = ()
     activation: str = "softmax"
     weight: NotNegative = 1.0
+    minor_weight: Positive = 1.0
     temperature: Positive = 1.0
     exclusive = True
     calibrates = True
@@ -97,7 +100,10 @@ class KeyHead:
 
         distribution = outputs.one_hot(target.nan_to_num(0.0), len(self.keys))
         in_order = logits[:, self._outputs_in_key_order()]
-        return outputs.class_loss(in_order, distribution, ~target.isnan(), self.activation)
+        importance = (~target.isnan()).float()
+        if self.modes and self.minor_weight != 1.0:
+            importance = importance.where(target < 12, self.minor_weight * importance)
+        return outputs.class_loss(in_order, distribution, importance, self.activation)
 
     def probabilities(self, logits: "Tensor") -> "Tensor":
         from musicrec.heads import outputs

@@ -64,7 +64,7 @@ def class_loss(logits: Tensor, distribution: Tensor, known: Tensor, activation: 
     Args:
         logits: (batch, size).
         distribution: (batch, size), the probabilities to learn.
-        known: (batch,) bool, the rows that count.
+        known: (batch,) bool, the rows that count, or float, how much each one counts.
         activation: "softmax" for exclusive classes; "sigmoid" for one binary output per class.
     """
     if activation == "sigmoid":

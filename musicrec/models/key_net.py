@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from musicrec.config.number_types import Count, Share
+from musicrec.config.number_types import Count, Natural, Share
 from musicrec.errors import ConfigError
 from musicrec.heads import Head
 from musicrec.heads.keys import KEYS_24, PITCH_CLASSES
@@ -33,6 +33,9 @@ class KeyNet(nn.Module):
         width: Channels of the first convolutions. Later ones have twice as many.
         pool_first: Take the maximum over the bands of a note before normalisation and activation, instead of after
             them. It costs less than half as much.
+        chords: Channels of a circular convolution over the twelve pitch classes of each frame, before the mean over
+            time. Without it (0), the network knows how often each pitch class sounds, but not which ones sound
+            together.
         dropout: Dropout before each of the last two layers.
 
     Raises:
@@ -49,6 +52,7 @@ class KeyNet(nn.Module):
         bands_per_octave: Count | None = 36,
         width: Count = 16,
         pool_first: bool = False,
+        chords: Natural = 0,
         dropout: Share = 0.2,
     ) -> None:
         super().__init__()
@@ -65,6 +69,7 @@ class KeyNet(nn.Module):
             "bands_per_octave": bands_per_octave,
             "width": width,
             "pool_first": pool_first,
+            "chords": chords,
             "dropout": dropout,
         }
         self.n_mels, self.chunk_samples, self.embedding_size = n_mels, chunk_samples, 2 * width
@@ -76,7 +81,11 @@ class KeyNet(nn.Module):
         self.notes_norm = nn.BatchNorm2d(width)
         self.octaves = nn.Conv2d(width, 2 * width, (3, 1), padding=(12, 0), dilation=(12, 1), bias=False)
         self.octaves_norm = nn.BatchNorm2d(2 * width)
-        self.harmony = nn.Conv1d(2 * width, 2 * width, 12, bias=False)
+        if chords:
+            self.chords = nn.Conv2d(2 * width, chords, (12, 1), bias=False)
+            self.chords_norm = nn.BatchNorm2d(chords)
+        self.has_chords = bool(chords)
+        self.harmony = nn.Conv1d(chords or 2 * width, 2 * width, 12, bias=False)
         self.harmony_norm = nn.BatchNorm1d(2 * width)
         self.dropout = nn.Dropout(dropout)
 
@@ -117,8 +126,13 @@ class KeyNet(nn.Module):
             features = F.max_pool2d(F.elu(self.bands_norm(features)), (self.bands_per_note, 1))
         features = F.elu(self.notes_norm(self.notes(features)))
         features = F.elu(self.octaves_norm(self.octaves(features)))
-        pitch_classes = features.mean(dim=3).unflatten(2, (-1, 12)).mean(dim=2)
-        harmony = F.elu(self.harmony_norm(self.harmony(_wrap_around(self.dropout(pitch_classes)))))
+        if self.has_chords:
+            pitch_classes = features.unflatten(2, (-1, 12)).mean(dim=2)  # (batch, channels, 12, frames)
+            around = torch.cat([pitch_classes, pitch_classes[:, :, :11]], dim=2)
+            over_time = F.elu(self.chords_norm(self.chords(around))).mean(dim=3)
+        else:
+            over_time = features.mean(dim=3).unflatten(2, (-1, 12)).mean(dim=2)
+        harmony = F.elu(self.harmony_norm(self.harmony(_wrap_around(self.dropout(over_time)))))
         embedding = harmony.mean(dim=2)
         logits = {} if self.key is None else {"key": self.key(_wrap_around(self.dropout(harmony))).flatten(1)}
         return embedding, logits if self.classifier is None else logits | self.classifier(embedding)

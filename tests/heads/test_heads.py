@@ -45,6 +45,7 @@ HEADS = [
     TempoHead(),
     TempoHead(edges_bpm=(78, 92, 101, 110, 120, 128, 140, 154, 170), spread_classes=0.0, activation="sigmoid"),
     AttributeHead(columns=("energy", "mode")),
+    KeyHead(minor_weight=2.0),
 ]
 # Heads whose best score on FRAME is below 1.
 BEST_SCORE = {
@@ -212,6 +213,12 @@ def test_key_moves_with_pitch_and_keeps_its_mode():
     assert head.keys[int(moved[0])] == "B major"
     assert head.keys[int(moved[1])] == "Db minor"
     assert moved[2:].isnan().all()
+
+
+def test_a_minor_key_counts_by_its_weight():
+    logits, target = torch.randn(3, 24), torch.tensor([4.0, 16.0, float("nan")])
+    major, minor = (KeyHead().loss(logits[[row]], target[[row]]) for row in (0, 1))
+    torch.testing.assert_close(KeyHead(minor_weight=3.0).loss(logits, target), (major + 3 * minor) / 4)
 
 
 def test_key_in_the_order_of_the_original_outputs():

@@ -8,10 +8,13 @@ from musicrec.models.frontends.log_frequency import LogFrequencySpectrogram
 from musicrec.models.key_net import KeyNet
 
 
-@pytest.fixture(params=[False, True], ids=["pool_last", "pool_first"])
+@pytest.fixture(
+    params=[{"pool_first": False}, {"pool_first": True}, {"pool_first": True, "chords": 6}],
+    ids=["pool_last", "pool_first", "chords"],
+)
 def network(request):
     torch.manual_seed(0)
-    return KeyNet({"key": 24, "genre": 3}, width=8, pool_first=request.param).eval()
+    return KeyNet({"key": 24, "genre": 3}, width=8, **request.param).eval()
 
 
 def chord(shift_semitones: int) -> torch.Tensor:
@@ -50,6 +53,26 @@ def test_transposing_the_audio_rotates_the_keys(network):
     spread = float(low.std())
     assert (high - low.roll(5, dims=2)).abs().max() < 0.2 * spread
     assert (high - low).abs().max() > 0.5 * spread
+
+
+def test_only_with_chords_does_it_matter_which_notes_sound_together():
+    """Two notes, half an octave apart, in half of the frames each: at the same time, and one after the other."""
+    music = torch.full((2, 1, 216, 8), -100.0)
+    music[0, 0, [73, 91], :4] = 0.0
+    music[1, 0, 73, :4] = music[1, 0, 91, 4:] = 0.0
+
+    def difference(chords: int) -> float:
+        torch.manual_seed(0)
+        network = KeyNet({"key": 24}, width=8, chords=chords).eval()
+        network.bands.weight.data[..., (0, 2)] = 0.0  # no filter sees what comes before or after
+        if chords:
+            network.chords.weight.data *= 100.0  # small inputs would meet the linear part of the activation
+        with torch.no_grad():
+            first, second = network(music)[1]["key"]
+        return float((first - second).abs().max())
+
+    assert difference(chords=0) < 1e-5
+    assert difference(chords=6) > 1e-3
 
 
 def test_the_level_does_not_change_the_answer(network):
