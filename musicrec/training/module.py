@@ -5,8 +5,11 @@ from collections.abc import Sequence
 
 import pytorch_lightning as lightning
 import torch
+from pytorch_lightning.plugins.precision import MixedPrecision, Precision
 from pytorch_lightning.trainer.states import TrainerFn
+from pytorch_lightning.utilities import GradClipAlgorithmType
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 from torchmetrics import MeanMetric
 
@@ -120,6 +123,24 @@ class MusicModule(lightning.LightningModule):
         losses = {f"train/{name}/loss": part for name, part in parts.items()}
         self.log_dict(losses, on_step=False, on_epoch=True, sync_dist=True, batch_size=size)
         return loss
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: GradClipAlgorithmType | None = None,
+    ) -> None:
+        """Clip the gradients, also those of a fused optimiser in bf16.
+
+        In mixed precision, Lightning refuses to clip for fused optimisers, as they undo the scaling of the gradients
+        only in their step. In bf16 the gradients are not scaled.
+        """
+        plugin = self.trainer.precision_plugin
+        if isinstance(plugin, MixedPrecision) and plugin.scaler is None:
+            algorithm = gradient_clip_algorithm or GradClipAlgorithmType.NORM
+            Precision.clip_gradients(plugin, optimizer, gradient_clip_val or 0.0, algorithm)
+        else:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
 
     def configure_optimizers(self) -> dict:
         """Return optimiser and scheduler of the stage, as Lightning takes them."""

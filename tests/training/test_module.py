@@ -127,6 +127,33 @@ def test_a_run_interrupted_at_any_batch_ends_like_an_uninterrupted_one(
         assert torch.equal(tensor, resumed.state_dict()[name]), name
 
 
+class Straight(MusicModule):
+    """A line, whose loss is steep."""
+
+    def __init__(self) -> None:
+        super().__init__(torch.nn.Linear(4, 1), [], AdamWCosine())
+        self.gradients: list[torch.Tensor] = []
+
+    def training_step(self, batch: torch.Tensor, batch_index: int) -> torch.Tensor:
+        return 1000 * self.network(batch).square().mean()
+
+    def on_before_zero_grad(self, optimizer: torch.optim.Optimizer) -> None:
+        if self.network.weight.grad is not None:  # of the step before
+            self.gradients.append(torch.cat([weight.grad.flatten() for weight in self.network.parameters()]))
+
+
+@pytest.mark.parametrize(("algorithm", "order"), [(None, 2), ("norm", 2), ("value", math.inf)])
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_gradients_are_clipped_in_every_precision(precision: str, algorithm: str | None, order: float):
+    module = Straight()
+    trainer = lightning.Trainer(
+        accelerator="cpu", max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False,
+        enable_model_summary=False, precision=precision, gradient_clip_val=0.5, gradient_clip_algorithm=algorithm,
+    )  # fmt: skip
+    trainer.fit(module, torch.utils.data.DataLoader(torch.ones(8, 4), batch_size=2))
+    assert [float(gradient.norm(p=order)) for gradient in module.gradients] == pytest.approx([0.5] * 3, rel=1e-3)
+
+
 def test_processes_draw_different_dropout():
     module, seeds = Recorded(), set()
     for rank in range(4):
