@@ -119,3 +119,36 @@ def test_agreement_of_keys_by_arithmetic():
                 "D major": "other", "E minor": "other"}  # fmt: skip
     assert {key: kind(number_of(key), number_of("C major")) for key in expected} == expected
     assert kind(number_of("C major"), number_of("A minor")) == "relative"
+
+
+def test_answers_are_listed_beside_what_publishers_say():
+    script = runpy.run_path(f"{FOLDER}/recordings.py")
+    heard = {
+        "tag_groups": {
+            "mood": [{"tag": "slow", "strength": 0.9, "present": True}],
+            "instruments": [{"tag": "piano", "strength": 0.97, "present": True}],
+            "genre": [{"tag": "classical", "strength": 0.681, "present": True},
+                      {"tag": "jazz", "strength": 0.3, "present": False}],
+        },
+        "features": {"tempo": {"probability": 0.34}, "key": {"probability": 0.958}},
+        "bpm": 119.96,
+        "key": "C major",
+        "descriptors": {"energy": 6.08, "loudness": -15.04},
+    }  # fmt: skip
+    stated = {
+        "title": "Gold Rush",
+        "genre": "film score",
+        "instruments": "piano|cello",
+        "bpm": "120",
+        "key": "",
+        "mode": "",
+    }
+    cells = script["row"](stated, heard)
+    assert script["table"]([cells]).splitlines()[1:] == [
+        "|---|---|---|---|---|---|---|---|---|",
+        "| Gold Rush | film score, piano, cello | classical 0.68, piano 0.97 | 120 | 120.0 (0.34) | – | C major (0.96) "
+        "| 6.1 | -15.0 LUFS |",
+    ]
+    nothing = {"tag_groups": {}, "descriptors": {}}
+    assert script["row"]({"title": "A", "key": "F#", "mode": "minor"}, heard | nothing)[2:] == [
+        "", "", "120.0 (0.34)", "F# minor", "C major (0.96)", "", ""]  # fmt: skip
