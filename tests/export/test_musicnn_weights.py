@@ -54,7 +54,7 @@ def test_the_first_patch_is_answered_as_by_the_original(models, reference, share
 
 @pytest.mark.slow
 def test_tracks_are_answered_as_by_the_original(models, reference, shared):
-    analyzer = TrackAnalyzer(list(models.values()))
+    analyzer = TrackAnalyzer(list(models.values()), precision="float32")  # bf16 may change more than the limit
     for clip, expected in reference["clips"].items():
         analysis = analyzer.analyze(path_of(shared, clip))
         for name, original in ORIGINAL.items():
