@@ -12,6 +12,7 @@ import torch
 
 import musicrec
 from musicrec.errors import AudioError, ConfigError, ExportError
+from musicrec.export.analyzer import TrackAnalyzer
 from musicrec.export.checkpoint import read_checkpoint
 from musicrec.export.description import build, describe
 from musicrec.export.folder import read_export, write_export
@@ -56,7 +57,7 @@ def export(network, tmp_path):
 
 def test_analyzer_answers_as_the_network(export, network):
     chunks = np.random.default_rng(0).normal(0, 0.1, (3, 59_049)).astype("float32")
-    answers = musicrec.load(export).predict(chunks)
+    answers = TrackAnalyzer([read_export(export)], precision="float32").predict(chunks)
     with torch.no_grad():
         _, logits = network(MelSpectrogram(n_mels=128)(torch.from_numpy(chunks)))
     assert list(answers) == [head.name for head in HEADS]
@@ -353,7 +354,7 @@ def test_imported_weights_answer_as_the_reference(shared, tmp_path, name, archit
         classes=[f"class {i}" for i in range(count)],
         out=tmp_path / name,
     )
-    analyzer = musicrec.load(folder)
+    analyzer = TrackAnalyzer([read_export(folder)], precision="float32")
     first, last = reference["samples"]
     for clip, expected in reference["clips"].items():
         waveform, _ = soundfile.read(shared / "corpus" / "audio" / f"{clip}.ogg", dtype="float32")
