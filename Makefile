@@ -19,7 +19,7 @@ help:
 	@echo 'make pretrained data.manifest=PATH   train the weights that ship, on one thread: the same bits every time'
 	@echo 'make test                 run all tests on up to four cores; PYTEST="tests/data -x" passes arguments to pytest'
 	@echo 'make test-fast            run the tests that are not marked slow, to use while writing (under 60 s on 2 cores)'
-	@echo 'make coverage             run all tests and list the lines of musicrec that none of them runs (takes half as long again)'
+	@echo 'make coverage             run all tests and list the lines of musicrec that none of them runs; slower'
 	@echo 'make check-docs           check that documents, tables and code agree'
 	@echo 'make lint                 check rules and format with ruff, and types with mypy'
 	@echo 'make docs                 build the documentation site into site/'
@@ -92,7 +92,7 @@ ALL_TESTS := -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-r
 test: $(INSTALLED)
 	$(RUN) $(ALL_TESTS) $(PYTEST)
 
-# From Python 3.12 on, sys.monitoring counts lines at hardly any cost.
+# From Python 3.12 on, coverage can use sys.monitoring, which is made to slow programs less than tracing.
 coverage: $(INSTALLED)
 	$(shell $(RUN) -c 'import sys; print("COVERAGE_CORE=sysmon" * (sys.version_info >= (3, 12)))') \
 	  $(RUN) $(ALL_TESTS) --cov --cov-report=term-missing:skip-covered $(PYTEST)
