@@ -10,7 +10,7 @@ class AudioError(MusicrecError):
 
 
 class PlaylistError(MusicrecError):
-    """A playlist cannot be read, or names no audio file."""
+    """A playlist or the collection of a DJ program cannot be read or written, or names no audio file."""
 
 
 class ManifestError(MusicrecError):
