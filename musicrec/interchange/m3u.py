@@ -1,4 +1,4 @@
-"""Read M3U and M3U8 playlists as players, DJ programs and people write them.
+"""Read M3U and M3U8 playlists as players, DJ programs and people write them, and write M3U8.
 
 There is no standard. A line is the path of a file, absolute or relative to the playlist, or an address such as
 ``file:///music/a.mp3``. Lines that begin with ``#`` are comments; ``#EXTINF:seconds,artist - title`` describes the next
@@ -9,12 +9,17 @@ but for control characters). Lines end in LF, CRLF or CR.
 import codecs
 import os
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 from musicrec.audio.suffixes import AUDIO_SUFFIXES
 from musicrec.errors import PlaylistError
+from musicrec.interchange.collection import CollectionTrack
+from musicrec.interchange.file_paths import absolute, of_windows, relocated
+from musicrec.interchange.output_files import check_output, check_paths, clean_text
+from musicrec.system.atomic_write import write_text
 from musicrec.system.file_names import one_spelling
 
 PLAYLIST_SUFFIXES = frozenset({".m3u", ".m3u8"})
@@ -130,6 +135,64 @@ def read_m3u(path: str | os.PathLike) -> Playlist:
             else f"{path}: the playlist is empty; add tracks to it, or give a folder of music"
         )
     return Playlist(entries=list(entries.values()), missing=missing, unused=unused, moved=moved, repeated=repeated)
+
+
+def write_m3u(
+    path: str | os.PathLike,
+    tracks: Iterable[CollectionTrack],
+    *,
+    name: str | None = None,
+    relative: bool = True,
+    relocate: Mapping[str, str] | None = None,
+    replace: bool = False,
+) -> Path:
+    """Write a playlist in UTF-8, with the length, artist and title of each track.
+
+    Tracks that are no files, as in a streaming service, are left out. A name that could be taken for something else,
+    because it begins with "#" or a blank, gets "./" or its whole path; one that holds a line break becomes an address.
+
+    Args:
+        path: The playlist, .m3u8 or .m3u.
+        tracks: Its tracks, in their order.
+        name: The name that a player shows.
+        relative: Write paths relative to the folder of the playlist, so that both can be moved together; paths of
+            Windows stay absolute.
+        relocate: {folder here: folder on the computer of the player}.
+        replace: Replace an existing file.
+
+    Returns:
+        The path.
+
+    Raises:
+        PlaylistError: The file cannot be written, or the name of a file is not UTF-8.
+    """
+    path = check_output(path, suffixes=sorted(PLAYLIST_SUFFIXES, reverse=True), replace=replace)
+    tracks = [track for track in tracks if track.path]
+    check_paths(tracks, output=path)
+    folder = os.path.abspath(path.parent)
+    lines = ["#EXTM3U"]
+    if name:
+        lines.append(f"#PLAYLIST:{_one_line(name)}")
+    for track in tracks:
+        title = " - ".join(_one_line(text) for text in (track.artist, track.title) if text)
+        seconds = -1 if track.duration_s is None else round(track.duration_s)
+        lines.append(f"#EXTINF:{seconds},{title or os.path.basename(_one_line(track.path))}")
+        lines.append(_line_of_path(absolute(relocated(absolute(track.path), relocate or {})), folder, relative))
+    write_text(path, "\n".join(lines) + "\n", error=PlaylistError)
+    return path
+
+
+def _one_line(text: str) -> str:
+    return " ".join(clean_text(text).split())
+
+
+def _line_of_path(path: str, folder: str, relative: bool) -> str:
+    if re.search(r"[\r\n]", path):
+        return "file://" + quote(path if path.startswith("/") else f"/{path}", safe="/:")
+    if of_windows(path) or not relative:
+        return path
+    line = os.path.relpath(path, folder)
+    return f"./{line}" if re.match(r"[#\s]|[^/]*:", line) else line
 
 
 def _lines(path: Path) -> list[str]:
