@@ -1,4 +1,4 @@
-"""The tracks of a source without labels: a folder of music, or a playlist."""
+"""The tracks of a source without labels: a folder of music, a playlist, or the collection of a DJ program."""
 
 import logging
 import os
@@ -14,23 +14,27 @@ from musicrec.audio.suffixes import AUDIO_SUFFIXES, UNDECODABLE_SUFFIXES
 from musicrec.data.checks import first_few
 from musicrec.data.schema import with_all_columns
 from musicrec.errors import ManifestError, PlaylistError
+from musicrec.interchange.collection import Collection
+from musicrec.interchange.file_paths import of_windows
 from musicrec.interchange.m3u import is_playlist, read_m3u
+from musicrec.system.file_names import on_disk
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SourceScan:
-    """The audio files of a folder or a playlist.
+    """The audio files of a folder, a playlist or a collection.
 
     Attributes:
-        top: The folder, or the innermost folder that contains all files of the playlist; an absolute path.
+        top: The folder, or the innermost folder that contains all files of the playlist or collection; an absolute
+            path.
         files: Paths below `top`, in the order of the source.
         left_out: (what, names) of what is in the source and cannot be used, such as ("2 files of …", ["a.m4p", …]).
         notes: The same for what needs no action.
-        names: {path below `top`: (artist, title)} as the playlist states them, None where it does not.
+        names: {path below `top`: (artist, title)} as the playlist or collection states them, None where it does not.
         unsearched: Absolute paths that could not be looked at: folders that cannot be opened, and broken links.
-        missing: Number of entries of a playlist without a file.
+        missing: Number of entries of a playlist, or tracks of a collection, without a file.
     """
 
     top: str
@@ -85,6 +89,61 @@ def scan_folder(folder: str | os.PathLike) -> pl.DataFrame:
     for what, names in found.left_out:
         log.warning("%s: %s: %s", folder, what, first_few(names))
     return unlabelled_manifest(found)
+
+
+def scan_collection(path: str | os.PathLike, collection: Collection) -> SourceScan:
+    """Find the audio files of the collection of a DJ program.
+
+    Args:
+        path: The file of the collection, for messages.
+        collection: What it holds.
+
+    Returns:
+        The files that exist, each once, and what was left out.
+
+    Raises:
+        PlaylistError: None of its files exists.
+    """
+    paths = on_disk(track.path for track in collection.tracks)
+    names: dict[str, tuple[str | None, str | None]] = {}
+    found: dict[str, str] = {}
+    missing, elsewhere, repeated = [], [], 0
+    for track, file in zip(collection.tracks, paths, strict=True):
+        if not track.path:
+            elsewhere.append(" - ".join(filter(None, (track.artist, track.title))) or "without a name")
+        elif not os.path.isfile(file):
+            missing.append(track.path)
+        elif os.path.realpath(file) in found:
+            repeated += 1
+        else:
+            found[os.path.realpath(file)] = os.path.abspath(file)
+            names[os.path.abspath(file)] = (track.artist, track.title)
+    hint = ""
+    if any(of_windows(name) or name.startswith(("/Users/", "/Volumes/")) for name in missing):
+        hint = "; for the paths of another computer, give --relocate OLD=NEW, as in C:/Users/me/Music=/mnt/music"
+    if not found:
+        what = f"none of its {len(missing):,} files exists here: {first_few(missing)}{hint}" if missing else "no files"
+        raise PlaylistError(f"{path}: the collection has {what}")
+    top = os.path.commonpath([os.path.dirname(file) for file in found.values()])
+    left_out, notes = [], []
+    if missing:
+        tracks = _count(len(missing), "track", "tracks")
+        left_out.append((f"{tracks} of the collection without a file here{hint}", missing))
+    if elsewhere:
+        left_out.append((f"{_count(len(elsewhere), 'track', 'tracks')} of a streaming service", elsewhere))
+    if collection.problems:
+        values = _count(len(collection.problems), "value", "values")
+        notes.append((f"{values} of the collection not understood", list(collection.problems)))
+    if repeated:
+        notes.append((f"{_count(repeated, 'track has', 'tracks have')} the file of an earlier one", []))
+    return SourceScan(
+        top=top,
+        files=[os.path.relpath(file, top) for file in found.values()],
+        left_out=left_out,
+        notes=notes,
+        names={os.path.relpath(file, top): stated for file, stated in names.items() if any(stated)},
+        missing=len(missing),
+    )
 
 
 def unlabelled_manifest(found: SourceScan) -> pl.DataFrame:

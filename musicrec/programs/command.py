@@ -77,10 +77,20 @@ _Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …; auto takes th
 
 @app.command(rich_help_panel=DJ)
 def index(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A folder, a playlist (M3U8) or a manifest (CSV).")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="A folder, playlist (M3U8), collection (rekordbox XML, Traktor NML) or manifest (CSV).",
+        ),
+    ],
     library: _Library = None,
     models: _Models = None,
     device: _Device = "auto",
+    relocate: Annotated[
+        list[str] | None,
+        typer.Option(metavar="OLD=NEW", help="Where a folder of a collection is here; can be given several times."),
+    ] = None,
 ) -> None:
     """Analyse your music, so that you can ask for tracks that go together.
 
@@ -91,6 +101,7 @@ def index(
 
       musicrec index ~/Music
       musicrec index ~/Music/friday.m3u8
+      musicrec index collection.nml --relocate C:/Users/me/Music=/mnt/music
       musicrec index ~/Vinyl --library vinyl.sqlite
 
     Without --models, a new library takes the models that ship with musicrec
@@ -105,7 +116,13 @@ def index(
         from musicrec.recommend.service import default_library
 
         startup.finish()
-        library_commands.index(source, library=library or default_library(), models=_listed(models), device=device)
+        library_commands.index(
+            source,
+            library=library or default_library(),
+            models=_listed(models),
+            device=device,
+            relocate=relocate or (),
+        )
 
 
 @app.command(rich_help_panel=DJ)

@@ -13,7 +13,7 @@ def index(source: str | Path, *, library: str | Path, **settings: Any) -> None:
     """Bring a library up to date, and print what was done.
 
     Args:
-        source: A folder of music, a playlist or a manifest.
+        source: A folder of music, a playlist, a collection or a manifest.
         library: The file of the library.
         settings: The other settings of `service.update_library`.
 

@@ -27,9 +27,9 @@ def main(cfg: DictConfig) -> None:
 
 
 def index(cfg: DictConfig) -> None:
-    """Bring a library up to date with a folder of music, a playlist or a manifest; create it if it does not exist."""
+    """Bring a library up to date with a folder of music or another source; create it if it does not exist."""
     if cfg.source is None:
-        raise ConfigError("source: name a folder of music, a playlist or a manifest, as in source=~/Music")
+        raise ConfigError("source: name a folder of music or another source, as in source=~/Music")
     check_value("max_files", cfg.max_files, Count | None)
     check_value("coverage", cfg.coverage, PositiveShare | None)
     library_commands.index(
@@ -40,6 +40,7 @@ def index(cfg: DictConfig) -> None:
         max_files=cfg.max_files,
         device=cfg.device,
         coverage=cfg.coverage,
+        relocate=[str(moved) for moved in listed(cfg.relocate)],
     )
 
 

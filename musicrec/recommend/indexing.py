@@ -1,4 +1,4 @@
-"""Analyse the tracks of a folder, a playlist or a manifest and store the answers in a library."""
+"""Analyse the tracks of a folder, a playlist, a collection or a manifest and store the answers in a library."""
 
 import logging
 import os
@@ -17,8 +17,10 @@ from musicrec.audio.remark import Remark
 from musicrec.audio.suffixes import AUDIO_SUFFIXES
 from musicrec.data.checks import count_of, first_few
 from musicrec.data.manifest import read_manifest
-from musicrec.data.scan import SourceScan, scan_source, unlabelled_manifest
+from musicrec.data.scan import SourceScan, scan_collection, scan_source, unlabelled_manifest
 from musicrec.errors import AudioError, ConfigError, ManifestError
+from musicrec.interchange.collection import Collection
+from musicrec.interchange.collection_files import is_collection, read_collection
 from musicrec.interchange.m3u import is_playlist
 from musicrec.recommend.sqlite_library import SqliteLibrary
 from musicrec.recommend.track import Track, audio_hash
@@ -67,38 +69,62 @@ class IndexReport:
 
 @dataclass(frozen=True, kw_only=True)
 class MusicSource:
-    """The tracks of a folder, a playlist or a manifest.
+    """The tracks of a folder, a playlist, the collection of a DJ program or a manifest.
 
     Attributes:
-        place: The folder, playlist or manifest.
+        place: The folder, playlist, collection or manifest.
         frame: One row per track, in the columns of a manifest.
-        scan: What was found in the folder or the playlist; None for a manifest.
+        scan: What was found in the folder, playlist or collection; None for a manifest.
+        collection: The collection with cues, ratings, keys, tempi and playlists; None for other sources.
     """
 
     place: Path
     frame: pl.DataFrame
     scan: SourceScan | None = None
+    collection: Collection | None = None
 
 
-def read_source(place: str | Path) -> MusicSource:
-    """Read the tracks of a folder, a playlist (M3U, M3U8) or a manifest.
+def read_source(place: str | Path, *, relocate: Mapping[str, str] | None = None) -> MusicSource:
+    """Read the tracks of a folder, a playlist (M3U, M3U8), a collection (rekordbox XML, Traktor NML) or a manifest.
+
+    Titles and artists of a collection come from it, those of a folder or a playlist from the tags in the files.
+
+    Args:
+        place: The source.
+        relocate: {old folder: new folder} for the files of a collection that are elsewhere on this computer.
 
     Raises:
         ManifestError: The folder or manifest does not exist or lists no tracks.
-        PlaylistError: The playlist cannot be read or names no file that exists.
-        ConfigError: The source is a single audio file.
+        PlaylistError: The playlist or collection cannot be read or names no file that exists.
+        ConfigError: The source is a single audio file, or is no collection and has files to relocate.
     """
     path = Path(place)
     if not os.path.exists(path):
-        raise ManifestError(f"{place}: there is no such folder, playlist or manifest")
+        raise ManifestError(f"{place}: there is no such folder, playlist, collection or manifest")
+    if is_collection(path):
+        collection = read_collection(path, relocate=relocate)
+        scan = scan_collection(path, collection)
+        return MusicSource(place=path, frame=_named(unlabelled_manifest(scan), scan), scan=scan, collection=collection)
+    if relocate:
+        raise ConfigError(f"relocate: {place} is no collection (rekordbox XML, Traktor NML), so leave it out")
     if path.is_dir() or is_playlist(path):
         scan = scan_source(path)
         return MusicSource(place=path, frame=unlabelled_manifest(scan), scan=scan)
     if path.suffix.lower() in AUDIO_SUFFIXES:
         raise ConfigError(
-            f"source={place} is an audio file; give a folder of music, a playlist (M3U8) or a manifest (CSV, Parquet)"
+            f"source={place} is an audio file; give a folder of music, a playlist (M3U8), a collection (rekordbox XML, "
+            "Traktor NML) or a manifest (CSV, Parquet)"
         )
     return MusicSource(place=path, frame=read_manifest(path))
+
+
+def _named(frame: pl.DataFrame, scan: SourceScan) -> pl.DataFrame:
+    """Fill in the artists and titles of a collection."""
+    stated = [scan.names.get(name, (None, None)) for name in scan.files]
+    return frame.with_columns(
+        artist=pl.Series([artist for artist, _ in stated], dtype=pl.String),
+        title=pl.Series([title for _, title in stated], dtype=pl.String),
+    )
 
 
 def of_splits(source: MusicSource, splits: Sequence[str]) -> pl.DataFrame:
@@ -136,8 +162,8 @@ def index(
 
     Tracks are analysed if they are new or if the size or the modification time of their file has changed. Tracks that
     the source no longer lists are removed, but not those in a place that could not be looked at. Titles and artists
-    come from the manifest, otherwise from the tags in the files, otherwise from the playlist. Files that cannot be
-    decoded are skipped and reported. Ctrl-C keeps what has been analysed.
+    come from the manifest or collection, otherwise from the tags in the files, otherwise from the playlist. Files that
+    cannot be decoded are skipped and reported. Ctrl-C keeps what has been analysed.
 
     Args:
         library: The library to change.

@@ -17,6 +17,7 @@ from musicrec.config.number_types import Count
 from musicrec.config.value_check import check_value
 from musicrec.errors import ConfigError, LibraryError
 from musicrec.export import catalogue
+from musicrec.interchange.file_paths import parse_relocations
 from musicrec.recommend import exports
 from musicrec.recommend.answer import as_dict
 from musicrec.recommend.exact_search import ExactSearch
@@ -50,12 +51,13 @@ def update_library(
     max_files: int | None = None,
     coverage: float | None = None,
     device: str = "auto",
+    relocate: Sequence[str] = (),
     tell: Callable[[str], object] = print,
 ) -> "tuple[IndexReport, int]":
-    """Bring a library up to date with a folder of music, a playlist or a manifest; create it if it does not exist.
+    """Bring a library up to date with a folder of music or another source; create it if it does not exist.
 
     Args:
-        source: A folder, a playlist (M3U, M3U8) or a manifest.
+        source: A folder, a playlist (M3U, M3U8), a collection (rekordbox XML, Traktor NML) or a manifest.
         library: The file of the library.
         models: Export folders, or names of models. Empty for the models of the library; for a new library, for the
             default set: the models that ship with musicrec and those that have been fetched.
@@ -63,6 +65,7 @@ def update_library(
         max_files: Look only at this many tracks, and remove none.
         coverage: Share of each track that the models hear; None for that of the library, or the default of a new one.
         device: "cpu", "cuda", "cuda:1" …; "auto" for the GPU if there is one.
+        relocate: Folders of a collection that are elsewhere on this computer, each as OLD=NEW.
         tell: Receives what the user should know before the analysis, one sentence at a time.
 
     Returns:
@@ -73,7 +76,7 @@ def update_library(
         ExportError: A model is missing, or is not what the library was made with.
         LibraryError: The library cannot be read or written, or no file of a new library can be read.
         ManifestError: The source lists no tracks.
-        PlaylistError: The playlist cannot be read.
+        PlaylistError: The playlist or collection cannot be read.
     """
     check_value("max_files", max_files, Count | None)
     path, named = Path(library).expanduser(), [str(catalogue.resolve(model)) for model in models]
@@ -90,7 +93,7 @@ def update_library(
 
     from musicrec.recommend import indexing
 
-    read = indexing.read_source(path_on_disk(Path(source).expanduser()))
+    read = indexing.read_source(path_on_disk(Path(source).expanduser()), relocate=parse_relocations(relocate))
     indexing.of_splits(read, splits)  # a mistake is reported before the models are loaded
     if exists:
         opened = SqliteLibrary.open(path)

@@ -1,5 +1,6 @@
 """Indexing with a stand-in for the models, which counts its calls."""
 
+import dataclasses
 import os
 import shutil
 from collections.abc import Callable
@@ -16,8 +17,10 @@ from musicrec.audio.decode import Decoded, decode_track
 from musicrec.audio.file_tags import read_tags
 from musicrec.audio.remark import Remark
 from musicrec.data.manifest import write_manifest
-from musicrec.errors import AudioError, ConfigError, ManifestError
+from musicrec.errors import AudioError, ConfigError, ManifestError, PlaylistError
 from musicrec.export.analyzer import TrackAnalysis
+from musicrec.interchange.collection import Collection, CollectionTrack, TrackList
+from musicrec.interchange.traktor import write_traktor
 from musicrec.recommend import indexing
 from musicrec.recommend.presentation import index_text
 from musicrec.recommend.sqlite_library import SqliteLibrary
@@ -273,7 +276,7 @@ def test_wrong_sources_are_refused(music: Path, tmp_path: Path):
     (tmp_path / "bare").mkdir()
     with pytest.raises(ManifestError, match="no audio file below it"):
         indexing.read_source(tmp_path / "bare")
-    with pytest.raises(ManifestError, match="there is no such folder, playlist or manifest"):
+    with pytest.raises(ManifestError, match="there is no such folder, playlist, collection or manifest"):
         indexing.read_source(tmp_path / "absent")
     with pytest.raises(ConfigError, match="is an audio file"):
         indexing.read_source(music / "loud" / "5.wav")
@@ -312,3 +315,43 @@ def test_a_file_in_several_rows_of_a_manifest_is_one_track(run, library: SqliteL
         done, _ = run(manifest)
         assert done.left_out == [("1 row of the manifest (an earlier row names the same file)", ["b"])]
         assert done.added + done.unchanged == 2 and {track.track_id for track in library.read()[0]} == {"a", "c"}
+
+
+def test_a_collection_names_its_tracks(music: Path, run: Callable, library: SqliteLibrary, tmp_path: Path):
+    """Traktor on another computer: the folder is elsewhere here, and one file is missing."""
+    paths = [*(f"C:/Users/dj/Music/soft/{i}.wav" for i in range(3)), "C:/Users/dj/Music/gone.mp3", ""]
+    tracks = tuple(
+        CollectionTrack(path=path, artist=f"Artist {i}", title=f"Title {i}" if i else None, key="Am", rating=4)
+        for i, path in enumerate(paths)
+    )
+    playlists = (TrackList(name="Set", tracks=(2, 0)),)
+    place = write_traktor(tmp_path / "my.nml", Collection(tracks=tracks, playlists=playlists))
+    with pytest.raises(PlaylistError, match=r"none of its 4 files exists here: C:/.*give --relocate OLD=NEW"):
+        indexing.read_source(place)
+
+    source = indexing.read_source(place, relocate={"C:/Users/dj/Music": str(music)})
+    assert source.frame["path"].to_list() == [str(music / "soft" / f"{i}.wav") for i in range(3)]
+    assert source.collection.tracks[1].key == "Am" and source.collection.tracks[1].rating == 4
+    assert [it.tracks for _, it in source.collection.every_playlist()] == [(2, 0)]
+    done = indexing.index(library, CountingAnalyzer(library.heads), source, progress=False)
+    assert done.added == 3
+    assert {(track.artist, track.title) for track in library.read()[0]} == {
+        *(("Artist 0", None), ("Artist 1", "Title 1"), ("Artist 2", "Title 2")),
+    }
+    assert [names for _, names in done.left_out] == [[f"{music}/gone.mp3"], ["Artist 4 - Title 4"]]
+    text = index_text(done, library=tmp_path / "my.sqlite", size=3).plain
+    assert "1 track of the collection without a file here" in text and "1 track of a streaming service" in text
+
+    # A new title in the collection is taken over without analysing again; a file that is lost for now stays.
+    (music / "soft" / "2.wav").rename(tmp_path / "away.wav")
+    tracks = (dataclasses.replace(tracks[0], title="New"), *tracks[1:])
+    write_traktor(place, Collection(tracks=tracks), replace=True)
+    source = indexing.read_source(place, relocate={"C:/Users/dj/Music": str(music)})
+    done = indexing.index(library, CountingAnalyzer(library.heads), source, progress=False)
+    assert (done.added, done.changed, done.unchanged, done.removed, done.kept) == (0, 0, 2, 0, 1)
+    assert "New" in {track.title for track in library.read()[0]}
+
+
+def test_only_a_collection_can_be_relocated(music: Path):
+    with pytest.raises(ConfigError, match=r"relocate: .* is no collection"):
+        indexing.read_source(music, relocate={"a": "b"})

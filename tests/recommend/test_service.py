@@ -58,7 +58,7 @@ def test_a_name_of_several_tracks_or_of_none_is_a_mistake(library: SqliteLibrary
 def test_paths_that_are_too_long_are_mistakes_as_any_other(tmp_path, monkeypatch):
     monkeypatch.setenv("MUSICREC_MODELS", str(tmp_path / "models"))
     long = tmp_path / ("a" * 300)
-    with pytest.raises(ManifestError, match="there is no such folder, playlist or manifest"):
+    with pytest.raises(ManifestError, match="there is no such folder, playlist, collection or manifest"):
         update_library(long, library=tmp_path / "l.sqlite")
     with pytest.raises(LibraryError, match="no such library"):
         SqliteLibrary.open(long)
