@@ -122,8 +122,11 @@ def scan_collection(path: str | os.PathLike, collection: Collection) -> SourceSc
     if any(of_windows(name) or name.startswith(("/Users/", "/Volumes/")) for name in missing):
         hint = "; for the paths of another computer, give --relocate OLD=NEW, as in C:/Users/me/Music=/mnt/music"
     if not found:
-        what = f"none of its {len(missing):,} files exists here: {first_few(missing)}{hint}" if missing else "no files"
-        raise PlaylistError(f"{path}: the collection has {what}")
+        if not missing:
+            raise PlaylistError(f"{path}: the collection has no track with a file")
+        files = f"none of the {len(missing):,} files" if len(missing) > 1 else "the only file"
+        exist = "exists" if len(missing) > 1 else "does not exist"
+        raise PlaylistError(f"{path}: {files} of the collection {exist} here: {first_few(missing)}{hint}")
     top = os.path.commonpath([os.path.dirname(file) for file in found.values()])
     left_out, notes = [], []
     if missing:

@@ -166,6 +166,8 @@ def test_mistakes_are_named(machine, capsys, monkeypatch):
     )
     assert "no model has this name" in run(capsys, "index", "Music", "--models", "tempoo", status=1)[1]
     assert "nowhere" in run(capsys, "index", "nowhere", status=1)[1]
+    assert "relocate=C:/Music: write OLD=NEW" in run(capsys, "index", "Music", "--relocate", "C:/Music", status=1)[1]
+    assert "Music is no collection" in run(capsys, "index", "Music", "--relocate", "C:/Music=x", status=1)[1]
     monkeypatch.setattr(catalogue, "SHIPPED", machine / "none")
     assert "no model ships with this version" in run(capsys, "index", "Music", status=1)[1]
     assert not library.exists()

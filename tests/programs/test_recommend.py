@@ -23,6 +23,8 @@ from musicrec.heads.classes import ClassHead
 from musicrec.heads.key import KeyHead
 from musicrec.heads.tags import TagHead
 from musicrec.heads.tempo import TempoHead
+from musicrec.interchange.collection import Collection, CollectionTrack
+from musicrec.interchange.rekordbox import write_rekordbox
 from musicrec.models.frontends.mel import MelSpectrogram
 from musicrec.models.short_chunk_resnet import ShortChunkResNet
 from musicrec.programs import recommend
@@ -93,6 +95,18 @@ def test_the_library_remembers_its_coverage(world: dict, tmp_path: Path):
         assert library.analysis == {"coverage": 0.5}
     with pytest.raises(ConfigError, match=r"coverage=0\.4: .*own\.sqlite was made with coverage=0\.5"):
         call(*options, "coverage=0.4")
+
+
+@pytest.mark.slow
+def test_a_collection_of_another_computer(world: dict, tmp_path: Path, capsys):
+    tracks = tuple(CollectionTrack(path=f"C:/My music/track {number}.wav", title=f"No. {number}") for number in (0, 1))
+    source = write_rekordbox(tmp_path / "rekordbox.xml", Collection(tracks=tracks))
+    named = f"exports=[{world['tags']},{world['features']}]"
+    place = f'relocate=["C:/My music={world["music"]}"]'
+    call("action=index", named, f"source={source}", f"library={tmp_path / 'l.sqlite'}", place)
+    assert "2 tracks (2 new)" in capsys.readouterr().out
+    call("action=query", "query=No. 0", f"library={tmp_path / 'l.sqlite'}", "format=json", "filter.match=any")
+    assert [row["title"] for row in json.loads(capsys.readouterr().out)["results"]] == ["No. 1"]
 
 
 @pytest.mark.slow

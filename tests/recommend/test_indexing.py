@@ -326,7 +326,9 @@ def test_a_collection_names_its_tracks(music: Path, run: Callable, library: Sqli
     )
     playlists = (TrackList(name="Set", tracks=(2, 0)),)
     place = write_traktor(tmp_path / "my.nml", Collection(tracks=tracks, playlists=playlists))
-    with pytest.raises(PlaylistError, match=r"none of its 4 files exists here: C:/.*give --relocate OLD=NEW"):
+    with pytest.raises(
+        PlaylistError, match=r"none of the 4 files of the collection exists here: C:/.*give --relocate OLD"
+    ):
         indexing.read_source(place)
 
     source = indexing.read_source(place, relocate={"C:/Users/dj/Music": str(music)})
@@ -350,6 +352,16 @@ def test_a_collection_names_its_tracks(music: Path, run: Callable, library: Sqli
     done = indexing.index(library, CountingAnalyzer(library.heads), source, progress=False)
     assert (done.added, done.changed, done.unchanged, done.removed, done.kept) == (0, 0, 2, 0, 1)
     assert "New" in {track.title for track in library.read()[0]}
+
+
+def test_a_collection_without_files(tmp_path: Path):
+    for tracks, said in (
+        ((), "has no track with a file"),
+        ((CollectionTrack(path="/a"),), "the only file of the collec"),
+    ):
+        place = write_traktor(tmp_path / "my.nml", Collection(tracks=tracks), replace=True)
+        with pytest.raises(PlaylistError, match=said):
+            indexing.read_source(place)
 
 
 def test_only_a_collection_can_be_relocated(music: Path):
