@@ -26,6 +26,9 @@ python $here/neighbours.py "$choosing/library.sqlite" --csv $here/choosing.csv -
     --weights tempo=1,key=1,embedding=3 \
     --weights tempo=1,key=1,energy=2,embedding=3 \
     --weights tempo=1,key=1,energy=2,brightness=2,embedding=3 \
-    --weights tempo=1,key=1,energy=2,loudness=2,brightness=2,embedding=1 \
+    --weights tempo=1,key=1,energy=2,loudness=2,brightness=2,embedding=3 \
     --weights tempo=1,key=1,energy=2,loudness=2,brightness=2,embedding=6 \
-    --weights tempo=1,key=1,energy=2,loudness=2,brightness=2,embedding.musicnn_mtt=1.5,embedding.musicnn_msd=1.5
+    --weights tempo=1,key=1,energy=2,loudness=2,brightness=2,embedding=2,variation=1 \
+    --weights tempo=1,key=1,energy=2,loudness=2,brightness=2,embedding=2,variation=2 \
+    --weights tempo=1,key=1,energy=2,loudness=2,brightness=2,embedding=3,variation=2 \
+    --weights tempo=1,key=1,energy=2,loudness=2,brightness=2,embedding=3,variation=3

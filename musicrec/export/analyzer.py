@@ -46,7 +46,9 @@ class TrackAnalysis:
         probabilities: {head: (classes,) float32}, the mean over the chunks of the track, calibrated.
         tags: {head: [{"tag", "probability", "present"}]} of the tag heads, most probable first.
         features: {head: decoded answer} of the feature heads, such as {"tempo": {"bpm": 120.1, "probability": 0.4}}.
-        embedding: (size,) float32, the embeddings of the networks side by side.
+        embedding: (size,) float32, the mean over the chunks of the embeddings of the networks, side by side.
+        variation: How much the sound varies over the track, (size,) float32: the standard deviation over the chunks of
+            the embeddings of the networks that predict tags, side by side. NaN if the track is a single chunk.
         remarks: What to know about the audio, such as why the answers may be unreliable.
         descriptors: {descriptor: value} of what is computed without a model, such as {"loudness": -14.2}; see
             `musicrec.descriptors.DESCRIPTORS`.
@@ -57,6 +59,7 @@ class TrackAnalysis:
     tags: dict[str, list[dict]]
     features: dict[str, dict]
     embedding: np.ndarray
+    variation: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     remarks: tuple[Remark, ...] = ()
     descriptors: dict[str, float] = field(default_factory=dict)
 
@@ -242,16 +245,23 @@ class TrackAnalyzer:
         return [
             TrackAnalysis(
                 duration_s=len(track.samples) / self.sample_rate,
-                probabilities=answer,
-                tags={name: head.ranked(answer[name]) for name, head in self.heads.items() if head.role == "tag"},
-                features={
-                    name: head.decode(answer[name]) for name, head in self.heads.items() if head.role == "feature"
+                probabilities=answer.probabilities,
+                tags={
+                    name: head.ranked(answer.probabilities[name])
+                    for name, head in self.heads.items()
+                    if head.role == "tag"
                 },
-                embedding=embedding,
+                features={
+                    name: head.decode(answer.probabilities[name])
+                    for name, head in self.heads.items()
+                    if head.role == "feature"
+                },
+                embedding=answer.embedding,
+                variation=answer.variation,
                 remarks=(*track.decoded.remarks, *self.remarks(track.samples)),
                 descriptors=track.descriptors,
             )
-            for track, (embedding, answer) in zip(tracks, answers, strict=True)
+            for track, answer in zip(tracks, answers, strict=True)
         ]
 
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,6 +19,20 @@ from musicrec.models import Network
 
 BATCH_S = 96.0
 """Most seconds of audio in a forward pass on a CPU; more only takes memory."""
+
+
+class TrackAnswer(NamedTuple):
+    """What the models answer about a track.
+
+    Attributes:
+        embedding: (size,) float32, the mean over the chunks of the embeddings of the models, side by side.
+        variation: (size of the models with tags,) float32, their standard deviation over the chunks; NaN for one chunk.
+        probabilities: {head: (classes,) float32}, calibrated.
+    """
+
+    embedding: np.ndarray
+    variation: np.ndarray
+    probabilities: dict[str, np.ndarray]
 
 
 class ModelSet:
@@ -84,7 +99,7 @@ class ModelSet:
     @torch.inference_mode()
     def answer(
         self, waveforms: Sequence[Tensor], *, coverage: float = 1.0, stopped: threading.Event | None = None
-    ) -> list[tuple[np.ndarray, dict[str, np.ndarray]]]:
+    ) -> list[TrackAnswer]:
         """Run all models on whole tracks, with chunks of several tracks in one forward pass.
 
         Args:
@@ -93,12 +108,13 @@ class ModelSet:
             stopped: Stop between two batches when this is set.
 
         Returns:
-            The embedding (size,) and the calibrated probabilities {head: (classes,)} of each track.
+            One answer per track.
 
         Raises:
             Stopped: `stopped` was set.
         """
         embeddings: list[list[Tensor]] = [[] for _ in self.models]  # of each model, then of each track
+        variations: list[list[Tensor]] = [[] for _ in self.models]
         probabilities: list[dict[str, np.ndarray]] = [{} for _ in waveforms]
         for numbers in self._sharing:
             first = self.models[numbers[0]]
@@ -121,12 +137,20 @@ class ModelSet:
             for number, batches in outputs.items():
                 of_tracks = torch.cat([embedding for embedding, _ in batches]).split(counts)
                 embeddings[number] = [embedding.mean(dim=0) for embedding in of_tracks]
+                variations[number] = [_variation(embedding) for embedding in of_tracks]
                 for name in batches[0][1]:
                     values = torch.cat([answer[name] for _, answer in batches]).split(counts)
                     for track, of_chunks in enumerate(values):
                         probabilities[track][name] = self.heads[name].calibrated(of_chunks.mean(dim=0)).numpy()
-        ordered = [{name: answer[name] for name in self.heads} for answer in probabilities]
-        return [(torch.cat(parts).numpy(), answer) for *parts, answer in zip(*embeddings, ordered, strict=True)]
+        taggers = [i for i, model in enumerate(self.models) if any(head.role == "tag" for head in model.heads)]
+        return [
+            TrackAnswer(
+                embedding=torch.cat([of_model[track] for of_model in embeddings]).numpy(),
+                variation=torch.cat([torch.zeros(0), *(variations[number][track] for number in taggers)]).numpy(),
+                probabilities={name: answer[name] for name in self.heads},
+            )
+            for track, answer in enumerate(probabilities)
+        ]
 
     @torch.inference_mode()
     def _run(self, number: int, spectrogram: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -159,6 +183,11 @@ def _prepare(network: Network, device: torch.device) -> None:
     network.to(device)
     if isinstance(network, nn.Module) and getattr(network, "channels_last", True):
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # its stubs lack it
+
+
+def _variation(embedding: Tensor) -> Tensor:
+    """Return the standard deviation over the chunks, (chunks, size) -> (size,); NaN for one chunk, which shows none."""
+    return embedding.std(dim=0, correction=0) if len(embedding) > 1 else torch.full_like(embedding[0], torch.nan)
 
 
 def _with_equal_inputs(models: Sequence[Model]) -> list[list[int]]:

@@ -306,6 +306,7 @@ def _track(row: dict[str, Any], decoded: Decoded, answer: "TrackAnalysis") -> Tr
         duration_s=answer.duration_s,
         probabilities=answer.probabilities,
         embedding=answer.embedding,
+        variation=answer.variation,
         descriptors=answer.descriptors,
         remarks=answer.remarks,
     )

@@ -304,6 +304,7 @@ def analyze_file(
         duration_s=answer.duration_s,
         probabilities=answer.probabilities,
         embedding=answer.embedding,
+        variation=answer.variation,
         descriptors=answer.descriptors,
         remarks=(*answer.remarks, *remarks),
     )

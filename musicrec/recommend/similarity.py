@@ -23,9 +23,11 @@ Statistics = tuple[np.ndarray, np.ndarray]
 """The mean and the standard deviation of each dimension of a block over the tracks of a library, both (size,)."""
 
 
-WITH_TAGS = {"embedding": 3.0, "energy": 2.0, "loudness": 2.0, "brightness": 2.0}
+WITH_TAGS = {"embedding": 3.0, "variation": 3.0, "energy": 2.0, "loudness": 2.0, "brightness": 2.0}
 WITHOUT_TAGS = {"energy": 1.0}
 """The default weights of what is no head, in a library with and without a model that predicts tags."""
+FEATURES_WITH_TAGS = 1.5
+"""The default weight of a feature beside them; 1 without such a model."""
 
 
 class Similarity:
@@ -43,6 +45,9 @@ class Similarity:
     - An embedding, "embedding" for those of all models side by side and "embedding.NAME" for that of one model: each
       dimension is centred and scaled by its mean and deviation over the library. Without that, most of a vector is what
       all music has in common.
+    - "variation", the deviation of an embedding over the chunks of a track, is compared in the same way. It tells music
+      that changes from music that stays the same. (Mean and deviation over time are also what speakers are recognised
+      by: Snyder et al. 2018, "X-vectors: robust DNN embeddings for speaker recognition".)
     - A descriptor, such as "energy": a point on a quarter of a circle, see `Descriptor.vectors`.
 
     The metrics:
@@ -175,17 +180,20 @@ class Similarity:
 def default_weights(heads: Sequence[Head], blocks: Sequence[str]) -> dict[str, float]:
     """Return the weight of every block of a library, {block: weight}.
 
-    Features, such as tempo and key, count 1, and tags 0: they have had their say in the first step. If a model predicts
-    tags, its embedding knows how music sounds: `WITH_TAGS` is added, of what the library has. Without such a model,
-    energy counts 1 beside the features. experiments/real_library tells how the numbers were chosen.
+    Tags count 0: they have had their say in the first step. If a model predicts tags, its embedding knows how music
+    sounds: `WITH_TAGS` counts, of what the library has, and features, such as tempo and key, count
+    `FEATURES_WITH_TAGS`. Without such a model, features and energy count 1. experiments/real_library tells how the
+    numbers were chosen.
 
     Args:
         heads: The heads.
         blocks: The names of the embeddings and descriptors; names of heads may be among them.
     """
-    weights = {head.name: float(head.role == "feature") for head in heads}
+    tagged = any(head.role == "tag" for head in heads)
+    of_features = FEATURES_WITH_TAGS if tagged else 1.0
+    weights = {head.name: of_features if head.role == "feature" else 0.0 for head in heads}
     others = [name for name in blocks if name not in weights]
-    sound = WITH_TAGS if any(head.role == "tag" for head in heads) else WITHOUT_TAGS
+    sound = WITH_TAGS if tagged else WITHOUT_TAGS
     weights |= {name: sound.get(name, 0.0) for name in others}
     counted = [name for name, weight in weights.items() if weight]
     if not counted and "embedding" in weights:
@@ -196,8 +204,8 @@ def default_weights(heads: Sequence[Head], blocks: Sequence[str]) -> dict[str, f
 
 
 def is_embedding(block: str) -> bool:
-    """Return whether a block is an embedding: "embedding", or "embedding.NAME"."""
-    return block.partition(".")[0] == "embedding"
+    """Return whether a block is an embedding: "embedding", "embedding.NAME", or its "variation"."""
+    return block.partition(".")[0] in ("embedding", "variation")
 
 
 def _flat(weights: Weights) -> dict[str, float | None]:

@@ -3,8 +3,9 @@
 Each write is one transaction. If a program is killed, the file stays as its last finished write left it.
 
 Format 2 added the remarks on a track's audio. Format 3 added the descriptors of a track, the name and the embedding
-size of each model, and the settings of the analysis. Libraries of older formats are read as they are, and the first
-write turns them into the newest one; what they do not hold stays unknown.
+size of each model, and the settings of the analysis. Format 4 added the variation of a track's sound. Libraries of
+older formats are read as they are, and the first write turns them into the newest one; what they do not hold stays
+unknown.
 """
 
 import json
@@ -25,7 +26,7 @@ from musicrec.recommend.exports import ExportRef, model_names
 from musicrec.recommend.track import Track, split_embedding
 
 _APPLICATION_ID = 0x6D757265  # "mure" in the header of the file: distinguishes libraries from other SQLite files
-_VERSION = 3
+_VERSION = 4
 _UPGRADES = {  # {format: what turns the one before into it}
     2: ("ALTER TABLE tracks ADD COLUMN remarks TEXT NOT NULL DEFAULT '[]'",),
     3: (
@@ -34,6 +35,7 @@ _UPGRADES = {  # {format: what turns the one before into it}
         "ALTER TABLE exports ADD COLUMN embedding_size INTEGER",
         "ALTER TABLE models ADD COLUMN analysis TEXT NOT NULL DEFAULT '{}'",
     ),
+    4: ("ALTER TABLE tracks ADD COLUMN variation BLOB",),
 }
 _SCHEMA = """
 CREATE TABLE models (
@@ -50,11 +52,12 @@ CREATE TABLE tracks (
     probabilities BLOB NOT NULL, -- float32, the heads in the order of models.heads
     embedding BLOB NOT NULL,     -- float32, the models in the order of exports
     remarks TEXT NOT NULL,       -- JSON, [[text, unreliable]]
-    descriptors TEXT NOT NULL    -- JSON, {name: value}
+    descriptors TEXT NOT NULL,   -- JSON, {name: value}
+    variation BLOB               -- float32, the models with tags in the order of exports; NULL: unknown
 );
 """
 _FACTS = ("path", "track_id", "source", "title", "artist", "size", "mtime_ns", "audio_hash", "duration_s")
-_COLUMNS = (*_FACTS, "descriptors", "remarks", "probabilities", "embedding")
+_COLUMNS = (*_FACTS, "variation", "descriptors", "remarks", "probabilities", "embedding")
 _ANOTHER = "name the file of a library (--library FILE, or library=FILE of `musicrec recommend`)"
 
 
@@ -190,6 +193,7 @@ class SqliteLibrary:
         rows = [
             (
                 *(getattr(track, name) for name in _FACTS),
+                None if _unknown(track.variation) else track.variation.astype("<f4").tobytes(),
                 json.dumps(track.descriptors),
                 json.dumps([[remark.text, remark.unreliable] for remark in track.remarks]),
                 np.concatenate([track.probabilities[name] for name in self.heads]).astype("<f4").tobytes(),
@@ -246,14 +250,17 @@ class SqliteLibrary:
 
         Returns:
             The tracks, and their values in matrices: {block: (tracks, size) float32}. A block is a head; "embedding",
-            the embeddings of all models side by side; "embedding.NAME", that of one model; or a descriptor, of size 1,
-            NaN for a track without it. The values in the tracks are rows of these matrices.
+            the embeddings of all models side by side; "embedding.NAME", that of one model; "variation", NaN for a track
+            without it; or a descriptor, of size 1, NaN for a track without it. The values in the tracks are rows of
+            these matrices.
         """
         wanted = {name: value for name, value in (("track_id", track_id), ("path", path)) if value is not None}
         chosen = f"WHERE {' AND '.join(f'{name} = ?' for name in wanted)}" if wanted else ""
         with self._errors():
             columns = ", ".join(_COLUMNS)
-            if (found := self._format()) < _VERSION:
+            if (found := self._format()) < 4:
+                columns = columns.replace("variation", "NULL")
+            if found < 3:
                 columns = columns.replace("descriptors", "'{}'")
             if found < 2:
                 columns = columns.replace("remarks", "'[]'")
@@ -264,6 +271,7 @@ class SqliteLibrary:
         probabilities = _matrix([row[-2] for row in rows], sum(sizes))
         by_head = dict(zip(self.heads, np.split(probabilities, np.cumsum(sizes)[:-1], axis=1), strict=True))
         embeddings = _matrix([row[-1] for row in rows], self.embedding_size)
+        variations = _known_rows([row[-5] for row in rows])
         tracks = [
             Track(
                 **dict(zip(_FACTS, row, strict=False)),
@@ -271,6 +279,7 @@ class SqliteLibrary:
                 remarks=tuple(Remark(text, unreliable) for text, unreliable in json.loads(row[-3])),
                 probabilities={name: values[number] for name, values in by_head.items()},
                 embedding=embeddings[number],
+                variation=variations[number],
             )
             for number, row in enumerate(rows)
         ]
@@ -279,12 +288,14 @@ class SqliteLibrary:
             name: np.array([[track.descriptors.get(name, np.nan)] for track in tracks], np.float32)
             for name in described
         }
-        return tracks, descriptors | by_head | split_embedding(embeddings, self.exports)
+        varying = {"variation": variations} if variations.shape[1] else {}
+        return tracks, descriptors | by_head | split_embedding(embeddings, self.exports) | varying
 
     def values_of(self, track: Track) -> dict[str, np.ndarray]:
         """Return the values of a track, also of one that is not in the library, {block: (size,)}, as `read` does."""
         descriptors = {name: np.array([value], np.float32) for name, value in track.descriptors.items()}
-        return descriptors | track.probabilities | split_embedding(track.embedding, self.exports)
+        varying = {"variation": track.variation} if len(track.variation) else {}
+        return descriptors | track.probabilities | split_embedding(track.embedding, self.exports) | varying
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -318,3 +329,14 @@ def _connect(path: Path, *, mode: str = "rw") -> sqlite3.Connection:
 def _matrix(rows: Sequence[bytes], size: int) -> np.ndarray:
     """(rows, size) float32 from one blob per row."""
     return np.frombuffer(b"".join(rows), "<f4").reshape(len(rows), size)
+
+
+def _known_rows(rows: Sequence[bytes | None]) -> np.ndarray:
+    """(rows, size) float32 from one blob per row, NaN where there is none; of size 0 if there are no blobs."""
+    size = max((len(row) // 4 for row in rows if row is not None), default=0)
+    return _matrix([np.full(size, np.nan, "<f4").tobytes() if row is None else row for row in rows], size)
+
+
+def _unknown(values: np.ndarray) -> bool:
+    """Whether a track has no variation."""
+    return not len(values) or bool(np.isnan(values).any())

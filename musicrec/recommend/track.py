@@ -26,6 +26,8 @@ class Track:
         duration_s: Length of the audio in seconds.
         probabilities: The calibrated answers of the models, {head: (classes,) float32}.
         embedding: (size,) float32, the embeddings of the models side by side.
+        variation: (size,) float32, their standard deviation over the chunks, of the models that predict tags; NaN for a
+            track of one chunk, empty if it was analysed before it was known.
         descriptors: What was measured from the audio without a model, such as its loudness, {name: value}.
         remarks: What to know about the audio, such as that it is silent.
     """
@@ -41,6 +43,7 @@ class Track:
     duration_s: float
     probabilities: dict[str, np.ndarray]
     embedding: np.ndarray
+    variation: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     descriptors: dict[str, float] = field(default_factory=dict)
     remarks: tuple[Remark, ...] = ()
 

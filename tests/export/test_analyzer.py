@@ -1,5 +1,6 @@
 """Analysis of whole tracks: many at a time, with shared spectrograms, in bf16, and of a part of each."""
 
+import dataclasses
 import threading
 import time
 from pathlib import Path
@@ -151,6 +152,30 @@ def test_coverage_is_the_share_of_the_track_that_is_heard(monkeypatch):
     assert np.abs(half.analyze(odd).embedding - silent).max() > 0.01
     whole = TrackAnalyzer([model])
     np.testing.assert_allclose(whole.analyze(odd).embedding, (half.analyze(odd).embedding + silent) / 2, atol=1e-4)
+
+
+class Named(TagHead):
+    """A head that is no tag."""
+
+    role = "feature"
+
+    def decode(self, probabilities: np.ndarray) -> dict:
+        return {"answer": self.classes[probabilities.argmax()]}
+
+
+def test_variation_is_the_deviation_over_the_chunks_of_the_models_with_tags():
+    tagger, other = (make_model(name, patches=False, chunk_samples=30_000) for name in ("tags", "other"))
+    other = dataclasses.replace(other, heads=[Named(name="other", columns=("tags",), classes=tuple("abcde"))])
+    analyzer = TrackAnalyzer([tagger, other], precision="float32")
+    time_s = np.arange(30_000, dtype=np.float32) / RATE
+    chunks = [0.5 * np.sin(2 * np.pi * 220 * time_s), 0.5 * np.sin(2 * np.pi * 3000 * time_s)]
+    apart = [analyzer.analyze(chunk) for chunk in chunks]
+    together = analyzer.analyze(np.concatenate(chunks))
+    # The deviation of two values is half of their difference.
+    half = np.abs(apart[0].embedding - apart[1].embedding)[: len(apart[0].embedding) // 2] / 2  # of the tagger
+    assert half.max() > 0.01
+    np.testing.assert_allclose(together.variation, half, atol=1e-4)
+    assert np.isnan(apart[0].variation).all() and len(apart[0].variation) == len(half)
 
 
 @pytest.mark.parametrize("coverage", [0, -0.5, 1.5, float("nan"), True, "all"])

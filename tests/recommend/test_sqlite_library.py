@@ -187,6 +187,7 @@ def test_models_descriptors_and_settings_are_kept(tmp_path: Path, heads: dict, m
         track = dataclasses.replace(
             make_track("a"),
             embedding=np.arange(4, dtype=np.float32),
+            variation=np.array([0.5, 0.25, 2.0], np.float32),
             descriptors={"loudness": -14.25, "energy": 6.5},
         )
         library.add([track])
@@ -197,8 +198,24 @@ def test_models_descriptors_and_settings_are_kept(tmp_path: Path, heads: dict, m
         assert values["embedding.tags"].tolist() == [[0, 1, 2]] and values["embedding.tempo"].tolist() == [[3]]
         assert values["loudness"].tolist() == [[-14.25]] and values["energy"].shape == (1, 1)
         asked = library.values_of(found)
-    assert asked.keys() == values.keys()
+    assert asked.keys() == values.keys() and values["variation"].tolist() == [[0.5, 0.25, 2.0]]
     assert all(np.array_equal(asked[name], values[name][0]) for name in values)
+
+
+def test_a_track_without_variation_has_none_beside_tracks_that_have(tmp_path: Path, heads: dict, make_track):
+    """One was analysed before it was known, one is a single chunk."""
+    tracks = [
+        make_track("a"),
+        dataclasses.replace(make_track("b"), variation=np.full(2, np.nan, np.float32)),
+        dataclasses.replace(make_track("c"), variation=np.array([1.0, 3.0], np.float32)),
+    ]
+    with SqliteLibrary.create(tmp_path / "l", exports=[], heads=list(heads.values()), embedding_size=4) as library:
+        library.add(tracks)
+        found, values = library.read()
+        np.testing.assert_array_equal(values["variation"], np.float32([[np.nan] * 2, [np.nan] * 2, [1, 3]]))
+        assert np.isnan(found[0].variation).all()
+        library.remove([found[2].path])
+        assert "variation" not in library.read()[1] and not len(library.read()[0][0].variation)
 
 
 def test_exports_are_remembered_and_moved(tmp_path: Path, heads: dict):
