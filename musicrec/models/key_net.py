@@ -125,7 +125,7 @@ class KeyNet(nn.Module):
         else:
             features = F.max_pool2d(F.elu(self.bands_norm(features)), (self.bands_per_note, 1))
         features = F.elu(self.notes_norm(self.notes(features)))
-        features = F.elu(self.octaves_norm(self.octaves(features)))
+        features = F.elu(self.octaves_norm(self._across_octaves(features)))
         if self.has_chords:
             pitch_classes = features.unflatten(2, (-1, 12)).mean(dim=2)  # (batch, channels, 12, frames)
             around = torch.cat([pitch_classes, pitch_classes[:, :, :11]], dim=2)
@@ -136,6 +136,20 @@ class KeyNet(nn.Module):
         embedding = harmony.mean(dim=2)
         logits = {} if self.key is None else {"key": self.key(_wrap_around(self.dropout(harmony))).flatten(1)}
         return embedding, logits if self.classifier is None else logits | self.classifier(embedding)
+
+    def _across_octaves(self, notes: Tensor) -> Tensor:
+        """Return the convolution over a note and the notes an octave below and above it.
+
+        In bf16 it is computed without dilation, which gives the same values. On CPUs, oneDNN 3.10 (in PyTorch 2.11)
+        writes outside the weight gradient of a dilated convolution in bf16 and channels_last, if its number of input
+        channels is above 16 and not a multiple of 16. The gradient is then NaN, or the process crashes. Float32 keeps
+        the dilation, so that training gives the same bits as it did for the weights that ship.
+        """
+        if notes.dtype is not torch.bfloat16:
+            return self.octaves(notes)
+        by_octave = notes.unflatten(2, (-1, 12)).flatten(3)  # (batch, channels, octaves, 12 · frames)
+        summed = F.conv2d(by_octave, self.octaves.weight, padding=(1, 0))
+        return summed.unflatten(3, (12, -1)).flatten(2, 3)
 
 
 def _wrap_around(pitch_classes: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 import itertools
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -60,9 +61,21 @@ class ShortChunkResNet(nn.Module):
         """
         if self.hidden_norm.training:
             check_batch_size(decibels)
-        features = self.blocks(self.input_norm(decibels)).amax(dim=(2, 3))
-        embedding = F.relu(self.hidden_norm(self.hidden(features)))
+        features = self.input_norm(decibels)
+        for block in self.blocks:
+            features = block(features) if features.shape[-1] > 1 else _in_float32(block, features)
+        embedding = F.relu(self.hidden_norm(self.hidden(features.amax(dim=(2, 3)))))
         return embedding, self.classifier(embedding)
+
+
+def _in_float32(block: nn.Module, features: Tensor) -> Tensor:
+    """Apply a block to a single frame, left by chunks of 64 frames or fewer.
+
+    On CPUs, oneDNN 3.10 (in PyTorch 2.11) does not set the whole weight gradient of a bf16 convolution with stride over
+    a single frame. The columns of a filter that meet only padding have a gradient of zero, but hold what was in memory.
+    """
+    with torch.autocast(features.device.type, enabled=False):
+        return block(features.float())
 
 
 class _ResidualBlock(nn.Module):

@@ -110,3 +110,14 @@ def test_pooling_first_gives_the_same_answers_while_the_scales_of_the_normalisat
             network.bands_norm.weight.neg_()
         last, first = (network(chord(0))[1]["key"] for network in networks)
     assert not torch.allclose(first, last)
+
+
+def test_octaves_in_bf16_as_in_float32():
+    """In bf16, the convolution is computed in another way."""
+    network = KeyNet({"key": 24}, width=8)
+    notes = torch.randn(2, 8, 72, 5)
+    expected = network.octaves(notes)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        actual = network._across_octaves(notes.bfloat16())
+    assert actual.dtype is torch.bfloat16
+    torch.testing.assert_close(actual.float(), expected, atol=0.02, rtol=0.02)

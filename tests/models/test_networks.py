@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from omegaconf import OmegaConf
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from musicrec.config.class_lookup import find_class, find_classes
 from musicrec.errors import ConfigError
@@ -22,6 +23,7 @@ PARAMETERS = {
     "TempoNet": 57_332,
 }
 OUTPUTS = {"tags": 7, "tempo": 3}
+BF16_UNITS = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def constructor_settings(name):
@@ -109,6 +111,43 @@ def test_gradients_are_finite_in_training(name):
     sum(value.square().sum() for value in logits.values()).backward()
     for parameter_name, parameter in network.named_parameters():
         assert parameter.grad.isfinite().all(), f"{name}: {parameter_name}"
+
+
+class ConvolutionErrors(TorchDispatchMode):
+    """Compares each gradient of a convolution in bf16 with the gradient in float32 from the same tensors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.relative: list[float] = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if function is not torch.ops.aten.convolution_backward.default or args[0].dtype is not torch.bfloat16:
+            return function(*args, **(kwargs or {}))
+        # A kernel that leaves out elements finds these numbers there, instead of the zeros of new memory.
+        used = [torch.full((2**power,), 1e30, dtype=torch.bfloat16) for power in range(4, 17)]
+        del used
+        actual = function(*args)
+        expected = function(*(value.float() if isinstance(value, torch.Tensor) else value for value in args))
+        for ours, reference in zip(actual, expected, strict=True):
+            if reference is not None:
+                error = (ours.float() - reference).norm() / reference.norm().clamp(min=1e-6)
+                self.relative.append(float(error.nan_to_num(nan=torch.inf)))
+        return actual
+
+
+@pytest.mark.skipif(not BF16_UNITS, reason="this CPU has no units for bf16, so it uses other kernels")
+@pytest.mark.parametrize("channels_last", [True, False])
+@pytest.mark.parametrize("name", NAMES)
+def test_gradients_of_convolutions_in_bf16(name, channels_last):
+    """If this fails or crashes for a new network, compute the convolution without stride or dilation, or in float32."""
+    torch.manual_seed(0)
+    network = find_class("musicrec.models", name)(OUTPUTS, width=24).train()  # 1.5 vectors of 16 numbers
+    network.to(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        _, logits = network(20 * torch.randn(2, 1, network.n_mels, 192) - 40)
+    with ConvolutionErrors() as errors:
+        sum(value.float().square().sum() for value in logits.values()).backward()
+    assert errors.relative and max(errors.relative) < 0.01  # bf16 rounds by up to 0.004
 
 
 @pytest.mark.parametrize("name", NAMES)
