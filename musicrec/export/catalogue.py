@@ -6,7 +6,7 @@ A name can stand wherever an export folder is expected. Nothing here downloads, 
 import difflib
 import functools
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -212,9 +212,10 @@ def _is_export(folder: Path) -> bool:
     return (folder / "config.json").is_file()
 
 
-def _suggestion(text: str, others: Iterable[str] = ()) -> str:
-    """Say which names there are, nearest first where one may have been meant, also one of the others."""
+def _suggestion(text: str, others: Collection[str] = ()) -> str:
+    """Say which names there are: those that may have been meant, all models, and others, which stand for several."""
     names = list(entries())
     close = difflib.get_close_matches(text.lower(), [*names, *others], n=3)
     meant = f"did you mean {' or '.join(close)}? " if close else ""
-    return f"{meant}the models are {', '.join(names)} (`musicrec models` describes them)"
+    several = f"; several at once: {', '.join(sorted(others))}" if others else ""
+    return f"{meant}the models are {', '.join(names)}{several} (`musicrec models` describes them)"
