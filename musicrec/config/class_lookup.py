@@ -1,6 +1,7 @@
 """Classes by name: a file dropped into one of our packages is found without being listed anywhere."""
 
 import ast
+import functools
 import importlib
 import importlib.util
 import pkgutil
@@ -34,10 +35,16 @@ def class_modules(package: str) -> dict[str, str]:
         spec = importlib.util.find_spec(module)
         if spec is None or spec.origin is None:
             continue
-        for node in ast.parse(Path(spec.origin).read_bytes()).body:
-            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                found[node.name] = module
+        file = Path(spec.origin)
+        found |= dict.fromkeys(_public_classes(file, file.stat().st_mtime_ns), module)
     return found
+
+
+@functools.cache
+def _public_classes(file: Path, changed_ns: int) -> list[str]:
+    """Return the names of the public classes of a file. `changed_ns` is when it was changed."""
+    nodes = ast.parse(file.read_bytes()).body
+    return [node.name for node in nodes if isinstance(node, ast.ClassDef) and not node.name.startswith("_")]
 
 
 def find_classes(package: str) -> dict[str, type]:

@@ -99,7 +99,8 @@ class RunRecord:
 
 def packages() -> dict[str, str]:
     """Return {name: version} of all installed packages."""
-    versions = {found.metadata["Name"]: found.version for found in distributions() if found.metadata["Name"]}
+    installed = [found.metadata for found in distributions()]  # each access reads and parses a file
+    versions = {about["Name"]: about["Version"] for about in installed if about["Name"]}
     return dict(sorted(versions.items(), key=lambda item: item[0].lower()))
 
 
