@@ -37,6 +37,10 @@ class LibraryError(MusicrecError):
     """A library of analysed tracks cannot be opened or written, or is damaged."""
 
 
+class ProfileError(MusicrecError):
+    """Feedback is invalid, or the database of profiles cannot be opened or written."""
+
+
 class ConfigError(MusicrecError):
     """A setting has an invalid value."""
 
