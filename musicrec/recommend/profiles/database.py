@@ -44,7 +44,7 @@ class Database:
         """
         url = _server(where)
         if url is not None:
-            database = cls(_postgresql(url, read_only), name=url.render_as_string(), read_only=read_only)
+            database = cls(_postgresql(url, read_only), name=_shown(url), read_only=read_only)
         else:
             path = _path(where)
             _check_file(path, create=create, read_only=read_only)
@@ -122,8 +122,13 @@ def _server(where: str | os.PathLike[str]) -> URL | None:
     except ArgumentError:
         raise ProfileError(f"the address of the profiles is not a URL; {_ANOTHER}") from None  # it may hold a password
     if url.get_backend_name() not in ("postgresql", "postgres"):
-        raise ProfileError(f"{url.render_as_string()}: profiles are kept in SQLite or PostgreSQL; {_ANOTHER}")
+        raise ProfileError(f"{_shown(url)}: profiles are kept in SQLite or PostgreSQL; {_ANOTHER}")
     return url.set(drivername="postgresql+psycopg")
+
+
+def _shown(url: URL) -> str:
+    """Return an address without its password, and without the name of the driver, which nobody has typed."""
+    return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
 
 
 def _path(where: str | os.PathLike[str]) -> Path:
@@ -197,6 +202,4 @@ def _postgresql(url: URL, read_only: bool) -> Engine:
     try:
         return create_engine(url, pool_pre_ping=True, **options)
     except ModuleNotFoundError as error:
-        raise ProfileError(
-            f"{url.render_as_string()}: needs the package {error.name}; pip install 'musicrec[postgres]'"
-        ) from None
+        raise ProfileError(f"{_shown(url)}: needs the package {error.name}; pip install 'musicrec[postgres]'") from None

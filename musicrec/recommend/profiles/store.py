@@ -358,7 +358,8 @@ def _user(connection: Connection, user_id: int) -> User:
 def _insert_user(connection: Connection, name: str, created_at: datetime) -> bool:
     """Add a user, and return whether there was none of this name."""
     statement = _INSERT[connection.dialect.name](schema.users).values(name=name, created_at=created_at)
-    return connection.execute(statement.on_conflict_do_nothing()).rowcount == 1
+    added = statement.on_conflict_do_nothing().returning(schema.users.c.id)
+    return connection.execute(added).scalar_one_or_none() is not None
 
 
 def _add(connection: Connection, table: Any, rows: list[dict[str, Any]]) -> None:
