@@ -5,27 +5,31 @@ background: a like changes the next answer.
 
 1. `evidence` turns the events of a user into one number per recording, from "liked" to "disliked". Old events count
    less: after one half-life, half.
-2. `content_scores` compares all tracks with the user's profile: the mean of what was liked, minus a part of the mean of
-   what was not (Rocchio 1971, "Relevance feedback in information retrieval"), after the mean of the library is
-   subtracted.
+2. `learn_taste` compares tracks with what was liked, minus a part of the same for what was not (after Rocchio 1971,
+   "Relevance feedback in information retrieval"). The squares of the cosines are averaged, not the vectors: a user who
+   likes techno and jazz wants both, and not what lies between.
 3. `learn_metric` finds which dimensions matter when one track follows another, from remembered pairs and from skips.
 4. `rerank` adds both to the similarity, removes what is never to come again, and says what moved.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated
 
 import numpy as np
 from annotated_types import Gt
 
-from musicrec.config.number_types import NotNegative, Positive, Share
+from musicrec.config.number_types import Count, NotNegative, Positive, Share
 from musicrec.config.value_check import check_value
 from musicrec.recommend.profiles.records import Event
 
 _HalfLife = Annotated[float, Gt(0)]  # infinity: nothing is forgotten
 _DAY_S = 86_400.0
+_SAMPLE = 20_000  # tracks that stand for a library
+_BLOCK_ROWS = 8192  # tracks that are compared at once: the memory stays small
+_DEVIATIONS = 4.0  # a track that is this many standard deviations nearer than usual has a score of tanh(1) = 0.76
+_LEAST_SPREAD = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +41,9 @@ class TasteSettings:
         played: Weight of a play without an opinion.
         skipped: How much a skip counts against a recording.
         behaviour_most: Plays and skips of one recording together count at most this much, beside 1 for a like.
-        dislike_share: Weight of the mean of what was not liked, beside 1 for the mean of what was.
+        focus: Exponent of the cosine. 1 looks for what is between the liked recordings, more for what is near some.
+        dislike_share: Weight of what was not liked, beside 1 for what was.
+        most_recordings: The most liked, and the most disliked, recordings that are compared with.
         strength: How much the taste can add to a similarity, or take from it, with much evidence.
         evidence_half: Number of likes at which half of the strength is reached.
         ridge: How far the learnt metric stays from the pairs, and near the metric without feedback.
@@ -51,7 +57,9 @@ class TasteSettings:
     played: NotNegative = 0.1
     skipped: NotNegative = 0.3
     behaviour_most: NotNegative = 0.5
+    focus: Positive = 2.0
     dislike_share: NotNegative = 0.5
+    most_recordings: Count = 200
     strength: NotNegative = 0.5
     evidence_half: Positive = 3.0
     ridge: Positive = 1.0
@@ -59,8 +67,9 @@ class TasteSettings:
 
     def __post_init__(self) -> None:
         check_value("taste.half_life_days", self.half_life_days, _HalfLife)
-        for name in ("evidence_half", "ridge"):
+        for name in ("focus", "evidence_half", "ridge"):
             check_value(f"taste.{name}", getattr(self, name), Positive)
+        check_value("taste.most_recordings", self.most_recordings, Count)
         for name in ("played", "skipped", "behaviour_most", "dislike_share", "strength", "pair_bonus"):
             check_value(f"taste.{name}", getattr(self, name), NotNegative)
 
@@ -144,38 +153,99 @@ def evidence(
     )
 
 
-def content_scores(
-    vectors: np.ndarray, rows: np.ndarray, weights: np.ndarray, *, dislike_share: float = 0.5
-) -> np.ndarray:
-    """Compare all tracks with the profile of a user.
+@dataclass(frozen=True, kw_only=True)
+class Taste:
+    """What a user likes, by the sound of what they said something about. `learn_taste` makes it.
+
+    Attributes:
+        centre: (size,) the mean of the library, which is subtracted from every vector.
+        parts: What is liked and, with a negative share, what is not; empty if nothing is known.
+    """
+
+    centre: np.ndarray
+    parts: tuple["_Part", ...] = ()
+
+    def scores(self, vectors: np.ndarray) -> np.ndarray:
+        """Compare tracks with what the user said something about.
+
+        Args:
+            vectors: (tracks, size) float32 of unit length; zeros where a track has none.
+
+        Returns:
+            (tracks,) float64 between -1 and 1. 0 is the usual track of the library, and a track without a vector.
+        """
+        scores = np.zeros(len(vectors))
+        for begin in range(0, len(vectors) if self.parts else 0, _BLOCK_ROWS):
+            block = vectors[begin : begin + _BLOCK_ROWS]
+            around = _unit(block - self.centre)
+            deviations = sum(part.share * (part.closeness(around) - part.mean) / part.spread for part in self.parts)
+            scores[begin : begin + _BLOCK_ROWS] = np.where(
+                block.any(axis=1), np.tanh(np.asarray(deviations) / _DEVIATIONS), 0
+            )
+        return scores
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """Recordings that a user likes, or those that they do not.
+
+    Attributes:
+        share: How much this part counts; negative for what is not liked.
+        vectors: (known, size) float32, around the mean of the library and of unit length.
+        weights: (known,) float32, how much each counts; their sum is 1.
+        focus: The exponent of the cosine.
+        mean: Mean closeness of the tracks of the library.
+        spread: Standard deviation of it.
+    """
+
+    share: float
+    vectors: np.ndarray
+    weights: np.ndarray
+    focus: float
+    mean: float = 0.0
+    spread: float = 1.0
+
+    def closeness(self, around: np.ndarray) -> np.ndarray:
+        """Return the weighted mean of max(cosine, 0) ** focus over the recordings, (tracks,)."""
+        cosines = np.maximum(around @ self.vectors.T, 0)
+        return (cosines**self.focus if self.focus != 1 else cosines) @ self.weights
+
+
+def learn_taste(vectors: np.ndarray, known: Evidence, settings: TasteSettings | None = None) -> Taste:
+    """Learn what a user likes.
+
+    The recordings with most weight count, at most `most_recordings`. The mean of the library and the usual closeness
+    are estimated from up to 20,000 tracks, evenly spaced, so the time hardly depends on the size of the library.
 
     Args:
         vectors: (tracks, size) float32 of unit length; zeros where a track has none.
-        rows: (known,) the tracks that the user said something about.
-        weights: (known,) how much the user likes each; negative for what is not liked.
-        dislike_share: Weight of the mean of what is not liked.
-
-    Returns:
-        (tracks,) float32 from -1 to 1: the cosine of track and profile around the mean of the library. 0 for a track
-        without a vector, and everywhere if nothing is known about the user.
+        known: What the user's events say.
+        settings: How much feedback counts.
     """
-    squares = np.einsum("ij,ij->i", vectors, vectors)
-    known = squares > 0
-    centre = vectors.sum(axis=0, dtype=np.float64) / max(1, int(known.sum()))
-    told = known[rows] & (weights != 0)
-    heard, weights = _unit(vectors[rows[told]] - centre), weights[told]
-    profile = np.zeros(vectors.shape[1])
-    for sign, share in ((1.0, 1.0), (-1.0, -dislike_share)):
-        of_sign = weights * sign > 0
-        if of_sign.any():
-            amounts = np.abs(weights[of_sign])
-            profile += share * (amounts @ heard[of_sign]) / amounts.sum()
-    direction = _unit(profile[None])[0].astype(np.float32)
-    # The cosine of (vector - centre), without making that matrix, which is as large as the library.
-    middle = centre.astype(np.float32)
-    lengths = np.sqrt(np.maximum(squares - 2 * (vectors @ middle) + middle @ middle, 1e-12))
-    scores = (vectors @ direction - middle @ direction) / lengths
-    return np.where(known, np.clip(scores, -1, 1), 0).astype(np.float32)
+    settings = settings or TasteSettings()
+    sample = vectors[:: max(1, -(-len(vectors) // _SAMPLE))]
+    sample = sample[sample.any(axis=1)]
+    if not len(sample):
+        return Taste(centre=np.zeros(vectors.shape[1], dtype=np.float32))
+    centre = sample.mean(axis=0, dtype=np.float64).astype(np.float32)
+    usual = _unit(sample - centre)
+    parts = []
+    for sign, share in ((1, 1.0), (-1, -settings.dislike_share)):
+        chosen = np.flatnonzero((known.weights * sign > 0) & vectors[known.rows].any(axis=1))
+        chosen = chosen[np.argsort(-np.abs(known.weights[chosen]), kind="stable")[: settings.most_recordings]]
+        if not len(chosen) or not share:
+            continue
+        weights = np.abs(known.weights[chosen])
+        part = _Part(
+            share=share,
+            vectors=_unit(vectors[known.rows[chosen]] - centre),
+            weights=(weights / weights.sum()).astype(np.float32),
+            focus=settings.focus,
+        )
+        closeness = part.closeness(usual)
+        if (spread := float(closeness.std())) > _LEAST_SPREAD:  # otherwise all tracks are as close
+            parts.append(replace(part, mean=float(closeness.mean()), spread=spread))
+    return Taste(centre=centre, parts=tuple(parts))
 
 
 def learn_metric(vectors: np.ndarray, pairs: np.ndarray, skips: np.ndarray, *, ridge: float = 1.0) -> np.ndarray:
@@ -272,6 +342,7 @@ def rerank(
     *,
     query: int | np.ndarray | None = None,
     eligible: np.ndarray | None = None,
+    taste: Taste | None = None,
     others: np.ndarray | None = None,
     others_share: Share = 0.0,
     settings: TasteSettings | None = None,
@@ -284,7 +355,9 @@ def rerank(
         known: What the user's events say, as `evidence` returns it.
         query: The row of the query in the library, or its vector (size,); None for a ranking without one, in which
             pairs have no meaning.
-        eligible: (tracks,) bool, what may be recommended; None for all.
+        eligible: (tracks,) bool, what may be recommended; None for all. Only these are compared with the taste: in a
+            very large library, choose a few thousand candidates by their similarity first.
+        taste: What the user likes, if it is learnt already; None to learn it here.
         others: (tracks,) from -1 to 1, what users with a similar taste like, as `collaborative` returns it.
         others_share: How much of the taste these make up.
         settings: How much feedback counts.
@@ -294,25 +367,27 @@ def rerank(
     """
     settings = settings or TasteSettings()
     tracks = len(similarity)
-    eligible = np.ones(tracks, dtype=bool) if eligible is None else eligible
+    allowed = np.ones(tracks, dtype=bool) if eligible is None else eligible.copy()
+    eligible = allowed.copy()
+    allowed[known.banned] = False
+    rows = slice(None) if allowed.all() else np.flatnonzero(allowed)
     strength = settings.strength_of(known.amount)
-    liking = content_scores(vectors, known.rows, known.weights, dislike_share=settings.dislike_share)
+    liking = np.zeros(tracks)
+    liking[rows] = (learn_taste(vectors, known, settings) if taste is None else taste).scores(vectors[rows])
     if others is not None:
-        liking = (1 - others_share) * liking + others_share * others
-    taste = strength * liking.astype(np.float64)
+        liking[rows] = (1 - others_share) * liking[rows] + others_share * others[rows]
+    added = strength * liking
     metric = np.zeros(tracks)
     if query is not None and len(known.pairs) + len(known.skips):
         one = vectors[query] if isinstance(query, int | np.integer) else query
         weights = learn_metric(vectors, known.pairs, known.skips, ridge=settings.ridge)
-        metric = (vectors @ ((weights - 1) * one).astype(np.float32)).astype(np.float64)
+        metric[rows] = vectors[rows] @ ((weights - 1) * one).astype(np.float32)
         if isinstance(query, int | np.integer):
             metric[known.pairs[known.pairs[:, 0] == query, 1]] += settings.pair_bonus
-    allowed = eligible.copy()
-    allowed[known.banned] = False
-    scores = np.where(allowed, similarity + taste + metric, -np.inf)
+    scores = np.where(allowed, similarity + added + metric, -np.inf)
     return Reranking(
         scores=scores,
-        taste=taste,
+        taste=added,
         metric=metric,
         before=_ranks(similarity, eligible),
         after=_ranks(scores, allowed),
