@@ -32,7 +32,7 @@ from matplotlib.figure import Figure
 from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.figures.style import COLOURS, GREY, save
 from musicrec.recommend.profiles.collaborative import CollaborativeSettings, Listeners
-from musicrec.recommend.profiles.taste import Evidence, TasteSettings, rerank
+from musicrec.recommend.profiles.taste import Evidence, TasteSettings, learn_taste, rerank
 from musicrec.system.csv_table import write_records
 
 NO_PAIRS = np.empty((0, 2), dtype=np.int64)
@@ -109,7 +109,7 @@ def likes(
             one = known(yes[:count], np.ones(count))
             both = known(np.concatenate([yes[:count], no[:count]]), np.repeat([1.0, -1.0], count))
             for name, evidence in (("likes", one), ("likes and dislikes", both)):
-                rates, near = [], []
+                rates, near, learnt = [], [], learn_taste(world.vectors, evidence, taste)
                 for query in queries:
                     candidates = eligible.copy()
                     candidates[query] = False
@@ -118,6 +118,7 @@ def likes(
                         world.vectors,
                         evidence,
                         eligible=candidates,
+                        taste=learnt,
                         settings=taste,
                     )
                     rates.append(hits(answer.scores, liked, settings["k"]))
@@ -147,13 +148,14 @@ def crowd(
             for user in range(min(size, settings["crowd_asked"])):
                 eligible = np.ones(len(world.vectors), dtype=bool)
                 eligible[likes[user]] = False
-                by_others = model.scores(str(user))
+                by_others, learnt = model.scores(str(user)), learn_taste(world.vectors, evidence[str(user)], taste)
                 for share in shares:
                     answer = rerank(
                         np.zeros(len(world.vectors)),
                         world.vectors,
                         evidence[str(user)],
                         eligible=eligible,
+                        taste=learnt,
                         others=by_others,
                         others_share=share,
                         settings=taste,
@@ -241,25 +243,25 @@ def choose(settings: dict) -> Iterator[dict]:
             row = {"setting": name, "value": value, "ranking": key[0], "count": key[1], "hit_rate": rates.mean()}
             yield row if followed is None else {**row, "of_the_querys_cluster": followed[key].mean()}
 
-    few = {**settings, "listeners": 100, "queries": 3, "likes": [0, 1, 3, 10, 30], "pairs": [0, 5, 20, 100]}
+    few = {**settings, "listeners": 60, "queries": 2, "likes": [1, 10, 30], "pairs": [5, 20, 100]}
     for name, values in {
-        "focus": (1.0, 1.5, 2.0, 2.5, 3.0),
-        "strength": (0.1, 0.25, 0.5, 1.0, 2.0),
+        "focus": (1.0, 1.5, 2.0, 3.0),
+        "strength": (0.25, 0.5, 1.0, 2.0),
         "evidence_half": (1.0, 3.0, 10.0),
-        "dislike_share": (0.0, 0.25, 0.5, 1.0),
+        "dislike_share": (0.0, 0.5, 1.0),
     }.items():
         for value in values:
             yield from rows(name, value, *likes(few, seed, replace(default, **{name: value})))
-    for value in (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0):
+    for value in (0.01, 0.1, 1.0, 10.0):
         yield from rows("ridge", value, pairs(few, seed, replace(default, ridge=value)))
-    few = {**settings, "worlds": 1}
+    few = {**settings, "worlds": 1, "crowd_asked": 60}
     for name, values in {
-        "factors": (16, 32, 64, 128),
+        "factors": (8, 32, 128),
         "regularization": (0.1, 1.0, 10.0),
         "confidence": (1.0, 10.0, 40.0),
     }.items():
         for value in values:
-            found = crowd(few, seed, replace(others, **{name: value}), (0.0, 0.25, 0.5, 0.75, 1.0), [100, 1000])
+            found = crowd(few, seed, replace(others, **{name: value}), (0.0, 0.25, 0.5, 0.75, 1.0), [300])
             yield from rows(name, value, found)
 
 

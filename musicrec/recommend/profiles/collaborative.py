@@ -68,6 +68,24 @@ def count_listeners(known: Mapping[str, "Evidence"], settings: CollaborativeSett
     return sum(int((one.weights > 0).sum()) >= settings.least_likes for one in known.values())
 
 
+def fit_listeners(
+    known: Mapping[str, "Evidence"], *, tracks: int, settings: CollaborativeSettings | None = None
+) -> "Listeners | None":
+    """Return the model of all users; None if there are too few listeners, or implicit is not installed.
+
+    Give `scores(user)` of it to `taste.rerank` as `others`, and `settings.share` as `others_share`.
+
+    Args:
+        known: {user: what their events say}, of all users.
+        tracks: Number of tracks of the library.
+        settings: The settings.
+    """
+    settings = settings or CollaborativeSettings()
+    if count_listeners(known, settings) < settings.least_listeners or not available():
+        return None
+    return Listeners(known, tracks=tracks, settings=settings)
+
+
 class Listeners:
     """A model of all users: what each of them would like.
 
@@ -93,9 +111,11 @@ class Listeners:
         from threadpoolctl import threadpool_limits
 
         self.users = {user: number for number, user in enumerate(known)}
+        none = np.empty(0, dtype=np.int64)
         liked = [one.weights > 0 for one in known.values()]
-        rows = np.concatenate([one.rows[mask] for one, mask in zip(known.values(), liked, strict=True)])
-        values = np.concatenate([one.weights[mask] for one, mask in zip(known.values(), liked, strict=True)])
+        pairs = list(zip(known.values(), liked, strict=True))
+        rows = np.concatenate([none, *(one.rows[mask] for one, mask in pairs)])
+        values = np.concatenate([none, *(one.weights[mask] for one, mask in pairs)])
         owners = np.repeat(np.arange(len(liked)), [int(mask.sum()) for mask in liked])
         matrix = csr_matrix(
             ((1 + settings.confidence * values).astype(np.float32), (owners, rows)), shape=(len(known), tracks)

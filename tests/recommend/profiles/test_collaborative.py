@@ -5,7 +5,7 @@ import pytest
 
 from musicrec.errors import ConfigError, ProfileError
 from musicrec.recommend.profiles import collaborative
-from musicrec.recommend.profiles.collaborative import CollaborativeSettings, Listeners, count_listeners
+from musicrec.recommend.profiles.collaborative import CollaborativeSettings, Listeners, count_listeners, fit_listeners
 from musicrec.recommend.profiles.taste import Evidence
 
 NONE = np.empty((0, 2), dtype=np.int64)
@@ -48,6 +48,15 @@ def test_users_without_likes_do_no_harm(two_groups: dict[str, Evidence]):
 def test_who_counts_as_a_listener(two_groups: dict[str, Evidence]):
     more = {**two_groups, "few": likes(np.arange(4)), "grumpy": likes(np.arange(9), -1)}
     assert count_listeners(more, CollaborativeSettings(least_likes=5)) == 100
+
+
+def test_below_the_threshold_others_have_no_say(two_groups: dict[str, Evidence], monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("implicit")
+    assert fit_listeners(two_groups, tracks=50, settings=CollaborativeSettings(least_listeners=101)) is None
+    model = fit_listeners(two_groups, tracks=50, settings=CollaborativeSettings(least_listeners=100, factors=2))
+    assert model is not None and model.scores("0").any()
+    monkeypatch.setattr(collaborative, "find_spec", lambda name: None)
+    assert fit_listeners(two_groups, tracks=50, settings=CollaborativeSettings(least_listeners=100)) is None
 
 
 def test_without_implicit_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
