@@ -265,6 +265,10 @@ def choose(settings: dict) -> Iterator[dict]:
             yield from rows(name, value, found)
 
 
+def rounded(rows: list[dict]) -> list[dict]:
+    return [{name: round(v, 4) if isinstance(v, float) else v for name, v in row.items()} for row in rows]
+
+
 def draw(rows: list[dict], path: Path) -> None:
     figure = Figure(figsize=(11, 3.6), layout="constrained")
     titles = {"likes": "likes", "crowd": "listeners with 20 likes each", "pairs": "remembered pairs"}
@@ -297,7 +301,7 @@ def main() -> None:
     settings = json.loads(arguments.settings.read_text())
     arguments.out.mkdir(parents=True, exist_ok=True)
     if arguments.choose:
-        write_records(arguments.out / "choosing.csv", list(choose(settings)))
+        write_records(arguments.out / "choosing.csv", rounded(list(choose(settings))))
         return
     bootstrap = Bootstrap(resamples=settings["resamples"], units=["track"])
     seed, others = settings["test_seed"], CollaborativeSettings()
@@ -310,7 +314,7 @@ def main() -> None:
         ),
         *table("pairs", pairs(settings, seed, TasteSettings()), 0, bootstrap),
     ]
-    write_records(arguments.out / "simulation.csv", rows)
+    write_records(arguments.out / "simulation.csv", rounded(rows))
     draw(rows, arguments.out / "simulation.png")
 
 

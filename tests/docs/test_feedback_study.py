@@ -1,4 +1,4 @@
-"""The table of experiments/feedback/README.md is that of the CSV file beside it, and docs/feedback.md has the defaults."""
+"""The tables of experiments/feedback/README.md are those of its CSV file, and docs/feedback.md has the defaults."""
 
 import csv
 import re
