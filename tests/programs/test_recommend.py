@@ -156,10 +156,12 @@ def test_json_output_holds_nothing_else(program: Callable, world: dict):
     similarities = [row["similarity"] for row in answer["results"]]
     assert similarities == sorted(similarities, reverse=True) and -1 <= similarities[-1] <= similarities[0] <= 1
     weights = answer["similarity"]["weights"]
-    assert weights == {"tempo": 1, "key": 1, "embedding": 3, "energy": 2, "loudness": 2, "brightness": 2}
+    assert weights == {
+        "tempo": 1.5, "key": 1.5, "embedding": 3, "variation": 3, "energy": 2, "loudness": 2, "brightness": 2,
+    }  # fmt: skip
     for row in answer["results"]:
         parts = row["similarity_by_block"]
-        mean = sum(weights[name] * parts[name] for name in weights) / sum(weights.values())
+        mean = sum(weights[name] * parts[name] for name in parts) / sum(weights[name] for name in parts)
         assert row["similarity"] == pytest.approx(mean, abs=1e-5)
         assert row["camelot"][-1] in "AB" and 30 <= row["bpm"] <= 300
     assert answer["query"]["tags"]["genre"][0]["probability"] >= 0.5
@@ -183,7 +185,7 @@ def test_the_table_of_a_file_that_is_not_in_the_library(program: Callable, world
         "genre",
         "BPM",
         "1 tags",
-        "2 similarity  cosine over tempo, key, ",
+        "2 similarity  cosine over tempo ×1.5, key ×1.5, ",
         "track 0",
         "Extended",
     ):
@@ -229,6 +231,7 @@ def test_a_track_of_the_library_by_its_name(world: dict, capsys: pytest.CaptureF
         "brightness",
         "onset_rate",
         "embedding.tags",
+        "variation",
     }
     assert "track 3" not in [row["track_id"] for row in answer["results"]]
     call("action=query", f"query={world['music'] / 'track 3.wav'}", f"library={world['library']}", "format=json")

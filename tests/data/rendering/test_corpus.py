@@ -140,7 +140,7 @@ def test_commands_of_the_documents(monkeypatch, tmp_path):
     assert [(settings["clips_per_genre"], settings["composed"]) for settings in asked] == [
         (100, 0),
         (100, 300),
-        (70, 560),
+        (110, 560),
     ]
     assert asked[1]["sound_fonts"] == [Path("A.sf2"), Path("B.sf3")]
     assert [settings["shift_sound_font"].name for settings in asked[1:]] == ["C.sf2", "MuseScore_General_Lite.sf3"]
