@@ -315,7 +315,8 @@ class SqliteLibrary:
         try:
             yield
         except sqlite3.Error as error:
-            raise LibraryError(f"{self.path}: {error}; earlier writes are kept") from None
+            way_out = "; make it and its folder writable, or " + _ANOTHER if "readonly" in str(error) else ""
+            raise LibraryError(f"{self.path}: {error}; earlier writes are kept{way_out}") from None
 
 
 def _connect(path: Path, *, mode: str = "rw") -> sqlite3.Connection:
