@@ -247,3 +247,12 @@ def test_track_coverage(table, small_musicnn: Path, tiny_music: Path):
     )
     heard, *cells, another = rows["tags"]  # the last of the rows
     assert heard == "MP3, 128 kbit/s" and all(0 <= float(cell) < 0.5 for cell in cells) and another in "01"
+
+
+def test_sets(table):
+    """The exact set of few tracks, and the time in a small library."""
+    rows = table("sets", "--tracks", "8", "--worlds", "1", "--sizes", "50")
+    assert float(rows["50"][1]) > 0 and rows["50"][0] == "120 minutes, rise"  # the last of the rows
+    if "8 of 8, end" in rows:  # OR-Tools is installed
+        _, beam, exact, bound, share = rows["8 of 8, end"][:5]
+        assert float(beam) <= float(exact) + 1e-4 <= float(bound) + 2e-4 and 0.9 < float(share) <= 1.0001

@@ -27,6 +27,9 @@ from musicrec.export.folder import read_export
 from musicrec.export.public_checkpoint import ARCHITECTURES, ORIGINAL_NAMES
 from musicrec.figures.scores import plot_scores
 from musicrec.heads import Head, from_dict, head_classes, to_dict
+from musicrec.recommend.columns import Columns
+from musicrec.recommend.sets.axes import LoudnessAxis
+from musicrec.recommend.sets.transition import TransitionScore
 from musicrec.recommend.similarity import Similarity
 
 ROOT = Path(__file__).parents[1]
@@ -175,6 +178,26 @@ def test_example_of_a_metric():
     scores = module.single_label(probabilities, target, None, classes=("a", "b", "c"))
     expected = balanced_accuracy_score(target, probabilities.argmax(dim=1))
     assert scores.values()["balanced_accuracy"] == pytest.approx(expected) == pytest.approx((2 / 3 + 0 + 1 / 2) / 3)
+
+
+def test_example_of_an_axis(block: Callable[[str, str], str]):
+    """Ten years apart score one half, beside an axis that scores 1."""
+    module = ModuleType("year_axis")
+    sys.modules[module.__name__] = module  # where dataclasses look for it
+    try:
+        exec(block("musicrec/recommend/sets/year.py", "python"), module.__dict__)
+        unknown = np.full(3, np.nan)
+        facts = dict.fromkeys(("bpm", "energy", "duration_s"), unknown) | dict.fromkeys(
+            ("artist", "album", "genre"), np.full(3, "")
+        )
+        columns = Columns(**facts, key=[-1] * 3, loudness=[-9.0] * 3, year=[1990, 2000, -1], vectors=np.zeros((3, 0)))
+        scoring = TransitionScore(axes=(LoudnessAxis(weight=0.3), module.YearAxis()), missing_costs=0)
+        made, unknown_year = (scoring.explain(scoring.pairs(columns, [0], [row])) for row in (1, 2))
+    finally:
+        del sys.modules[module.__name__]
+    assert made.axes == {"loudness": 1.0, "year": 0.5} and made.score == pytest.approx((0.3 + 0.05) / 0.4)
+    assert made.reason == "1990 → 2000"
+    assert unknown_year.axes["year"] is None and unknown_year.score == 1
 
 
 def test_example_model_with_a_name(block: Callable[[str, str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -1,8 +1,9 @@
 """Check one value against a type with limits, or against a list of choices, and name the setting that is wrong."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_origin, get_type_hints
 
 from musicrec.errors import ConfigError
 
@@ -38,6 +39,23 @@ def check_value(key: str, value: object, annotation: Any, *, expected: str | Non
     """
     if not fits(value, annotation):
         raise ConfigError(f"{key}={value}: give {expected or describe(annotation)}")
+
+
+def check_fields(key: str, settings: Any) -> None:
+    """Check the fields of a dataclass whose types have limits, such as `Share` or `Count | None`.
+
+    Args:
+        key: What the settings are called, as a user writes it, such as "curve".
+        settings: The dataclass. Fields of other types than numbers with limits are not checked.
+
+    Raises:
+        ConfigError: A value does not fit, as in "curve.periods=0: give a whole number, 1 or more".
+    """
+    hints = get_type_hints(type(settings), include_extras=True)
+    for field in fields(settings):
+        annotation = hints[field.name]
+        if any(get_origin(part) is Annotated for part in (annotation, *getattr(annotation, "__args__", ()))):
+            check_value(f"{key}.{field.name}", getattr(settings, field.name), annotation)
 
 
 def check_choice(key: str, value: object, choices: Sequence) -> None:

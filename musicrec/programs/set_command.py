@@ -1,0 +1,167 @@
+"""What `musicrec set` prints and writes."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from musicrec.config.value_check import join_alternatives
+from musicrec.errors import ConfigError
+from musicrec.recommend.sets.curve import SHAPES, EnergyCurve
+from musicrec.recommend.sets.table import as_table, shown_name
+from musicrec.recommend.sets.track_set import TrackSet
+from musicrec.system.console import output_console
+
+_PICTURES = (".png", ".svg")
+
+
+class BuildsSets(Protocol):
+    """The part of a recommender that this command needs."""
+
+    def build_set(
+        self,
+        start: str,
+        *,
+        end: str | None,
+        tracks: int | None,
+        minutes: float | None,
+        curve: EnergyCurve | None,
+        locked: Mapping[int, str],
+        banned: Sequence[str],
+    ) -> TrackSet:
+        """Return a set with names; tracks are named as in a query."""
+
+
+def build(
+    recommender: BuildsSets,
+    start: str,
+    *,
+    end: str | None = None,
+    tracks: int | None = None,
+    minutes: float | None = None,
+    curve: str | None = None,
+    lock: Sequence[str] = (),
+    ban: Sequence[str] = (),
+    picture: Sequence[str | Path] = (),
+    as_json: bool = False,
+) -> TrackSet:
+    """Build a set, print it, and draw it if asked.
+
+    Args:
+        recommender: Builds the set.
+        start: The first track.
+        end: The last track; None leaves it open.
+        tracks: Number of tracks. If neither this nor `minutes` is given, 12.
+        minutes: Length in minutes.
+        curve: See `parse_curve`.
+        lock: Tracks at a place, as "5=TRACK".
+        ban: Tracks that must not be in the set.
+        picture: Files to draw the set into, .png or .svg.
+        as_json: Print JSON instead of a table.
+
+    Returns:
+        The set.
+
+    Raises:
+        ConfigError: An option cannot be read.
+    """
+    files = [Path(file) for file in picture]
+    for file in files:
+        if file.suffix.lower() not in _PICTURES:
+            raise ConfigError(f"--picture {file}: give a file whose name ends in {join_alternatives(_PICTURES)}")
+    made = recommender.build_set(
+        start,
+        end=end,
+        tracks=12 if tracks is None and minutes is None else tracks,
+        minutes=minutes,
+        curve=None if curve is None else parse_curve(curve),
+        locked=parse_locks(lock),
+        banned=list(ban),
+    )
+    if files:
+        draw(made, files)
+    out = output_console()
+    if as_json:
+        print(json.dumps(made.to_dict(), indent=1))
+    else:
+        out.print(as_table(made, width=out.width))
+        for file in files:
+            out.print(f"picture: {file}", soft_wrap=True, markup=False)
+    return made
+
+
+def draw(made: TrackSet, files: Sequence[Path]) -> None:
+    """Draw a set into files.
+
+    Args:
+        made: The set, with names.
+        files: The files, .png or .svg.
+    """
+    from musicrec.figures.sets import DrawnTrack, set_figure  # here: matplotlib takes a second to import
+    from musicrec.figures.style import save
+
+    led_into: list[float | None] = [None, *(transition.score for transition in made.transitions)]
+    drawn = [
+        DrawnTrack(
+            name=shown_name(track),
+            starts_min=track.starts_min,
+            bpm=track.bpm,
+            energy=track.energy,
+            target=track.target,
+            camelot=track.camelot,
+            locked=track.locked,
+            led_into=score,
+        )
+        for track, score in zip(made.tracks, led_into, strict=True)
+    ]
+    title = f"Set of {len(drawn)} tracks, {made.minutes:.0f} minutes, score {made.score:.2f}"
+    for file in files:
+        save(set_figure(drawn, title=title), file)
+
+
+def parse_curve(text: str) -> EnergyCurve:
+    """Read an energy curve: a shape, a shape with its lowest and highest energy, or points.
+
+    Args:
+        text: "rise", "peak:4-9", or points as energies at equal distances, "4,6,8,5".
+
+    Raises:
+        ConfigError: It is none of these.
+    """
+    shape, _, limits = text.strip().partition(":")
+    try:
+        if shape in SHAPES and shape != "points":
+            energies: dict[str, Any] = {}
+            if limits:
+                low, _, high = limits.partition("-")
+                energies = {"low": float(low)} | ({"high": float(high)} if high else {})
+            return EnergyCurve(shape=shape, **energies)
+        values = [float(value) for value in text.split(",")]
+    except ValueError:
+        values = []
+    if len(values) < 2:
+        shapes = ", ".join(name for name in SHAPES if name != "points")
+        raise ConfigError(
+            f"--curve {text}: give one of {shapes}; with limits, as in peak:4-9; "
+            "or energies from 1 to 10, as in 4,6,8,5"
+        )
+    return EnergyCurve(
+        shape="points", points=[(place / (len(values) - 1), value) for place, value in enumerate(values)]
+    )
+
+
+def parse_locks(words: Sequence[str]) -> dict[int, str]:
+    """Read tracks at places, {place: track}, from words such as "5=artist – title".
+
+    Raises:
+        ConfigError: A word has no place or no track, or a place is named twice.
+    """
+    locks: dict[int, str] = {}
+    for word in words:
+        place, _, track = word.partition("=")
+        if not place.strip().isdecimal() or not track:
+            raise ConfigError(f"--lock {word}: give a place and a track, as in 5=TRACK")
+        if int(place) in locks:
+            raise ConfigError(f"--lock {word}: another track is locked at place {int(place)}")
+        locks[int(place)] = track
+    return locks

@@ -1,0 +1,123 @@
+"""The facts of many tracks side by side, one array per fact and one row per track."""
+
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+
+import numpy as np
+
+from musicrec.heads.keys import KEYS_24
+
+_UNIT = 1e-3  # how far from 1 the length of a vector may be: float16 has three digits
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Columns:
+    """What filters, sets and profiles need to know of the tracks of a library.
+
+    A fact that is not known is NaN, -1 or "". Values may be passed in any type that converts without loss of meaning;
+    they are kept in the types below.
+
+    Attributes:
+        bpm: (tracks,) float32, tempo in BPM.
+        key: (tracks,) int8, index of the key in `KEYS_24`; -1 if unknown.
+        energy: (tracks,) float32, from 1, calm, to 10, hard.
+        loudness: (tracks,) float32, integrated loudness in LUFS.
+        year: (tracks,) int16, year of release; -1 if unknown.
+        duration_s: (tracks,) float32, length in seconds.
+        artist: (tracks,) text, "" if unknown.
+        album: (tracks,) text, "" if unknown.
+        genre: (tracks,) text, the name of the strongest genre, "" if none is clear.
+        vectors: (tracks, size) float32, how a track sounds, as vectors of unit length: the product of two of them says
+            how close they are. Zeros if unknown.
+        recording: (tracks,) int64: tracks with the same number are the same recording. -1, and None for all, stands for
+            a recording of its own.
+
+    Raises:
+        ValueError: The arrays have different lengths, or a value is out of range; the message names column and row.
+    """
+
+    bpm: np.ndarray
+    key: np.ndarray
+    energy: np.ndarray
+    loudness: np.ndarray
+    year: np.ndarray
+    duration_s: np.ndarray
+    artist: np.ndarray
+    album: np.ndarray
+    genre: np.ndarray
+    vectors: np.ndarray
+    recording: np.ndarray = field(default=None)  # type: ignore[arg-type]  # an array from __post_init__ on
+
+    def __post_init__(self) -> None:
+        recording = np.full(len(self.bpm), -1) if self.recording is None else self.recording
+        object.__setattr__(self, "recording", recording)
+        for name, kind in _TYPES.items():
+            object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=kind))
+        for name in ("artist", "album", "genre"):
+            texts = np.asarray(getattr(self, name))
+            object.__setattr__(self, name, texts if texts.dtype.kind in "OUT" else texts.astype(str))
+        for column in fields(self):
+            values = getattr(self, column.name)
+            wanted = 2 if column.name == "vectors" else 1
+            if values.ndim != wanted or len(values) != len(self.bpm):
+                raise ValueError(
+                    f"{column.name} has the shape {values.shape}; give {wanted} dimension{'s' * (wanted > 1)} "
+                    f"and {len(self.bpm)} tracks, as many as bpm has"
+                )
+        self._check("bpm", self.bpm <= 0, "above 0 BPM or NaN")
+        self._check("bpm", np.isinf(self.bpm), "a finite number or NaN")
+        self._check("key", (self.key < -1) | (self.key >= len(KEYS_24)), "from 0 to 23, or -1")
+        self._check("energy", (self.energy < 1) | (self.energy > 10), "from 1 to 10, or NaN")
+        self._check("loudness", np.isinf(self.loudness), "a finite number of LUFS, or NaN")
+        self._check("duration_s", ~(self.duration_s >= 0) & ~np.isnan(self.duration_s), "0 s or more, or NaN")
+        lengths = np.linalg.norm(self.vectors, axis=1)
+        self._check("vectors", ~((np.abs(lengths - 1) < _UNIT) | (lengths == 0)), "a vector of length 1, or zeros")
+
+    def __len__(self) -> int:
+        """Return the number of tracks."""
+        return len(self.bpm)
+
+    def _check(self, name: str, wrong: np.ndarray, expected: str) -> None:
+        if wrong.any():
+            row = int(wrong.argmax())
+            value = getattr(self, name)[row]
+            shown = f"length {np.linalg.norm(value):g}" if name == "vectors" else f"{value:g}"
+            raise ValueError(f"{name} of row {row} is {shown}; give {expected}")
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """(tracks,) the numbers of all rows."""
+        return np.arange(len(self))
+
+    @cached_property
+    def artist_codes(self) -> np.ndarray:
+        """(tracks,) int32: a number per artist; -1 if unknown."""
+        return _codes(self.artist)
+
+    @cached_property
+    def genre_codes(self) -> np.ndarray:
+        """(tracks,) int32: a number per genre; -1 if unknown."""
+        return _codes(self.genre)
+
+    @cached_property
+    def has_vector(self) -> np.ndarray:
+        """(tracks,) bool: whether it is known how a track sounds."""
+        return self.vectors.any(axis=1)
+
+
+_TYPES = {
+    "bpm": np.float32,
+    "key": np.int8,
+    "energy": np.float32,
+    "loudness": np.float32,
+    "year": np.int16,
+    "duration_s": np.float32,
+    "vectors": np.float32,
+    "recording": np.int64,
+}
+
+
+def _codes(texts: np.ndarray) -> np.ndarray:
+    # In the order of appearance. A dictionary is faster than sorting the texts.
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(text, len(numbers)) if text else -1 for text in texts.tolist()], dtype=np.int32)

@@ -1,0 +1,1 @@
+"""Sets: tracks in an order in which each leads well into the next, along an energy curve."""

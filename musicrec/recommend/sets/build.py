@@ -1,0 +1,227 @@
+"""Build a set from a start to an end, over a number of tracks or minutes."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Ge
+
+from musicrec.config.number_types import Count, Natural, NotNegative, Positive, Share
+from musicrec.config.value_check import check_fields, check_value
+from musicrec.errors import ConfigError
+from musicrec.recommend.columns import Columns
+from musicrec.recommend.sets.curve import EnergyCurve
+from musicrec.recommend.sets.plan import Plan, check_row, eligible_rows
+from musicrec.recommend.sets.search import FoundSet, Search
+from musicrec.recommend.sets.shortlist import shortlist
+from musicrec.recommend.sets.track_set import TrackSet, describe_track, played_minutes, usual_length_s
+from musicrec.recommend.sets.transition import Transition, TransitionScore
+
+_Tracks = Annotated[int, Ge(2)]
+_TRIES = 4  # numbers of tracks that are tried for a set of so many minutes
+
+
+@dataclass(frozen=True, kw_only=True)
+class SetSettings:
+    """How a set is searched.
+
+    Attributes:
+        transitions: How transitions are scored, and the tempo budget.
+        artist_gap: Diversity: an artist returns after this many other tracks at the earliest.
+        mix_s: How long two tracks overlap, in seconds; for the length of a set in minutes.
+        filler_below: A track that is led into with a lower score, on the way to a locked one, is called a filler.
+        width: Sets that are kept at each place. More finds better sets and takes longer.
+        shortlist: Tracks that are looked at closely, of a library with more.
+    """
+
+    transitions: TransitionScore = field(default_factory=TransitionScore)
+    artist_gap: Natural = 4
+    mix_s: NotNegative = 15.0
+    filler_below: Share = 0.4
+    width: Count = 32
+    shortlist: Count = 400
+
+    def __post_init__(self) -> None:
+        check_fields("set", self)
+
+
+def build_set(
+    columns: Columns,
+    *,
+    start: int,
+    end: int | None = None,
+    tracks: int | None = None,
+    minutes: float | None = None,
+    curve: EnergyCurve | None = None,
+    locked: Mapping[int, int] | None = None,
+    banned: Collection[int] = (),
+    allowed: np.ndarray | None = None,
+    settings: SetSettings | None = None,
+) -> TrackSet:
+    """Return a good set; the same one each time.
+
+    Args:
+        columns: The facts of all tracks.
+        start: Row of the first track.
+        end: Row of the last track; None leaves it open.
+        tracks: Number of tracks with the first and the last, 2 or more; or
+        minutes: Length of the set. The number of tracks is chosen so that the set comes near.
+        curve: The wanted energy over the set; None only keeps the steps small.
+        locked: {place: row} of tracks that must stand at a place; the start is at place 1.
+        banned: Rows that must not be in the set.
+        allowed: (rows,) bool, such as what a filter leaves. Locked tracks, start and end need not be among them.
+        settings: How the set is searched. None takes the usual ones.
+
+    Raises:
+        ConfigError: A row or a place does not exist, a track is asked for twice, or there are too few tracks.
+    """
+    settings = settings or SetSettings()
+    if (tracks is None) == (minutes is None):
+        raise ConfigError("a set needs a length: give tracks or minutes, and not both")
+    if tracks is not None:
+        check_value("tracks", tracks, _Tracks, expected="a whole number, 2 or more")
+    else:
+        check_value("minutes", minutes, Positive)
+    places = {0: check_row("start", start, columns)}
+    for place, row in sorted((locked or {}).items()):
+        check_value("locked place", place, Count)
+        if places.setdefault(place - 1, check_row(f"locked.{place}", row, columns)) != row:
+            raise ConfigError(f"locked.{place}={row}: the start is there; lock a track at place 2 or behind")
+    last = None if end is None else check_row("end", end, columns)
+    if last is not None and tracks is not None and places.get(tracks - 1) == last:
+        last = None  # it is locked there anyway
+    asked = [*places.values(), *([] if last is None else [last])]
+    banned = [check_row("banned", row, columns) for row in banned]
+    _check_once(columns, asked, banned)
+    eligible = eligible_rows(columns, locked=asked, banned=banned, allowed=allowed)
+
+    def plan(count: int) -> Plan:
+        at_places = dict(places)
+        if max(at_places) >= count:
+            raise ConfigError(f"locked.{max(at_places) + 1}: the set has only {count} places")
+        if last is not None and at_places.setdefault(count - 1, last) != last:
+            raise ConfigError(f"end={last}: another track is locked at place {count}, the last one")
+        targets = np.full(count, np.nan, dtype=np.float32)
+        if curve is not None:
+            targets = curve.targets(count, float(columns.energy[start]))
+        made = Plan(columns=columns, tracks=count, locked=at_places, eligible=eligible, targets=targets)
+        if made.available < count:
+            raise ConfigError(
+                f"a set of {count} tracks: there are only {made.available} different ones to choose from; "
+                "ask for a shorter set, or ban and filter less"
+            )
+        return made
+
+    if tracks is not None:
+        made = plan(tracks)
+        return _described(made, _search(made, settings)[0], settings)
+    assert minutes is not None
+    least = max(2, max(places) + 1 + (last is not None))
+    return _of_minutes(plan, columns, minutes, least=least, settings=settings)
+
+
+def _of_minutes(
+    plan: Callable[[int], Plan], columns: Columns, minutes: float, *, least: int, settings: SetSettings
+) -> TrackSet:
+    """Return the best of the sets whose length is near.
+
+    The number of tracks is guessed from the median length, and corrected by how long the sets with it last. A set that
+    is off by a tenth of its length loses as much as one whose score is a tenth lower.
+    """
+    most = plan(least).available
+    usual_s = usual_length_s(columns) - settings.mix_s
+    count = min(max(least, round(60 * minutes / max(usual_s, 30.0))), most)
+    tried: dict[int, tuple[float, float, Plan, FoundSet]] = {}
+    while count not in tried and len(tried) < _TRIES:
+        made = plan(count)
+        found = []
+        for path in _search(made, settings):
+            length = float(played_minutes(columns, path.rows, mix_s=settings.mix_s)[-1])
+            worth = path.score / (count - 1) - abs(length - minutes) / minutes - len(path.relaxed)
+            found.append((worth, length, path))
+        worth, length, path = max(found, key=lambda one: one[0])  # the first of equal ones
+        tried[count] = (worth, length, made, path)
+        count = min(max(least, count + round((minutes - length) * count / length)), most)
+    _, length, made, path = max(tried.values(), key=lambda one: one[0])
+    remarks = []
+    if abs(length - minutes) > length / made.tracks:
+        why = f"there are only {most} tracks to choose from" if made.tracks == most else "so much is asked for"
+        remarks = [f"the set lasts {length:.0f} minutes and not {minutes:g}: {why}"]
+    return _described(made, path, settings, remarks=remarks)
+
+
+def _search(plan: Plan, settings: SetSettings) -> list[FoundSet]:
+    rows = shortlist(
+        plan, settings.transitions, size=max(settings.shortlist, 2 * plan.tracks), artist_gap=settings.artist_gap
+    )
+    search = Search(plan, settings.transitions, rows, artist_gap=settings.artist_gap, width=settings.width)
+    return search.run()
+
+
+def _check_once(columns: Columns, asked: Sequence[int], banned: Collection[int]) -> None:
+    recordings = [int(columns.recording[row]) for row in asked if columns.recording[row] >= 0]
+    if len(set(asked)) < len(asked) or len(set(recordings)) < len(recordings):
+        raise ConfigError("start, end and locked tracks: a recording is asked for at two places; name each one once")
+    for row in asked:
+        if row in banned:
+            raise ConfigError(f"the track of row {row} is both asked for and banned")
+
+
+def _described(plan: Plan, path: FoundSet, settings: SetSettings, *, remarks: Sequence[str] = ()) -> TrackSet:
+    """Return a set with its transitions explained."""
+    columns, scoring = plan.columns, settings.transitions
+    left = np.inf if scoring.tempo.set_percent is None else scoring.tempo.set_percent
+    transitions: list[Transition] = []
+    for place in range(1, plan.tracks):
+        target, step = float(plan.targets[place]), plan.step(place)
+        pairs = scoring.pairs(columns, [path.rows[place - 1]], [path.rows[place]], target=target, step=step)
+        transition = scoring.explain(pairs, set_budget_left=left)
+        left -= abs(transition.tempo_change_percent or 0.0)
+        unfit = transition.score < settings.filler_below and plan.next_locked(place) is not None
+        if place in path.relaxed:
+            again = f"an artist who played less than {settings.artist_gap} tracks ago, as no other track was left"
+            transition = replace(transition, filler=True, reason=f"{transition.reason}, {again}")
+        elif place not in plan.locked and unfit:
+            transition = replace(transition, filler=True, reason=f"{transition.reason}, filler on the way")
+        transitions.append(transition)
+    times = played_minutes(columns, path.rows, mix_s=settings.mix_s)
+    return TrackSet(
+        tracks=tuple(
+            describe_track(
+                columns,
+                row,
+                starts_min=float(times[place]),
+                target=float(plan.targets[place]),
+                locked=place in plan.locked,
+            )
+            for place, row in enumerate(path.rows)
+        ),
+        transitions=tuple(transitions),
+        score=float(np.mean([transition.score for transition in transitions])),
+        minutes=float(times[-1]),
+        remarks=tuple([*remarks, *_remarks(transitions, settings)]),
+    )
+
+
+def _remarks(transitions: Sequence[Transition], settings: SetSettings) -> list[str]:
+    remarks = []
+    fillers = [str(place) for place, transition in enumerate(transitions, 2) if transition.filler]
+    if fillers:
+        many = len(fillers) > 1
+        remarks.append(
+            f"track{'s' * many} {', '.join(fillers)} {'are fillers' if many else 'is a filler'}: nothing better leads "
+            "to what follows; more tracks in the library, or a longer set, may help"
+        )
+    tempo = settings.transitions.tempo
+    spent = sum(abs(transition.tempo_change_percent or 0.0) for transition in transitions)
+    if tempo.set_percent is not None and spent > tempo.set_percent:
+        remarks.append(f"the tempo changes add up to {spent:.1f} %, more than the budget of {tempo.set_percent:g} %")
+    without = sum(transition.axes.get("key") is None for transition in transitions) if _judges(settings, "key") else 0
+    if without:
+        remarks.append(f"{without} of {len(transitions)} transitions could not be judged by key: it is unknown")
+    return remarks
+
+
+def _judges(settings: SetSettings, axis: str) -> bool:
+    return any(one.name == axis and one.weight for one in settings.transitions.axes)

@@ -1,0 +1,57 @@
+"""How a set is shown to people."""
+
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from musicrec.recommend.sets.track_set import SetTrack, TrackSet
+
+
+def as_table(made: TrackSet, *, width: int) -> Group:
+    """Return a set as a table for people: the tracks, and between them how each leads into the next.
+
+    Args:
+        made: The set, with names (`TrackSet.named`); a track without one is shown by its row.
+        width: Width of the output in characters. In 100 or more, the key has its name beside its code.
+    """
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1, 0, 0))
+    table.add_column("#", justify="right")
+    table.add_column("start", justify="right", no_wrap=True)
+    table.add_column("track", overflow="fold", ratio=1, min_width=24)
+    table.add_column("BPM", justify="right", no_wrap=True)
+    table.add_column("key", no_wrap=True)
+    table.add_column("energy", justify="right", no_wrap=True)
+    table.add_column("score", justify="right", style="bold", no_wrap=True)
+    for number, track in enumerate(made.tracks, 1):
+        if number > 1:
+            transition = made.transitions[number - 2]
+            reason = Text(transition.reason, "yellow" if transition.filler else "dim")
+            table.add_row("", "", reason, "", "", "", f"{transition.score:.2f}")
+        table.add_row(
+            str(number),
+            _clock(track.starts_min),
+            Text(shown_name(track), "bold" if track.locked else ""),
+            "–" if track.bpm is None else f"{track.bpm:.1f}",
+            _key(track, short=width < 100),
+            "–" if track.energy is None else f"{track.energy:.1f}",
+            "",
+        )
+    summary = f"{len(made.tracks)} tracks, {made.minutes:.0f} minutes, score {made.score:.3f}"
+    return Group(Text(summary, "bold"), table, *(Text(remark, "yellow") for remark in made.remarks))
+
+
+def shown_name(track: SetTrack) -> str:
+    """Return the name of a track, or its row if it has none."""
+    return track.name or f"row {track.row}"
+
+
+def _clock(minutes: float) -> str:
+    whole, seconds = divmod(round(60 * minutes), 60)
+    return f"{whole:d}:{seconds:02d}"
+
+
+def _key(track: SetTrack, *, short: bool) -> str:
+    if track.camelot is None or track.key is None:
+        return "–"
+    return track.camelot if short else f"{track.camelot} {track.key}"

@@ -1,0 +1,82 @@
+"""The tempo change of a transition, at a track's own, half or double tempo, or with two beats against three."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from musicrec.config.number_types import Positive, Share
+from musicrec.config.value_check import check_fields
+
+MULTIPLES = {"own": 1.0, "half": 0.5, "double": 2.0, "three_to_two": 1.5, "two_to_three": 2 / 3}
+"""{name: by what the tempo of the next track is multiplied before it is compared}."""
+
+SIGNS = {1.0: "", 0.5: "÷2", 2.0: "×2", 1.5: "3:2", 2 / 3: "2:3"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TempoChange:
+    """How the tempo changes from tracks to tracks, arrays of (before, after).
+
+    Attributes:
+        percent: How much faster the next track is, at the best of its multiples; NaN if a tempo is unknown.
+        multiple: That multiple, one of `MULTIPLES`.
+        score: From 0 to 1; NaN if a tempo is unknown.
+    """
+
+    percent: np.ndarray
+    multiple: np.ndarray
+    score: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class TempoRules:
+    """How tempi are compared.
+
+    A change of p percent scores 0.5 ** (p / halving_percent)², times the factor of the multiple.
+
+    Attributes:
+        halving_percent: The change that scores one half.
+        half: Factor if the next track counts at half its tempo; 0 never does.
+        double: Factor at double its tempo.
+        three_to_two: Factor if it counts at one and a half times its tempo: two of its beats against three.
+        two_to_three: Factor at two thirds of its tempo.
+        transition_percent: Tempo budget of a transition.
+        set_percent: Tempo budget of a set: the sum of all changes, up and down. None sets no limit.
+        over_budget: Factor of the score of a transition that exceeds a budget. It stays possible, as a set may not
+            exist without it.
+    """
+
+    halving_percent: Positive = 6.0
+    half: Share = 0.9
+    double: Share = 0.9
+    three_to_two: Share = 0.6
+    two_to_three: Share = 0.6
+    transition_percent: Positive = 6.0
+    set_percent: Positive | None = None
+    over_budget: Share = 0.7
+
+    def __post_init__(self) -> None:
+        check_fields("tempo", self)
+
+    def change(self, before: np.ndarray, after: np.ndarray) -> TempoChange:
+        """Return the change from every track to every other one.
+
+        Args:
+            before: (before,) float32 BPM, NaN if unknown.
+            after: (after,) float32 BPM, NaN if unknown.
+        """
+        ratio = after[None, :] / before[:, None]
+        percent, multiple, score = (np.empty(ratio.shape, np.float32) for _ in range(3))
+        score.fill(-1.0)
+        for name, times in MULTIPLES.items():
+            factor = 1.0 if name == "own" else getattr(self, name)
+            if factor:
+                change = np.float32(100 * times) * ratio - np.float32(100)
+                here = np.float32(factor) * np.exp2(-np.square(change / np.float32(self.halving_percent)))
+                better = here > score  # where equal, the first wins, so a track keeps its own tempo
+                np.copyto(percent, change, where=better)
+                np.copyto(multiple, np.float32(times), where=better)
+                np.copyto(score, here, where=better)
+        unknown = np.isnan(ratio)
+        percent[unknown] = multiple[unknown] = score[unknown] = np.nan
+        return TempoChange(percent=percent, multiple=multiple, score=score)
