@@ -18,7 +18,7 @@ from tinytag import TinyTag, UnsupportedFormatError
 
 from musicrec.errors import AudioError
 
-_COMMON = ("artist", "albumartist", "album", "title", "genre")  # what tinytag keeps outside `other`
+_COMMON = ("artist", "albumartist", "album", "title", "genre", "year")  # what tinytag keeps outside `other`
 _MOST_BYTES = 1 << 26  # a cover in a tag has some megabytes
 _CALLS, _BYTES_PER_CALL = 20_000, 200  # a page of an OGG file has 750 bytes or more, and takes two or three calls
 _ID3_HEADER, _ID3V1, _APE_FOOTER = 10, 128, 32

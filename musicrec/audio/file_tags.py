@@ -20,6 +20,7 @@ from musicrec.system.console import error_console
 _NAMES = {
     "artist": ("artist", "albumartist"), "album": ("album",), "title": ("title",), "genre": ("genre",),
     "bpm": ("bpm", "tbpm", "tempo", "beatsperminute"), "key": ("initialkey", "key", "tkey"),
+    "year": ("year", "date", "originaldate", "originalyear"),
 }  # fmt: skip
 _TYPES = {
     **dict.fromkeys(("artist", "album", "title", "genre"), pl.String),
@@ -49,15 +50,15 @@ def read_tags(paths: Iterable[str], *, progress: bool = True) -> pl.DataFrame:
         progress: Show a progress bar for 500 files or more.
 
     Returns:
-        One row per file: `path`, `FIELDS` in the types of a manifest (null if the file does not say), and `problem`,
-        which describes tags that could not be read.
+        One row per file: `path`, `FIELDS` in the types of a manifest (null if the file does not say), `year`, in which
+        the track was released, and `problem`, which describes tags that could not be read.
     """
     paths = list(paths)
     with ThreadPoolExecutor(_THREADS) as pool:
         rows = pool.map(_row, paths)
         disable = not progress or len(paths) < 500
         shown = track(rows, "Reading tags", total=len(paths), console=error_console(), disable=disable)
-        schema = {"path": pl.String, **_TYPES, "problem": pl.String}
+        schema = {"path": pl.String, **_TYPES, "year": pl.Int32, "problem": pl.String}
         return pl.DataFrame(list(shown), schema=schema, orient="row")
 
 
@@ -65,7 +66,7 @@ def _row(path: str) -> tuple:
     try:
         header = read_header(path)
     except AudioError as error:
-        return (path, *[None] * len(FIELDS), str(error).removeprefix(f"{path}: "))
+        return (path, *[None] * len(FIELDS), None, str(error).removeprefix(f"{path}: "))
     text = {field: _first(header, names) for field, names in _NAMES.items()}
     problems: list[str] = []
     bpm = _bpm(text["bpm"], problems)
@@ -73,7 +74,7 @@ def _row(path: str) -> tuple:
     shortest_s, longest_s = DURATION_RANGE_S
     length_s = header.length_s if shortest_s <= (header.length_s or 0) <= longest_s else None
     values = (text["artist"], text["album"], text["title"], text["genre"], bpm, pitch_class, mode, length_s)
-    return (path, *values, ", ".join(problems) or None)
+    return (path, *values, _year(text["year"]), ", ".join(problems) or None)
 
 
 def _first(header: FileHeader, names: Iterable[str]) -> str | None:
@@ -101,6 +102,12 @@ def _bpm(text: str | None, problems: list[str]) -> float | None:
         problems.append(f"BPM {text[:_SHOWN]!r}")
         return None
     return bpm
+
+
+def _year(text: str | None) -> int | None:
+    """Return the year of a date such as "1998" or "1998-05-04"."""
+    found = re.search(r"(?<!\d)(?:1[5-9]|20)\d\d(?!\d)", text or "")
+    return int(found[0]) if found else None
 
 
 def _key(text: str | None, problems: list[str]) -> tuple[int | None, str | None]:
