@@ -4,7 +4,7 @@ import functools
 import math
 import os
 import threading
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -180,8 +180,12 @@ class TrackAnalyzer:
         return self._analyses([self._measured(decoded)])[0]
 
     def analyze_many(
-        self, sources: Iterable[str | Path], *, threads: int | None = None
-    ) -> Generator[tuple[str | Path, tuple[Decoded, TrackAnalysis] | AudioError], None, None]:
+        self,
+        sources: Iterable[str | Path],
+        *,
+        threads: int | None = None,
+        is_known: Callable[[Decoded], bool] | None = None,
+    ) -> Generator[tuple[str | Path, tuple[Decoded, TrackAnalysis | None] | AudioError], None, None]:
         """Analyse many files, with the answers that `analyze` gives for each of them.
 
         Several threads decode and analyse different tracks at the same time, each with operations of one thread, which
@@ -191,28 +195,38 @@ class TrackAnalyzer:
         Args:
             sources: Audio files.
             threads: Number of threads; None for as many as PyTorch would use, at most 16.
+            is_known: Whether the analysis of a decoded file is not needed. Is called in one of the threads.
 
         Yields:
-            Each file, in order, with its audio and its analysis, or with the error if it cannot be decoded.
+            Each file, in order, with its audio and its analysis, None if it is known; or with the error if it cannot be
+            decoded.
         """
         before = torch.get_num_threads()
         threads = min(before, _MOST_THREADS) if threads is None else threads
         stopped = threading.Event()
         meter = functools.partial(_StoppableMeter, stopped)
 
-        def load(path: str | Path) -> _Measured | AudioError:
+        def load(path: str | Path) -> _Measured | Decoded | AudioError:
             try:
-                return self._measured(decode_track(path, sample_rate=self.sample_rate, meter=meter))
+                decoded = decode_track(path, sample_rate=self.sample_rate, meter=meter)
+                return decoded if is_known is not None and is_known(decoded) else self._measured(decoded)
             except AudioError as error:
                 return error
 
-        def work(group: Sequence[_Measured | AudioError]) -> list[tuple[Decoded, TrackAnalysis] | AudioError]:
-            tracks = [track for track in group if not isinstance(track, AudioError)]
-            analyses = iter(self._analyses(tracks, stopped))
-            return [track if isinstance(track, AudioError) else (track.decoded, next(analyses)) for track in group]
+        def work(
+            group: Sequence[_Measured | Decoded | AudioError],
+        ) -> list[tuple[Decoded, TrackAnalysis | None] | AudioError]:
+            analyses = iter(self._analyses([track for track in group if isinstance(track, _Measured)], stopped))
+            results: list[tuple[Decoded, TrackAnalysis | None] | AudioError] = []
+            for track in group:
+                if isinstance(track, _Measured):
+                    results.append((track.decoded, next(analyses)))
+                else:
+                    results.append((track, None) if isinstance(track, Decoded) else track)
+            return results
 
-        def is_full(group: Sequence[_Measured | AudioError]) -> bool:
-            lengths = [len(track.samples) for track in group if not isinstance(track, AudioError)]
+        def is_full(group: Sequence[_Measured | Decoded | AudioError]) -> bool:
+            lengths = [len(track.samples) for track in group if isinstance(track, _Measured)]
             heard = sum(heard_s(length / self.sample_rate, self.coverage) for length in lengths)
             return heard >= BATCH_S or len(group) >= _MOST_TRACKS
 
