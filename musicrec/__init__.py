@@ -12,12 +12,17 @@ from musicrec.system.version import VERSION as __version__
 if TYPE_CHECKING:
     from musicrec.export.analyzer import TrackAnalyzer, load
     from musicrec.export.public_weights import import_checkpoint
+    from musicrec.recommend.recommender import Recommender
 
-__all__ = ["TrackAnalyzer", "__version__", "import_checkpoint", "load"]
+__all__ = ["Recommender", "TrackAnalyzer", "__version__", "import_checkpoint", "load"]
 
 
 def __getattr__(name: str) -> object:
-    """Import torch and the networks on first use, so that `import musicrec` is fast."""
+    """Import what takes long on first use, so that `import musicrec` is fast."""
+    if name == "Recommender":
+        from musicrec.recommend.recommender import Recommender
+
+        return Recommender
     if name in ("TrackAnalyzer", "load"):
         from musicrec.export import analyzer
 

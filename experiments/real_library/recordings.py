@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from musicrec.recommend.service import answer_query, update_library
+from musicrec.recommend.recommender import Recommender
 from musicrec.system.csv_table import read_rows
 
 COLUMNS = ("recording", "publisher", "genre and instruments", "BPM: publisher", "answer", "key: publisher", "answer",
@@ -59,8 +59,9 @@ def main() -> None:
     stated = [dict(zip(header, cells, strict=False)) for _, cells in lines]
     with tempfile.TemporaryDirectory() as folder:
         library = options.library or Path(folder) / "recordings.sqlite"
-        update_library(options.manifest, library=library)
-        heard = [answer_query(one["track_id"], library=library)["query"] for one in stated]
+        with Recommender.open(library) as recommender:
+            recommender.index(options.manifest)
+            heard = [recommender.query(one["track_id"]).query for one in stated]
     print(table([row(one, answer) for one, answer in zip(stated, heard, strict=True)]))
 
 

@@ -34,7 +34,6 @@ class SourceScan:
         notes: The same for what needs no action.
         names: {path below `top`: (artist, title)} as the playlist or collection states them, None where it does not.
         unsearched: Absolute paths that could not be looked at: folders that cannot be opened, and broken links.
-        missing: Number of entries of a playlist, or tracks of a collection, without a file.
     """
 
     top: str
@@ -43,16 +42,9 @@ class SourceScan:
     notes: list[tuple[str, list[str]]]
     names: Mapping[str, tuple[str | None, str | None]] = field(default_factory=dict)
     unsearched: list[str] = field(default_factory=list)
-    missing: int = 0
 
-    def may_hold(self, path: str) -> bool:
-        """Return whether a file that was not found may still belong to the source.
-
-        It may be in a place that could not be looked at, such as a disk that is not connected, or be an entry of a
-        playlist that has no file now.
-        """
-        if self.missing and not os.path.exists(path):
-            return True
+    def not_searched(self, path: str) -> bool:
+        """Return whether a file is in a place that could not be looked at, such as a disk that is not connected."""
         return any(path == place or path.startswith(f"{place.rstrip('/')}/") for place in self.unsearched)
 
 
@@ -145,7 +137,6 @@ def scan_collection(path: str | os.PathLike, collection: Collection) -> SourceSc
         left_out=left_out,
         notes=notes,
         names={os.path.relpath(file, top): stated for file, stated in names.items() if any(stated)},
-        missing=len(missing),
     )
 
 
@@ -232,7 +223,7 @@ def _scan_playlist(path: Path) -> SourceScan:
         if entry.artist or entry.title
     }
     files = [os.path.relpath(file, top) for file in paths]
-    return SourceScan(top=top, files=files, left_out=left_out, notes=notes, names=names, missing=len(playlist.missing))
+    return SourceScan(top=top, files=files, left_out=left_out, notes=notes, names=names)
 
 
 def _count(count: int, one: str, many: str) -> str:

@@ -95,8 +95,9 @@ def index(
     """Analyse your music, so that you can ask for tracks that go together.
 
     Your files are only read. Run the same command again after you get new
-    music: it analyses only files that are new or changed, and forgets those
-    that are gone. Several sources can share a library. Ctrl-C stops it; the
+    music: it analyses only audio that is new. Files that were moved, copied or
+    tagged anew are recognised; files that are gone are kept as missing, and
+    not recommended. Several sources can share a library. Ctrl-C stops it; the
     same command continues.
 
       musicrec index ~/Music
@@ -113,12 +114,11 @@ def index(
 
     with one_message():
         from musicrec.programs import library_commands
-        from musicrec.recommend.service import default_library
 
         startup.finish()
         library_commands.index(
             source,
-            library=library or default_library(),
+            library=library,
             models=_listed(models),
             device=device,
             relocate=relocate or (),
@@ -154,17 +154,94 @@ def query(
 
     with one_message():
         from musicrec.programs import library_commands
-        from musicrec.recommend.service import default_library
 
         startup.finish()
         library_commands.query(
             track,
-            library=library or default_library(),
+            library=library,
             k=k,
             models=_listed(models),
             device=device,
             as_json=as_json,
         )
+
+
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command(rich_help_panel=DJ)
+def status(library: _Library = None, as_json: _Json = False) -> None:
+    """Show what a library holds: tracks, missing files, models, sources."""
+    from musicrec.config.explain import one_message
+
+    with one_message():
+        from musicrec.programs import library_commands
+
+        startup.finish()
+        library_commands.status(library=library, as_json=as_json)
+
+
+@app.command(rich_help_panel=DJ)
+def prune(
+    library: _Library = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
+    as_json: _Json = False,
+) -> None:
+    """Delete files that are missing from a library for good.
+
+    Shows them, and asks first. Without a terminal to ask, it only shows them;
+    --yes deletes. Your music files are not touched.
+    """
+    from musicrec.config.explain import one_message
+
+    with one_message():
+        from musicrec.programs import library_commands
+
+        startup.finish()
+        library_commands.prune(library=library, yes=yes, as_json=as_json)
+
+
+@app.command(rich_help_panel=DJ)
+def relocate(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="A folder or file, as the library knows it.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Where it is now.")],
+    library: _Library = None,
+    as_json: _Json = False,
+) -> None:
+    """Tell a library that a folder has moved, such as to another disk.
+
+    Nothing is analysed again. `musicrec index` also recognises moved files,
+    but must read them for that.
+
+      musicrec relocate /media/old/Music ~/Music
+    """
+    from musicrec.config.explain import one_message
+
+    with one_message():
+        from musicrec.programs import library_commands
+
+        startup.finish()
+        library_commands.relocate(old, new, library=library, as_json=as_json)
+
+
+@app.command(rich_help_panel=DJ)
+def verify(
+    library: _Library = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Do not read the audio files.")] = False,
+    as_json: _Json = False,
+) -> None:
+    """Check a library, and that its audio files are as they were.
+
+    Reads all audio files and compares their bytes, which finds damage of a
+    disk. The exit status is 1 if anything is wrong.
+    """
+    from musicrec.config.explain import one_message
+
+    with one_message():
+        from musicrec.programs import library_commands
+
+        startup.finish()
+        library_commands.verify(library=library, content=not quick, as_json=as_json)
 
 
 def _listed(words: list[str] | None) -> list[str]:

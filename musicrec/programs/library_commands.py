@@ -1,47 +1,118 @@
-"""What `musicrec index` and `musicrec query` print, and `musicrec recommend` as well."""
+"""What `musicrec index`, `query`, `status` and the like print, and `musicrec recommend` as well."""
 
 import json
 import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from musicrec.recommend import presentation, service
+from musicrec.recommend import presentation
+from musicrec.recommend.recommender import Recommender
 from musicrec.system.console import output_console
 
 
-def index(source: str | Path, *, library: str | Path, **settings: Any) -> None:
+def index(
+    source: str | Path, *, library: str | Path | None, models: Sequence[str] = (), device: str = "auto", **settings: Any
+) -> None:
     """Bring a library up to date, and print what was done.
 
     Args:
         source: A folder of music, a playlist, a collection or a manifest.
-        library: The file of the library.
-        settings: The other settings of `service.update_library`.
+        library: The file of the library; None for the default.
+        models: As for `Recommender.open`.
+        device: As for `Recommender.open`.
+        settings: The other settings of `Recommender.index`.
 
     Raises:
         SystemExit: It was interrupted; the status is 130.
     """
     out = output_console()
-    done, size = service.update_library(
-        source, library=library, tell=lambda text: out.print(text, soft_wrap=True, markup=False), **settings
-    )
-    out.print(presentation.index_text(done, library=Path(library).expanduser(), size=size), soft_wrap=True)
+    with Recommender.open(library, models=models, device=device) as recommender:
+        done = recommender.index(source, tell=lambda text: out.print(text, soft_wrap=True, markup=False), **settings)
+        out.print(presentation.index_text(done, library=recommender.path), soft_wrap=True)
     if done.interrupted:
         print("interrupted; the same command continues")
         sys.exit(130)
 
 
-def query(track: str, *, library: str | Path, as_json: bool, **settings: Any) -> None:
+def query(
+    track: str,
+    *,
+    library: str | Path | None,
+    as_json: bool,
+    models: Sequence[str] = (),
+    device: str = "auto",
+    **settings: Any,
+) -> None:
     """Print the tracks of a library that go with a track.
 
     Args:
-        track: An audio file, or a track of the library; see `service.find_track`.
-        library: The file of the library.
+        track: An audio file, or a track of the library; see `Recommender.query`.
+        library: The file of the library; None for the default.
         as_json: Print JSON instead of a table.
-        settings: The other settings of `service.answer_query`.
+        models: As for `Recommender.open`.
+        device: As for `Recommender.open`.
+        settings: The other settings of `Recommender.query`.
     """
-    answer = service.answer_query(track, library=library, **settings)
+    with Recommender.open(library, models=models, device=device) as recommender:
+        answer = recommender.query(track, **settings)
     if as_json:
-        print(json.dumps(answer, indent=1))
+        print(json.dumps(answer.as_dict(), indent=1))
     else:
         out = output_console()
         out.print(presentation.as_table(answer, width=out.width))
+
+
+def status(*, library: Path | None, as_json: bool) -> None:
+    """Print what a library holds."""
+    with Recommender.open(library) as recommender:
+        _show(recommender.status(), presentation.status_text, as_json=as_json)
+
+
+def prune(*, library: Path | None, yes: bool, as_json: bool) -> None:
+    """Delete missing files from a library, after showing them.
+
+    Args:
+        library: The file of the library; None for the default.
+        yes: Do not ask. Otherwise a terminal is asked, and elsewhere nothing is deleted.
+        as_json: Print JSON, and do not ask.
+    """
+    with Recommender.open(library) as recommender:
+        report = recommender.prune(dry_run=True)
+        if yes:
+            report = recommender.prune()
+        elif not as_json and report.recordings + len(report.files) and sys.stdin.isatty():
+            output_console().print(presentation.prune_text(report), soft_wrap=True, highlight=False)
+            answer = input("Delete them? [y/N] ")
+            if answer.strip().lower() not in ("y", "yes"):
+                print("nothing was deleted")
+                return
+            report = recommender.prune()
+        _show(report, presentation.prune_text, as_json=as_json)
+
+
+def relocate(old: str, new: str, *, library: Path | None, as_json: bool) -> None:
+    """Tell a library where a folder is now, and print how many files were found there."""
+    with Recommender.open(library) as recommender:
+        _show(recommender.relocate(old, new), presentation.relocate_text, as_json=as_json)
+
+
+def verify(*, library: Path | None, content: bool, as_json: bool) -> None:
+    """Check a library and its files, and print what is wrong.
+
+    Raises:
+        SystemExit: Something is wrong; the status is 1.
+    """
+    with Recommender.open(library) as recommender:
+        report = recommender.verify(content=content)
+    _show(report, presentation.verify_text, as_json=as_json)
+    if report.problems:
+        sys.exit(1)
+
+
+def _show(report: Any, text_of: Callable[[Any], Any], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(asdict(report), indent=1))
+    else:
+        output_console().print(text_of(report), soft_wrap=True, highlight=False)

@@ -1,7 +1,7 @@
 """Index your music, then ask which tracks go with a track. `musicrec recommend --help` explains how.
 
-`musicrec index` and `musicrec query` do the same with options instead of settings; all of them call the functions of
-`musicrec.recommend.service` through those of this module's neighbour, `library_commands`.
+`musicrec index` and `musicrec query` do the same with options instead of settings; all of them use a `Recommender`
+through the functions of this module's neighbour, `library_commands`.
 """
 
 import functools

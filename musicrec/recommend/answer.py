@@ -1,7 +1,7 @@
-"""What is known of a track in the terms of a DJ, and a recommendation in plain JSON types."""
+"""What is known of a track in the terms of a DJ, and the answer to a query in plain JSON types."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,12 @@ from musicrec.heads import Head
 from musicrec.heads.keys import camelot, parse_pitch_class
 from musicrec.heads.tag_groups import TagGroups
 from musicrec.recommend.exact_search import Match
+from musicrec.recommend.library import Listing
 from musicrec.recommend.ranking import Recommendation
 from musicrec.recommend.similarity import Similarity
 from musicrec.recommend.track import Track
 
-_FACTS = ("track_id", "path", "title", "artist", "duration_s")
+_FACTS = ("track_id", "path", "title", "artist", "album", "year", "genre", "duration_s")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +40,31 @@ class Description:
     descriptors: dict[str, float]
     tag_groups: dict[str, list[dict[str, Any]]]
     from_tags: dict[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """The answer to a query, in plain JSON types.
+
+    Attributes:
+        remarks: What to know about the query, the library and the answer.
+        query: What is known of the track that was asked about.
+        library: The library: its path, how many tracks it has, and how many of them were left out as unreliable.
+        filter: The first step: what the tag filter asked for and how many tracks it left.
+        similarity: The second step: the metric and the weights.
+        results: The recommended tracks, best first.
+    """
+
+    remarks: list[str]
+    query: dict[str, Any]
+    library: dict[str, Any]
+    filter: dict[str, Any]
+    similarity: dict[str, Any]
+    results: list[dict[str, Any]]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the answer as one dictionary, for JSON."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 def describe(heads: Mapping[str, Head], track: Track) -> Description:
@@ -81,7 +107,7 @@ def tempo_change(bpm: float | None, query_bpm: float | None) -> tuple[float, flo
     return min(changes, key=lambda change: abs(change[0]))
 
 
-def as_dict(
+def compose_answer(
     found: Recommendation,
     query: Track,
     *,
@@ -91,8 +117,9 @@ def as_dict(
     size: int,
     match: str,
     remarks: Sequence[str] = (),
-) -> dict[str, Any]:
-    """Return a recommendation in plain JSON types.
+    listings: Mapping[str, Sequence[Listing]] | None = None,
+) -> Answer:
+    """Put an answer together.
 
     Args:
         found: The recommendation.
@@ -103,12 +130,15 @@ def as_dict(
         size: Number of tracks in the library.
         match: `match` of the tag filter.
         remarks: What to know about the query and the library. Remarks about the answer are added.
+        listings: What the collections of DJ programs say of the tracks, {audio_hash: listings}.
     """
+    listings = listings or {}
     asked = describe(heads, query)
     texts = {name: _text(heads[name], answer, asked) for name, answer in asked.features.items()}
     steps = [{"tags": [tag.name for tag in step.tags], "tracks": step.tracks} for step in found.steps]
     results = [
         _result(rank, match, track, shared, asked=asked, heads=heads)
+        | {"collections": _collections(listings.get(track.audio_hash, ()))}
         for rank, (match, track, shared) in enumerate(zip(found.matches, found.tracks, found.shared, strict=True), 1)
     ]
     if found.left_out:
@@ -119,27 +149,34 @@ def as_dict(
         ]
     elif not results and not found.steps[-1].tracks:
         remarks = [*remarks, "the query is the only track in the library"]
-    return {
-        "remarks": list(remarks),
-        "query": {
+    return Answer(
+        remarks=list(remarks),
+        query={
             **{name: getattr(query, name) for name in _FACTS},
             "tags": {
                 name: head.ranked(query.probabilities[name]) for name, head in heads.items() if head.role == "tag"
             },
             **asdict(asked),
             "feature_texts": texts,
+            "collections": _collections(listings.get(query.audio_hash, ())),
         },
-        "library": {"path": str(library), "tracks": size, "left_out": found.left_out},
-        "filter": {
+        library={"path": str(library), "tracks": size, "left_out": found.left_out},
+        filter={
             "match": match,
             "min_pool": found.min_pool,
             "tags": [asdict(tag) for tag in found.tags],
             "steps": steps,
             "relaxed": len(steps) > 1,
         },
-        "similarity": {"metric": similarity.metric, "weights": similarity.weights},
-        "results": results,
-    }
+        similarity={"metric": similarity.metric, "weights": similarity.weights},
+        results=results,
+    )
+
+
+def _collections(listings: Sequence[Listing]) -> list[dict[str, Any]]:
+    """Return what the collections of DJ programs say of a track, one entry per collection."""
+    by_source = {listing.source: dict(listing.metadata) for listing in reversed(listings)}
+    return [{"source": source, **by_source[source]} for source in sorted(by_source)]
 
 
 def _result(

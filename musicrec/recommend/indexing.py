@@ -1,156 +1,39 @@
-"""Analyse the tracks of a folder, a playlist, a collection or a manifest and store the answers in a library."""
+"""Bring a library up to date with a folder, a playlist, a collection or a manifest."""
 
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-
-import polars as pl
 
 from musicrec.audio.decode import Decoded
 from musicrec.audio.file_tags import read_tags
-from musicrec.audio.remark import Remark
-from musicrec.audio.suffixes import AUDIO_SUFFIXES
 from musicrec.data.checks import count_of, first_few
-from musicrec.data.manifest import read_manifest
-from musicrec.data.scan import SourceScan, scan_collection, scan_source, unlabelled_manifest
-from musicrec.errors import AudioError, ConfigError, ManifestError
-from musicrec.interchange.collection import Collection
-from musicrec.interchange.collection_files import is_collection, read_collection
-from musicrec.interchange.m3u import is_playlist
-from musicrec.recommend.sqlite_library import SqliteLibrary
-from musicrec.recommend.track import Track, audio_hash
+from musicrec.errors import AudioError
+from musicrec.recommend.index_report import IndexReport
+from musicrec.recommend.library import Changes, Library, LibraryFile, Listing, Recording, Source, now
+from musicrec.recommend.music_source import MusicSource, of_splits, statements
+from musicrec.recommend.track import audio_hash, content_hash
 from musicrec.system.progress import track_progress
 
 if TYPE_CHECKING:
     from musicrec.export.analyzer import TrackAnalysis, TrackAnalyzer
 
-_SAVE_EVERY_S = 10.0  # a program that is killed loses at most the work of this time
+SAVE_EVERY_S = 5.0
+"""A program that is killed loses at most the work of this time."""
+_THREADS = 4  # that hash files; a disk reads no faster with more
+_NAMES = ("title", "artist", "album", "genre")
+_NEVER = (FileNotFoundError, NotADirectoryError)
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(kw_only=True)
-class IndexReport:
-    """What `index` did.
-
-    Attributes:
-        added: Number of new tracks.
-        changed: Number of tracks that were analysed again because their file changed.
-        unchanged: Number of tracks that were not analysed again.
-        removed: Number of tracks that are no longer in the source.
-        kept: Number of tracks that were not found but stay, as a part of the source could not be looked at.
-        left_out: (what, names) of what is in the source and cannot be used.
-        notes: The same for what needs no action.
-        unreadable: (path, reason) of the files that cannot be decoded.
-        remarked: (path, remarks) of the tracks of the source with remarks on their audio.
-        audio_s: Length of the analysed audio in seconds.
-        wall_s: Duration of the indexing in seconds.
-        interrupted: True if the user stopped it.
-    """
-
-    added: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    removed: int = 0
-    kept: int = 0
-    left_out: list[tuple[str, list[str]]] = field(default_factory=list)
-    notes: list[tuple[str, list[str]]] = field(default_factory=list)
-    unreadable: list[tuple[str, str]] = field(default_factory=list)
-    remarked: list[tuple[str, tuple[Remark, ...]]] = field(default_factory=list)
-    audio_s: float = 0.0
-    wall_s: float = 0.0
-    interrupted: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class MusicSource:
-    """The tracks of a folder, a playlist, the collection of a DJ program or a manifest.
-
-    Attributes:
-        place: The folder, playlist, collection or manifest.
-        frame: One row per track, in the columns of a manifest.
-        scan: What was found in the folder, playlist or collection; None for a manifest.
-        collection: The collection with cues, ratings, keys, tempi and playlists; None for other sources.
-    """
-
-    place: Path
-    frame: pl.DataFrame
-    scan: SourceScan | None = None
-    collection: Collection | None = None
-
-
-def read_source(place: str | Path, *, relocate: Mapping[str, str] | None = None) -> MusicSource:
-    """Read the tracks of a folder, a playlist (M3U, M3U8), a collection (rekordbox XML, Traktor NML) or a manifest.
-
-    Titles and artists of a collection come from it, those of a folder or a playlist from the tags in the files.
-
-    Args:
-        place: The source.
-        relocate: {old folder: new folder} for the files of a collection that are elsewhere on this computer.
-
-    Raises:
-        ManifestError: The folder or manifest does not exist or lists no tracks.
-        PlaylistError: The playlist or collection cannot be read or names no file that exists.
-        ConfigError: The source is a single audio file, or is no collection and has files to relocate.
-    """
-    path = Path(place)
-    if not os.path.exists(path):
-        raise ManifestError(f"{place}: there is no such folder, playlist, collection or manifest")
-    if is_collection(path):
-        collection = read_collection(path, relocate=relocate)
-        scan = scan_collection(path, collection)
-        return MusicSource(place=path, frame=_named(unlabelled_manifest(scan), scan), scan=scan, collection=collection)
-    if relocate:
-        raise ConfigError(f"relocate: {place} is no collection (rekordbox XML, Traktor NML), so leave it out")
-    if path.is_dir() or is_playlist(path):
-        scan = scan_source(path)
-        return MusicSource(place=path, frame=unlabelled_manifest(scan), scan=scan)
-    if path.suffix.lower() in AUDIO_SUFFIXES:
-        raise ConfigError(
-            f"source={place} is an audio file; give a folder of music, a playlist (M3U8), a collection (rekordbox XML, "
-            "Traktor NML) or a manifest (CSV, Parquet)"
-        )
-    return MusicSource(place=path, frame=read_manifest(path))
-
-
-def _named(frame: pl.DataFrame, scan: SourceScan) -> pl.DataFrame:
-    """Fill in the artists and titles of a collection."""
-    stated = [scan.names.get(name, (None, None)) for name in scan.files]
-    return frame.with_columns(
-        artist=pl.Series([artist for artist, _ in stated], dtype=pl.String),
-        title=pl.Series([title for _, title in stated], dtype=pl.String),
-    )
-
-
-def of_splits(source: MusicSource, splits: Sequence[str]) -> pl.DataFrame:
-    """Return the tracks of some splits.
-
-    Args:
-        source: The tracks, from `read_source`.
-        splits: Names of the splits; empty for all tracks.
-
-    Raises:
-        ConfigError: The source has no track of one of the splits.
-    """
-    if not splits:
-        return source.frame
-    known = set(source.frame["split"].drop_nulls())
-    if not known:
-        raise ConfigError(f"splits: {source.place} has none; give a manifest with a column split, or leave splits out")
-    if unknown := [split for split in splits if split not in known]:
-        raise ConfigError(
-            f"splits: {source.place} has no track of {', '.join(unknown)}, only {', '.join(sorted(known))}"
-        )
-    return source.frame.filter(pl.col("split").is_in(list(splits)))
-
-
 def index(
-    library: SqliteLibrary,
+    library: Library,
     analyzer: "TrackAnalyzer",
     source: MusicSource,
     *,
@@ -160,8 +43,9 @@ def index(
 ) -> IndexReport:
     """Bring a library up to date with a source.
 
-    Tracks are analysed if they are new or if the size or the modification time of their file has changed. Tracks that
-    the source no longer lists are removed, but not those in a place that could not be looked at. Titles and artists
+    A file with the size and the modification time that the library knows is unchanged. Of any other, the bytes are
+    compared with those of the known files, then the audio; it is only analysed if its audio is new. Files that are not
+    there are kept and marked as missing, but nothing changes for those that could not be looked for. Titles and artists
     come from the manifest or collection, otherwise from the tags in the files, otherwise from the playlist. Files that
     cannot be decoded are skipped and reported. Ctrl-C keeps what has been analysed.
 
@@ -169,144 +53,345 @@ def index(
         library: The library to change.
         analyzer: The models of the library.
         source: The tracks, from `read_source`.
-        splits: Analyse only the tracks of these splits; empty for all. Tracks of other splits are not removed.
-        max_files: Look only at this many tracks, and remove none.
+        splits: Analyse only the tracks of these splits; empty for all. Nothing changes for tracks of other splits.
+        max_files: Look only at this many tracks, and look for no others.
         progress: Show the progress on standard error: a bar in a terminal, elsewhere a line every 30 s.
 
     Returns:
         What was done.
     """
-    begin, report, place = time.monotonic(), IndexReport(), os.path.abspath(source.place)
+    begin, report = time.monotonic(), IndexReport()
     if source.scan:
         report.left_out, report.notes = source.scan.left_out, source.scan.notes
-    known = {track.path: track for track in library.read()[0]}
     chosen = of_splits(source, splits)
-    repeated = chosen.filter(~pl.col("path").is_first_distinct())["track_id"].to_list()
+    repeated = chosen.filter(~chosen["path"].is_first_distinct())["track_id"].to_list()
     if repeated:
         what = f"{count_of(repeated, 'row')} of the manifest (an earlier row names the same file)"
         report.left_out = [*report.left_out, (what, repeated)]
         chosen = chosen.unique("path", keep="first", maintain_order=True)
-    found = chosen.select("path", "track_id", "title", "artist").with_columns(source=pl.lit(place)).to_dicts()
-    if max_files is None:
-        missing = {path for path, track in known.items() if track.source == place} - set(source.frame["path"])
-        kept = {path for path in missing if source.scan and source.scan.may_hold(path)}
-        library.remove(missing - kept)
-        report.removed, report.kept = len(missing - kept), len(kept)
-    names = _stated_names(source)
-    to_analyse, renamed = _compare(found[:max_files], known, names, report)
-    library.relabel(renamed)
-    problems = _name_by_tags(to_analyse)
-    for row in to_analyse:
-        _name(row, names)
+    rows = chosen.select("path", "track_id", *_NAMES).to_dicts()[:max_files]
 
-    done: list[Track] = []
-    saved = time.monotonic()
+    work, finished = _Indexing(library, source, report), False
     try:
-        with (
-            track_progress("analysing", "analysed", len(to_analyse), shown=progress) as advance,
-            closing(analyzer.analyze_many(row["path"] for row in to_analyse)) as answers,
-        ):
-            for row, (_, answer) in zip(to_analyse, answers, strict=True):
-                if isinstance(answer, AudioError):
-                    report.unreadable.append((row["path"], str(answer)))
-                    if row["path"] in known:  # the stored answers are those of a file that no longer exists
-                        library.remove([row["path"]])
-                else:
-                    done.append(_track(row, *answer))
-                    report.audio_s += done[-1].duration_s
-                    if done[-1].remarks:
-                        report.remarked.append((row["path"], done[-1].remarks))
-                    report.changed += row["path"] in known
-                    report.added += row["path"] not in known
-                if time.monotonic() - saved > _SAVE_EVERY_S:
-                    library.add(done)
-                    done, saved = [], time.monotonic()
-                advance()
+        new = work.compare(rows, progress=progress)
+        if max_files is None:
+            work.look_for_others(set(source.frame["path"]))
+        work.save()
+        work.analyse(new, analyzer, progress=progress)
+        finished = True
     except KeyboardInterrupt:
         report.interrupted = True
     finally:  # also after an error that nobody expected
-        library.add(done)
-    unreadable = {path for path, _ in report.unreadable}  # these are reported already
-    if doubtful := [f"{path}: {why}" for path, why in problems.items() if path not in unreadable]:
-        log.warning("%s with tags that cannot be understood: %s", count_of(doubtful, "file"), first_few(doubtful))
+        work.save(finished=finished)
+    report.missing, report.tracks = len(work.missing), len(library)
     report.wall_s = time.monotonic() - begin
     return report
 
 
-def _compare(
-    rows: list[dict[str, Any]],
-    known: dict[str, Track],
-    names: Mapping[str, tuple[str | None, str | None]],
-    report: IndexReport,
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Compare the tracks of a source with those of the library.
+class _Indexing:
+    """The state of one run of `index`.
 
     Args:
-        rows: The tracks of the source; the size and time of the file are added to new and changed ones.
-        known: {path: track} of the library.
-        names: {path: (artist, title)} as a playlist states them.
-        report: Receives the unchanged and the unreadable tracks.
+        library: The library to change.
+        source: The tracks.
+        report: Receives what is done.
 
-    Returns:
-        The tracks to analyse, and those whose names changed.
+    Attributes:
+        missing: Paths of the files of the source that are not there.
     """
-    to_analyse: list[dict[str, Any]] = []
-    renamed: list[dict[str, Any]] = []
-    for row in rows:
-        try:
-            stat = os.stat(row["path"])
-        except OSError as error:
-            report.unreadable.append((row["path"], error.strerror or str(error)))
-            continue
-        track = known.get(row["path"])
-        if track is None or (track.size, track.mtime_ns) != (stat.st_size, stat.st_mtime_ns):
-            to_analyse.append(row | {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns})
-            continue
-        report.unchanged += 1
-        if track.remarks:
-            report.remarked.append((track.path, track.remarks))
+
+    def __init__(self, library: Library, source: MusicSource, report: IndexReport) -> None:
+        self._library, self._source, self._report = library, source, report
+        self._place = os.path.abspath(source.place)
+        self._names = source.stated_names()
+        said, self._said = statements(source)
+        self._entry = Source(place=self._place, kind=source.kind, metadata=said)
+        self._known = {file.path: file for file in library.files()}
+        self._by_content: dict[str, list[LibraryFile]] = defaultdict(list)
+        self._by_audio: dict[str, list[LibraryFile]] = defaultdict(list)
+        for file in self._known.values():
+            self._by_audio[file.audio_hash].append(file)
+            if file.content_hash is not None:
+                self._by_content[file.content_hash].append(file)
+        self._hashes, self._remarks = library.audio_hashes(), library.remarks()
+        self.missing: set[str] = set()
+        self._changes, self._saved = Changes(place=self._place, source=self._entry), time.monotonic()
+
+    def save(self, *, finished: bool = False) -> None:
+        """Save what was found out since the last time."""
+        if finished:
+            self._changes.source = replace(self._entry, indexed_at=now())
+        changes, self._changes = self._changes, Changes(place=self._place)  # a save that fails is not tried again
+        if changes:
+            self._library.save(changes)
+        self._saved = time.monotonic()
+
+    def _save_in_time(self) -> None:
+        if time.monotonic() - self._saved > SAVE_EVERY_S:
+            self.save()
+
+    def compare(self, rows: Sequence[dict[str, Any]], *, progress: bool) -> list[dict[str, Any]]:
+        """Find the files of the source that are known, at their place or at another.
+
+        Args:
+            rows: The tracks of the source: path, track_id, title, artist, album and genre.
+            progress: Whether to show the progress.
+
+        Returns:
+            The rows of the files with unknown bytes, with their size and mtime_ns, and their content_hash if it had to
+            be computed.
+        """
+        unsure: list[dict[str, Any]] = []
+        new: list[dict[str, Any]] = []
+        sizes = {file.size for files in self._by_content.values() for file in files}
+        for row in rows:
+            try:
+                stat = os.stat(row["path"])
+            except OSError as error:
+                self._report.unreadable.append((row["path"], error.strerror or str(error)))
+                if isinstance(error, _NEVER):
+                    self._miss(row["path"])
+                continue
+            row |= {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+            file = self._known.get(row["path"])
+            if file is not None and (file.size, file.mtime_ns) == (stat.st_size, stat.st_mtime_ns):
+                self._report.unchanged += 1
+                self._keep(row, file)
+            else:
+                (unsure if stat.st_size in sizes else new).append(row)
+        with track_progress("comparing", "compared", len(unsure), what="files", shown=progress) as advance:
+            for row, content in zip(unsure, _content_hashes(unsure), strict=True):
+                row["content_hash"] = content
+                if not self._find_content(row, content):
+                    new.append(row)
+                self._save_in_time()
+                advance()
+        return new
+
+    def _find_content(self, row: dict[str, Any], content: str | None) -> bool:
+        """Take a file for a known one with the same bytes. Return whether there is one."""
+        file = self._known.get(row["path"])
+        if content is None:
+            return False
+        if file is not None and file.content_hash == content:  # its time alone has changed
+            self._report.unchanged += 1
+            self._keep(row, file)
+            return True
+        known = self._by_content.get(content)
+        if not known:
+            return False
+        self._take(row, known)
+        return True
+
+    def _keep(self, row: dict[str, Any], file: LibraryFile, *, save: bool = False) -> None:
+        """Note that a known file is there, under the names, the size and the time of the row; `save` it at any rate."""
+        self._report.back += file.missing
         if row["title"] is None:  # in a folder: keep the title that the tags or a manifest gave before
-            row |= {"title": track.title, "artist": row["artist"] or track.artist}
-            _name(row, names)
-        if any(getattr(track, name) != value for name, value in row.items()):
-            renamed.append(row)
-    return to_analyse, renamed
+            row |= {"title": file.title, "artist": row["artist"] or file.artist}
+            self._name(row)
+        names = {name: row[name] or getattr(file, name) for name in ("album", "genre")}
+        names |= {name: row[name] for name in ("path", "track_id", "title", "artist", "size", "mtime_ns")}
+        kept = replace(file, **names, year=row.get("year") or file.year, missing_since=None)
+        if save or kept != file:
+            self._changes.files.append(kept)
+        self._known[kept.path] = kept
+        self._list(row, file)
+        if remarks := self._remarks.get(kept.audio_hash):
+            self._report.remarked.append((kept.path, remarks))
+
+    def _take(self, row: dict[str, Any], known: Sequence[LibraryFile]) -> None:
+        """Note that a file is a known one that was moved, or a copy of one that is there."""
+        here = self._known.get(row["path"])
+        gone = next((file for file in known if self._is_gone(file)), None)
+        if gone is not None:
+            self._report.moved += 1
+            self._changes.moved[gone.path] = row["path"]
+            self.missing.discard(gone.path)
+            del self._known[gone.path]
+        else:
+            self._report.copies += 1
+        model = gone or known[0]
+        sources = () if here is None else here.sources  # whether this source lists it is for the row to say
+        content = row.get("content_hash") or model.content_hash
+        self._keep(row, replace(model, content_hash=content, missing_since=None, sources=sources), save=True)
+
+    def _is_gone(self, file: LibraryFile) -> bool:
+        """Return whether a known file is certainly not there, rather than that nobody could look."""
+        known = self._known.get(file.path)
+        same = known is not None and known.audio_hash == file.audio_hash  # otherwise it was moved in this run
+        return same and _exists(file.path) is False and not self._unsearched(file.path)
+
+    def _unsearched(self, path: str) -> bool:
+        return self._source.scan is not None and self._source.scan.not_searched(path)
+
+    def _miss(self, path: str) -> None:
+        file = self._known.get(path)
+        if file is None:
+            return
+        self.missing.add(path)
+        if not file.missing:
+            self._changes.missing.append(path)
+            self._known[path] = replace(file, missing_since=now())
+
+    def look_for_others(self, listed: set[str]) -> None:
+        """Look for the files that the source once listed and does not now.
+
+        Args:
+            listed: The paths of the source.
+        """
+        for path, file in list(self._known.items()):
+            if self._place not in file.sources or path in listed:
+                continue
+            exists = _exists(path)
+            if exists is None or self._unsearched(path):
+                self._report.kept += 1
+            elif exists:
+                self._report.unlisted += 1
+                self._changes.unlisted.append(path)
+            else:
+                self._miss(path)
+
+    def analyse(self, rows: list[dict[str, Any]], analyzer: "TrackAnalyzer", *, progress: bool) -> None:
+        """Decode the files, and analyse those with new audio.
+
+        Args:
+            rows: From `compare`.
+            analyzer: The models.
+            progress: Whether to show the progress.
+        """
+        problems = _name_by_tags(rows)
+        for row in rows:
+            self._name(row)
+
+        def is_known(decoded: Decoded) -> bool:
+            return bool(self._hashes) and audio_hash(decoded.waveform) in self._hashes
+
+        try:
+            with (
+                track_progress("analysing", "analysed", len(rows), shown=progress) as advance,
+                closing(analyzer.analyze_many((row["path"] for row in rows), is_known=is_known)) as answers,
+            ):
+                for row, (_, answer) in zip(rows, answers, strict=True):
+                    if isinstance(answer, AudioError):
+                        self._report.unreadable.append((row["path"], str(answer)))
+                        if _can_be_read(row["path"]):  # the answers are those of a file that no longer exists
+                            self._miss(row["path"])
+                    else:
+                        self._add(row, *answer)
+                    self._save_in_time()
+                    advance()
+        finally:
+            unreadable = {path for path, _ in self._report.unreadable}  # these are reported already
+            if doubtful := [f"{path}: {why}" for path, why in problems.items() if path not in unreadable]:
+                what = count_of(doubtful, "file")
+                log.warning("%s with tags that cannot be understood: %s", what, first_few(doubtful))
+
+    def _add(self, row: dict[str, Any], decoded: Decoded, answer: "TrackAnalysis | None") -> None:
+        """Note a file that was decoded, and its recording if it is new."""
+        digest, here = audio_hash(decoded.waveform), self._known.get(row["path"])
+        row["content_hash"] = _content_hash(row)
+        if digest in self._hashes:
+            if here is None or here.audio_hash != digest:
+                self._take(row, self._by_audio[digest] or [_file(row, digest)])
+            else:
+                self._report.retagged += 1
+                self._keep(row, replace(here, content_hash=row["content_hash"]), save=True)
+            return
+        assert answer is not None, "what is not known is analysed"
+        self._hashes.add(digest)
+        self._changes.recordings.append(
+            Recording(
+                audio_hash=digest,
+                duration_s=answer.duration_s,
+                probabilities=answer.probabilities,
+                embedding=answer.embedding,
+                variation=answer.variation,
+                descriptors=answer.descriptors,
+                remarks=answer.remarks,
+            )
+        )
+        self._report.audio_s += answer.duration_s
+        self._report.added += here is None
+        self._report.changed += here is not None
+        self._known[row["path"]] = file = _file(row, digest)
+        self._changes.files.append(file)
+        self._by_audio[digest].append(file)
+        self._list(row, here)
+        if answer.remarks:
+            self._remarks[digest] = answer.remarks
+            self._report.remarked.append((row["path"], answer.remarks))
+
+    def _name(self, row: dict[str, Any]) -> None:
+        """Fill in the artist and the title that nothing else gave from the playlist."""
+        artist, title = self._names.get(row["path"], (None, None))
+        row |= {"title": row["title"] or title, "artist": row["artist"] or artist}
+
+    def _list(self, row: Mapping[str, Any], known: LibraryFile | None) -> None:
+        """Note that the source lists a file, if that is new."""
+        path, said = row["path"], self._said.get(row["path"], {})
+        listed = known is not None and self._place in known.sources
+        if not listed or said or self._source.collection or known is None or known.track_id != row["track_id"]:
+            self._changes.listed.append(Listing(path=path, track_id=row["track_id"], metadata=said))
 
 
-def _stated_names(source: MusicSource) -> dict[str, tuple[str | None, str | None]]:
-    """Return {path: (artist, title)} as a playlist states them."""
-    if source.scan is None:
-        return {}
-    return {os.path.join(source.scan.top, name): stated for name, stated in source.scan.names.items()}
+def _file(row: Mapping[str, Any], digest: str) -> LibraryFile:
+    names = ("path", "size", "mtime_ns", "content_hash", "track_id", *_NAMES, "year")
+    facts: dict[str, Any] = {name: row.get(name) for name in names}
+    return LibraryFile(audio_hash=digest, **facts)
 
 
-def _name(row: dict[str, Any], names: Mapping[str, tuple[str | None, str | None]]) -> None:
-    """Fill in the artist and the title that nothing else gave from the playlist."""
-    artist, title = names.get(row["path"], (None, None))
-    row |= {"title": row["title"] or title, "artist": row["artist"] or artist}
+def _exists(path: str) -> bool | None:
+    """Return whether there is a file; None if that cannot be known, as a folder above it cannot be opened."""
+    try:
+        os.stat(path)
+    except _NEVER:
+        return False
+    except OSError:
+        return None
+    return True
 
 
-def _name_by_tags(rows: list[dict[str, Any]]) -> dict[str, str]:
-    """Take the missing titles and artists of the tracks from the tags in their files.
+def _can_be_read(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:
+            file.read(1)
+    except OSError:
+        return False
+    return True
+
+
+def _content_hashes(rows: Sequence[Mapping[str, Any]]) -> Iterator[str | None]:
+    """Yield the hashes of the bytes of some files, in order."""
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="hash") as pool:
+        waiting = []
+        for row in rows:  # not all at once, so that Ctrl-C ends it
+            waiting.append(pool.submit(_content_hash, row))
+            if len(waiting) > 2 * _THREADS:
+                yield waiting.pop(0).result()
+        for future in waiting:
+            yield future.result()
+
+
+def _content_hash(row: Mapping[str, Any]) -> str | None:
+    """Return the hash of the bytes of a file; None if it cannot be read, or has changed since it was looked at."""
+    if row.get("content_hash") is not None:
+        return str(row["content_hash"])
+    try:
+        digest, stat = content_hash(row["path"]), os.stat(row["path"])
+    except OSError:
+        return None
+    return digest if (stat.st_size, stat.st_mtime_ns) == (row["size"], row["mtime_ns"]) else None
+
+
+def _name_by_tags(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """Take the titles, artists, albums, genres and years that are unknown from the tags in the files.
 
     Returns:
         {path: reason} of the files with tags that cannot be understood.
     """
-    untitled = [row for row in rows if row["title"] is None]
-    tags = read_tags([row["path"] for row in untitled])
-    for row, tagged in zip(untitled, tags.select("title", "artist").to_dicts(), strict=True):
-        row |= {"title": tagged["title"], "artist": row["artist"] or tagged["artist"]}
+    tags = read_tags([row["path"] for row in rows])
+    for row, tagged in zip(rows, tags.select(*_NAMES, "year").to_dicts(), strict=True):
+        if row["title"] is None:
+            row |= {"title": tagged["title"], "artist": row["artist"] or tagged["artist"]}
+        row |= {name: row.get(name) or tagged[name] for name in ("album", "genre", "year")}
     return dict(tags.drop_nulls("problem").select("path", "problem").iter_rows())
-
-
-def _track(row: dict[str, Any], decoded: Decoded, answer: "TrackAnalysis") -> Track:
-    return Track(
-        **row,
-        audio_hash=audio_hash(decoded.waveform),
-        duration_s=answer.duration_s,
-        probabilities=answer.probabilities,
-        embedding=answer.embedding,
-        variation=answer.variation,
-        descriptors=answer.descriptors,
-        remarks=answer.remarks,
-    )

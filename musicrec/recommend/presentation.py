@@ -14,36 +14,39 @@ from musicrec.heads.tag_groups import joined_heads
 from musicrec.recommend.track import shown_name
 
 if TYPE_CHECKING:
-    from musicrec.recommend.indexing import IndexReport
+    from musicrec.recommend.answer import Answer
+    from musicrec.recommend.index_report import IndexReport
+    from musicrec.recommend.maintenance import LibraryStatus, PruneReport, RelocateReport, VerifyReport
 
 _SHOWN = 20  # names of a kind; but each unreadable file is named
+_MOST_PROBLEMS = 100
 _TAGS = 6  # of a head or a group
 _WIDE = 100  # from this width in characters on, a key has its name beside its code
 _ROOM = 96  # what the table needs at that width without a column per block
 
 
-def as_table(answer: dict[str, Any], *, width: int) -> Group:
-    """Return a recommendation as a table for people.
+def as_table(answer: "Answer", *, width: int) -> Group:
+    """Return the answer to a query as a table for people.
 
     Args:
-        answer: The return value of `as_dict`.
+        answer: The answer.
         width: Width of the output in characters.
     """
-    query, library, blocks = answer["query"], answer["library"], answer["similarity"]["weights"]
+    query, library, blocks = answer.query, answer.library, answer.similarity["weights"]
     weights = ", ".join(name if weight == 1 else f"{name} ×{weight:g}" for name, weight in blocks.items())
     steps = Table.grid(padding=(0, 2))
     steps.add_row(Text("library", "bold"), Text(f"{library['path']}, {_tracks(library['tracks'])}", overflow="fold"))
     steps.add_row(Text("1 tags", "bold"), _filter(answer))
-    steps.add_row(Text("2 similarity", "bold"), Text(f"{answer['similarity']['metric']} over {weights}"))
+    steps.add_row(Text("2 similarity", "bold"), Text(f"{answer.similarity['metric']} over {weights}"))
     length = f"{int(query['duration_s'] // 60)}:{int(query['duration_s'] % 60):02d}"
     return Group(
         Text.assemble((_name(query), "bold"), f"  {length}"),
         _facts(query),
         "",
         steps,
-        _results(answer["results"], blocks=list(blocks), width=width) if answer["results"] else "",
-        *(Text(f"{row['rank']}: {remark}", "yellow") for row in answer["results"] for remark in row["remarks"]),
-        *(Text(remark, "yellow") for remark in answer["remarks"]),
+        _results(answer.results, blocks=list(blocks), width=width) if answer.results else "",
+        *(Text(f"{row['rank']}: {remark}", "yellow") for row in answer.results for remark in row["remarks"]),
+        *(Text(remark, "yellow") for remark in answer.remarks),
     )
 
 
@@ -72,7 +75,26 @@ def _facts(query: dict[str, Any]) -> Table:
         add("sound", sound)
     if query["from_tags"]:
         add("from tags", ", ".join(f"{name} {value:.2f}" for name, value in query["from_tags"].items()))
+    for stated in query["collections"]:
+        if text := _stated(stated):
+            add(_program(stated), text)
     return facts
+
+
+def _program(stated: dict[str, Any]) -> str:
+    """Return the name of the DJ program that a collection is from."""
+    return str(stated.get("program") or Path(stated["source"]).name).split()[0]
+
+
+def _stated(stated: dict[str, Any]) -> str:
+    """Return what a collection says of a track in one line: "124.0 BPM, 8A, 4 stars, 3 cues, in Friday"."""
+    parts = [f"{stated['bpm']:.1f} BPM" if "bpm" in stated else "", stated.get("key", "")]
+    for name, one, many in (("rating", "star", "stars"), ("cues", "cue", "cues")):
+        count = stated.get(name) or 0
+        count = len(count) if isinstance(count, list) else count
+        parts.append(f"{count} {one if count == 1 else many}" if count else "")
+    parts.append(f"in {', '.join(stated['playlists'])}" if stated.get("playlists") else "")
+    return ", ".join(filter(None, parts))
 
 
 def _described(values: dict[str, float], names: Sequence[str]) -> str:
@@ -86,12 +108,16 @@ def _results(rows: Sequence[dict[str, Any]], *, blocks: Sequence[str], width: in
     """Return the recommended tracks as a table. Columns for which there is no room or no value are left out."""
     by_block = len(blocks) > 1 and width >= _ROOM + sum(len(name) + 1 for name in blocks)
     energetic = any("energy" in row["descriptors"] for row in rows)
+    programs = dict.fromkeys(_program(stated) for row in rows for stated in row["collections"])
+    stating = [] if width < _WIDE else [name for name in programs if _column_of(rows, name)]
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1, 0, 0))
     table.add_column("#", justify="right")
     table.add_column("track", overflow="fold", ratio=3, min_width=16)
     table.add_column("BPM", justify="right", no_wrap=True)
     table.add_column("change", justify="right", no_wrap=True)
     table.add_column("key", no_wrap=True)
+    for name in stating:
+        table.add_column(name, style="dim", no_wrap=True)
     if energetic:
         table.add_column("energy", justify="right", no_wrap=True)
     table.add_column("shared tags", overflow="fold", ratio=2, min_width=11)
@@ -109,6 +135,7 @@ def _results(rows: Sequence[dict[str, Any]], *, blocks: Sequence[str], width: in
             "–" if row["bpm"] is None else f"{row['bpm']:.1f}",
             _change(row),
             Text(_key(row, short=width < _WIDE)),
+            *(Text(_column_of([row], name) or "–") for name in stating),
             *(["–" if energy is None else DESCRIPTORS["energy"].text(energy)] if energetic else []),
             Text(", ".join(row["shared_tags"]) or "–"),
             f"{row['similarity']:.3f}",
@@ -117,13 +144,22 @@ def _results(rows: Sequence[dict[str, Any]], *, blocks: Sequence[str], width: in
     return table
 
 
-def index_text(report: "IndexReport", *, library: Path, size: int) -> Text:
+def _column_of(rows: Sequence[dict[str, Any]], program: str) -> str:
+    """Return tempo and key as a DJ program states them, "124.0 8A", of the first of these rows that has any."""
+    for row in rows:
+        for stated in row["collections"]:
+            parts = [f"{stated['bpm']:.1f}" if "bpm" in stated else "", stated.get("key", "")]
+            if _program(stated) == program and any(parts):
+                return " ".join(filter(None, parts))
+    return ""
+
+
+def index_text(report: "IndexReport", *, library: Path) -> Text:
     """Return what `index` did, in a few lines.
 
     Args:
         report: The return value of `index`.
         library: The file of the library.
-        size: Number of tracks in the library now.
     """
     text = Text()
     for what, names in report.notes:
@@ -139,13 +175,20 @@ def index_text(report: "IndexReport", *, library: Path, size: int) -> Text:
     counts = {
         "new": report.added,
         "changed": report.changed,
+        "with other tags": report.retagged,
+        "moved": report.moved,
+        "copies of known tracks": report.copies,
         "unchanged": report.unchanged,
-        "removed": report.removed,
-        "kept, but not found": report.kept,
+        "back again": report.back,
+        "missing": report.missing,
+        "no longer listed": report.unlisted,
+        "kept, as nobody could look": report.kept,
         "unreadable": len(report.unreadable),
     }
     changes = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing to do"
-    text.append(f"{library}: ", "bold").append(f"{_tracks(size)} ({changes})")
+    text.append(f"{library}: ", "bold").append(f"{_tracks(report.tracks)} ({changes})")
+    if report.missing:
+        text.append("\nmissing files are kept and not recommended; `musicrec prune` deletes them for good")
     if report.remarked:
         unreliable = sum(any(remark.unreliable for remark in remarks) for _, remarks in report.remarked)
         text.append(f"\n{len(report.remarked):,} with a remark on their audio")
@@ -168,15 +211,15 @@ def _with_names(what: str, names: Sequence[str]) -> str:
     return f"{what}: {', '.join(names[:_SHOWN])}{more}" if names else what
 
 
-def _filter(answer: dict[str, Any]) -> Text:
-    asked = answer["filter"]
+def _filter(answer: "Answer") -> Text:
+    asked = answer.filter
     *tried, last = asked["steps"]
-    if not answer["query"]["tags"]:
+    if not answer.query["tags"]:
         return Text(f"no model predicts tags: no filter, {_tracks(last['tracks'])}")
     text = Text()
     for step in [*tried, last]:
         named = f"{asked['match']} of {', '.join(step['tags'])}" if step["tags"] else "no filter"
-        text.append(f"{named}: {step['tracks']} of {_tracks(answer['library']['tracks'])}")
+        text.append(f"{named}: {step['tracks']} of {_tracks(answer.library['tracks'])}")
         if step is not last:
             text.append(f", fewer than {asked['min_pool']}\nrelaxed: ", "yellow")
     return text
@@ -197,3 +240,76 @@ def _change(row: dict[str, Any]) -> str:
         return "–"
     multiple = {1: "", 0.5: " ÷2", 2: " ×2"}[row["tempo_multiple"]]
     return f"{row['tempo_change_percent']:+.1f} %{multiple}"
+
+
+def status_text(status: "LibraryStatus") -> Group:
+    """Return what a library holds, for people."""
+    facts = Table.grid(padding=(0, 2))
+    copies = status.files - status.tracks
+    tracks = _tracks(status.tracks)
+    tracks += f" in {status.files:,} files" if copies else ""
+    tracks += f"; {status.unreliable:,} silent or very short" if status.unreliable else ""
+    missing = f"{_files(status.missing)}, kept and not recommended; `musicrec prune` deletes them" * (
+        status.missing > 0
+    )
+    for name, text in (
+        ("library", f"{status.path}, {status.size_bytes / 1e6:,.1f} MB"),
+        ("tracks", tracks),
+        ("missing", missing),
+        ("models", f"{', '.join(status.models)}; they hear {status.coverage:.0%} of each track"),
+    ):
+        if text:
+            facts.add_row(Text(name, "bold"), Text(text, overflow="fold"))
+    sources = Table(box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1, 0, 0))
+    sources.add_column("source", overflow="fold")
+    for name in ("files", "missing"):
+        sources.add_column(name, justify="right")
+    sources.add_column("indexed (UTC)")
+    for source in status.sources:
+        when = (source.indexed_at or "–").replace("T", " ").removesuffix("Z")
+        sources.add_row(Text(source.place), f"{source.files:,}", f"{source.missing:,}" if source.missing else "–", when)
+    return Group(facts, sources if status.sources else "", *(Text(remark, "yellow") for remark in status.remarks))
+
+
+def prune_text(report: "PruneReport") -> Text:
+    """Return what `prune` deleted, or would delete."""
+    if not report.files and not report.recordings:
+        return Text("nothing to delete: no file is missing")
+    text = Text()
+    for path in report.files[:_SHOWN]:
+        text.append("missing ", "yellow").append(f"{path}\n")
+    if len(report.files) > _SHOWN:
+        text.append(f"and {len(report.files) - _SHOWN:,} more\n")
+    what = f"{_files(len(report.files))} and the answers for {_tracks(report.recordings)}"
+    if report.deleted:
+        return text.append(f"deleted {what}")
+    return text.append(f"would delete {what}; --yes does it")
+
+
+def relocate_text(report: "RelocateReport") -> Text:
+    """Return what `relocate` changed."""
+    text = Text(f"{_files(report.files)} relocated, {report.found:,} of them found there")
+    if report.found < report.files:
+        text.append("; the others are missing")
+    for place in report.sources:
+        text.append(f"\nsource  {place}")
+    return text
+
+
+def verify_text(report: "VerifyReport") -> Text:
+    """Return what `verify` found."""
+    text = Text()
+    for problem in report.problems[:_MOST_PROBLEMS]:
+        text.append(f"{problem.kind}  ", "yellow").append(f"{problem.text}\n")
+    if len(report.problems) > _MOST_PROBLEMS:
+        text.append(f"and {len(report.problems) - _MOST_PROBLEMS:,} more; --json names all\n")
+    text.append(f"{_files(report.files)}, {report.compared:,} of them compared byte by byte with their hash: ")
+    count = len(report.problems)
+    text.append(f"{count:,} problem{'s' * (count != 1)}" if count else "all is as it should be")
+    if report.without_hash:
+        text.append(f"\n{_files(report.without_hash)} without a hash, from a library of an older format")
+    return text
+
+
+def _files(count: int) -> str:
+    return f"{count:,} file{'s' * (count != 1)}"

@@ -1,6 +1,7 @@
 """A track of a library, and the hash by which copies of its audio are recognised."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -9,20 +10,26 @@ import numpy as np
 from musicrec.audio.remark import Remark
 from musicrec.recommend.exports import ExportRef
 
+_BLOCK = 1 << 20  # bytes
+
 
 @dataclass(frozen=True, kw_only=True)
 class Track:
     """What a library knows about one track.
 
     Attributes:
-        path: Absolute path of the audio file. It identifies the track.
+        path: Absolute path of the audio file. It identifies the file.
         track_id: Name of the track in its source.
-        source: The folder or manifest that the track was indexed from.
+        source: The folder or another source that the track was indexed from; of several, the one that was added last.
         title: Title, None if unknown.
         artist: Artist, None if unknown.
+        album: Album, None if unknown.
+        year: Year of release, None if unknown.
+        genre: Genre as the tags in the file or the manifest say, None if they do not.
         size: Size of the file in bytes when it was analysed.
         mtime_ns: Modification time of the file in nanoseconds when it was analysed.
-        audio_hash: See `audio_hash`.
+        content_hash: See `content_hash`; None if unknown.
+        audio_hash: See `audio_hash`. It identifies the recording; copies of a track have the same.
         duration_s: Length of the audio in seconds.
         probabilities: The calibrated answers of the models, {head: (classes,) float32}.
         embedding: (size,) float32, the embeddings of the models side by side.
@@ -37,8 +44,12 @@ class Track:
     source: str
     title: str | None = None
     artist: str | None = None
+    album: str | None = None
+    year: int | None = None
+    genre: str | None = None
     size: int
     mtime_ns: int
+    content_hash: str | None = None
     audio_hash: str
     duration_s: float
     probabilities: dict[str, np.ndarray]
@@ -89,3 +100,16 @@ def audio_hash(waveform: np.ndarray) -> str:
         waveform: (samples,) float32 in [-1, 1].
     """
     return hashlib.blake2b((waveform * 32767).astype("<i2").tobytes(), digest_size=16).hexdigest()
+
+
+def content_hash(path: str | os.PathLike) -> str:
+    """Return the hash of the bytes of a file.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    with open(path, "rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -77,16 +76,13 @@ class _Library:
         search: Holds the tracks.
         heads: The heads that answered for the tracks.
         model_order: Indices of the models, in the order of the library's exports.
+        audio_hashes: {path: checksum of the audio} of every file; copies of a track are one track of the search.
     """
 
     search: ExactSearch
     heads: list[Head]
     model_order: list[int]
-
-    @cached_property
-    def audio_hashes(self) -> dict[str, str]:
-        """{path: checksum of the audio} of every track."""
-        return {track.path: track.audio_hash for track in self.search.tracks}
+    audio_hashes: dict[str, str]
 
 
 class OverlapMeasurement:
@@ -211,7 +207,12 @@ class OverlapMeasurement:
         with SqliteLibrary.open(self.library) as library:
             refs = check_same(library.exports, [tested.name for tested in models], library=self.library)
             order = [[tested.fingerprint for tested in models].index(ref.sha256) for ref in refs]
-            return _Library(search=ExactSearch(*library.read()), heads=list(library.heads.values()), model_order=order)
+            return _Library(
+                search=ExactSearch(*library.read()),
+                heads=list(library.heads.values()),
+                model_order=order,
+                audio_hashes={file.path: file.audio_hash for file in library.files()},
+            )
 
 
 def _library_of_split(models: Sequence[ModelUnderTest], measured: MeasuredAnswers, frame: pl.DataFrame) -> _Library:
@@ -237,7 +238,12 @@ def _library_of_split(models: Sequence[ModelUnderTest], measured: MeasuredAnswer
         )
         for row, (path, track_id) in enumerate(frame.select("path", "track_id")[by_path].rows())
     ]
-    return _Library(search=ExactSearch(tracks, values), heads=heads, model_order=list(range(len(models))))
+    return _Library(
+        search=ExactSearch(tracks, values),
+        heads=heads,
+        model_order=list(range(len(models))),
+        audio_hashes={track.path: track.audio_hash for track in tracks},
+    )
 
 
 def _all_heads(models: Sequence[ModelUnderTest]) -> list[Head]:

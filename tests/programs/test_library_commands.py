@@ -24,7 +24,7 @@ from musicrec.heads.tempo import TempoHead
 from musicrec.models.frontends.mel import MelSpectrogram
 from musicrec.models.short_chunk_resnet import ShortChunkResNet
 from musicrec.programs.command import main
-from musicrec.recommend import service
+from musicrec.recommend import stores
 from musicrec.recommend.sqlite_library import SqliteLibrary
 
 ROOT = Path(__file__).parents[2]
@@ -142,7 +142,7 @@ def test_the_whole_answer_as_json_and_as_a_table(originals, machine, capsys):
 @pytest.mark.slow
 def test_models_are_found_again_by_name_and_changed_weights_are_named(originals, machine, capsys):
     run(capsys, "index", "~/Music")
-    shutil.copy("Music/track 1.wav", "new.wav")
+    soundfile.write("new.wav", np.random.default_rng(5).normal(0, 0.1, 2 * RATE), RATE)
     (machine / "shipped").rename(machine / "elsewhere")  # as with a new environment
     catalogue.SHIPPED = machine / "elsewhere"  # undone by the fixture
     run(capsys, "query", "new.wav")
@@ -181,9 +181,9 @@ def test_help_teaches(capsys):
 
 
 def test_the_place_of_the_library(machine, monkeypatch):
-    assert service.default_library() == machine / "data" / "musicrec" / "library.sqlite"
+    assert stores.default_library() == machine / "data" / "musicrec" / "library.sqlite"
     monkeypatch.setenv("MUSICREC_LIBRARY", "~/l.sqlite")
-    assert service.default_library() == machine / "l.sqlite"
+    assert stores.default_library() == machine / "l.sqlite"
 
 
 LOADED = """

@@ -1,18 +1,21 @@
-"""Libraries of invented tracks with known answers."""
+"""Libraries of invented tracks with known answers, and a stand-in for the models that counts its calls."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from musicrec.heads import Head
 from musicrec.heads.classes import ClassHead
 from musicrec.heads.key import KeyHead
 from musicrec.heads.tags import TagHead
 from musicrec.heads.tempo import TempoHead
+from musicrec.recommend import indexing, music_source
 from musicrec.recommend.sqlite_library import SqliteLibrary
 from musicrec.recommend.track import Track
+from tests.counting_analyzer import RATE, CountingAnalyzer
 
 GENRES, INSTRUMENTS = ("house", "jazz", "rock"), ("drums", "flute", "piano", "sax")
 
@@ -67,3 +70,25 @@ def library(heads: dict[str, Head], tmp_path: Path) -> SqliteLibrary:
     path = tmp_path / "library.sqlite"
     with SqliteLibrary.create(path, exports=[], heads=list(heads.values()), embedding_size=4) as made:
         yield made
+
+
+@pytest.fixture
+def music(tmp_path: Path) -> Path:
+    """Six tones in two folders, each louder than the one before."""
+    folder = tmp_path / "music"
+    for i in range(6):
+        path = folder / ("loud" if i > 3 else "soft") / f"{i}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tone = 0.1 * (i + 1) * np.sin(2 * np.pi * 440 * np.arange(RATE // 4) / RATE)
+        soundfile.write(path, tone, RATE, subtype="PCM_16")
+    return folder
+
+
+@pytest.fixture
+def run(library: SqliteLibrary, heads: dict) -> Callable:
+    def index(source: Path, *, stop_after: int | None = None, **settings):
+        analyzer = CountingAnalyzer(heads, stop_after=stop_after)
+        done = indexing.index(library, analyzer, music_source.read_source(source), progress=False, **settings)
+        return done, analyzer.calls
+
+    return index

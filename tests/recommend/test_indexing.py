@@ -13,76 +13,17 @@ import pytest
 import soundfile
 from mutagen.id3 import TIT2, TKEY, TPE1
 
-from musicrec.audio.decode import Decoded, decode_track
+from musicrec.audio.decode import decode_track
 from musicrec.audio.file_tags import read_tags
-from musicrec.audio.remark import Remark
 from musicrec.data.manifest import write_manifest
-from musicrec.errors import AudioError, ConfigError, ManifestError, PlaylistError
-from musicrec.export.analyzer import TrackAnalysis
+from musicrec.errors import ConfigError, ManifestError, PlaylistError
 from musicrec.interchange.collection import Collection, CollectionTrack, TrackList
 from musicrec.interchange.traktor import write_traktor
-from musicrec.recommend import indexing
+from musicrec.recommend import indexing, music_source
 from musicrec.recommend.presentation import index_text
 from musicrec.recommend.sqlite_library import SqliteLibrary
 from musicrec.recommend.track import audio_hash
-
-RATE = 8000
-SILENT = Remark("the audio is silent", unreliable=True)
-
-
-class CountingAnalyzer:
-    """Answers 1 for every class; the embedding is the peak of the waveform. Remarks that zeros are silent."""
-
-    sample_rate = RATE
-
-    def __init__(self, heads: dict, *, stop_after: int | None = None) -> None:
-        self.heads, self.stop_after, self.calls = heads, stop_after, 0
-
-    def analyze_many(self, sources):
-        for path in sources:
-            try:
-                decoded = decode_track(path, sample_rate=RATE)
-            except AudioError as error:
-                yield path, error
-            else:
-                yield path, (decoded, self.analyze(decoded))
-
-    def analyze(self, decoded: Decoded) -> TrackAnalysis:
-        waveform = decoded.waveform
-        if self.calls == self.stop_after:
-            raise KeyboardInterrupt
-        self.calls += 1
-        return TrackAnalysis(
-            duration_s=len(waveform) / RATE,
-            probabilities={name: np.ones(len(head.classes), np.float32) for name, head in self.heads.items()},
-            tags={},
-            features={},
-            embedding=np.full(4, np.abs(waveform).max(), np.float32),
-            remarks=decoded.remarks if waveform.any() else (*decoded.remarks, SILENT),
-            descriptors={"energy": float(np.abs(waveform).max())},
-        )
-
-
-@pytest.fixture
-def music(tmp_path: Path) -> Path:
-    """Six tones in two folders, each louder than the one before."""
-    folder = tmp_path / "music"
-    for i in range(6):
-        path = folder / ("loud" if i > 3 else "soft") / f"{i}.wav"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        tone = 0.1 * (i + 1) * np.sin(2 * np.pi * 440 * np.arange(RATE // 4) / RATE)
-        soundfile.write(path, tone, RATE, subtype="PCM_16")
-    return folder
-
-
-@pytest.fixture
-def run(library: SqliteLibrary, heads: dict) -> Callable:
-    def index(source: Path, *, stop_after: int | None = None, **settings):
-        analyzer = CountingAnalyzer(heads, stop_after=stop_after)
-        done = indexing.index(library, analyzer, indexing.read_source(source), progress=False, **settings)
-        return done, analyzer.calls
-
-    return index
+from tests.counting_analyzer import RATE, SILENT, CountingAnalyzer
 
 
 def test_each_file_gets_its_own_answer(run, library: SqliteLibrary, music: Path):
@@ -102,11 +43,14 @@ def test_a_second_run_handles_only_new_changed_and_removed_files(run, library: S
     os.utime(music / "soft" / "2.wav", ns=(1, 1))
     shutil.copy(music / "loud" / "5.wav", music / "new.wav")
     done, calls = run(music)
-    assert (done.added, done.changed, done.unchanged, done.removed, calls) == (1, 2, 3, 1, 3)
-    by_id = {track.track_id: track for track in library.read()[0]}
-    assert set(by_id) == {"new", "soft/1", "soft/2", "soft/3", "loud/4", "loud/5"}
-    assert by_id["soft/1"].embedding[0] == pytest.approx(0.6, abs=1e-3)
+    assert (done.copies, done.changed, done.unchanged, done.missing, calls) == (2, 0, 4, 1, 0)
+    by_id = {file.track_id: file for file in library.files()}
+    assert set(by_id) == {"new", "soft/0", "soft/1", "soft/2", "soft/3", "loud/4", "loud/5"}
     assert by_id["soft/1"].audio_hash == by_id["loud/5"].audio_hash == by_id["new"].audio_hash
+    tracks = library.read()[0]
+    assert [track.track_id for track in tracks] == ["loud/4", "loud/5", "soft/2", "soft/3"], "copies are one track"
+    (track,) = library.find(track_id="soft/1")
+    assert track.embedding[0] == pytest.approx(0.6, abs=1e-3)
 
 
 def test_unreadable_files_are_reported_and_the_others_analysed(run, library: SqliteLibrary, music: Path):
@@ -119,7 +63,7 @@ def test_unreadable_files_are_reported_and_the_others_analysed(run, library: Sql
         "empty.wav",
     }
     assert all(str(music) in reason for _, reason in done.unreadable)
-    assert (done.unchanged, len(library)) == (5, 5), "the answers for the earlier content of the file are dropped"
+    assert (done.unchanged, len(library)) == (5, 5), "the answers for the earlier content of the file do not count"
 
 
 def test_remarks_are_kept_with_the_track(run, library: SqliteLibrary, music: Path):
@@ -128,7 +72,7 @@ def test_remarks_are_kept_with_the_track(run, library: SqliteLibrary, music: Pat
     for calls in (7, 0):  # the second time from the library
         done, called = run(music)
         assert (called, done.remarked) == (calls, [(str(path), (SILENT,))])
-        printed = index_text(done, library=library.path, size=7).plain
+        printed = index_text(done, library=library.path).plain
         assert f"remark  {path}: the audio is silent" in printed
         assert "1 with a remark on their audio, 1 of them silent or very short: by default not recommended" in printed
     soundfile.write(path, np.full(RATE, 0.5), RATE)
@@ -162,15 +106,15 @@ def test_tracks_that_nobody_could_look_for_stay(run, library, music: Path, tmp_p
     with monkeypatch.context() as patched:
         patched.setattr(os, "scandir", scandir)
         done, calls = run(music)
-    assert (done.kept, done.removed, calls, len(library)) == (4, 0, 0, 6)
-    printed = index_text(done, library=library.path, size=6).plain
+    assert (done.kept, done.missing, calls, len(library)) == (4, 0, 0, 6)
+    printed = index_text(done, library=library.path).plain
     assert "left out 1 path: soft (cannot be opened: Permission denied)" in printed
-    assert "6 tracks (2 unchanged, 4 kept, but not found)" in printed
+    assert "6 tracks (2 unchanged, 4 kept, as nobody could look)" in printed
     (tmp_path / "disk").rename(tmp_path / "ejected")
     done, _ = run(music)
-    assert (done.kept, done.removed, len(library)) == (2, 0, 6)
+    assert (done.kept, done.missing, len(library)) == (2, 0, 6)
     (music / "disk").unlink()
-    assert run(music)[0].removed == 2 and len(library) == 4
+    assert run(music)[0].missing == 2 and len(library) == 4
 
 
 def test_a_playlist_names_the_tracks(run, library: SqliteLibrary, music: Path):
@@ -188,14 +132,14 @@ def test_a_playlist_names_the_tracks(run, library: SqliteLibrary, music: Path):
         named = [(track.track_id, track.artist, track.title) for track in library.read()[0]]
         assert named == [("loud/4", None, None), ("soft/0", "Ada", "Zero"), ("soft/3", "Bo", "Three")]
         assert {track.source for track in library.read()[0]} == {str(playlist)}
-        printed = index_text(done, library=library.path, size=3).plain
+        printed = index_text(done, library=library.path).plain
         assert "left out 1 entry of the playlist without a file: gone.mp3" in printed
     (music / "soft" / "0.wav").unlink()
     done, _ = run(playlist)
-    assert (done.kept, done.removed) == (1, 0), "the playlist still lists it"
+    assert (done.missing, done.unlisted) == (1, 0), "the playlist still lists it"
     playlist.write_text("soft/3.wav\n")
     done, _ = run(playlist)
-    assert (done.kept, done.removed) == (0, 2) and [track.title for track in library.read()[0]] == ["Three"]
+    assert (done.missing, done.unlisted) == (1, 1) and [track.title for track in library.read()[0]] == ["Three"]
 
 
 def test_an_interrupted_run_keeps_its_results_and_continues(run, library: SqliteLibrary, music: Path):
@@ -209,12 +153,12 @@ def test_several_sources_are_kept_apart(run, library: SqliteLibrary, music: Path
     other = tmp_path / "other"
     shutil.copytree(music / "loud", other)
     run(music)
-    run(other)
-    assert len(library) == 8
+    done, calls = run(other)
+    assert (done.copies, calls, len(library), len(library.files())) == (2, 0, 6, 8)
     (other / "4.wav").unlink()
-    assert run(other)[0].removed == 1
+    assert run(other)[0].missing == 1 and len(library) == 6
     shutil.rmtree(music / "loud")
-    assert run(music)[0].removed == 2
+    assert run(music)[0].missing == 2
     assert [track.track_id for track in library.read()[0]] == ["soft/0", "soft/1", "soft/2", "soft/3", "5"]
 
 
@@ -260,7 +204,7 @@ def test_a_file_that_cannot_be_decoded_is_reported_once(run, music: Path, caplog
 def test_a_limit_removes_nothing(run, library: SqliteLibrary, music: Path):
     run(music)
     done, _ = run(music, max_files=2)
-    assert (done.unchanged, done.removed, len(library)) == (2, 0, 6)
+    assert (done.unchanged, done.missing, len(library)) == (2, 0, 6)
 
 
 def test_copies_in_another_format_have_the_same_audio_hash(music: Path, tmp_path: Path):
@@ -275,11 +219,11 @@ def test_copies_in_another_format_have_the_same_audio_hash(music: Path, tmp_path
 def test_wrong_sources_are_refused(music: Path, tmp_path: Path):
     (tmp_path / "bare").mkdir()
     with pytest.raises(ManifestError, match="no audio file below it"):
-        indexing.read_source(tmp_path / "bare")
+        music_source.read_source(tmp_path / "bare")
     with pytest.raises(ManifestError, match="there is no such folder, playlist, collection or manifest"):
-        indexing.read_source(tmp_path / "absent")
+        music_source.read_source(tmp_path / "absent")
     with pytest.raises(ConfigError, match="is an audio file"):
-        indexing.read_source(music / "loud" / "5.wav")
+        music_source.read_source(music / "loud" / "5.wav")
 
 
 def test_splits_of_a_manifest(music: Path):
@@ -287,13 +231,13 @@ def test_splits_of_a_manifest(music: Path):
     manifest.write_text(
         "track_id,path,split\na,loud/4.wav,test\nb,loud/5.wav,train\nc,soft/0.wav,\nd,soft/1.wav,test\n"
     )
-    source = indexing.read_source(manifest)
+    source = music_source.read_source(manifest)
     for splits, expected in [([], "abcd"), (["test"], "ad"), (["train", "test"], "abd")]:
-        assert indexing.of_splits(source, splits)["track_id"].to_list() == list(expected)
+        assert music_source.of_splits(source, splits)["track_id"].to_list() == list(expected)
     with pytest.raises(ConfigError, match="no track of valid, only test, train"):
-        indexing.of_splits(source, ["test", "valid"])
+        music_source.of_splits(source, ["test", "valid"])
     with pytest.raises(ConfigError, match="music has none; give a manifest"):
-        indexing.of_splits(indexing.read_source(music), ["test"])
+        music_source.of_splits(music_source.read_source(music), ["test"])
 
 
 def test_a_split_leaves_the_other_splits_in_the_library(run, library: SqliteLibrary, music: Path):
@@ -301,11 +245,11 @@ def test_a_split_leaves_the_other_splits_in_the_library(run, library: SqliteLibr
     manifest.write_text("track_id,path,split\na,loud/4.wav,test\nb,loud/5.wav,train\nc,soft/0.wav,\n")
     run(manifest)
     done, _ = run(manifest, splits=["test"])
-    assert (done.unchanged, done.removed) == (1, 0)
+    assert (done.unchanged, done.missing, done.unlisted) == (1, 0, 0)
     assert {track.track_id for track in library.read()[0]} == {"a", "b", "c"}
     manifest.write_text("track_id,path,split\na,loud/4.wav,test\nc,soft/0.wav,\n")
     done, _ = run(manifest, splits=["test"])
-    assert done.removed == 1 and {track.track_id for track in library.read()[0]} == {"a", "c"}
+    assert done.unlisted == 1 and {track.track_id for track in library.read()[0]} == {"a", "c"}
 
 
 def test_a_file_in_several_rows_of_a_manifest_is_one_track(run, library: SqliteLibrary, music: Path):
@@ -329,9 +273,9 @@ def test_a_collection_names_its_tracks(music: Path, run: Callable, library: Sqli
     with pytest.raises(
         PlaylistError, match=r"none of the 4 files of the collection exists here: C:/.*give --relocate OLD"
     ):
-        indexing.read_source(place)
+        music_source.read_source(place)
 
-    source = indexing.read_source(place, relocate={"C:/Users/dj/Music": str(music)})
+    source = music_source.read_source(place, relocate={"C:/Users/dj/Music": str(music)})
     assert source.frame["path"].to_list() == [str(music / "soft" / f"{i}.wav") for i in range(3)]
     assert source.collection.tracks[1].key == "Am" and source.collection.tracks[1].rating == 4
     assert [it.tracks for _, it in source.collection.every_playlist()] == [(2, 0)]
@@ -341,16 +285,16 @@ def test_a_collection_names_its_tracks(music: Path, run: Callable, library: Sqli
         *(("Artist 0", None), ("Artist 1", "Title 1"), ("Artist 2", "Title 2")),
     }
     assert [names for _, names in done.left_out] == [[f"{music}/gone.mp3"], ["Artist 4 - Title 4"]]
-    text = index_text(done, library=tmp_path / "my.sqlite", size=3).plain
+    text = index_text(done, library=tmp_path / "my.sqlite").plain
     assert "1 track of the collection without a file here" in text and "1 track of a streaming service" in text
 
     # A new title in the collection is taken over without analysing again; a file that is lost for now stays.
     (music / "soft" / "2.wav").rename(tmp_path / "away.wav")
     tracks = (dataclasses.replace(tracks[0], title="New"), *tracks[1:])
     write_traktor(place, Collection(tracks=tracks), replace=True)
-    source = indexing.read_source(place, relocate={"C:/Users/dj/Music": str(music)})
+    source = music_source.read_source(place, relocate={"C:/Users/dj/Music": str(music)})
     done = indexing.index(library, CountingAnalyzer(library.heads), source, progress=False)
-    assert (done.added, done.changed, done.unchanged, done.removed, done.kept) == (0, 0, 2, 0, 1)
+    assert (done.added, done.changed, done.unchanged, done.missing, done.kept) == (0, 0, 2, 1, 0)
     assert "New" in {track.title for track in library.read()[0]}
 
 
@@ -361,9 +305,9 @@ def test_a_collection_without_files(tmp_path: Path):
     ):
         place = write_traktor(tmp_path / "my.nml", Collection(tracks=tracks), replace=True)
         with pytest.raises(PlaylistError, match=said):
-            indexing.read_source(place)
+            music_source.read_source(place)
 
 
 def test_only_a_collection_can_be_relocated(music: Path):
     with pytest.raises(ConfigError, match=r"relocate: .* is no collection"):
-        indexing.read_source(music, relocate={"a": "b"})
+        music_source.read_source(music, relocate={"a": "b"})

@@ -9,8 +9,9 @@ import pytest
 from rich.console import Console
 
 from musicrec.heads.tags import TagHead
-from musicrec.recommend import service
+from musicrec.recommend.answer import Answer
 from musicrec.recommend.presentation import as_table
+from musicrec.recommend.recommender import Recommender
 from musicrec.recommend.sqlite_library import SqliteLibrary
 
 PUBLIC = TagHead(name="tags_mtt", classes=("techno", "guitar", "slow", "female", "woman", "no vocals"))
@@ -34,7 +35,7 @@ def crate(heads: dict, make_track, tmp_path) -> SqliteLibrary:
         yield library
 
 
-def shown(answer: dict, width: int) -> list[str]:
+def shown(answer: Answer, width: int) -> list[str]:
     out = Console(file=io.StringIO(), width=width, highlight=False)
     out.print(as_table(answer, width=width))
     return out.file.getvalue().splitlines()
@@ -42,7 +43,7 @@ def shown(answer: dict, width: int) -> list[str]:
 
 @pytest.mark.parametrize("width", [80, 120])
 def test_facts_and_results_fit_the_terminal(crate: SqliteLibrary, width: int):
-    answer = service.answer_query("b", library=crate.path, k=2)
+    answer = Recommender.open(crate.path).query("b", k=2)
     lines = shown(answer, width)
     assert all(len(line) <= width for line in lines)
     text = " ".join(" ".join(lines).split())
@@ -65,7 +66,7 @@ def test_facts_and_results_fit_the_terminal(crate: SqliteLibrary, width: int):
 
 
 def test_the_answer_holds_the_tags_as_they_were_said_and_as_they_are_shown(crate: SqliteLibrary):
-    answer = json.loads(json.dumps(service.answer_query("c", library=crate.path, k=3)))
+    answer = json.loads(json.dumps(Recommender.open(crate.path).query("c", k=3).as_dict()))
     query = answer["query"]
     assert [(tag["tag"], round(tag["probability"], 2)) for tag in query["tags"]["tags_mtt"][:3]] == [
         ("guitar", 0.9), ("woman", 0.9), ("slow", 0.8)
@@ -79,4 +80,4 @@ def test_the_answer_holds_the_tags_as_they_were_said_and_as_they_are_shown(crate
 
 def test_a_track_without_a_clear_genre_says_what_is_nearest(crate: SqliteLibrary):
     assert "genre none is clear; nearest: techno 0.10" in " ".join(" ".join(shown(
-        service.answer_query("d", library=crate.path), 100)).split())  # fmt: skip
+        Recommender.open(crate.path).query("d"), 100)).split())  # fmt: skip

@@ -13,7 +13,7 @@ import pytest
 from musicrec.audio.remark import Remark
 from musicrec.errors import LibraryError
 from musicrec.heads.classes import ClassHead
-from musicrec.recommend import sqlite_library
+from musicrec.recommend import sqlite_schema
 from musicrec.recommend.exports import ExportRef
 from musicrec.recommend.sqlite_library import SqliteLibrary
 from musicrec.recommend.track import Track
@@ -60,11 +60,10 @@ def test_an_empty_library_has_values_of_no_tracks(library: SqliteLibrary):
 def test_tracks_are_read_by_their_track_id(library: SqliteLibrary, make_track):
     library.add([make_track("a"), make_track("b", key="C major")])
     library.add([dataclasses.replace(make_track("b"), path="/other/b.wav")])
-    (track,), values = library.read(track_id="a")
+    (track,) = library.find(track_id="a")
     assert_equal(track, make_track("a"))
-    assert values["key"].shape == (1, 24)
-    assert [track.path for track in library.read(track_id="b")[0]] == ["/music/b.wav", "/other/b.wav"]
-    assert library.read(track_id="none")[0] == []
+    assert [track.path for track in library.find(track_id="b")] == ["/music/b.wav", "/other/b.wav"]
+    assert library.find(track_id="none") == []
 
 
 def test_adding_replaces_and_removing_removes(library: SqliteLibrary, make_track):
@@ -72,11 +71,8 @@ def test_adding_replaces_and_removing_removes(library: SqliteLibrary, make_track
     assert len(library) == len(library.read()[0]) == 2
     library.add([make_track("a", key="C major")])
     assert len(library) == 2 and library.read()[1]["key"][0].argmax() == 0
-    library.relabel([{"path": "/music/b.wav", "track_id": "x", "source": "s.csv", "title": "T", "artist": None}])
-    track = library.read()[0][1]
-    assert (track.track_id, track.source, track.title) == ("x", "s.csv", "T")
     library.remove(["/music/a.wav", "/music/none.wav"])
-    assert [track.track_id for track in library.read()[0]] == ["x"]
+    assert [track.track_id for track in library.read()[0]] == ["b"] and library.audio_hashes() == {"b"}
 
 
 # A library as version 0.1.0 wrote it. Files like this must stay readable.
@@ -139,7 +135,7 @@ def test_a_library_of_the_first_release_takes_remarks(tmp_path: Path):
     with SqliteLibrary.open(tmp_path / "old.sqlite") as library, SqliteLibrary.open(tmp_path / "old.sqlite") as reader:
         (old,), _ = library.read()
         assert old.remarks == () and (tmp_path / "old.sqlite").read_bytes() == before
-        library.add([dataclasses.replace(old, path="/music/b.wav", remarks=(silent,))])
+        library.add([dataclasses.replace(old, path="/music/b.wav", audio_hash="def", remarks=(silent,))])
         for opened in (library, reader):
             assert [track.remarks for track in opened.read()[0]] == [(), (silent,)]
         reader.remove(["/music/a.wav"])
@@ -166,7 +162,7 @@ def test_a_library_of_format_2_learns_what_it_did_not_know(tmp_path: Path):
         assert old.unreliable and old.descriptors == {} and (tmp_path / "old.sqlite").read_bytes() == before
         assert set(values) == {"genre", "mode", "embedding"}, "the sizes of the embeddings are unknown"
         library.move_exports([dataclasses.replace(e, path="/new/x", embedding_size=1) for e in library.exports])
-        library.add([dataclasses.replace(old, path="/music/b.wav", descriptors={"energy": 7.0})])
+        library.add([dataclasses.replace(old, path="/music/b.wav", audio_hash="def", descriptors={"energy": 7.0})])
     with SqliteLibrary.open(tmp_path / "old.sqlite") as library:
         assert [(e.path, e.name, e.embedding_size) for e in library.exports] == [("/new/x", "b", 1), ("/new/x", "a", 1)]
         tracks, values = library.read()
@@ -248,14 +244,14 @@ def test_other_files_are_refused_and_not_changed(tmp_path: Path, heads: dict):
 def test_a_library_that_another_program_creates_meanwhile_is_kept(
     tmp_path: Path, heads: dict, monkeypatch: pytest.MonkeyPatch
 ):
-    path, connect = tmp_path / "library.sqlite", sqlite_library._connect
+    path, connect = tmp_path / "library.sqlite", sqlite_schema.connect
 
     def meanwhile(*arguments, **settings):
         monkeypatch.undo()
         SqliteLibrary.create(path, exports=[], heads=list(heads.values()), embedding_size=4).close()
         return connect(*arguments, **settings)
 
-    monkeypatch.setattr(sqlite_library, "_connect", meanwhile)
+    monkeypatch.setattr(sqlite_schema, "connect", meanwhile)
     with pytest.raises(LibraryError, match="cannot be written"):
         SqliteLibrary.create(path, exports=[], heads=list(heads.values()), embedding_size=4)
     SqliteLibrary.open(path).close()
@@ -264,7 +260,7 @@ def test_a_library_that_another_program_creates_meanwhile_is_kept(
 def write_for_ever(path: Path, track: Track, pipe: Connection) -> None:
     library = SqliteLibrary.open(path)
     for batch in itertools.count():
-        library.add(dataclasses.replace(track, path=f"/{batch}-{i}") for i in range(50))
+        library.add(dataclasses.replace(track, path=f"/{batch}-{i}", audio_hash=f"{batch}-{i}") for i in range(50))
         pipe.send(batch)
 
 
@@ -289,3 +285,77 @@ def test_a_killed_writer_leaves_whole_batches(library: SqliteLibrary, make_track
         assert sqlite3.connect(path).execute("PRAGMA integrity_check").fetchone() == ("ok",)
         again.remove([track.path for track in again.read()[0]])
         assert len(again) == 0
+
+
+# Format 3, with descriptors, names and settings, two copies of one recording, and a track of another source.
+FORMAT_3 = """
+CREATE TABLE models (heads TEXT NOT NULL, embedding_size INTEGER NOT NULL, analysis TEXT NOT NULL);
+CREATE TABLE exports (path TEXT NOT NULL, sha256 TEXT NOT NULL, name TEXT, embedding_size INTEGER);
+CREATE TABLE tracks (
+    path TEXT PRIMARY KEY, track_id TEXT NOT NULL, source TEXT NOT NULL, title TEXT, artist TEXT,
+    size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, audio_hash TEXT NOT NULL, duration_s REAL NOT NULL,
+    probabilities BLOB NOT NULL, embedding BLOB NOT NULL, remarks TEXT NOT NULL, descriptors TEXT NOT NULL
+);
+PRAGMA application_id=1836413541; PRAGMA user_version=3;
+INSERT INTO models VALUES ('[
+    {"class": "ClassHead", "name": "genre", "column": "genre", "role": "tag", "classes": ["house", "jazz"],
+     "activation": "softmax", "label_smoothing": 0.0, "weight": 1.0, "temperature": 1.5}
+]', 1, '{"coverage": 0.6}');
+INSERT INTO exports VALUES ('/runs/a/export', 'f00d', 'a', 1);
+INSERT INTO tracks VALUES ('/music/b.wav', 'b', '/music', 'B', NULL, 1, 2, 'one', 5.5,
+    X'0000803E0000403F', X'000000C0', '[]', '{}');
+INSERT INTO tracks VALUES ('/music/a.wav', 'a', '/music', 'A', 'X', 3, 4, 'one', 5.5,
+    X'0000803E0000403F', X'000000C0', '[]', '{"energy": 7.0}');
+INSERT INTO tracks VALUES ('/other/c.wav', 'c', '/other', NULL, NULL, 5, 6, 'two', 6.5,
+    X'0000403F0000803E', X'0000803F', '[["the audio is silent", true]]', '{"energy": 2.0}');
+"""
+# Format 4 of versions after 0.3.0: with the variation.
+FORMAT_4 = (
+    FORMAT_3.replace("descriptors TEXT NOT NULL\n", "descriptors TEXT NOT NULL, variation BLOB\n")
+    .replace("user_version=3", "user_version=4")
+    .replace("'{}');\nINSERT INTO tracks", "'{}', NULL);\nINSERT INTO tracks")
+    .replace("""'{"energy": 7.0}')""", """'{"energy": 7.0}', X'0000803F')""")
+    .replace("""'{"energy": 2.0}')""", """'{"energy": 2.0}', NULL)""")
+)
+
+
+@pytest.mark.parametrize("old", [FORMAT_3, FORMAT_4], ids=["3", "4"])
+def test_older_formats_are_read_as_they_are_and_turned_by_the_first_write(tmp_path: Path, old: str):
+    path = tmp_path / "old.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.executescript(old)
+    before = path.read_bytes()
+
+    def seen(library: SqliteLibrary) -> tuple:
+        tracks, values = library.read()
+        facts = [(t.path, t.track_id, t.title, t.artist, t.audio_hash, t.source, dict(t.descriptors)) for t in tracks]
+        files = [(f.path, f.audio_hash, f.size, f.mtime_ns, f.sources, f.missing) for f in library.files()]
+        sources = [(source.place, source.files) for source in library.sources()]
+        numbers = {name: of_one.tolist() for name, of_one in values.items() if name != "variation"}
+        return facts, files, sources, numbers, library.remarks(), library.problems(), len(library)
+
+    with SqliteLibrary.open(path) as library, SqliteLibrary.open(path) as reader:
+        as_it_was = seen(library)
+        assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path], "reading writes nothing"
+        assert as_it_was[0] == [
+            ("/music/a.wav", "a", "A", "X", "one", "/music", {"energy": 7.0}),
+            ("/other/c.wav", "c", None, None, "two", "/other", {"energy": 2.0}),
+        ]
+        assert [file[0] for file in as_it_was[1]] == ["/music/a.wav", "/music/b.wav", "/other/c.wav"]
+        assert as_it_was[2] == [("/music", 2), ("/other", 1)] and as_it_was[5] == []
+        assert ("variation" in library.read()[1]) == (old is FORMAT_4)
+        assert [track.path for track in library.find(track_id="b")] == ["/music/b.wav"]
+        library.remove(["/no such file"])
+        assert library.format == sqlite_schema.VERSION
+        assert seen(library) == seen(reader) == as_it_was
+        assert ("variation" in reader.read()[1]) == (old is FORMAT_4)
+    with SqliteLibrary.open(path) as library:
+        assert seen(library) == as_it_was and library.analysis == {"coverage": 0.6}
+        assert library._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_a_format_of_the_future_is_refused(library: SqliteLibrary):
+    library._connection.execute("PRAGMA user_version=99")
+    library.close()
+    with pytest.raises(LibraryError, match="is a library of format 99, but this version reads formats up to 5; update"):
+        SqliteLibrary.open(library.path)

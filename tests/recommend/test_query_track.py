@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from musicrec.errors import ConfigError, LibraryError, ManifestError
-from musicrec.recommend.service import find_track, update_library
+from musicrec.recommend.query_track import find_track
+from musicrec.recommend.recommender import Recommender
 from musicrec.recommend.sqlite_library import SqliteLibrary
 
 
@@ -59,7 +60,7 @@ def test_paths_that_are_too_long_are_mistakes_as_any_other(tmp_path, monkeypatch
     monkeypatch.setenv("MUSICREC_MODELS", str(tmp_path / "models"))
     long = tmp_path / ("a" * 300)
     with pytest.raises(ManifestError, match="there is no such folder, playlist, collection or manifest"):
-        update_library(long, library=tmp_path / "l.sqlite")
+        Recommender.open(tmp_path / "l.sqlite").index(long)
     with pytest.raises(LibraryError, match="no such library"):
         SqliteLibrary.open(long)
     for path in (long, long / "l.sqlite"):

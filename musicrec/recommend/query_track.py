@@ -1,0 +1,141 @@
+"""The track that a query names: one of the library, or any audio file."""
+
+import os
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+from unicodedata import normalize
+
+from musicrec.errors import ConfigError
+from musicrec.recommend.library import Library, LibraryFile
+from musicrec.recommend.track import Track, audio_hash, content_hash, shown_name
+from musicrec.system.file_names import path_on_disk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from musicrec.audio.decode import Decoded
+    from musicrec.export.analyzer import TrackAnalysis
+
+
+def check_name(query: str) -> None:
+    """Check that the name of a file or track is UTF-8.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    shown = os.fsencode(query).decode(errors="backslashreplace")
+    if shown != query:
+        raise ConfigError(f"query={shown}: this name is not UTF-8; rename the file, or ask with a copy of it")
+
+
+def find_track(library: Library, query: str) -> Track | None:
+    """Return the track of the library that a query names by its file, its track_id or its title.
+
+    Returns:
+        The track; None for a file that neither the library nor a copy of it holds.
+
+    Raises:
+        ConfigError: There is neither such a file nor such a track, or there are several such tracks.
+    """
+    file = path_on_disk(Path(query).expanduser())
+    if os.path.exists(file):
+        return _of_file(library, file)
+    spellings = dict.fromkeys((query, *(normalize(form, query) for form in ("NFC", "NFD"))))
+    tracks = next(filter(None, (library.find(track_id=name) for name in spellings)), [])
+    if not tracks and os.path.lexists(Path(query).expanduser()):
+        return None
+    return _only(query, tracks or _titled(library, query))
+
+
+def _of_file(library: Library, file: str) -> Track | None:
+    """Return the track of a file: by its path if the file is as it was, else by its bytes."""
+    if not os.path.isfile(file):
+        return None
+    stat = os.stat(file)
+    for track in library.find(path=os.path.abspath(file)):
+        if (track.size, track.mtime_ns) == (stat.st_size, stat.st_mtime_ns):
+            return track
+    try:
+        found = library.find(content_hash=content_hash(file))
+    except OSError:  # for the decoder to explain
+        return None
+    return found[0] if found else None
+
+
+def _only(query: str, tracks: Iterable[Track]) -> Track:
+    """Return the only track; copies of one recording are one."""
+    by_audio: dict[str, Track] = {}
+    for track in tracks:
+        by_audio.setdefault(track.audio_hash, track)
+    if len(by_audio) > 1:
+        paths = ", ".join(track.path for track in by_audio.values())
+        raise ConfigError(f"query={query}: {len(by_audio)} tracks have this name; name the file: {paths}")
+    return next(iter(by_audio.values()))
+
+
+def _titled(library: Library, query: str) -> list[Track]:
+    """Return the tracks with this title, or "artist – title"; upper and lower case are the same.
+
+    Raises:
+        ConfigError: There is none. The message has the names most like it.
+    """
+    by_name: dict[str, list[LibraryFile]] = {}
+    for file in sorted(library.files(), key=lambda file: file.missing):
+        for name in {file.title or file.track_id, _name(file)}:
+            by_name.setdefault(_folded(name), []).append(file)
+    if found := by_name.get(_folded(query)):
+        return [track for file in found for track in library.find(path=file.path)]
+    close = [_name(by_name[name][0]) for name in get_close_matches(_folded(query), by_name, n=3)]
+    meant = f"; did you mean {' or '.join(dict.fromkeys(close))}?" if close else ""
+    raise ConfigError(f"query={query}: there is no such file, and no such track in {library.path}{meant}")
+
+
+def _name(file: LibraryFile) -> str:
+    return shown_name(file.artist, file.title, file.track_id)
+
+
+def _folded(name: str) -> str:
+    return normalize("NFC", name).casefold()
+
+
+def analyze_file(query: str, *, sample_rate: int, analyze: "Callable[[Decoded], TrackAnalysis]") -> Track:
+    """Return a file as a track, which is not added to the library.
+
+    Args:
+        query: The file.
+        sample_rate: Sample rate of the models in Hz.
+        analyze: Loads the models and answers; is called after the file was decoded, which may fail.
+
+    Raises:
+        AudioError: The file cannot be decoded.
+    """
+    from musicrec.audio.decode import decode_track
+    from musicrec.audio.remark import Remark
+    from musicrec.descriptors.loudness_meter import LoudnessMeter
+
+    path = Path(path_on_disk(Path(query).expanduser()))
+    decoded = decode_track(path, sample_rate=sample_rate, meter=LoudnessMeter)
+    answer = analyze(decoded)
+
+    from musicrec.audio.file_tags import read_tags
+
+    names = ("title", "artist", "album", "genre", "year")
+    ((*values, problem),) = read_tags([str(path)]).select(*names, "problem").rows()
+    remarks = [Remark(f"{path.name}: {problem}", unreliable=False)] if problem else []
+    return Track(
+        **dict(zip(names, values, strict=True)),
+        path=str(path.absolute()),
+        track_id=path.stem,
+        source="",
+        size=0,
+        mtime_ns=0,
+        audio_hash=audio_hash(decoded.waveform),
+        duration_s=answer.duration_s,
+        probabilities=answer.probabilities,
+        embedding=answer.embedding,
+        variation=answer.variation,
+        descriptors=answer.descriptors,
+        remarks=(*answer.remarks, *remarks),
+    )

@@ -1,0 +1,341 @@
+"""The recommender: one object with all that can be done with a library.
+
+The commands, `recommend.py` and Python use it. What takes long to import (torch, Polars, and what reads audio files) is
+imported where it is needed, after the settings have been checked.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from musicrec.config.number_types import Count
+from musicrec.config.value_check import check_value
+from musicrec.errors import ConfigError, LibraryError
+from musicrec.export import catalogue
+from musicrec.interchange.file_paths import parse_relocations
+from musicrec.recommend import exports, maintenance, stores
+from musicrec.recommend.answer import Answer, compose_answer
+from musicrec.recommend.exact_search import ExactSearch
+from musicrec.recommend.exports import ExportRef
+from musicrec.recommend.filters import TagFilter
+from musicrec.recommend.library import Library, values_of
+from musicrec.recommend.maintenance import LibraryStatus, Problem, PruneReport, RelocateReport, VerifyReport
+from musicrec.recommend.query_track import analyze_file, check_name, find_track
+from musicrec.recommend.ranking import recommend
+from musicrec.recommend.similarity import Similarity
+from musicrec.system.file_names import path_on_disk
+
+if TYPE_CHECKING:
+    from musicrec.export.analyzer import TrackAnalyzer
+    from musicrec.recommend.index_report import IndexReport
+
+
+class Recommender:
+    """Keeps a library of analysed music, and finds the tracks in it that go with a track.
+
+    Make one with `Recommender.open`, and close it or use it in a `with` statement. It is for one thread.
+
+    Example:
+        with Recommender.open("my.sqlite") as recommender:
+            recommender.index("~/Music")
+            for result in recommender.query("track.mp3", k=5).results:
+                print(result["path"], result["similarity"])
+
+    Attributes:
+        path: The library.
+    """
+
+    def __init__(self, path: Path, *, models: Sequence[str], device: str) -> None:
+        self.path = path
+        self._models, self._device = list(models), device
+        self._library: Library | None = None
+        self._search: tuple[Hashable, ExactSearch] | None = None
+        self._analyzer: tuple[list[str], float | None, TrackAnalyzer] | None = None
+
+    @classmethod
+    def open(
+        cls, library: str | Path | None = None, *, models: Sequence[str] = (), device: str = "auto"
+    ) -> "Recommender":
+        """Open a library, which need not exist yet: `index` creates it.
+
+        Args:
+            library: The file of the library; None for the one of the `musicrec` command.
+            models: Export folders, or names of models. Empty for the models of the library; for a new library, for the
+                default set: the models that ship with musicrec and those that have been fetched.
+            device: Where to run them: "cpu", "cuda", "cuda:1" …; "auto" for the GPU if there is one.
+
+        Raises:
+            LibraryError: The library exists and cannot be read.
+        """
+        path = stores.default_library() if library is None else Path(library).expanduser()
+        opened = cls(path, models=models, device=device)
+        if stores.exists(path):
+            opened._opened()
+        return opened
+
+    def close(self) -> None:
+        """Close the library."""
+        if self._library is not None:
+            self._library.close()
+        self._library = self._search = self._analyzer = None
+
+    def __enter__(self) -> "Recommender":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        """Return the number of tracks: recordings with a file that is there."""
+        return len(self._opened())
+
+    def index(
+        self,
+        source: str | Path,
+        *,
+        splits: Sequence[str] = (),
+        max_files: int | None = None,
+        coverage: float | None = None,
+        relocate: Sequence[str] = (),
+        tell: Callable[[str], object] = lambda text: None,
+        progress: bool = True,
+    ) -> "IndexReport":
+        """Bring the library up to date with a folder of music or another source; create it if it does not exist.
+
+        Args:
+            source: A folder, a playlist (M3U, M3U8), a collection (rekordbox XML, Traktor NML) or a manifest.
+            splits: Analyse only the tracks of these splits of the manifest; empty for all.
+            max_files: Look only at this many tracks, and look for no others.
+            coverage: Share of each track that the models hear; None for that of the library, or the default of a new
+                one.
+            relocate: Folders of a collection that are elsewhere on this computer, each as OLD=NEW.
+            tell: Receives what the user should know before the analysis, one sentence at a time.
+            progress: Show the progress on standard error.
+
+        Raises:
+            ConfigError: A setting is out of range, or there is no model.
+            ExportError: A model is missing, or is not what the library was made with.
+            LibraryError: The library cannot be read or written, or no file of a new library can be read.
+            ManifestError: The source lists no tracks.
+            PlaylistError: The playlist or collection cannot be read.
+        """
+        check_value("max_files", max_files, Count | None)
+        exists, named = stores.exists(self.path), self._resolved()
+        if not exists and not named:
+            named = [str(catalogue.resolve(name)) for name in catalogue.default_models()]
+            if not named:
+                raise ConfigError(
+                    f"models: {self.path} does not exist yet, and no model ships with this version; name export "
+                    "folders, as in --models RUN/export, or exports=[RUN/export] of musicrec recommend"
+                )
+            for remark in catalogue.default_remarks():
+                tell(remark)
+
+        from musicrec.recommend import indexing, music_source
+
+        read = music_source.read_source(path_on_disk(Path(source).expanduser()), relocate=parse_relocations(relocate))
+        music_source.of_splits(read, splits)  # a mistake is reported before the models are loaded
+        library, analyzer = self._to_write(named, coverage) if exists else self._new(named, coverage)
+        for remark in (*analyzer.passed_over, *model_remarks(library)):
+            tell(remark)
+        with stores.only_writer(self.path):
+            done = indexing.index(library, analyzer, read, splits=splits, max_files=max_files, progress=progress)
+        if done.unreadable and not (done.readable or done.interrupted):
+            if not exists:
+                self.close()
+                stores.delete_library(self.path)
+            raise LibraryError(
+                f"{read.place}: none of its {len(done.unreadable)} files can be read; nothing was indexed"
+            )
+        return done
+
+    def query(
+        self,
+        track: str,
+        *,
+        k: int = 10,
+        tag_filter: TagFilter | None = None,
+        similarity: Callable[..., Similarity] = Similarity,
+        min_pool: int | None = None,
+        include_unreliable: bool = False,
+        coverage: float | None = None,
+    ) -> Answer:
+        """Return the tracks of the library that go with a track.
+
+        Args:
+            track: An audio file, which need not be in the library, or a track of the library: its track_id, its title,
+                or "artist – title", as answers show it.
+            k: Number of tracks to recommend.
+            tag_filter: The first step; None for the default.
+            similarity: Makes the second step: `Similarity`, which may have weights and a metric already.
+            min_pool: Number of tracks that the filter must leave; None for k, but at most half of the library.
+            include_unreliable: Recommend tracks even if they are silent or very short.
+            coverage: Share of the query that the models hear, which must be that of the library; None for it.
+
+        Raises:
+            AudioError: The file cannot be decoded.
+            ConfigError: A setting is out of range, or there is neither such a file nor such a track.
+            ExportError: The query must be analysed, and a model is missing or is not what the library was made with.
+            LibraryError: The library does not exist or cannot be read.
+        """
+        check_value("k", k, Count)
+        check_value("min_pool", min_pool, Count | None)
+        check_value("include_unreliable", include_unreliable, bool)
+        check_name(track)
+        library, tag_filter = self._opened(), tag_filter or TagFilter()
+        search, heads = self._tracks(library), list(library.heads.values())
+        if not search.tracks:
+            raise ConfigError(f"{self.path}: the library holds no tracks; add some with `musicrec index FOLDER`")
+        compare = similarity(heads, blocks=[name for name in search.values if name not in library.heads])
+        asked = find_track(library, track)
+        if asked is None:
+            refs = exports.check_same(library.exports, self._resolved(), library=self.path)
+            share = exports.coverage_of(library.analysis, coverage, library=self.path)
+            asked = analyze_file(
+                track,
+                sample_rate=exports.sample_rate_of(refs[0]),
+                analyze=lambda decoded: self._loaded(refs, share).analyze(decoded),
+            )
+        found = recommend(
+            search,
+            values_of(library, asked),
+            heads=heads,
+            k=k,
+            tag_filter=tag_filter,
+            similarity=compare,
+            path=asked.path,
+            audio_hash=asked.audio_hash,
+            min_pool=min_pool,
+            include_unreliable=include_unreliable,
+        )
+        return compose_answer(
+            found,
+            asked,
+            heads=library.heads,
+            similarity=compare,
+            library=self.path,
+            size=len(search.tracks),
+            match=tag_filter.match,
+            remarks=[*(remark.text for remark in asked.remarks), *model_remarks(library)],
+            listings=library.listings(one.audio_hash for one in (asked, *found.tracks)),
+        )
+
+    def status(self) -> LibraryStatus:
+        """Return what the library holds."""
+        library = self._opened()
+        files, remarks = library.files(), library.remarks()
+        return LibraryStatus(
+            path=str(self.path),
+            size_bytes=stores.size_bytes(self.path),
+            tracks=len(library),
+            files=sum(not file.missing for file in files),
+            missing=sum(file.missing for file in files),
+            unreliable=sum(any(remark.unreliable for remark in of_one) for of_one in remarks.values()),
+            models=[export.name for export in library.exports],
+            coverage=maintenance.coverage_of(library.analysis),
+            sources=library.sources(),
+            remarks=model_remarks(library),
+        )
+
+    def prune(self, *, dry_run: bool = False) -> PruneReport:
+        """Delete the missing files for good, and the recordings that have no file.
+
+        Args:
+            dry_run: Only say what would be deleted.
+        """
+        if dry_run:
+            return maintenance.prune(self._opened(), dry_run=True)
+        library = self._opened()
+        with stores.only_writer(self.path):
+            return maintenance.prune(library, dry_run=False)
+
+    def relocate(self, old: str | Path, new: str | Path) -> RelocateReport:
+        """Tell the library that a folder or a file is elsewhere now; nothing is analysed again.
+
+        Raises:
+            ConfigError: The library has no file below `old`, or none of them is below `new`.
+        """
+        library = self._opened()
+        with stores.only_writer(self.path):
+            return maintenance.relocate(library, str(old), str(new))
+
+    def verify(self, *, content: bool = True, progress: bool = True) -> VerifyReport:
+        """Check the library, and that its files are as they were when they were indexed.
+
+        Args:
+            content: Read all audio files and compare their bytes, which takes as long as copying them.
+            progress: Show the progress on standard error.
+        """
+        from musicrec.system.progress import track_progress
+
+        library = self._opened()
+        problems = [Problem(kind="library", text=text) for text in library.problems()]
+        files = [file for file in library.files() if not file.missing]
+        compared = 0
+        with track_progress("verifying", "verified", len(files), what="files", shown=progress) as advance:
+            for file in files:
+                problem, read = maintenance.verify_file(file, content=content)
+                problems += [problem] if problem else []
+                compared += read
+                advance()
+        without = sum(file.content_hash is None for file in files)
+        return VerifyReport(files=len(files), compared=compared, without_hash=without, problems=problems)
+
+    def _opened(self) -> Library:
+        if self._library is None:
+            self._library = stores.open_library(self.path)
+        return self._library
+
+    def _tracks(self, library: Library) -> ExactSearch:
+        """Return the search in the tracks as they are now; they are read again only if the library has changed."""
+        version = library.version()
+        if self._search is None or self._search[0] != version:
+            self._search = None  # not twice in memory
+            self._search = version, ExactSearch(*library.read())
+        return self._search[1]
+
+    def _resolved(self) -> list[str]:
+        return [str(catalogue.resolve(model)) for model in self._models]
+
+    def _loaded(self, refs: Sequence[ExportRef], coverage: float | None) -> "TrackAnalyzer":
+        paths = [ref.path for ref in refs]
+        if self._analyzer is None or self._analyzer[:2] != (paths, coverage):
+            self._analyzer = paths, coverage, exports.load_analyzer(refs, device=self._device, coverage=coverage)
+        return self._analyzer[2]
+
+    def _to_write(self, named: Sequence[str], coverage: float | None) -> "tuple[Library, TrackAnalyzer]":
+        library = self._opened()
+        refs = exports.check_same(library.exports, named, library=self.path)
+        analyzer = self._loaded(refs, exports.coverage_of(library.analysis, coverage, library=self.path))
+        library.move_exports(exports.with_sizes(refs, analyzer))
+        return library, analyzer
+
+    def _new(self, named: Sequence[str], coverage: float | None) -> "tuple[Library, TrackAnalyzer]":
+        refs = exports.refer(named)
+        analyzer = self._loaded(refs, coverage)
+        self._library = stores.create_library(
+            self.path,
+            exports=exports.with_sizes(refs, analyzer),
+            heads=list(analyzer.heads.values()),
+            embedding_size=sum(model.network.embedding_size for model in analyzer.models),
+            analysis=analyzer.settings,
+        )
+        return self._library, analyzer
+
+
+def model_remarks(library: Library) -> list[str]:
+    """Return what to know about the models of a library: it has no tagger, or others have been fetched since."""
+    used, known = [export.name for export in library.exports], catalogue.entries()
+    tagged = any(head.role == "tag" for head in library.heads.values())
+    since = [name for name in catalogue.default_models() if name not in used]
+    if since and all(name in known for name in used):
+        return [
+            f"this library uses only {', '.join(used)}; to use {' and '.join(since)} as well, delete {library.path} "
+            "and index again, or index into another file (--library FILE)"
+        ]
+    if not tagged:
+        return [
+            "no model of this library predicts tags, so the first step (tags) is skipped; for tags, run `musicrec "
+            f"models get musicnn`, delete {library.path} and index again"
+        ]
+    return []

@@ -1,0 +1,217 @@
+"""Selections from a library in SQLite. They only read, and the caller has begun the transaction that they read in."""
+
+import json
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from musicrec.audio.remark import Remark
+from musicrec.heads import Head
+from musicrec.recommend.library import LibraryFile, Listing, Source
+from musicrec.recommend.sqlite_schema import FILE_FACTS
+from musicrec.recommend.track import Track
+
+_AT_ONCE = 500  # values in a statement; SQLite has a limit
+_OF_FILES = ", ".join(f"files.{name}" for name in FILE_FACTS)
+_ANSWERS = "duration_s, descriptors, remarks, probabilities, embedding, variation"
+_SOURCE = """(
+    SELECT place FROM listings JOIN sources ON sources.id = listings.source WHERE listings.file = files.id
+    ORDER BY sources.id DESC LIMIT 1
+)"""
+
+
+def count_tracks(connection: sqlite3.Connection) -> int:
+    """Return the number of recordings with a file that is there."""
+    selection = "SELECT count(DISTINCT audio_hash) FROM files WHERE missing_since IS NULL"
+    return int(connection.execute(selection).fetchone()[0])
+
+
+def all_tracks(
+    connection: sqlite3.Connection, heads: Mapping[str, Head], embedding_size: int
+) -> tuple[list[Track], dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Return one track per recording with a file that is there, in the order of the paths.
+
+    The answers are read in the order of the file and put where they belong, so that they are in memory only once.
+
+    Returns:
+        The tracks, {head: (tracks, classes) float32}, the embeddings, (tracks, embedding_size) float32, and the
+        variations, (tracks, size) float32, NaN where there is none, of size 0 if no track has one.
+    """
+    rows: dict[str, tuple[int, tuple]] = {}
+    for row in connection.execute(
+        f"SELECT {_OF_FILES}, {_SOURCE} FROM files WHERE missing_since IS NULL ORDER BY path"
+    ):
+        rows.setdefault(row[1], (len(rows), row))  # of copies, the first
+    by_head, whole = _empty_values(len(rows), heads)
+    embeddings = np.zeros((len(rows), embedding_size), np.float32)
+    variations = np.full((len(rows), _variation_size(connection)), np.nan, np.float32)
+    found: list[Track | None] = [None] * len(rows)
+    for audio_hash, duration_s, descriptors, remarks, probabilities, embedding, variation in connection.execute(
+        f"SELECT audio_hash, {_ANSWERS} FROM recordings"
+    ):
+        if audio_hash not in rows:
+            continue
+        number, row = rows[audio_hash]
+        whole[number] = np.frombuffer(probabilities, "<f4")
+        embeddings[number] = np.frombuffer(embedding, "<f4")
+        values = {name: of_head[number] for name, of_head in by_head.items()}
+        if variation is not None:
+            variations[number] = np.frombuffer(variation, "<f4")
+        answers = (values, embeddings[number], variations[number])
+        found[number] = _track(row, duration_s, descriptors, remarks, answers)
+    return [track for track in found if track is not None], by_head, embeddings, variations
+
+
+def tracks_of(
+    connection: sqlite3.Connection,
+    heads: Mapping[str, Head],
+    *,
+    path: str | None = None,
+    track_id: str | None = None,
+    content_hash: str | None = None,
+) -> list[Track]:
+    """Return the tracks of all files with one of these, those that are there first."""
+    wanted, given = [], []
+    for name, value in (("path", path), ("content_hash", content_hash)):
+        if value is not None:
+            wanted.append(f"files.{name} = ?")
+            given.append(value)
+    if track_id is not None:
+        wanted.append("(files.track_id = ? OR files.id IN (SELECT file FROM listings WHERE track_id = ?))")
+        given += [track_id, track_id]
+    found, no_variation = [], np.full(_variation_size(connection), np.nan, np.float32)
+    for *row, duration_s, descriptors, remarks, probabilities, embedding, variation in connection.execute(
+        f"SELECT {_OF_FILES}, {_SOURCE}, {_ANSWERS} "
+        f"FROM files JOIN recordings ON recordings.audio_hash = files.audio_hash WHERE {' AND '.join(wanted)} "
+        "ORDER BY files.missing_since IS NOT NULL, files.path",
+        given,
+    ):
+        by_head, whole = _empty_values(1, heads)
+        whole[0] = np.frombuffer(probabilities, "<f4")
+        values = {name: of_head[0] for name, of_head in by_head.items()}
+        varying = no_variation if variation is None else np.frombuffer(variation, "<f4")
+        answers = (values, np.frombuffer(embedding, "<f4"), varying)
+        found.append(_track(row, duration_s, descriptors, remarks, answers))
+    return found
+
+
+def all_files(connection: sqlite3.Connection) -> list[LibraryFile]:
+    """Return all files in the order of their paths."""
+    places = dict(connection.execute("SELECT id, place FROM sources").fetchall())
+    listed: dict[int, list[str]] = defaultdict(list)
+    for file, source in connection.execute("SELECT file, source FROM listings ORDER BY file, source"):
+        listed[file].append(places[source])
+    return [
+        LibraryFile(**dict(zip(FILE_FACTS, facts, strict=True)), sources=tuple(listed.get(number, ())))
+        for number, *facts in connection.execute(f"SELECT id, {_OF_FILES} FROM files ORDER BY path")
+    ]
+
+
+def all_sources(connection: sqlite3.Connection) -> list[Source]:
+    """Return the sources in the order of their places."""
+    return [
+        Source(
+            place=place,
+            kind=kind,
+            indexed_at=indexed_at,
+            metadata=json.loads(metadata),
+            files=files,
+            missing=missing,
+        )
+        for place, kind, indexed_at, metadata, files, missing in connection.execute(
+            "SELECT place, kind, indexed_at, sources.metadata, count(files.id), count(files.missing_since) "
+            "FROM sources LEFT JOIN listings ON listings.source = sources.id "
+            "LEFT JOIN files ON files.id = listings.file GROUP BY sources.id ORDER BY place"
+        )
+    ]
+
+
+def listings_of(connection: sqlite3.Connection, audio_hashes: Iterable[str]) -> dict[str, list[Listing]]:
+    """Return {audio_hash: the listings with metadata} of the files of some recordings."""
+    wanted, found = list(dict.fromkeys(audio_hashes)), defaultdict(list)
+    for start in range(0, len(wanted), _AT_ONCE):
+        some = wanted[start : start + _AT_ONCE]
+        for audio_hash, path, place, track_id, metadata in connection.execute(
+            "SELECT audio_hash, path, place, listings.track_id, listings.metadata FROM files "
+            "JOIN listings ON listings.file = files.id JOIN sources ON sources.id = listings.source "
+            f"WHERE audio_hash IN ({', '.join('?' * len(some))}) AND listings.metadata <> '{{}}' ORDER BY path, place",
+            some,
+        ):
+            listing = Listing(path=path, source=place, track_id=track_id, metadata=json.loads(metadata))
+            found[audio_hash].append(listing)
+    return dict(found)
+
+
+def all_remarks(connection: sqlite3.Connection) -> dict[str, tuple[Remark, ...]]:
+    """Return {audio_hash: remarks} of the recordings with remarks and a file that is there."""
+    selection = (
+        "SELECT audio_hash, remarks FROM recordings WHERE remarks <> '[]' AND audio_hash IN "
+        "(SELECT audio_hash FROM files WHERE missing_since IS NULL)"
+    )
+    return {audio_hash: _remarks(text) for audio_hash, text in connection.execute(selection)}
+
+
+def problems_of(connection: sqlite3.Connection, heads: Mapping[str, Head], embedding_size: int) -> list[str]:
+    """Check what SQLite checks, and that answers are complete and finite; return one sentence per problem."""
+    found = [str(text) for (text,) in connection.execute("PRAGMA integrity_check") if text != "ok"]
+    found += [
+        f"a row of the table {table} refers to a row of {other} that is not there"
+        for table, _, other, _ in connection.execute("PRAGMA foreign_key_check")
+    ]
+    sizes = {"probabilities": sum(len(head.classes) for head in heads.values()), "embedding": embedding_size}
+    for audio_hash, *blobs in connection.execute(
+        "SELECT audio_hash, CAST(probabilities AS BLOB), CAST(embedding AS BLOB) FROM recordings"
+    ):
+        for (name, size), blob in zip(sizes.items(), blobs, strict=True):
+            if len(blob) != 4 * size:
+                found.append(f"recording {audio_hash}: {name} of {len(blob)} bytes instead of {4 * size}")
+            elif not np.isfinite(np.frombuffer(blob, "<f4")).all():
+                found.append(f"recording {audio_hash}: {name} with values that are no numbers")
+    return found
+
+
+def _variation_size(connection: sqlite3.Connection) -> int:
+    """Return the size of the variations; 0 if there are none of tracks with a file that is there."""
+    selection = (
+        "SELECT length(variation) FROM recordings WHERE variation IS NOT NULL AND audio_hash IN "
+        "(SELECT audio_hash FROM files WHERE missing_since IS NULL) LIMIT 1"
+    )
+    found = connection.execute(selection).fetchone()
+    return found[0] // 4 if found else 0
+
+
+def _empty_values(tracks: int, heads: Mapping[str, Head]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Return {head: (tracks, classes)}, which are columns of the second, (tracks, all classes); zeros."""
+    sizes = [len(head.classes) for head in heads.values()]
+    whole = np.zeros((tracks, sum(sizes)), np.float32)
+    parts = np.split(whole, np.cumsum(sizes)[:-1], axis=1) if sizes else []
+    return dict(zip(heads, parts, strict=True)), whole
+
+
+def _track(
+    row: Sequence[Any],
+    duration_s: float,
+    descriptors: str,
+    remarks: str,
+    answers: tuple[dict[str, np.ndarray], np.ndarray, np.ndarray],
+) -> Track:
+    *facts, source = row
+    named = dict(zip(FILE_FACTS, facts, strict=True))
+    del named["missing_since"]
+    return Track(
+        **named,
+        source=source or "",
+        duration_s=duration_s,
+        probabilities=answers[0],
+        embedding=answers[1],
+        variation=answers[2],
+        descriptors=json.loads(descriptors),
+        remarks=_remarks(remarks),
+    )
+
+
+def _remarks(text: str) -> tuple[Remark, ...]:
+    return () if text == "[]" else tuple(Remark(text, unreliable) for text, unreliable in json.loads(text))

@@ -1,0 +1,263 @@
+"""The tables of a library in SQLite, the formats before them, and the connection to the file.
+
+Format 2 added the remarks on a track's audio. Format 3 added the descriptors of a track, the name and the embedding
+size of each model, and the settings of the analysis. Format 4 added the variation of a track's sound. Until then a
+track was a file; format 5 has recordings, files and sources. Files of older formats are read as they are, through views
+that look like the tables of format 5, and the first write turns them into format 5; what they do not hold stays
+unknown.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from musicrec.errors import LibraryError
+from musicrec.recommend.library import ANOTHER
+
+APPLICATION_ID = 0x6D757265  # "mure" in the header of the file: distinguishes libraries from other SQLite files
+VERSION = 5
+FILE_FACTS = (
+    "path", "audio_hash", "size", "mtime_ns", "content_hash", "track_id", "title", "artist", "album", "year", "genre",
+    "missing_since",
+)  # fmt: skip
+"""The columns of the table `files`, but its id."""
+
+_MODELS = """
+CREATE TABLE models (
+    heads TEXT NOT NULL, embedding_size INTEGER NOT NULL,
+    analysis TEXT NOT NULL       -- JSON, the settings of the analysis
+);
+CREATE TABLE exports (
+    path TEXT NOT NULL, sha256 TEXT NOT NULL, name TEXT,
+    embedding_size INTEGER       -- NULL: unknown, as format 2 did not have it
+);
+"""
+_TABLES = """
+CREATE TABLE recordings (
+    audio_hash TEXT NOT NULL UNIQUE, duration_s REAL NOT NULL,
+    descriptors TEXT NOT NULL,   -- JSON, {name: value}
+    remarks TEXT NOT NULL,       -- JSON, [[text, unreliable]]
+    probabilities BLOB NOT NULL, -- float32, the heads in the order of models.heads
+    embedding BLOB NOT NULL,     -- float32, the models in the order of exports
+    variation BLOB               -- float32, the models with tags in the order of exports; NULL: unknown
+);
+CREATE TABLE files (
+    id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE,
+    audio_hash TEXT NOT NULL REFERENCES recordings (audio_hash),
+    size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, content_hash TEXT,
+    track_id TEXT NOT NULL, title TEXT, artist TEXT, album TEXT, year INTEGER, genre TEXT,
+    missing_since TEXT           -- NULL: it is there
+);
+CREATE INDEX files_of_recording ON files (audio_hash);
+CREATE INDEX files_of_content ON files (content_hash);
+CREATE INDEX files_of_track_id ON files (track_id);
+CREATE TABLE sources (
+    id INTEGER PRIMARY KEY, place TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, indexed_at TEXT,
+    metadata TEXT NOT NULL       -- JSON
+);
+CREATE TABLE listings (
+    file INTEGER NOT NULL REFERENCES files (id) ON DELETE CASCADE,
+    source INTEGER NOT NULL REFERENCES sources (id) ON DELETE CASCADE,
+    track_id TEXT NOT NULL,
+    metadata TEXT NOT NULL,      -- JSON, what a collection says of the file
+    PRIMARY KEY (file, source)
+) WITHOUT ROWID;
+CREATE INDEX listings_of_source ON listings (source);
+"""
+_UPGRADES = {  # {format: what turns the one before into it}
+    2: "ALTER TABLE tracks ADD COLUMN remarks TEXT NOT NULL DEFAULT '[]';",
+    3: """
+        ALTER TABLE tracks ADD COLUMN descriptors TEXT NOT NULL DEFAULT '{}';
+        ALTER TABLE exports ADD COLUMN name TEXT;
+        ALTER TABLE exports ADD COLUMN embedding_size INTEGER;
+        ALTER TABLE models ADD COLUMN analysis TEXT NOT NULL DEFAULT '{}';
+    """,
+    4: "ALTER TABLE tracks ADD COLUMN variation BLOB;",
+}
+# The tables of format 5 as selections from a table `tracks`. Of copies, the first that was described wins.
+_FROM_TRACKS = {
+    "recordings": """
+        SELECT audio_hash, duration_s, descriptors, remarks, probabilities, embedding, variation FROM (
+            SELECT audio_hash, duration_s, {descriptors} AS descriptors, {remarks} AS remarks, probabilities, embedding,
+                {variation} AS variation, min(({descriptors} = '{{}}') << 60 | rowid)
+            FROM main.tracks GROUP BY audio_hash
+        )
+    """,
+    "files": """
+        SELECT rowid AS id, path, audio_hash, size, mtime_ns, NULL AS content_hash, track_id, title, artist,
+            NULL AS album, NULL AS year, NULL AS genre, NULL AS missing_since FROM main.tracks
+    """,
+    "sources": """
+        SELECT min(rowid) AS id, source AS place, '' AS kind, NULL AS indexed_at, '{{}}' AS metadata
+            FROM main.tracks WHERE source <> '' GROUP BY source
+    """,
+    "listings": """
+        SELECT tracks.rowid AS file, of.id AS source, track_id, '{{}}' AS metadata FROM main.tracks JOIN
+            (SELECT source AS place, min(rowid) AS id FROM main.tracks GROUP BY source) AS of
+            ON tracks.source = of.place WHERE tracks.source <> ''
+    """,
+}
+_OLD_MODELS = {
+    "models": "SELECT heads, embedding_size, '{}' AS analysis FROM main.models",
+    "exports": "SELECT rowid, path, sha256, NULL AS name, NULL AS embedding_size FROM main.exports",
+}
+
+
+def connect(path: Path, *, mode: str = "rw") -> sqlite3.Connection:
+    """Open the file.
+
+    Args:
+        path: The file.
+        mode: "rw" never creates it, and repairs what a killed program left; "rwc" may create it; "ro&immutable=1" reads
+            a file on a medium that cannot be written, beside which SQLite can make no file.
+
+    Raises:
+        LibraryError: It cannot be opened.
+    """
+    try:
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, timeout=30
+        )
+        connection.execute("PRAGMA foreign_keys=ON")
+        return connection
+    except (sqlite3.Error, UnicodeEncodeError) as error:
+        raise LibraryError(f"{path} cannot be opened: {error}; {ANOTHER}") from None
+
+
+def open_file(path: Path) -> sqlite3.Connection:
+    """Open an existing library.
+
+    Raises:
+        LibraryError: There is no library at `path`, or this version cannot read it.
+    """
+    if os.path.isdir(path):
+        raise LibraryError(f"{path} is a folder; {ANOTHER}")
+    if not os.path.isfile(path):
+        raise LibraryError(f"{path}: no such library; create one with `musicrec index FOLDER`")
+    if not os.access(path, os.R_OK):
+        raise LibraryError(f"{path} cannot be read: permission denied")
+    connection = connect(path)
+    try:
+        try:
+            application, version = _marks(connection)
+        except sqlite3.OperationalError:
+            connection.close()
+            connection = _connect_to_read(path)
+            application, version = _marks(connection)
+    except sqlite3.Error as error:
+        connection.close()
+        raise LibraryError(f"{path} is not a library ({error}); {ANOTHER}") from None
+    if application == APPLICATION_ID and 1 <= version <= VERSION:
+        return connection
+    connection.close()
+    if application == APPLICATION_ID:
+        raise LibraryError(
+            f"{path} is a library of format {version}, but this version reads formats up to {VERSION}; update "
+            "musicrec, or index again into a new file"
+        )
+    raise LibraryError(f"{path} is not a library of musicrec; {ANOTHER}")
+
+
+def _marks(connection: sqlite3.Connection) -> tuple[int, int]:
+    application, version = (
+        int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("application_id", "user_version")
+    )
+    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    return application, version
+
+
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    """Open a library in a folder that cannot be written, where SQLite cannot make the files that it shares."""
+    journal = Path(f"{path}-wal")
+    if journal.exists() and journal.stat().st_size:
+        raise LibraryError(
+            f"{path} cannot be read where it is: {journal.name} holds writes that were not finished, and the folder "
+            "cannot be written; copy both files to a folder that can, and open the copy"
+        )
+    return connect(path, mode="ro&immutable=1")
+
+
+def format_of(connection: sqlite3.Connection) -> int:
+    """Return the format of the library in the file."""
+    return int(connection.execute("PRAGMA main.user_version").fetchone()[0])
+
+
+def create_tables(connection: sqlite3.Connection) -> None:
+    """Make the tables of an empty library. The caller commits."""
+    run(connection, _MODELS + _TABLES)
+    connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version={VERSION}")
+
+
+def show_as_newest(connection: sqlite3.Connection, version: int) -> None:
+    """Let an older format be read as the newest one: make views in place of its missing tables, for this connection.
+
+    Args:
+        connection: To the library.
+        version: Its format; for the newest one the views are removed.
+    """
+    hide_views(connection)
+    if version == VERSION:
+        return
+    columns = {
+        "remarks": "remarks" if version > 1 else "'[]'",
+        "descriptors": "descriptors" if version > 2 else "'{}'",
+        "variation": "variation" if version > 3 else "NULL",
+    }
+    for name, selection in _FROM_TRACKS.items():
+        connection.execute(f"CREATE TEMP VIEW {name} AS {selection.format(**columns)}")
+    for name, selection in _OLD_MODELS.items() if version < 3 else ():
+        connection.execute(f"CREATE TEMP VIEW {name} AS {selection}")
+
+
+def hide_views(connection: sqlite3.Connection) -> None:
+    """Remove the views of `show_as_newest`."""
+    for name in (*_FROM_TRACKS, *_OLD_MODELS):
+        connection.execute(f"DROP VIEW IF EXISTS temp.{name}")
+
+
+def upgrade(connection: sqlite3.Connection) -> None:
+    """Turn an older format into the newest one, within the transaction of the caller."""
+    version = format_of(connection)
+    hide_views(connection)
+    if version == VERSION:
+        return
+    for older in range(version + 1, VERSION):
+        run(connection, _UPGRADES[older])
+    run(connection, _TABLES)
+    for name, selection in _FROM_TRACKS.items():
+        chosen = selection.format(descriptors="descriptors", remarks="remarks", variation="variation")
+        connection.execute(f"INSERT INTO {name} {chosen}")
+    connection.execute("DROP TABLE tracks")
+    connection.execute(f"PRAGMA user_version={VERSION}")
+
+
+def run(connection: sqlite3.Connection, statements: str) -> None:
+    """Execute several statements; `executescript` would commit the transaction first."""
+    lines = [line.split("--")[0] for line in statements.splitlines()]
+    for statement in "\n".join(lines).split(";"):
+        if statement.strip():
+            connection.execute(statement)
+
+
+@contextmanager
+def named_errors(path: Path) -> Iterator[None]:
+    """Turn errors of SQLite into errors that name the file and what was kept.
+
+    Raises:
+        LibraryError: SQLite failed.
+    """
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        text = str(error)
+        if "locked" in text:
+            raise LibraryError(f"{path} is being written by another program ({text}); try again later") from None
+        if "malformed" in text or "not a database" in text or isinstance(error, sqlite3.IntegrityError):
+            raise LibraryError(
+                f"{path} is damaged ({text}); `musicrec verify --library {path}` says where; put back a copy, or "
+                "delete the file and index again"
+            ) from None
+        raise LibraryError(f"{path}: {text}; earlier writes are kept") from None

@@ -1,0 +1,238 @@
+"""What every store of a library does. A new store adds its fixture to `STORES`."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from musicrec.audio.remark import Remark
+from musicrec.errors import LibraryError
+from musicrec.recommend.exports import ExportRef
+from musicrec.recommend.library import Changes, Library, LibraryFile, Listing, Recording, Source, values_of
+from musicrec.recommend.sqlite_library import SqliteLibrary
+
+EXPORTS = [ExportRef(path="/a", sha256="1", name="a", embedding_size=4)]
+
+
+def sqlite(folder: Path, heads: list, *, new: bool) -> Library:
+    path = folder / "library.sqlite"
+    if not new:
+        return SqliteLibrary.open(path)
+    return SqliteLibrary.create(path, exports=EXPORTS, heads=heads, embedding_size=4, analysis={"coverage": 0.5})
+
+
+STORES = {"sqlite": sqlite}
+
+
+@pytest.fixture(params=STORES)
+def again(request: pytest.FixtureRequest, tmp_path: Path, heads: dict) -> Callable[[], Library]:
+    """Return a function that opens the library once more."""
+    STORES[request.param](tmp_path, list(heads.values()), new=True).close()
+    return lambda: STORES[request.param](tmp_path, list(heads.values()), new=False)
+
+
+@pytest.fixture
+def store(again: Callable[[], Library]) -> Iterator[Library]:
+    with closing(again()) as opened:
+        yield opened
+
+
+@pytest.fixture
+def make(make_track: Callable) -> Callable[..., tuple[Recording, LibraryFile]]:
+    """Return a function that makes a recording, and a file of it."""
+
+    def made(name: str, *, path: str | None = None, **facts: object) -> tuple[Recording, LibraryFile]:
+        track = make_track(name)
+        kept = {field.name for field in dataclasses.fields(Recording)}
+        recording = Recording(**{name: getattr(track, name) for name in kept})
+        facts = {"content_hash": f"bytes of {name}", "track_id": name} | facts
+        return recording, LibraryFile(path=path or track.path, audio_hash=name, size=1, mtime_ns=2, **facts)
+
+    return made
+
+
+def filled(store: Library, make: Callable, names: str = "ab", place: str = "/music") -> None:
+    made = [make(name) for name in names]
+    store.save(
+        Changes(
+            place=place,
+            source=Source(place=place, kind="folder", indexed_at="2026-01-01T00:00:00Z"),
+            recordings=[recording for recording, _ in made],
+            files=[file for _, file in made],
+            listed=[Listing(path=file.path, track_id=file.track_id) for _, file in made],
+        )
+    )
+
+
+def names(store: Library) -> list[str]:
+    return [track.track_id for track in store.read()[0]]
+
+
+def test_an_empty_library(store: Library, heads: dict):
+    assert len(store) == 0 and store.files() == [] and store.sources() == [] and store.problems() == []
+    tracks, values = store.read()
+    assert tracks == [] and values["key"].shape == (0, 24) and values["embedding"].shape == (0, 4)
+    assert store.heads == heads and store.embedding_size == 4 and store.exports == EXPORTS
+    assert store.analysis == {"coverage": 0.5} and store.audio_hashes() == set() and store.remarks() == {}
+
+
+def test_what_is_saved_is_read_also_later(store: Library, again: Callable, make: Callable, make_track: Callable):
+    silent = (Remark("silent", unreliable=True),)
+    recording, file = make("a", title="Ü “x”", artist="é", album="A", year=1999, genre="house")
+    recording = dataclasses.replace(
+        recording, remarks=silent, descriptors={"energy": 7.5}, variation=np.float32([1, 2])
+    )
+    store.save(Changes(recordings=[recording], files=[file]))
+    filled(store, make, "b")
+    with closing(again()) as other:
+        for opened in (store, other):
+            (first, second), values = opened.read()
+            assert (first.path, first.title, first.artist) == (file.path, "Ü “x”", "é")
+            assert (first.album, first.year, first.genre, first.content_hash) == ("A", 1999, "house", file.content_hash)
+            assert first.remarks == silent and first.descriptors == {"energy": 7.5} and second.source == "/music"
+            assert (first.size, first.mtime_ns, first.audio_hash) == (1, 2, "a")
+            for name in opened.heads:
+                assert np.array_equal(values[name][0], make_track("a").probabilities[name])
+                assert np.array_equal(values[name][0], first.probabilities[name])
+            np.testing.assert_array_equal(values["variation"], np.float32([[1, 2], [np.nan, np.nan]]))
+            np.testing.assert_array_equal(values["energy"], np.float32([[7.5], [np.nan]]))
+            assert np.array_equal(values["embedding.a"], values["embedding"])
+            asked = values_of(opened, first)
+            assert asked.keys() == values.keys() and all(np.array_equal(asked[n], values[n][0]) for n in values)
+            assert opened.remarks() == {"a": silent}
+
+
+def test_tracks_are_in_the_order_of_their_paths_and_copies_are_one(store: Library, make: Callable):
+    filled(store, make, "cab")
+    _, copy = make("c", path="/another/c.wav", track_id="copy")
+    store.save(Changes(files=[copy]))
+    assert names(store) == ["copy", "a", "b"] and len(store) == 3 and len(store.files()) == 4
+    store.save(Changes(missing=["/another/c.wav"]))
+    assert names(store) == ["a", "b", "c"] and len(store) == 3
+
+
+def test_missing_files_are_kept_and_not_read(store: Library, make: Callable):
+    filled(store, make)
+    store.save(Changes(missing=["/music/a.wav", "/music/none.wav"]))
+    assert names(store) == ["b"] and len(store) == 1
+    (file, _) = store.files()
+    assert file.missing and file.missing_since.endswith("Z") and file.sources == ("/music",)
+    (source,) = store.sources()
+    assert (source.files, source.missing) == (2, 1)
+    assert [track.track_id for track in store.find(track_id="a")] == ["a"]
+    since = file.missing_since
+    store.save(Changes(missing=["/music/a.wav"]))
+    assert store.files()[0].missing_since == since
+    store.save(Changes(files=[dataclasses.replace(file, missing_since=None)]))
+    assert names(store) == ["a", "b"]
+
+
+def test_pruning_deletes_missing_files_and_recordings_without_a_file(store: Library, make: Callable):
+    filled(store, make, "abc")
+    _, copy = make("b", path="/copy.wav")
+    store.save(Changes(files=[copy], missing=["/music/a.wav", "/music/b.wav"]))
+    assert store.prune() == (2, 1)
+    assert [file.path for file in store.files()] == ["/copy.wav", "/music/c.wav"]
+    assert store.audio_hashes() == {"b", "c"} and store.prune() == (0, 0) and store.problems() == []
+
+
+def test_a_file_is_missing_when_no_source_lists_it(store: Library, make: Callable):
+    filled(store, make)
+    filled(store, make, "a", place="/music/sub")
+    assert store.files()[0].sources == ("/music", "/music/sub")
+    store.save(Changes(place="/music", unlisted=["/music/a.wav", "/music/b.wav"]))
+    assert names(store) == ["a"]
+    store.save(Changes(place="/music/sub", unlisted=["/music/a.wav"]))
+    assert names(store) == []
+
+
+def test_a_moved_file_keeps_its_recording_and_its_sources(store: Library, make: Callable):
+    filled(store, make)
+    store.save(Changes(moved={"/music/a.wav": "/new/x.wav"}))
+    assert [(file.path, file.audio_hash, file.sources) for file in store.files()] == [
+        ("/music/b.wav", "b", ("/music",)), ("/new/x.wav", "a", ("/music",))
+    ]  # fmt: skip
+    store.save(Changes(moved={"/new/x.wav": "/music/b.wav", "/music/b.wav": "/new/x.wav"}))
+    assert [(file.path, file.audio_hash) for file in store.files()] == [("/music/b.wav", "a"), ("/new/x.wav", "b")]
+
+
+def test_a_file_that_is_known_where_another_moves_to_stays(store: Library, make: Callable):
+    filled(store, make, "a")
+    filled(store, make, "b", place="/other")
+    store.save(Changes(moved={"/music/a.wav": "/music/b.wav"}))
+    ((path, audio_hash, sources),) = [(file.path, file.audio_hash, file.sources) for file in store.files()]
+    assert (path, audio_hash, set(sources)) == ("/music/b.wav", "b", {"/music", "/other"})
+
+
+def test_files_and_sources_are_relocated(store: Library, make: Callable):
+    filled(store, make)
+    filled(store, make, "c", place="/else")
+    moved = {"/music": "/new", "/music/a.wav": "/new/a.wav", "/music/b.wav": "/new/b.wav"}
+    store.save(Changes(missing=["/music/a.wav"]))
+    store.relocate(moved, present=["/new/a.wav"])
+    assert [(file.path, file.missing) for file in store.files()] == [
+        ("/music/c.wav", False), ("/new/a.wav", False), ("/new/b.wav", True)
+    ]  # fmt: skip
+    assert [(source.place, source.files) for source in store.sources()] == [("/else", 1), ("/new", 2)]
+    store.relocate({"/else": "/new"}, present=[])
+    assert [(source.place, source.files) for source in store.sources()] == [("/new", 3)], "two sources become one"
+
+
+def test_tracks_are_found_by_path_name_and_content(store: Library, make: Callable):
+    filled(store, make)
+    store.save(
+        Changes(place="/x", source=Source(place="/x"), listed=[Listing(path="/music/a.wav", track_id="its other name")])
+    )
+    for wanted in ({"path": "/music/a.wav"}, {"track_id": "a"}, {"track_id": "its other name"},
+                   {"content_hash": "bytes of a"}, {"path": "/music/a.wav", "track_id": "a"}):  # fmt: skip
+        assert [track.path for track in store.find(**wanted)] == ["/music/a.wav"]
+    assert store.find(path="/music/a.wav", track_id="b") == [] and store.find(content_hash="x") == []
+
+
+def test_what_collections_say_is_kept_per_file_and_source(store: Library, make: Callable):
+    filled(store, make)
+    for place, bpm in (("/one.nml", 120.5), ("/two.xml", 121)):
+        said = Source(place=place, kind="collection", metadata={"program": "Traktor", "playlists": []})
+        listing = Listing(path="/music/a.wav", track_id="a", metadata={"bpm": bpm, "cues": [{"position_s": 1.0}]})
+        store.save(Changes(place=place, source=said, listed=[listing]))
+    found = store.listings(["a", "b", "none"])
+    assert {name: [(one.source, one.metadata["bpm"]) for one in of_one] for name, of_one in found.items()} == {
+        "a": [("/one.nml", 120.5), ("/two.xml", 121)]
+    }
+    assert store.sources()[1].metadata == {"program": "Traktor", "playlists": []}
+
+
+def test_new_answers_replace_the_old_ones(store: Library, make: Callable):
+    filled(store, make)
+    recording, _ = make("a")
+    store.save(Changes(recordings=[dataclasses.replace(recording, embedding=np.float32([9, 9, 9, 9]))]))
+    assert store.read()[1]["embedding"][0, 0] == 9 and len(store) == 2
+
+
+def test_the_version_tells_of_changes(store: Library, again: Callable, make: Callable):
+    before = store.version()
+    assert store.version() == before
+    filled(store, make)
+    after = store.version()
+    assert after != before
+    with closing(again()) as other:
+        other.save(Changes(missing=["/music/a.wav"]))
+    assert store.version() != after and names(store) == ["b"]
+
+
+def test_all_changes_or_none(store: Library, make: Callable):
+    filled(store, make)
+    recording, file = make("c")
+    broken = dataclasses.replace(file, path=None)
+    with pytest.raises(LibraryError):
+        store.save(Changes(recordings=[recording], files=[file, broken], missing=["/music/a.wav"]))
+    assert names(store) == ["a", "b"] and store.audio_hashes() == {"a", "b"}
+
+
+def test_exports_move(store: Library, again: Callable):
+    store.move_exports([dataclasses.replace(EXPORTS[0], path="/elsewhere", name="other")])
+    with closing(again()) as other:
+        assert other.exports == store.exports == [dataclasses.replace(EXPORTS[0], path="/elsewhere")]

@@ -1,0 +1,129 @@
+"""The object behind the commands, on libraries of invented tracks."""
+
+import dataclasses
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import musicrec
+from musicrec.errors import ConfigError, LibraryError
+from musicrec.recommend.library import Changes, Listing, Source
+from musicrec.recommend.recommender import Recommender
+from musicrec.recommend.sqlite_library import SqliteLibrary
+
+
+def test_it_is_a_name_of_the_package():
+    assert musicrec.Recommender is Recommender
+
+
+def test_a_library_that_does_not_exist_can_only_be_indexed(tmp_path: Path):
+    with Recommender.open(tmp_path / "none.sqlite") as recommender:
+        for asked in (recommender.status, recommender.prune, recommender.verify, lambda: recommender.query("a")):
+            with pytest.raises(LibraryError, match="no such library; create one with `musicrec index FOLDER`"):
+                asked()
+    assert not list(tmp_path.iterdir())
+
+
+def test_copies_are_answered_once_with_the_file_that_is_there(library: SqliteLibrary, make_track):
+    first = make_track("b")
+    library.add([make_track("a"), first, dataclasses.replace(first, path="/music/0 copy.wav", track_id="copy")])
+    with Recommender.open(library.path) as recommender:
+        assert [row["path"] for row in recommender.query("a").results] == ["/music/0 copy.wav"]
+        library.save(Changes(missing=["/music/0 copy.wav"]))
+        assert [row["path"] for row in recommender.query("a").results] == ["/music/b.wav"], "it sees the change"
+        assert [row["path"] for row in recommender.query("copy").results] == ["/music/a.wav"]
+        library.save(Changes(missing=["/music/b.wav"]))
+        assert recommender.query("a").results == []
+
+
+def test_a_copy_of_a_file_of_the_library_needs_no_model(run: Callable, library: SqliteLibrary, music: Path):
+    run(music)
+    shutil.copy(music / "soft" / "0.wav", music.parent / "elsewhere.wav")
+    with Recommender.open(library.path) as recommender:
+        answer = recommender.query(str(music.parent / "elsewhere.wav"))
+    assert answer.query["track_id"] == "soft/0" and len(answer.results) == 5
+
+
+def test_what_collections_say_is_in_the_answer(library: SqliteLibrary, make_track):
+    library.add([make_track("a"), make_track("b")])
+    said = {"program": "rekordbox 7", "bpm": 124.0, "key": "8A", "rating": 4, "playlists": ["Friday"]}
+    source = Source(place="/r.xml", kind="collection")
+    library.save(
+        Changes(place="/r.xml", source=source, listed=[Listing(path="/music/b.wav", track_id="b", metadata=said)])
+    )
+    with Recommender.open(library.path) as recommender:
+        (result,) = recommender.query("a").results
+        assert result["collections"] == [{"source": "/r.xml", **said}]
+        assert recommender.query("a").query["collections"] == []
+        assert recommender.query("b").query["collections"] == result["collections"]
+
+
+def test_status(run: Callable, library: SqliteLibrary, music: Path):
+    shutil.copy(music / "soft" / "0.wav", music / "copy.wav")
+    run(music)
+    (music / "loud" / "5.wav").unlink()
+    run(music)
+    with Recommender.open(library.path) as recommender:
+        status = recommender.status()
+        assert (status.tracks, status.files, status.missing, status.unreliable) == (5, 6, 1, 0)
+        assert status.size_bytes > 4096 and status.coverage == 1.0 and status.path == str(library.path)
+        (source,) = status.sources
+        assert (source.place, source.kind, source.files, source.missing) == (str(music), "folder", 7, 1)
+        assert source.indexed_at.endswith("Z") and len(recommender) == 5
+
+
+def test_prune_shows_before_it_deletes(run: Callable, library: SqliteLibrary, music: Path):
+    run(music)
+    shutil.rmtree(music / "loud")
+    run(music)
+    with Recommender.open(library.path) as recommender:
+        planned = recommender.prune(dry_run=True)
+        assert (len(planned.files), planned.recordings, planned.deleted) == (2, 2, False)
+        assert len(library.files()) == 6
+        done = recommender.prune()
+        assert done == dataclasses.replace(planned, deleted=True) and len(library.files()) == 4
+        assert recommender.prune().files == []
+
+
+def test_relocate(run: Callable, library: SqliteLibrary, music: Path):
+    run(music)
+    there = music.rename(music.parent / "elsewhere")
+    with Recommender.open(library.path) as recommender:
+        with pytest.raises(ConfigError, match=r"no file and no source below .*/nowhere; `musicrec status`"):
+            recommender.relocate(music.parent / "nowhere", there)
+        with pytest.raises(ConfigError, match=r"none of the 6 files below .* is below .*; nothing was changed"):
+            recommender.relocate(music, music.parent / "nowhere")
+        (there / "soft" / "0.wav").unlink()
+        done = recommender.relocate(music, there)
+        assert (done.files, done.found, done.sources) == (6, 5, [str(there)])
+        assert recommender.status().missing == 1
+    done, calls = run(there)
+    assert (done.unchanged, done.missing, calls) == (5, 1, 0), "no file was read again"
+    assert len(library.sources()) == 1
+
+
+def test_verify(run: Callable, library: SqliteLibrary, music: Path):
+    run(music)
+    with Recommender.open(library.path) as recommender:
+        found = recommender.verify(progress=False)
+        assert (found.files, found.compared, found.without_hash, found.problems) == (6, 6, 0, [])
+        rotten = music / "soft" / "0.wav"
+        content, stat = bytearray(rotten.read_bytes()), rotten.stat()
+        content[-1] ^= 1
+        rotten.write_bytes(content)
+        os.utime(rotten, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        (music / "soft" / "1.wav").unlink()
+        (music / "soft" / "2.wav").write_bytes(b"x")
+        library._connection.execute("UPDATE files SET content_hash = NULL WHERE path LIKE '%5.wav'")
+        found = recommender.verify(progress=False)
+        assert [(one.kind, Path(one.path).name) for one in found.problems] == [
+            ("damaged", "0.wav"), ("missing", "1.wav"), ("changed", "2.wav")
+        ]  # fmt: skip
+        assert (found.compared, found.without_hash) == (3, 1)
+        assert [one.kind for one in recommender.verify(content=False, progress=False).problems] == [
+            "missing",
+            "changed",
+        ]
