@@ -27,7 +27,7 @@ def class_modules(package: str) -> dict[str, str]:
     """
     if package.split(".")[0] != "musicrec":  # a name read from an export must never import foreign code
         raise ValueError(f"classes are looked up in musicrec's own packages only, not in {package!r}")
-    found = {}
+    found: dict[str, str] = {}
     for module_info in pkgutil.iter_modules(importlib.import_module(package).__path__):
         if module_info.ispkg or module_info.name.startswith("_"):
             continue

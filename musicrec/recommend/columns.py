@@ -102,7 +102,7 @@ class Columns:
     @cached_property
     def has_vector(self) -> np.ndarray:
         """(tracks,) bool: whether it is known how a track sounds."""
-        return self.vectors.any(axis=1)
+        return np.asarray(self.vectors.any(axis=1))
 
 
 _TYPES = {

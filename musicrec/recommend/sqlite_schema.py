@@ -260,4 +260,5 @@ def named_errors(path: Path) -> Iterator[None]:
                 f"{path} is damaged ({text}); `musicrec verify --library {path}` says where; put back a copy, or "
                 "delete the file and index again"
             ) from None
-        raise LibraryError(f"{path}: {text}; earlier writes are kept") from None
+        way_out = "; make it and its folder writable, or name another library" if "readonly" in text else ""
+        raise LibraryError(f"{path}: {text}; earlier writes are kept{way_out}") from None
