@@ -31,4 +31,4 @@ python $here/neighbours.py "$choosing/library.sqlite" --csv $here/choosing.csv -
     --weights tempo=1,key=1,energy=2,loudness=2,brightness=2,embedding=2,variation=1 \
     --weights tempo=1,key=1,energy=2,loudness=2,brightness=2,embedding=2,variation=2 \
     --weights tempo=1,key=1,energy=2,loudness=2,brightness=2,embedding=3,variation=2 \
-    --weights tempo=1,key=1,energy=2,loudness=2,brightness=2,embedding=3,variation=3
+    --weights tempo=1.5,key=1.5,energy=2,loudness=2,brightness=2,embedding=3,variation=3

@@ -26,8 +26,6 @@ Statistics = tuple[np.ndarray, np.ndarray]
 WITH_TAGS = {"embedding": 3.0, "variation": 3.0, "energy": 2.0, "loudness": 2.0, "brightness": 2.0}
 WITHOUT_TAGS = {"energy": 1.0}
 """The default weights of what is no head, in a library with and without a model that predicts tags."""
-FEATURES_WITH_TAGS = 1.5
-"""The default weight of a feature beside them; 1 without such a model."""
 
 
 class Similarity:
@@ -180,20 +178,17 @@ class Similarity:
 def default_weights(heads: Sequence[Head], blocks: Sequence[str]) -> dict[str, float]:
     """Return the weight of every block of a library, {block: weight}.
 
-    Tags count 0: they have had their say in the first step. If a model predicts tags, its embedding knows how music
-    sounds: `WITH_TAGS` counts, of what the library has, and features, such as tempo and key, count
-    `FEATURES_WITH_TAGS`. Without such a model, features and energy count 1. experiments/real_library tells how the
-    numbers were chosen.
+    Features, such as tempo and key, count 1, and tags 0: they have had their say in the first step. If a model predicts
+    tags, its embedding knows how music sounds: `WITH_TAGS` is added, of what the library has. Without such a model,
+    energy counts 1 beside the features. experiments/real_library tells how the numbers were chosen.
 
     Args:
         heads: The heads.
         blocks: The names of the embeddings and descriptors; names of heads may be among them.
     """
-    tagged = any(head.role == "tag" for head in heads)
-    of_features = FEATURES_WITH_TAGS if tagged else 1.0
-    weights = {head.name: of_features if head.role == "feature" else 0.0 for head in heads}
+    weights = {head.name: float(head.role == "feature") for head in heads}
     others = [name for name in blocks if name not in weights]
-    sound = WITH_TAGS if tagged else WITHOUT_TAGS
+    sound = WITH_TAGS if any(head.role == "tag" for head in heads) else WITHOUT_TAGS
     weights |= {name: sound.get(name, 0.0) for name in others}
     counted = [name for name, weight in weights.items() if weight]
     if not counted and "embedding" in weights:

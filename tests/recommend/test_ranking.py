@@ -48,7 +48,7 @@ def test_tags_first_then_similarity(crate: SqliteLibrary, make_track):
     assert [(len(step.tags), step.tracks) for step in found.steps] == [(2, 3)]
     match = found.matches[0]
     parts = match.by_block
-    assert match.similarity == pytest.approx((1.5 * parts["tempo"] + 1.5 * parts["key"] + 3 * parts["embedding"]) / 6)
+    assert match.similarity == pytest.approx((parts["tempo"] + parts["key"] + 3 * parts["embedding"]) / 5)
 
 
 def test_too_small_a_pool_is_widened_and_reported(crate: SqliteLibrary, make_track):

@@ -124,10 +124,10 @@ def test_the_default_weights_are_those_of_what_the_library_has(heads: dict):
     descriptors = ["energy", "loudness", "brightness", "onset_rate"]
     everything = ["embedding", "embedding.tagger", "variation", *descriptors, "tempo"]
     assert Similarity([*tags, *features], blocks=everything).weights == {
-        "tempo": 1.5, "key": 1.5, "embedding": 3, "variation": 3, "energy": 2, "loudness": 2, "brightness": 2,
+        "tempo": 1, "key": 1, "embedding": 3, "variation": 3, "energy": 2, "loudness": 2, "brightness": 2,
     }  # fmt: skip
     assert Similarity(features, blocks=everything).weights == {"tempo": 1, "key": 1, "energy": 1}
-    assert Similarity([*tags, *features]).weights == {"tempo": 1.5, "key": 1.5, "embedding": 3}
+    assert Similarity([*tags, *features]).weights == {"tempo": 1, "key": 1, "embedding": 3}
     assert Similarity(features).weights == {"tempo": 1, "key": 1}
     assert Similarity(tags).weights == {"embedding": 1}
     assert Similarity([], blocks=["embedding", "energy"]).weights == {"energy": 1}
@@ -137,7 +137,7 @@ def test_named_weights_replace_default_ones(heads: dict):
     chosen = Similarity(
         list(heads.values()), weights={"tempo": 0, "genre": 2, "metre": None, "key": None, "embedding": 0}
     )
-    assert chosen.weights == {"genre": 2.0, "key": 1.5}
+    assert chosen.weights == {"genre": 2.0, "key": 1.0}
 
 
 def test_an_embedding_is_centred_and_scaled_by_the_statistics_of_the_library():
