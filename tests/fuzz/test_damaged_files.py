@@ -161,8 +161,8 @@ def test_a_folder_of_damaged_files_is_indexed(tmp_path: Path, files: dict[str, b
     heads = [ClassHead(name="genre", column="genre", role="tag", classes=("house", "jazz"))]
     with SqliteLibrary.create(tmp_path / "library.sqlite", exports=[], heads=heads, embedding_size=4) as library:
         report = index(library, Analyzer(), read_source(music), progress=False)
-        stored = {track.path for track in library.read()[0]}
+        stored = {file.path for file in library.files()}
     refused = {path for path, _ in report.unreadable}
     assert str(music / "good.flac") in stored
     assert stored | refused == set(scan_folder(music)["path"]) and not stored & refused
-    assert report.added == len(stored) and refused
+    assert report.readable == len(stored) and refused
