@@ -131,7 +131,7 @@ class KeyAxis:
         if key < 0 or following < 0:
             return "key unknown"
         shift = self.shift(pairs, before, after)
-        sounding = int(transpose(np.array(following, np.int8), shift))
+        sounding = int(transpose(np.array(following), shift))
         moved = ""
         if shift and self.mode == "vinyl":
             moved = f"which sounds as {CAMELOT_24[sounding]} at this tempo: "

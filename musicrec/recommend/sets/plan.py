@@ -34,8 +34,8 @@ class Plan:
 
     def next_locked(self, place: int) -> tuple[int, int] | None:
         """Return (place, row) of the first locked track behind a place, None if there is none."""
-        later = [other for other in self.locked if other > place]
-        return (min(later), self.locked[min(later)]) if later else None
+        later = min((other for other in self.locked if other > place), default=None)
+        return None if later is None else (later, self.locked[later])
 
     def artists_ahead(self, place: int, gap: int) -> list[int]:
         """Return the codes of the artists of locked tracks that are at most `gap` places behind a place."""
