@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,7 +62,7 @@ def _of_file(library: Library, file: str) -> Track | None:
         found = library.find(content_hash=content_hash(file))
     except OSError:  # for the decoder to explain
         return None
-    return found[0] if found else None
+    return replace(found[0], path=os.path.abspath(file)) if found else None  # the answer names the file that was asked
 
 
 def _only(query: str, tracks: Iterable[Track]) -> Track:
