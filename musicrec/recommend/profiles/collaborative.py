@@ -13,7 +13,7 @@ import numpy as np
 from annotated_types import Ge
 
 from musicrec.config.number_types import Count, NotNegative, Positive, Share
-from musicrec.config.value_check import check_value
+from musicrec.config.value_check import check_fields
 from musicrec.errors import ProfileError
 
 if TYPE_CHECKING:
@@ -50,12 +50,7 @@ class CollaborativeSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_value("others.least_listeners", self.least_listeners, _Listeners)
-        for name in ("least_likes", "factors", "iterations"):
-            check_value(f"others.{name}", getattr(self, name), Count)
-        check_value("others.share", self.share, Share)
-        check_value("others.regularization", self.regularization, Positive)
-        check_value("others.confidence", self.confidence, NotNegative)
+        check_fields("others", self)
 
 
 def available() -> bool:

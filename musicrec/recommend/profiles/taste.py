@@ -21,7 +21,7 @@ import numpy as np
 from annotated_types import Gt
 
 from musicrec.config.number_types import Count, NotNegative, Positive, Share
-from musicrec.config.value_check import check_value
+from musicrec.config.value_check import check_fields
 from musicrec.recommend.profiles.records import Event
 
 _HalfLife = Annotated[float, Gt(0)]  # infinity: nothing is forgotten
@@ -66,12 +66,7 @@ class TasteSettings:
     pair_bonus: NotNegative = 0.3
 
     def __post_init__(self) -> None:
-        check_value("taste.half_life_days", self.half_life_days, _HalfLife)
-        for name in ("focus", "evidence_half", "ridge"):
-            check_value(f"taste.{name}", getattr(self, name), Positive)
-        check_value("taste.most_recordings", self.most_recordings, Count)
-        for name in ("played", "skipped", "behaviour_most", "dislike_share", "strength", "pair_bonus"):
-            check_value(f"taste.{name}", getattr(self, name), NotNegative)
+        check_fields("taste", self)
 
     def strength_of(self, amount: float) -> float:
         """Return the strength with an amount of evidence, in likes: 0 without any, near `strength` with much."""
