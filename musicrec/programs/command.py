@@ -169,6 +169,55 @@ def query(
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
+@app.command("set", rich_help_panel=DJ)
+def set_(
+    start: Annotated[str, typer.Argument(metavar="TRACK", help="The first track, one of the library.")],
+    end: Annotated[str | None, typer.Option(metavar="TRACK", help="The last track.")] = None,
+    tracks: Annotated[int | None, typer.Option("-n", metavar="N", help="Number of tracks; default: 12.")] = None,
+    minutes: Annotated[float | None, typer.Option(metavar="MIN", help="Length instead of a number.")] = None,
+    curve: Annotated[
+        str | None,
+        typer.Option(help="Energy over the set: flat, rise, peak, wave, with limits as in peak:4-9, or 4,6,8,5."),
+    ] = None,
+    lock: Annotated[
+        list[str] | None, typer.Option(metavar="PLACE=TRACK", help="A track at a place; may be repeated.")
+    ] = None,
+    ban: Annotated[list[str] | None, typer.Option(metavar="TRACK", help="A track not to use; may be repeated.")] = None,
+    picture: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE", help="Draw it, .png or .svg; may be repeated.")
+    ] = None,
+    library: _Library = None,
+    as_json: _Json = False,
+) -> None:
+    """Build a set from tracks of your library, with a reason for each mix.
+
+    Key, tempo, energy, genre and sound decide what goes after what.
+
+      musicrec set "Ada – First" -n 8 --curve rise
+      musicrec set "Ada – First" --end "Bo – Last" --minutes 60 --picture set.png
+    """
+    from musicrec.config.explain import one_message
+
+    with one_message():
+        from musicrec.programs import set_command
+        from musicrec.recommend.recommender import Recommender
+
+        startup.finish()
+        with Recommender.open(library) as recommender:
+            set_command.build(
+                recommender,
+                start,
+                end=end,
+                tracks=tracks,
+                minutes=minutes,
+                curve=curve,
+                lock=lock or (),
+                ban=ban or (),
+                picture=picture or (),
+                as_json=as_json,
+            )
+
+
 @app.command(rich_help_panel=DJ)
 def status(library: _Library = None, as_json: _Json = False) -> None:
     """Show what a library holds: tracks, missing files, models, sources."""

@@ -1,12 +1,13 @@
 """What `musicrec set` prints and writes."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from musicrec.config.value_check import join_alternatives
 from musicrec.errors import ConfigError
+from musicrec.recommend.recommender import Recommender
 from musicrec.recommend.sets.curve import SHAPES, EnergyCurve
 from musicrec.recommend.sets.table import as_table, shown_name
 from musicrec.recommend.sets.track_set import TrackSet
@@ -15,25 +16,8 @@ from musicrec.system.console import output_console
 _PICTURES = (".png", ".svg")
 
 
-class BuildsSets(Protocol):
-    """The part of a recommender that this command needs."""
-
-    def build_set(
-        self,
-        start: str,
-        *,
-        end: str | None,
-        tracks: int | None,
-        minutes: float | None,
-        curve: EnergyCurve | None,
-        locked: Mapping[int, str],
-        banned: Sequence[str],
-    ) -> TrackSet:
-        """Return a set with names; tracks are named as in a query."""
-
-
 def build(
-    recommender: BuildsSets,
+    recommender: Recommender,
     start: str,
     *,
     end: str | None = None,

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from musicrec.heads import Head
-from musicrec.heads.keys import camelot_compatibility, key_index, parse_pitch_class
+from musicrec.heads.keys import camelot_compatibility
 from musicrec.recommend.exact_search import ExactSearch
+from musicrec.recommend.library_columns import keys_of, tempi
 from musicrec.recommend.similarity import Similarity
 
 if TYPE_CHECKING:
@@ -103,33 +104,13 @@ def mixable(
         {"tempo", "key", "both": (queries,) shares}: a tempo within 6 %, also of half or double the query's; the same
         key, a neighbour on the Camelot wheel or the relative one. Empty if the heads do not tell tempo or key.
     """
-    bpm, keys = _tempi(search, heads), _keys(search, heads)
+    bpm, keys = tempi(search, heads), keys_of(search, heads)
     if bpm is None or keys is None:
         return {}
     octaves = np.log2(bpm[neighbours] / bpm[queries][:, None])
     tempo = (np.abs(octaves[..., None] - [-1, 0, 1]) <= np.log2(1 + TEMPO_PERCENT / 100)).any(axis=-1)
     key = camelot_compatibility()[keys[queries][:, None], keys[neighbours]] >= LEAST_COMPATIBILITY
     return {"tempo": tempo.mean(axis=1), "key": key.mean(axis=1), "both": (tempo & key).mean(axis=1)}
-
-
-def _tempi(search: ExactSearch, heads: Mapping[str, Head]) -> np.ndarray | None:
-    """Return the tempo of each track in BPM, (tracks,), by the first head that predicts one."""
-    for name, head in heads.items():
-        if head.role == "feature":
-            facts = [head.dj_facts(head.decode(values)) for values in search.values[name]]
-            if facts and facts[0].bpm is not None:
-                return np.array([fact.bpm for fact in facts], dtype=np.float64)
-    return None
-
-
-def _keys(search: ExactSearch, heads: Mapping[str, Head]) -> np.ndarray | None:
-    """Return the place of each track's key in `KEYS_24`, (tracks,), by the first head that predicts tonic and mode."""
-    for name, head in heads.items():
-        if head.role == "feature":
-            facts = [head.dj_facts(head.decode(values)) for values in search.values[name]]
-            if facts and facts[0].tonic is not None and facts[0].mode is not None:
-                return np.array([key_index(parse_pitch_class(fact.tonic or ""), fact.mode or "") for fact in facts])
-    return None
 
 
 def share(values: np.ndarray, bootstrap: "Bootstrap") -> Share:

@@ -63,6 +63,11 @@ class ExactSearch:
             self._statistics[block] = (mean.astype(np.float32), deviation.astype(np.float32))
         return self._statistics[block]
 
+    def scaling(self, block: str) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return the statistics by which an embedding is centred and scaled; None if there are too few tracks."""
+        enough = sum(not track.unreliable for track in self.tracks) >= LEAST_TRACKS
+        return self.statistics(block) if enough else None
+
     def search(
         self, query: Mapping[str, np.ndarray], *, similarity: Similarity, k: int, among: np.ndarray | None = None
     ) -> list[Match]:
@@ -77,11 +82,10 @@ class ExactSearch:
         rows = np.arange(len(self.tracks)) if among is None else np.flatnonzero(among)
         if not len(rows):
             return []
-        enough = sum(not track.unreliable for track in self.tracks) >= LEAST_TRACKS
         total, by_block = similarity.compare(
             query,
             {name: self.values[name][rows] for name in similarity.weights},
-            {name: self.statistics(name) for name in similarity.scaled} if enough else {},
+            {name: found for name in similarity.scaled if (found := self.scaling(name)) is not None},
         )
         best = np.argsort(-total, kind="stable")[:k]
         return [

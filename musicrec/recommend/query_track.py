@@ -98,7 +98,7 @@ def _name(file: LibraryFile) -> str:
 
 
 def _folded(name: str) -> str:
-    return normalize("NFC", name).casefold()
+    return normalize("NFC", name).casefold().strip()
 
 
 def analyze_file(query: str, *, sample_rate: int, analyze: "Callable[[Decoded], TrackAnalysis]") -> Track:

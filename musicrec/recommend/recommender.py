@@ -4,9 +4,11 @@ The commands, `recommend.py` and Python use it. What takes long to import (torch
 imported where it is needed, after the settings have been checked.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from musicrec.config.number_types import Count
 from musicrec.config.value_check import check_value
@@ -19,9 +21,13 @@ from musicrec.recommend.exact_search import ExactSearch
 from musicrec.recommend.exports import ExportRef
 from musicrec.recommend.filters import TagFilter
 from musicrec.recommend.library import Library, values_of
+from musicrec.recommend.library_columns import library_columns
 from musicrec.recommend.maintenance import LibraryStatus, Problem, PruneReport, RelocateReport, VerifyReport
 from musicrec.recommend.query_track import analyze_file, check_name, find_track
 from musicrec.recommend.ranking import recommend
+from musicrec.recommend.sets.build import SetSettings, build_set
+from musicrec.recommend.sets.curve import EnergyCurve
+from musicrec.recommend.sets.track_set import TrackSet
 from musicrec.recommend.similarity import Similarity
 from musicrec.system.file_names import path_on_disk
 
@@ -219,6 +225,59 @@ class Recommender:
             remarks=[*(remark.text for remark in asked.remarks), *model_remarks(library)],
             listings=library.listings(one.audio_hash for one in (asked, *found.tracks)),
         )
+
+    def build_set(
+        self,
+        start: str,
+        *,
+        end: str | None = None,
+        tracks: int | None = None,
+        minutes: float | None = None,
+        curve: EnergyCurve | None = None,
+        locked: Mapping[int, str] | None = None,
+        banned: Sequence[str] = (),
+        settings: SetSettings | None = None,
+    ) -> TrackSet:
+        """Return a set from tracks of the library. Silent and very short ones are left out unless they are named.
+
+        Args:
+            start: The first track, named as for `query`.
+            end: The last track; None leaves it open.
+            tracks: Number of tracks; or
+            minutes: Length of the set.
+            curve: The wanted energy over the set.
+            locked: {place from 1: track}.
+            banned: Tracks that must not be in the set.
+            settings: How the set is searched; None for the usual ones.
+
+        Raises:
+            ConfigError: A track is not in the library, a setting is out of range, or there are too few tracks.
+            LibraryError: The library does not exist or cannot be read.
+        """
+        library = self._opened()
+        search = self._tracks(library)
+        rows = {track.audio_hash: row for row, track in enumerate(search.tracks)}
+
+        def row_of(name: str) -> int:
+            check_name(name)
+            found = find_track(library, name)
+            if found is None or found.audio_hash not in rows:
+                raise ConfigError(f"{name} is not in {self.path}; a set is built from tracks of the library")
+            return rows[found.audio_hash]
+
+        made = build_set(
+            library_columns(search, library.heads),
+            start=row_of(start),
+            end=None if end is None else row_of(end),
+            tracks=tracks,
+            minutes=minutes,
+            curve=curve,
+            locked={place: row_of(name) for place, name in (locked or {}).items()},
+            banned=[row_of(name) for name in banned],
+            allowed=np.array([not track.unreliable for track in search.tracks], dtype=bool),
+            settings=settings,
+        )
+        return made.named([search.tracks[row].name for row in made.rows])
 
     def status(self) -> LibraryStatus:
         """Return what the library holds."""
