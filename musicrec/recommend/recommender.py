@@ -265,10 +265,11 @@ class Recommender:
                 raise ConfigError(f"{name} is not in {self.path}; a set is built from tracks of the library")
             return rows[found.audio_hash]
 
+        first, last = row_of(start), None if end is None else row_of(end)
         made = build_set(
             library_columns(search, library.heads),
-            start=row_of(start),
-            end=None if end is None else row_of(end),
+            start=first,
+            end=last,
             tracks=tracks,
             minutes=minutes,
             curve=curve,
