@@ -145,6 +145,8 @@ def test_a_set_is_built_from_the_library(library: SqliteLibrary, make_track):
 def test_a_set_has_only_tracks_of_the_library(run: Callable, library: SqliteLibrary, music: Path):
     run(music)
     (music.parent / "other.wav").write_bytes(b"not in it")
-    with Recommender.open(library.path) as recommender:
-        with pytest.raises(ConfigError, match="a set is built from tracks of the library"):
-            recommender.build_set(str(music.parent / "other.wav"), tracks=3)
+    with (
+        Recommender.open(library.path) as recommender,
+        pytest.raises(ConfigError, match="a set is built from tracks of the library"),
+    ):
+        recommender.build_set(str(music.parent / "other.wav"), tracks=3)
