@@ -11,6 +11,8 @@ import pytest
 import soundfile
 
 import musicrec
+from musicrec.export.analyzer import TrackAnalyzer
+from musicrec.export.folder import read_export
 from musicrec.programs import launch
 from musicrec.programs.command import main
 
@@ -149,7 +151,7 @@ def test_a_mistake_gets_one_message(public_crnn, tmp_path, monkeypatch, capsys, 
 
 def test_public_weights_with_the_tag_names_in_docs(shared: Path, tmp_path: Path):
     assert run(*importing(shared / "reference" / "mtat_crnn.pth", CLASSES, tmp_path / "out")) == 0
-    analyzer = musicrec.load(tmp_path / "out")
+    analyzer = TrackAnalyzer([read_export(tmp_path / "out")], precision="float32")  # bf16 may change more than the limit
     reference = json.loads((shared / "reference" / "outputs.json").read_text())["mtat_crnn"]
     start, stop = reference["samples"]
     for clip, expected in list(reference["clips"].items())[:2]:
