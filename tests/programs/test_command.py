@@ -151,7 +151,7 @@ def test_a_mistake_gets_one_message(public_crnn, tmp_path, monkeypatch, capsys, 
 
 def test_public_weights_with_the_tag_names_in_docs(shared: Path, tmp_path: Path):
     assert run(*importing(shared / "reference" / "mtat_crnn.pth", CLASSES, tmp_path / "out")) == 0
-    analyzer = TrackAnalyzer([read_export(tmp_path / "out")], precision="float32")  # bf16 may change more than the limit
+    analyzer = TrackAnalyzer([read_export(tmp_path / "out")], precision="float32")  # bf16 may change more
     reference = json.loads((shared / "reference" / "outputs.json").read_text())["mtat_crnn"]
     start, stop = reference["samples"]
     for clip, expected in list(reference["clips"].items())[:2]:
