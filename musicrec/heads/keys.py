@@ -11,6 +11,8 @@ import numpy as np
 PITCH_CLASSES = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
 MODES = ("major", "minor")
 KEYS_24 = tuple(f"{name} {mode}" for mode in MODES for name in PITCH_CLASSES)
+RELATIONS = ("same", "neighbour", "relative", "diagonal", "two_steps", "whole_tone_up", "semitone_up", "other")
+"""How two keys lie on the Camelot wheel. A step is a fifth, so two steps on are a whole tone up, seven a semitone."""
 
 _NATURALS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 _ACCIDENTALS = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}
@@ -99,24 +101,36 @@ def camelot(pitch_class: int, mode: str) -> str:
     return f"{(fifths_above_c + 7) % 12 + 1}{'A' if mode == 'minor' else 'B'}"
 
 
+def camelot_relations() -> np.ndarray:
+    """How keys lie on the Camelot wheel: (24, 24) indices in `RELATIONS`, rows the first key, columns the second."""
+    codes = [camelot(i % 12, MODES[i // 12]) for i in range(24)]
+    numbers, letters = np.array([int(code[:-1]) for code in codes]), np.array([code[-1] for code in codes])
+    forward = (numbers - numbers[:, None]) % 12
+    steps = np.minimum(forward, 12 - forward)
+    same_letter = letters[:, None] == letters
+    found = np.full((24, 24), RELATIONS.index("other"))
+    for name, where in {
+        "same": same_letter & (steps == 0),
+        "neighbour": same_letter & (steps == 1),
+        "relative": ~same_letter & (steps == 0),
+        "diagonal": ~same_letter & (steps == 1),
+        "two_steps": same_letter & (forward == 10),
+        "whole_tone_up": same_letter & (forward == 2),
+        "semitone_up": same_letter & (forward == 7),
+    }.items():
+        found[where] = RELATIONS.index(name)
+    return found
+
+
 def camelot_compatibility() -> np.ndarray:
     """How well one key follows another in a mix: (24, 24) float64, symmetric, both axes in `KEYS_24` order.
 
     Same key 1.0; neighbour on the wheel 0.9; relative major or minor 0.8; neighbour with the other letter 0.55;
     two steps with the same letter 0.45; anything else 0.1.
     """
-    codes = [camelot(i % 12, MODES[i // 12]) for i in range(24)]
-    numbers = np.array([int(code[:-1]) for code in codes])
-    letters = np.array([code[-1] for code in codes])
-    apart = np.abs(numbers[:, None] - numbers)
-    steps = np.minimum(apart, 12 - apart)
-    same_letter = letters[:, None] == letters
-    scores = np.full((24, 24), 0.1)
-    for step, score in enumerate((1.0, 0.9, 0.45)):
-        scores[same_letter & (steps == step)] = score
-    for step, score in enumerate((0.8, 0.55)):
-        scores[~same_letter & (steps == step)] = score
-    return scores
+    scores = {"same": 1.0, "neighbour": 0.9, "relative": 0.8, "diagonal": 0.55, "two_steps": 0.45}
+    scores["whole_tone_up"] = scores["two_steps"]  # the same two steps, in the other direction
+    return np.array([scores.get(name, 0.1) for name in RELATIONS])[camelot_relations()]
 
 
 def _check(pitch_class: int, mode: str) -> None:

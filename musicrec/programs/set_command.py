@@ -9,7 +9,7 @@ from musicrec.config.value_check import join_alternatives
 from musicrec.errors import ConfigError
 from musicrec.recommend.recommender import Recommender
 from musicrec.recommend.sets.curve import SHAPES, EnergyCurve
-from musicrec.recommend.sets.table import as_table, shown_name
+from musicrec.recommend.sets.table import as_table
 from musicrec.recommend.sets.track_set import TrackSet
 from musicrec.system.console import output_console
 
@@ -87,7 +87,7 @@ def draw(made: TrackSet, files: Sequence[Path]) -> None:
     led_into: list[float | None] = [None, *(transition.score for transition in made.transitions)]
     drawn = [
         DrawnTrack(
-            name=shown_name(track),
+            name=track.label,
             starts_min=track.starts_min,
             bpm=track.bpm,
             energy=track.energy,

@@ -7,18 +7,8 @@ import numpy as np
 
 from musicrec.config.number_types import Share
 from musicrec.config.value_check import check_fields
-from musicrec.heads.keys import MODES, camelot
+from musicrec.heads.keys import MODES, RELATIONS, camelot, camelot_relations
 
-RELATIONS = (
-    "same",
-    "neighbour",
-    "relative",
-    "diagonal",
-    "two_steps",
-    "whole_tone_up",
-    "semitone_up",
-    "other",
-)
 CAMELOT_24 = tuple(camelot(index % 12, MODES[index // 12]) for index in range(24))
 """The Camelot code of each key, in the order of `KEYS_24`."""
 
@@ -69,7 +59,7 @@ class KeyTable:
     @cached_property
     def scores(self) -> np.ndarray:
         """(24, 24) float32, rows the key that plays and columns the key that follows, without transposing."""
-        return np.array([getattr(self, name) for name in RELATIONS], dtype=np.float32)[relations()]
+        return np.array([getattr(self, name) for name in RELATIONS], dtype=np.float32)[camelot_relations()]
 
     @cached_property
     def shifts(self) -> np.ndarray:
@@ -104,26 +94,6 @@ def transpose(key: np.ndarray, semitones: np.ndarray | int) -> np.ndarray:
     return np.where(key < 0, -1, (key % 12 + semitones) % 12 + 12 * (key >= 12))
 
 
-def relations() -> np.ndarray:
-    """Return (24, 24) indices in `RELATIONS`, rows the key that plays and columns the key that follows."""
-    numbers = np.array([int(code[:-1]) for code in CAMELOT_24])
-    same_letter = np.array([[one[-1] == other[-1] for other in CAMELOT_24] for one in CAMELOT_24])
-    forward = (numbers - numbers[:, None]) % 12
-    steps = np.minimum(forward, 12 - forward)
-    found = np.full((24, 24), RELATIONS.index("other"))
-    for name, where in {
-        "same": same_letter & (steps == 0),
-        "neighbour": same_letter & (steps == 1),
-        "relative": ~same_letter & (steps == 0),
-        "diagonal": ~same_letter & (steps == 1),
-        "two_steps": same_letter & (forward == 10),
-        "whole_tone_up": same_letter & (forward == 2),
-        "semitone_up": same_letter & (forward == 7),
-    }.items():
-        found[where] = RELATIONS.index(name)
-    return found
-
-
 def relation_text(before: int, after: int) -> str:
     """Return the relation of two keys in words, such as "neighbour on the Camelot wheel".
 
@@ -131,5 +101,5 @@ def relation_text(before: int, after: int) -> str:
         before: Index in `KEYS_24` of the key that plays.
         after: Index of the key that follows.
     """
-    name = RELATIONS[relations()[before, after]]
+    name = RELATIONS[camelot_relations()[before, after]]
     return f"relative {MODES[after // 12]}" if name == "relative" else _TEXTS[name]

@@ -232,47 +232,48 @@ def test_stopping_early_ends_the_threads_soon(models, files):
     assert torch.get_num_threads() == before
 
 
-def test_few_tracks_are_loaded_at_a_time():
-    """With groups of three: at most the loaded ones that wait, and the groups that are worked on or wait."""
-    alive, most, lock = 0, 0, threading.Lock()
+class Loader:
+    """Loads numbers, and counts how many have been loaded and not yet received."""
 
-    def load(number: int) -> int:
-        nonlocal alive, most
-        with lock:
-            alive += 1
-            most = max(most, alive)
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting = self.most = 0
+
+    def load(self, number: int) -> int:
+        with self._lock:
+            self._waiting += 1
+            self.most = max(self.most, self._waiting)
         return number
 
+    def receive(self, queue: TrackQueue, count: int) -> list[tuple[int, int]]:
+        found = []
+        for item in queue.results(range(count)):
+            found.append(item)
+            with self._lock:
+                self._waiting -= 1
+        return found
+
+
+def test_few_tracks_are_loaded_at_a_time():
+    """With groups of three: at most the loaded ones that wait, and the groups that are worked on or wait."""
+    loader = Loader()
     queue = TrackQueue(
-        load,
+        loader.load,
         lambda group: [10 * n for n in group],
         is_full=lambda group: len(group) == 3,
         threads=2,
         stopped=threading.Event(),
     )
-    found = []
-    for number, result in queue.results(range(100)):
-        found.append((number, result))
-        with lock:
-            alive -= 1
-    assert found == [(number, 10 * number) for number in range(100)]
-    assert most <= 3 + 3 * 3 + 3
+    assert loader.receive(queue, 100) == [(number, 10 * number) for number in range(100)]
+    assert loader.most <= 3 + 3 * 3 + 3
 
 
 @pytest.mark.parametrize("size", [1, 4, 30])
 def test_the_size_of_what_is_loaded_is_limited(size: int):
     """With a limit of 10: at most ten tracks of size 1, two of size 4, or one of size 30."""
-    alive, most, lock = 0, 0, threading.Lock()
-
-    def load(number: int) -> int:
-        nonlocal alive, most
-        with lock:
-            alive += 1
-            most = max(most, alive)
-        return number
-
+    loader = Loader()
     queue = TrackQueue(
-        load,
+        loader.load,
         lambda group: group,
         is_full=lambda group: len(group) == 3,
         size=lambda number: size,
@@ -280,12 +281,8 @@ def test_the_size_of_what_is_loaded_is_limited(size: int):
         threads=16,
         stopped=threading.Event(),
     )
-    found = []
-    for number, _ in queue.results(range(40)):
-        found.append(number)
-        with lock:
-            alive -= 1
-    assert found == list(range(40)) and most <= max(1, 10 // size)
+    assert [number for number, _ in loader.receive(queue, 40)] == list(range(40))
+    assert loader.most <= max(1, 10 // size)
 
 
 def test_long_files_are_not_all_loaded_at_once(tmp_path, monkeypatch):

@@ -31,7 +31,7 @@ def as_table(made: TrackSet, *, width: int) -> Group:
         table.add_row(
             str(number),
             _clock(track.starts_min),
-            Text(shown_name(track), "bold" if track.locked else ""),
+            Text(track.label, "bold" if track.locked else ""),
             "–" if track.bpm is None else f"{track.bpm:.1f}",
             _key(track, short=width < 100),
             "–" if track.energy is None else f"{track.energy:.1f}",
@@ -39,11 +39,6 @@ def as_table(made: TrackSet, *, width: int) -> Group:
         )
     summary = f"{len(made.tracks)} tracks, {made.minutes:.0f} minutes, score {made.score:.3f}"
     return Group(Text(summary, "bold"), table, *(Text(remark, "yellow") for remark in made.remarks))
-
-
-def shown_name(track: SetTrack) -> str:
-    """Return the name of a track, or its row if it has none."""
-    return track.name or f"row {track.row}"
 
 
 def _clock(minutes: float) -> str:

@@ -42,6 +42,11 @@ class SetTrack:
     target: float | None
     locked: bool
 
+    @property
+    def label(self) -> str:
+        """The name of the track, or its row if it has none."""
+        return self.name or f"row {self.row}"
+
     def to_dict(self) -> dict[str, Any]:
         """Return the track in plain JSON types, rounded."""
         digits = {"starts_min": 2, "duration_s": 1, "bpm": 1, "energy": 1, "target": 1}
