@@ -16,6 +16,7 @@ import numpy as np
 from musicrec.audio.remark import Remark
 from musicrec.heads import Head
 from musicrec.recommend.exports import ExportRef
+from musicrec.recommend.space import Space
 from musicrec.recommend.track import Track, split_embedding
 
 ANOTHER = "name the file of a library (--library FILE, or library=FILE of `musicrec recommend`)"
@@ -31,8 +32,11 @@ class Recording:
         probabilities: {head: (classes,) float32}, of all heads of the library.
         embedding: (size,) float32, the embeddings of the models side by side.
         variation: As for `Track`.
+        passages: As for `Track`.
         descriptors: {name: value} of what was measured without a model.
         remarks: What to know about the audio.
+        fingerprint: See `musicrec.recommend.fingerprint`; None if unknown.
+        version_of: The audio hash of the recording that this is another encoding or remaster of; None if of none.
     """
 
     audio_hash: str
@@ -40,8 +44,11 @@ class Recording:
     probabilities: Mapping[str, np.ndarray]
     embedding: np.ndarray
     variation: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    passages: np.ndarray = field(default_factory=lambda: np.zeros((2, 0), np.float32))
     descriptors: Mapping[str, float] = field(default_factory=dict)
     remarks: Sequence[Remark] = ()
+    fingerprint: bytes | None = None
+    version_of: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,6 +131,31 @@ class Listing:
     source: str = ""
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PresentTracks:
+    """The recordings with a file that is there, in the order of the paths; of copies, the first path stands for all.
+
+    Attributes:
+        ids: (tracks,) int64, by which the library knows the recordings.
+        audio_hashes: (tracks,) text.
+        artists: (tracks,) text, "" if unknown.
+        albums: (tracks,) text, "" if unknown.
+        years: (tracks,) int16, -1 if unknown.
+        versions: (tracks,) int64: recordings with the same number are versions of one; -1 for one without another.
+    """
+
+    ids: np.ndarray
+    audio_hashes: np.ndarray
+    artists: np.ndarray
+    albums: np.ndarray
+    years: np.ndarray
+    versions: np.ndarray
+
+    def __len__(self) -> int:
+        """Return the number of tracks."""
+        return len(self.ids)
+
+
 @dataclass(kw_only=True)
 class Changes:
     """Changes that are saved together or not at all, in the order of the attributes.
@@ -191,6 +223,30 @@ class Library(Protocol):
 
     def read(self) -> tuple[list[Track], dict[str, np.ndarray]]:
         """Return one track per recording that has a file, in the order of the paths; see `SqliteLibrary.read`."""
+
+    def present(self) -> PresentTracks:
+        """Return the recordings that `read` returns, without what the models said."""
+
+    def tracks(self, ids: Sequence[int]) -> list[Track]:
+        """Return the tracks of some recordings, in their order. Each has a file that is there."""
+
+    def values(self, ids: Sequence[int]) -> dict[str, np.ndarray]:
+        """Return the values of some recordings, in their order; see `read`. A block that none of them has is NaN."""
+
+    def space(self) -> Space | None:
+        """Return the space of the summaries; None if there is none yet, or one of another version of musicrec."""
+
+    def summaries(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the summaries, (recordings,) ids in increasing order, and (recordings, bytes) uint8."""
+
+    def save_summaries(self, ids: Sequence[int], rows: np.ndarray, *, space: Space | None = None) -> None:
+        """Save summaries.
+
+        Args:
+            ids: The recordings.
+            rows: (recordings, bytes) uint8.
+            space: A new space, with which all earlier summaries are deleted.
+        """
 
     def find(
         self, *, path: str | None = None, track_id: str | None = None, content_hash: str | None = None

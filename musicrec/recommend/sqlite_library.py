@@ -17,9 +17,19 @@ import numpy as np
 from musicrec.audio.remark import Remark
 from musicrec.errors import LibraryError
 from musicrec.heads import Head, from_dict, to_dict
-from musicrec.recommend import sqlite_reading, sqlite_schema, sqlite_writing
+from musicrec.recommend import sqlite_formats, sqlite_reading, sqlite_schema, sqlite_writing
 from musicrec.recommend.exports import ExportRef, model_names
-from musicrec.recommend.library import ANOTHER, Changes, LibraryFile, Listing, Recording, Source, values_of
+from musicrec.recommend.library import (
+    ANOTHER,
+    Changes,
+    LibraryFile,
+    Listing,
+    PresentTracks,
+    Recording,
+    Source,
+    values_of,
+)
+from musicrec.recommend.space import Space
 from musicrec.recommend.track import Track, split_embedding
 
 BESIDE = ("-wal", "-shm", ".lock")
@@ -173,8 +183,45 @@ class SqliteLibrary:
             name: np.array([[track.descriptors.get(name, np.nan)] for track in tracks], np.float32)
             for name in described
         }
+        return tracks, self._blocks(descriptors | by_head, embeddings, variations)
+
+    def _blocks(
+        self, values: dict[str, np.ndarray], embeddings: np.ndarray, variations: np.ndarray
+    ) -> dict[str, np.ndarray]:
         varying = {"variation": variations} if variations.shape[1] else {}
-        return tracks, descriptors | by_head | split_embedding(embeddings, self.exports) | varying
+        return values | split_embedding(embeddings, self.exports) | varying
+
+    def present(self) -> PresentTracks:
+        """Return the recordings that `read` returns, without what the models said."""
+        with self._reading() as connection:
+            return sqlite_reading.present(connection)
+
+    def tracks(self, ids: Sequence[int]) -> list[Track]:
+        """Return the tracks of some recordings, in their order."""
+        with self._reading() as connection:
+            return sqlite_reading.tracks_of_recordings(connection, self.heads, ids)
+
+    def values(self, ids: Sequence[int]) -> dict[str, np.ndarray]:
+        """Return the values of some recordings, in their order; see `read`."""
+        with self._reading() as connection:
+            found = sqlite_reading.values_of_recordings(connection, self.heads, self.embedding_size, ids)
+        return self._blocks(*found)
+
+    def space(self) -> Space | None:
+        """Return the space of the summaries; None if there is none yet, or one of another version of musicrec."""
+        with self._reading() as connection:
+            found = sqlite_reading.space_of(connection)
+        return None if found is None else Space.from_bytes(*found, list(self.heads.values()))
+
+    def summaries(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the summaries, (recordings,) ids in increasing order, and (recordings, bytes) uint8."""
+        with self._reading() as connection:
+            return sqlite_reading.summaries(connection)
+
+    def save_summaries(self, ids: Sequence[int], rows: np.ndarray, *, space: Space | None = None) -> None:
+        """Save summaries; a new space deletes all earlier ones."""
+        with self._transaction() as connection:
+            sqlite_writing.save_summaries(connection, ids, rows, space=None if space is None else space.to_bytes())
 
     def find(
         self, *, path: str | None = None, track_id: str | None = None, content_hash: str | None = None
@@ -277,7 +324,7 @@ class SqliteLibrary:
             try:
                 if (found := sqlite_schema.format_of(self._connection)) != self._shown:
                     self._shown = 0
-                    sqlite_schema.show_as_newest(self._connection, found)
+                    sqlite_formats.show_as_newest(self._connection, found)
                 yield self._connection
                 self._connection.execute("COMMIT")
                 self._shown = found
@@ -300,8 +347,12 @@ class SqliteLibrary:
         if self._prepared:
             return
         with self._connection as connection:
+            connection.execute("PRAGMA foreign_keys=OFF")  # tables are replaced
+            connection.execute("PRAGMA legacy_alter_table=ON")  # references to a renamed table keep its old name
             connection.execute("BEGIN IMMEDIATE")
-            sqlite_schema.upgrade(connection)
+            sqlite_formats.upgrade(connection)
+        self._connection.execute("PRAGMA legacy_alter_table=OFF")
+        self._connection.execute("PRAGMA foreign_keys=ON")
         self._shown = self.format
         with suppress(sqlite3.Error):  # where it cannot be, as readers hold the file, another program does it later
             self._connection.execute("PRAGMA journal_mode=WAL")
@@ -316,6 +367,7 @@ def _add(changes: Changes, track: Track) -> None:
             probabilities=track.probabilities,
             embedding=track.embedding,
             variation=track.variation,
+            passages=track.passages,
             descriptors=track.descriptors,
             remarks=track.remarks,
         )

@@ -3,24 +3,34 @@
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from musicrec.audio.remark import Remark
 from musicrec.heads import Head
-from musicrec.recommend.library import LibraryFile, Listing, Source
+from musicrec.recommend.library import LibraryFile, Listing, PresentTracks, Source
 from musicrec.recommend.sqlite_schema import FILE_FACTS
 from musicrec.recommend.track import Track
 
 _AT_ONCE = 500  # values in a statement; SQLite has a limit
+_ROWS_AT_ONCE = 8192
 _OF_FILES = ", ".join(f"files.{name}" for name in FILE_FACTS)
-_ANSWERS = "duration_s, descriptors, remarks, probabilities, embedding, variation"
+_ANSWERS = "duration_s, descriptors, remarks, probabilities, embedding, variation, passages"
 _SOURCE = """(
     SELECT place FROM listings JOIN sources ON sources.id = listings.source WHERE listings.file = files.id
     ORDER BY sources.id DESC LIMIT 1
 )"""
+
+
+class _Answers(NamedTuple):
+    """What the models said about a track, as `Track` has it."""
+
+    probabilities: dict[str, np.ndarray]
+    embedding: np.ndarray
+    variation: np.ndarray
+    passages: np.ndarray
 
 
 def count_tracks(connection: sqlite3.Connection) -> int:
@@ -49,9 +59,16 @@ def all_tracks(
     embeddings = np.zeros((len(rows), embedding_size), np.float32)
     variations = np.full((len(rows), _variation_size(connection)), np.nan, np.float32)
     found: list[Track | None] = [None] * len(rows)
-    for audio_hash, duration_s, descriptors, remarks, probabilities, embedding, variation in connection.execute(
-        f"SELECT audio_hash, {_ANSWERS} FROM recordings"
-    ):
+    for (
+        audio_hash,
+        duration_s,
+        descriptors,
+        remarks,
+        probabilities,
+        embedding,
+        variation,
+        passages,
+    ) in connection.execute(f"SELECT audio_hash, {_ANSWERS} FROM recordings"):
         if audio_hash not in rows:
             continue
         number, row = rows[audio_hash]
@@ -60,7 +77,7 @@ def all_tracks(
         values = {name: of_head[number] for name, of_head in by_head.items()}
         if variation is not None:
             variations[number] = np.frombuffer(variation, "<f4")
-        answers = (values, embeddings[number], variations[number])
+        answers = _Answers(values, embeddings[number], variations[number], _passages(passages))
         found[number] = _track(row, duration_s, descriptors, remarks, answers)
     return [track for track in found if track is not None], by_head, embeddings, variations
 
@@ -74,7 +91,8 @@ def tracks_of(
     content_hash: str | None = None,
 ) -> list[Track]:
     """Return the tracks of all files with one of these, those that are there first."""
-    wanted, given = [], []
+    wanted: list[str] = []
+    given: list[Any] = []
     for name, value in (("path", path), ("content_hash", content_hash)):
         if value is not None:
             wanted.append(f"files.{name} = ?")
@@ -82,18 +100,125 @@ def tracks_of(
     if track_id is not None:
         wanted.append("(files.track_id = ? OR files.id IN (SELECT file FROM listings WHERE track_id = ?))")
         given += [track_id, track_id]
+    return _select_tracks(
+        connection,
+        heads,
+        f"WHERE {' AND '.join(wanted)} ORDER BY files.missing_since IS NOT NULL, files.path",
+        given,
+    )
+
+
+def present(connection: sqlite3.Connection) -> PresentTracks:
+    """Return the recordings with a file that is there, in the order of the paths."""
+    first: dict[int, tuple] = {}
+    texts: dict[str, str] = {"": ""}  # equal names are one text in memory
+    for number, audio_hash, artist, album, year in connection.execute(
+        "SELECT recordings.id, files.audio_hash, artist, album, year FROM files "
+        "JOIN recordings ON recordings.audio_hash = files.audio_hash WHERE missing_since IS NULL ORDER BY path"
+    ):
+        if number not in first:
+            names = (texts.setdefault(name or "", name or "") for name in (artist, album))
+            first[number] = (audio_hash, *names, -1 if year is None else year)
+    versions = np.full(len(first), -1)
+    groups = dict(connection.execute("SELECT id, version_of FROM recordings WHERE version_of IS NOT NULL"))
+    if groups:
+        numbers: dict[str, int] = {}
+        for group in groups.values():
+            numbers.setdefault(group, len(numbers))
+        for place, (number, (audio_hash, *_)) in enumerate(first.items()):
+            versions[place] = numbers.get(groups.get(number, audio_hash), -1)
+    columns = [np.array(column, dtype=object) for column in zip(*first.values(), strict=True)] or [
+        np.zeros(0, object)
+    ] * 4
+    return PresentTracks(
+        ids=np.fromiter(first, np.int64, len(first)),
+        audio_hashes=columns[0],
+        artists=columns[1],
+        albums=columns[2],
+        years=columns[3].astype(np.int16),
+        versions=versions,
+    )
+
+
+def tracks_of_recordings(connection: sqlite3.Connection, heads: Mapping[str, Head], ids: Sequence[int]) -> list[Track]:
+    """Return the tracks of recordings, in their order, by their first file that is there."""
+    by_hash: dict[str, Track] = {}
+    hashes: dict[int, str] = {}
+    for some in _in_parts(ids):
+        marks = ", ".join("?" * len(some))
+        hashes |= dict(connection.execute(f"SELECT id, audio_hash FROM recordings WHERE id IN ({marks})", some))
+        condition = f"WHERE recordings.id IN ({marks}) AND missing_since IS NULL ORDER BY files.path"
+        for track in _select_tracks(connection, heads, condition, some):
+            by_hash.setdefault(track.audio_hash, track)
+    return [by_hash[hashes[number]] for number in ids]
+
+
+def values_of_recordings(
+    connection: sqlite3.Connection, heads: Mapping[str, Head], embedding_size: int, ids: Sequence[int]
+) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Return the values of recordings: those of the heads and descriptors, the embeddings, and the variations."""
+    places = {number: place for place, number in enumerate(ids)}
+    by_head, whole = _empty_values(len(ids), heads)
+    embeddings = np.zeros((len(ids), embedding_size), np.float32)
+    variations = np.full((len(ids), _variation_size(connection)), np.nan, np.float32)
+    described: dict[str, np.ndarray] = {}
+    for some in _in_parts(ids):
+        for number, descriptors, probabilities, embedding, variation in connection.execute(
+            "SELECT id, descriptors, probabilities, embedding, variation FROM recordings "
+            f"WHERE id IN ({', '.join('?' * len(some))})",
+            some,
+        ):
+            place = places[number]
+            whole[place] = np.frombuffer(probabilities, "<f4")
+            embeddings[place] = np.frombuffer(embedding, "<f4")
+            if variation is not None:
+                variations[place] = np.frombuffer(variation, "<f4")
+            for name, value in json.loads(descriptors).items():
+                if name not in described:
+                    described[name] = np.full((len(ids), 1), np.nan, np.float32)
+                described[name][place] = value
+    return described | by_head, embeddings, variations
+
+
+def space_of(connection: sqlite3.Connection) -> tuple[str, bytes] | None:
+    """Return the space as it is stored; None if there is none."""
+    found: tuple[str, bytes] | None = connection.execute("SELECT described, arrays FROM space").fetchone()
+    return found
+
+
+def summaries(connection: sqlite3.Connection) -> tuple[np.ndarray, np.ndarray]:
+    """Return the summaries, (recordings,) ids and (recordings, bytes) uint8."""
+    count, size = connection.execute("SELECT count(*), coalesce(max(length(content)), 0) FROM summaries").fetchone()
+    ids, rows = np.zeros(count, np.int64), np.zeros((count, size), np.uint8)
+    selection, place = connection.execute("SELECT recording, content FROM summaries ORDER BY recording"), 0
+    while some := selection.fetchmany(_ROWS_AT_ONCE):
+        stop = place + len(some)
+        ids[place:stop] = [number for number, _ in some]
+        joined = np.frombuffer(b"".join(content for _, content in some), np.uint8)
+        rows[place:stop] = joined.reshape(len(some), size)
+        place = stop
+    return ids, rows
+
+
+def _in_parts(ids: Sequence[int]) -> Iterator[list[int]]:
+    for start in range(0, len(ids), _AT_ONCE):
+        yield [int(number) for number in ids[start : start + _AT_ONCE]]
+
+
+def _select_tracks(
+    connection: sqlite3.Connection, heads: Mapping[str, Head], condition: str, given: Sequence[Any]
+) -> list[Track]:
     found, no_variation = [], np.full(_variation_size(connection), np.nan, np.float32)
-    for *row, duration_s, descriptors, remarks, probabilities, embedding, variation in connection.execute(
+    for *row, duration_s, descriptors, remarks, probabilities, embedding, variation, passages in connection.execute(
         f"SELECT {_OF_FILES}, {_SOURCE}, {_ANSWERS} "
-        f"FROM files JOIN recordings ON recordings.audio_hash = files.audio_hash WHERE {' AND '.join(wanted)} "
-        "ORDER BY files.missing_since IS NOT NULL, files.path",
+        f"FROM files JOIN recordings ON recordings.audio_hash = files.audio_hash {condition}",
         given,
     ):
         by_head, whole = _empty_values(1, heads)
         whole[0] = np.frombuffer(probabilities, "<f4")
         values = {name: of_head[0] for name, of_head in by_head.items()}
         varying = no_variation if variation is None else np.frombuffer(variation, "<f4")
-        answers = (values, np.frombuffer(embedding, "<f4"), varying)
+        answers = _Answers(values, np.frombuffer(embedding, "<f4"), varying, _passages(passages))
         found.append(_track(row, duration_s, descriptors, remarks, answers))
     return found
 
@@ -196,7 +321,7 @@ def _track(
     duration_s: float,
     descriptors: str,
     remarks: str,
-    answers: tuple[dict[str, np.ndarray], np.ndarray, np.ndarray],
+    answers: _Answers,
 ) -> Track:
     *facts, source = row
     named = dict(zip(FILE_FACTS, facts, strict=True))
@@ -205,11 +330,20 @@ def _track(
         **named,
         source=source or "",
         duration_s=duration_s,
-        probabilities=answers[0],
-        embedding=answers[1],
-        variation=answers[2],
+        probabilities=answers.probabilities,
+        embedding=answers.embedding,
+        variation=answers.variation,
+        passages=answers.passages,
         descriptors=json.loads(descriptors),
         remarks=_remarks(remarks),
+    )
+
+
+def _passages(stored: bytes | None) -> np.ndarray:
+    return (
+        np.zeros((2, 0), np.float32)
+        if stored is None
+        else np.frombuffer(stored, "<f2").astype(np.float32).reshape(2, -1)
     )
 
 

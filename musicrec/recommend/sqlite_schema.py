@@ -1,11 +1,4 @@
-"""The tables of a library in SQLite, the formats before them, and the connection to the file.
-
-Format 2 added the remarks on a track's audio. Format 3 added the descriptors of a track, the name and the embedding
-size of each model, and the settings of the analysis. Format 4 added the variation of a track's sound. Until then a
-track was a file; format 5 has recordings, files and sources. Files of older formats are read as they are, through views
-that look like the tables of format 5, and the first write turns them into format 5; what they do not hold stays
-unknown.
-"""
+"""The tables of a library in SQLite, and the connection to the file."""
 
 import os
 import sqlite3
@@ -17,7 +10,7 @@ from musicrec.errors import LibraryError
 from musicrec.recommend.library import ANOTHER
 
 APPLICATION_ID = 0x6D757265  # "mure" in the header of the file: distinguishes libraries from other SQLite files
-VERSION = 5
+VERSION = 6
 FILE_FACTS = (
     "path", "audio_hash", "size", "mtime_ns", "content_hash", "track_id", "title", "artist", "album", "year", "genre",
     "missing_since",
@@ -34,15 +27,29 @@ CREATE TABLE exports (
     embedding_size INTEGER       -- NULL: unknown, as format 2 did not have it
 );
 """
-_TABLES = """
+RECORDINGS = """
 CREATE TABLE recordings (
-    audio_hash TEXT NOT NULL UNIQUE, duration_s REAL NOT NULL,
+    id INTEGER PRIMARY KEY, audio_hash TEXT NOT NULL UNIQUE, duration_s REAL NOT NULL,
+    version_of TEXT,             -- audio_hash of the recording that this is another encoding of; NULL: of none
     descriptors TEXT NOT NULL,   -- JSON, {name: value}
     remarks TEXT NOT NULL,       -- JSON, [[text, unreliable]]
     probabilities BLOB NOT NULL, -- float32, the heads in the order of models.heads
     embedding BLOB NOT NULL,     -- float32, the models in the order of exports
-    variation BLOB               -- float32, the models with tags in the order of exports; NULL: unknown
+    variation BLOB,              -- float32, the models with tags in the order of exports; NULL: unknown
+    passages BLOB,               -- float16, first and last passage, the models with tags; NULL: unknown
+    fingerprint BLOB             -- see musicrec.recommend.fingerprint; NULL: unknown
 );
+CREATE INDEX versions ON recordings (version_of) WHERE version_of IS NOT NULL;
+CREATE TABLE space (             -- one row, or none before the first fit
+    described TEXT NOT NULL,     -- JSON
+    arrays BLOB NOT NULL         -- safetensors
+);
+CREATE TABLE summaries (         -- of the recordings, in the space; a recording without one has not been summed up yet
+    recording INTEGER PRIMARY KEY REFERENCES recordings (id) ON DELETE CASCADE,
+    content BLOB NOT NULL        -- see musicrec.recommend.summaries
+);
+"""
+TABLES = """
 CREATE TABLE files (
     id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE,
     audio_hash TEXT NOT NULL REFERENCES recordings (audio_hash),
@@ -66,43 +73,6 @@ CREATE TABLE listings (
 ) WITHOUT ROWID;
 CREATE INDEX listings_of_source ON listings (source);
 """
-_UPGRADES = {  # {format: what turns the one before into it}
-    2: "ALTER TABLE tracks ADD COLUMN remarks TEXT NOT NULL DEFAULT '[]';",
-    3: """
-        ALTER TABLE tracks ADD COLUMN descriptors TEXT NOT NULL DEFAULT '{}';
-        ALTER TABLE exports ADD COLUMN name TEXT;
-        ALTER TABLE exports ADD COLUMN embedding_size INTEGER;
-        ALTER TABLE models ADD COLUMN analysis TEXT NOT NULL DEFAULT '{}';
-    """,
-    4: "ALTER TABLE tracks ADD COLUMN variation BLOB;",
-}
-# The tables of format 5 as selections from a table `tracks`. Of copies, the first that was described wins.
-_FROM_TRACKS = {
-    "recordings": """
-        SELECT audio_hash, duration_s, descriptors, remarks, probabilities, embedding, variation FROM (
-            SELECT audio_hash, duration_s, {descriptors} AS descriptors, {remarks} AS remarks, probabilities, embedding,
-                {variation} AS variation, min(({descriptors} = '{{}}') << 60 | rowid)
-            FROM main.tracks GROUP BY audio_hash
-        )
-    """,
-    "files": """
-        SELECT rowid AS id, path, audio_hash, size, mtime_ns, NULL AS content_hash, track_id, title, artist,
-            NULL AS album, NULL AS year, NULL AS genre, NULL AS missing_since FROM main.tracks
-    """,
-    "sources": """
-        SELECT min(rowid) AS id, source AS place, '' AS kind, NULL AS indexed_at, '{{}}' AS metadata
-            FROM main.tracks WHERE source <> '' GROUP BY source
-    """,
-    "listings": """
-        SELECT tracks.rowid AS file, of.id AS source, track_id, '{{}}' AS metadata FROM main.tracks JOIN
-            (SELECT source AS place, min(rowid) AS id FROM main.tracks GROUP BY source) AS of
-            ON tracks.source = of.place WHERE tracks.source <> ''
-    """,
-}
-_OLD_MODELS = {
-    "models": "SELECT heads, embedding_size, '{}' AS analysis FROM main.models",
-    "exports": "SELECT rowid, path, sha256, NULL AS name, NULL AS embedding_size FROM main.exports",
-}
 
 
 def connect(path: Path, *, mode: str = "rw") -> sqlite3.Connection:
@@ -186,51 +156,8 @@ def format_of(connection: sqlite3.Connection) -> int:
 
 def create_tables(connection: sqlite3.Connection) -> None:
     """Make the tables of an empty library. The caller commits."""
-    run(connection, _MODELS + _TABLES)
+    run(connection, _MODELS + RECORDINGS + TABLES)
     connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version={VERSION}")
-
-
-def show_as_newest(connection: sqlite3.Connection, version: int) -> None:
-    """Let an older format be read as the newest one: make views in place of its missing tables, for this connection.
-
-    Args:
-        connection: To the library.
-        version: Its format; for the newest one the views are removed.
-    """
-    hide_views(connection)
-    if version == VERSION:
-        return
-    columns = {
-        "remarks": "remarks" if version > 1 else "'[]'",
-        "descriptors": "descriptors" if version > 2 else "'{}'",
-        "variation": "variation" if version > 3 else "NULL",
-    }
-    for name, selection in _FROM_TRACKS.items():
-        connection.execute(f"CREATE TEMP VIEW {name} AS {selection.format(**columns)}")
-    for name, selection in _OLD_MODELS.items() if version < 3 else ():
-        connection.execute(f"CREATE TEMP VIEW {name} AS {selection}")
-
-
-def hide_views(connection: sqlite3.Connection) -> None:
-    """Remove the views of `show_as_newest`."""
-    for name in (*_FROM_TRACKS, *_OLD_MODELS):
-        connection.execute(f"DROP VIEW IF EXISTS temp.{name}")
-
-
-def upgrade(connection: sqlite3.Connection) -> None:
-    """Turn an older format into the newest one, within the transaction of the caller."""
-    version = format_of(connection)
-    hide_views(connection)
-    if version == VERSION:
-        return
-    for older in range(version + 1, VERSION):
-        run(connection, _UPGRADES[older])
-    run(connection, _TABLES)
-    for name, selection in _FROM_TRACKS.items():
-        chosen = selection.format(descriptors="descriptors", remarks="remarks", variation="variation")
-        connection.execute(f"INSERT INTO {name} {chosen}")
-    connection.execute("DROP TABLE tracks")
     connection.execute(f"PRAGMA user_version={VERSION}")
 
 

@@ -107,22 +107,48 @@ def _move_files(connection: sqlite3.Connection, moved: Mapping[str, str]) -> Non
 
 
 def _save_recordings(connection: sqlite3.Connection, recordings: Iterable[Recording], *, heads: Sequence[str]) -> None:
-    columns = ("audio_hash", "duration_s", "descriptors", "remarks", "probabilities", "embedding", "variation")
+    recordings = list(recordings)
+    columns = (
+        "audio_hash", "duration_s", "version_of", "descriptors", "remarks", "probabilities", "embedding", "variation",
+        "passages", "fingerprint",
+    )  # fmt: skip
     connection.executemany(
-        f"INSERT INTO recordings ({', '.join(columns)}) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
-        + ", ".join(f"{name} = excluded.{name}" for name in columns[1:]),
+        f"INSERT INTO recordings ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "
+        "ON CONFLICT DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in columns[1:]),
         [
             (
                 one.audio_hash,
                 one.duration_s,
+                one.version_of,
                 json.dumps(dict(one.descriptors)),
                 json.dumps([[remark.text, remark.unreliable] for remark in one.remarks]),
                 np.concatenate([one.probabilities[name] for name in heads]).astype("<f4").tobytes(),
                 one.embedding.astype("<f4").tobytes(),
                 None if _unknown(one.variation) else one.variation.astype("<f4").tobytes(),
+                one.passages.astype("<f2").tobytes() if one.passages.size else None,
+                one.fingerprint,
             )
             for one in recordings
         ],
+    )
+    connection.executemany(
+        "DELETE FROM summaries WHERE recording = (SELECT id FROM recordings WHERE audio_hash = ?)",
+        [(one.audio_hash,) for one in recordings],
+    )
+
+
+def save_summaries(
+    connection: sqlite3.Connection, ids: Sequence[int], rows: np.ndarray, *, space: tuple[str, bytes] | None
+) -> None:
+    """Save summaries; a new space deletes all earlier ones."""
+    if space is not None:
+        connection.execute("DELETE FROM summaries")
+        connection.execute("DELETE FROM space")
+        connection.execute("INSERT INTO space (described, arrays) VALUES (?, ?)", space)
+    connection.executemany(  # a recording that was deleted meanwhile is left out
+        "INSERT OR REPLACE INTO summaries (recording, content) SELECT ?1, ?2 "
+        "WHERE EXISTS (SELECT 1 FROM recordings WHERE id = ?1)",
+        ((int(number), row.tobytes()) for number, row in zip(ids, rows, strict=True)),
     )
 
 

@@ -35,6 +35,8 @@ class Track:
         embedding: (size,) float32, the embeddings of the models side by side.
         variation: (size,) float32, their standard deviation over the chunks, of the models that predict tags; NaN for a
             track of one chunk, empty if it was analysed before it was known.
+        passages: (2, size) float32, their mean over the first and over the last 30 s, of the models that predict tags;
+            (2, 0) if it was analysed before they were known.
         descriptors: What was measured from the audio without a model, such as its loudness, {name: value}.
         remarks: What to know about the audio, such as that it is silent.
     """
@@ -55,6 +57,7 @@ class Track:
     probabilities: dict[str, np.ndarray]
     embedding: np.ndarray
     variation: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    passages: np.ndarray = field(default_factory=lambda: np.zeros((2, 0), np.float32))
     descriptors: dict[str, float] = field(default_factory=dict)
     remarks: tuple[Remark, ...] = ()
 

@@ -12,6 +12,7 @@ from musicrec.audio.remark import Remark
 from musicrec.errors import LibraryError
 from musicrec.recommend.exports import ExportRef
 from musicrec.recommend.library import Changes, Library, LibraryFile, Listing, Recording, Source, values_of
+from musicrec.recommend.space import Space
 from musicrec.recommend.sqlite_library import SqliteLibrary
 
 EXPORTS = [ExportRef(path="/a", sha256="1", name="a", embedding_size=4)]
@@ -46,7 +47,7 @@ def make(make_track: Callable) -> Callable[..., tuple[Recording, LibraryFile]]:
 
     def made(name: str, *, path: str | None = None, **facts: object) -> tuple[Recording, LibraryFile]:
         track = make_track(name)
-        kept = {field.name for field in dataclasses.fields(Recording)}
+        kept = {field.name for field in dataclasses.fields(Recording)} - {"fingerprint", "version_of"}
         recording = Recording(**{name: getattr(track, name) for name in kept})
         facts = {"content_hash": f"bytes of {name}", "track_id": name} | facts
         return recording, LibraryFile(path=path or track.path, audio_hash=name, size=1, mtime_ns=2, **facts)
@@ -236,3 +237,47 @@ def test_exports_move(store: Library, again: Callable):
     store.move_exports([dataclasses.replace(EXPORTS[0], path="/elsewhere", name="other")])
     with closing(again()) as other:
         assert other.exports == store.exports == [dataclasses.replace(EXPORTS[0], path="/elsewhere")]
+
+
+def test_recordings_are_read_by_their_ids(store: Library, make: Callable, make_track: Callable):
+    filled(store, make, "cab")
+    here = store.present()
+    tracks, values = store.read()
+    assert here.audio_hashes.tolist() == ["a", "b", "c"] == [track.audio_hash for track in tracks]
+    backwards = [int(number) for number in here.ids[::-1]]
+    assert [track.audio_hash for track in store.tracks(backwards)] == ["c", "b", "a"]
+    found = store.values(backwards)
+    assert found.keys() == values.keys()
+    for name in values:
+        np.testing.assert_array_equal(found[name], values[name][::-1], err_msg=name)
+    assert store.tracks([]) == []
+
+
+def test_versions_of_a_recording_are_a_group(store: Library, make: Callable):
+    made = [make(name) for name in "abcd"]
+    other = dataclasses.replace(made[2][0], version_of="a")
+    store.save(Changes(recordings=[made[0][0], made[1][0], other, made[3][0]], files=[file for _, file in made]))
+    a, b, c, d = store.present().versions.tolist()
+    assert a == c >= 0 and b == d == -1
+
+
+def test_summaries_are_kept_until_the_answers_change(store: Library, make: Callable, again: Callable):
+    filled(store, make, "abc")
+    ids = store.present().ids
+    assert store.space() is None and len(store.summaries()[0]) == 0
+    values = store.values(ids)
+    space = Space.fit(list(store.heads.values()), values, reliable=np.ones(3, dtype=bool))
+    rows = np.arange(15, dtype=np.uint8).reshape(3, 5)
+    store.save_summaries(ids, rows, space=space)
+    with closing(again()) as other:
+        kept = other.space()
+        assert kept is not None and kept.fitted_on == 3
+        named = {name: values[name] for name in space.names}
+        np.testing.assert_array_equal(kept.vectors(named)[0], space.vectors(named)[0])
+        found, read = other.summaries()
+        np.testing.assert_array_equal(read, rows[np.argsort(ids)])
+        np.testing.assert_array_equal(found, np.sort(ids))
+    store.save(Changes(recordings=[make("b")[0]]))
+    assert set(store.summaries()[0]) == set(ids) - {ids[1]}, "a recording with new answers needs a new summary"
+    store.save_summaries(ids[:1], rows[:1], space=space)
+    assert store.summaries()[0].tolist() == [ids[0]], "a new space deletes the others"

@@ -318,8 +318,64 @@ FORMAT_4 = (
     .replace("""'{"energy": 2.0}')""", """'{"energy": 2.0}', NULL)""")
 )
 
+# Format 5 of versions after 0.3.0: with recordings, files and sources.
+FORMAT_5 = """
+PRAGMA application_id=1836413541; PRAGMA user_version=5;
+CREATE TABLE models (
+    heads TEXT NOT NULL, embedding_size INTEGER NOT NULL,
+    analysis TEXT NOT NULL
+);
+CREATE TABLE exports (
+    path TEXT NOT NULL, sha256 TEXT NOT NULL, name TEXT,
+    embedding_size INTEGER
+);
+CREATE TABLE recordings (
+    audio_hash TEXT NOT NULL UNIQUE, duration_s REAL NOT NULL,
+    descriptors TEXT NOT NULL,
+    remarks TEXT NOT NULL,
+    probabilities BLOB NOT NULL,
+    embedding BLOB NOT NULL,
+    variation BLOB
+);
+CREATE TABLE files (
+    id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE,
+    audio_hash TEXT NOT NULL REFERENCES recordings (audio_hash),
+    size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, content_hash TEXT,
+    track_id TEXT NOT NULL, title TEXT, artist TEXT, album TEXT, year INTEGER, genre TEXT,
+    missing_since TEXT
+);
+CREATE INDEX files_of_recording ON files (audio_hash);
+CREATE INDEX files_of_content ON files (content_hash);
+CREATE INDEX files_of_track_id ON files (track_id);
+CREATE TABLE sources (
+    id INTEGER PRIMARY KEY, place TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, indexed_at TEXT,
+    metadata TEXT NOT NULL
+);
+CREATE TABLE listings (
+    file INTEGER NOT NULL REFERENCES files (id) ON DELETE CASCADE,
+    source INTEGER NOT NULL REFERENCES sources (id) ON DELETE CASCADE,
+    track_id TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    PRIMARY KEY (file, source)
+) WITHOUT ROWID;
+CREATE INDEX listings_of_source ON listings (source);
+INSERT INTO models VALUES ('[
+    {"class": "ClassHead", "name": "genre", "column": "genre", "role": "tag", "classes": ["house", "jazz"],
+     "activation": "softmax", "label_smoothing": 0.0, "weight": 1.0, "temperature": 1.5}
+]', 1, '{"coverage": 0.6}');
+INSERT INTO exports VALUES ('/runs/a/export', 'f00d', 'a', 1);
+INSERT INTO recordings VALUES ('one', 5.5, '{"energy": 7.0}', '[]', X'0000803E0000403F', X'000000C0', X'0000803F');
+INSERT INTO recordings VALUES
+    ('two', 6.5, '{"energy": 2.0}', '[["the audio is silent", true]]', X'0000403F0000803E', X'0000803F', NULL);
+INSERT INTO files VALUES (7, '/music/b.wav', 'one', 1, 2, NULL, 'b', 'B', NULL, NULL, NULL, NULL, NULL);
+INSERT INTO files VALUES (8, '/music/a.wav', 'one', 3, 4, NULL, 'a', 'A', 'X', NULL, NULL, NULL, NULL);
+INSERT INTO files VALUES (9, '/other/c.wav', 'two', 5, 6, NULL, 'c', NULL, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO sources VALUES (1, '/music', '', NULL, '{}'), (2, '/other', '', NULL, '{}');
+INSERT INTO listings VALUES (7, 1, 'b', '{}'), (8, 1, 'a', '{}'), (9, 2, 'c', '{}');
+"""
 
-@pytest.mark.parametrize("old", [FORMAT_3, FORMAT_4], ids=["3", "4"])
+
+@pytest.mark.parametrize("old", [FORMAT_3, FORMAT_4, FORMAT_5], ids=["3", "4", "5"])
 def test_older_formats_are_read_as_they_are_and_turned_by_the_first_write(tmp_path: Path, old: str):
     path = tmp_path / "old.sqlite"
     with contextlib.closing(sqlite3.connect(path)) as connection:
@@ -343,12 +399,15 @@ def test_older_formats_are_read_as_they_are_and_turned_by_the_first_write(tmp_pa
         ]
         assert [file[0] for file in as_it_was[1]] == ["/music/a.wav", "/music/b.wav", "/other/c.wav"]
         assert as_it_was[2] == [("/music", 2), ("/other", 1)] and as_it_was[5] == []
-        assert ("variation" in library.read()[1]) == (old is FORMAT_4)
+        assert ("variation" in library.read()[1]) == (old is not FORMAT_3)
         assert [track.path for track in library.find(track_id="b")] == ["/music/b.wav"]
         library.remove(["/no such file"])
         assert library.format == sqlite_schema.VERSION
         assert seen(library) == seen(reader) == as_it_was
-        assert ("variation" in reader.read()[1]) == (old is FORMAT_4)
+        assert library.space() is None and library.present().audio_hashes.tolist() == ["one", "two"]
+        assert library._connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert library._connection.execute("PRAGMA foreign_keys").fetchone() == (1,)
+        assert ("variation" in reader.read()[1]) == (old is not FORMAT_3)
     with SqliteLibrary.open(path) as library:
         assert seen(library) == as_it_was and library.analysis == {"coverage": 0.6}
         assert library._connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -357,5 +416,5 @@ def test_older_formats_are_read_as_they_are_and_turned_by_the_first_write(tmp_pa
 def test_a_format_of_the_future_is_refused(library: SqliteLibrary):
     library._connection.execute("PRAGMA user_version=99")
     library.close()
-    with pytest.raises(LibraryError, match="is a library of format 99, but this version reads formats up to 5; update"):
+    with pytest.raises(LibraryError, match="is a library of format 99, but this version reads formats up to 6; update"):
         SqliteLibrary.open(library.path)
