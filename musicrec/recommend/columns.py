@@ -77,6 +77,16 @@ class Columns:
         """Return the number of tracks."""
         return len(self.bpm)
 
+    def take(self, rows: np.ndarray, *, vectors: np.ndarray | None = None) -> "Columns":
+        """Return the facts of some tracks.
+
+        Args:
+            rows: Numbers of rows.
+            vectors: (rows, size) float32 in place of those of the tracks.
+        """
+        taken = {column.name: getattr(self, column.name)[rows] for column in fields(self)}
+        return Columns(**taken | ({} if vectors is None else {"vectors": vectors}))
+
     def _check(self, name: str, wrong: np.ndarray, expected: str) -> None:
         if wrong.any():
             row = int(wrong.argmax())

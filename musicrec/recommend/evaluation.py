@@ -104,7 +104,7 @@ def mixable(
         {"tempo", "key", "both": (queries,) shares}: a tempo within 6 %, also of half or double the query's; the same
         key, a neighbour on the Camelot wheel or the relative one. Empty if the heads do not tell tempo or key.
     """
-    bpm, keys = tempi(search, heads), keys_of(search, heads)
+    bpm, keys = (read(search.values, list(heads.values())) for read in (tempi, keys_of))
     if bpm is None or keys is None:
         return {}
     octaves = np.log2(bpm[neighbours] / bpm[queries][:, None])

@@ -5,7 +5,7 @@ files with other tags are several files of one recording. A **source** is a fold
 that was indexed; it lists files, and a file can be listed by several sources.
 """
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -137,7 +137,6 @@ class PresentTracks:
 
     Attributes:
         ids: (tracks,) int64, by which the library knows the recordings.
-        audio_hashes: (tracks,) text.
         artists: (tracks,) text, "" if unknown.
         albums: (tracks,) text, "" if unknown.
         years: (tracks,) int16, -1 if unknown.
@@ -145,7 +144,6 @@ class PresentTracks:
     """
 
     ids: np.ndarray
-    audio_hashes: np.ndarray
     artists: np.ndarray
     albums: np.ndarray
     years: np.ndarray
@@ -233,11 +231,21 @@ class Library(Protocol):
     def values(self, ids: Sequence[int]) -> dict[str, np.ndarray]:
         """Return the values of some recordings, in their order; see `read`. A block that none of them has is NaN."""
 
+    def audio_facts(self, ids: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Return facts of the audio of some recordings, in their order.
+
+        Returns:
+            (recordings,) float32, the lengths in seconds, and (recordings,) bool, whether the answers mean little.
+        """
+
+    def ids_of(self, audio_hashes: Iterable[str]) -> dict[str, int]:
+        """Return {audio_hash: id} of the recordings that the library has, also of those without a file."""
+
     def space(self) -> Space | None:
         """Return the space of the summaries; None if there is none yet, or one of another version of musicrec."""
 
-    def summaries(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the summaries, (recordings,) ids in increasing order, and (recordings, bytes) uint8."""
+    def summaries(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Return all summaries in parts: (recordings,) ids, increasing over all parts; (recordings, bytes) uint8."""
 
     def save_summaries(self, ids: Sequence[int], rows: np.ndarray, *, space: Space | None = None) -> None:
         """Save summaries.

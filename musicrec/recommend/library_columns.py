@@ -22,7 +22,8 @@ def library_columns(search: ExactSearch, heads: Mapping[str, Head]) -> Columns:
         heads: The heads of the library, {name: head}.
     """
     tracks, count = search.tracks, len(search.tracks)
-    bpm, keys = tempi(search, heads), keys_of(search, heads)
+    bpm, keys = tempi(search.values, list(heads.values())), keys_of(search.values, list(heads.values()))
+    names, numbers = genres(search.values, list(heads.values()))
     unknown = np.full((count, 1), np.nan, np.float32)
     similarity = Similarity(list(heads.values()), blocks=["embedding"], weights={"embedding": 1.0})
     return Columns(
@@ -34,40 +35,50 @@ def library_columns(search: ExactSearch, heads: Mapping[str, Head]) -> Columns:
         duration_s=np.array([track.duration_s for track in tracks]),
         artist=np.array([track.artist or "" for track in tracks], dtype=object),
         album=np.array([track.album or "" for track in tracks], dtype=object),
-        genre=_genres(search, list(heads.values())),
+        genre=np.array([*names, ""], dtype=object)[numbers],
         vectors=similarity.vectors("embedding", search.values["embedding"], search.scaling("embedding")),
     )
 
 
-def tempi(search: ExactSearch, heads: Mapping[str, Head]) -> np.ndarray | None:
-    """Return the tempo of each track in BPM, (tracks,), by the first head that predicts one; None if none does."""
-    for name, head in heads.items():
-        if head.role == "feature":
-            facts = [head.dj_facts(head.decode(values)) for values in search.values[name]]
-            if facts and facts[0].bpm is not None:
-                return np.array([fact.bpm for fact in facts], dtype=np.float64)
+def tempi(values: Mapping[str, np.ndarray], heads: Sequence[Head]) -> np.ndarray | None:
+    """Return the tempo of each track in BPM, (tracks,), by the first head that predicts one; None if none does.
+
+    Args:
+        values: {head: (tracks, classes)}.
+        heads: The heads.
+    """
+    for head in heads:
+        read = getattr(head, "bpm", None)
+        if head.role == "feature" and read is not None:
+            return np.round(np.asarray(read(values[head.name]), dtype=np.float64), 1)
     return None
 
 
-def keys_of(search: ExactSearch, heads: Mapping[str, Head]) -> np.ndarray | None:
+def keys_of(values: Mapping[str, np.ndarray], heads: Sequence[Head]) -> np.ndarray | None:
     """Return the place of each track's key in `KEYS_24`, (tracks,), by the first head that predicts tonic and mode."""
-    for name, head in heads.items():
-        if head.role == "feature":
-            facts = [head.dj_facts(head.decode(values)) for values in search.values[name]]
-            if facts and facts[0].tonic is not None and facts[0].mode is not None:
-                return np.array([key_index(parse_pitch_class(fact.tonic or ""), fact.mode or "") for fact in facts])
+    for head in heads:
+        if head.role != "feature" or not head.exclusive:
+            continue
+        of_classes = [head.dj_facts(head.decode(one)) for one in np.eye(len(head.classes), dtype=np.float32)]
+        if of_classes and all(fact.tonic is not None and fact.mode is not None for fact in of_classes):
+            keys = [key_index(parse_pitch_class(str(fact.tonic)), str(fact.mode)) for fact in of_classes]
+            return np.array(keys)[values[head.name].argmax(axis=1)]
     return None
 
 
-def _genres(search: ExactSearch, heads: Sequence[Head]) -> np.ndarray:
-    """Return the strongest genre of each track, (tracks,) text: that of a genre head, else that of the joined tags."""
+def genres(values: Mapping[str, np.ndarray], heads: Sequence[Head]) -> tuple[tuple[str, ...], np.ndarray]:
+    """Return the names of the genres, and the number of each track's strongest one, (tracks,) int; -1 if none is clear.
+
+    It is that of a genre head, else that of the joined tags.
+    """
+    count = len(next(iter(values.values()))) if values else 0
     for head in heads:
         if head.name == "genre" and head.role == "tag":
-            return np.array(head.classes, dtype=object)[search.values[head.name].argmax(axis=1)]
+            return tuple(head.classes), values[head.name].argmax(axis=1)
     groups = TagGroups(heads)
     columns = [index for index, tag in enumerate(groups.tags) if tag.group == "genre"]
     if not columns:
-        return np.full(len(search.tracks), "", dtype=object)
-    strengths = groups.strengths(search.values)[:, columns]
-    names = np.array([groups.tags[index].name for index in columns], dtype=object)[strengths.argmax(axis=1)]
-    return np.where(strengths.max(axis=1) >= _CLEAR, names, "")
+        return (), np.full(count, -1)
+    strengths = groups.strengths(values)[:, columns]
+    names = tuple(groups.tags[index].name for index in columns)
+    return names, np.where(strengths.max(axis=1) >= _CLEAR, strengths.argmax(axis=1), -1)

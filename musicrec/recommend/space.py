@@ -96,6 +96,14 @@ class Space:
         return list(self.blocks)
 
     @classmethod
+    def empty(cls, heads: Sequence[Head]) -> "Space":
+        """Return a space without blocks, for a library without tracks."""
+        usual = {head.name: np.zeros(len(head.classes), np.float32) for head in heads}
+        return cls(
+            heads, [], mean=np.zeros(0, np.float32), second=np.zeros((0, 0), np.float32), usual=usual, fitted_on=0
+        )
+
+    @classmethod
     def fit(cls, heads: Sequence[Head], values: Mapping[str, np.ndarray], *, reliable: np.ndarray) -> "Space":
         """Learn from the tracks of a library.
 

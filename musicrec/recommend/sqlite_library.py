@@ -213,10 +213,20 @@ class SqliteLibrary:
             found = sqlite_reading.space_of(connection)
         return None if found is None else Space.from_bytes(*found, list(self.heads.values()))
 
-    def summaries(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the summaries, (recordings,) ids in increasing order, and (recordings, bytes) uint8."""
+    def audio_facts(self, ids: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the lengths of some recordings in seconds, and whether the answers for them mean little."""
         with self._reading() as connection:
-            return sqlite_reading.summaries(connection)
+            return sqlite_reading.audio_facts(connection, ids)
+
+    def ids_of(self, audio_hashes: Iterable[str]) -> dict[str, int]:
+        """Return {audio_hash: id} of the recordings that the library has, also of those without a file."""
+        with self._reading() as connection:
+            return sqlite_reading.ids_of(connection, audio_hashes)
+
+    def summaries(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Return all summaries in parts; see `Library.summaries`. Nothing else may be read meanwhile."""
+        with self._reading() as connection:
+            yield from sqlite_reading.summaries(connection)
 
     def save_summaries(self, ids: Sequence[int], rows: np.ndarray, *, space: Space | None = None) -> None:
         """Save summaries; a new space deletes all earlier ones."""

@@ -110,32 +110,35 @@ def tracks_of(
 
 def present(connection: sqlite3.Connection) -> PresentTracks:
     """Return the recordings with a file that is there, in the order of the paths."""
-    first: dict[int, tuple] = {}
-    texts: dict[str, str] = {"": ""}  # equal names are one text in memory
-    for number, audio_hash, artist, album, year in connection.execute(
-        "SELECT recordings.id, files.audio_hash, artist, album, year FROM files "
+    ids: list[int] = []
+    names: tuple[list[str], list[str]] = ([], [])
+    years: list[int] = []
+    known: dict[str, str] = {}  # equal names are one text in memory
+    for number, artist, album, year in connection.execute(
+        "SELECT recordings.id, artist, album, year FROM files "
         "JOIN recordings ON recordings.audio_hash = files.audio_hash WHERE missing_since IS NULL ORDER BY path"
     ):
-        if number not in first:
-            names = (texts.setdefault(name or "", name or "") for name in (artist, album))
-            first[number] = (audio_hash, *names, -1 if year is None else year)
+        ids.append(number)
+        names[0].append(known.setdefault(artist or "", artist or ""))
+        names[1].append(known.setdefault(album or "", album or ""))
+        years.append(-1 if year is None else year)
+    whole = np.array(ids, dtype=np.int64)
+    first = np.sort(np.unique(whole, return_index=True)[1])  # of copies
+    groups = connection.execute(
+        "SELECT versions.id, first.id FROM recordings AS versions "
+        "JOIN recordings AS first ON first.audio_hash = versions.version_of WHERE versions.version_of IS NOT NULL"
+    ).fetchall()
     versions = np.full(len(first), -1)
-    groups = dict(connection.execute("SELECT id, version_of FROM recordings WHERE version_of IS NOT NULL"))
-    if groups:
-        numbers: dict[str, int] = {}
-        for group in groups.values():
-            numbers.setdefault(group, len(numbers))
-        for place, (number, (audio_hash, *_)) in enumerate(first.items()):
-            versions[place] = numbers.get(groups.get(number, audio_hash), -1)
-    columns = [np.array(column, dtype=object) for column in zip(*first.values(), strict=True)] or [
-        np.zeros(0, object)
-    ] * 4
+    places = {number: place for place, number in enumerate(whole[first].tolist())} if groups else {}
+    for number, group in groups:
+        for one in (number, group):
+            if one in places:
+                versions[places[one]] = group
     return PresentTracks(
-        ids=np.fromiter(first, np.int64, len(first)),
-        audio_hashes=columns[0],
-        artists=columns[1],
-        albums=columns[2],
-        years=columns[3].astype(np.int16),
+        ids=whole[first],
+        artists=np.array(names[0], dtype=object)[first],
+        albums=np.array(names[1], dtype=object)[first],
+        years=np.array(years, dtype=np.int16)[first],
         versions=versions,
     )
 
@@ -186,18 +189,36 @@ def space_of(connection: sqlite3.Connection) -> tuple[str, bytes] | None:
     return found
 
 
-def summaries(connection: sqlite3.Connection) -> tuple[np.ndarray, np.ndarray]:
-    """Return the summaries, (recordings,) ids and (recordings, bytes) uint8."""
-    count, size = connection.execute("SELECT count(*), coalesce(max(length(content)), 0) FROM summaries").fetchone()
-    ids, rows = np.zeros(count, np.int64), np.zeros((count, size), np.uint8)
-    selection, place = connection.execute("SELECT recording, content FROM summaries ORDER BY recording"), 0
+def summaries(connection: sqlite3.Connection) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the summaries in parts: (recordings,) ids and (recordings, bytes) uint8."""
+    selection = connection.execute("SELECT recording, content FROM summaries ORDER BY recording")
     while some := selection.fetchmany(_ROWS_AT_ONCE):
-        stop = place + len(some)
-        ids[place:stop] = [number for number, _ in some]
-        joined = np.frombuffer(b"".join(content for _, content in some), np.uint8)
-        rows[place:stop] = joined.reshape(len(some), size)
-        place = stop
-    return ids, rows
+        joined = np.frombuffer(b"".join([content for _, content in some]), np.uint8)
+        yield np.array([number for number, _ in some], dtype=np.int64), joined.reshape(len(some), -1)
+
+
+def audio_facts(connection: sqlite3.Connection, ids: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lengths of recordings in seconds, and whether the answers for them mean little."""
+    places = {number: place for place, number in enumerate(ids)}
+    duration_s, unreliable = np.zeros(len(ids), np.float32), np.zeros(len(ids), dtype=bool)
+    for some in _in_parts(ids):
+        for number, length, remarks in connection.execute(
+            f"SELECT id, duration_s, remarks FROM recordings WHERE id IN ({', '.join('?' * len(some))})", some
+        ):
+            place = places[number]
+            duration_s[place], unreliable[place] = length, any(one.unreliable for one in _remarks(remarks))
+    return duration_s, unreliable
+
+
+def ids_of(connection: sqlite3.Connection, audio_hashes: Iterable[str]) -> dict[str, int]:
+    """Return {audio_hash: id} of the recordings that are known."""
+    wanted = list(dict.fromkeys(audio_hashes))
+    found: dict[str, int] = {}
+    for start in range(0, len(wanted), _AT_ONCE):
+        some = wanted[start : start + _AT_ONCE]
+        marks = ", ".join("?" * len(some))
+        found |= dict(connection.execute(f"SELECT audio_hash, id FROM recordings WHERE audio_hash IN ({marks})", some))
+    return found
 
 
 def _in_parts(ids: Sequence[int]) -> Iterator[list[int]]:

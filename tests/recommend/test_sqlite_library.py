@@ -404,7 +404,7 @@ def test_older_formats_are_read_as_they_are_and_turned_by_the_first_write(tmp_pa
         library.remove(["/no such file"])
         assert library.format == sqlite_schema.VERSION
         assert seen(library) == seen(reader) == as_it_was
-        assert library.space() is None and library.present().audio_hashes.tolist() == ["one", "two"]
+        assert library.space() is None and len(library.present()) == len(library.ids_of(["one", "two"])) == 2
         assert library._connection.execute("PRAGMA foreign_key_check").fetchall() == []
         assert library._connection.execute("PRAGMA foreign_keys").fetchone() == (1,)
         assert ("variation" in reader.read()[1]) == (old is not FORMAT_3)

@@ -1,0 +1,147 @@
+"""Summaries: what a query needs of a recording, in a few hundred bytes, so that a library opens fast and stays small.
+
+A summary holds the facts that filters ask for, the tags as bits, and the vector in the space of the library. It is made
+of the stored answers of the models, and can be made again at any time. `bring_up_to_date` does so after a library has
+been indexed; a recording that has no summary yet is summed up when the library is read.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from musicrec.errors import LibraryError
+from musicrec.heads import Head
+from musicrec.recommend.filters import TagFilter, tag_values
+from musicrec.recommend.library_columns import genres, keys_of, tempi
+from musicrec.recommend.space import MOST_FITTED, Space
+from musicrec.system.progress import track_progress
+
+if TYPE_CHECKING:
+    from musicrec.recommend.library import Library
+
+_AT_ONCE = 4096  # recordings whose answers are in memory
+_SMALL = 5_000  # a library of so many tracks gets a new space whenever it has changed
+_GROWTH = 1.25  # a larger one, when it has grown by this factor
+
+
+class SummaryLayout:
+    """How the summaries of a library are laid out in bytes.
+
+    Args:
+        heads: The heads of the library.
+        space: The space of the vectors.
+
+    Attributes:
+        tags: Names of the tags, as "head: tag", in the order of the bits.
+        genres: Names of the genres, by their number.
+        dtype: The type of a summary.
+    """
+
+    def __init__(self, heads: Sequence[Head], space: Space) -> None:
+        self._heads, self._space = list(heads), space
+        none = {head.name: np.zeros((0, len(head.classes)), np.float32) for head in heads}
+        self._tag_heads = tag_values(heads, none)[0]
+        self.tags = tuple(tag_name(head.name, tag) for head in self._tag_heads for tag in head.classes)
+        self.genres = genres(none, heads)[0]
+        self.dtype = np.dtype(
+            [
+                ("bpm", "<f4"),
+                ("energy", "<f4"),
+                ("loudness", "<f4"),
+                ("duration_s", "<f4"),
+                ("genre", "<i2"),
+                ("key", "i1"),
+                ("unreliable", "u1"),
+                ("known", "<u4"),
+                ("tags", "u1", (-(-len(self.tags) // 8),)),
+                ("vector", "<f2", (space.size,)),
+            ]
+        )
+
+    def rows(self, values: Mapping[str, np.ndarray], duration_s: np.ndarray, unreliable: np.ndarray) -> np.ndarray:
+        """Return the summaries of recordings, (recordings,) of `dtype`.
+
+        Args:
+            values: {block: (recordings, size)}; see `Library.read`.
+            duration_s: (recordings,) float32.
+            unreliable: (recordings,) bool.
+        """
+        count = len(duration_s)
+        found = np.zeros(count, self.dtype)
+        unknown = np.full((count, 1), np.nan, np.float32)
+        bpm, keys = tempi(values, self._heads), keys_of(values, self._heads)
+        found["bpm"] = np.nan if bpm is None else bpm
+        found["key"] = -1 if keys is None else keys
+        for name in ("energy", "loudness"):
+            found[name] = values.get(name, unknown)[:, 0]
+        found["duration_s"], found["unreliable"] = duration_s, unreliable
+        found["genre"] = genres(values, self._heads)[1]
+        found["vector"], known = self._space.vectors(values)
+        found["known"] = known @ (1 << np.arange(known.shape[1], dtype=np.uint32))
+        heads, probabilities = tag_values(self._heads, values)
+        if heads:
+            usual = TagFilter()
+            has = np.concatenate([usual.has_tag(head, probabilities[head.name]) for head in heads], axis=1)
+            found["tags"] = np.packbits(has, axis=1, bitorder="little")
+        return found
+
+
+def tag_name(head: str, tag: str) -> str:
+    """Return the name of a tag in a summary."""
+    return f"{head}: {tag}"
+
+
+def bring_up_to_date(library: "Library", *, progress: bool = True) -> None:
+    """Give each recording with a file a summary, and fit a new space if the library has grown.
+
+    Args:
+        library: The library, which is written.
+        progress: Show the progress on standard error.
+    """
+    ids = library.present().ids
+    if not len(ids):
+        return
+    try:
+        space = library.space()
+    except LibraryError:  # damaged: made anew
+        space = None
+    new = None
+    if space is None or _outgrown(space, len(ids)):
+        space = new = fit_space(library, ids)
+        missing = ids
+    else:
+        size = SummaryLayout(list(library.heads.values()), space).dtype.itemsize
+        whole = [part for part, rows in library.summaries() if rows.shape[1] == size]
+        missing = np.setdiff1d(ids, np.concatenate([np.zeros(0, np.int64), *whole]))
+    with track_progress("summing up", "summed up", len(missing), shown=progress and len(missing) > _SMALL) as advance:
+        for part, rows in summed_up(library, missing, space):
+            library.save_summaries(part.tolist(), rows.view(np.uint8).reshape(len(part), -1), space=new)
+            new = None
+            for _ in part:
+                advance()
+
+
+def fit_space(library: "Library", ids: np.ndarray) -> Space:
+    """Return a space that is fitted on some recordings, or on a sample of them."""
+    chosen = ids if len(ids) <= MOST_FITTED else np.random.default_rng(0).choice(ids, MOST_FITTED, replace=False)
+    numbers = chosen.tolist()
+    _, unreliable = library.audio_facts(numbers)
+    space = Space.fit(list(library.heads.values()), library.values(numbers), reliable=~unreliable)
+    space.fitted_on = len(ids)
+    return space
+
+
+def summed_up(library: "Library", ids: np.ndarray, space: Space) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the summaries of recordings in parts: (recordings,) ids, and (recordings,) of `SummaryLayout.dtype`."""
+    layout = SummaryLayout(list(library.heads.values()), space)
+    for start in range(0, len(ids), _AT_ONCE):
+        part = ids[start : start + _AT_ONCE]
+        numbers = part.tolist()
+        yield part, layout.rows(library.values(numbers), *library.audio_facts(numbers))
+
+
+def _outgrown(space: Space, tracks: int) -> bool:
+    if tracks <= _SMALL:
+        return tracks != space.fitted_on
+    return not space.fitted_on / _GROWTH < tracks < space.fitted_on * _GROWTH

@@ -1,0 +1,144 @@
+"""What a query sees of a library: the same whether summaries are stored, missing or partly there."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from musicrec.errors import LibraryError
+from musicrec.recommend import summaries
+from musicrec.recommend.exact_search import ExactSearch
+from musicrec.recommend.library_columns import library_columns
+from musicrec.recommend.similarity import Similarity
+from musicrec.recommend.sqlite_library import SqliteLibrary
+from musicrec.recommend.track_table import TrackTable, read_table
+
+GENRES = ("house", "jazz", "rock")
+TUNES = ("A minor", "C major", "E minor")
+
+
+@pytest.fixture
+def filled(library: SqliteLibrary, make_track: Callable) -> SqliteLibrary:
+    """A library of 30 tracks, with embeddings that differ."""
+    rng = np.random.default_rng(0)
+    tracks = [
+        make_track(f"{i:02}", genre=GENRES[i % 3], bpm=90 + 3 * i, key=TUNES[i % 3], instruments="drums piano")
+        for i in range(30)
+    ]
+    for track in tracks:
+        track.embedding[:] = rng.normal(size=4)
+        track.descriptors["energy"] = float(rng.uniform(1, 10))
+    library.add(reversed(tracks))
+    return library
+
+
+def same(one: TrackTable, other: TrackTable) -> None:
+    np.testing.assert_array_equal(one.ids, other.ids)
+    np.testing.assert_array_equal(one.vectors, other.vectors)
+    np.testing.assert_array_equal(one.tags.bits, other.tags.bits)
+    for name in ("bpm", "key", "energy", "genre", "duration_s", "artist"):
+        np.testing.assert_array_equal(getattr(one.columns, name), getattr(other.columns, name), err_msg=name)
+
+
+def test_a_table_does_not_depend_on_stored_summaries(filled: SqliteLibrary):
+    without = read_table(filled)
+    summaries.bring_up_to_date(filled)
+    stored = read_table(filled)
+    same(without, stored)
+    assert [track.track_id for track in filled.tracks(stored.ids.tolist())] == [f"{i:02}" for i in range(30)]
+    filled._connection.execute("DELETE FROM summaries WHERE recording % 3 = 0")
+    same(stored, read_table(filled))
+
+
+def test_its_facts_are_those_of_the_answers(filled: SqliteLibrary, heads: dict):
+    tracks, values = filled.read()
+    expected, table = library_columns(ExactSearch(tracks, values), heads), read_table(filled)
+    for name in ("bpm", "key", "energy", "genre", "duration_s", "artist", "year"):
+        np.testing.assert_array_equal(getattr(table.columns, name), getattr(expected, name), err_msg=name)
+    assert table.tags.of_track(0) == ("genre: house", "instruments: drums", "instruments: piano")
+
+
+def test_its_vectors_compare_as_the_answers_do(filled: SqliteLibrary, heads: dict):
+    """All blocks are as large as they are, so the products are those of the answers, up to float16."""
+    tracks, values = filled.read()
+    exact = ExactSearch(tracks, values)
+    weights = {"tempo": 2.0, "key": 1.0, "embedding": 3.0, "energy": 1.0, "genre": 0.5}
+    similarity = Similarity(list(heads.values()), blocks=["embedding", "energy"], weights=weights | {"instruments": 0})
+    table = read_table(filled)
+    total, by_block = similarity.compare(
+        {name: of_one[3] for name, of_one in values.items()},
+        {name: values[name] for name in similarity.weights},
+        {"embedding": exact.statistics("embedding")},
+    )
+    query = table.space.weighted(table.vectors[3], weights)
+    scores = table.vectors.astype(np.float32) @ query / sum(weights.values())
+    np.testing.assert_allclose(scores, total, atol=0.002)
+    of_blocks = table.space.similarities(table.vectors[3], table.vectors)
+    for name in weights:
+        np.testing.assert_allclose(
+            of_blocks[:, table.space.names.index(name)], by_block[name], atol=0.002, err_msg=name
+        )
+
+
+def test_a_projection_keeps_what_differs_most():
+    """Vectors in a plane of many dimensions: two directions hold all of it, so no product changes."""
+    rng = np.random.default_rng(0)
+    plane = rng.normal(size=(2, 400)).astype(np.float32)
+    points = rng.normal(size=(50, 2)).astype(np.float32)
+    space = summaries.Space.fit([], {"embedding": points @ plane}, reliable=np.ones(50, dtype=bool))
+    assert space.size == 96
+    vectors, known = space.vectors({"embedding": points @ plane}, dtype=np.float32)
+    assert known.all()
+    raw = points @ plane
+    scaled = (raw - raw.mean(axis=0)) / raw.std(axis=0)
+    unit = scaled / np.linalg.norm(scaled, axis=1, keepdims=True)
+    np.testing.assert_allclose(vectors @ vectors.T, unit @ unit.T, atol=1e-4)
+    np.testing.assert_allclose(space.mean, vectors.mean(axis=0), atol=1e-6)
+
+
+def test_what_a_track_lacks_is_marked(filled: SqliteLibrary, make_track: Callable):
+    track = make_track("zz")
+    filled.add([track])  # without energy
+    table = read_table(filled)
+    names = table.space.names
+    assert not table.known_blocks(np.array([30]))[0, names.index("energy")]
+    assert table.known_blocks(np.array([0])).all()
+    assert np.isnan(table.columns.energy[30])
+    assert not table.vectors[30, table.space.blocks["energy"]].any()
+
+
+def test_some_tracks_have_vectors_of_unit_length(filled: SqliteLibrary):
+    some = read_table(filled).take(np.array([4, 2]))
+    np.testing.assert_allclose(np.linalg.norm(some.columns.vectors, axis=1), 1, atol=1e-5)
+    assert some.rows_of(some.ids[::-1]).tolist() == [1, 0] and some.rows_of(np.array([10**9])).tolist() == [-1]
+
+
+def test_damaged_summaries_are_named(filled: SqliteLibrary):
+    summaries.bring_up_to_date(filled)
+    filled._connection.execute("UPDATE summaries SET content = x'00'")
+    with pytest.raises(LibraryError, match="is damaged: a summary has 1 bytes instead of"):
+        read_table(filled)
+    summaries.bring_up_to_date(filled)
+    read_table(filled)
+    filled._connection.execute("UPDATE space SET arrays = x'00'")
+    with pytest.raises(LibraryError, match="the space of the library is damaged"):
+        read_table(filled)
+    summaries.bring_up_to_date(filled)
+    assert len(read_table(filled)) == 30
+
+
+def test_an_empty_library_has_an_empty_table(library: SqliteLibrary):
+    summaries.bring_up_to_date(library)
+    table = read_table(library)
+    assert len(table) == 0 and len(table.tags) == 0 and table.space.size == 0
+
+
+def test_the_space_is_fitted_again_when_a_library_grows(filled: SqliteLibrary, make_track: Callable):
+    summaries.bring_up_to_date(filled)
+    space = filled.space()
+    filled.add([make_track("zz")])
+    summaries.bring_up_to_date(filled)
+    again = filled.space()
+    assert space is not None and again is not None
+    assert (space.fitted_on, again.fitted_on) == (30, 31)
+    assert sum(len(ids) for ids, _ in filled.summaries()) == 31
