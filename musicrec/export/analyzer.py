@@ -49,6 +49,8 @@ class TrackAnalysis:
         embedding: (size,) float32, the mean over the chunks of the embeddings of the networks, side by side.
         variation: How much the sound varies over the track, (size,) float32: the standard deviation over the chunks of
             the embeddings of the networks that predict tags, side by side. NaN if the track is a single chunk.
+        passages: (2, size) float32, the means over the first and over the last 30 s of the embeddings of the networks
+            that predict tags, side by side.
         remarks: What to know about the audio, such as why the answers may be unreliable.
         descriptors: {descriptor: value} of what is computed without a model, such as {"loudness": -14.2}; see
             `musicrec.descriptors.DESCRIPTORS`.
@@ -60,6 +62,7 @@ class TrackAnalysis:
     features: dict[str, dict]
     embedding: np.ndarray
     variation: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    passages: np.ndarray = field(default_factory=lambda: np.zeros((2, 0), np.float32))
     remarks: tuple[Remark, ...] = ()
     descriptors: dict[str, float] = field(default_factory=dict)
 
@@ -272,6 +275,7 @@ class TrackAnalyzer:
                 },
                 embedding=answer.embedding,
                 variation=answer.variation,
+                passages=answer.passages,
                 remarks=(*track.decoded.remarks, *self.remarks(track.samples)),
                 descriptors=track.descriptors,
             )

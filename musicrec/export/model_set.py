@@ -21,17 +21,23 @@ BATCH_S = 96.0
 """Most seconds of audio in a forward pass on a CPU; more only takes memory."""
 
 
+PASSAGE_S = 30.0
+"""Length in seconds of the beginning and of the end of a track, which are compared when one track follows another."""
+
+
 class TrackAnswer(NamedTuple):
     """What the models answer about a track.
 
     Attributes:
         embedding: (size,) float32, the mean over the chunks of the embeddings of the models, side by side.
         variation: (size of the models with tags,) float32, their standard deviation over the chunks; NaN for one chunk.
+        passages: (2, size of the models with tags) float32, their mean over the first and over the last `PASSAGE_S`.
         probabilities: {head: (classes,) float32}, calibrated.
     """
 
     embedding: np.ndarray
     variation: np.ndarray
+    passages: np.ndarray
     probabilities: dict[str, np.ndarray]
 
 
@@ -115,6 +121,7 @@ class ModelSet:
         """
         embeddings: list[list[Tensor]] = [[] for _ in self.models]  # of each model, then of each track
         variations: list[list[Tensor]] = [[] for _ in self.models]
+        passages: list[list[Tensor]] = [[] for _ in self.models]
         probabilities: list[dict[str, np.ndarray]] = [{} for _ in waveforms]
         for numbers in self._sharing:
             first = self.models[numbers[0]]
@@ -138,6 +145,8 @@ class ModelSet:
                 of_tracks = torch.cat([embedding for embedding, _ in batches]).split(counts)
                 embeddings[number] = [embedding.mean(dim=0) for embedding in of_tracks]
                 variations[number] = [_variation(embedding) for embedding in of_tracks]
+                lengths = [len(waveform) / self.sample_rate for waveform in waveforms]
+                passages[number] = [_passages(*one) for one in zip(of_tracks, lengths, strict=True)]
                 for name in batches[0][1]:
                     values = torch.cat([answer[name] for _, answer in batches]).split(counts)
                     for track, of_chunks in enumerate(values):
@@ -147,6 +156,9 @@ class ModelSet:
             TrackAnswer(
                 embedding=torch.cat([of_model[track] for of_model in embeddings]).numpy(),
                 variation=torch.cat([torch.zeros(0), *(variations[number][track] for number in taggers)]).numpy(),
+                passages=torch.cat(
+                    [torch.zeros(2, 0), *(passages[number][track] for number in taggers)], dim=1
+                ).numpy(),
                 probabilities={name: answer[name] for name in self.heads},
             )
             for track, answer in enumerate(probabilities)
@@ -188,6 +200,16 @@ def _prepare(network: Network, device: torch.device) -> None:
 def _variation(embedding: Tensor) -> Tensor:
     """Return the standard deviation over the chunks, (chunks, size) -> (size,); NaN for one chunk, which shows none."""
     return embedding.std(dim=0, correction=0) if len(embedding) > 1 else torch.full_like(embedding[0], torch.nan)
+
+
+def _passages(embedding: Tensor, length_s: float) -> Tensor:
+    """Return the means over the chunks in the first and in the last `PASSAGE_S`, (chunks, size) -> (2, size).
+
+    The chunks are spread evenly over the track. Of a short track, both are the mean over all of it.
+    """
+    count = len(embedding)
+    few = min(count, max(1, round(count * PASSAGE_S / max(length_s, PASSAGE_S))))
+    return torch.stack([embedding[:few].mean(dim=0), embedding[count - few :].mean(dim=0)])
 
 
 def _with_equal_inputs(models: Sequence[Model]) -> list[list[int]]:

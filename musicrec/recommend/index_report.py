@@ -12,6 +12,8 @@ class IndexReport:
     Attributes:
         added: Number of new tracks, which were analysed.
         changed: Number of files with other audio than before, which was analysed.
+        completed: Number of tracks that an older version had analysed, which were analysed again for what it did not
+            know.
         retagged: Number of files with other bytes than before and the same audio.
         moved: Number of files that were known at a place where they no longer are.
         copies: Number of new or changed files with the audio of a known track.
@@ -33,6 +35,7 @@ class IndexReport:
 
     added: int = 0
     changed: int = 0
+    completed: int = 0
     retagged: int = 0
     moved: int = 0
     copies: int = 0
@@ -53,4 +56,4 @@ class IndexReport:
     @property
     def readable(self) -> int:
         """Number of files of the source that the library holds now."""
-        return self.added + self.changed + self.retagged + self.moved + self.copies + self.unchanged
+        return self.added + self.changed + self.completed + self.retagged + self.moved + self.copies + self.unchanged

@@ -113,7 +113,8 @@ class _Indexing:
             self._by_audio[file.audio_hash].append(file)
             if file.content_hash is not None:
                 self._by_content[file.content_hash].append(file)
-        self._hashes, self._remarks = library.audio_hashes(), library.remarks()
+        self._incomplete, self._completed = library.incomplete(), set[str]()
+        self._hashes, self._remarks = library.audio_hashes() - self._incomplete, library.remarks()
         self.missing: set[str] = set()
         self._changes, self._saved = Changes(place=self._place, source=self._entry), time.monotonic()
 
@@ -155,8 +156,13 @@ class _Indexing:
             row |= {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
             file = self._known.get(row["path"])
             if file is not None and (file.size, file.mtime_ns) == (stat.st_size, stat.st_mtime_ns):
-                self._report.unchanged += 1
                 self._keep(row, file)
+                if file.audio_hash in self._incomplete:  # once, if there are copies
+                    self._incomplete.remove(file.audio_hash)
+                    self._completed.add(file.audio_hash)
+                    new.append(row)
+                else:
+                    self._report.unchanged += 1
             else:
                 (unsure if stat.st_size in sizes else new).append(row)
         with track_progress("comparing", "compared", len(unsure), what="files", shown=progress) as advance:
@@ -306,18 +312,21 @@ class _Indexing:
                 probabilities=answer.probabilities,
                 embedding=answer.embedding,
                 variation=answer.variation,
+                passages=answer.passages,
                 descriptors=answer.descriptors,
                 remarks=answer.remarks,
             )
         )
         self._report.audio_s += answer.duration_s
-        self._report.added += here is None
-        self._report.changed += here is not None
+        again = digest in self._completed
+        self._report.completed += again
+        self._report.added += here is None and not again
+        self._report.changed += here is not None and not again
         self._known[row["path"]] = file = _file(row, digest)
         self._changes.files.append(file)
         self._by_audio[digest].append(file)
         self._list(row, here)
-        if answer.remarks:
+        if answer.remarks and not again:
             self._remarks[digest] = answer.remarks
             self._report.remarked.append((row["path"], answer.remarks))
 

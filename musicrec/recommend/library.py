@@ -279,6 +279,9 @@ class Library(Protocol):
     def audio_hashes(self) -> set[str]:
         """Return the recordings, also those without a file."""
 
+    def incomplete(self) -> set[str]:
+        """Return the audio hashes of recordings with a file that an older version analysed, and that lack something."""
+
     def save(self, changes: Changes) -> None:
         """Save changes, all of them or none."""
 

@@ -175,6 +175,7 @@ def index_text(report: "IndexReport", *, library: Path) -> Text:
     counts = {
         "new": report.added,
         "changed": report.changed,
+        "of an older version analysed again": report.completed,
         "with other tags": report.retagged,
         "moved": report.moved,
         "copies of known tracks": report.copies,
@@ -193,7 +194,7 @@ def index_text(report: "IndexReport", *, library: Path) -> Text:
         unreliable = sum(any(remark.unreliable for remark in remarks) for _, remarks in report.remarked)
         text.append(f"\n{len(report.remarked):,} with a remark on their audio")
         text.append(f", {unreliable:,} of them silent or very short: by default not recommended" * (unreliable > 0))
-    analysed = report.added + report.changed
+    analysed = report.added + report.changed + report.completed
     if analysed:
         text.append(
             f"\nanalysed {report.audio_s / 60:.1f} min of audio in {report.wall_s:.0f} s, "

@@ -137,6 +137,7 @@ def analyze_file(query: str, *, sample_rate: int, analyze: "Callable[[Decoded], 
         probabilities=answer.probabilities,
         embedding=answer.embedding,
         variation=answer.variation,
+        passages=answer.passages,
         descriptors=answer.descriptors,
         remarks=(*answer.remarks, *remarks),
     )

@@ -137,7 +137,7 @@ class Recommender:
             for remark in catalogue.default_remarks():
                 tell(remark)
 
-        from musicrec.recommend import indexing, music_source
+        from musicrec.recommend import indexing, music_source, summaries
 
         read = music_source.read_source(path_on_disk(Path(source).expanduser()), relocate=parse_relocations(relocate))
         music_source.of_splits(read, splits)  # a mistake is reported before the models are loaded
@@ -146,6 +146,7 @@ class Recommender:
             tell(remark)
         with stores.only_writer(self.path):
             done = indexing.index(library, analyzer, read, splits=splits, max_files=max_files, progress=progress)
+            summaries.bring_up_to_date(library, progress=progress)
         if done.unreadable and not (done.readable or done.interrupted):
             if not exists:
                 self.close()

@@ -267,6 +267,11 @@ class SqliteLibrary:
         with self._reading() as connection:
             return {audio_hash for (audio_hash,) in connection.execute("SELECT audio_hash FROM recordings")}
 
+    def incomplete(self) -> set[str]:
+        """Return the recordings that were analysed before something was known of a track."""
+        with self._reading() as connection:
+            return sqlite_reading.incomplete(connection)
+
     def problems(self) -> list[str]:
         """Check what SQLite checks, and that the answers are complete and finite."""
         with self._reading() as connection:

@@ -210,6 +210,15 @@ def audio_facts(connection: sqlite3.Connection, ids: Sequence[int]) -> tuple[np.
     return duration_s, unreliable
 
 
+def incomplete(connection: sqlite3.Connection) -> set[str]:
+    """Return the audio hashes of recordings with a file that were analysed before something was known of a track."""
+    found = connection.execute(
+        "SELECT audio_hash FROM recordings WHERE passages IS NULL AND audio_hash IN "
+        "(SELECT audio_hash FROM files WHERE missing_since IS NULL)"
+    )
+    return {audio_hash for (audio_hash,) in found}
+
+
 def ids_of(connection: sqlite3.Connection, audio_hashes: Iterable[str]) -> dict[str, int]:
     """Return {audio_hash: id} of the recordings that are known."""
     wanted = list(dict.fromkeys(audio_hashes))
@@ -361,11 +370,7 @@ def _track(
 
 
 def _passages(stored: bytes | None) -> np.ndarray:
-    return (
-        np.zeros((2, 0), np.float32)
-        if stored is None
-        else np.frombuffer(stored, "<f2").astype(np.float32).reshape(2, -1)
-    )
+    return np.frombuffer(stored or b"", "<f2").astype(np.float32).reshape(2, -1)
 
 
 def _remarks(text: str) -> tuple[Remark, ...]:

@@ -125,7 +125,7 @@ def _save_recordings(connection: sqlite3.Connection, recordings: Iterable[Record
                 np.concatenate([one.probabilities[name] for name in heads]).astype("<f4").tobytes(),
                 one.embedding.astype("<f4").tobytes(),
                 None if _unknown(one.variation) else one.variation.astype("<f4").tobytes(),
-                one.passages.astype("<f2").tobytes() if one.passages.size else None,
+                one.passages.astype("<f2").tobytes(),
                 one.fingerprint,
             )
             for one in recordings

@@ -178,6 +178,22 @@ def test_variation_is_the_deviation_over_the_chunks_of_the_models_with_tags():
     assert np.isnan(apart[0].variation).all() and len(apart[0].variation) == len(half)
 
 
+def test_passages_are_the_means_over_the_beginning_and_the_end_of_the_models_with_tags():
+    tagger, other = (make_model(name, patches=False, chunk_samples=30_000) for name in ("tags", "other"))
+    other = dataclasses.replace(other, heads=[Named(name="other", columns=("tags",), classes=tuple("abcde"))])
+    analyzer = TrackAnalyzer([tagger, other], precision="float32")
+    time_s = np.arange(30_000, dtype=np.float32) / RATE
+    chunks = [0.5 * np.sin(2 * np.pi * hertz * time_s) for hertz in (220, 900, 3000)]
+    first, _, last = (analyzer.analyze(chunk) for chunk in chunks)
+    size = len(first.variation)
+    seconds = analyzer.analyze(np.concatenate([chunks[0]] * 16 + [chunks[1]] * 4 + [chunks[2]] * 16))  # 30, 7.5, 30
+    assert seconds.passages.shape == (2, size)
+    np.testing.assert_allclose(seconds.passages[0], first.embedding[:size], atol=1e-4)
+    np.testing.assert_allclose(seconds.passages[1], last.embedding[:size], atol=1e-4)
+    short = analyzer.analyze(np.concatenate([chunks[0], chunks[2]]))
+    np.testing.assert_allclose(short.passages, [short.embedding[:size]] * 2, atol=1e-5)
+
+
 @pytest.mark.parametrize("coverage", [0, -0.5, 1.5, float("nan"), True, "all"])
 def test_a_coverage_outside_its_range_is_refused(models, coverage):
     with pytest.raises(ConfigError, match="coverage="):

@@ -22,7 +22,19 @@ from tests.counting_analyzer import RATE
 
 def numbers(report: IndexReport) -> dict[str, int]:
     """Return the counts that are not 0."""
-    counted = ("added", "changed", "retagged", "moved", "copies", "unchanged", "back", "missing", "unlisted", "kept")
+    counted = (
+        "added",
+        "changed",
+        "completed",
+        "retagged",
+        "moved",
+        "copies",
+        "unchanged",
+        "back",
+        "missing",
+        "unlisted",
+        "kept",
+    )
     found = {name: getattr(report, name) for name in counted} | {"unreadable": len(report.unreadable)}
     return {name: count for name, count in found.items() if count}
 
@@ -48,6 +60,23 @@ def test_a_touched_file_is_not_analysed_again(run: Callable, library: SqliteLibr
     assert (numbers(done), calls) == ({"unchanged": 6}, 0)
     (file,) = [file for file in library.files() if file.track_id == "soft/2"]
     assert file.mtime_ns == 5, "the next run does not read the file"
+
+
+def test_a_track_of_an_older_version_is_analysed_again(run: Callable, library: SqliteLibrary, music: Path):
+    shutil.copy(music / "soft" / "2.wav", music / "soft" / "copy.wav")
+    run(music)
+    forget = (
+        "UPDATE recordings SET passages = NULL WHERE audio_hash = (SELECT audio_hash FROM files WHERE track_id = ?)"
+    )
+    library._connection.execute(forget, ("soft/2",))
+    done, calls = run(music)
+    assert (numbers(done), calls) == ({"completed": 1, "unchanged": 6}, 1)
+    assert numbers(run(music)[0]) == {"unchanged": 7} and len(library) == 6
+    library._connection.execute(forget, ("loud/4",))
+    (music / "loud" / "4.wav").rename(music / "moved.wav")
+    done, calls = run(music)
+    assert (numbers(done), calls) == ({"moved": 1, "unchanged": 6}, 0), "a moved one is looked at by the next run"
+    assert numbers(run(music)[0]) == {"completed": 1, "unchanged": 6}
 
 
 def test_a_renamed_folder_is_recognised(run: Callable, library: SqliteLibrary, music: Path):
