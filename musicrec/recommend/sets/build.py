@@ -13,7 +13,7 @@ from musicrec.errors import ConfigError
 from musicrec.recommend.columns import Columns
 from musicrec.recommend.sets.curve import EnergyCurve
 from musicrec.recommend.sets.plan import Plan, check_row, eligible_rows
-from musicrec.recommend.sets.search import FoundSet, Search
+from musicrec.recommend.sets.search import FoundSet, SetSearch
 from musicrec.recommend.sets.shortlist import shortlist
 from musicrec.recommend.sets.track_set import TrackSet, describe_track, played_minutes, usual_length_s
 from musicrec.recommend.sets.transition import Transition, TransitionScore
@@ -155,7 +155,7 @@ def _search(plan: Plan, settings: SetSettings) -> list[FoundSet]:
     rows = shortlist(
         plan, settings.transitions, size=max(settings.shortlist, 2 * plan.tracks), artist_gap=settings.artist_gap
     )
-    search = Search(plan, settings.transitions, rows, artist_gap=settings.artist_gap, width=settings.width)
+    search = SetSearch(plan, settings.transitions, rows, artist_gap=settings.artist_gap, width=settings.width)
     return search.run()
 
 

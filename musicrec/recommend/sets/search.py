@@ -33,7 +33,7 @@ class _State:
     relaxed: tuple[int, ...]
 
 
-class Search:
+class SetSearch:
     """Searches the sets of one plan.
 
     Args:
