@@ -20,8 +20,10 @@ PROGRAMS = ("train", "evaluate", "recommend", "robustness")
 OPTIONS = sorted(
     path.relative_to(CONF)
     for path in CONF.glob("*/*.yaml")
-    if path.stem != "base" and path.parent.name != "deformation"  # tests/deformations/test_every_deformation.py
+    # tests/deformations/test_every_deformation.py; tests/recommend/test_presets.py
+    if path.stem != "base" and path.parent.name not in ("deformation", "preset", "key_table")
 )
+PRESETS = sorted(path.relative_to(CONF) for group in ("preset", "key_table") for path in CONF.glob(f"{group}/*.yaml"))
 # tests/deformations/test_training.py builds them.
 AUGMENTATIONS = sorted(path.relative_to(CONF) for path in CONF.glob("augment/*/*.yaml"))
 DEFORMATIONS = sorted(path.relative_to(CONF) for path in CONF.glob("deformation/*.yaml"))
@@ -63,7 +65,7 @@ def build(cfg: DictConfig) -> None:
 
 
 def test_all_files_are_seen():
-    seen = {str(CONF / path) for path in (*OPTIONS, *EXPERIMENTS, *AUGMENTATIONS, *DEFORMATIONS)}
+    seen = {str(CONF / path) for path in (*OPTIONS, *EXPERIMENTS, *AUGMENTATIONS, *DEFORMATIONS, *PRESETS)}
     seen |= {str(CONF / f"{name}.yaml") for name in PROGRAMS}
     seen |= {str(CONF / "hydra" / "sweeper" / f"{name}.yaml") for name in SWEEPERS}
     seen.add(str(CONF / "wandb_sweep.yaml"))  # tests/tracking/test_wandb_sweep.py

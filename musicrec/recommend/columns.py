@@ -11,6 +11,19 @@ _UNIT = 1e-3  # how far from 1 the length of a vector may be: float16 has three 
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class TextCodes:
+    """A column of text as numbers, which are faster to compare.
+
+    Attributes:
+        numbers: {text: its number}, in the order of appearance.
+        codes: (tracks,) int32, the number of each track's text; -1 if unknown.
+    """
+
+    numbers: dict[str, int]
+    codes: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Columns:
     """What filters, sets and profiles need to know of the tracks of a library.
 
@@ -99,15 +112,33 @@ class Columns:
         """(tracks,) the numbers of all rows."""
         return np.arange(len(self))
 
-    @cached_property
+    @property
     def artist_codes(self) -> np.ndarray:
         """(tracks,) int32: a number per artist; -1 if unknown."""
-        return _codes(self.artist)
+        return self.text_codes("artist").codes
 
-    @cached_property
+    @property
     def genre_codes(self) -> np.ndarray:
         """(tracks,) int32: a number per genre; -1 if unknown."""
-        return _codes(self.genre)
+        return self.text_codes("genre").codes
+
+    def has_codes(self, name: str) -> bool:
+        """Return whether `text_codes` has been asked for a column."""
+        return name in self._text_codes
+
+    def text_codes(self, name: str) -> TextCodes:
+        """Return artist, album or genre as numbers. They are made once, which takes a second for a million tracks.
+
+        Args:
+            name: "artist", "album" or "genre".
+        """
+        if name not in self._text_codes:
+            self._text_codes[name] = _coded(getattr(self, name))
+        return self._text_codes[name]
+
+    @cached_property
+    def _text_codes(self) -> dict[str, TextCodes]:
+        return {}
 
     @cached_property
     def has_vector(self) -> np.ndarray:
@@ -127,7 +158,8 @@ _TYPES = {
 }
 
 
-def _codes(texts: np.ndarray) -> np.ndarray:
-    # In the order of appearance. A dictionary is faster than sorting the texts.
+def _coded(texts: np.ndarray) -> TextCodes:
+    # A dictionary is faster than sorting the texts.
     numbers: dict[str, int] = {}
-    return np.array([numbers.setdefault(text, len(numbers)) if text else -1 for text in texts.tolist()], dtype=np.int32)
+    codes = [numbers.setdefault(text, len(numbers)) if text else -1 for text in texts.tolist()]
+    return TextCodes(numbers=numbers, codes=np.array(codes, dtype=np.int32))

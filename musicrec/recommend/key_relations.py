@@ -94,6 +94,20 @@ def transpose(key: np.ndarray, semitones: np.ndarray | int) -> np.ndarray:
     return np.where(key < 0, -1, (key % 12 + semitones) % 12 + 12 * (key >= 12))
 
 
+def moved_semitones(percent: np.ndarray) -> np.ndarray:
+    """Return by how many semitones a track sounds higher on a turntable, once it is brought to another tempo.
+
+    Args:
+        percent: How much faster the track is than the tempo that it is brought to. It is slowed down by as much, which
+            lowers it. NaN, an unknown tempo, moves nothing.
+
+    Returns:
+        Whole semitones, int16.
+    """
+    semitones = -12 * np.log2(1 + np.nan_to_num(percent) / 100)
+    return np.rint(semitones).astype(np.int16)
+
+
 def relation_text(before: int, after: int) -> str:
     """Return the relation of two keys in words, such as "neighbour on the Camelot wheel".
 

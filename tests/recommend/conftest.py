@@ -10,9 +10,11 @@ import soundfile
 from musicrec.heads import Head
 from musicrec.heads.classes import ClassHead
 from musicrec.heads.key import KeyHead
+from musicrec.heads.keys import key_index, parse_key
 from musicrec.heads.tags import TagHead
 from musicrec.heads.tempo import TempoHead
 from musicrec.recommend import indexing, music_source
+from musicrec.recommend.columns import Columns
 from musicrec.recommend.sqlite_library import SqliteLibrary
 from musicrec.recommend.track import Track
 from tests.counting_analyzer import RATE, CountingAnalyzer
@@ -60,6 +62,27 @@ def make_track(heads: dict[str, Head]) -> Callable[..., Track]:
             },
             embedding=np.full(4, len(name), dtype=np.float32),
         )
+
+    return make
+
+
+@pytest.fixture
+def columns() -> Callable[..., Columns]:
+    """columns(bpm=[...], key=["8A", ""], …): what is not given is unknown."""
+
+    def make(**facts) -> Columns:
+        tracks = len(next(iter(facts.values())))
+        unknown = np.full(tracks, np.nan)
+        if "key" in facts:
+            facts["key"] = [key_index(*parse_key(code)) if code else -1 for code in facts["key"]]
+        texts = {name: np.full(tracks, "") for name in ("artist", "album", "genre")}
+        defaults = {
+            **{name: unknown for name in ("bpm", "energy", "loudness", "duration_s")},
+            **{name: np.full(tracks, -1) for name in ("key", "year")},
+            **texts,
+            "vectors": np.zeros((tracks, 0)),
+        }
+        return Columns(**{**defaults, **facts})
 
     return make
 

@@ -9,8 +9,9 @@ import numpy as np
 from musicrec.config.number_types import NotNegative, Positive, Share
 from musicrec.config.value_check import check_choice, check_fields
 from musicrec.recommend.columns import Columns
-from musicrec.recommend.key_relations import CAMELOT_24, KeyTable, relation_text, transpose
-from musicrec.recommend.sets.tempo import SIGNS, TempoChange, TempoRules
+from musicrec.recommend.key_relations import CAMELOT_24, KeyTable, moved_semitones, relation_text, transpose
+from musicrec.recommend.sets.tempo import TempoChange, TempoRules
+from musicrec.recommend.wording import short, signed, sounding_text, tempo_sign
 
 KEY_MODES = ("key_lock", "vinyl")
 
@@ -113,7 +114,7 @@ class KeyAxis:
         table = np.full((len(CAMELOT_24) + 1,) * 2, np.nan, dtype=np.float32)
         if self.mode == "vinyl":
             table[:-1, :-1] = self.table.scores
-            return table[before[:, None], transpose(after[None, :], self._moved(pairs.tempo.percent))]
+            return table[before[:, None], transpose(after[None, :], moved_semitones(pairs.tempo.percent))]
         table[:-1, :-1] = self.table.scores_with_shift
         return table[before][:, after]
 
@@ -121,7 +122,7 @@ class KeyAxis:
         """Return by how many semitones the next track sounds higher than it is while both play."""
         one, other = pairs.one(before, after)
         if self.mode == "vinyl":
-            return int(self._moved(pairs.tempo.percent[before, after]))
+            return int(moved_semitones(pairs.tempo.percent[before, after]))
         key, following = int(pairs.columns.key[one]), int(pairs.columns.key[other])
         return 0 if key < 0 or following < 0 else int(self.table.shifts[key, following])
 
@@ -132,18 +133,9 @@ class KeyAxis:
             return "key unknown"
         shift = self.shift(pairs, before, after)
         sounding = int(transpose(np.array(following), shift))
-        moved = ""
-        if shift and self.mode == "vinyl":
-            moved = f"which sounds as {CAMELOT_24[sounding]} at this tempo: "
-        elif shift:
-            moved = f"a semitone {'up' if shift > 0 else 'down'} with the key shift: "
-        return f"{CAMELOT_24[key]} → {CAMELOT_24[following]} {moved}{relation_text(key, sounding)}"
-
-    @staticmethod
-    def _moved(percent: np.ndarray) -> np.ndarray:
-        # A track that is p % faster is slowed down by 1 + p / 100. An unknown tempo moves nothing.
-        semitones = -12 * np.log2(1 + np.nan_to_num(percent) / 100)
-        return np.rint(semitones).astype(np.int16)
+        moved = sounding_text(sounding, shift=shift, vinyl=self.mode == "vinyl")
+        relation = relation_text(key, sounding)
+        return f"{CAMELOT_24[key]} → {CAMELOT_24[following]} {f'{moved}: {relation}' if moved else relation}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,10 +157,10 @@ class TempoAxis:
         if np.isnan(percent):
             return "tempo unknown"
         multiple = float(pairs.tempo.multiple[before, after])
-        sign = next(text for times, text in SIGNS.items() if abs(times - multiple) < 1e-3)
+        sign = tempo_sign(multiple)
         most = pairs.tempo_rules.transition_percent
         over = f", more than {most:g} %" if abs(percent) > most else ""
-        return f"{_signed(percent, 1)} % tempo{f' ({sign})' if sign else ''}{over}"
+        return f"{signed(percent, 1)} % tempo{f' ({sign})' if sign else ''}{over}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,7 +187,7 @@ class EnergyAxis:
         energy, following = (float(pairs.columns.energy[row]) for row in pairs.one(before, after))
         if np.isnan(energy) or np.isnan(following):
             return "energy unknown"
-        return f"energy {_short(energy)} → {_short(following)}"
+        return f"energy {short(energy)} → {short(following)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,7 +215,7 @@ class CurveAxis:
         deviation = float(pairs.columns.energy[pairs.one(before, after)[1]]) - pairs.target
         if not abs(deviation) >= self.halving:  # also if it is NaN
             return ""
-        return f"{_short(abs(deviation))} {'above' if deviation > 0 else 'below'} the energy curve"
+        return f"{short(abs(deviation))} {'above' if deviation > 0 else 'below'} the energy curve"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -319,12 +311,3 @@ class LoudnessAxis:
 
 def _near(difference: np.ndarray, halving: float) -> np.ndarray:
     return np.exp2(-np.square(difference / np.float32(halving)))
-
-
-def _short(value: float) -> str:
-    return f"{value:.1f}".removesuffix(".0")
-
-
-def _signed(value: float, digits: int) -> str:
-    rounded = round(value, digits)
-    return f"{rounded:+.{digits}f}" if rounded else "±0"

@@ -1,0 +1,447 @@
+"""Filters on musical facts: tempo, key, energy and the like, absolute or relative to the track that was asked about.
+
+Most of them are a plain `Condition`, which a store can evaluate while it searches. Two are not: a key that the tempo
+moves (vinyl) depends on two facts of a track, and "at most n per artist" on the order of the results. These are applied
+to the ranked tracks.
+"""
+
+import math
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Annotated, Any
+
+import numpy as np
+from annotated_types import Gt, Lt
+
+from musicrec.config.number_types import BPM_RANGE, Count, NotNegative, Share
+from musicrec.config.value_check import check_fields, check_value
+from musicrec.errors import ConfigError
+from musicrec.heads.keys import KEYS_24, RELATIONS, camelot_relations
+from musicrec.interchange.key_notation import parse_key_class
+from musicrec.recommend.columns import Columns
+from musicrec.recommend.conditions import RANGE_COLUMNS, Condition, Range
+from musicrec.recommend.key_relations import KeyTable, moved_semitones, transpose
+from musicrec.recommend.sets.tempo import MULTIPLES, TempoChange, TempoRules
+from musicrec.recommend.tag_bits import unknown_name
+
+SAME = "same"
+"""Stands for the query's own genre, artist or album."""
+
+KEY_RELATIONS = {
+    "same": ("same",),
+    "neighbour": ("neighbour",),
+    "relative": ("relative",),
+    "diagonal": ("diagonal",),
+    "two_steps": ("two_steps", "whole_tone_up"),
+    "whole_tone_up": ("whole_tone_up",),
+    "semitone_up": ("semitone_up",),
+}
+"""{relation that a filter can ask for: the `RELATIONS` that it takes in}."""
+
+KEY_WORDS = ("compatible", *KEY_RELATIONS, "semitone")
+"""What a filter by key takes besides keys."""
+
+CAN_BE_UNKNOWN = (*RANGE_COLUMNS, "key", "genre")
+"""The facts of which `keep_unknown` can keep the tracks that lack them."""
+
+_Percent = Annotated[float, Gt(0), Lt(100)]
+_CERTAIN_PERCENT = 12.0  # up to here, no two multiples can both be within a limit
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackFacts:
+    """What is known of one track, such as the one that was asked about, in the terms of `Columns`.
+
+    Attributes:
+        bpm: Tempo in BPM; None if unknown, as for all numbers.
+        key: Place of the key in `KEYS_24`.
+        energy: From 1 to 10.
+        loudness: In LUFS.
+        year: Year of release.
+        duration_s: Length in seconds.
+        artist: "" if unknown, as for all texts.
+        album: Name of the album.
+        genre: Name of the strongest genre.
+        recordings: The numbers of the recording and of those that are versions of it.
+    """
+
+    bpm: float | None = None
+    key: int | None = None
+    energy: float | None = None
+    loudness: float | None = None
+    year: int | None = None
+    duration_s: float | None = None
+    artist: str = ""
+    album: str = ""
+    genre: str = ""
+    recordings: frozenset[int] = frozenset()
+
+    @classmethod
+    def of_row(cls, columns: Columns, row: int) -> "TrackFacts":
+        """Return what is known of a track.
+
+        Args:
+            columns: The facts of many tracks.
+            row: The row of the track.
+        """
+        numbers = {name: _known(float(getattr(columns, name)[row])) for name in ("bpm", "energy", "loudness")}
+        key, year, recording = (int(getattr(columns, name)[row]) for name in ("key", "year", "recording"))
+        return cls(
+            **numbers,
+            duration_s=_known(float(columns.duration_s[row])),
+            key=None if key < 0 else key,
+            year=None if year < 0 else year,
+            artist=str(columns.artist[row]),
+            album=str(columns.album[row]),
+            genre=str(columns.genre[row]),
+            recordings=frozenset() if recording < 0 else frozenset({recording}),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MusicalFilters:
+    """Which tracks may be recommended, by musical facts. Without settings, all but the query's own recording.
+
+    A range is (low, high) with both limits included; None leaves an end open. "Within" is how far a track may be from
+    the query, up or down. If the query lacks a fact, the filters that are relative to it are left out; `remarks` says
+    so. A track that lacks a fact fails the filters on it, unless `keep_unknown` names it.
+
+    Attributes:
+        genre: Names of genres, one of which a track has; "same" is the query's.
+        bpm: Range of the tempo in BPM.
+        bpm_percent: How far the tempo may be from the query's, in percent.
+        multiples: Besides its own tempo, a track counts at these multiples: "half", "double", "three_to_two" (one and a
+            half times its tempo) and "two_to_three".
+        key: Which keys; a track needs one of them. Keys by name or code ("A minor", "8A", "1m"), relations to the
+            query's key ("same", "neighbour", "relative", "diagonal", "two_steps", "whole_tone_up", "semitone_up"),
+            "semitone" (the query's key once a key shift has moved the track a semitone up or down), or "compatible":
+            what scores `key_least` in `key_table`.
+        key_least: From this score on, a key is compatible.
+        key_table: The score of each relation of two keys.
+        key_shift: Whether "compatible" counts on a key shift, which moves a track by a semitone where that is better.
+        key_lock: True: a track keeps its key whatever its tempo. False, as on a turntable: bringing a track to the
+            query's tempo moves its key, and the key that sounds is what counts.
+        energy: Range of the energy, from 1 to 10.
+        energy_within: How far the energy may be from the query's.
+        loudness: Range of the loudness in LUFS.
+        loudness_within: How far it may be from the query's, in LU.
+        year: Range of the year of release.
+        year_within: How far it may be from the query's.
+        duration_s: Range of the length in seconds.
+        not_artist: Artists whose tracks are left out; "same" is the query's.
+        not_album: Names of albums that are left out; "same" is the query's.
+        same_recording: Whether other encodings and versions of the query's own recording may be recommended.
+        max_per_artist: The most tracks of one artist; None for any number. Tracks without an artist are not counted.
+        keep_unknown: Facts (of `CAN_BE_UNKNOWN`) whose filters a track passes if it lacks them.
+
+    Raises:
+        ConfigError: A value is out of range or unknown, or a fact has an absolute and a relative filter.
+    """
+
+    genre: Sequence[str] = ()
+    bpm: Sequence[float | None] | None = None
+    bpm_percent: _Percent | None = None
+    multiples: Sequence[str] = ("half", "double")
+    key: Sequence[str] = ()
+    key_least: Share = 0.5
+    key_table: KeyTable = field(default_factory=KeyTable)
+    key_shift: bool = False
+    key_lock: bool = True
+    energy: Sequence[float | None] | None = None
+    energy_within: NotNegative | None = None
+    loudness: Sequence[float | None] | None = None
+    loudness_within: NotNegative | None = None
+    year: Sequence[float | None] | None = None
+    year_within: NotNegative | None = None
+    duration_s: Sequence[float | None] | None = None
+    not_artist: Sequence[str] = ()
+    not_album: Sequence[str] = ()
+    same_recording: bool = False
+    max_per_artist: Count | None = None
+    keep_unknown: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("genre", "multiples", "key", "not_artist", "not_album", "keep_unknown"):
+            given = getattr(self, name)
+            words = (given,) if isinstance(given, str) else tuple(given or ())
+            object.__setattr__(self, name, tuple(dict.fromkeys(map(str, words))))
+        check_fields("filters", self)
+        for name in ("key_shift", "key_lock", "same_recording"):
+            check_value(f"filters.{name}", getattr(self, name), bool)
+        for name in RANGE_COLUMNS:
+            object.__setattr__(self, name, _checked_range(name, getattr(self, name)))
+        for absolute, relative in _PAIRS.items():
+            if getattr(self, absolute) is not None and getattr(self, relative) is not None:
+                raise ConfigError(
+                    f"filters.{absolute} and filters.{relative}: give one of them, and null for the other"
+                )
+        _check_words("multiples", self.multiples, tuple(name for name in MULTIPLES if name != "own"))
+        _check_words("keep_unknown", self.keep_unknown, CAN_BE_UNKNOWN)
+        for word in self.key:
+            if word not in KEY_WORDS and parse_key_class(word) is None:
+                raise ConfigError(
+                    f"filters.key: {word!r} is no key; give a key such as A minor, 8A or 1m, or one of: "
+                    f"{', '.join(KEY_WORDS)}"
+                )
+        if not self.key_lock and (self.key_shift or "semitone" in self.key):
+            raise ConfigError(
+                "filters.key_lock=false: the tempo moves the key, so there is no key shift; leave out key_shift and "
+                "the key 'semitone'"
+            )
+
+    def condition(self, query: TrackFacts, *, genres: Collection[str] | None = None) -> Condition:
+        """Return what a track must fulfil, as far as that is a plain condition; see `finally_keep` for the rest.
+
+        Args:
+            query: What is known of the track that was asked about.
+            genres: The genres of the library, so that a genre is found in capital or small letters. None takes the
+                names as they are.
+
+        Raises:
+            ConfigError: A genre is none of `genres`.
+        """
+        ranges: dict[str, Sequence[Range]] = {}
+        among: dict[str, Collection] = {}
+        not_among: dict[str, Collection] = {}
+        for name in RANGE_COLUMNS:
+            limits = getattr(self, name)
+            within = getattr(self, _PAIRS[name]) if name in _PAIRS else None
+            about = getattr(query, name)
+            if within is not None and about is not None:
+                width = about * within / 100 if name == "bpm" else within
+                limits = (about - width, about + width)
+            if limits is not None:
+                ranges[name] = [limits]
+        if "bpm" in ranges:
+            ranges["bpm"] = [(low / times, high / times) for low, high in ranges["bpm"] for times in self._times()]
+        keys = self._possible_keys(query)
+        if keys is not None:
+            among["key"] = keys
+        named = {name for name in self.genre if name != SAME}
+        wanted_genres = named if genres is None else _spelled(named, genres)
+        if SAME in self.genre and query.genre:
+            wanted_genres |= {query.genre}  # it needs no check: perhaps no other track of the library has it
+        if wanted_genres:
+            among["genre"] = wanted_genres
+        for name, words, own in (
+            ("artist", self.not_artist, query.artist),
+            ("album", self.not_album, query.album),
+        ):
+            if wanted := _resolved(words, own):
+                not_among[name] = wanted
+        if query.recordings and not self.same_recording:
+            not_among["recording"] = query.recordings
+        limited = {*ranges, *among}
+        return Condition(
+            ranges=ranges,
+            among=among,
+            not_among=not_among,
+            keep_unknown={name for name in self.keep_unknown if name in limited},
+        )
+
+    def finally_keep(self, query: TrackFacts, columns: Columns, order: np.ndarray) -> np.ndarray:
+        """Return which of the ranked tracks stay, in their order.
+
+        Args:
+            query: What is known of the track that was asked about.
+            columns: The facts of tracks that fulfil `condition`.
+            order: (ranked,) rows of `columns`, best first.
+        """
+        rows = np.asarray(order, dtype=np.int64)
+        allowed = None if self.key_lock else self.keys(query)
+        if allowed is not None:
+            sounding = self.sounding_keys(query, columns.bpm[rows], columns.key[rows])
+            unknown = sounding < 0
+            passed = allowed[sounding] & ~unknown
+            rows = rows[passed | unknown if "key" in self.keep_unknown else passed]
+        if self.max_per_artist is not None:
+            rows = at_most_per_artist(columns.artist, rows, most=self.max_per_artist)
+        return rows
+
+    def tempo_change(self, query: TrackFacts, bpm: np.ndarray) -> TempoChange:
+        """Return how the tempo changes from the query to each track, and at which multiple the track counts.
+
+        With a range of tempi, that is the first multiple that brings the track into it, its own before others.
+        Otherwise it is the best one by the rules of sets (`TempoRules`), of those that the filter takes.
+
+        Args:
+            query: What is known of the track that was asked about.
+            bpm: (tracks,) BPM, NaN if unknown.
+
+        Returns:
+            (tracks,) arrays.
+        """
+        bpm = np.asarray(bpm, dtype=np.float32)
+        before = np.array([math.nan if query.bpm is None else query.bpm], dtype=np.float32)
+        rules = TempoRules(**{name: 0.0 for name in MULTIPLES if name not in ("own", *self.multiples)})
+        change = rules.change(before, bpm)
+        percent, multiple, score = change.percent[0], change.multiple[0], change.score[0]
+        if self.bpm is not None:
+            low, high = self.bpm
+            for times in reversed(self._times()):
+                here = (bpm * np.float32(times) >= np.float32(low)) & (bpm * np.float32(times) <= np.float32(high))
+                multiple = np.where(here, np.float32(times), multiple)
+            percent = 100 * (bpm * multiple / before[0] - 1)
+        return TempoChange(percent=percent, multiple=multiple, score=score)
+
+    def sounding_keys(self, query: TrackFacts, bpm: np.ndarray, key: np.ndarray) -> np.ndarray:
+        """Return the keys that sound once the tracks are brought to the query's tempo, (tracks,) int16; -1 unknown.
+
+        With key lock, they are the keys of the tracks. An unknown tempo moves nothing.
+
+        Args:
+            query: What is known of the track that was asked about.
+            bpm: (tracks,) BPM, NaN if unknown.
+            key: (tracks,) places in `KEYS_24`, -1 if unknown.
+        """
+        if self.key_lock:
+            return np.asarray(key, dtype=np.int16)
+        return transpose(key, moved_semitones(self.tempo_change(query, bpm).percent))
+
+    def keys(self, query: TrackFacts) -> np.ndarray | None:
+        """Return which keys may sound, (24,) bool in the order of `KEYS_24`; None if any may.
+
+        Args:
+            query: What is known of the track that was asked about. If its key is unknown, only keys that are named
+                count, and if none is, any key may sound.
+        """
+        allowed, asked = np.zeros(len(KEYS_24), dtype=bool), False
+        for word in self.key:
+            if word not in KEY_WORDS:
+                asked = True
+                allowed[parse_key_class(word) or 0] = True  # checked above: it is a key
+            elif query.key is not None:
+                asked = True
+                allowed |= self._related(word)[query.key]
+        return allowed if asked else None
+
+    def key_scores(self, query: TrackFacts, key: np.ndarray) -> np.ndarray:
+        """Return how well keys follow the query's by the table, (tracks,) float32 from 0 to 1; NaN if one is unknown.
+
+        Args:
+            query: What is known of the track that was asked about.
+            key: (tracks,) the keys that sound, -1 if unknown.
+        """
+        key = np.asarray(key)
+        if query.key is None:
+            return np.full(len(key), np.nan, dtype=np.float32)
+        return np.where(key < 0, np.float32(np.nan), self._table()[query.key, key])
+
+    def remarks(self, query: TrackFacts) -> list[str]:
+        """Return which filters are left out because the query lacks a fact, one sentence each."""
+        left_out = [
+            (f"{_NAMES[name]} of the query is unknown: the filter {relative} is left out")
+            for name, relative in _PAIRS.items()
+            if getattr(self, relative) is not None and getattr(query, name) is None
+        ]
+        relations = [word for word in self.key if word in KEY_WORDS]
+        if relations and query.key is None:
+            left_out.append(f"the key of the query is unknown: the filter by key ({', '.join(relations)}) is left out")
+        elif self.key and not self.key_lock and query.bpm is None:
+            left_out.append("the tempo of the query is unknown: keys are compared as if no tempo were changed")
+        for name, words in (("genre", self.genre), ("artist", self.not_artist), ("album", self.not_album)):
+            if SAME in words and not getattr(query, name):
+                setting = name if name == "genre" else f"not_{name}"
+                left_out.append(f"the {name} of the query is unknown: the filter {setting}=same is left out")
+        return left_out
+
+    def _times(self) -> list[float]:
+        return [times for name, times in MULTIPLES.items() if name in ("own", *self.multiples)]
+
+    def _table(self) -> np.ndarray:
+        return self.key_table.scores_with_shift if self.key_shift else self.key_table.scores
+
+    def _related(self, word: str) -> np.ndarray:
+        """Return which keys go with which by a word, (24, 24) bool, rows the query's key."""
+        if word == "compatible":
+            return self._table() >= np.float32(self.key_least)
+        if word == "semitone":
+            keys = np.arange(len(KEYS_24))
+            return (keys == transpose(keys, 1)[:, None]) | (keys == transpose(keys, -1)[:, None])
+        return np.isin(camelot_relations(), [RELATIONS.index(name) for name in KEY_RELATIONS[word]])
+
+    def _possible_keys(self, query: TrackFacts) -> set[int] | None:
+        """Return the keys that may pass; on vinyl, all keys that some allowed tempo brings to one that may sound."""
+        allowed = self.keys(query)
+        if allowed is None:
+            return None
+        shifts = np.zeros(1, dtype=np.int16)
+        if not self.key_lock and query.bpm is not None:
+            if self.bpm_percent is None or self.bpm_percent > _CERTAIN_PERCENT:
+                return None
+            lowest, highest = moved_semitones(np.array([self.bpm_percent, -self.bpm_percent]))
+            shifts = np.arange(lowest, highest + 1, dtype=np.int16)
+        sounding = np.flatnonzero(allowed)
+        return {int(key) for shift in shifts.tolist() for key in transpose(sounding, -shift)}
+
+
+_PAIRS = {"bpm": "bpm_percent", "energy": "energy_within", "loudness": "loudness_within", "year": "year_within"}
+_NAMES = {"bpm": "the tempo", "energy": "the energy", "loudness": "the loudness", "year": "the year"}
+
+
+def at_most_per_artist(artist: np.ndarray, order: np.ndarray, *, most: int) -> np.ndarray:
+    """Return ranked tracks without those that come after `most` others of their artist.
+
+    Args:
+        artist: (tracks,) text; a track without an artist ("") always stays.
+        order: (ranked,) rows, best first.
+        most: The most tracks of one artist.
+    """
+    count: dict[str, int] = {}
+    kept = []
+    for row, name in zip(order.tolist(), artist[order].tolist(), strict=True):
+        count[name] = count.get(name, 0) + 1
+        if not name or count[name] <= most:
+            kept.append(row)
+    return np.array(kept, dtype=np.int64)
+
+
+def setting_names() -> tuple[str, ...]:
+    """Return the names of all settings of the filters."""
+    return tuple(one.name for one in fields(MusicalFilters))
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _checked_range(name: str, given: Any) -> Range | None:
+    if given is None:
+        return None
+    ends = [given] if isinstance(given, str | int | float) else list(given)
+    fits = len(ends) == 2 and all(
+        end is None or (isinstance(end, int | float) and not isinstance(end, bool) and not math.isnan(end))
+        for end in ends
+    )
+    low, high = (ends[0], ends[1]) if fits else (None, None)
+    low, high = -math.inf if low is None else float(low), math.inf if high is None else float(high)
+    lowest, highest = _LIMITS.get(name, (-math.inf, math.inf))
+    if not fits or low > high or high < lowest or low > highest or (low, high) == (-math.inf, math.inf):
+        limits = f" between {lowest:g} and {highest:g}" if name in _LIMITS and math.isfinite(highest) else ""
+        raise ConfigError(
+            f"filters.{name}={given}: give a range [low, high]{limits}; null instead of a number leaves that end open"
+        )
+    return low, high
+
+
+_LIMITS = {"bpm": BPM_RANGE, "energy": (1.0, 10.0), "year": (0.0, math.inf), "duration_s": (0.0, math.inf)}
+
+
+def _check_words(name: str, words: Iterable[str], choices: Sequence[str]) -> None:
+    for word in words:
+        if word not in choices:
+            raise ConfigError(f"filters.{name}: {word!r} is none of them; choose from: {', '.join(choices)}")
+
+
+def _resolved(words: Sequence[str], own: str) -> set[str]:
+    """Return the names that words stand for; "same" is the query's own, if that is known."""
+    return {own if word == SAME else word for word in words} - {""}
+
+
+def _spelled(names: Iterable[str], known: Collection[str]) -> set[str]:
+    """Return names as the library spells them."""
+    by_lower = {name.lower(): name for name in known}
+    for name in names:
+        if name.lower() not in by_lower:
+            raise ConfigError(unknown_name("genre", name, sorted(known)))
+    return {by_lower[name.lower()] for name in names}
