@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import musicrec
-from musicrec.config.number_types import Count, NotNegative, Share
+from musicrec.config.number_types import Count, NotNegative
 from musicrec.config.value_check import check_choice, check_fields, check_value
 from musicrec.errors import ConfigError
 from musicrec.recommend.conditions import Condition
 from musicrec.recommend.key_relations import KeyTable
 from musicrec.recommend.musical_filters import MusicalFilters
+from musicrec.recommend.reranking.rerank import Reranking
+from musicrec.recommend.tag_bits import TagBits
 
 PASSAGES = ("whole", "outro_to_intro")
 _SUFFIXES = (".yaml", ".yml")
@@ -21,6 +23,8 @@ _SUFFIXES = (".yaml", ".yml")
 @dataclass(frozen=True, kw_only=True)
 class TagStep:
     """The first step: which tags tracks need.
+
+    Tags of your choice are named as they are shown, such as "flute", or with the head of one model, as "tags: flute".
 
     Attributes:
         match: "any" or "all" of the query's most telling tags.
@@ -49,9 +53,19 @@ class TagStep:
             given = getattr(self, name)
             object.__setattr__(self, name, (given,) if isinstance(given, str) else tuple(given or ()))
 
-    def condition(self) -> Condition:
-        """Return what the tags of your choice ask for."""
-        return Condition(tags_any=self.any, tags_all=self.all, tags_none=self.none)
+    def condition(self, tags: TagBits) -> Condition:
+        """Return what the tags of your choice ask for.
+
+        Args:
+            tags: The tags of the library. If several of its models know a tag of this name, one of them is enough.
+
+        Raises:
+            ConfigError: The library does not know a tag.
+        """
+        wanted = [tags.named(word) for word in self.all]
+        if self.any:
+            wanted.insert(0, tuple(name for word in self.any for name in tags.named(word)))
+        return Condition(tags_any=wanted, tags_none=[name for word in self.none for name in tags.named(word)])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +78,7 @@ class Preset:
         weights: {block: weight}; what is not named counts 0.
         tags: The first step.
         filters: Filters on musical facts.
-        diversity: 0 takes the most similar tracks; towards 1, tracks that differ from each other are preferred. It is
-            1 - λ of maximal marginal relevance.
-        hubs: Whether tracks that are near to everything count less.
+        reranking: How the best tracks are put in their last order: diversity, and hubs.
         passage: "whole" compares whole tracks, "outro_to_intro" the end of the query with the beginning of the others.
 
     Raises:
@@ -78,13 +90,10 @@ class Preset:
     weights: Mapping[str, float]
     tags: TagStep = field(default_factory=TagStep)
     filters: MusicalFilters = field(default_factory=MusicalFilters)
-    diversity: Share = 0.0
-    hubs: bool = False
+    reranking: Reranking = field(default_factory=Reranking)
     passage: str = "whole"
 
     def __post_init__(self) -> None:
-        check_fields("preset", self)
-        check_value("preset.hubs", self.hubs, bool)
         check_choice("preset.passage", self.passage, PASSAGES)
         for block, weight in self.weights.items():
             check_value(f"preset.weights.{block}", weight, NotNegative)
@@ -159,13 +168,20 @@ def preset_from(settings: Mapping[str, Any], *, name: str, source: str | None = 
     """
     with _naming(f"preset {source or name}"):
         given = {key: value for key, value in _known(Preset, settings).items() if value is not None}
-        for part in ("weights", "tags", "filters"):
+        for part in ("weights", "tags", "filters", "reranking"):
             if not isinstance(given.setdefault(part, {}), Mapping):
                 raise ConfigError(f"{part}={given[part]}: give settings, one per line")
         with _naming("tags"):
             tags = _known(TagStep, given["tags"])
-        weights = {str(block): weight for block, weight in given["weights"].items() if weight is not None}
-        made = {"name": name, "weights": weights, "tags": TagStep(**tags), "filters": filters_from(given["filters"])}
+        with _naming("reranking"):
+            reranking = _known(Reranking, given["reranking"])
+        made = {
+            "name": name,
+            "weights": {str(block): weight for block, weight in given["weights"].items() if weight is not None},
+            "tags": TagStep(**tags),
+            "filters": filters_from(given["filters"]),
+            "reranking": Reranking(**reranking),
+        }
         return Preset(**{**given, **made})
 
 

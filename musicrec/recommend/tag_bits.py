@@ -111,6 +111,23 @@ class TagBits:
         has = np.unpackbits(self.bits[row], count=len(self.names), bitorder="little")
         return tuple(self.names[tag] for tag in np.flatnonzero(has))
 
+    def named(self, word: str) -> tuple[str, ...]:
+        """Return the tags that a word means: the tag of this name, or those that several models call so.
+
+        Args:
+            word: The name of a tag, or what follows the colon of "HEAD: TAG"; in capital or small letters.
+
+        Raises:
+            ConfigError: There is no such tag.
+        """
+        if word in self._numbers:
+            return (word,)
+        wanted = word.strip().lower()
+        found = [name for name in self.names if wanted in (name.lower(), name.partition(": ")[2].lower())]
+        if not found:
+            raise ConfigError(unknown_name("tag", word, [name.partition(": ")[2] or name for name in self.names]))
+        return tuple(found)
+
     def _bytes(self, names: Sequence[str]) -> list[tuple[int, np.uint8]]:
         """Return (number of a byte, the bits that are asked for in it) of the bytes that matter."""
         wanted: dict[int, int] = {}

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from hydra import compose, initialize_config_dir
@@ -21,6 +22,7 @@ from musicrec.recommend.presets import (
     read_key_table,
     read_preset,
 )
+from musicrec.recommend.tag_bits import TagBits
 
 CONF = Path(__file__).parents[2] / "conf"
 BLOCKS = {"tempo", "key", "energy", "loudness", "brightness", "embedding", "variation", "genre", "instruments"}
@@ -39,7 +41,7 @@ def test_every_preset(name: str):
     assert set(preset.weights) <= BLOCKS
     # Each setting stands in the file, so that a person sees what can be changed.
     settings = yaml.safe_load((CONF / "preset" / f"{name}.yaml").read_text())
-    assert set(settings) == {"about", "weights", "tags", "filters", "diversity", "hubs", "passage"}
+    assert set(settings) == {"about", "weights", "tags", "filters", "reranking", "passage"}
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -57,7 +59,7 @@ def test_mix_is_for_djs():
     assert first == ["tempo", "key", "energy"]
     assert mix.filters.bpm_percent == 6 and mix.filters.multiples == ("half", "double")
     assert mix.filters.key == ("compatible",) and mix.filters.key_table == read_key_table("reklawdbox")
-    assert mix.diversity == 0
+    assert mix.reranking.balance == 1
 
 
 def test_inspire_is_for_producers():
@@ -69,7 +71,7 @@ def test_inspire_is_for_producers():
 
 def test_explore_is_diverse():
     explore = read_preset("explore")
-    assert explore.diversity > 0 and explore.hubs and explore.filters.max_per_artist == 1
+    assert explore.reranking.balance < 1 and explore.reranking.hubs > 0 and explore.filters.max_per_artist == 1
 
 
 @pytest.mark.parametrize(
@@ -93,9 +95,16 @@ def test_weights_of_the_blocks_of_a_library():
 
 
 def test_the_first_step_as_a_condition():
-    step = TagStep(any=["flute", "piano"], none="vocals")
-    assert step.condition() == Condition(tags_any=["flute", "piano"], tags_none=["vocals"])
-    assert not TagStep().condition()
+    names = ("tags: flute", "tags: Piano", "instruments: piano", "tags: vocals")
+    tags = TagBits.pack(names, np.zeros((1, 4)))
+    step = TagStep(any=["flute", "piano"], all=["piano", "tags: flute"], none="Vocals")
+    assert step.condition(tags) == Condition(
+        tags_any=[names[:3], names[1:3], names[:1]],
+        tags_none=["tags: vocals"],
+    )
+    assert not TagStep().condition(tags)
+    with pytest.raises(ConfigError, match="tag flut: no track of this library has it; did you mean: flute"):
+        TagStep(none=["flut"]).condition(tags)
 
 
 def test_a_file_of_ones_own(tmp_path: Path):
@@ -129,8 +138,8 @@ def test_a_file_of_ones_own(tmp_path: Path):
         ("weights: {tempo: 1}\nfilters: {key_table: {fifth: 1}}", "key_table: no setting 'fifth'; choose from: same"),
         ("weights: {tempo: 1}\nfilters: {key_table: {same: 2}}", "keys.same=2: give a number from 0 to 1"),
         ("weights: {tempo: 1}\ntags: {match: some}", "tags.match=some: choose any or all"),
-        ("weights: {tempo: 1}\ndiversity: 2", "preset.diversity=2: give a number from 0 to 1"),
-        ("weights: {tempo: 1}\nhubs: often", "preset.hubs=often: give true or false"),
+        ("weights: {tempo: 1}\nreranking: {balance: 2}", "reranking.balance=2: give a number from 0 to 1"),
+        ("weights: {tempo: 1}\nreranking: {mmr: 2}", "reranking: no setting 'mmr'; choose from: hubs, balance"),
         ("weights: {tempo: 1}\npassage: intro", "preset.passage=intro: choose whole or outro_to_intro"),
         ("weights: {tempo: 1", "line 1: it is no YAML"),
         ("- 1", "give settings, as in the file .*explore.yaml"),
