@@ -8,9 +8,9 @@ import numpy as np
 from musicrec.heads.keys import RELATIONS, camelot_relations
 from musicrec.recommend.key_relations import CAMELOT_24, relation_text, transpose
 from musicrec.recommend.musical_filters import TrackFacts
-from musicrec.recommend.sets.axes import TimbreAxis
+from musicrec.recommend.sets.axes import LoudnessAxis, TimbreAxis
 from musicrec.recommend.sets.tempo import TempoRules
-from musicrec.recommend.wording import short, signed, sounding_text, tempo_sign
+from musicrec.recommend.wording import loudness_text, short, signed, sounding_text, tempo_sign
 
 AXES = {
     "tags": ("genre", "instruments", "attributes", "tags", "tags_mtt", "tags_msd"),
@@ -29,6 +29,7 @@ _SOMEWHAT = 0.3
 _AS_BRIGHT = 0.95
 _AS_ENERGETIC, _SLIGHTLY = 0.75, 2.0  # differences on the scale from 1 to 10
 _AS_LOUD_LU = 1.5
+_QUIETER_LU = LoudnessAxis().halving_lu
 _MOST_PERCENT = TempoRules().transition_percent
 _MATTERS = 0.1  # a fault is named if its axis has this share of the weights
 _BEHIND = ("sound", "variation")  # what stands behind the semicolon
@@ -49,7 +50,7 @@ def reason(
     """Return why a track is recommended, as "Both techno at 127 BPM (+1.7 %), as energetic; sounds alike".
 
     What the tracks have in common comes first: genre or tags. Then come the axes that contribute most, which is their
-    weight times their score. If tempo or key matter and do not go together, the sentence ends with a "but".
+    weight times their score. If tempo, key or loudness matter and do not go together, the sentence ends with a "but".
 
     Args:
         query: What is known of the track that was asked about.
@@ -72,7 +73,7 @@ def reason(
         "tempo": _tempo(track, tempo_change),
         "key": _key(query, track, shift_semitones, vinyl=vinyl),
         "energy": (_energy(query, track), ""),
-        "loudness": (_loudness(query, track), ""),
+        "loudness": _loudness(query, track),
         "brightness": ("as bright" if scores.get("brightness", 0.0) >= _AS_BRIGHT else "", ""),
         "sound": (_sound(_mean_score("embedding", weights, scores)), ""),
         "variation": ("changes as much over time" if _mean_score("variation", weights, scores) >= _ALIKE else "", ""),
@@ -156,11 +157,11 @@ def _energy(query: TrackFacts, track: TrackFacts) -> str:
     return f"{more} ({short(track.energy)} after {short(query.energy)})"
 
 
-def _loudness(query: TrackFacts, track: TrackFacts) -> str:
+def _loudness(query: TrackFacts, track: TrackFacts) -> tuple[str, str]:
     if query.loudness is None or track.loudness is None:
-        return ""
+        return "", ""
     louder = track.loudness - query.loudness
-    return "as loud" if abs(louder) < _AS_LOUD_LU else f"{abs(louder):.0f} LU {'louder' if louder > 0 else 'quieter'}"
+    return "as loud" if abs(louder) < _AS_LOUD_LU else "", loudness_text(louder, least=_QUIETER_LU)
 
 
 def _sound(similarity: float) -> str:

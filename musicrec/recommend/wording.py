@@ -15,6 +15,11 @@ def signed(value: float, digits: int) -> str:
     return f"{rounded:+.{digits}f}" if rounded else "±0"
 
 
+def loudness_text(louder_lu: float, *, least: float) -> str:
+    """Return a difference in loudness, such as "5 LU quieter"; "" if it is below `least` or NaN."""
+    return f"{abs(louder_lu):.0f} LU {'louder' if louder_lu > 0 else 'quieter'}" if abs(louder_lu) >= least else ""
+
+
 def tempo_sign(multiple: float) -> str:
     """Return the sign of a multiple of the tempo, such as "÷2"; "" for a track's own tempo."""
     return next(text for times, text in SIGNS.items() if abs(times - multiple) < 1e-3)

@@ -66,7 +66,7 @@ SCORES = {
         ),
         (
             {"track": TrackFacts(loudness=-13), "scores": {"loudness": 0.5}, "shared_tags": ["piano", "strings", "x"]},
-            "Both piano and strings, 4 LU quieter",
+            "Both piano and strings",
         ),
     ],
 )
@@ -80,6 +80,10 @@ def test_a_fault_that_matters_is_named():
     scores = {"embedding": 0.4, "tempo": 0.2, "key": 0.1}
     assert reason(QUERY, track, scores=scores, weights=MIX, tempo_change=(12.0, 1.0)) == (
         "Sounds somewhat alike; but +12.0 % tempo and 2B after 8A (keys that do not go together)"
+    )
+    quiet = TrackFacts(loudness=-13, genre="techno")
+    assert reason(QUERY, quiet, scores=scores, weights={"loudness": 1, "embedding": 1}) == (
+        "Both techno; sounds somewhat alike; but 4 LU quieter"
     )
     # Where tempo and key do not count, they are no faults.
     assert reason(QUERY, track, scores=scores, weights=INSPIRE, tempo_change=(12.0, 1.0)) == "Sounds somewhat alike"

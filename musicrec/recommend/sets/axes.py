@@ -11,7 +11,7 @@ from musicrec.config.value_check import check_choice, check_fields
 from musicrec.recommend.columns import Columns
 from musicrec.recommend.key_relations import CAMELOT_24, KeyTable, moved_semitones, relation_text, transpose
 from musicrec.recommend.sets.tempo import TempoChange, TempoRules
-from musicrec.recommend.wording import short, signed, sounding_text, tempo_sign
+from musicrec.recommend.wording import loudness_text, short, signed, sounding_text, tempo_sign
 
 KEY_MODES = ("key_lock", "vinyl")
 
@@ -304,9 +304,7 @@ class LoudnessAxis:
     def reason(self, pairs: Pairs, before: int, after: int) -> str:
         one, other = pairs.one(before, after)
         louder = float(pairs.columns.loudness[other]) - float(pairs.columns.loudness[one])
-        if not abs(louder) >= self.halving_lu:
-            return ""
-        return f"{abs(louder):.0f} LU {'louder' if louder > 0 else 'quieter'}"
+        return loudness_text(louder, least=self.halving_lu)
 
 
 def _near(difference: np.ndarray, halving: float) -> np.ndarray:
