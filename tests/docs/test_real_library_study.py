@@ -38,3 +38,21 @@ def test_no_single_block_is_better_than_the_default_beyond_chance(name: str):
             if row["ranking"].startswith("default − ") and row["ranking"] != "default − default before"
         ]
     assert float(row["same_soundtrack_high"]) > 0
+
+
+def test_the_tables_of_the_last_steps_are_those_of_the_file():
+    page = (FOLDER / "README.md").read_text()
+    section = page.partition("<!-- reranking.csv -->")[2].partition("<!-- end of reranking.csv -->")[0]
+    with (FOLDER / "reranking.csv").open(newline="") as file:
+        of = {
+            (row["weights"], row["part"], row["setting"], row["measure"]): float(row["value"])
+            for row in csv.DictReader(file)
+        }
+    compared = 0
+    for table in re.findall(r"^([A-Z][^|\n]+)\n\n((?:\|.*\n)+)", section, re.M):
+        header, _, *lines = [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in table[1].splitlines()]
+        for weights, setting, *values in lines:
+            for measure, value in zip(header[2:], values, strict=True):
+                assert float(value.partition(",")[0]) == of[weights, table[0].lower(), setting, measure]
+                compared += 1
+    assert compared > 100

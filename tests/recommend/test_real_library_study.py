@@ -152,3 +152,22 @@ def test_answers_are_listed_beside_what_publishers_say():
     nothing = {"tag_groups": {}, "descriptors": {}}
     assert script["row"]({"title": "A", "key": "F#", "mode": "minor"}, heard | nothing)[2:] == [
         "", "", "120.0 (0.34)", "F# minor", "C major (0.96)", "", ""]  # fmt: skip
+
+
+def test_the_last_steps_are_measured(library: Path, tmp_path: Path, program):
+    table, page = tmp_path / "r.csv", tmp_path / "page.md"
+    page.write_text("before\n<!-- r.csv -->\nan old table\n<!-- end of r.csv -->\nafter\n")
+    named = ["--csv", str(table), "--page", str(page), "--weights", "sound:embedding=1"]
+    printed = program(f"{FOLDER}/reranking.py", str(library), "--resamples", "200", *named).stdout
+    assert "| sound | strength 0.5 | " in printed
+    assert page.read_text() == f"before\n<!-- r.csv -->\n{printed.rstrip()}\n\n<!-- end of r.csv -->\nafter\n"
+    with table.open(newline="") as file:
+        rows = {
+            tuple(row[name] for name in ("weights", "part", "setting", "measure")): row for row in csv.DictReader(file)
+        }
+    # The embedding tells the three soundtracks apart, so that two queries have two right answers.
+    assert float(rows["sound", "two queries", "soft maximum, 1.0", "of either"]["value"]) > 0.9
+    assert float(rows["sound", "two queries", "soft maximum, 1.0", "both there"]["value"]) > 0.9
+    steps = [float(rows["sound", "path of 6", way, "largest step"]["value"])
+             for way in ("smallest largest step", "points on the line")]  # fmt: skip
+    assert steps[0] < steps[1]
