@@ -17,15 +17,15 @@ class Reranking:
 
     Attributes:
         hubs: How far tracks that are similar to everything are put back, from 0, not at all, to 1; see `without_hubs`.
-        diversity: 1 - λ of maximal marginal relevance, from 0, the most similar tracks, to 1, tracks as different as
-            possible; see `diverse_order`.
+        balance: λ of the maximal marginal relevance, from 0, tracks as different as possible, to 1, the most similar
+            ones; see `diverse_order`.
 
     Raises:
         ConfigError: A value is out of range.
     """
 
     hubs: Share = 0.0
-    diversity: Share = 0.0
+    balance: Share = 1.0
 
     def __post_init__(self) -> None:
         check_fields("reranking", self)
@@ -65,7 +65,7 @@ class Reranking:
             candidates=spread(vectors, weights, known_weight, mean=mean, second=second),
             strength=self.hubs,
         )
-        if not self.diversity:
+        if self.balance == 1:
             return np.argsort(-scores, kind="stable")[:k], scores
         compared = compared_vectors(vectors, weights, known_weight)
-        return diverse_order(scores, compared, balance=1 - self.diversity, k=k), scores
+        return diverse_order(scores, compared, balance=self.balance, k=k), scores

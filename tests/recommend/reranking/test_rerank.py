@@ -26,7 +26,7 @@ def shortlist(tracks):
 
 
 def test_nothing_to_change_is_the_order_of_the_similarity(shortlist):
-    rows, scores = Reranking(hubs=0, diversity=0).order(**shortlist, k=9)
+    rows, scores = Reranking(hubs=0, balance=1).order(**shortlist, k=9)
     assert rows.tolist() == np.argsort(-shortlist["similarity"], kind="stable")[:9].tolist()
     assert scores.tolist() == shortlist["similarity"].tolist()
 
@@ -41,7 +41,7 @@ def test_hubs_first_then_diversity(shortlist):
         strength=0.5,
     )
     compared = compared_vectors(shortlist["vectors"], weights, known)
-    rows, scores = Reranking(hubs=0.5, diversity=0.5).order(**shortlist, k=9)
+    rows, scores = Reranking(hubs=0.5, balance=0.5).order(**shortlist, k=9)
     np.testing.assert_allclose(scores, expected)
     assert rows.tolist() == diverse_order(expected, compared, balance=0.5, k=9).tolist()
     assert rows.tolist() != np.argsort(-expected)[:9].tolist()
