@@ -14,6 +14,7 @@ from musicrec.recommend.exports import ExportRef
 from musicrec.recommend.library import Changes, Library, LibraryFile, Listing, Recording, Source, values_of
 from musicrec.recommend.space import Space
 from musicrec.recommend.sqlite_library import SqliteLibrary
+from musicrec.recommend.summaries import SummaryLayout
 
 EXPORTS = [ExportRef(path="/a", sha256="1", name="a", embedding_size=4)]
 
@@ -25,7 +26,17 @@ def sqlite(folder: Path, heads: list, *, new: bool) -> Library:
     return SqliteLibrary.create(path, exports=EXPORTS, heads=heads, embedding_size=4, analysis={"coverage": 0.5})
 
 
-STORES = {"sqlite": sqlite}
+def lance(folder: Path, heads: list, *, new: bool) -> Library:
+    pytest.importorskip("lancedb", reason="needs LanceDB: pip install 'musicrec[lance]'")
+    from musicrec.recommend.lance.library import LanceLibrary
+
+    path = folder / "library"
+    if not new:
+        return LanceLibrary.open(path)
+    return LanceLibrary.create(path, exports=EXPORTS, heads=heads, embedding_size=4, analysis={"coverage": 0.5})
+
+
+STORES = {"sqlite": sqlite, "lance": lance}
 
 
 @pytest.fixture(params=STORES)
@@ -271,7 +282,8 @@ def test_summaries_are_kept_until_the_answers_change(store: Library, make: Calla
     assert store.space() is None and list(store.summaries()) == []
     values = store.values(ids)
     space = Space.fit(list(store.heads.values()), values, reliable=np.ones(3, dtype=bool))
-    rows = np.arange(15, dtype=np.uint8).reshape(3, 5)
+    layout = SummaryLayout(list(store.heads.values()), space)
+    rows = layout.rows(values, *store.audio_facts(ids)).view(np.uint8).reshape(3, -1)
     store.save_summaries(ids, rows, space=space)
     with closing(again()) as other:
         kept = other.space()

@@ -1,0 +1,82 @@
+"""The package LanceDB, its errors, and the addresses of its databases."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from musicrec.errors import LibraryError
+
+if TYPE_CHECKING:
+    import lancedb
+
+PREFIX = "lance:"
+_REMOTE = re.compile(r"[a-z0-9+]{2,}://")
+
+
+def place_of(address: str | Path) -> str:
+    """Return what LanceDB opens: an absolute folder, or an address such as s3://bucket/folder.
+
+    Args:
+        address: A folder or an address, with or without `PREFIX`.
+    """
+    place = str(address).removeprefix(PREFIX)
+    return place if is_remote(place) else str(Path(place).expanduser().absolute())
+
+
+def is_remote(place: str) -> bool:
+    """Return whether a database is in an object store."""
+    return bool(_REMOTE.match(place))
+
+
+def connect(place: str) -> "lancedb.DBConnection":
+    """Return a connection on which each operation sees what other programs have written before.
+
+    Raises:
+        LibraryError: LanceDB is not installed, or the place cannot be reached.
+    """
+    os.environ.setdefault("LANCE_LOG", "error")  # its warnings are of no use to users
+    try:
+        import lancedb
+    except ImportError:
+        raise LibraryError(
+            f"{PREFIX}{place} needs LanceDB, which is not installed; install it with `pip install 'musicrec[lance]'`"
+        ) from None
+    with named_errors(place):
+        return lancedb.connect(place, read_consistency_interval=timedelta(0))
+
+
+@contextmanager
+def named_errors(place: str) -> Iterator[None]:
+    """Turn errors of LanceDB into errors that name the library and what was kept.
+
+    Raises:
+        LibraryError: LanceDB failed.
+    """
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError) as error:  # it has no errors of its own
+        text = _short(str(error))
+        named = f"{PREFIX}{place}"
+        if "ermission denied" in text or "Read-only file system" in text:
+            raise LibraryError(
+                f"{named} cannot be written or read ({text}); make the folder and all in it accessible, or name "
+                "another library; earlier writes are kept"
+            ) from None
+        if "onflict" in text:
+            raise LibraryError(f"{named} is being written by another program ({text}); try again later") from None
+        if any(sign in text for sign in ("not found", "Not found", "No such file", "no longer exists", "orrupt")):
+            raise LibraryError(
+                f"{named} is damaged ({text}); `musicrec verify --library {named}` says where; put back a copy, or "
+                "delete it and index again"
+            ) from None
+        raise LibraryError(f"{named}: {text}; earlier writes are kept") from None
+
+
+def _short(text: str) -> str:
+    """Return a message of LanceDB without the places in its source."""
+    text = re.sub(r",? ?/\S*/registry/\S+", "", text)
+    return re.sub(r"^(lance error: )?LanceError\((\w+)\): ", "", text.splitlines()[0] if text else "").strip()
