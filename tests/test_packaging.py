@@ -70,7 +70,7 @@ def owners() -> dict[str, str]:
 @pytest.mark.slow
 def test_the_package_needs_what_it_imports(declared):
     files = [*PROGRAMS, *(ROOT / "musicrec").rglob("*.py")]
-    extras = [line for extra in ("implicit", "midi", "tensorboard") for line in declared[extra]]
+    extras = [line for extra in ("implicit", "lance", "midi", "tensorboard") for line in declared[extra]]
     needed, installed = imported(files), names([*declared[""], *extras])
     missing = [f'add "{name}>=…" to setup.cfg (in install_requires) and its version to constraints.txt'
                for name in sorted(needed - installed)]  # fmt: skip

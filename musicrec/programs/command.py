@@ -66,9 +66,10 @@ def _musicrec(
 
 
 _Library = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
-        metavar="FILE", help="The file of the library; by default one in your data folder, or MUSICREC_LIBRARY."
+        metavar="FILE",
+        help="The file of the library, or lance:FOLDER; by default a file in your data folder, or MUSICREC_LIBRARY.",
     ),
 ]
 _Models = Annotated[list[str] | None, typer.Option(metavar="A,B", help="Names of models, or export folders.")]

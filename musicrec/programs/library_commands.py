@@ -64,13 +64,13 @@ def query(
         out.print(presentation.as_table(answer, width=out.width))
 
 
-def status(*, library: Path | None, as_json: bool) -> None:
+def status(*, library: str | Path | None, as_json: bool) -> None:
     """Print what a library holds."""
     with Recommender.open(library) as recommender:
         _show(recommender.status(), presentation.status_text, as_json=as_json)
 
 
-def prune(*, library: Path | None, yes: bool, as_json: bool) -> None:
+def prune(*, library: str | Path | None, yes: bool, as_json: bool) -> None:
     """Delete missing files from a library, after showing them.
 
     Args:
@@ -92,13 +92,13 @@ def prune(*, library: Path | None, yes: bool, as_json: bool) -> None:
         _show(report, presentation.prune_text, as_json=as_json)
 
 
-def relocate(old: str, new: str, *, library: Path | None, as_json: bool) -> None:
+def relocate(old: str, new: str, *, library: str | Path | None, as_json: bool) -> None:
     """Tell a library where a folder is now, and print how many files were found there."""
     with Recommender.open(library) as recommender:
         _show(recommender.relocate(old, new), presentation.relocate_text, as_json=as_json)
 
 
-def verify(*, library: Path | None, content: bool, as_json: bool) -> None:
+def verify(*, library: str | Path | None, content: bool, as_json: bool) -> None:
     """Check a library and its files, and print what is wrong.
 
     Raises:

@@ -113,7 +113,7 @@ def compose_answer(
     *,
     heads: Mapping[str, Head],
     similarity: Similarity,
-    library: Path,
+    library: Path | str,
     size: int,
     match: str,
     remarks: Sequence[str] = (),

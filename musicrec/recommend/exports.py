@@ -76,7 +76,7 @@ def model_names(folders: Sequence[str]) -> list[str]:
     return names
 
 
-def check_same(remembered: Sequence[ExportRef], given: Sequence[str], *, library: Path) -> list[ExportRef]:
+def check_same(remembered: Sequence[ExportRef], given: Sequence[str], *, library: Path | str) -> list[ExportRef]:
     """Check that exports are the ones a library was made with, and return where they are now.
 
     Args:
@@ -109,7 +109,7 @@ def check_same(remembered: Sequence[ExportRef], given: Sequence[str], *, library
     return [replace(export, path=by_content[export.sha256].path) for export in remembered]
 
 
-def _where_it_is(export: ExportRef, *, library: Path) -> ExportRef:
+def _where_it_is(export: ExportRef, *, library: Path | str) -> ExportRef:
     """Return an export of a library with its present folder: where it was, or where the model of its name is."""
     entry = catalogue.entries().get(export.name)
     places = [export.path] if entry is None else [export.path, str(entry.folder)]
@@ -161,7 +161,7 @@ def sample_rate_of(export: ExportRef) -> int:
         raise ExportError(f"{path} does not tell the sample rate ({error}); export the model again") from None
 
 
-def coverage_of(analysis: Mapping[str, Any], given: float | None, *, library: Path) -> float:
+def coverage_of(analysis: Mapping[str, Any], given: float | None, *, library: Path | str) -> float:
     """Return the share of each track that the models hear in a library.
 
     Args:

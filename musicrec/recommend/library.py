@@ -191,7 +191,7 @@ class Library(Protocol):
     """
 
     @property
-    def path(self) -> Path:
+    def path(self) -> Path | str:
         """Where the library is, for messages."""
 
     @property

@@ -154,7 +154,7 @@ def _column_of(rows: Sequence[dict[str, Any]], program: str) -> str:
     return ""
 
 
-def index_text(report: "IndexReport", *, library: Path) -> Text:
+def index_text(report: "IndexReport", *, library: Path | str) -> Text:
     """Return what `index` did, in a few lines.
 
     Args:

@@ -51,7 +51,7 @@ class Recommender:
         path: The library.
     """
 
-    def __init__(self, path: Path, *, models: Sequence[str], device: str) -> None:
+    def __init__(self, path: Path | str, *, models: Sequence[str], device: str) -> None:
         self.path = path
         self._models, self._device = list(models), device
         self._library: Library | None = None
@@ -65,7 +65,8 @@ class Recommender:
         """Open a library, which need not exist yet: `index` creates it.
 
         Args:
-            library: The file of the library; None for the one of the `musicrec` command.
+            library: The file of the library, or lance:FOLDER or s3://… for one in LanceDB; None for the one of the
+                `musicrec` command.
             models: Export folders, or names of models. Empty for the models of the library; for a new library, for the
                 default set: the models that ship with musicrec and those that have been fetched.
             device: Where to run them: "cpu", "cuda", "cuda:1" …; "auto" for the GPU if there is one.
@@ -73,7 +74,7 @@ class Recommender:
         Raises:
             LibraryError: The library exists and cannot be read.
         """
-        path = stores.default_library() if library is None else Path(library).expanduser()
+        path = stores.default_library() if library is None else stores.address(library)
         opened = cls(path, models=models, device=device)
         if stores.exists(path):
             opened._opened()

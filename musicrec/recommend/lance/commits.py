@@ -341,11 +341,9 @@ def create(place: str, described: dict[str, Any]) -> None:
     """Create the tables of an empty library. The state comes last: without it there is no library."""
     connection = package.connect(place)
     with package.named_errors(place):
-        left = set(_tables_there(connection))  # by a program that was killed here
+        left = _tables_there(connection)  # by a program that was killed here
         versions = {
-            name: connection.create_table(
-                name, schema=columns, mode="overwrite" if name in left else "create"
-            ).version
+            name: connection.create_table(name, schema=columns, mode="overwrite" if name in left else "create").version
             for name, columns in schema.SCHEMAS.items()
         }
         row = {
@@ -361,6 +359,16 @@ def create(place: str, described: dict[str, Any]) -> None:
         connection.create_table(schema.STATE, pa.Table.from_pylist([row], schema=schema.STATE_SCHEMA))
 
 
+def _tables_there(connection: Any) -> set[str]:
+    found, token = set(), None
+    while True:
+        some = connection.list_tables(page_token=token, limit=100)
+        found |= set(some.tables)
+        token = some.page_token
+        if not token or not some.tables:
+            return found
+
+
 def exists(place: str) -> bool:
     """Return whether there is a library at a place."""
     connection = package.connect(place)
@@ -372,7 +380,7 @@ def delete(place: str) -> None:
     """Delete the tables of a library, the state first."""
     connection = package.connect(place)
     with package.named_errors(place):
-        there = set(_tables_there(connection))
+        there = _tables_there(connection)
         for name in (schema.STATE, *schema.SCHEMAS):
             if name in there:
                 connection.drop_table(name)

@@ -244,6 +244,11 @@ class LanceLibrary:
         with self._database.reading() as tables:
             return reading.audio_hashes(tables)
 
+    def incomplete(self) -> set[str]:
+        """Return the recordings that were analysed before something was known of a track."""
+        with self._database.reading() as tables:
+            return reading.incomplete(tables)
+
     def problems(self) -> list[str]:
         """Check that all tables can be read, that answers are complete and finite, and that rows fit together."""
         try:

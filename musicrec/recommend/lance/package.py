@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,19 +33,28 @@ def is_remote(place: str) -> bool:
     return bool(_REMOTE.match(place))
 
 
+def require(address: str) -> None:
+    """Check that LanceDB is installed, before modules are imported that need it.
+
+    Raises:
+        LibraryError: It is not.
+    """
+    missing = [name for name in ("lancedb", "pyarrow") if find_spec(name) is None]
+    if missing:
+        raise LibraryError(
+            f"{address} needs the package {missing[0]}, which is not installed; run `pip install 'musicrec[lance]'`"
+        )
+
+
 def connect(place: str) -> "lancedb.DBConnection":
     """Return a connection on which each operation sees what other programs have written before.
 
     Raises:
-        LibraryError: LanceDB is not installed, or the place cannot be reached.
+        LibraryError: The place cannot be reached.
     """
     os.environ.setdefault("LANCE_LOG", "error")  # its warnings are of no use to users
-    try:
-        import lancedb
-    except ImportError:
-        raise LibraryError(
-            f"{PREFIX}{place} needs LanceDB, which is not installed; install it with `pip install 'musicrec[lance]'`"
-        ) from None
+    import lancedb
+
     with named_errors(place):
         return lancedb.connect(place, read_consistency_interval=timedelta(0))
 

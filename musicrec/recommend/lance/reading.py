@@ -87,9 +87,7 @@ def count_tracks(tables: Tables) -> int:
     return len(np.unique(found.to_numpy()))
 
 
-def all_tracks(
-    tables: Tables, heads: Mapping[str, Head], embedding_size: int
-) -> tuple[list[Track], Values]:
+def all_tracks(tables: Tables, heads: Mapping[str, Head], embedding_size: int) -> tuple[list[Track], Values]:
     """Return one track per recording with a file that is there, in the order of the paths, and their values."""
     first: dict[int, dict[str, Any]] = {}
     for file in _files(tables, _HERE):
@@ -207,6 +205,13 @@ def ids_of(tables: Tables, audio_hashes: Iterable[str]) -> dict[str, int]:
 def audio_hashes(tables: Tables) -> set[str]:
     """Return the recordings, also those without a file."""
     return set(tables.rows("recordings", ["audio_hash"])["audio_hash"].to_pylist())
+
+
+def incomplete(tables: Tables) -> set[str]:
+    """Return the audio hashes of recordings with a file that were analysed before something was known of a track."""
+    rows = tables.rows("recordings", ["id", "audio_hash"], "passages IS NULL").to_pylist()
+    here = set(_present_among(tables, [row["id"] for row in rows]))
+    return {row["audio_hash"] for row in rows if row["id"] in here}
 
 
 def space_of(tables: Tables) -> tuple[str, bytes] | None:
