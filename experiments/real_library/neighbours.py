@@ -25,18 +25,25 @@ import numpy as np
 from matplotlib.figure import Figure
 from rich.progress import track as with_progress
 
+from musicrec.audio.decode import decode
 from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.figures.style import COLOURS, GREY, save
 from musicrec.heads import Head
-from musicrec.recommend.evaluation import Share, candidates, chance, mixable, nearest, same_label, share
+from musicrec.recommend.evaluation.accuracy import chance_precision, key_compatible, label_precision, tempo_compatible
+from musicrec.recommend.evaluation.accuracy import mixable as tempo_and_key
+from musicrec.recommend.evaluation.comparison import candidates, stored_query
+from musicrec.recommend.evaluation.estimates import Estimate, mean
+from musicrec.recommend.evaluation.mfcc import BLOCK as MFCC_BLOCK
+from musicrec.recommend.evaluation.mfcc import SAMPLE_RATE, mfcc
+from musicrec.recommend.evaluation.rankers import ranked_lists, similarity_ranker
 from musicrec.recommend.exact_search import ExactSearch
+from musicrec.recommend.library_columns import keys_of, tempi
 from musicrec.recommend.similarity import Similarity, default_weights, is_embedding
 from musicrec.recommend.sqlite_library import SqliteLibrary
 from musicrec.system.atomic_write import write_text
 from musicrec.system.console import error_console
 from musicrec.system.csv_table import write_records
 
-SAMPLE_RATE, MFCC = 16_000, 20
 SCALINGS = {"plain": (False, False), "centred": (True, False), "": (True, True)}
 
 
@@ -58,22 +65,6 @@ class Ranking:
     weights: dict[str, float]
     scaling: str = ""
     alone: bool = False
-
-
-def mfcc(path: str) -> np.ndarray:
-    """Return means, deviations and deviations of differences of the MFCC of a file, (3 · MFCC,) float32."""
-    import torch
-    from scipy.fft import dct
-
-    from musicrec.audio.decode import decode
-    from musicrec.models.frontends.mel import MelSpectrogram
-
-    frontend = MelSpectrogram(sample_rate=SAMPLE_RATE, n_mels=64)
-    waveform = torch.from_numpy(decode(path, sample_rate=SAMPLE_RATE))
-    with torch.inference_mode():
-        pieces = [frontend(part[None])[0, 0].numpy() for part in waveform.split(60 * SAMPLE_RATE) if len(part) > 512]
-    values = dct(np.concatenate(pieces, axis=1), axis=0, norm="ortho")[:MFCC]
-    return np.concatenate([values.mean(1), values.std(1), np.diff(values).std(1)]).astype(np.float32)
 
 
 def rankings(heads: list[Head], blocks: list[str], added: list[str]) -> list[Ranking]:
@@ -113,30 +104,38 @@ def main() -> None:
     with SqliteLibrary.open(options.library) as library:
         heads, (tracks, values) = list(library.heads.values()), library.read()
     if options.mfcc:
-        values["embedding.mfcc"] = np.stack([mfcc(one.path) for one in progress(tracks, "MFCC")])
+        heard = (decode(one.path, sample_rate=SAMPLE_RATE) for one in progress(tracks, "MFCC"))
+        values[MFCC_BLOCK] = np.stack([mfcc(waveform) for waveform in heard])
     blocks = [name for name in values if name not in {head.name for head in heads}]
     search, bootstrap = ScaledSearch(tracks, values), Bootstrap(resamples=options.resamples)
-    queries, labels = np.flatnonzero(candidates(search)), [str(one.artist) for one in tracks]
+    among, labels = candidates(search), [str(one.artist) for one in tracks]
+    queries, by_name = np.flatnonzero(among), {head.name: head for head in heads}
+    asked = [stored_query(search, int(row)) for row in queries]
+    bpm, keys = tempi(search, by_name), keys_of(search, by_name)
 
-    known = [name for name in blocks if name != "embedding.mfcc"]
+    known = [name for name in blocks if name != MFCC_BLOCK]
     chosen = rankings(heads, known, options.weights)
     if options.mfcc:
-        chosen.append(Ranking(name="MFCC", weights={"embedding.mfcc": 1.0}, alone=True))
+        chosen.append(Ranking(name="MFCC", weights={MFCC_BLOCK: 1.0}, alone=True))
     hits, rows = {}, []
     for ranking in progress(chosen, "rankings"):
         search.centre, search.scale = SCALINGS[ranking.scaling]
         weights = {**dict.fromkeys(default_weights(heads, blocks), 0.0), **ranking.weights}
-        found = nearest(search, Similarity(heads, blocks=blocks, weights=weights), k=options.k)
-        hits[ranking.name] = same_label(found, queries, labels)
-        mixes = mixable(found, queries, search, {head.name: head for head in heads})
+        ranker = similarity_ranker(search, Similarity(heads, blocks=blocks, weights=weights))
+        found = ranked_lists(ranker, asked, among=among, k=options.k)
+        hits[ranking.name] = label_precision(found, queries, labels)
+        mixes = {} if bpm is None or keys is None else {
+            "tempo": tempo_compatible(found, queries, bpm), "key": key_compatible(found, queries, keys),
+            "both": tempo_and_key(found, queries, bpm, keys),
+        }  # fmt: skip
         rows.append({"ranking": ranking.name, "weights": text_of(ranking.weights), "queries": len(queries),
-                     **rounded("same_soundtrack", share(hits[ranking.name], bootstrap)),
+                     **rounded("same_soundtrack", mean(hits[ranking.name], bootstrap)),
                      **{f"mixable_{name}": round(float(of.mean()), 3) for name, of in mixes.items()}})  # fmt: skip
 
     alone = [ranking.name for ranking in chosen if ranking.alone and ranking.name != "MFCC"]
     best = max(alone, key=lambda name: hits[name].mean())
-    by_chance = float(chance(queries, labels).mean())
-    differences = {f"default − {other}": share(hits["default"] - hits[other], bootstrap)
+    by_chance = float(chance_precision(queries, labels, among=among).mean())
+    differences = {f"default − {other}": mean(hits["default"] - hits[other], bootstrap)
                    for other in (best, "default before")}  # fmt: skip
     table = as_table(rows, differences, by_chance=by_chance, k=options.k, best=best)
     print(table)
@@ -159,7 +158,7 @@ def text_of(weights: dict[str, float]) -> str:
     return " ".join(f"{name}={weight:g}" for name, weight in weights.items())
 
 
-def rounded(name: str, of: Share) -> dict[str, float]:
+def rounded(name: str, of: Estimate) -> dict[str, float]:
     parts = asdict(of)
     return {
         name: round(parts["value"], 3),
@@ -168,7 +167,7 @@ def rounded(name: str, of: Share) -> dict[str, float]:
     }
 
 
-def as_table(rows: list[dict], differences: dict[str, Share], *, by_chance: float, k: int, best: str) -> str:
+def as_table(rows: list[dict], differences: dict[str, Estimate], *, by_chance: float, k: int, best: str) -> str:
     """Return the results as Markdown."""
     mixes = [name for name in ("mixable_tempo", "mixable_key", "mixable_both") if name in rows[0]]
     header = ["ranking", f"same soundtrack, of {k}", "95 %", *(name.removeprefix("mixable_") for name in mixes)]
