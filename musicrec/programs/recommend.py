@@ -20,7 +20,7 @@ from musicrec.runs.find import find_export
 
 def main(cfg: DictConfig) -> None:
     """Run the action that the config names."""
-    actions = {"index": index, "query": query}
+    actions = {"index": index, "query": query, "evaluate": evaluate, "listen": listen}
     if cfg.action not in actions:
         raise ConfigError(f"action={cfg.action}: choose action={' or action='.join(actions)}; see --help")
     actions[cfg.action](cfg)
@@ -63,6 +63,20 @@ def query(cfg: DictConfig) -> None:
         coverage=cfg.coverage,
         as_json=cfg.format == "json",
     )
+
+
+def evaluate(cfg: DictConfig) -> None:
+    """Measure how good the rankings of a library are."""
+    from musicrec.programs import recommend_evaluation  # here, as a query needs none of it
+
+    recommend_evaluation.evaluate(cfg)
+
+
+def listen(cfg: DictConfig) -> None:
+    """Write a blind listening test, or read the answers to one."""
+    from musicrec.programs import recommend_evaluation
+
+    recommend_evaluation.listen(cfg)
 
 
 def export_folders(cfg: DictConfig) -> list[str]:

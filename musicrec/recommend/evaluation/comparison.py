@@ -192,8 +192,8 @@ def compare(
         values[name] = measured
         estimates = _estimates(measured, bootstrap, clusters)
         estimates |= {
-            statistic.__name__: jackknife(statistic, counts, confidence=bootstrap.confidence)
-            for statistic in (variety.hub_skewness, variety.coverage, variety.gini)
+            name: jackknife(statistic, counts, confidence=bootstrap.confidence, limits=limits)
+            for name, (statistic, limits) in _OF_LIBRARY.items()
         }
         for measure, estimate in estimates.items():
             count = int((~np.isnan(measured[measure])).sum()) if measure in measured else len(rows)
@@ -205,7 +205,9 @@ def compare(
         for other in rankers
         if other != name
         for measure, estimate in _estimates(
-            {one: values[name][one] - values[other][one] for one in values[name]}, bootstrap, clusters
+            {one: of - values[other][one] for one, of in values[name].items() if one in values[other]},
+            bootstrap,
+            clusters,
         ).items()
     ]
     found = {score.measure for score in scores}
@@ -216,6 +218,13 @@ def compare(
         settings=settings,
         about=task.about(),
     )
+
+
+_OF_LIBRARY = {  # what is no mean over queries
+    "hub_skewness": (variety.hub_skewness, (-np.inf, np.inf)),
+    "coverage": (variety.coverage, (0.0, 1.0)),
+    "gini": (variety.gini, (0.0, 1.0)),
+}
 
 
 class _Task:
@@ -312,12 +321,15 @@ def _clusters(bootstrap: "Bootstrap", artists: np.ndarray) -> np.ndarray | None:
 def _estimates(
     values: Mapping[str, np.ndarray], bootstrap: "Bootstrap", clusters: np.ndarray | None
 ) -> dict[str, Estimate]:
-    """Return the mean of each measure; those with the same queries are drawn together."""
+    """Return the mean of each measure. Those with the same queries are drawn together, playlists one by one."""
+    groups: dict[tuple[bool, int], list[str]] = {}
+    for name, of in values.items():
+        groups.setdefault((name.startswith(_NOT_OF_QUERIES), len(of)), []).append(name)
     found: dict[str, Estimate] = {}
-    for size in {len(of) for of in values.values()}:
-        names = [name for name, of in values.items() if len(of) == size]
-        whole = clusters if clusters is not None and len(clusters) == size else None
-        found |= dict(
-            zip(names, means(np.stack([values[name] for name in names], axis=1), bootstrap, whole), strict=True)
-        )
+    for (others, _), names in groups.items():
+        together = np.stack([values[name] for name in names], axis=1)
+        found |= dict(zip(names, means(together, bootstrap, None if others else clusters), strict=True))
     return {name: found[name] for name in values}
+
+
+_NOT_OF_QUERIES = ("playlist_", "kept_")  # what has a value for each playlist, or for some of the queries

@@ -61,7 +61,13 @@ def mean(values: np.ndarray, bootstrap: "Bootstrap") -> Estimate:
     return means(np.asarray(values)[:, None], bootstrap)[0]
 
 
-def jackknife(statistic: Callable[[np.ndarray], np.ndarray], counts: np.ndarray, *, confidence: float) -> Estimate:
+def jackknife(
+    statistic: Callable[[np.ndarray], np.ndarray],
+    counts: np.ndarray,
+    *,
+    confidence: float,
+    limits: tuple[float, float] = (-np.inf, np.inf),
+) -> Estimate:
     """Return a statistic of how often each track is recommended, with its jackknife interval.
 
     Such a statistic is no mean over queries, and the bootstrap does not suit it: a resample has only two thirds of the
@@ -72,6 +78,7 @@ def jackknife(statistic: Callable[[np.ndarray], np.ndarray], counts: np.ndarray,
         statistic: From (rows, tracks) counts to (rows,).
         counts: (queries, tracks) whether a query is answered with a track.
         confidence: Confidence level, between 0 and 1.
+        limits: What the statistic can be; the interval ends there.
     """
     import torch
 
@@ -84,7 +91,7 @@ def jackknife(statistic: Callable[[np.ndarray], np.ndarray], counts: np.ndarray,
     left = np.concatenate([statistic(whole - counts[begin : begin + rows]) for begin in range(0, number, rows)])
     error = float(np.sqrt((number - 1) / number * np.sum((left - left.mean()) ** 2)))
     z = float(torch.special.ndtri(torch.tensor((1 + confidence) / 2, dtype=torch.float64)))
-    return Estimate(value=value, low=value - z * error, high=value + z * error)
+    return Estimate(value=value, low=max(limits[0], value - z * error), high=min(limits[1], value + z * error))
 
 
 _BLOCK_SIZE = 4_000_000  # entries of one array

@@ -15,8 +15,8 @@ from musicrec.recommend.evaluation.rankers import (
 from musicrec.recommend.exact_search import ExactSearch
 from musicrec.recommend.similarity import Similarity, default_weights
 
-TWO_STEPS = "two steps"
-BEFORE = "two plain steps of before"
+TWO_STEPS = "two steps before"
+FEATURES = "two steps, features only"
 
 
 def baselines(search: ExactSearch, heads: Sequence[Head], columns: Columns, *, seed: int = 0) -> dict[str, Ranker]:
@@ -25,8 +25,8 @@ def baselines(search: ExactSearch, heads: Sequence[Head], columns: Columns, *, s
     - random: any tracks.
     - same genre: any tracks of the genre that the models hear in the query.
     - MFCC: the nearest by mel-frequency cepstral coefficients, if the search has them.
-    - two plain steps of before: tags, then the features alone (tempo, key and the like), each with weight 1.
-    - two steps: tags, then the default weights of the library.
+    - two steps, features only: tags, then the features (tempo, key and the like), each with weight 1.
+    - two steps before: tags, then the default weights of the library and nothing else.
 
     Args:
         search: The tracks.
@@ -44,7 +44,7 @@ def baselines(search: ExactSearch, heads: Sequence[Head], columns: Columns, *, s
     if BLOCK in search.values:
         found["MFCC"] = similarity_ranker(search, weighted(search, heads, {BLOCK: 1.0}))
     if features:
-        found[BEFORE] = two_step_ranker(search, weighted(search, heads, features), heads=heads)
+        found[FEATURES] = two_step_ranker(search, weighted(search, heads, features), heads=heads)
     found[TWO_STEPS] = two_step_ranker(search, weighted(search, heads, default), heads=heads)
     return found
 
