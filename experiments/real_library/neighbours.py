@@ -109,9 +109,9 @@ def main() -> None:
     blocks = [name for name in values if name not in {head.name for head in heads}]
     search, bootstrap = ScaledSearch(tracks, values), Bootstrap(resamples=options.resamples)
     among, labels = candidates(search), [str(one.artist) for one in tracks]
-    queries, by_name = np.flatnonzero(among), {head.name: head for head in heads}
+    queries = np.flatnonzero(among)
     asked = [stored_query(search, int(row)) for row in queries]
-    bpm, keys = tempi(search, by_name), keys_of(search, by_name)
+    bpm, keys = tempi(values, heads), keys_of(values, heads)
 
     known = [name for name in blocks if name != MFCC_BLOCK]
     chosen = rankings(heads, known, options.weights)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from musicrec.config.value_check import check_choice
 from musicrec.errors import ManifestError
 from musicrec.heads.keys import MODES, key_index
 from musicrec.recommend.columns import Columns
@@ -15,6 +16,7 @@ from musicrec.recommend.track import Track
 if TYPE_CHECKING:
     import polars as pl
 
+LABELS = ("artist", "album", "genre", "year", "title")
 TAG_COLUMNS = ("genre", "instruments", "tags")
 
 
@@ -53,8 +55,12 @@ def library_labels(tracks: Sequence[Track], columns: Columns, *, label: str = "a
     Args:
         tracks: The tracks.
         columns: Their facts.
-        label: The fact that "of the same label" compares: artist, album, genre or year.
+        label: The fact that "of the same label" compares, one of `LABELS`.
+
+    Raises:
+        ConfigError: The label is none of these.
     """
+    check_choice("evaluate.label", label, LABELS)
     of_label = [getattr(track, label) for track in tracks]
     return Labels(
         artist=_texts(track.artist for track in tracks),

@@ -92,7 +92,9 @@ def _changed(waveform: np.ndarray, change: "Deformation", sample_rate: int) -> n
 
 def _values(analyzer: "TrackAnalyzer", waveform: np.ndarray, exports: "Sequence[ExportRef]") -> dict[str, np.ndarray]:
     """Return the answers in the form of `musicrec.recommend.library.values_of`."""
-    answer = analyzer.analyze(waveform)
+    from musicrec.audio.decode import Decoded
+
+    answer = analyzer.analyze(Decoded(waveform))
     descriptors = {name: np.array([value], np.float32) for name, value in answer.descriptors.items()}
     varying = {"variation": answer.variation} if len(answer.variation) else {}
     return descriptors | answer.probabilities | split_embedding(answer.embedding, exports) | varying

@@ -16,7 +16,7 @@ from musicrec.recommend.exact_search import ExactSearch
 from musicrec.recommend.similarity import Similarity, default_weights
 
 TWO_STEPS = "two steps before"
-FEATURES = "two steps, features only"
+FEATURES = "two steps by features"
 
 
 def baselines(search: ExactSearch, heads: Sequence[Head], columns: Columns, *, seed: int = 0) -> dict[str, Ranker]:
@@ -25,7 +25,7 @@ def baselines(search: ExactSearch, heads: Sequence[Head], columns: Columns, *, s
     - random: any tracks.
     - same genre: any tracks of the genre that the models hear in the query.
     - MFCC: the nearest by mel-frequency cepstral coefficients, if the search has them.
-    - two steps, features only: tags, then the features (tempo, key and the like), each with weight 1.
+    - two steps by features: tags, then the features (tempo, key and the like), each with weight 1.
     - two steps before: tags, then the default weights of the library and nothing else.
 
     Args:
