@@ -20,10 +20,12 @@ PROGRAMS = ("train", "evaluate", "recommend", "robustness")
 OPTIONS = sorted(
     path.relative_to(CONF)
     for path in CONF.glob("*/*.yaml")
-    # tests/deformations/test_every_deformation.py; tests/recommend/test_presets.py
-    if path.stem != "base" and path.parent.name not in ("deformation", "preset", "key_table")
+    # tests/deformations/test_every_deformation.py; tests/recommend/test_presets.py; tests/recommend/sets/test_settings.py
+    if path.stem != "base" and path.parent.name not in ("deformation", "preset", "key_table", "set")
 )
-PRESETS = sorted(path.relative_to(CONF) for group in ("preset", "key_table") for path in CONF.glob(f"{group}/*.yaml"))
+PRESETS = sorted(
+    path.relative_to(CONF) for group in ("preset", "key_table", "set") for path in CONF.glob(f"{group}/*.yaml")
+)
 # tests/deformations/test_training.py builds them.
 AUGMENTATIONS = sorted(path.relative_to(CONF) for path in CONF.glob("augment/*/*.yaml"))
 DEFORMATIONS = sorted(path.relative_to(CONF) for path in CONF.glob("deformation/*.yaml"))
