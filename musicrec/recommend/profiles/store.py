@@ -1,7 +1,7 @@
 """The store of profiles: users, what they did and said, and their playlists."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from datetime import datetime, timezone
@@ -204,6 +204,45 @@ class ProfileStore:
             last = select(func.coalesce(func.max(table.c.position), -1)).where(table.c.playlist_id == playlist_id)
             _add_entries(connection, playlist_id, entries, first=connection.execute(last).scalar_one() + 1)
             _touch(connection, playlist_id, now)
+
+    def create_playlist(self, user: str, name: str, entries: Iterable[Entry] = ()) -> None:
+        """Make a playlist.
+
+        Raises:
+            ProfileError: There is one of this name.
+        """
+        name, entries, now = checked("playlist", name), tuple(entries), _now()
+        with self._writing(user) as (connection, user_id):
+            if _playlist_id(connection, user_id, name) is not None:
+                raise ProfileError(f"{user} has a playlist {name!r} already; choose another name")
+            _add_playlist(connection, user_id, Playlist(name=name, entries=entries, created_at=now, changed_at=now))
+
+    def edit_playlist(
+        self, user: str, name: str, change: Callable[[tuple[Entry, ...]], Iterable[Entry]]
+    ) -> tuple[Entry, ...]:
+        """Replace the entries of a playlist by what a function makes of them; nobody else changes it meanwhile.
+
+        Args:
+            user: The user.
+            name: The playlist.
+            change: Takes the entries, and returns the new ones.
+
+        Returns:
+            The new entries.
+
+        Raises:
+            ProfileError: There is no such playlist.
+        """
+        with self._writing(user) as (connection, user_id):
+            playlist_id = self._existing(connection, user_id, user, name)
+            table = schema.entries
+            of_playlist = select(table).where(table.c.playlist_id == playlist_id).order_by(table.c.position)
+            there = (Entry(audio_hash=row.audio_hash, title=row.title) for row in connection.execute(of_playlist))
+            entries = tuple(change(tuple(there)))
+            connection.execute(delete(table).where(table.c.playlist_id == playlist_id))
+            _add_entries(connection, playlist_id, entries, first=0)
+            _touch(connection, playlist_id, _now())
+        return entries
 
     def rename_playlist(self, user: str, name: str, new_name: str) -> None:
         """Give a playlist another name.

@@ -206,7 +206,9 @@ class _Part:
         return (cosines**self.focus if self.focus != 1 else cosines) @ self.weights
 
 
-def learn_taste(vectors: np.ndarray, known: Evidence, settings: TasteSettings | None = None) -> Taste:
+def learn_taste(
+    vectors: np.ndarray, known: Evidence, settings: TasteSettings | None = None, *, sample: np.ndarray | None = None
+) -> Taste:
     """Learn what a user likes.
 
     The recordings with most weight count, at most `most_recordings`. The mean of the library and the usual closeness
@@ -216,9 +218,10 @@ def learn_taste(vectors: np.ndarray, known: Evidence, settings: TasteSettings | 
         vectors: (tracks, size) float32 of unit length; zeros where a track has none.
         known: What the user's events say.
         settings: How much feedback counts.
+        sample: (sampled, size) float32, tracks that stand for the library; None if `vectors` are those of the library.
     """
     settings = settings or TasteSettings()
-    sample = vectors[:: max(1, -(-len(vectors) // _SAMPLE))]
+    sample = vectors[:: max(1, -(-len(vectors) // _SAMPLE))] if sample is None else sample
     sample = sample[sample.any(axis=1)]
     if not len(sample):
         return Taste(centre=np.zeros(vectors.shape[1], dtype=np.float32))

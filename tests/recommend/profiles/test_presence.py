@@ -1,0 +1,46 @@
+"""Whether a user may have said something, without SQLAlchemy; and feedback in every place that holds profiles."""
+
+from pathlib import Path
+
+import pytest
+
+from musicrec.recommend.profiles.presence import may_have_feedback, place_of_profiles
+from musicrec.recommend.recommender import Recommender
+
+
+def test_only_what_is_certain(library: Path, tmp_path: Path):
+    assert not may_have_feedback(str(library), "me")
+    with Recommender.open(library) as recommender, recommender.feedback() as feedback:
+        assert not may_have_feedback(str(library), "me"), "tables without a row"
+        feedback.like("a")
+    assert may_have_feedback(str(library), "me") and not may_have_feedback(str(library), "Anna")
+    assert may_have_feedback("postgresql://host/database", "me"), "a server is not asked"
+    assert may_have_feedback(str(tmp_path / "none.sqlite"), "me"), "the store explains it"
+
+
+def test_where_profiles_are(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("MUSICREC_PROFILES", raising=False)
+    assert place_of_profiles(Path("/a.sqlite")) == "/a.sqlite"
+    assert place_of_profiles("/a.sqlite", "~/p.sqlite") == str(Path.home() / "p.sqlite")
+    monkeypatch.setenv("MUSICREC_PROFILES", "postgresql://host/database")
+    assert place_of_profiles("/a.sqlite") == "postgresql://host/database"
+    assert place_of_profiles("/a.sqlite", Path("/p")) == "/p"
+
+
+def test_feedback_is_the_same_everywhere(library: Path, where: str | Path):
+    with Recommender.open(library) as recommender:
+        with recommender.feedback("Anna", profiles=where) as anna:
+            anna.like("a")
+            anna.dislike("b")
+            anna.pair("a", "b")
+            anna.add_to_playlist("Friday", "a", "b", "a")
+            anna.add_to_playlist("Friday", "b", at=1)
+            anna.remove_from_playlist("Friday", 2)
+            document = anna.export_user()
+        assert recommender.never_again("Anna", profiles=where) == {"b"}
+        with recommender.feedback("Anna", profiles=where) as anna:
+            assert [event.kind for event in anna.undo(2)] == ["paired", "disliked"]
+            assert anna.never_again() == frozenset()
+            assert [track.name for track in anna.playlist_tracks("Friday")] == ["b", "b", "a"]
+            anna.import_user(document, replace=True)
+            assert anna.export_user() == document
