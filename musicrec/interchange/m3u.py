@@ -143,6 +143,7 @@ def write_m3u(
     *,
     name: str | None = None,
     relative: bool = True,
+    relative_to: str | os.PathLike | None = None,
     relocate: Mapping[str, str] | None = None,
     replace: bool = False,
 ) -> Path:
@@ -157,6 +158,7 @@ def write_m3u(
         name: The name that a player shows.
         relative: Write paths relative to the folder of the playlist, so that both can be moved together; paths of
             Windows stay absolute.
+        relative_to: The folder that relative paths begin at, if the playlist will be moved there.
         relocate: {folder here: folder on the computer of the player}.
         replace: Replace an existing file.
 
@@ -169,7 +171,7 @@ def write_m3u(
     path = check_output(path, suffixes=sorted(PLAYLIST_SUFFIXES, reverse=True), replace=replace)
     tracks = [track for track in tracks if track.path]
     check_paths(tracks, output=path)
-    folder = os.path.abspath(path.parent)
+    folder = os.path.abspath(path.parent if relative_to is None else relative_to)
     lines = ["#EXTM3U"]
     if name:
         lines.append(f"#PLAYLIST:{_one_line(name)}")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from musicrec.export.analyzer import TrackAnalysis
 
 
-def check_name(query: str) -> None:
+def check_name(query: str, *, key: str = "query") -> None:
     """Check that the name of a file or track is UTF-8.
 
     Raises:
@@ -28,11 +28,16 @@ def check_name(query: str) -> None:
     """
     shown = os.fsencode(query).decode(errors="backslashreplace")
     if shown != query:
-        raise ConfigError(f"query={shown}: this name is not UTF-8; rename the file, or ask with a copy of it")
+        raise ConfigError(f"{key}={shown}: this name is not UTF-8; rename the file, or ask with a copy of it")
 
 
-def find_track(library: Library, query: str) -> Track | None:
+def find_track(library: Library, query: str, *, key: str = "query") -> Track | None:
     """Return the track of the library that a query names by its file, its track_id or its title.
+
+    Args:
+        library: The library.
+        query: What was asked for.
+        key: What messages call it.
 
     Returns:
         The track; None for a file that neither the library nor a copy of it holds.
@@ -47,7 +52,7 @@ def find_track(library: Library, query: str) -> Track | None:
     tracks = next(filter(None, (library.find(track_id=name) for name in spellings)), [])
     if not tracks and os.path.lexists(Path(query).expanduser()):
         return None
-    return _only(query, tracks or _titled(library, query))
+    return _only(query, tracks or _titled(library, query, key), key)
 
 
 def _of_file(library: Library, file: str) -> Track | None:
@@ -65,18 +70,18 @@ def _of_file(library: Library, file: str) -> Track | None:
     return replace(found[0], path=os.path.abspath(file)) if found else None  # the answer names the file that was asked
 
 
-def _only(query: str, tracks: Iterable[Track]) -> Track:
+def _only(query: str, tracks: Iterable[Track], key: str) -> Track:
     """Return the only track; copies of one recording are one."""
     by_audio: dict[str, Track] = {}
     for track in tracks:
         by_audio.setdefault(track.audio_hash, track)
     if len(by_audio) > 1:
         paths = ", ".join(track.path for track in by_audio.values())
-        raise ConfigError(f"query={query}: {len(by_audio)} tracks have this name; name the file: {paths}")
+        raise ConfigError(f"{key}={query}: {len(by_audio)} tracks have this name; name the file: {paths}")
     return next(iter(by_audio.values()))
 
 
-def _titled(library: Library, query: str) -> list[Track]:
+def _titled(library: Library, query: str, key: str) -> list[Track]:
     """Return the tracks with this title, or "artist – title"; upper and lower case are the same.
 
     Raises:
@@ -90,7 +95,7 @@ def _titled(library: Library, query: str) -> list[Track]:
         return [track for file in found for track in library.find(path=file.path)]
     close = [_name(by_name[name][0]) for name in get_close_matches(_folded(query), by_name, n=3)]
     meant = f"; did you mean {' or '.join(dict.fromkeys(close))}?" if close else ""
-    raise ConfigError(f"query={query}: there is no such file, and no such track in {library.path}{meant}")
+    raise ConfigError(f"{key}={query}: there is no such file, and no such track in {library.path}{meant}")
 
 
 def _name(file: LibraryFile) -> str:

@@ -4,7 +4,7 @@ The commands, `recommend.py` and Python use it. What takes long to import (torch
 imported where it is needed, after the settings have been checked.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ from musicrec.recommend.filters import TagFilter
 from musicrec.recommend.library import Library, values_of
 from musicrec.recommend.library_columns import library_columns
 from musicrec.recommend.maintenance import LibraryStatus, Problem, PruneReport, RelocateReport, VerifyReport
+from musicrec.recommend.profiles.presence import may_have_feedback, place_of_profiles
 from musicrec.recommend.query_track import analyze_file, check_name, find_track
 from musicrec.recommend.ranking import recommend
 from musicrec.recommend.sets.build import SetSettings, build_set
@@ -33,6 +34,9 @@ from musicrec.system.file_names import path_on_disk
 
 if TYPE_CHECKING:
     from musicrec.export.analyzer import TrackAnalyzer
+    from musicrec.interchange.key_notation import KeyNotation
+    from musicrec.recommend.deck_files import DeckExport
+    from musicrec.recommend.feedback import Feedback
     from musicrec.recommend.index_report import IndexReport
 
 
@@ -238,18 +242,20 @@ class Recommender:
         curve: EnergyCurve | None = None,
         locked: Mapping[int, str] | None = None,
         banned: Sequence[str] = (),
+        without: Collection[str] = (),
         settings: SetSettings | None = None,
     ) -> TrackSet:
         """Return a set from tracks of the library. Silent and very short ones are left out unless they are named.
 
         Args:
-            start: The first track, named as for `query`.
+            start: The first track, named as for `query`, or by its audio hash; so are the others.
             end: The last track; None leaves it open.
             tracks: Number of tracks; or
             minutes: Length of the set.
             curve: The wanted energy over the set.
             locked: {place from 1: track}.
             banned: Tracks that must not be in the set.
+            without: Audio hashes of recordings to leave out unless they are named, such as `Feedback.never_again`.
             settings: How the set is searched; None for the usual ones.
 
         Raises:
@@ -259,8 +265,11 @@ class Recommender:
         library = self._opened()
         search = self._tracks(library)
         rows = {track.audio_hash: row for row, track in enumerate(search.tracks)}
+        left_out = frozenset(without)
 
         def row_of(name: str) -> int:
+            if name in rows:
+                return rows[name]
             check_name(name)
             found = find_track(library, name)
             if found is None or found.audio_hash not in rows:
@@ -277,10 +286,95 @@ class Recommender:
             curve=curve,
             locked={place: row_of(name) for place, name in (locked or {}).items()},
             banned=[row_of(name) for name in banned],
-            allowed=np.array([not track.unreliable for track in search.tracks], dtype=bool),
+            allowed=np.array(
+                [not track.unreliable and track.audio_hash not in left_out for track in search.tracks], dtype=bool
+            ),
             settings=settings,
         )
-        return made.named([search.tracks[row].name for row in made.rows])
+        chosen = [search.tracks[row] for row in made.rows]
+        return made.named(
+            [track.name for track in chosen],
+            audio_hashes=[track.audio_hash for track in chosen],
+            paths=[track.path for track in chosen],
+        )
+
+    def feedback(self, user: str = "me", *, profiles: str | Path | None = None, read_only: bool = False) -> "Feedback":
+        """Open what a user thinks of the tracks, and their playlists. Close it before the recommender.
+
+        Args:
+            user: The user; the first feedback creates the profile.
+            profiles: Where profiles are kept; None for MUSICREC_PROFILES, or else the file of the library.
+            read_only: Never write.
+
+        Raises:
+            LibraryError: The library does not exist or cannot be read.
+            ProfileError: The profiles cannot be opened.
+        """
+        from musicrec.recommend.feedback import Feedback  # here: SQLAlchemy takes a third of a second to import
+
+        library = self._opened()
+        return Feedback.open(library, user=user, profiles=profiles, read_only=read_only, build_set=self.build_set)
+
+    def never_again(self, user: str = "me", *, profiles: str | Path | None = None) -> frozenset[str]:
+        """Return the audio hashes of what a user never wants again. It is quick where nobody said anything.
+
+        Raises:
+            LibraryError: The library does not exist or cannot be read.
+            ProfileError: The profiles cannot be opened.
+        """
+        if not may_have_feedback(place_of_profiles(self._opened().path, profiles), user):
+            return frozenset()
+        with self.feedback(user, profiles=profiles, read_only=True) as feedback:
+            return feedback.never_again()
+
+    def export(
+        self,
+        file: str | Path,
+        tracks: Sequence[str] | None = None,
+        *,
+        name: str | None = None,
+        key_notation: "KeyNotation" = "camelot",
+        relative_to: str | Path | None = None,
+        relocate: Sequence[str] = (),
+        ratings: Mapping[str, int] | None = None,
+        replace: bool = False,
+    ) -> "DeckExport":
+        """Write tracks into a file for other programs: rekordbox, Traktor, players, spreadsheets.
+
+        Args:
+            file: The file; its suffix is the format: .xml (rekordbox), .nml (Traktor), .m3u8, .csv or .json.
+            tracks: Audio hashes in the order of the playlist; None writes the whole library.
+            name: Name of the playlist in the file; None takes the name of the file, and makes none for a whole library.
+            key_notation: How keys are written: "camelot" (8A), "open_key" (1m) or "musical" (Am).
+            relative_to: For .m3u8: the folder that paths are relative to. None: the folder of the playlist if all music
+                lies below it; otherwise paths are absolute.
+            relocate: Where folders are on the other computer, each as OLD=NEW.
+            ratings: {audio hash: stars}, which go before those of the collections that were indexed.
+            replace: Replace an existing file; the collection of another program is never replaced.
+
+        Raises:
+            ConfigError: There is no such format or notation, or nothing to write.
+            LibraryError: The library does not exist or cannot be read.
+            PlaylistError: The file cannot be written.
+        """
+        from musicrec.recommend.deck_files import export_tracks
+
+        return export_tracks(
+            self._opened(),
+            file,
+            tracks,
+            name=name,
+            key_notation=key_notation,
+            relative_to=relative_to,
+            relocate=parse_relocations(relocate),
+            ratings=ratings or {},
+            replace=replace,
+        )
+
+    def recordings_of(self, paths: Sequence[str]) -> list[str]:
+        """Return the audio hashes of files of the library, such as those in an answer."""
+        library = self._opened()
+        return [track.audio_hash for path in paths for track in library.find(path=path)[:1]]
 
     def status(self) -> LibraryStatus:
         """Return what the library holds."""

@@ -74,7 +74,7 @@ class Track:
 
 def shown_name(artist: str | None, title: str | None, track_id: str) -> str:
     """Return "artist – title", the title if the artist is unknown, or the track_id if the title is."""
-    return " – ".join(part for part in (artist, title) if part) if title else track_id
+    return " – ".join(part.strip() for part in (artist, title) if part) if title else track_id
 
 
 def split_embedding(embedding: np.ndarray, exports: Sequence[ExportRef]) -> dict[str, np.ndarray]:

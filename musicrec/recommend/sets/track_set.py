@@ -28,10 +28,14 @@ class SetTrack:
         genre: The strongest genre.
         target: The energy that the curve wants here; None without a curve.
         locked: Whether it stands at a place that was asked for; the start and the end always do.
+        audio_hash: The recording; "" until `TrackSet.named`.
+        path: Its file; "" until `TrackSet.named`.
     """
 
     row: int
     name: str = ""
+    audio_hash: str = ""
+    path: str = ""
     starts_min: float
     duration_s: float | None
     bpm: float | None
@@ -79,13 +83,21 @@ class TrackSet:
         """The rows of the tracks in the columns, in order."""
         return tuple(track.row for track in self.tracks)
 
-    def named(self, names: Sequence[str]) -> "TrackSet":
+    def named(
+        self, names: Sequence[str], *, audio_hashes: Sequence[str] | None = None, paths: Sequence[str] | None = None
+    ) -> "TrackSet":
         """Return the set with names.
 
         Args:
             names: One per track of the set, in order.
+            audio_hashes: The recordings, as many.
+            paths: Their files, as many.
         """
-        tracks = tuple(replace(track, name=name) for track, name in zip(self.tracks, names, strict=True))
+        unknown = [""] * len(self.tracks)
+        named = zip(self.tracks, names, audio_hashes or unknown, paths or unknown, strict=True)
+        tracks = tuple(
+            replace(track, name=name, audio_hash=audio_hash, path=path) for track, name, audio_hash, path in named
+        )
         return replace(self, tracks=tracks)
 
     def to_dict(self) -> dict[str, Any]:
