@@ -14,7 +14,8 @@ import typer
 from typer.core import TyperCommand
 
 from musicrec.errors import ConfigError
-from musicrec.programs import models_command
+from musicrec.programs import export_command, feedback_commands, models_command, playlist_commands
+from musicrec.programs.profile_options import PANEL, ForceOption, ProfilesOption, UserOption
 from musicrec.system.version import VERSION
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
@@ -187,15 +188,33 @@ def set_(
     picture: Annotated[
         list[Path] | None, typer.Option(metavar="FILE", help="Draw it, .png or .svg; may be repeated.")
     ] = None,
+    settings: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE", help="default, vinyl, harmonic, or a .yaml file: what decides, and how much."
+        ),
+    ] = None,
+    export: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Write it, .xml, .nml, .m3u8, .csv or .json; may be repeated."),
+    ] = None,
+    key_notation: Annotated[
+        str, typer.Option(metavar="HOW", help="Keys in these files: camelot (8A), open (1m) or name (Am).")
+    ] = "camelot",
+    force: ForceOption = False,
+    user: UserOption = "me",
     library: _Library = None,
+    profiles: ProfilesOption = None,
     as_json: _Json = False,
 ) -> None:
     """Build a set from tracks of your library, with a reason for each mix.
 
-    Key, tempo, energy, genre and sound decide what goes after what.
+    Key, tempo, energy, genre and sound decide what goes after what. Tracks that
+    you never want again (`musicrec dislike`) are left out.
 
       musicrec set "Ada – First" -n 8 --curve rise
       musicrec set "Ada – First" --end "Bo – Last" --minutes 60 --picture set.png
+      musicrec set "Ada – First" --export set.xml --export set.m3u8
     """
     from musicrec.config.explain import one_message
 
@@ -215,6 +234,11 @@ def set_(
                 lock=lock or (),
                 ban=ban or (),
                 picture=picture or (),
+                settings=settings,
+                without=recommender.never_again(user, profiles=profiles),
+                export=export or (),
+                key_notation=key_notation,
+                force=force,
                 as_json=as_json,
             )
 
@@ -329,6 +353,10 @@ def _launch(context: typer.Context) -> None:
     launch(str(context.info_name), context.args)
 
 
+app.add_typer(feedback_commands.app)
+app.add_typer(feedback_commands.profile_app, name="profile", rich_help_panel=PANEL)
+app.add_typer(playlist_commands.app, name="playlist", rich_help_panel=PANEL)
+app.add_typer(export_command.app)
 app.add_typer(models_command.app, name="models", rich_help_panel=TOOLS)
 
 

@@ -1,14 +1,17 @@
 """What `musicrec set` prints and writes."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from musicrec.config.value_check import join_alternatives
 from musicrec.errors import ConfigError
+from musicrec.programs.export_command import parse_notation, written_text
+from musicrec.recommend.deck_files import check_format
 from musicrec.recommend.recommender import Recommender
 from musicrec.recommend.sets.curve import SHAPES, EnergyCurve
+from musicrec.recommend.sets.settings import read_set_settings
 from musicrec.recommend.sets.table import as_table
 from musicrec.recommend.sets.track_set import TrackSet
 from musicrec.system.console import output_console
@@ -27,6 +30,11 @@ def build(
     lock: Sequence[str] = (),
     ban: Sequence[str] = (),
     picture: Sequence[str | Path] = (),
+    settings: str | None = None,
+    without: Collection[str] = (),
+    export: Sequence[str | Path] = (),
+    key_notation: str = "camelot",
+    force: bool = False,
     as_json: bool = False,
 ) -> TrackSet:
     """Build a set, print it, and draw it if asked.
@@ -40,7 +48,12 @@ def build(
         curve: See `parse_curve`.
         lock: Tracks at a place, as "5=TRACK".
         ban: Tracks that must not be in the set.
-        picture: Files to draw the set into, .png or .svg.
+        picture: Files to draw the set into, .png or .svg. Older pictures are replaced.
+        settings: How the set is searched: a name or a file of `read_set_settings`; None for the usual settings.
+        without: Recordings to leave out unless they are named.
+        export: Files to write the set into for DJ programs and players; see `musicrec export`.
+        key_notation: How keys are written there: "camelot", "open" or "name".
+        force: Replace such files if they exist.
         as_json: Print JSON instead of a table.
 
     Returns:
@@ -53,6 +66,8 @@ def build(
     for file in files:
         if file.suffix.lower() not in _PICTURES:
             raise ConfigError(f"--picture {file}: give a file whose name ends in {join_alternatives(_PICTURES)}")
+    notation = parse_notation(key_notation)
+    decks = [check_format(file, replace=force, force="--force") for file in export]
     made = recommender.build_set(
         start,
         end=end,
@@ -61,16 +76,25 @@ def build(
         curve=None if curve is None else parse_curve(curve),
         locked=parse_locks(lock),
         banned=list(ban),
+        without=without,
+        settings=None if settings is None else read_set_settings(settings),
     )
     if files:
         draw(made, files)
+    hashes = [track.audio_hash for track in made.tracks]
+    done = [
+        recommender.export(deck, hashes, name=f"Set from {made.tracks[0].name}", key_notation=notation, replace=force)
+        for deck in decks
+    ]
     out = output_console()
     if as_json:
-        print(json.dumps(made.to_dict(), indent=1))
+        print(json.dumps(made.to_dict(), indent=1, ensure_ascii=False))
     else:
         out.print(as_table(made, width=out.width))
         for file in files:
             out.print(f"picture: {file}", soft_wrap=True, markup=False)
+        for line in (line for one in done for line in written_text(one)):
+            out.print(line, soft_wrap=True, markup=False)
     return made
 
 

@@ -30,8 +30,8 @@ COLUMNS = Columns(
 class Recommender:
     """Tracks are named by their row."""
 
-    def build_set(self, start, *, end, locked, banned, **asked):
-        self.asked = asked
+    def build_set(self, start, *, end, locked, banned, without, **asked):
+        self.asked = asked | {"without": without}
         made = build_set(
             COLUMNS,
             start=int(start),
