@@ -20,7 +20,7 @@ PROGRAMS = ("train", "evaluate", "recommend", "robustness")
 OPTIONS = sorted(
     path.relative_to(CONF)
     for path in CONF.glob("*/*.yaml")
-    # tests/deformations/test_every_deformation.py; tests/recommend/test_presets.py; tests/recommend/sets/test_settings.py
+    # Tests of their own: test_every_deformation.py, test_presets.py, sets/test_settings.py.
     if path.stem != "base" and path.parent.name not in ("deformation", "preset", "key_table", "set")
 )
 PRESETS = sorted(

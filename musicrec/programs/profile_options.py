@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,11 +19,11 @@ if TYPE_CHECKING:
 PANEL = "Feedback, playlists and exports"
 
 LibraryOption = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--library",
         metavar="FILE",
-        help="The file of the library; by default one in your data folder, or MUSICREC_LIBRARY.",
+        help="The file of the library, or lance:FOLDER; by default a file in your data folder, or MUSICREC_LIBRARY.",
     ),
 ]
 UserOption = Annotated[str, typer.Option("--user", metavar="NAME", help="Whose profile; one is made when needed.")]
@@ -55,7 +54,7 @@ class Asked:
         as_json: Print JSON.
     """
 
-    library: Path | None = None
+    library: str | None = None
     user: str = "me"
     profiles: str | None = None
     as_json: bool = False

@@ -124,7 +124,7 @@ class Feedback:
             library: The library whose tracks are named.
             user: The user; the first feedback creates the profile.
             profiles: A file for profiles, which is made if there is none, or `postgresql://USER:PASSWORD@HOST/DATABASE`.
-                None takes MUSICREC_PROFILES, or else the file of the library.
+                None takes MUSICREC_PROFILES, or else the file of the library (see `place_of_profiles`).
             read_only: Never write, as for a library on a disk that cannot be written.
             build_set: `Recommender.build_set`, by which a playlist is continued.
 
@@ -133,6 +133,8 @@ class Feedback:
         """
         place = place_of_profiles(library.path, profiles)
         own = place != os.fspath(library.path)
+        if place == f"{os.fspath(library.path).removeprefix('lance:')}.profiles.sqlite" and not os.path.exists(place):
+            read_only = False  # nobody has named this file, so a reader makes it
         store = ProfileStore.open(place, create=own and not read_only, read_only=read_only)
         return cls(library, store, user=user, build_set=build_set)
 

@@ -8,6 +8,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from musicrec.errors import ProfileError
+
 PROFILES_VARIABLE = "MUSICREC_PROFILES"
 
 
@@ -15,12 +17,21 @@ def place_of_profiles(library: str | os.PathLike[str], profiles: str | os.PathLi
     """Return the file or the URL that holds the profiles of a library.
 
     Args:
-        library: The file of the library.
-        profiles: A file or URL that was asked for. None takes MUSICREC_PROFILES, or else the library itself.
+        library: The file of the library, or its address.
+        profiles: A file or URL that was asked for. None takes MUSICREC_PROFILES, or else the file of the library. The
+            profiles of a library in a folder (`lance:FOLDER`) are in a file beside it, FOLDER.profiles.sqlite.
+
+    Raises:
+        ProfileError: The library is in an object store, which holds no profiles, and no place is named.
     """
     chosen = os.fspath(profiles) if profiles else os.environ.get(PROFILES_VARIABLE, "")
+    place = os.fspath(library)
+    if not chosen and place.startswith("lance:"):
+        return str(Path(f"{place.removeprefix('lance:').rstrip('/')}.profiles.sqlite").expanduser())
+    if not chosen and "://" in place:
+        raise ProfileError(f"{place} holds no profiles; name a file or a server with --profiles, or MUSICREC_PROFILES")
     if not chosen:
-        return os.fspath(library)
+        return place
     return chosen if "://" in chosen else str(Path(chosen).expanduser())
 
 
@@ -33,6 +44,8 @@ def may_have_feedback(place: str, user: str) -> bool:
     """
     if "://" in place:
         return True
+    if not os.path.exists(place):
+        return False
     try:
         with closing(sqlite3.connect(f"{Path(place).absolute().as_uri()}?mode=ro", uri=True)) as connection:
             if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'profile_events'").fetchone():

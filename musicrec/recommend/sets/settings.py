@@ -12,6 +12,7 @@ import yaml
 from musicrec.config.value_check import check_choice, join_alternatives
 from musicrec.errors import ConfigError
 from musicrec.recommend.key_relations import KeyTable
+from musicrec.recommend.presets import read_key_table
 from musicrec.recommend.sets.axes import (
     CurveAxis,
     EnergyAxis,
@@ -72,7 +73,7 @@ def read_set_settings(name: str | os.PathLike[str]) -> SetSettings:
 def set_settings(
     *,
     axes: Mapping[str, Mapping[str, Any]] | None = None,
-    keys: Mapping[str, Any] | None = None,
+    keys: Mapping[str, Any] | str | None = None,
     tempo: Mapping[str, Any] | None = None,
     **search: Any,
 ) -> SetSettings:
@@ -80,7 +81,8 @@ def set_settings(
 
     Args:
         axes: {axis: its settings}; an axis that is not named has its usual ones.
-        keys: The score of each relation of two keys, as `KeyTable` takes them.
+        keys: The score of each relation of two keys, as `KeyTable` takes them, or the name of a published table (see
+            `read_key_table`).
         tempo: As `TempoRules` takes them.
         search: The other settings of `SetSettings` and `TransitionScore`.
 
@@ -90,7 +92,7 @@ def set_settings(
     named = _mapping("axes", axes)
     for name in named:
         check_choice("axes", name, list(_AXES))
-    table = _built("keys", KeyTable, keys)
+    table = read_key_table(keys) if isinstance(keys, str) else _built("keys", KeyTable, keys)
     made = [_built(f"axes.{name}", _with_table(kind, table), named.get(name), of=kind) for name, kind in _AXES.items()]
     rules = _built("tempo", TempoRules, tempo)
     scoring = {key: search.pop(key) for key in ("missing_costs",) if key in search}

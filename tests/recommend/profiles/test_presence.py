@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from musicrec.errors import ProfileError
 from musicrec.recommend.profiles.presence import may_have_feedback, place_of_profiles
 from musicrec.recommend.recommender import Recommender
 
@@ -15,13 +16,18 @@ def test_only_what_is_certain(library: Path, tmp_path: Path):
         feedback.like("a")
     assert may_have_feedback(str(library), "me") and not may_have_feedback(str(library), "Anna")
     assert may_have_feedback("postgresql://host/database", "me"), "a server is not asked"
-    assert may_have_feedback(str(tmp_path / "none.sqlite"), "me"), "the store explains it"
+    assert not may_have_feedback(str(tmp_path / "none.sqlite"), "me")
+    (tmp_path / "text").write_text("no database, but long enough to be read as one " * 9)
+    assert may_have_feedback(str(tmp_path / "text"), "me"), "the store explains it"
 
 
 def test_where_profiles_are(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("MUSICREC_PROFILES", raising=False)
     assert place_of_profiles(Path("/a.sqlite")) == "/a.sqlite"
     assert place_of_profiles("/a.sqlite", "~/p.sqlite") == str(Path.home() / "p.sqlite")
+    assert place_of_profiles("lance:/a/library") == "/a/library.profiles.sqlite"
+    with pytest.raises(ProfileError, match="s3://b/l holds no profiles; name a file or a server with --profiles"):
+        place_of_profiles("s3://b/l")
     monkeypatch.setenv("MUSICREC_PROFILES", "postgresql://host/database")
     assert place_of_profiles("/a.sqlite") == "postgresql://host/database"
     assert place_of_profiles("/a.sqlite", Path("/p")) == "/p"

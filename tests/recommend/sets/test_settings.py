@@ -9,6 +9,7 @@ from hydra.utils import instantiate
 from musicrec.config.targets import TARGETS
 from musicrec.errors import ConfigError
 from musicrec.recommend.key_relations import KeyTable
+from musicrec.recommend.presets import read_key_table
 from musicrec.recommend.sets.axes import KeyAxis
 from musicrec.recommend.sets.build import SetSettings
 from musicrec.recommend.sets.settings import PRESETS, preset_names, read_set_settings, set_settings
@@ -41,6 +42,8 @@ def test_a_file_of_the_user_says_what_differs(tmp_path: Path):
     (key,) = [axis for axis in settings.transitions.axes if isinstance(axis, KeyAxis)]
     assert (settings.artist_gap, key.weight, key.mode, key.table.relative, key.table.same) == (0, 1, "vinyl", 1, 1)
     assert settings.transitions.tempo == TempoRules(set_percent=9) and settings.width == SetSettings().width
+    file.write_text("keys: mixxx")
+    assert read_set_settings(file).transitions.axes[0].table == read_key_table("mixxx")
     file.write_text("")
     assert read_set_settings(str(file)) == SetSettings()
 
