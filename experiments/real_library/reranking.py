@@ -29,7 +29,8 @@ from pathlib import Path
 import numpy as np
 
 from musicrec.evaluation.bootstrap import Bootstrap
-from musicrec.recommend.evaluation import candidates, share
+from musicrec.recommend.evaluation.comparison import candidates
+from musicrec.recommend.evaluation.estimates import mean
 from musicrec.recommend.exact_search import ExactSearch
 from musicrec.recommend.reranking.diversity import diverse_order, mean_distance
 from musicrec.recommend.reranking.hubs import Spread, hub_skewness, spread, without_hubs
@@ -263,7 +264,7 @@ def main() -> None:
 
 def limits(name: str, values: np.ndarray, bootstrap: Bootstrap) -> dict[str, float | str]:
     """Return a mean with its interval, which is left out where there is nothing to draw."""
-    of = share(values, bootstrap)
+    of = mean(values, bootstrap)
     rounded = {"value": round(of.value, 3), "low": "", "high": ""}
     if len(values) > 1 and np.isfinite(of.low):
         rounded |= {"low": round(of.low, 3), "high": round(of.high, 3)}

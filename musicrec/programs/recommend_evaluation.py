@@ -55,7 +55,7 @@ def evaluate(cfg: DictConfig) -> None:
     folder = Path(chosen.folder)
     for logger in (cfg.get("logger") or {}).values():  # the folder of this program is where it was started
         logger.save_dir = str(folder)
-    path = stores.default_library() if cfg.library is None else Path(cfg.library).expanduser()
+    path = stores.default_library() if cfg.library is None else stores.address(cfg.library)
     with closing(stores.open_library(path)) as library:
         subject, rankers = prepare(cfg, library, settings)
     names = chosen_rankings(listed(chosen.rankings), rankers)
@@ -167,7 +167,7 @@ def listen(cfg: DictConfig) -> None:
         read_listening(Path(chosen.key or folder / KEY).expanduser(), answers, bootstrap=plain(cfg.evaluate.bootstrap))
         return
     settings = ListeningSettings(**{name: chosen[name] for name in ListeningSettings.__dataclass_fields__})
-    path = stores.default_library() if cfg.library is None else Path(cfg.library).expanduser()
+    path = stores.default_library() if cfg.library is None else stores.address(cfg.library)
     with closing(stores.open_library(path)) as library:
         subject, rankers = prepare(cfg, library, EvaluationSettings(seed=chosen.seed))
     named = listed(chosen.rankings)

@@ -98,11 +98,32 @@ def two_step_ranker(
 
     def rank(query: Query, *, among: np.ndarray, k: int) -> np.ndarray:
         tags = chosen.tags_of(tag_values(heads, query.values)[1], tag_heads, usual)
+        columns = [has_tag[tag.head][:, tag.index] for tag in tags]
         least = max(1, min(k, (int(among.sum()) + 1) // 2))
-        pool, _ = chosen.pool(tags, has_tag, among, min_pool=least)
-        return by_similarity(query, among=pool, k=k)
+        return by_similarity(query, among=_pool(columns, among, chosen, least=least), k=k)
 
     return rank
+
+
+def _pool(columns: Sequence[np.ndarray], among: np.ndarray, tag_filter: TagFilter, *, least: int) -> np.ndarray:
+    """Return the tracks that have the query's tags, (tracks,) bool, asking for less until at least `least` are left.
+
+    Args:
+        columns: Per tag of the query, the most characteristic first, which tracks have it.
+        among: (tracks,) bool, the tracks to choose from.
+        tag_filter: How many tags, and whether any or all of them.
+        least: Number of tracks.
+    """
+    if tag_filter.match == "any":
+        sizes = range(min(tag_filter.top, len(columns)), len(columns) + 1)
+    else:
+        sizes = range(min(tag_filter.top, len(columns)), 0, -1)
+    combine = np.logical_or.reduce if tag_filter.match == "any" else np.logical_and.reduce
+    for size in sizes if columns else ():
+        kept = among & combine(columns[:size])
+        if kept.sum() >= least:
+            return kept
+    return among
 
 
 def ranked_lists(
