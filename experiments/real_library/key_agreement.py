@@ -14,7 +14,8 @@ unpacked Debian packages. Two figures are computed for every model, with 95 % in
   and agr is the share of tracks with the same key. It is A's accuracy if errors are independent and no two wrong
   answers agree. The same is computed for B and C.
 
-`--csv FILE` writes the keys of all tracks.
+`--models key,skey,key+skey` measures two models, and the mean of their probabilities. `--middle-s 120` lets them hear
+two minutes from the middle of each track. `--csv FILE` writes the keys of all tracks.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from rich.progress import track
 from rich.table import Table
 
 import musicrec
+from musicrec.audio.decode import decode
 from musicrec.errors import MusicrecError
 from musicrec.heads.keys import KEYS_24, key_index, parse_key
 from musicrec.system.csv_table import write_records
@@ -81,6 +83,13 @@ def kind_of_error(key: int, other: int) -> str:
     return "parallel" if not distance else "relative" if distance == relative else "other"
 
 
+def middle(path: Path, sample_rate: int, seconds: float | None) -> np.ndarray:
+    """Return the middle of a file, (samples,) float32; all of it if seconds is None."""
+    waveform = decode(path, sample_rate=sample_rate)
+    surplus = 0 if seconds is None else max(0, len(waveform) - round(seconds * sample_rate))
+    return waveform[surplus // 2 : len(waveform) - (surplus - surplus // 2)]
+
+
 def interval(values: Sequence[float]) -> str:
     low, high = np.nanquantile(values, [0.025, 0.975])
     return f"{low:.2f} to {high:.2f}"
@@ -90,9 +99,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--answers", type=Path, required=True)
-    parser.add_argument("--models", default="key", help="names or export folders, separated by commas")
+    parser.add_argument("--models", default="key", help="names or export folders, separated by commas; A+B: their mean")
     parser.add_argument("--agreed", default="essentia_bgate,essentia_edma,skey")
     parser.add_argument("--judges", default="essentia_bgate,skey")
+    parser.add_argument("--middle-s", type=float, metavar="S", help="hear only the middle of each track")
     parser.add_argument("--csv", type=Path)
     options = parser.parse_args()
 
@@ -102,11 +112,14 @@ def main() -> None:
     programs = sorted({*options.agreed.split(","), *options.judges.split(",")})
     keys = {program: np.array([number_of(answers[name][program]) for name in names]) for program in programs}
     models = options.models.split(",")
-    for model in models:
-        analyzer = musicrec.load(model)
-        keys[model] = np.array(
-            [int(analyzer.analyze(files[name]).probabilities["key"].argmax()) for name in track(names, model)]
-        )
+    analyzers = {part: musicrec.load(part) for model in models for part in model.split("+")}
+    rates = {analyzer.sample_rate for analyzer in analyzers.values()}
+    probabilities: dict[str, list[np.ndarray]] = {part: [] for part in analyzers}
+    for name in track(names, "analysing"):
+        waveforms = {rate: middle(files[name], rate, options.middle_s) for rate in rates}
+        for part, analyzer in analyzers.items():
+            probabilities[part].append(analyzer.analyze(waveforms[analyzer.sample_rate]).probabilities["key"])
+    heard = {model: np.mean([probabilities[part] for part in model.split("+")], 0).argmax(1) for model in models}
 
     agreed = np.all([keys[program] == keys[options.agreed.split(",")[0]] for program in options.agreed.split(",")], 0)
     first, second = (keys[program] for program in options.judges.split(","))
@@ -114,23 +127,24 @@ def main() -> None:
     table = Table("program", f"agreed ({agreed.sum()} tracks)", "95 %", f"three-way ({len(names)} tracks)", "95 %",
                   "relative", "parallel", "fifth", "other", box=MARKDOWN)  # fmt: skip
     for model in models:
-        same = keys[model] == first
+        same = heard[model] == first
         shares = [same[row][agreed[row]].mean() for row in rows]
-        estimates = [three_way(keys[model][row], first[row], second[row]) for row in rows]
-        kinds = [kind_of_error(*pair) for pair in zip(keys[model][agreed], first[agreed], strict=True)]
+        estimates = [three_way(heard[model][row], first[row], second[row]) for row in rows]
+        kinds = [kind_of_error(*pair) for pair in zip(heard[model][agreed], first[agreed], strict=True)]
         table.add_row(model, f"{same[agreed].mean():.3f}", interval(shares),
-                      f"{three_way(keys[model], first, second):.3f}", interval(estimates),
+                      f"{three_way(heard[model], first, second):.3f}", interval(estimates),
                       *(str(kinds.count(kind)) for kind in ("relative", "parallel", "fifth", "other")))  # fmt: skip
     Console(width=140).print(table)
     for judge, other in zip(options.judges.split(","), reversed(options.judges.split(",")), strict=True):
         estimates = ", ".join(
-            f"{three_way(keys[judge], keys[model], keys[other]):.3f} with {model}" for model in models
+            f"{three_way(keys[judge], heard[model], keys[other]):.3f} with {model}" for model in models
         )
         print(f"{judge}, three-way: {estimates}")
     if options.csv:
+        columns = keys | {name if name not in keys else f"{name} (model)": values for name, values in heard.items()}
         write_records(
             options.csv,
-            [{"track": name, **{who: KEYS_24[values[row]] for who, values in keys.items()}}
+            [{"track": name, **{who: KEYS_24[values[row]] for who, values in columns.items()}}
              for row, name in enumerate(names)],
         )  # fmt: skip
 
