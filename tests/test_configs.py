@@ -32,7 +32,11 @@ DEFORMATIONS = sorted(path.relative_to(CONF) for path in CONF.glob("deformation/
 EXPERIMENTS = sorted(path.relative_to(CONF) for path in CONF.glob("experiment/*/*.yaml"))
 SWEEPERS = {"grid": "GridSweeper", "study": "StudySweeper"}
 # Options that need another one.
-WITH = {"model/key_net.yaml": "frontend=log_frequency", "model/musicnn.yaml": "frontend=musicnn"}
+WITH = {
+    "model/key_net.yaml": "frontend=log_frequency",
+    "model/musicnn.yaml": "frontend=musicnn",
+    "model/skey.yaml": "frontend=constant_q",
+}
 # Overlays that need another overlay below them.
 BESIDE = {"experiment/demo/small.yaml": "crnn"}
 # Overlays of programs other than train.py.

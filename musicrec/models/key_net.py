@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from musicrec.config.number_types import Count, Natural, Share
 from musicrec.errors import ConfigError
 from musicrec.heads import Head
-from musicrec.heads.keys import KEYS_24, PITCH_CLASSES
 from musicrec.models._classifier import Classifier
+from musicrec.models._key_classes import check_key_classes
 
 _RANGE_DB = 60.0  # levels further below the maximum of a chunk count as silence
 
@@ -100,12 +100,8 @@ class KeyNet(nn.Module):
         Raises:
             ConfigError: If the order of its classes is another one.
         """
-        for head in heads:
-            if self.key is not None and head.name == "key" and head.classes not in (KEYS_24, PITCH_CLASSES):
-                raise ConfigError(
-                    f"task.heads.key has the classes {', '.join(head.classes)}: the outputs of the key network "
-                    "are in semitones up from C; remove task.heads.key.order, or choose another model"
-                )
+        if self.key is not None:
+            check_key_classes(heads)
 
     def forward(self, decibels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the embedding and the logits of a batch of chunks.

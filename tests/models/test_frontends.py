@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 import torch
 import torchaudio
+from nnAudio import features
 
 from musicrec.errors import ConfigError
+from musicrec.models.frontends.constant_q import ConstantQSpectrogram
 from musicrec.models.frontends.log_frequency import LogFrequencySpectrogram
 from musicrec.models.frontends.mel import MelSpectrogram
 
-ALL_FRONTENDS = pytest.mark.parametrize("kind", [MelSpectrogram, LogFrequencySpectrogram])
+ALL_FRONTENDS = pytest.mark.parametrize("kind", [MelSpectrogram, LogFrequencySpectrogram, ConstantQSpectrogram])
+OF_ONE_WINDOW = pytest.mark.parametrize("kind", [MelSpectrogram, LogFrequencySpectrogram])
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +80,7 @@ def test_silence_is_minus_100_decibels(kind, dtype):
     torch.testing.assert_close(decibels, torch.full_like(decibels, -100.0), atol=1e-4, rtol=0)
 
 
-@ALL_FRONTENDS
+@OF_ONE_WINDOW
 @pytest.mark.parametrize("samples", [0, 1, 100, 255, 256, 257, 511, 512, 513])
 def test_short_input(waveform, kind, samples):
     frontend = kind(n_fft=512, hop_length=256)
@@ -170,7 +173,7 @@ def test_bands_above_half_the_sample_rate_are_rejected():
         LogFrequencySpectrogram(n_mels=300)
 
 
-@ALL_FRONTENDS
+@OF_ONE_WINDOW
 def test_a_hop_longer_than_the_window_is_rejected(kind):
     with pytest.raises(ConfigError, match=r"frontend\.hop_length=513: samples between two windows of .*n_fft=512"):
         kind(n_fft=512, hop_length=513)
@@ -224,3 +227,72 @@ def test_unknown_words_are_rejected(name):
 def test_exports_without_the_newer_settings_keep_their_front_end(waveform):
     old = {name: value for name, value in MelSpectrogram().settings.items() if name not in MUSICNN}
     assert torch.equal(MelSpectrogram(**old)(waveform), MelSpectrogram()(waveform))
+
+
+def test_constant_q_equals_nnaudio(waveform):
+    """Noise, tones, and a tone that begins; nnAudio halves the rate once per octave, and rounds windows there."""
+    rate = 22_050
+    time_s = torch.arange(rate * 2) / rate
+    tones = sum(torch.sin(2 * math.pi * hertz * time_s + hertz) for hertz in (55.0, 220.0, 311.1, 1318.5)) / 8
+    generator = torch.Generator().manual_seed(1)
+    noise = torch.randn(rate * 2, generator=generator) / 5
+    later = torch.where(time_s < 1, 0, torch.sin(2 * math.pi * 440 * time_s))
+    waveforms = torch.stack([tones, noise, later])
+    nnaudio = features.VQT(sr=rate, hop_length=512, fmin=27.5, n_bins=84, gamma=0, verbose=False)
+    band = torch.arange(84)[:, None]
+    # nnAudio: half the amplitude, times the root of the length of the window
+    expected = 20 * torch.log10(2 * nnaudio(waveforms).clamp(min=1e-9))
+    expected -= 10 * torch.log10(nnaudio.lenghts[0]) - 10 * math.log10(2) / 12 * band
+    decibels = ConstantQSpectrogram(sample_rate=rate)(waveforms)[:, 0]
+    assert decibels.shape == expected.shape
+    decibels, expected = decibels[..., 30:-30], expected[..., 30:-30]  # windows that do not see what is reflected
+    loud = expected > expected.amax(dim=(1, 2), keepdim=True) - 20
+    difference = (decibels - expected).abs()
+    print([difference[row][loud[row]].quantile(torch.tensor([0.5, 0.9, 0.95, 0.99, 1.0])) for row in range(3)])
+    for row, most in enumerate((0.3, 1.0, 0.3)):
+        assert difference[row][loud[row]].mean() < most / 3, row
+        assert difference[row][loud[row]].quantile(0.95) < most, row
+
+
+def test_constant_q_has_the_same_values_at_another_sample_rate():
+    """Frames are at the same times, although they are not a whole number of samples apart."""
+
+    def decibels(rate: int) -> torch.Tensor:
+        time_s = torch.arange(rate * 3) / rate
+        vibrato = 2 * math.pi * (440 * time_s + 2 * torch.sin(2 * math.pi * 5 * time_s))
+        return ConstantQSpectrogram(sample_rate=rate)((torch.sin(vibrato) * (time_s % 1))[None])[0, 0]
+
+    at_16000, at_22050 = decibels(16_000), decibels(22_050)
+    assert at_16000.shape == at_22050.shape == (84, 130)
+    loud = at_22050 > -40
+    assert (at_16000 - at_22050)[loud].abs().max() < 1.0
+
+
+def test_level_of_a_full_scale_tone_in_every_octave():
+    frontend = ConstantQSpectrogram()
+    for band in range(3, 84, 8):
+        hertz = 27.5 * 2 ** (band / 12)
+        tone = torch.sin(2 * math.pi * hertz / 16_000 * torch.arange(32_000))[None]
+        levels = frontend(tone)[0, 0, :, 40]
+        assert levels.argmax() == band == round(frontend.band_of(hertz))
+        assert levels[band].item() == pytest.approx(0.0, abs=0.05)
+
+
+@pytest.mark.parametrize("samples", [0, 1, 371, 372, 4_000, 10_000])
+def test_constant_q_of_short_input(waveform, samples):
+    decibels = ConstantQSpectrogram()(waveform[:1, :samples])
+    assert decibels.shape == (1, 1, 84, int(samples / 16_000 * 22_050 / 512) + 1)
+    assert decibels.isfinite().all()
+
+
+def test_settings_rebuild_the_constant_q_front_end(waveform):
+    frontend = ConstantQSpectrogram(frame_rate=20.0, n_mels=48, f_min=100.0, bands_per_octave=10)
+    assert frontend.hop_length == 800
+    assert torch.equal(ConstantQSpectrogram(**frontend.settings)(waveform), frontend(waveform))
+
+
+def test_constant_q_rejects_impossible_settings():
+    with pytest.raises(ConfigError, match=r"n_mels=99.*reach up to 8\d\d\d Hz, which is above half of"):
+        ConstantQSpectrogram(n_mels=99)
+    with pytest.raises(ConfigError, match=r"frontend\.frame_rate=20000: is above frontend\.sample_rate=16000"):
+        ConstantQSpectrogram(frame_rate=20_000)

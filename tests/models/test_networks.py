@@ -19,6 +19,7 @@ PARAMETERS = {
     "CRNN": 394_100,
     "KeyNet": 16_674,
     "MusiCNN": 787_159,
+    "SKey": 49_126,
     "ShortChunkResNet": 12_104_244,
     "TempoNet": 57_332,
 }

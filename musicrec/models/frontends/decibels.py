@@ -49,7 +49,7 @@ def decibels(
     power: Callable[[Tensor], Tensor],
     *,
     n_fft: int,
-    hop_length: int,
+    hop_length: float,
     compress: Callable[[Tensor], Tensor] = to_decibels,
 ) -> Tensor:
     """Compute the spectrogram of a batch of waveforms, in decibels unless told otherwise.
@@ -74,7 +74,7 @@ def decibels(
     # Quiet bands are up to 100 dB below loud ones, so reduced precision could change them by 10 dB.
     with torch.autocast(waveform.device.type, enabled=False), _exact_float32():
         spectrum = power(F.pad(waveform.float(), (0, max(0, shortest - samples))))
-        spectrum = spectrum[..., : samples // hop_length + 1]
+        spectrum = spectrum[..., : int(samples // hop_length) + 1]
         return compress(spectrum).unsqueeze(1)
 
 
