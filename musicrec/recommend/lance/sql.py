@@ -64,8 +64,12 @@ def condition_sql(condition: "Condition", *, tags: Mapping[str, int], genre: Map
 
 def _in_range(name: str, low: float, high: float) -> str:
     """Return that a value is in a range. Limits are compared in single precision, as values are kept."""
-    limits = [(">=", low), ("<=", high)]
-    parts = [f"{name} {sign} {float(np.float32(limit))!r}" for sign, limit in limits if math.isfinite(limit)]
+    limits = [(">=", low, math.ceil), ("<=", high, math.floor)]
+    parts = [
+        f"{name} {sign} {inwards(limit) if name == 'year' else float(np.float32(limit))!r}"
+        for sign, limit, inwards in limits
+        if math.isfinite(limit)
+    ]
     return f"({' AND '.join(parts)})" if parts else f"{name} IS NOT NULL"
 
 
