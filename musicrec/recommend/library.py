@@ -300,6 +300,9 @@ class Library(Protocol):
             present: The new paths of the files that are there; the others are missing.
         """
 
+    def tidy(self) -> None:
+        """Do what makes later reading faster and is done best after many writes, such as extending indices."""
+
     def problems(self) -> list[str]:
         """Check what is stored, and return one sentence per problem."""
 

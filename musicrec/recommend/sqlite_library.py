@@ -306,6 +306,11 @@ class SqliteLibrary:
             self._connection.execute("VACUUM")
         return counts
 
+    def tidy(self) -> None:
+        """Let SQLite look at what is in the tables, so that it plans its searches better."""
+        with suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA optimize")
+
     def relocate(self, moved: Mapping[str, str], *, present: Iterable[str]) -> None:
         """Change the paths of files and sources in one transaction; see `Library.relocate`."""
         with self._transaction() as connection:

@@ -120,6 +120,8 @@ def bring_up_to_date(library: "Library", *, progress: bool = True) -> None:
             new = None
             for _ in part:
                 advance()
+    if len(missing):
+        library.tidy()
 
 
 def fit_space(library: "Library", ids: np.ndarray) -> Space:

@@ -181,6 +181,7 @@ class Database:
         self._connection = package.connect(place)
         self._tables: dict[str, Any] = {}
         self._shown: State | None = None
+        self._last: tuple[int, State] | None = None  # the newest state that was read, and the version of its table
         self.writes = 0
         with package.named_errors(place):
             self._state_table = self._connection.open_table(schema.STATE)
@@ -253,6 +254,8 @@ class Database:
         return Tables(self._tables.__getitem__)
 
     def _show(self, state: State) -> None:
+        if self._shown is state:
+            return
         for name, version in state.versions.items():
             if name not in self._tables:
                 self._tables[name] = self._connection.open_table(name)
@@ -262,13 +265,17 @@ class Database:
         self._shown = state
 
     def _state(self) -> State:
-        row = self._state_row()
-        return State(
-            number=row["number"],
-            versions=json.loads(row["versions"]),
-            next_id=row["next_id"],
-            described=json.loads(row["described"]),
-        )
+        version = self._state_table.version  # asked before the row, so that a newer row is read again
+        if self._last is None or self._last[0] != version:
+            row = self._state_row()
+            state = State(
+                number=row["number"],
+                versions=json.loads(row["versions"]),
+                next_id=row["next_id"],
+                described=json.loads(row["described"]),
+            )
+            self._last = version, state
+        return self._last[1]
 
     def _state_row(self) -> dict[str, Any]:
         rows: list[dict[str, Any]] = self._state_table.search().limit(2).to_arrow().to_pylist()

@@ -56,6 +56,7 @@ class LanceLibrary:
         self.analysis: dict[str, Any] = described["analysis"]
         self.exports = [ExportRef(**export) for export in described["exports"]]
         self._space: tuple[int, Space | None] | None = None
+        self._layouts: tuple[Space, SummaryLayout] | None = None
 
     @classmethod
     def open(cls, address: str | Path) -> "LanceLibrary":
@@ -304,7 +305,9 @@ class LanceLibrary:
         return self._space[1]
 
     def _layout(self, space: Space) -> SummaryLayout:
-        return SummaryLayout(list(self.heads.values()), space)
+        if self._layouts is None or self._layouts[0] is not space:
+            self._layouts = space, SummaryLayout(list(self.heads.values()), space)
+        return self._layouts[1]
 
 
 def exists(address: str | Path) -> bool:

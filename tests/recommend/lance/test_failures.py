@@ -223,9 +223,7 @@ def test_a_creation_that_was_killed_leaves_nothing(lance: "LanceLibrary", heads:
 
 def test_a_library_of_a_newer_version(lance: "LanceLibrary"):
     lance._database._state_table.update(values={"format": 99})
-    with pytest.raises(
-        LibraryError, match="is a library of format 99, but this version reads formats up to 1; upd"
-    ):
+    with pytest.raises(LibraryError, match="is a library of format 99, but this version reads formats up to 1; upd"):
         opened(place_of(lance))
     lance._database._state_table.update(values={"format": 1, "application": "another"})
     with pytest.raises(LibraryError, match="is not a library of musicrec"):
