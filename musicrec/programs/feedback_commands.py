@@ -149,7 +149,7 @@ def skip(
 @app.command(rich_help_panel=PANEL)
 def pair(
     first: Annotated[str, typer.Argument(metavar="FIRST", help="The track that plays.")],
-    then: Annotated[list[str], typer.Argument(metavar="THEN…", help="Tracks that work after it.")],
+    then: Annotated[list[str], typer.Argument(metavar="THEN", help="Tracks that work after it.")],
     user: UserOption = "me",
     library: LibraryOption = None,
     profiles: ProfilesOption = None,

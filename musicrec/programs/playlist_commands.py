@@ -95,7 +95,7 @@ def show(
 @app.command()
 def add(
     name: _Name,
-    tracks: Annotated[list[str], typer.Argument(metavar="TRACK…", help="File, title, or “artist – title”.")],
+    tracks: Annotated[list[str], typer.Argument(metavar="TRACK", help="File, title, or “artist – title”.")],
     at: Annotated[int | None, typer.Option(metavar="PLACE", help="Place of the first, from 1; default: last.")] = None,
     user: UserOption = "me",
     library: LibraryOption = None,
@@ -126,7 +126,7 @@ def add(
 def remove(
     name: _Name,
     tracks: Annotated[
-        list[str], typer.Argument(metavar="PLACE|TRACK…", help="Places, as `playlist show` numbers them, or tracks.")
+        list[str], typer.Argument(metavar="PLACE|TRACK", help="Places, as `playlist show` numbers them, or tracks.")
     ],
     user: UserOption = "me",
     library: LibraryOption = None,

@@ -38,7 +38,7 @@ ProfilesOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 TracksArgument = Annotated[
-    list[str], typer.Argument(metavar="TRACK…", help="Tracks of your library: file, title, or “artist – title”.")
+    list[str], typer.Argument(metavar="TRACK", help="Tracks of your library: file, title, or “artist – title”.")
 ]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
 

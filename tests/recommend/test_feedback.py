@@ -1,6 +1,8 @@
 """What a user says of the tracks of a library, through `Recommender.feedback`."""
 
+import contextlib
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from musicrec.recommend.profiles.shortlist_ranking import KnownTracks
 from musicrec.recommend.profiles.store import ProfileStore
 from musicrec.recommend.recommender import Recommender
 from musicrec.recommend.sqlite_library import SqliteLibrary
+from tests.recommend.test_sqlite_library import FORMAT_1
 
 
 @pytest.fixture
@@ -292,3 +295,18 @@ def test_other_listeners_are_asked_where_there_are_enough(recommender, monkeypat
     with recommender.feedback() as feedback:
         feedback._others = few
         assert feedback.others(["e"]) is None
+
+
+def test_it_stays_when_the_library_gets_a_newer_format(tmp_path: Path):
+    with contextlib.closing(sqlite3.connect(tmp_path / "old.sqlite")) as connection:
+        connection.executescript(FORMAT_1)
+    with Recommender.open(tmp_path / "old.sqlite") as recommender, recommender.feedback() as feedback:
+        feedback.like("A")
+        feedback.add_to_playlist("Friday", "A")
+    with SqliteLibrary.open(tmp_path / "old.sqlite") as library:
+        before = library.format
+        library.save(Changes(missing=["/music/a.wav"]))
+        assert library.format > before
+    with Recommender.open(tmp_path / "old.sqlite") as recommender, recommender.feedback() as feedback:
+        assert said(feedback.history()) == [("liked", "A", "", None)]
+        assert [track.state for track in feedback.playlist_tracks("Friday")] == ["missing"]
