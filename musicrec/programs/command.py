@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperCommand
 
 from musicrec.errors import ConfigError
-from musicrec.programs import export_command, feedback_commands, models_command, playlist_commands
+from musicrec.programs import export_command, feedback_commands, models_command, playlist_commands, query_command
 from musicrec.programs.profile_options import PANEL, ForceOption, ProfilesOption, UserOption
 from musicrec.system.version import VERSION
 
@@ -124,47 +124,6 @@ def index(
             models=_listed(models),
             device=device,
             relocate=relocate or (),
-        )
-
-
-@app.command(rich_help_panel=DJ)
-def query(
-    track: Annotated[
-        str, typer.Argument(metavar="TRACK", help="An audio file, or a track of the library by its name.")
-    ],
-    k: Annotated[int, typer.Option("-k", metavar="N", help="Number of tracks to recommend.")] = 10,
-    library: _Library = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all tags and features.")] = False,
-    models: _Models = None,
-    device: _Device = "auto",
-) -> None:
-    """Ask which tracks of your library go with a track.
-
-    The track can be any audio file. It need not be in the library and is not
-    added to it. There are two steps: tracks that share its most telling tags
-    stay; these are ranked by how similar they are. `change` is how much faster
-    a track is, at its own, half (÷2) or double (×2) tempo; keys are Camelot
-    codes (8A goes with 8A, 7A, 9A and 8B); energy is 1, calm, to 10, hard.
-
-      musicrec query new_track.mp3
-      musicrec query new_track.mp3 -k 30
-      musicrec query new_track.mp3 --json > answer.json
-
-    `musicrec recommend` does the same with every setting of both steps.
-    """
-    from musicrec.config.explain import one_message
-
-    with one_message():
-        from musicrec.programs import library_commands
-
-        startup.finish()
-        library_commands.query(
-            track,
-            library=library,
-            k=k,
-            models=_listed(models),
-            device=device,
-            as_json=as_json,
         )
 
 
@@ -357,6 +316,7 @@ app.add_typer(feedback_commands.app)
 app.add_typer(feedback_commands.profile_app, name="profile", rich_help_panel=PANEL)
 app.add_typer(playlist_commands.app, name="playlist", rich_help_panel=PANEL)
 app.add_typer(export_command.app)
+app.add_typer(query_command.app)
 app.add_typer(models_command.app, name="models", rich_help_panel=TOOLS)
 
 

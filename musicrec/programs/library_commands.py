@@ -37,7 +37,7 @@ def index(
 
 
 def query(
-    track: str,
+    tracks: Sequence[str],
     *,
     library: str | Path | None,
     as_json: bool,
@@ -45,10 +45,10 @@ def query(
     device: str = "auto",
     **settings: Any,
 ) -> None:
-    """Print the tracks of a library that go with a track.
+    """Print the tracks of a library that go with a track, or with several.
 
     Args:
-        track: An audio file, or a track of the library; see `Recommender.query`.
+        tracks: Audio files, or tracks of the library; see `Recommender.query`.
         library: The file of the library; None for the default.
         as_json: Print JSON instead of a table.
         models: As for `Recommender.open`.
@@ -56,7 +56,7 @@ def query(
         settings: The other settings of `Recommender.query`.
     """
     with Recommender.open(library, models=models, device=device) as recommender:
-        answer = recommender.query(track, **settings)
+        answer = recommender.query(tracks, **settings)
     if as_json:
         print(json.dumps(answer.as_dict(), indent=1))
     else:

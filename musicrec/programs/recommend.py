@@ -4,9 +4,9 @@
 through the functions of this module's neighbour, `library_commands`.
 """
 
-import functools
+from dataclasses import replace
 
-from hydra.utils import instantiate
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from musicrec.config.number_types import Count, PositiveShare
@@ -14,7 +14,8 @@ from musicrec.config.value_check import check_choice, check_value
 from musicrec.errors import ConfigError
 from musicrec.programs import library_commands
 from musicrec.programs.build import listed, plain
-from musicrec.recommend.similarity import Similarity
+from musicrec.recommend.musical_filters import MusicalFilters
+from musicrec.recommend.presets import Preset, filters_from, preset_from
 from musicrec.runs.find import find_export
 
 
@@ -49,16 +50,28 @@ def query(cfg: DictConfig) -> None:
     if cfg.query is None:
         raise ConfigError("query: name an audio file, or a track of the library by its track_id or title")
     check_choice("format", cfg.format, ("table", "json"))
-    similarity: functools.partial[Similarity] = instantiate(cfg.similarity, weights=plain(cfg.weights), _partial_=True)
+    preset = preset_of(cfg)
+    filters = {name: value for name, value in plain(cfg.filters).items() if value is not None}
+    base = preset.filters if preset else MusicalFilters()
+    given = filters_from(filters)
     library_commands.query(
-        str(cfg.query),
+        [str(name) for name in listed(cfg.query)],
         library=cfg.library,
+        unlike=[str(name) for name in listed(cfg.unlike)],
+        playlist=cfg.playlist,
         k=cfg.k,
         models=export_folders(cfg),
-        tag_filter=instantiate(cfg.filter),
-        similarity=similarity,
+        preset=preset,
+        filters=replace(base, **{name: getattr(given, name) for name in filters}) if filters else None,
+        tags=plain(cfg.filter),
+        weights=plain(cfg.weights),
+        metric=cfg.similarity.metric,
+        passage=cfg.similarity.passage,
+        hubs=cfg.similarity.hubs,
+        balance=cfg.similarity.balance,
         min_pool=cfg.min_pool,
         include_unreliable=cfg.include_unreliable,
+        search=cfg.search,
         device=cfg.device,
         coverage=cfg.coverage,
         as_json=cfg.format == "json",
@@ -77,6 +90,13 @@ def listen(cfg: DictConfig) -> None:
     from musicrec.programs import recommend_evaluation
 
     recommend_evaluation.listen(cfg)
+
+
+def preset_of(cfg: DictConfig) -> Preset | None:
+    """Return the preset that the config names, with changes of its settings such as preset.passage=whole."""
+    if cfg.get("preset") is None:
+        return None
+    return preset_from(plain(cfg.preset), name=HydraConfig.get().runtime.choices.get("preset") or "preset")
 
 
 def export_folders(cfg: DictConfig) -> list[str]:

@@ -10,10 +10,10 @@ import numpy as np
 from musicrec.heads import Head
 from musicrec.heads.keys import camelot, parse_pitch_class
 from musicrec.heads.tag_groups import TagGroups
-from musicrec.recommend.exact_search import Match
+from musicrec.recommend.condition_text import condition_texts
+from musicrec.recommend.filters import TagFilter
 from musicrec.recommend.library import Listing
-from musicrec.recommend.ranking import Recommendation
-from musicrec.recommend.similarity import Similarity
+from musicrec.recommend.ranking import Recommendation, RecommendedTrack, Request
 from musicrec.recommend.track import Track
 
 _FACTS = ("track_id", "path", "title", "artist", "album", "year", "genre", "duration_s")
@@ -94,28 +94,13 @@ def describe(heads: Mapping[str, Head], track: Track) -> Description:
     )
 
 
-def tempo_change(bpm: float | None, query_bpm: float | None) -> tuple[float, float] | tuple[None, None]:
-    """Return how much faster a track is than the query, at the nearest of its own, half and double tempo.
-
-    Returns:
-        The difference in percent, and the multiple of the track's tempo that it is for (1, 0.5 or 2); None and None if
-        one of the tempi is unknown.
-    """
-    if not bpm or not query_bpm:
-        return None, None
-    changes = [(100 * (bpm * multiple / query_bpm - 1), multiple) for multiple in (1, 0.5, 2)]
-    return min(changes, key=lambda change: abs(change[0]))
-
-
 def compose_answer(
     found: Recommendation,
-    query: Track,
+    request: Request,
     *,
     heads: Mapping[str, Head],
-    similarity: Similarity,
     library: Path | str,
     size: int,
-    match: str,
     remarks: Sequence[str] = (),
     listings: Mapping[str, Sequence[Listing]] | None = None,
 ) -> Answer:
@@ -123,34 +108,24 @@ def compose_answer(
 
     Args:
         found: The recommendation.
-        query: The track that was asked about.
+        request: What was asked for.
         heads: The heads of the library, {name: head}.
-        similarity: What ranked the tracks.
         library: The file of the library.
         size: Number of tracks in the library.
-        match: `match` of the tag filter.
         remarks: What to know about the query and the library. Remarks about the answer are added.
         listings: What the collections of DJ programs say of the tracks, {audio_hash: listings}.
     """
     listings = listings or {}
+    query, preset = request.alike[0], request.preset
     asked = describe(heads, query)
     texts = {name: _text(heads[name], answer, asked) for name, answer in asked.features.items()}
-    steps = [{"tags": [tag.name for tag in step.tags], "tracks": step.tracks} for step in found.steps]
     results = [
-        _result(rank, match, track, shared, asked=asked, heads=heads)
-        | {"collections": _collections(listings.get(track.audio_hash, ()))}
-        for rank, (match, track, shared) in enumerate(zip(found.matches, found.tracks, found.shared, strict=True), 1)
+        _result(rank, match, heads=heads) | {"collections": _collections(listings.get(match.track.audio_hash, ()))}
+        for rank, match in enumerate(found.matches, 1)
     ]
-    if found.left_out:
-        remarks = [
-            *remarks,
-            f"left out: {found.left_out:,} silent or very short track{'s' * (found.left_out > 1)}; "
-            "`musicrec recommend` takes them in with include_unreliable=true",
-        ]
-    elif not results and not found.steps[-1].tracks:
-        remarks = [*remarks, "the query is the only track in the library"]
+    others = [track.name for track in request.alike[1:]]
     return Answer(
-        remarks=list(remarks),
+        remarks=[*remarks, *_remarks(found, request)],
         query={
             **{name: getattr(query, name) for name in _FACTS},
             "tags": {
@@ -159,18 +134,56 @@ def compose_answer(
             **asdict(asked),
             "feature_texts": texts,
             "collections": _collections(listings.get(query.audio_hash, ())),
+            "also_like": others,
+            "unlike": [track.name for track in request.unlike],
         },
         library={"path": str(library), "tracks": size, "left_out": found.left_out},
-        filter={
-            "match": match,
-            "min_pool": found.min_pool,
-            "tags": [asdict(tag) for tag in found.tags],
-            "steps": steps,
-            "relaxed": len(steps) > 1,
+        filter=_tag_step(found, preset.tags) | {"musical": _musical_step(found)},
+        similarity={
+            "preset": preset.name,
+            "metric": request.similarity.metric,
+            "weights": request.similarity.weights,
+            "hubs": preset.reranking.hubs,
+            "balance": preset.reranking.balance,
+            "passage": preset.passage,
         },
-        similarity={"metric": similarity.metric, "weights": similarity.weights},
         results=results,
     )
+
+
+def _tag_step(found: Recommendation, tags: TagFilter) -> dict[str, Any]:
+    return {
+        "match": tags.match,
+        "chosen": {name: list(getattr(tags, name)) for name in ("any", "all", "none") if getattr(tags, name)},
+        "min_pool": found.min_pool,
+        "tags": [asdict(tag) for tag in found.tags],
+        "steps": [{"tags": [tag.name for tag in step.tags], "tracks": step.tracks} for step in found.steps],
+        "relaxed": len(found.steps) > 1,
+    }
+
+
+def _musical_step(found: Recommendation) -> dict[str, Any]:
+    return {
+        "condition": found.condition.to_dict(),
+        "texts": condition_texts(found.condition),
+        "dropped": list(found.dropped),
+        "tracks": found.filtered,
+    }
+
+
+def _remarks(found: Recommendation, request: Request) -> list[str]:
+    """Return what to know about an answer."""
+    remarks = found.filters.remarks(found.query)
+    if found.left_out:
+        remarks.append(
+            f"left out: {found.left_out:,} silent or very short track{'s' * (found.left_out > 1)}; "
+            "`musicrec recommend` takes them in with include_unreliable=true"
+        )
+    elif not found.filtered and not found.condition:
+        remarks.append("the query is the only track in the library")
+    elif not found.matches:
+        remarks.append("no track passes the filters; leave one out, or widen it")
+    return remarks
 
 
 def _collections(listings: Sequence[Listing]) -> list[dict[str, Any]]:
@@ -179,15 +192,13 @@ def _collections(listings: Sequence[Listing]) -> list[dict[str, Any]]:
     return [{"source": source, **by_source[source]} for source in sorted(by_source)]
 
 
-def _result(
-    rank: int, match: Match, track: Track, shared: list[str], *, asked: Description, heads: Mapping[str, Head]
-) -> dict[str, Any]:
-    described = describe(heads, track)
-    change, multiple = tempo_change(described.bpm, asked.bpm)
+def _result(rank: int, match: RecommendedTrack, *, heads: Mapping[str, Head]) -> dict[str, Any]:
+    track, described = match.track, describe(heads, match.track)
+    change, multiple = match.tempo_change or (None, None)
     return {
         "rank": rank,
         **{name: getattr(track, name) for name in _FACTS},
-        "shared_tags": shared,
+        "shared_tags": match.shared_tags,
         "bpm": described.bpm,
         "tempo_change_percent": None if change is None else round(change, 2),
         "tempo_multiple": multiple,
@@ -201,6 +212,9 @@ def _result(
         "from_tags": described.from_tags,
         "similarity": round(match.similarity, 6),
         "similarity_by_block": {name: round(value, 6) for name, value in match.by_block.items()},
+        "score": round(match.score, 6),
+        "why": match.why,
+        "taste": match.taste,
         "remarks": [remark.text for remark in track.remarks],
     }
 

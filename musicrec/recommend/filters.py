@@ -1,7 +1,8 @@
-"""The first step of a recommendation: keep the tracks that share tags with the query."""
+"""The first step of a recommendation: keep the tracks that share tags with the query, or that have chosen tags."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +10,8 @@ from musicrec.config.number_types import Count, Share
 from musicrec.config.value_check import check_choice, check_value
 from musicrec.heads import Head
 from musicrec.heads.tag_groups import TagGroups
+from musicrec.recommend.conditions import Condition
+from musicrec.recommend.tag_bits import TagBits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +65,11 @@ def tag_values(heads: Sequence[Head], values: Mapping[str, np.ndarray]) -> tuple
     return chosen, found
 
 
+def tag_key(head: str, tag: str) -> str:
+    """Return the name by which a library knows a tag."""
+    return f"{head}: {tag}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class TagFilter:
     """Keeps the tracks that share the most characteristic tags of the query, and asks for less if too few are left.
@@ -77,6 +85,11 @@ class TagFilter:
         at_least: Multi-label heads: if no tag reaches the threshold, a track has this many of its most probable tags.
         close: Heads with exclusive classes, such as genre: the query also has its second class if the probability is
             at most this much lower than that of the first.
+        required: Never ask for less, even if no track is left.
+        any: Tags of your choice in place of those of the query; a track has at least one of them. They are named as
+            they are shown, such as "flute", or with the head of one model, as "tags: flute".
+        all: Tags of your choice in place of those of the query; a track has all of them.
+        none: Tags that a track does not have.
 
     Raises:
         ConfigError: A setting is out of range.
@@ -87,6 +100,10 @@ class TagFilter:
     threshold: Share | None = None
     at_least: Count = 3
     close: Share = 0.1
+    required: bool = False
+    any: Sequence[str] = ()
+    all: Sequence[str] = ()
+    none: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         check_choice("filter.match", self.match, ("any", "all"))
@@ -94,6 +111,16 @@ class TagFilter:
         check_value("filter.threshold", self.threshold, Share | None)
         check_value("filter.at_least", self.at_least, Count)
         check_value("filter.close", self.close, Share)
+        check_value("filter.required", self.required, bool)
+        for name in ("any", "all", "none"):
+            given: Any = getattr(self, name)
+            words = (given,) if isinstance(given, str) else tuple(map(str, given or ()))
+            object.__setattr__(self, name, tuple(dict.fromkeys(words)))
+
+    @property
+    def usual_tags(self) -> bool:
+        """Whether tracks have the tags that a library has noted for them."""
+        return self.threshold is None and self.at_least == TagFilter.at_least
 
     def has_tag(self, head: Head, probabilities: np.ndarray, *, close: float = 0.0) -> np.ndarray:
         """Return which tags of a head the tracks have.
@@ -141,31 +168,54 @@ class TagFilter:
         ]
         return sorted(tags, key=lambda tag: tag.usual_probability - tag.probability)
 
-    def pool(
-        self, tags: Sequence[Tag], has_tag: Mapping[str, np.ndarray], eligible: np.ndarray, *, min_pool: int
-    ) -> tuple[np.ndarray, list[Step]]:
-        """Choose the tracks that stay.
+    def chosen(self, tags: TagBits) -> Condition:
+        """Return what the tags of your choice ask for.
 
-        If fewer than `min_pool` tracks are left, the filter changes by one tag at a time until there are enough:
-        "any" adds tags of the query, "all" drops the least characteristic. The last resort is no filter.
+        Args:
+            tags: The tags of the library. If several of its models know a tag of this name, one of them is enough.
+
+        Raises:
+            ConfigError: The library does not know a tag.
+        """
+        wanted = [tags.named(word) for word in self.all]
+        if self.any:
+            wanted.insert(0, tuple(name for word in self.any for name in tags.named(word)))
+        return Condition(tags_any=wanted, tags_none=[name for word in self.none for name in tags.named(word)])
+
+    def pool(
+        self,
+        tags: Sequence[Tag],
+        known: TagBits,
+        count: Callable[[Condition], int],
+        *,
+        min_pool: int,
+    ) -> tuple[Condition, list[Step]]:
+        """Choose what tracks must have to stay.
+
+        If fewer than `min_pool` tracks are left, the filter changes by one tag at a time until there are enough: "any"
+        adds tags of the query, "all" drops the least characteristic. The last resort is no filter. Tags of your choice
+        are never dropped.
 
         Args:
             tags: The tags of the query, as `tags_of` returns them.
-            has_tag: {head: (tracks, classes) bool}, as `has_tag` returns them.
-            eligible: (tracks,) bool, the tracks that may stay at all.
+            known: The tags of the library.
+            count: Returns the number of tracks that a condition leaves.
             min_pool: Number of tracks to leave.
 
         Returns:
-            (tracks,) bool, and the steps that led there; the last one is in force.
+            The condition, and the steps that led there; the last one is in force.
         """
+        own = self.chosen(known)
+        if self.any or self.all:
+            return own, [Step(tags=(), tracks=count(own))]
         sizes = range(self.top, len(tags) + 1) if self.match == "any" else range(min(self.top, len(tags)), 0, -1)
-        combine = np.logical_or.reduce if self.match == "any" else np.logical_and.reduce
         steps: list[Step] = []
         for size in sizes or ([len(tags)] if tags else []):
             asked = tuple(tags[:size])
-            kept = eligible & combine([has_tag[tag.head][:, tag.index] for tag in asked])
-            steps.append(Step(tags=asked, tracks=int(kept.sum())))
-            if steps[-1].tracks >= min_pool:
+            keys = [tag_key(tag.head, tag.name) for tag in asked]
+            kept = own & (Condition(tags_any=keys) if self.match == "any" else Condition(tags_all=keys))
+            steps.append(Step(tags=asked, tracks=count(kept)))
+            if steps[-1].tracks >= min_pool or self.required:
                 return kept, steps
-        steps.append(Step(tags=(), tracks=int(eligible.sum())))
-        return eligible, steps
+        steps.append(Step(tags=(), tracks=count(own)))
+        return own, steps

@@ -231,6 +231,9 @@ class Library(Protocol):
     def values(self, ids: Sequence[int]) -> dict[str, np.ndarray]:
         """Return the values of some recordings, in their order; see `read`. A block that none of them has is NaN."""
 
+    def passages(self, ids: Sequence[int]) -> np.ndarray:
+        """Return the passages of some recordings, in their order, (recordings, 2, size) float32; NaN if unknown."""
+
     def audio_facts(self, ids: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """Return facts of the audio of some recordings, in their order.
 
@@ -240,6 +243,9 @@ class Library(Protocol):
 
     def ids_of(self, audio_hashes: Iterable[str]) -> dict[str, int]:
         """Return {audio_hash: id} of the recordings that the library has, also of those without a file."""
+
+    def blocks(self) -> list[str]:
+        """Return the names of the blocks that `read` returns."""
 
     def space(self) -> Space | None:
         """Return the space of the summaries; None if there is none yet, or one of another version of musicrec."""

@@ -396,6 +396,12 @@ def at_most_per_artist(artist: np.ndarray, order: np.ndarray, *, most: int) -> n
     return np.array(kept, dtype=np.int64)
 
 
+def set_filters(filters: MusicalFilters) -> frozenset[str]:
+    """Return the names of the settings that are not as they are by default."""
+    usual = MusicalFilters()
+    return frozenset(name for name in setting_names() if getattr(filters, name) != getattr(usual, name))
+
+
 def setting_names() -> tuple[str, ...]:
     """Return the names of all settings of the filters."""
     return tuple(one.name for one in fields(MusicalFilters))

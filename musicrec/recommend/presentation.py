@@ -12,6 +12,7 @@ from rich.text import Text
 from musicrec.descriptors import DESCRIPTORS
 from musicrec.heads.tag_groups import joined_heads
 from musicrec.recommend.track import shown_name
+from musicrec.recommend.wording import tempo_sign
 
 if TYPE_CHECKING:
     from musicrec.recommend.answer import Answer
@@ -36,18 +37,66 @@ def as_table(answer: "Answer", *, width: int) -> Group:
     weights = ", ".join(name if weight == 1 else f"{name} ×{weight:g}" for name, weight in blocks.items())
     steps = Table.grid(padding=(0, 2))
     steps.add_row(Text("library", "bold"), Text(f"{library['path']}, {_tracks(library['tracks'])}", overflow="fold"))
+    if answer.similarity["preset"] != "default":
+        steps.add_row(Text("preset", "bold"), Text(answer.similarity["preset"]))
+    if musical := _musical(answer):
+        steps.add_row(Text("filters", "bold"), musical)
     steps.add_row(Text("1 tags", "bold"), _filter(answer))
-    steps.add_row(Text("2 similarity", "bold"), Text(f"{answer.similarity['metric']} over {weights}"))
+    steps.add_row(
+        Text("2 similarity", "bold"), Text(f"{answer.similarity['metric']} over {weights}{_last_order(answer)}")
+    )
     length = f"{int(query['duration_s'] // 60)}:{int(query['duration_s'] % 60):02d}"
     return Group(
-        Text.assemble((_name(query), "bold"), f"  {length}"),
+        Text.assemble((_name(query), "bold"), f"  {length}", _others(query)),
         _facts(query),
         "",
         steps,
         _results(answer.results, blocks=list(blocks), width=width) if answer.results else "",
+        _reasons(answer.results),
         *(Text(f"{row['rank']}: {remark}", "yellow") for row in answer.results for remark in row["remarks"]),
         *(Text(remark, "yellow") for remark in answer.remarks),
     )
+
+
+def _others(query: dict[str, Any]) -> str:
+    """Return the other tracks that were asked about."""
+    also = f"\nalso like   {', '.join(query['also_like'])}" if query["also_like"] else ""
+    return also + (f"\nunlike      {', '.join(query['unlike'])}" if query["unlike"] else "")
+
+
+def _last_order(answer: "Answer") -> str:
+    """Return what happens to the order after the similarity, in words."""
+    settings = answer.similarity
+    parts = [
+        "the end of the query against beginnings" if settings["passage"] != "whole" else "",
+        "fewer hubs" if settings["hubs"] else "",
+        "then diverse" if settings["balance"] < 1 else "",
+    ]
+    return "".join(f"; {part}" for part in parts if part)
+
+
+def _musical(answer: "Answer") -> Text | None:
+    """Return the musical filters and how many tracks they left; None if there are none."""
+    step = answer.filter["musical"]
+    if not step["texts"] and not step["dropped"]:
+        return None
+    text = Text(f"{', '.join(step['texts']) or 'none'}: {_tracks(step['tracks'])}")
+    if step["dropped"]:
+        names = ", ".join(name.split("_")[0] for name in step["dropped"])
+        text.append(f"\ndropped, as hardly a track was left: {names}", "yellow")
+    return text
+
+
+def _reasons(rows: Sequence[dict[str, Any]]) -> Table:
+    """Return one sentence per track that says why."""
+    table = Table.grid(padding=(0, 1))
+    table.add_column(justify="right")
+    table.add_column()
+    for row in rows:
+        table.add_row(
+            str(row["rank"]), Text.assemble(row["why"], (f" · {row['taste']}" if row["taste"] else "", "cyan"))
+        )
+    return table
 
 
 def _facts(query: dict[str, Any]) -> Table:
@@ -215,6 +264,11 @@ def _with_names(what: str, names: Sequence[str]) -> str:
 def _filter(answer: "Answer") -> Text:
     asked = answer.filter
     *tried, last = asked["steps"]
+    if asked["chosen"]:
+        texts = {"any": "any of ", "all": "all of ", "none": "none of "}
+        named = ", ".join(f"{texts[name]}{', '.join(words)}" for name, words in asked["chosen"].items())
+        if "any" in asked["chosen"] or "all" in asked["chosen"]:
+            return Text(f"{named}: {last['tracks']} of {_tracks(answer.library['tracks'])}")
     if not answer.query["tags"]:
         return Text(f"no model predicts tags: no filter, {_tracks(last['tracks'])}")
     text = Text()
@@ -239,8 +293,8 @@ def _key(row: dict[str, Any], *, short: bool) -> str:
 def _change(row: dict[str, Any]) -> str:
     if row["tempo_change_percent"] is None:
         return "–"
-    multiple = {1: "", 0.5: " ÷2", 2: " ×2"}[row["tempo_multiple"]]
-    return f"{row['tempo_change_percent']:+.1f} %{multiple}"
+    sign = tempo_sign(row["tempo_multiple"])
+    return f"{row['tempo_change_percent']:+.1f} %{f' {sign}' if sign else ''}"
 
 
 def status_text(status: "LibraryStatus") -> Group:

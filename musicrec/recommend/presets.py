@@ -1,71 +1,21 @@
 """Presets: settings of a recommendation that belong together, each a YAML file. Read without Hydra."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import musicrec
-from musicrec.config.number_types import Count, NotNegative
-from musicrec.config.value_check import check_choice, check_fields, check_value
+from musicrec.config.number_types import NotNegative
+from musicrec.config.value_check import check_choice, check_value
 from musicrec.errors import ConfigError
-from musicrec.recommend.conditions import Condition
+from musicrec.recommend.filters import TagFilter
 from musicrec.recommend.key_relations import KeyTable
 from musicrec.recommend.musical_filters import MusicalFilters
 from musicrec.recommend.reranking.rerank import Reranking
-from musicrec.recommend.tag_bits import TagBits
 
 PASSAGES = ("whole", "outro_to_intro")
 _SUFFIXES = (".yaml", ".yml")
-
-
-@dataclass(frozen=True, kw_only=True)
-class TagStep:
-    """The first step: which tags tracks need.
-
-    Tags of your choice are named as they are shown, such as "flute", or with the head of one model, as "tags: flute".
-
-    Attributes:
-        match: "any" or "all" of the query's most telling tags.
-        top: Number of these tags.
-        required: True never relaxes the filter, even if few or no tracks are left.
-        any: Tags of your choice, one of which a track has.
-        all: Tags of your choice that a track has.
-        none: Tags that a track does not have.
-
-    Raises:
-        ConfigError: A value is out of range.
-    """
-
-    match: str = "any"
-    top: Count = 3
-    required: bool = False
-    any: Sequence[str] = ()
-    all: Sequence[str] = ()
-    none: Sequence[str] = ()
-
-    def __post_init__(self) -> None:
-        check_choice("tags.match", self.match, ("any", "all"))
-        check_fields("tags", self)
-        check_value("tags.required", self.required, bool)
-        for name in ("any", "all", "none"):
-            given = getattr(self, name)
-            object.__setattr__(self, name, (given,) if isinstance(given, str) else tuple(given or ()))
-
-    def condition(self, tags: TagBits) -> Condition:
-        """Return what the tags of your choice ask for.
-
-        Args:
-            tags: The tags of the library. If several of its models know a tag of this name, one of them is enough.
-
-        Raises:
-            ConfigError: The library does not know a tag.
-        """
-        wanted = [tags.named(word) for word in self.all]
-        if self.any:
-            wanted.insert(0, tuple(name for word in self.any for name in tags.named(word)))
-        return Condition(tags_any=wanted, tags_none=[name for word in self.none for name in tags.named(word)])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +38,7 @@ class Preset:
     name: str
     about: str = ""
     weights: Mapping[str, float]
-    tags: TagStep = field(default_factory=TagStep)
+    tags: TagFilter = field(default_factory=TagFilter)
     filters: MusicalFilters = field(default_factory=MusicalFilters)
     reranking: Reranking = field(default_factory=Reranking)
     passage: str = "whole"
@@ -172,13 +122,13 @@ def preset_from(settings: Mapping[str, Any], *, name: str, source: str | None = 
             if not isinstance(given.setdefault(part, {}), Mapping):
                 raise ConfigError(f"{part}={given[part]}: give settings, one per line")
         with _naming("tags"):
-            tags = _known(TagStep, given["tags"])
+            tags = _known(TagFilter, given["tags"])
         with _naming("reranking"):
             reranking = _known(Reranking, given["reranking"])
         made = {
             "name": name,
             "weights": {str(block): weight for block, weight in given["weights"].items() if weight is not None},
-            "tags": TagStep(**tags),
+            "tags": TagFilter(**tags),
             "filters": filters_from(given["filters"]),
             "reranking": Reranking(**reranking),
         }
@@ -215,7 +165,7 @@ def _naming(source: str) -> Iterator[None]:
 
 
 def _folder(group: str) -> Path:
-    return Path(musicrec.__file__).parent / "conf" / group
+    return Path(__file__).parents[1] / "conf" / group
 
 
 def _shipped(group: str) -> list[str]:

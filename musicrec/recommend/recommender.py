@@ -5,13 +5,14 @@ imported where it is needed, after the settings have been checked.
 """
 
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from musicrec.config.number_types import Count
-from musicrec.config.value_check import check_value
+from musicrec.config.value_check import check_choice, check_value
 from musicrec.errors import ConfigError, LibraryError
 from musicrec.export import catalogue
 from musicrec.interchange.file_paths import parse_relocations
@@ -20,16 +21,23 @@ from musicrec.recommend.answer import Answer, compose_answer
 from musicrec.recommend.exact_search import ExactSearch
 from musicrec.recommend.exports import ExportRef
 from musicrec.recommend.filters import TagFilter
-from musicrec.recommend.library import Library, values_of
+from musicrec.recommend.library import Library
 from musicrec.recommend.library_columns import library_columns
+from musicrec.recommend.library_index import LibraryIndex, MemoryIndex
 from musicrec.recommend.maintenance import LibraryStatus, Problem, PruneReport, RelocateReport, VerifyReport
+from musicrec.recommend.musical_filters import MusicalFilters, set_filters
+from musicrec.recommend.presets import Preset, read_preset
 from musicrec.recommend.profiles.presence import may_have_feedback, place_of_profiles
 from musicrec.recommend.query_track import analyze_file, check_name, find_track
-from musicrec.recommend.ranking import recommend
+from musicrec.recommend.ranking import Request, recommend
+from musicrec.recommend.reranking.rerank import Reranking
+from musicrec.recommend.search import SEARCHES
 from musicrec.recommend.sets.build import SetSettings, build_set
 from musicrec.recommend.sets.curve import EnergyCurve
 from musicrec.recommend.sets.track_set import TrackSet
-from musicrec.recommend.similarity import Similarity
+from musicrec.recommend.similarity import Similarity, Weights, default_weights
+from musicrec.recommend.summaries import tags_by
+from musicrec.recommend.track import Track
 from musicrec.system.file_names import path_on_disk
 
 if TYPE_CHECKING:
@@ -60,6 +68,7 @@ class Recommender:
         self._models, self._device = list(models), device
         self._library: Library | None = None
         self._search: tuple[Hashable, ExactSearch] | None = None
+        self._searched: tuple[Hashable, LibraryIndex] | None = None
         self._analyzer: tuple[list[str], float | None, TrackAnalyzer] | None = None
 
     @classmethod
@@ -88,7 +97,7 @@ class Recommender:
         """Close the library."""
         if self._library is not None:
             self._library.close()
-        self._library = self._search = self._analyzer = None
+        self._library = self._search = self._searched = self._analyzer = None
 
     def __enter__(self) -> "Recommender":
         return self
@@ -163,73 +172,126 @@ class Recommender:
 
     def query(
         self,
-        track: str,
+        track: str | Sequence[str],
         *,
+        unlike: Sequence[str] = (),
+        playlist: bool = False,
         k: int = 10,
-        tag_filter: TagFilter | None = None,
-        similarity: Callable[..., Similarity] = Similarity,
+        preset: Preset | str | None = None,
+        filters: MusicalFilters | None = None,
+        tags: TagFilter | Mapping[str, Any] | None = None,
+        weights: Weights | None = None,
+        metric: str = "cosine",
+        passage: str | None = None,
+        hubs: float | None = None,
+        balance: float | None = None,
         min_pool: int | None = None,
         include_unreliable: bool = False,
+        search: str = "exact",
         coverage: float | None = None,
     ) -> Answer:
-        """Return the tracks of the library that go with a track.
+        """Return the tracks of the library that go with a track, or with several.
 
         Args:
             track: An audio file, which need not be in the library, or a track of the library: its track_id, its title,
-                or "artist – title", as answers show it.
+                or "artist – title", as answers show it. Of several, tracks are wanted that are like one of them; the
+                first one gives tempo, key and tags.
+            unlike: Tracks that the answer should be unlike.
+            playlist: Whether the tracks are a playlist that is to be continued; its last tracks count most.
             k: Number of tracks to recommend.
-            tag_filter: The first step; None for the default.
-            similarity: Makes the second step: `Similarity`, which may have weights and a metric already.
-            min_pool: Number of tracks that the filter must leave; None for k, but at most half of the library.
+            preset: Settings that belong together: "mix", "inspire", "explore", a YAML file, or your own. None for the
+                default, which weighs all blocks as `default_weights` does and has no musical filters.
+            filters: Musical filters in place of those of the preset. These are never dropped; those of a preset are, if
+                they leave hardly a track.
+            tags: The first step in place of that of the preset, or settings of `TagFilter` that are changed in it.
+            weights: Weights in place of those of the preset, for the blocks that are named.
+            metric: "cosine", "euclidean" or "correlation".
+            passage: "whole" or "outro_to_intro", in place of that of the preset.
+            hubs: As in `Reranking`, in place of that of the preset.
+            balance: As in `Reranking`, in place of that of the preset.
+            min_pool: Number of tracks that the tag filter must leave; None for k, but at most half of the library.
             include_unreliable: Recommend tracks even if they are silent or very short.
+            search: How the nearest tracks are found: "exact", "kdtree" or "balltree".
             coverage: Share of the query that the models hear, which must be that of the library; None for it.
 
         Raises:
-            AudioError: The file cannot be decoded.
+            AudioError: A file cannot be decoded.
             ConfigError: A setting is out of range, or there is neither such a file nor such a track.
-            ExportError: The query must be analysed, and a model is missing or is not what the library was made with.
+            ExportError: A file must be analysed, and a model is missing or is not what the library was made with.
             LibraryError: The library does not exist or cannot be read.
         """
+        names, others = [track] if isinstance(track, str) else list(track), list(unlike)
         check_value("k", k, Count)
         check_value("min_pool", min_pool, Count | None)
         check_value("include_unreliable", include_unreliable, bool)
-        check_name(track)
-        library, tag_filter = self._opened(), tag_filter or TagFilter()
-        search, heads = self._tracks(library), list(library.heads.values())
-        if not search.tracks:
+        if not names:
+            raise ConfigError("query: name at least one track")
+        for name in (*names, *others):
+            check_name(name)
+        chosen = preset if isinstance(preset, Preset) else None if preset is None else read_preset(preset)
+        library = self._opened()
+        index, heads = self._index(library, search), list(library.heads.values())
+        if not len(index):
             raise ConfigError(f"{self.path}: the library holds no tracks; add some with `musicrec index FOLDER`")
-        compare = similarity(heads, blocks=[name for name in search.values if name not in library.heads])
-        asked = find_track(library, track)
-        if asked is None:
-            refs = exports.check_same(library.exports, self._resolved(), library=self.path)
-            share = exports.coverage_of(library.analysis, coverage, library=self.path)
-            asked = analyze_file(
-                track,
-                sample_rate=exports.sample_rate_of(refs[0]),
-                analyze=lambda decoded: self._loaded(refs, share).analyze(decoded),
-            )
-        found = recommend(
-            search,
-            values_of(library, asked),
-            heads=heads,
+        blocks = library.blocks()
+        if chosen is None:
+            usual = default_weights(heads, [name for name in blocks if name not in library.heads])
+            chosen = Preset(name="default", weights=usual, reranking=Reranking(hubs=0.0))
+        else:
+            chosen = replace(chosen, weights=chosen.weights_for(blocks))
+        soft = set_filters(chosen.filters)
+        if filters is not None:  # what was not changed in the filters of the preset may still be dropped
+            soft = frozenset(name for name in soft if getattr(filters, name) == getattr(chosen.filters, name))
+        changes = {"hubs": hubs, "balance": balance}
+        chosen = replace(
+            chosen,
+            filters=filters or chosen.filters,
+            tags=tags if isinstance(tags, TagFilter) else replace(chosen.tags, **_given(tags or {})),
+            reranking=replace(chosen.reranking, **_given(changes)),
+            passage=passage or chosen.passage,
+        )
+        own = {name: weight for name, weight in (weights or {}).items() if weight is not None}
+        compare = Similarity(
+            heads,
+            blocks=[name for name in blocks if name not in library.heads],
+            weights={**{name: weight for name, weight in chosen.weights.items() if name not in own}, **own},
+            metric=metric,
+        )
+        asked = [self._asked(library, name, coverage) for name in (*names, *others)]
+        alike, not_alike = asked[: len(names)], asked[len(names) :]
+        request = Request(
+            alike=alike[::-1] if playlist else alike,
+            unlike=not_alike,
+            playlist=playlist,
             k=k,
-            tag_filter=tag_filter,
+            preset=chosen,
+            soft=soft,
             similarity=compare,
-            path=asked.path,
-            audio_hash=asked.audio_hash,
             min_pool=min_pool,
             include_unreliable=include_unreliable,
         )
+        found = recommend(library, self._with_tags(library, index, chosen.tags), request)
         return compose_answer(
             found,
-            asked,
+            request,
             heads=library.heads,
-            similarity=compare,
             library=self.path,
-            size=len(search.tracks),
-            match=tag_filter.match,
-            remarks=[*(remark.text for remark in asked.remarks), *model_remarks(library)],
-            listings=library.listings(one.audio_hash for one in (asked, *found.tracks)),
+            size=len(index),
+            remarks=[*(remark.text for one in asked for remark in one.remarks), *model_remarks(library)],
+            listings=library.listings(one.audio_hash for one in (*asked, *(match.track for match in found.matches))),
+        )
+
+    def _asked(self, library: Library, name: str, coverage: float | None) -> Track:
+        """Return a track of the library, or a file that is analysed."""
+        found = find_track(library, name)
+        if found is not None:
+            return found
+        refs = exports.check_same(library.exports, self._resolved(), library=self.path)
+        share = exports.coverage_of(library.analysis, coverage, library=self.path)
+        return analyze_file(
+            name,
+            sample_rate=exports.sample_rate_of(refs[0]),
+            analyze=lambda decoded: self._loaded(refs, share).analyze(decoded),
         )
 
     def build_set(
@@ -450,6 +512,21 @@ class Recommender:
             self._search = version, ExactSearch(*library.read())
         return self._search[1]
 
+    def _index(self, library: Library, search: str) -> LibraryIndex:
+        """Return what queries search in; it is read again only if the library has changed."""
+        check_choice("search", search, list(SEARCHES))
+        state = library.version(), search
+        if self._searched is None or self._searched[0] != state:
+            self._searched = None  # not twice in memory
+            self._searched = state, MemoryIndex(library, search=search)
+        return self._searched[1]
+
+    def _with_tags(self, library: Library, index: LibraryIndex, tag_filter: TagFilter) -> LibraryIndex:
+        """Return an index in which tracks have the tags that a filter gives them, if its limits are not the usual."""
+        if tag_filter.usual_tags or not index.tags.names:
+            return index
+        return index.with_tags(tags_by(library, index.ids, tag_filter))
+
     def _resolved(self) -> list[str]:
         return [str(catalogue.resolve(model)) for model in self._models]
 
@@ -477,6 +554,11 @@ class Recommender:
             analysis=analyzer.settings,
         )
         return self._library, analyzer
+
+
+def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that are neither None nor empty."""
+    return {name: value for name, value in settings.items() if value not in (None, (), [])}
 
 
 def model_remarks(library: Library) -> list[str]:

@@ -22,6 +22,7 @@ import numpy as np
 from musicrec.descriptors import DESCRIPTORS
 from musicrec.errors import LibraryError
 from musicrec.heads import Head
+from musicrec.recommend.filters import tag_values
 from musicrec.recommend.similarity import Similarity, Statistics
 
 FORMAT = 1
@@ -66,8 +67,9 @@ class Space:
         blocks: The blocks, in the order of their parts.
         mean: (size,) float32, mean of the vectors of the library.
         second: (size, size) float32, mean outer product of the vectors of the library.
-        usual: {head: (classes,) float32}, the mean probabilities of the library.
+        usual: {head: (classes,) float32}, the mean probabilities of the library's tags; see `filters.tag_values`.
         fitted_on: Number of tracks that it was fitted on.
+        passages: Mean and deviation of the passages of the library; None if it has none.
     """
 
     def __init__(
@@ -79,8 +81,10 @@ class Space:
         second: np.ndarray,
         usual: Mapping[str, np.ndarray],
         fitted_on: int,
+        passages: Statistics | None = None,
     ) -> None:
         self.heads, self._blocks, self.fitted_on = list(heads), list(blocks), fitted_on
+        self.passages = passages
         self.mean, self.second, self.usual = mean, second, dict(usual)
         edges = np.cumsum([0, *(block.size for block in blocks)]).tolist()
         self.blocks = {block.name: slice(edges[i], edges[i + 1]) for i, block in enumerate(blocks)}
@@ -91,6 +95,11 @@ class Space:
         return _unit_vectors(self.heads, [block.name for block in self._blocks])
 
     @property
+    def statistics(self) -> dict[str, Statistics]:
+        """{block: (mean, deviation)} of the blocks that are centred and scaled."""
+        return {block.name: block.statistics for block in self._blocks if block.statistics is not None}
+
+    @property
     def names(self) -> list[str]:
         """The names of the blocks, in order."""
         return list(self.blocks)
@@ -98,13 +107,21 @@ class Space:
     @classmethod
     def empty(cls, heads: Sequence[Head]) -> "Space":
         """Return a space without blocks, for a library without tracks."""
-        usual = {head.name: np.zeros(len(head.classes), np.float32) for head in heads}
+        none = {head.name: np.zeros((1, len(head.classes)), np.float32) for head in heads}
+        usual = {name: of_head[0] for name, of_head in tag_values(heads, none)[1].items()}
         return cls(
             heads, [], mean=np.zeros(0, np.float32), second=np.zeros((0, 0), np.float32), usual=usual, fitted_on=0
         )
 
     @classmethod
-    def fit(cls, heads: Sequence[Head], values: Mapping[str, np.ndarray], *, reliable: np.ndarray) -> "Space":
+    def fit(
+        cls,
+        heads: Sequence[Head],
+        values: Mapping[str, np.ndarray],
+        *,
+        reliable: np.ndarray,
+        passages: np.ndarray | None = None,
+    ) -> "Space":
         """Learn from the tracks of a library.
 
         Args:
@@ -112,6 +129,7 @@ class Space:
             values: {block: (tracks, size)}, NaN where a track has no value. The embeddings of single models are passed
                 over: they are parts of "embedding".
             reliable: (tracks,) bool, the tracks to learn from; if there is none, all.
+            passages: (tracks, 2, size), see `Library.passages`.
         """
         names = [name for name in values if not name.startswith(("embedding.", "variation."))]
         chosen = reliable if reliable.any() else np.ones_like(reliable)
@@ -130,15 +148,14 @@ class Space:
             second=np.zeros((size, size), np.float32),
             usual={},
             fitted_on=len(reliable),
+            passages=None if passages is None else _passage_statistics(passages[chosen]),
         )
         vectors, _ = space.vectors({name: values[name][chosen] for name in names}, dtype=np.float32)
         if len(vectors):
             space.mean, space.second = vectors.mean(axis=0), vectors.T @ vectors / len(vectors)
         space.usual = {
-            head.name: values[head.name].mean(axis=0, dtype=np.float64).astype(np.float32)
-            if len(values[head.name])
-            else np.zeros(len(head.classes), np.float32)
-            for head in heads
+            name: of_head.mean(axis=0, dtype=np.float64).astype(np.float32)
+            for name, of_head in tag_values(heads, values)[1].items()
         }
         return space
 
@@ -199,6 +216,8 @@ class Space:
         from safetensors.numpy import save
 
         arrays = {"mean": self.mean, "second": self.second}
+        if self.passages is not None:
+            arrays |= {"passages/mean": self.passages[0], "passages/deviation": self.passages[1]}
         arrays |= {f"usual/{name}": values for name, values in self.usual.items()}
         for block in self._blocks:
             parts = {"mean": block.mean, "deviation": block.deviation, "projection": block.projection}
@@ -236,9 +255,18 @@ class Space:
                 )
                 for one in read["blocks"]
             ]
-            usual = {head.name: found[f"usual/{head.name}"] for head in heads}
+            usual = {name.removeprefix("usual/"): array for name, array in found.items() if name.startswith("usual/")}
+            passages = None
+            if "passages/mean" in found:
+                passages = found["passages/mean"], found["passages/deviation"]
             return cls(
-                heads, blocks, mean=found["mean"], second=found["second"], usual=usual, fitted_on=read["fitted_on"]
+                heads,
+                blocks,
+                mean=found["mean"],
+                second=found["second"],
+                usual=usual,
+                fitted_on=read["fitted_on"],
+                passages=passages,
             )
         except (SafetensorError, ValueError, KeyError, TypeError) as error:
             raise LibraryError(f"the space of the library is damaged ({error}); index again") from None
@@ -267,6 +295,17 @@ def _fit_block(name: str, known: np.ndarray, raw_size: int, *, units: Similarity
         projection = np.ascontiguousarray(directions[:, : -most - 1 : -1]).astype(np.float32)
         size = most
     return Block(name=name, raw_size=raw_size, size=size, mean=mean, deviation=deviation, projection=projection)
+
+
+def _passage_statistics(passages: np.ndarray) -> Statistics | None:
+    known = passages.reshape(2 * len(passages), passages.shape[2])
+    known = known[~np.isnan(known).any(axis=1)]
+    if not known.size:
+        return None
+    if len(known) < 2 * LEAST_TRACKS:
+        return np.zeros(known.shape[1], np.float32), np.ones(known.shape[1], np.float32)
+    deviation = known.std(axis=0, dtype=np.float64).astype(np.float32)
+    return known.mean(axis=0, dtype=np.float64).astype(np.float32), deviation
 
 
 def _size_without_tracks(name: str, raw_size: int, units: Similarity) -> int:

@@ -207,11 +207,22 @@ class SqliteLibrary:
             found = sqlite_reading.values_of_recordings(connection, self.heads, self.embedding_size, ids)
         return self._blocks(*found)
 
+    def blocks(self) -> list[str]:
+        """Return the names of the blocks that `read` returns."""
+        with self._reading() as connection:
+            some = sqlite_reading.some_ids(connection)
+        return list(self.values(some))
+
     def space(self) -> Space | None:
         """Return the space of the summaries; None if there is none yet, or one of another version of musicrec."""
         with self._reading() as connection:
             found = sqlite_reading.space_of(connection)
         return None if found is None else Space.from_bytes(*found, list(self.heads.values()))
+
+    def passages(self, ids: Sequence[int]) -> np.ndarray:
+        """Return the passages of some recordings, in their order, (recordings, 2, size) float32; NaN if unknown."""
+        with self._reading() as connection:
+            return sqlite_reading.passages_of_recordings(connection, ids)
 
     def audio_facts(self, ids: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """Return the lengths of some recordings in seconds, and whether the answers for them mean little."""

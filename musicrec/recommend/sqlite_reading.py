@@ -197,6 +197,28 @@ def summaries(connection: sqlite3.Connection) -> Iterator[tuple[np.ndarray, np.n
         yield np.array([number for number, _ in some], dtype=np.int64), joined.reshape(len(some), -1)
 
 
+def passages_of_recordings(connection: sqlite3.Connection, ids: Sequence[int]) -> np.ndarray:
+    """Return the passages of recordings, (recordings, 2, size) float32; NaN if unknown, size 0 if of all."""
+    found: dict[int, np.ndarray] = {}
+    for some in _in_parts(ids):
+        marks = ", ".join("?" * len(some))
+        for number, passages in connection.execute(f"SELECT id, passages FROM recordings WHERE id IN ({marks})", some):
+            found[number] = _passages(passages)
+    size = max((one.shape[1] for one in found.values()), default=0)
+    unknown = np.full((2, size), np.nan, np.float32)
+    rows = [found[number] if found[number].shape[1] == size else unknown for number in ids]
+    return np.stack(rows) if rows else np.zeros((0, 2, 0), np.float32)
+
+
+def some_ids(connection: sqlite3.Connection) -> list[int]:
+    """Return a recording with a file that is there, if possible one with descriptors."""
+    selection = (
+        "SELECT id FROM recordings WHERE audio_hash IN (SELECT audio_hash FROM files WHERE missing_since IS NULL "
+        "LIMIT 100) ORDER BY length(descriptors) DESC LIMIT 1"
+    )
+    return [number for (number,) in connection.execute(selection)]
+
+
 def audio_facts(connection: sqlite3.Connection, ids: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """Return the lengths of recordings in seconds, and whether the answers for them mean little."""
     places = {number: place for place, number in enumerate(ids)}
@@ -370,7 +392,8 @@ def _track(
 
 
 def _passages(stored: bytes | None) -> np.ndarray:
-    return np.frombuffer(stored or b"", "<f2").astype(np.float32).reshape(2, -1)
+    values = np.frombuffer(stored or b"", "<f2").astype(np.float32)
+    return values.reshape(2, len(values) // 2)
 
 
 def _remarks(text: str) -> tuple[Remark, ...]:

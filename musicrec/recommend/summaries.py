@@ -12,9 +12,10 @@ import numpy as np
 
 from musicrec.errors import LibraryError
 from musicrec.heads import Head
-from musicrec.recommend.filters import TagFilter, tag_values
+from musicrec.recommend.filters import TagFilter, tag_key, tag_values
 from musicrec.recommend.library_columns import genres, keys_of, tempi
 from musicrec.recommend.space import MOST_FITTED, Space
+from musicrec.recommend.tag_bits import TagBits
 from musicrec.system.progress import track_progress
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class SummaryLayout:
         self._heads, self._space = list(heads), space
         none = {head.name: np.zeros((0, len(head.classes)), np.float32) for head in heads}
         self._tag_heads = tag_values(heads, none)[0]
-        self.tags = tuple(tag_name(head.name, tag) for head in self._tag_heads for tag in head.classes)
+        self.tags = tuple(tag_key(head.name, tag) for head in self._tag_heads for tag in head.classes)
         self.genres = genres(none, heads)[0]
         self.dtype = np.dtype(
             [
@@ -73,8 +74,9 @@ class SummaryLayout:
         bpm, keys = tempi(values, self._heads), keys_of(values, self._heads)
         found["bpm"] = np.nan if bpm is None else bpm
         found["key"] = -1 if keys is None else keys
-        for name in ("energy", "loudness"):
-            found[name] = values.get(name, unknown)[:, 0]
+        loudness = values.get("loudness", unknown)[:, 0]
+        found["energy"] = np.clip(values.get("energy", unknown)[:, 0], 1, 10)
+        found["loudness"] = np.where(np.isfinite(loudness), loudness, np.nan)
         found["duration_s"], found["unreliable"] = duration_s, unreliable
         found["genre"] = genres(values, self._heads)[1]
         found["vector"], known = self._space.vectors(values)
@@ -85,11 +87,6 @@ class SummaryLayout:
             has = np.concatenate([usual.has_tag(head, probabilities[head.name]) for head in heads], axis=1)
             found["tags"] = np.packbits(has, axis=1, bitorder="little")
         return found
-
-
-def tag_name(head: str, tag: str) -> str:
-    """Return the name of a tag in a summary."""
-    return f"{head}: {tag}"
 
 
 def bring_up_to_date(library: "Library", *, progress: bool = True) -> None:
@@ -129,7 +126,12 @@ def fit_space(library: "Library", ids: np.ndarray) -> Space:
     chosen = ids if len(ids) <= MOST_FITTED else np.random.default_rng(0).choice(ids, MOST_FITTED, replace=False)
     numbers = chosen.tolist()
     _, unreliable = library.audio_facts(numbers)
-    space = Space.fit(list(library.heads.values()), library.values(numbers), reliable=~unreliable)
+    space = Space.fit(
+        list(library.heads.values()),
+        library.values(numbers),
+        reliable=~unreliable,
+        passages=library.passages(numbers),
+    )
     space.fitted_on = len(ids)
     return space
 
@@ -141,6 +143,18 @@ def summed_up(library: "Library", ids: np.ndarray, space: Space) -> Iterator[tup
         part = ids[start : start + _AT_ONCE]
         numbers = part.tolist()
         yield part, layout.rows(library.values(numbers), *library.audio_facts(numbers))
+
+
+def tags_by(library: "Library", ids: np.ndarray, tag_filter: TagFilter) -> TagBits:
+    """Return the tags that a filter gives to recordings. All their answers are read, which takes a while."""
+    heads = list(library.heads.values())
+    parts: list[np.ndarray] = []
+    names: tuple[str, ...] = ()
+    for start in range(0, len(ids), _AT_ONCE):
+        tag_heads, values = tag_values(heads, library.values(ids[start : start + _AT_ONCE].tolist()))
+        names = tuple(tag_key(head.name, tag) for head in tag_heads for tag in head.classes)
+        parts.append(np.concatenate([tag_filter.has_tag(head, values[head.name]) for head in tag_heads], axis=1))
+    return TagBits.pack(names, np.concatenate(parts))
 
 
 def _outgrown(space: Space, tracks: int) -> bool:

@@ -24,7 +24,7 @@ class TrackTable:
         space: The space of the vectors.
         ids: (tracks,) int64, by which the library knows the recordings.
         columns: Their facts. Its `vectors` are left out, as (tracks, 0), unless the table was made by `take`.
-        tags: Their tags, named as `summaries.tag_name` does.
+        tags: Their tags, named as `filters.tag_key` does.
         vectors: (tracks, size) float16, how they sound in the space.
         known: (tracks,) uint32, a bit per block of the space: whether the track has it.
         unreliable: (tracks,) bool, whether the track is silent or very short.

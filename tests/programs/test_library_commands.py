@@ -177,7 +177,7 @@ def test_help_teaches(capsys):
     printed, _ = run(capsys, "index", "--help")
     assert "musicrec index ~/Music" in printed and "musicrec models get musicnn" in printed
     printed, _ = run(capsys, "query", "--help")
-    assert "musicrec query new_track.mp3 -k 30" in printed and "--json" in printed
+    assert "musicrec query new_track.mp3 --preset mix -k 30" in printed and "--json" in printed
 
 
 def test_the_place_of_the_library(machine, monkeypatch):

@@ -5,7 +5,9 @@ import pytest
 
 from musicrec.errors import ConfigError
 from musicrec.heads.tags import TagHead
-from musicrec.recommend.filters import TagFilter, tag_values
+from musicrec.recommend.conditions import Condition
+from musicrec.recommend.filters import TagFilter, tag_key, tag_values
+from musicrec.recommend.tag_bits import TagBits
 
 
 def values(*rows: list[float]) -> np.ndarray:
@@ -52,7 +54,24 @@ def world(heads: dict):
     has_tag = {"instruments": np.array([[1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1], [0, 0, 0, 0]], bool)}
     query = {"instruments": values([0.9, 0.8, 0.7, 0.6])[0]}
     tags = TagFilter().tags_of(query, [heads["instruments"]], {"instruments": np.zeros(4, np.float32)})
-    return tags, has_tag, np.ones(5, dtype=bool)
+    names = [tag_key("instruments", name) for name in heads["instruments"].classes]
+    return tags, TagBits.pack(names, has_tag["instruments"]), np.ones(5, dtype=bool)
+
+
+def pooled(world, tag_filter: TagFilter, *, min_pool: int, tags: list | None = None) -> tuple[list[int], list[tuple]]:
+    """Return the rows that a filter leaves, and how many tags it asked for and how many tracks that left."""
+    of_query, bits, everyone = world
+
+    def left(condition: Condition) -> np.ndarray:
+        found = everyone.copy()
+        for group in condition.tags_any:
+            found &= bits.any(group)
+        return found & bits.all(condition.tags_all) & ~bits.any(condition.tags_none)
+
+    condition, tried = tag_filter.pool(
+        of_query if tags is None else tags, bits, lambda one: int(left(one).sum()), min_pool=min_pool
+    )
+    return np.flatnonzero(left(condition)).tolist(), [(len(step.tags), step.tracks) for step in tried]
 
 
 @pytest.mark.parametrize(
@@ -67,26 +86,29 @@ def world(heads: dict):
     ],
 )
 def test_the_filter_is_relaxed_step_by_step(world, match: str, min_pool: int, kept: list, steps: list):
-    tags, has_tag, everyone = world
-    pool, tried = TagFilter(match=match, top=2).pool(tags, has_tag, everyone, min_pool=min_pool)
-    assert np.flatnonzero(pool).tolist() == kept
-    assert [(len(step.tags), step.tracks) for step in tried] == steps
+    assert pooled(world, TagFilter(match=match, top=2), min_pool=min_pool) == (kept, steps)
 
 
 def test_tracks_that_may_not_stay_do_not_count(world):
-    tags, has_tag, everyone = world
-    everyone[0] = False
-    pool, tried = TagFilter(top=2).pool(tags, has_tag, everyone, min_pool=1)
-    assert np.flatnonzero(pool).tolist() == [1] and tried[-1].tracks == 1
+    world[2][0] = False
+    kept, tried = pooled(world, TagFilter(top=2), min_pool=1)
+    assert kept == [1] and tried[-1][1] == 1
 
 
 @pytest.mark.parametrize("match", ["any", "all"])
 def test_fewer_tags_than_asked_for_and_none(world, match: str):
-    tags, has_tag, everyone = world
-    _, tried = TagFilter(match=match, top=3).pool(tags[:1], has_tag, everyone, min_pool=1)
-    assert [(len(step.tags), step.tracks) for step in tried] == [(1, 2)]
-    pool, tried = TagFilter(match=match).pool([], {}, everyone, min_pool=1)
-    assert pool.all() and [(step.tags, step.tracks) for step in tried] == [((), 5)]
+    _, tried = pooled(world, TagFilter(match=match, top=3), min_pool=1, tags=world[0][:1])
+    assert tried == [(1, 2)]
+    assert pooled(world, TagFilter(match=match), min_pool=1, tags=[]) == ([0, 1, 2, 3, 4], [(0, 5)])
+
+
+def test_chosen_tags_are_not_relaxed(world):
+    assert pooled(world, TagFilter(any=["Flute", "piano"]), min_pool=5) == ([0, 2], [(0, 2)])
+    assert pooled(world, TagFilter(all=["drums", "flute"]), min_pool=5) == ([0], [(0, 1)])
+    assert pooled(world, TagFilter(top=1, none=["flute"]), min_pool=1) == ([1], [(1, 1)])
+    assert pooled(world, TagFilter(top=2, required=True), min_pool=5) == ([0, 1], [(2, 2)])
+    with pytest.raises(ConfigError, match="tag flut: no track of this library has it; did you mean: flute"):
+        pooled(world, TagFilter(none=["flut"]), min_pool=1)
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from omegaconf import OmegaConf
 
 from musicrec.errors import ConfigError
 from musicrec.recommend.conditions import Condition
+from musicrec.recommend.filters import TagFilter
 from musicrec.recommend.key_relations import KeyTable
 from musicrec.recommend.presets import (
     Preset,
-    TagStep,
     filters_from,
     key_table_names,
     preset_from,
@@ -48,7 +48,7 @@ def test_every_preset(name: str):
 def test_a_preset_as_a_group_of_hydra_is_the_same(name: str):
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF)):
-        cfg = compose("recommend", overrides=[f"+preset={name}"])
+        cfg = compose("recommend", overrides=[f"preset={name}"])
     settings = OmegaConf.to_container(cfg.preset, resolve=True)
     assert preset_from(settings, name=name) == read_preset(name)
 
@@ -97,14 +97,14 @@ def test_weights_of_the_blocks_of_a_library():
 def test_the_first_step_as_a_condition():
     names = ("tags: flute", "tags: Piano", "instruments: piano", "tags: vocals")
     tags = TagBits.pack(names, np.zeros((1, 4)))
-    step = TagStep(any=["flute", "piano"], all=["piano", "tags: flute"], none="Vocals")
-    assert step.condition(tags) == Condition(
+    step = TagFilter(any=["flute", "piano"], all=["piano", "tags: flute"], none="Vocals")
+    assert step.chosen(tags) == Condition(
         tags_any=[names[:3], names[1:3], names[:1]],
         tags_none=["tags: vocals"],
     )
-    assert not TagStep().condition(tags)
+    assert not TagFilter().chosen(tags)
     with pytest.raises(ConfigError, match="tag flut: no track of this library has it; did you mean: flute"):
-        TagStep(none=["flut"]).condition(tags)
+        TagFilter(none=["flut"]).chosen(tags)
 
 
 def test_a_file_of_ones_own(tmp_path: Path):
@@ -114,7 +114,7 @@ def test_a_file_of_ones_own(tmp_path: Path):
         "filters: {bpm_percent: 4, key: same, key_lock: false, key_table: {diagonal: 1}}\n"
     )
     preset = read_preset(file)
-    assert preset.name == "vinyl" and preset.weights == {"tempo": 1} and preset.tags == TagStep()
+    assert preset.name == "vinyl" and preset.weights == {"tempo": 1} and preset.tags == TagFilter()
     assert preset.filters.key_table == KeyTable(diagonal=1) and not preset.filters.key_lock
 
 
@@ -137,7 +137,7 @@ def test_a_file_of_ones_own(tmp_path: Path):
         ),
         ("weights: {tempo: 1}\nfilters: {key_table: {fifth: 1}}", "key_table: no setting 'fifth'; choose from: same"),
         ("weights: {tempo: 1}\nfilters: {key_table: {same: 2}}", "keys.same=2: give a number from 0 to 1"),
-        ("weights: {tempo: 1}\ntags: {match: some}", "tags.match=some: choose any or all"),
+        ("weights: {tempo: 1}\ntags: {match: some}", "filter.match=some: choose any or all"),
         ("weights: {tempo: 1}\nreranking: {balance: 2}", "reranking.balance=2: give a number from 0 to 1"),
         ("weights: {tempo: 1}\nreranking: {mmr: 2}", "reranking: no setting 'mmr'; choose from: hubs, balance"),
         ("weights: {tempo: 1}\npassage: intro", "preset.passage=intro: choose whole or outro_to_intro"),
