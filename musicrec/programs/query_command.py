@@ -1,12 +1,12 @@
 """`musicrec query`: which tracks of a library go with a track, or with several."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from musicrec.errors import ConfigError
 from musicrec.programs import startup
+from musicrec.programs.profile_options import LibraryOption, ProfilesOption, UserOption
 
 app = typer.Typer(rich_markup_mode="rich")
 
@@ -75,12 +75,9 @@ def query(
         bool,
         typer.Option("--continue", help="The tracks are a playlist; go on from its end.", rich_help_panel=_ORDER),
     ] = False,
-    library: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="The file of the library; by default one in your data folder, or MUSICREC_LIBRARY."
-        ),
-    ] = None,
+    user: UserOption = "me",
+    library: LibraryOption = None,
+    profiles: ProfilesOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all tags and features.")] = False,
     models: Annotated[list[str] | None, typer.Option(metavar="A,B", help="Names of models, or export folders.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …; auto takes the GPU if there is one.")] = "auto",
@@ -99,6 +96,7 @@ def query(
       musicrec query one.mp3 other.mp3 --unlike third.mp3
       musicrec query new_track.mp3 --json > answer.json
 
+    What you liked, disliked or skipped (`musicrec like`) changes the order.
     `musicrec recommend` does the same with every setting of both steps.
     """
     from musicrec.config.explain import one_message
@@ -142,6 +140,8 @@ def query(
             balance=0.6 if diverse else None,
             models=[name for word in models or () for name in word.split(",") if name],
             device=device,
+            user=user,
+            profiles=profiles,
             as_json=as_json,
         )
 

@@ -244,6 +244,9 @@ class Library(Protocol):
     def ids_of(self, audio_hashes: Iterable[str]) -> dict[str, int]:
         """Return {audio_hash: id} of the recordings that the library has, also of those without a file."""
 
+    def hashes_of(self, ids: Sequence[int]) -> list[str]:
+        """Return the audio hashes of some recordings, in their order."""
+
     def blocks(self) -> list[str]:
         """Return the names of the blocks that `read` returns."""
 

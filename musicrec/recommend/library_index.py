@@ -50,6 +50,9 @@ class LibraryIndex(Protocol):
     def table(self, ids: np.ndarray) -> TrackTable:
         """Return the tracks with these ids, without those that are not in the library."""
 
+    def sample(self, n: int) -> TrackTable:
+        """Return n tracks that stand for the library; all if it has no more."""
+
     def shortlist(
         self,
         vector: np.ndarray,
@@ -112,6 +115,10 @@ class MemoryIndex:
         """Return the tracks with these ids, without those that are not in the library."""
         rows = self.all.rows_of(ids)
         return self.all.take(rows[rows >= 0])
+
+    def sample(self, n: int) -> TrackTable:
+        """Return n tracks that stand for the library, evenly spaced; all if it has no more."""
+        return self.all.take(np.unique(np.linspace(0, len(self.all) - 1, min(n, len(self.all))).astype(np.int64)))
 
     def shortlist(
         self,

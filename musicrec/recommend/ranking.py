@@ -29,7 +29,7 @@ from musicrec.recommend.reranking.weighting import with_block
 from musicrec.recommend.similarity import Similarity, Statistics
 from musicrec.recommend.summaries import SummaryLayout
 from musicrec.recommend.track import Track, split_embedding
-from musicrec.recommend.track_table import TrackTable
+from musicrec.recommend.track_table import TrackTable, closeness
 
 _SHORTLIST = 200  # tracks that are compared again by all that is stored
 _PER_RESULT = 10  # but this many for each that is wanted
@@ -42,9 +42,12 @@ _DROPPED = (
 """The filters of a preset that are dropped if they leave too few tracks, the first one first."""
 _PASSAGE_WEIGHT = 3.0  # as much as the sound of whole tracks
 
-Taste = Callable[[TrackTable, np.ndarray], tuple[np.ndarray, Sequence[str]]]
-"""Changes the similarities of a shortlist, (tracks,), by what a user likes. Returns the new ones, -infinity for a track
-that must not come, and for each track what changed in words, "" if nothing."""
+ByTaste = Callable[[TrackTable, np.ndarray, np.ndarray], tuple[np.ndarray, Sequence[str]]]
+"""Changes the similarities of a shortlist by what a user likes.
+
+It receives the shortlist, the similarities (tracks,), and how the query sounds, (dimensions,) of unit length. It
+returns the new similarities, -infinity for a track that must not come, and for each track what changed; "" for
+nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +136,7 @@ class Request:
     similarity: Similarity
     min_pool: int | None = None
     include_unreliable: bool = False
-    taste: Taste | None = None
+    taste: ByTaste | None = None
     banned: Sequence[int] = ()
 
 
@@ -253,7 +256,7 @@ class _Run:
         scores: np.ndarray = similarity
         notes: Sequence[str] = [""] * len(table)
         if request.taste is not None:
-            scores, notes = request.taste(table, similarity)
+            scores, notes = request.taste(table, similarity, closeness(self._index.space, self._vectors[:1])[0])
         chosen, scores = self._order(table, scores, weight)
         tracks = self._library.tracks(table.ids[chosen].tolist())
         change = self.filters.tempo_change(self.facts, table.columns.bpm)

@@ -38,6 +38,7 @@ from musicrec.recommend.sets.track_set import TrackSet
 from musicrec.recommend.similarity import Similarity, Weights, default_weights
 from musicrec.recommend.summaries import tags_by
 from musicrec.recommend.track import Track
+from musicrec.recommend.track_table import TrackTable
 from musicrec.system.file_names import path_on_disk
 
 if TYPE_CHECKING:
@@ -189,6 +190,8 @@ class Recommender:
         include_unreliable: bool = False,
         search: str = "exact",
         coverage: float | None = None,
+        user: str = "me",
+        profiles: str | Path | None = None,
     ) -> Answer:
         """Return the tracks of the library that go with a track, or with several.
 
@@ -213,12 +216,15 @@ class Recommender:
             include_unreliable: Recommend tracks even if they are silent or very short.
             search: How the nearest tracks are found: "exact", "kdtree" or "balltree".
             coverage: Share of the query that the models hear, which must be that of the library; None for it.
+            user: Whose likes, dislikes and skips change the order; "" for nobody's.
+            profiles: Where profiles are kept; None for MUSICREC_PROFILES, or else the file of the library.
 
         Raises:
             AudioError: A file cannot be decoded.
             ConfigError: A setting is out of range, or there is neither such a file nor such a track.
             ExportError: A file must be analysed, and a model is missing or is not what the library was made with.
             LibraryError: The library does not exist or cannot be read.
+            ProfileError: The profiles cannot be opened.
         """
         names, others = [track] if isinstance(track, str) else list(track), list(unlike)
         check_value("k", k, Count)
@@ -270,7 +276,12 @@ class Recommender:
             min_pool=min_pool,
             include_unreliable=include_unreliable,
         )
-        found = recommend(library, self._with_tags(library, index, chosen.tags), request)
+        index = self._with_tags(library, index, chosen.tags)
+        if user and may_have_feedback(place_of_profiles(self.path, profiles), user):
+            with self.feedback(user, profiles=profiles, read_only=True) as feedback:
+                found = recommend(library, index, _by_taste(request, library, index, feedback))
+        else:
+            found = recommend(library, index, request)
         return compose_answer(
             found,
             request,
@@ -554,6 +565,39 @@ class Recommender:
             analysis=analyzer.settings,
         )
         return self._library, analyzer
+
+
+def _by_taste(request: Request, library: Library, index: LibraryIndex, feedback: "Feedback") -> Request:
+    """Return a request whose order a user's feedback changes."""
+    from musicrec.recommend.profiles.shortlist_ranking import MOST_SAMPLE, KnownTracks
+
+    events = feedback.history()
+    ids = library.ids_of(feedback.heard(events))
+    heard = index.table(np.array(list(ids.values()), dtype=np.int64))
+    known = KnownTracks(
+        audio_hashes=library.hashes_of(heard.ids.tolist()),
+        vectors=heard.columns.vectors,
+        sample=index.sample(MOST_SAMPLE).columns.vectors,
+    )
+    banned = library.ids_of(feedback.never_again())
+
+    def taste(table: TrackTable, scores: np.ndarray, query: np.ndarray) -> tuple[np.ndarray, list[str]]:
+        ranked = feedback.rerank(
+            table.columns,
+            library.hashes_of(table.ids.tolist()),
+            scores,
+            known=known,
+            query_hash=request.alike[0].audio_hash,
+            query_vector=query,
+            k=request.k,
+            events=events,
+        )
+        notes = [""] * len(table)
+        for moved in ranked.moves:
+            notes[moved.row] = moved.reason
+        return ranked.scores, notes
+
+    return replace(request, taste=taste, banned=list(banned.values()))
 
 
 def _given(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -207,6 +207,11 @@ class SqliteLibrary:
             found = sqlite_reading.values_of_recordings(connection, self.heads, self.embedding_size, ids)
         return self._blocks(*found)
 
+    def hashes_of(self, ids: Sequence[int]) -> list[str]:
+        """Return the audio hashes of some recordings, in their order."""
+        with self._reading() as connection:
+            return sqlite_reading.hashes_of(connection, ids)
+
     def blocks(self) -> list[str]:
         """Return the names of the blocks that `read` returns."""
         with self._reading() as connection:

@@ -241,6 +241,15 @@ def incomplete(connection: sqlite3.Connection) -> set[str]:
     return {audio_hash for (audio_hash,) in found}
 
 
+def hashes_of(connection: sqlite3.Connection, ids: Sequence[int]) -> list[str]:
+    """Return the audio hashes of recordings, in their order."""
+    found: dict[int, str] = {}
+    for some in _in_parts(ids):
+        marks = ", ".join("?" * len(some))
+        found |= dict(connection.execute(f"SELECT id, audio_hash FROM recordings WHERE id IN ({marks})", some))
+    return [found[int(number)] for number in ids]
+
+
 def ids_of(connection: sqlite3.Connection, audio_hashes: Iterable[str]) -> dict[str, int]:
     """Return {audio_hash: id} of the recordings that are known."""
     wanted = list(dict.fromkeys(audio_hashes))

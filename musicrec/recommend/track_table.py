@@ -70,7 +70,7 @@ class TrackTable:
         return TrackTable(
             space=self.space,
             ids=self.ids[rows],
-            columns=self.columns.take(rows, vectors=_closeness(self.space, vectors)),
+            columns=self.columns.take(rows, vectors=closeness(self.space, vectors)),
             tags=self.tags.take(rows),
             vectors=vectors,
             known=self.known[rows],
@@ -78,8 +78,16 @@ class TrackTable:
         )
 
 
-def _closeness(space: Space, vectors: np.ndarray) -> np.ndarray:
-    """Return how tracks sound as vectors of unit length: their embeddings."""
+def closeness(space: Space, vectors: np.ndarray) -> np.ndarray:
+    """Return how tracks sound, as vectors of unit length: their embeddings.
+
+    Args:
+        space: The space.
+        vectors: (tracks, size) in it.
+
+    Returns:
+        (tracks, dimensions) float32; zeros where it is unknown.
+    """
     part = space.blocks.get("embedding")
     if part is None:
         return np.zeros((len(vectors), 0), np.float32)

@@ -1,5 +1,6 @@
 """Libraries of invented tracks with known answers, and a stand-in for the models that counts its calls."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -115,3 +116,17 @@ def run(library: SqliteLibrary, heads: dict) -> Callable:
         return done, analyzer.calls
 
     return index
+
+
+@pytest.fixture
+def corners(library: SqliteLibrary, make_track) -> SqliteLibrary:
+    """Thirty tracks: ten near each of two embeddings, ten elsewhere."""
+    rng = np.random.default_rng(0)
+    tracks = []
+    for place, centre in enumerate(([5, 0, 0, 0], [0, 5, 0, 0], [0, 0, 5, 5])):
+        for i in range(10):
+            track = dataclasses.replace(make_track(f"{'abc'[place]}{i}"), artist=f"artist {i // 4}")
+            track.embedding[:] = np.array(centre) + rng.normal(size=4)
+            tracks.append(track)
+    library.add(tracks)
+    return library

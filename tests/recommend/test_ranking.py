@@ -182,20 +182,6 @@ def test_required_tags_are_not_relaxed(crate: SqliteLibrary, make_track):
     assert ids(found) == ["flute"] and len(found.steps) == 1
 
 
-@pytest.fixture
-def corners(library: SqliteLibrary, make_track) -> SqliteLibrary:
-    """Thirty tracks: ten near each of two embeddings, ten elsewhere."""
-    rng = np.random.default_rng(0)
-    tracks = []
-    for place, centre in enumerate(([5, 0, 0, 0], [0, 5, 0, 0], [0, 0, 5, 5])):
-        for i in range(10):
-            track = dataclasses.replace(make_track(f"{'abc'[place]}{i}"), artist=f"artist {i // 4}")
-            track.embedding[:] = np.array(centre) + rng.normal(size=4)
-            tracks.append(track)
-    library.add(tracks)
-    return library
-
-
 def of_embedding(corners: SqliteLibrary, *names: str) -> list[Track]:
     return [corners.find(track_id=name)[0] for name in names]
 
@@ -257,7 +243,8 @@ def test_a_taste_changes_the_order_and_bans(corners: SqliteLibrary):
     (query,) = of_embedding(corners, "a0")
     plain = ids(ask(corners, query, k=3, weights={"embedding": 1}))
 
-    def taste(table, scores):
+    def taste(table, scores, query):
+        assert np.linalg.norm(query) == pytest.approx(1, abs=1e-3)
         names = [track.track_id for track in corners.tracks(table.ids.tolist())]
         changed = np.where(np.array(names) == plain[0], -np.inf, scores) + 9.0 * (np.array(names) == "c3")
         return changed, ["you like it" if name == "c3" else "" for name in names]

@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 import musicrec
 from musicrec.errors import ConfigError, LibraryError
 from musicrec.recommend.library import Changes, Listing, Source
+from musicrec.recommend.musical_filters import MusicalFilters
 from musicrec.recommend.recommender import Recommender
 from musicrec.recommend.sqlite_library import SqliteLibrary
 
@@ -150,3 +151,60 @@ def test_a_set_has_only_tracks_of_the_library(run: Callable, library: SqliteLibr
         pytest.raises(ConfigError, match="a set is built from tracks of the library"),
     ):
         recommender.build_set(str(music.parent / "other.wav"), tracks=3)
+
+
+@pytest.fixture
+def many(corners: SqliteLibrary) -> Iterator[Recommender]:
+    with Recommender.open(corners.path) as recommender:
+        yield recommender
+
+
+def test_feedback_changes_the_next_answer(many: Recommender):
+    before = [row["track_id"] for row in many.query("a0", k=5).results]
+    with many.feedback("Anna") as anna:
+        anna.dislike(before[0])
+        anna.pair("a0", "c7")
+    after = many.query("a0", k=5, user="Anna")
+    assert before[0] not in [row["track_id"] for row in after.results]
+    assert [row["track_id"] for row in many.query("a0", k=5).results] == before, "others see what they saw"
+    assert [row["track_id"] for row in many.query("a0", k=5, user="").results] == before
+    (paired,) = [row for row in many.query("a0", k=30, user="Anna").results if row["track_id"] == "c7"]
+    assert "works after" in paired["taste"]
+
+
+def test_presets_and_settings_in_their_place(many: Recommender):
+    explore = many.query("a0", preset="explore", k=4)
+    assert explore.similarity["preset"] == "explore" and explore.similarity["balance"] == 0.7
+    assert explore.similarity["weights"] == {"embedding": 3, "tempo": 0.5, "key": 0.5}
+    changed = many.query("a0", preset="explore", weights={"key": 2, "tempo": None}, balance=1.0, k=4)
+    assert (
+        changed.similarity["weights"] == {"embedding": 3, "tempo": 0.5, "key": 2} and changed.similarity["balance"] == 1
+    )
+    usual = many.query("a0", k=4)
+    assert usual.similarity["preset"] == "default" and usual.similarity["weights"]["tempo"] == 1
+    with pytest.raises(ConfigError, match="preset=loud: choose from: explore, inspire, mix"):
+        many.query("a0", preset="loud")
+    with pytest.raises(ConfigError, match="search=fast: choose"):
+        many.query("a0", search="fast")
+
+
+def test_filters_of_a_user_hold_and_are_shown(many: Recommender):
+    fast = many.query("a0", filters=MusicalFilters(bpm=(150, 160), multiples=()))
+    assert fast.results == [] and fast.filter["musical"]["texts"] == ["150–160 BPM"]
+    assert any("no track passes the filters" in remark for remark in fast.remarks)
+    answer = many.query("a0", preset="mix", filters=MusicalFilters(bpm_percent=2, not_artist=["artist 0"]))
+    assert answer.filter["musical"]["tracks"] == 18 and answer.filter["musical"]["dropped"] == []
+
+
+def test_several_tracks_and_others_to_be_unlike(many: Recommender):
+    answer = many.query(["a0", "b0"], unlike=["c0"], k=6, weights={"tempo": 0, "key": 0})
+    assert answer.query["also_like"] == ["artist 0 – b0"] or answer.query["also_like"] == ["b0"]
+    assert answer.query["unlike"] and {row["track_id"][0] for row in answer.results} == {"a", "b"}
+    with pytest.raises(ConfigError, match="query: name at least one track"):
+        many.query([])
+
+
+def test_tags_by_other_limits(many: Recommender):
+    """All tracks are houses with drums of .9: with a higher limit, they have their three most probable instruments."""
+    assert many.query("a0", tags={"any": ["piano"]}).results == []
+    assert len(many.query("a0", k=40, tags={"any": ["piano"], "threshold": 0.95}).results) == 29

@@ -15,7 +15,7 @@ from musicrec.recommend.profiles.records import Event
 from musicrec.recommend.profiles.taste import Evidence, Taste, TasteSettings, evidence, learn_taste, rerank
 
 _SAID = 0.005  # a smaller change is not worth a reason
-_MOST_SAMPLE = 1024  # tracks; the spread of the usual closeness is then known within about 2 %
+MOST_SAMPLE = 1024  # tracks; the spread of the usual closeness is then known within about 2 %
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +124,7 @@ def rerank_shortlist(
         parts.append(np.asarray(query_vector, dtype=np.float32)[None])
     vectors = np.concatenate(parts)
     said = evidence(events, rows, now=now or datetime.now(timezone.utc), settings=settings)
-    sample = np.asarray(known.sample[:: max(1, -(-len(known.sample) // _MOST_SAMPLE))], dtype=np.float32)
+    sample = np.asarray(known.sample[:: max(1, -(-len(known.sample) // MOST_SAMPLE))], dtype=np.float32)
     taste = learn_taste(vectors, said, settings, sample=sample)
     padding = len(hashes) - tracks
     asked = rows.get(query_hash or "")
