@@ -46,11 +46,13 @@ def may_have_feedback(place: str, user: str) -> bool:
         return True
     if not os.path.exists(place):
         return False
-    try:
-        with closing(sqlite3.connect(f"{Path(place).absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'profile_events'").fetchone():
-                return False
-            events = "SELECT 1 FROM profile_events JOIN profile_users ON profile_users.id = user_id WHERE name = ?"
-            return connection.execute(f"{events} LIMIT 1", (user,)).fetchone() is not None
-    except sqlite3.Error:
-        return True  # for the store to explain
+    for mode in ("mode=ro", "immutable=1"):  # the second one for a folder that cannot be written
+        try:
+            with closing(sqlite3.connect(f"{Path(place).absolute().as_uri()}?{mode}", uri=True)) as connection:
+                if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'profile_events'").fetchone():
+                    return False
+                events = "SELECT 1 FROM profile_events JOIN profile_users ON profile_users.id = user_id WHERE name = ?"
+                return connection.execute(f"{events} LIMIT 1", (user,)).fetchone() is not None
+        except sqlite3.Error:
+            continue
+    return True  # for the store to explain
