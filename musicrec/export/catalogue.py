@@ -30,12 +30,20 @@ class Figure:
         value: Its value.
         data: What it was measured on.
         by: Who measured it, and where it is written.
+        interval: Its 95 % interval, if it is known.
     """
 
     what: str
     value: float
     data: str
     by: str
+    interval: tuple[float, float] | None = None
+
+    @property
+    def text(self) -> str:
+        """The metric and its value, such as "accuracy 0.870 [0.76, 0.96]"."""
+        bounds = "" if self.interval is None else f" [{self.interval[0]:.2f}, {self.interval[1]:.2f}]"
+        return f"{self.what} {self.value:.3f}{bounds}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,10 +122,15 @@ def _read(file: Path) -> dict[str, CatalogueEntry]:
             name=name,
             download=downloads[download] if download else None,
             heads=tuple(values.pop("heads")),
-            measured=tuple(Figure(**figure) for figure in values.pop("measured")),
+            measured=tuple(_figure(figure) for figure in values.pop("measured")),
             **values,
         )
     return found
+
+
+def _figure(written: dict[str, Any]) -> Figure:
+    interval = written.pop("interval", None)
+    return Figure(**written, interval=None if interval is None else tuple(interval))
 
 
 def models_folder() -> Path:

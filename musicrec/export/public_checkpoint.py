@@ -13,7 +13,9 @@ translated to these first:
 
 import re
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -80,27 +82,54 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     Raises:
         ExportError: There is no such file, it is not a PyTorch checkpoint, or it holds more than tensors.
     """
+    advice = "give a file written by torch.save(network.state_dict(), path)"
+    content = load_without_code(path, advice=advice)
+    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
+        content = content["state_dict"]  # training frameworks wrap it so
+    if not (isinstance(content, dict) and content and all(isinstance(value, Tensor) for value in content.values())):
+        raise ExportError(f"{path}: it holds no state dict (tensors by name); {advice}")
+    return dict(content)
+
+
+class _Ignored:
+    """Stands for a value that is not needed, whatever it is built from."""
+
+    def __init__(self, *parts: object) -> None:
+        pass
+
+    def __setstate__(self, state: object) -> None:
+        pass
+
+
+def load_without_code(path: str | Path, *, advice: str, ignored: Sequence[str] = ()) -> Any:
+    """Read a file that `torch.save` wrote. Code in it is never executed.
+
+    Args:
+        path: The file.
+        advice: What to do if the file cannot be read, for the message.
+        ignored: Full names of classes and functions in it whose values are not needed. They are not called: a
+            placeholder stands for what they would give.
+
+    Returns:
+        What the file holds: tensors, numbers, text, lists and dictionaries of them.
+
+    Raises:
+        ExportError: There is no such file, it is not a PyTorch checkpoint, or it would run code.
+    """
     path = Path(path)
     if not path.is_file():
-        raise ExportError(f"{path}: no such file; give the path of a PyTorch state dict")
+        raise ExportError(f"{path}: no such file; {advice}")
     try:
         with warnings.catch_warnings():  # about the version of the pickle, for files that are refused anyway
             warnings.simplefilter("ignore")
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            with torch.serialization.safe_globals([(_Ignored, name) for name in ignored]):
+                return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the unpickler can raise nearly anything
         if code := re.search(r"GLOBAL (\S+)", str(error)):
             reason = f"it would run code on loading ({code[1]}), which is refused"
         else:
             reason = "it is not a PyTorch checkpoint, or is cut off"
-        raise ExportError(f"{path}: {reason}; give a file written by torch.save(network.state_dict(), path)") from error
-    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
-        content = content["state_dict"]  # training frameworks wrap it so
-    if not (isinstance(content, dict) and content and all(isinstance(value, Tensor) for value in content.values())):
-        raise ExportError(
-            f"{path}: it holds no state dict (tensors by name); "
-            "give a file written by torch.save(network.state_dict(), path)"
-        )
-    return dict(content)
+        raise ExportError(f"{path}: {reason}; {advice}") from error
 
 
 def translate_state_dict(

@@ -166,9 +166,7 @@ def _print_list(found: "list[CatalogueEntry]") -> None:
         facts = Table.grid(padding=(0, 2, 0, 0))
         facts.add_column(min_width=12)
         facts.add_column(overflow="fold")
-        figures = "\n".join(
-            f"{figure.what} {figure.value:.3f} on {figure.data}, by {figure.by}" for figure in entry.measured
-        )
+        figures = "\n".join(f"{figure.text} on {figure.data}, by {figure.by}" for figure in entry.measured)
         for name, value in {
             "predicts": entry.predicts,
             "trained on": entry.trained_on,

@@ -23,7 +23,7 @@ def row(entry: catalogue.CatalogueEntry) -> str:
     source = entry.source if repository == entry.source else f"[{repository}]({entry.source})"
     places: dict[str, list[str]] = {}
     for figure in entry.measured:
-        places.setdefault(f"on {figure.data}, by {figure.by}", []).append(f"{figure.what} {figure.value:.3f}")
+        places.setdefault(f"on {figure.data}, by {figure.by}", []).append(figure.text)
     measured = "; ".join(f"{', '.join(values)} {place}" for place, values in places.items()) or "its model card"
     cells = [f"`{entry.name}`", entry.predicts, size, f"{entry.licence}, {source}", entry.trained_on, measured]
     return f"| {' | '.join(cells)} |"

@@ -50,7 +50,7 @@ def test_other_paths_are_returned_unchanged(tmp_path: Path):
     ("name", "message"),
     [
         ("temp", r"temp: there is no such file or folder, and no model has this name; did you mean tempo\? the models "
-                 r"are tempo, key, musicnn_mtt, musicnn_msd, mtat_crnn"),
+                 r"are tempo, key, musicnn_mtt, musicnn_msd, mtat_crnn, skey"),
         ("Musicnn_MSD", "did you mean musicnn_msd"),
         ("zzz", "no model has this name; the models are tempo, key"),
         ("musicnn_mtt", r"has not been fetched; run `musicrec models get musicnn_mtt` \(29 MB, ISC licence\)"),
@@ -100,7 +100,7 @@ def test_the_tags_of_the_public_crnn_are_those_of_the_documents():
 
 def test_every_download_has_a_checksum_and_one_place_to_fetch_it_from():
     downloads = {entry.download.name: entry.download for entry in catalogue.entries().values() if entry.download}
-    assert len(downloads) == 2
+    assert len(downloads) == 3
     for download in downloads.values():
         assert len(bytes.fromhex(download.sha256)) == 32 and download.bytes > 0
         assert (download.url is None) != (download.requirement is None)
