@@ -22,6 +22,8 @@ _WINDOW_S = 0.256
 _SMOOTHED = 5  # words, 0.6 s: two files are rarely cut at the same sample, and a word must not depend on where
 _APART = 16  # words, 2 s between the energies that are compared
 _LOWEST_HZ, _HIGHEST_HZ = 110.0, 4000.0  # what codecs and masterings keep
+LEAST_RATE = round(2 * _HIGHEST_HZ)
+"""The least sample rate in Hz."""
 _FLOOR = 1e-4  # of the mean power of a band: what is 40 dB below it is silence
 _CHANGE = 0.02  # of the logarithms of energies: less is no change, so that the noise in silence does not count
 _TELLING = 1 / 8  # of the bits of a passage that are set; half of them are where there is music
@@ -47,8 +49,8 @@ def fingerprint(waveform: np.ndarray, sample_rate: int) -> bytes:
     """
     from scipy.fft import rfft  # twice as fast as NumPy's
 
-    if sample_rate < 2 * _HIGHEST_HZ:
-        raise ValueError(f"sample_rate={sample_rate}; at least {2 * _HIGHEST_HZ:.0f} Hz are needed")
+    if sample_rate < LEAST_RATE:
+        raise ValueError(f"sample_rate={sample_rate}; at least {LEAST_RATE} Hz are needed")
     size = round(_WINDOW_S * sample_rate)
     hop = round(sample_rate / WORDS_PER_S)
     frames = _APART + _WORDS - 1 + _SMOOTHED

@@ -17,6 +17,7 @@ class IndexReport:
         retagged: Number of files with other bytes than before and the same audio.
         moved: Number of files that were known at a place where they no longer are.
         copies: Number of new or changed files with the audio of a known track.
+        versions: How many of the analysed tracks are another encoding or a remaster of a recording of the library.
         unchanged: Number of files that are as before.
         back: Number of files that were missing and are there again.
         missing: Number of files of the source that are not there. They are kept, and not recommended.
@@ -39,6 +40,7 @@ class IndexReport:
     retagged: int = 0
     moved: int = 0
     copies: int = 0
+    versions: int = 0
     unchanged: int = 0
     back: int = 0
     missing: int = 0

@@ -14,10 +14,12 @@ from musicrec.audio.decode import Decoded
 from musicrec.audio.file_tags import read_tags
 from musicrec.data.checks import count_of, first_few
 from musicrec.errors import AudioError
+from musicrec.recommend.fingerprint import LEAST_RATE, fingerprint
 from musicrec.recommend.index_report import IndexReport
 from musicrec.recommend.library import Changes, Library, LibraryFile, Listing, Recording, Source, now
 from musicrec.recommend.music_source import MusicSource, of_splits, statements
 from musicrec.recommend.track import audio_hash, content_hash
+from musicrec.recommend.versions import Versions
 from musicrec.system.progress import track_progress
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ def index(
         chosen = chosen.unique("path", keep="first", maintain_order=True)
     rows = chosen.select("path", "track_id", *_NAMES).to_dicts()[:max_files]
 
-    work, finished = _Indexing(library, source, report), False
+    work, finished = _Indexing(library, source, report, sample_rate=analyzer.sample_rate), False
     try:
         new = work.compare(rows, progress=progress)
         if max_files is None:
@@ -95,13 +97,14 @@ class _Indexing:
         library: The library to change.
         source: The tracks.
         report: Receives what is done.
+        sample_rate: Sample rate of the decoded audio in Hz.
 
     Attributes:
         missing: Paths of the files of the source that are not there.
     """
 
-    def __init__(self, library: Library, source: MusicSource, report: IndexReport) -> None:
-        self._library, self._source, self._report = library, source, report
+    def __init__(self, library: Library, source: MusicSource, report: IndexReport, *, sample_rate: int) -> None:
+        self._library, self._source, self._report, self._sample_rate = library, source, report, sample_rate
         self._place = os.path.abspath(source.place)
         self._names = source.stated_names()
         said, self._said = statements(source)
@@ -115,6 +118,7 @@ class _Indexing:
                 self._by_content[file.content_hash].append(file)
         self._incomplete, self._completed = library.incomplete(), set[str]()
         self._hashes, self._remarks = library.audio_hashes() - self._incomplete, library.remarks()
+        self._versions: Versions | None = None  # read when there is a new recording
         self.missing: set[str] = set()
         self._changes, self._saved = Changes(place=self._place, source=self._entry), time.monotonic()
 
@@ -305,6 +309,7 @@ class _Indexing:
             return
         assert answer is not None, "what is not known is analysed"
         self._hashes.add(digest)
+        printed = b"" if self._sample_rate < LEAST_RATE else fingerprint(decoded.waveform, self._sample_rate)
         self._changes.recordings.append(
             Recording(
                 audio_hash=digest,
@@ -315,6 +320,8 @@ class _Indexing:
                 passages=answer.passages,
                 descriptors=answer.descriptors,
                 remarks=answer.remarks,
+                fingerprint=printed,
+                version_of=self._version_of(digest, answer.duration_s, printed),
             )
         )
         self._report.audio_s += answer.duration_s
@@ -329,6 +336,18 @@ class _Indexing:
         if answer.remarks and not again:
             self._remarks[digest] = answer.remarks
             self._report.remarked.append((row["path"], answer.remarks))
+
+    def _version_of(self, digest: str, duration_s: float, printed: bytes) -> str | None:
+        """Return the recording of the library that a new one is a version of, and remember the new one."""
+        if self._versions is None:
+            self._versions = Versions()
+            for known in self._library.fingerprints():
+                if known[0] not in self._completed:  # it was analysed again, and is a version of others
+                    self._versions.add(*known)
+        found = self._versions.find(duration_s, printed)
+        self._versions.add(digest, duration_s, printed, found)
+        self._report.versions += found is not None
+        return found
 
     def _name(self, row: dict[str, Any]) -> None:
         """Fill in the artist and the title that nothing else gave from the playlist."""

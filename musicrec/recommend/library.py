@@ -5,6 +5,7 @@ files with other tags are several files of one recording. A **source** is a fold
 that was indexed; it lists files, and a file can be listed by several sources.
 """
 
+import math
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -233,6 +234,16 @@ class Library(Protocol):
 
     def passages(self, ids: Sequence[int]) -> np.ndarray:
         """Return the passages of some recordings, in their order, (recordings, 2, size) float32; NaN if unknown."""
+
+    def fingerprints(
+        self, *, shortest_s: float = 0.0, longest_s: float = math.inf
+    ) -> list[tuple[str, float, bytes, str | None]]:
+        """Return (audio hash, length in seconds, fingerprint, version_of) of the recordings that have a fingerprint.
+
+        Args:
+            shortest_s: The least length.
+            longest_s: The greatest length.
+        """
 
     def audio_facts(self, ids: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """Return facts of the audio of some recordings, in their order.

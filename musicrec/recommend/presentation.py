@@ -237,6 +237,9 @@ def index_text(report: "IndexReport", *, library: Path | str) -> Text:
     }
     changes = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing to do"
     text.append(f"{library}: ", "bold").append(f"{_tracks(report.tracks)} ({changes})")
+    if report.versions:
+        sound = "is another encoding or remaster" if report.versions == 1 else "are other encodings or remasters"
+        text.append(f"\n{report.versions:,} of them {sound} of a track of the library; these are recommended once")
     if report.missing:
         text.append("\nmissing files are kept and not recommended; `musicrec prune` deletes them for good")
     if report.remarked:

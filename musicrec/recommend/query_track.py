@@ -106,13 +106,16 @@ def _folded(name: str) -> str:
     return normalize("NFC", name).casefold().strip()
 
 
-def analyze_file(query: str, *, sample_rate: int, analyze: "Callable[[Decoded], TrackAnalysis]") -> Track:
+def analyze_file(
+    query: str, *, sample_rate: int, analyze: "Callable[[Decoded], TrackAnalysis]", library: Library
+) -> Track:
     """Return a file as a track, which is not added to the library.
 
     Args:
         query: The file.
         sample_rate: Sample rate of the models in Hz.
         analyze: Loads the models and answers; is called after the file was decoded, which may fail.
+        library: Where versions of it are looked for.
 
     Raises:
         AudioError: The file cannot be decoded.
@@ -126,10 +129,20 @@ def analyze_file(query: str, *, sample_rate: int, analyze: "Callable[[Decoded], 
     answer = analyze(decoded)
 
     from musicrec.audio.file_tags import read_tags
+    from musicrec.recommend.fingerprint import LEAST_RATE, fingerprint
+    from musicrec.recommend.versions import find_version
 
     names = ("title", "artist", "album", "genre", "year")
     ((*values, problem),) = read_tags([str(path)]).select(*names, "problem").rows()
     remarks = [Remark(f"{path.name}: {problem}", unreliable=False)] if problem else []
+    version_of = None
+    if sample_rate >= LEAST_RATE:
+        version_of = find_version(library, answer.duration_s, fingerprint(decoded.waveform, sample_rate))
+    if version_of is not None:
+        (known, *_) = [one.name for one in _of_recording(library, version_of)] or ["a track whose file is gone"]
+        remarks.append(
+            Remark(f"the library has this recording already, in another encoding: {known}", unreliable=False)
+        )
     return Track(
         **dict(zip(names, values, strict=True)),
         path=str(path.absolute()),
@@ -145,4 +158,12 @@ def analyze_file(query: str, *, sample_rate: int, analyze: "Callable[[Decoded], 
         passages=answer.passages,
         descriptors=answer.descriptors,
         remarks=(*answer.remarks, *remarks),
+        version_of=version_of,
     )
+
+
+def _of_recording(library: Library, audio_hash: str) -> list[Track]:
+    """Return the track of a recording, if it has a file that is there."""
+    numbers = list(library.ids_of([audio_hash]).values())
+    here = set(library.present().ids.tolist())
+    return library.tracks([number for number in numbers if number in here])

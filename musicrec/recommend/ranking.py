@@ -190,7 +190,7 @@ class _Run:
         encoded = [index.space.vectors({name: of_one[None] for name, of_one in one.items()}) for one in self._values]
         self._vectors = np.concatenate([vectors for vectors, _ in encoded]).astype(np.float32)
         self._known = np.concatenate([known for _, known in encoded])
-        asked = [track.audio_hash for track in (*request.alike, *request.unlike)]
+        asked = [track.version_of or track.audio_hash for track in (*request.alike, *request.unlike)]
         ids = library.ids_of(asked)
         self._asked = {*ids.values(), *request.banned}
         own = index.table(np.array([ids[asked[0]]])) if asked[0] in ids else None

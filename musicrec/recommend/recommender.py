@@ -303,6 +303,7 @@ class Recommender:
             name,
             sample_rate=exports.sample_rate_of(refs[0]),
             analyze=lambda decoded: self._loaded(refs, share).analyze(decoded),
+            library=library,
         )
 
     def build_set(

@@ -5,6 +5,7 @@ program writes, others read (write-ahead logging); for that, SQLite keeps two fi
 """
 
 import json
+import math
 import sqlite3
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -228,6 +229,13 @@ class SqliteLibrary:
         """Return the passages of some recordings, in their order, (recordings, 2, size) float32; NaN if unknown."""
         with self._reading() as connection:
             return sqlite_reading.passages_of_recordings(connection, ids)
+
+    def fingerprints(
+        self, *, shortest_s: float = 0.0, longest_s: float = math.inf
+    ) -> list[tuple[str, float, bytes, str | None]]:
+        """Return audio hash, length, fingerprint and version_of of recordings; see `Library.fingerprints`."""
+        with self._reading() as connection:
+            return sqlite_reading.fingerprints(connection, shortest_s, longest_s)
 
     def audio_facts(self, ids: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """Return the lengths of some recordings in seconds, and whether the answers for them mean little."""

@@ -124,23 +124,32 @@ def present(connection: sqlite3.Connection) -> PresentTracks:
         years.append(-1 if year is None else year)
     whole = np.array(ids, dtype=np.int64)
     first = np.sort(np.unique(whole, return_index=True)[1])  # of copies
-    groups = connection.execute(
-        "SELECT versions.id, first.id FROM recordings AS versions "
-        "JOIN recordings AS first ON first.audio_hash = versions.version_of WHERE versions.version_of IS NOT NULL"
-    ).fetchall()
-    versions = np.full(len(first), -1)
-    places = {number: place for place, number in enumerate(whole[first].tolist())} if groups else {}
-    for number, group in groups:
-        for one in (number, group):
-            if one in places:
-                versions[places[one]] = group
     return PresentTracks(
         ids=whole[first],
         artists=np.array(names[0], dtype=object)[first],
         albums=np.array(names[1], dtype=object)[first],
         years=np.array(years, dtype=np.int16)[first],
-        versions=versions,
+        versions=_versions_of(connection, whole[first]),
     )
+
+
+def _versions_of(connection: sqlite3.Connection, ids: np.ndarray) -> np.ndarray:
+    """Return which recordings are versions of one, (recordings,) int64; see `PresentTracks`."""
+    found = np.full(len(ids), -1)
+    rows = connection.execute(
+        "SELECT id, version_of FROM recordings WHERE version_of IS NOT NULL ORDER BY id"
+    ).fetchall()
+    if not rows:
+        return found
+    groups = ids_of(connection, [first for _, first in rows])  # the first one may have been pruned
+    for number, first in rows:
+        groups.setdefault(first, number)
+    of_recordings = {number: groups[first] for number, first in rows} | {number: number for number in groups.values()}
+    places = {number: place for place, number in enumerate(ids.tolist())}
+    for number, group in of_recordings.items():
+        if number in places:
+            found[places[number]] = group
+    return found
 
 
 def tracks_of_recordings(connection: sqlite3.Connection, heads: Mapping[str, Head], ids: Sequence[int]) -> list[Track]:
@@ -219,6 +228,17 @@ def some_ids(connection: sqlite3.Connection) -> list[int]:
     return [number for (number,) in connection.execute(selection)]
 
 
+def fingerprints(
+    connection: sqlite3.Connection, shortest_s: float, longest_s: float
+) -> list[tuple[str, float, bytes, str | None]]:
+    """Return audio hash, length in seconds, fingerprint and version_of of recordings of some length, oldest first."""
+    return connection.execute(
+        "SELECT audio_hash, duration_s, fingerprint, version_of FROM recordings "
+        "WHERE duration_s BETWEEN ? AND ? AND fingerprint IS NOT NULL AND fingerprint <> x'' ORDER BY id",
+        (shortest_s, longest_s),
+    ).fetchall()
+
+
 def audio_facts(connection: sqlite3.Connection, ids: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
     """Return the lengths of recordings in seconds, and whether the answers for them mean little."""
     places = {number: place for place, number in enumerate(ids)}
@@ -235,7 +255,7 @@ def audio_facts(connection: sqlite3.Connection, ids: Sequence[int]) -> tuple[np.
 def incomplete(connection: sqlite3.Connection) -> set[str]:
     """Return the audio hashes of recordings with a file that were analysed before something was known of a track."""
     found = connection.execute(
-        "SELECT audio_hash FROM recordings WHERE passages IS NULL AND audio_hash IN "
+        "SELECT audio_hash FROM recordings WHERE (passages IS NULL OR fingerprint IS NULL) AND audio_hash IN "
         "(SELECT audio_hash FROM files WHERE missing_since IS NULL)"
     )
     return {audio_hash for (audio_hash,) in found}

@@ -39,6 +39,7 @@ CREATE TABLE recordings (
     passages BLOB,               -- float16, first and last passage, the models with tags; NULL: unknown
     fingerprint BLOB             -- see musicrec.recommend.fingerprint; NULL: unknown
 );
+CREATE INDEX durations ON recordings (duration_s);
 CREATE INDEX versions ON recordings (version_of) WHERE version_of IS NOT NULL;
 CREATE TABLE space (             -- one row, or none before the first fit
     described TEXT NOT NULL,     -- JSON

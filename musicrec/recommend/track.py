@@ -39,6 +39,8 @@ class Track:
             (2, 0) if it was analysed before they were known.
         descriptors: What was measured from the audio without a model, such as its loudness, {name: value}.
         remarks: What to know about the audio, such as that it is silent.
+        version_of: Of a file that is not in the library: the audio hash of the recording in it that this is another
+            encoding or remaster of; None if of none.
     """
 
     path: str
@@ -60,6 +62,7 @@ class Track:
     passages: np.ndarray = field(default_factory=lambda: np.zeros((2, 0), np.float32))
     descriptors: dict[str, float] = field(default_factory=dict)
     remarks: tuple[Remark, ...] = ()
+    version_of: str | None = None
 
     @property
     def name(self) -> str:

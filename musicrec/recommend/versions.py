@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from musicrec.config.number_types import NotNegative, Share
 from musicrec.config.value_check import check_fields
 from musicrec.recommend.fingerprint import PASSAGES, SIZE_BYTES, similarities, words
+
+if TYPE_CHECKING:
+    from musicrec.recommend.library import Library
 
 _ROOM = 256  # recordings, at first
 
@@ -112,3 +116,27 @@ def group_versions(
             found[recording] = version_of
         versions.add(recording, duration_s, fingerprint, version_of)
     return found
+
+
+def find_version(
+    library: "Library", duration_s: float, fingerprint: bytes, same: SameRecording | None = None
+) -> str | None:
+    """Return the recording of a library that another one is a version of; None if of none.
+
+    Args:
+        library: The library. Only recordings of about the length are read.
+        duration_s: The length of the other recording in seconds.
+        fingerprint: Its fingerprint.
+        same: When two recordings are versions of one.
+
+    Returns:
+        Its audio hash; that of the first one of several versions.
+    """
+    same = same or SameRecording()
+    if not fingerprint:
+        return None
+    near = library.fingerprints(shortest_s=duration_s - same.difference_s, longest_s=duration_s + same.difference_s)
+    versions = Versions(same)
+    for known in near:
+        versions.add(*known)
+    return versions.find(duration_s, fingerprint)

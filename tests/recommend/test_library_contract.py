@@ -300,3 +300,34 @@ def test_summaries_are_kept_until_the_answers_change(store: Library, make: Calla
     store.save_summaries(ids[:1], rows[:1], space=space)
     ((found, _),) = store.summaries()
     assert found.tolist() == [ids[0]], "a new space deletes the others"
+
+
+def test_fingerprints_by_length(store: Library, make: Callable):
+    made = [make(name) for name in "abc"]
+    recordings = [
+        dataclasses.replace(recording, fingerprint=printed, duration_s=length_s, version_of=first)
+        for (recording, _), printed, length_s, first in zip(
+            made, (b"12", b"", b"34"), (10.0, 11.0, 20.0), (None, None, "a"), strict=True
+        )
+    ]
+    store.save(Changes(recordings=recordings, files=[file for _, file in made]))
+    assert store.fingerprints() == [("a", 10.0, b"12", None), ("c", 20.0, b"34", "a")], "b has none"
+    assert [name for name, *_ in store.fingerprints(shortest_s=15.0)] == ["c"]
+    assert [name for name, *_ in store.fingerprints(shortest_s=5.0, longest_s=10.0)] == ["a"]
+    assert store.incomplete() == set()
+    store.save(Changes(recordings=[dataclasses.replace(recordings[1], fingerprint=None)]))
+    assert store.incomplete() == {"b"}
+
+
+def test_hashes_and_passages_in_the_order_that_was_asked_for(store: Library, make: Callable):
+    made = [make(name) for name in "abc"]
+    recordings = [
+        dataclasses.replace(recording, passages=np.full((2, 3), place, np.float32))
+        for place, (recording, _) in enumerate(made)
+    ]
+    store.save(Changes(recordings=recordings, files=[file for _, file in made]))
+    ids = store.present().ids[[2, 0]].tolist()
+    assert store.hashes_of(ids) == ["c", "a"]
+    assert store.passages(ids).tolist() == [[[2, 2, 2]] * 2, [[0, 0, 0]] * 2]
+    assert store.passages([]).shape == (0, 2, 0)
+    assert set(store.blocks()) == set(store.read()[1])
