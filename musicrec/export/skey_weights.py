@@ -23,8 +23,8 @@ _NAMES = {
     "batch_norm": "key_norm",
 }
 _PREFIX = "chromanet."
-# The original code hears a track in one piece. Chunks of 30 s give the answers that are nearest to its own, whatever the
-# length of the track; with 15 s, as in training, they agree with Essentia less often (experiments/pretrained/README.md).
+# The original code hears a track in one piece. Chunks of 30 s give the answers that are nearest to its own. Those of
+# 15 s, as in training, agree less often with Essentia (experiments/pretrained/README.md).
 CHUNK_SAMPLES = 30 * 16_000
 _ADVICE = "give the file skey.pt from github.com/deezer/skey"
 # The file also has the settings of the optimiser, which are numbers of NumPy. They are not needed.
