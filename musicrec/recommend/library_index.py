@@ -50,6 +50,9 @@ class LibraryIndex(Protocol):
     def table(self, ids: np.ndarray) -> TrackTable:
         """Return the tracks with these ids, without those that are not in the library."""
 
+    def everything(self) -> TrackTable:
+        """Return all tracks, with their vectors for closeness."""
+
     def sample(self, n: int) -> TrackTable:
         """Return n tracks that stand for the library; all if it has no more."""
 
@@ -115,6 +118,10 @@ class MemoryIndex:
         """Return the tracks with these ids, without those that are not in the library."""
         rows = self.all.rows_of(ids)
         return self.all.take(rows[rows >= 0])
+
+    def everything(self) -> TrackTable:
+        """Return all tracks, with their vectors for closeness."""
+        return self.all.take(np.arange(len(self.all)))
 
     def sample(self, n: int) -> TrackTable:
         """Return n tracks that stand for the library, evenly spaced; all if it has no more."""

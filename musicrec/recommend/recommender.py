@@ -18,11 +18,9 @@ from musicrec.export import catalogue
 from musicrec.interchange.file_paths import parse_relocations
 from musicrec.recommend import exports, maintenance, stores
 from musicrec.recommend.answer import Answer, compose_answer
-from musicrec.recommend.exact_search import ExactSearch
 from musicrec.recommend.exports import ExportRef
 from musicrec.recommend.filters import TagFilter
 from musicrec.recommend.library import Library
-from musicrec.recommend.library_columns import library_columns
 from musicrec.recommend.library_index import LibraryIndex, MemoryIndex
 from musicrec.recommend.maintenance import LibraryStatus, Problem, PruneReport, RelocateReport, VerifyReport
 from musicrec.recommend.musical_filters import MusicalFilters, set_filters
@@ -68,7 +66,6 @@ class Recommender:
         self.path = path
         self._models, self._device = list(models), device
         self._library: Library | None = None
-        self._search: tuple[Hashable, ExactSearch] | None = None
         self._searched: tuple[Hashable, LibraryIndex] | None = None
         self._analyzer: tuple[list[str], float | None, TrackAnalyzer] | None = None
 
@@ -98,7 +95,7 @@ class Recommender:
         """Close the library."""
         if self._library is not None:
             self._library.close()
-        self._library = self._search = self._searched = self._analyzer = None
+        self._library = self._searched = self._analyzer = None
 
     def __enter__(self) -> "Recommender":
         return self
@@ -337,22 +334,25 @@ class Recommender:
             LibraryError: The library does not exist or cannot be read.
         """
         library = self._opened()
-        search = self._tracks(library)
-        rows = {track.audio_hash: row for row, track in enumerate(search.tracks)}
-        left_out = frozenset(without)
+        table = self._index(library, "exact").everything()
+        left_out = table.rows_of(np.array(list(library.ids_of(without).values()), dtype=np.int64))
 
         def row_of(name: str) -> int:
-            if name in rows:
-                return rows[name]
-            check_name(name)
-            found = find_track(library, name)
-            if found is None or found.audio_hash not in rows:
+            ids = library.ids_of([name])
+            if not ids:
+                check_name(name)
+                found = find_track(library, name)
+                ids = {} if found is None else library.ids_of([found.audio_hash])
+            row = int(table.rows_of(np.array(list(ids.values()), dtype=np.int64)).max(initial=-1))
+            if row < 0:
                 raise ConfigError(f"{name} is not in {self.path}; a set is built from tracks of the library")
-            return rows[found.audio_hash]
+            return row
 
         first, last = row_of(start), None if end is None else row_of(end)
+        allowed = ~table.unreliable
+        allowed[left_out[left_out >= 0]] = False
         made = build_set(
-            library_columns(search, library.heads),
+            table.columns,
             start=first,
             end=last,
             tracks=tracks,
@@ -360,12 +360,10 @@ class Recommender:
             curve=curve,
             locked={place: row_of(name) for place, name in (locked or {}).items()},
             banned=[row_of(name) for name in banned],
-            allowed=np.array(
-                [not track.unreliable and track.audio_hash not in left_out for track in search.tracks], dtype=bool
-            ),
+            allowed=allowed,
             settings=settings,
         )
-        chosen = [search.tracks[row] for row in made.rows]
+        chosen = library.tracks(table.ids[list(made.rows)].tolist())
         return made.named(
             [track.name for track in chosen],
             audio_hashes=[track.audio_hash for track in chosen],
@@ -515,14 +513,6 @@ class Recommender:
         if self._library is None:
             self._library = stores.open_library(self.path)
         return self._library
-
-    def _tracks(self, library: Library) -> ExactSearch:
-        """Return the search in the tracks as they are now; they are read again only if the library has changed."""
-        version = library.version()
-        if self._search is None or self._search[0] != version:
-            self._search = None  # not twice in memory
-            self._search = version, ExactSearch(*library.read())
-        return self._search[1]
 
     def _index(self, library: Library, search: str) -> LibraryIndex:
         """Return what queries search in; it is read again only if the library has changed."""
