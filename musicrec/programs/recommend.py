@@ -4,18 +4,14 @@
 through the functions of this module's neighbour, `library_commands`.
 """
 
-from dataclasses import replace
-
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from musicrec.config.number_types import Count, PositiveShare
 from musicrec.config.value_check import check_choice, check_value
 from musicrec.errors import ConfigError
 from musicrec.programs import library_commands
-from musicrec.programs.build import listed, plain
-from musicrec.recommend.musical_filters import MusicalFilters
-from musicrec.recommend.presets import Preset, filters_from, preset_from
+from musicrec.programs.build import listed
+from musicrec.programs.query_config import settings_of
 from musicrec.runs.find import find_export
 
 
@@ -50,10 +46,6 @@ def query(cfg: DictConfig) -> None:
     if cfg.query is None:
         raise ConfigError("query: name an audio file, or a track of the library by its track_id or title")
     check_choice("format", cfg.format, ("table", "json"))
-    preset = preset_of(cfg)
-    filters = {name: value for name, value in plain(cfg.filters).items() if value is not None}
-    base = preset.filters if preset else MusicalFilters()
-    given = filters_from(filters)
     library_commands.query(
         [str(name) for name in listed(cfg.query)],
         library=cfg.library,
@@ -61,20 +53,13 @@ def query(cfg: DictConfig) -> None:
         playlist=cfg.playlist,
         k=cfg.k,
         models=export_folders(cfg),
-        preset=preset,
-        filters=replace(base, **{name: getattr(given, name) for name in filters}) if filters else None,
-        tags=plain(cfg.filter),
-        weights=plain(cfg.weights),
-        metric=cfg.similarity.metric,
-        passage=cfg.similarity.passage,
-        hubs=cfg.similarity.hubs,
-        balance=cfg.similarity.balance,
         min_pool=cfg.min_pool,
         include_unreliable=cfg.include_unreliable,
         search=cfg.search,
         device=cfg.device,
         coverage=cfg.coverage,
         as_json=cfg.format == "json",
+        **settings_of(cfg),
     )
 
 
@@ -90,13 +75,6 @@ def listen(cfg: DictConfig) -> None:
     from musicrec.programs import recommend_evaluation
 
     recommend_evaluation.listen(cfg)
-
-
-def preset_of(cfg: DictConfig) -> Preset | None:
-    """Return the preset that the config names, with changes of its settings such as preset.passage=whole."""
-    if cfg.get("preset") is None:
-        return None
-    return preset_from(plain(cfg.preset), name=HydraConfig.get().runtime.choices.get("preset") or "preset")
 
 
 def export_folders(cfg: DictConfig) -> list[str]:

@@ -23,18 +23,17 @@ from musicrec.recommend.filters import TagFilter
 from musicrec.recommend.library import Library
 from musicrec.recommend.library_index import LibraryIndex, MemoryIndex
 from musicrec.recommend.maintenance import LibraryStatus, Problem, PruneReport, RelocateReport, VerifyReport
-from musicrec.recommend.musical_filters import MusicalFilters, set_filters
+from musicrec.recommend.musical_filters import MusicalFilters
 from musicrec.recommend.presets import Preset, read_preset
 from musicrec.recommend.profiles.presence import may_have_feedback, place_of_profiles
+from musicrec.recommend.query_settings import index_with_tags, query_settings
 from musicrec.recommend.query_track import analyze_file, check_name, find_track
 from musicrec.recommend.ranking import Request, recommend
-from musicrec.recommend.reranking.rerank import Reranking
 from musicrec.recommend.search import SEARCHES
 from musicrec.recommend.sets.build import SetSettings, build_set
 from musicrec.recommend.sets.curve import EnergyCurve
 from musicrec.recommend.sets.track_set import TrackSet
-from musicrec.recommend.similarity import Similarity, Weights, default_weights
-from musicrec.recommend.summaries import tags_by
+from musicrec.recommend.similarity import Weights
 from musicrec.recommend.track import Track
 from musicrec.recommend.track_table import TrackTable
 from musicrec.system.file_names import path_on_disk
@@ -231,34 +230,21 @@ class Recommender:
             raise ConfigError("query: name at least one track")
         for name in (*names, *others):
             check_name(name)
-        chosen = preset if isinstance(preset, Preset) else None if preset is None else read_preset(preset)
+        chosen = read_preset(preset) if isinstance(preset, str) else preset
         library = self._opened()
-        index, heads = self._index(library, search), list(library.heads.values())
+        index = self._index(library, search)
         if not len(index):
             raise ConfigError(f"{self.path}: the library holds no tracks; add some with `musicrec index FOLDER`")
-        blocks = library.blocks()
-        if chosen is None:
-            usual = default_weights(heads, [name for name in blocks if name not in library.heads])
-            chosen = Preset(name="default", weights=usual, reranking=Reranking(hubs=0.0))
-        else:
-            chosen = replace(chosen, weights=chosen.weights_for(blocks))
-        soft = set_filters(chosen.filters)
-        if filters is not None:  # what was not changed in the filters of the preset may still be dropped
-            soft = frozenset(name for name in soft if getattr(filters, name) == getattr(chosen.filters, name))
-        changes = {"hubs": hubs, "balance": balance}
-        chosen = replace(
-            chosen,
-            filters=filters or chosen.filters,
-            tags=tags if isinstance(tags, TagFilter) else replace(chosen.tags, **_given(tags or {})),
-            reranking=replace(chosen.reranking, **_given(changes)),
-            passage=passage or chosen.passage,
-        )
-        own = {name: weight for name, weight in (weights or {}).items() if weight is not None}
-        compare = Similarity(
-            heads,
-            blocks=[name for name in blocks if name not in library.heads],
-            weights={**{name: weight for name, weight in chosen.weights.items() if name not in own}, **own},
+        settings = query_settings(
+            library,
+            preset=chosen,
+            filters=filters,
+            tags=tags,
+            weights=weights,
             metric=metric,
+            passage=passage,
+            hubs=hubs,
+            balance=balance,
         )
         asked = [self._asked(library, name, coverage) for name in (*names, *others)]
         alike, not_alike = asked[: len(names)], asked[len(names) :]
@@ -267,13 +253,13 @@ class Recommender:
             unlike=not_alike,
             playlist=playlist,
             k=k,
-            preset=chosen,
-            soft=soft,
-            similarity=compare,
+            preset=settings.preset,
+            soft=settings.soft,
+            similarity=settings.similarity,
             min_pool=min_pool,
             include_unreliable=include_unreliable,
         )
-        index = self._with_tags(library, index, chosen.tags)
+        index = index_with_tags(library, index, settings.preset.tags)
         if user and may_have_feedback(place_of_profiles(self.path, profiles), user):
             with self.feedback(user, profiles=profiles, read_only=True) as feedback:
                 found = recommend(library, index, _by_taste(request, library, index, feedback))
@@ -523,12 +509,6 @@ class Recommender:
             self._searched = state, MemoryIndex(library, search=search)
         return self._searched[1]
 
-    def _with_tags(self, library: Library, index: LibraryIndex, tag_filter: TagFilter) -> LibraryIndex:
-        """Return an index in which tracks have the tags that a filter gives them, if its limits are not the usual."""
-        if tag_filter.usual_tags or not index.tags.names:
-            return index
-        return index.with_tags(tags_by(library, index.ids, tag_filter))
-
     def _resolved(self) -> list[str]:
         return [str(catalogue.resolve(model)) for model in self._models]
 
@@ -589,11 +569,6 @@ def _by_taste(request: Request, library: Library, index: LibraryIndex, feedback:
         return ranked.scores, notes
 
     return replace(request, taste=taste, banned=list(banned.values()))
-
-
-def _given(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that are neither None nor empty."""
-    return {name: value for name, value in settings.items() if value not in (None, (), [])}
 
 
 def model_remarks(library: Library) -> list[str]:
