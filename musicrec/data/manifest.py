@@ -55,7 +55,7 @@ def read_manifest(
     try:
         raw = pl.read_parquet(path, glob=False) if parquet else read_csv(path, problems)
     except FileNotFoundError:
-        raise ManifestError(f"{path}: no such manifest") from None
+        raise ManifestError(f"{path}: no such manifest; docs/manifest.md shows what to write into it") from None
     except (OSError, pl.exceptions.PolarsError) as error:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise ManifestError(f"{path}: cannot be read as {'Parquet' if parquet else 'CSV'}: {reason}") from None

@@ -165,7 +165,9 @@ def unlabelled_manifest(found: SourceScan) -> pl.DataFrame:
 
 def _scan_folder(folder: Path) -> SourceScan:
     if not folder.is_dir():
-        raise ManifestError(f"{folder}: no such folder")
+        raise ManifestError(
+            f"{folder}: no such folder; name the folder of your music, and check that its disk is there"
+        )
     found, top = find_audio(folder), os.path.abspath(folder)
     left_out = _left_out(found)
     if not found.files:

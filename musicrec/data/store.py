@@ -60,7 +60,11 @@ class WaveformStore:
             )
             samples = (folder / WAVEFORMS).stat().st_size // 2
         except FileNotFoundError:
-            state = "its build has not ended; build it again to continue" if folder.is_dir() else "no such folder"
+            state = (
+                "its build has not ended; build it again to continue"
+                if folder.is_dir()
+                else "no such folder; build it again from its manifest"
+            )
             raise StoreError(f"{folder}: not a waveform store: {state}") from None
         except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
             raise StoreError(f"{folder}: damaged store ({error}); delete the folder and build it again") from None

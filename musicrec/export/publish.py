@@ -65,7 +65,9 @@ def read_card(path: str | Path) -> dict:
     try:
         card = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
-        raise ExportError(f"--card {path} cannot be read: {error.strerror}") from None
+        raise ExportError(
+            f"--card {path} cannot be read: {error.strerror}; name a JSON file, see docs/models.md"
+        ) from None
     except ValueError as error:
         raise ExportError(f"--card {path} is not JSON: {error}") from None
     problem = _problem(card)

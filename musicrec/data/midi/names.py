@@ -47,14 +47,14 @@ def find_midi_files(source: Path, *, genre_folders: bool) -> list[MidiFile]:
         MidiError: If the folder does not exist or holds no MIDI file, or if a file name is not UTF-8.
     """
     if not source.is_dir():
-        raise MidiError(f"{source}: no such folder")
+        raise MidiError(f"{source}: no such folder; name the one that holds your MIDI files")
     found = []
     for parent, folders, files in os.walk(source):
         folders[:] = [name for name in folders if not name.startswith(".")]
         found += [Path(parent, name).relative_to(source) for name in files if name.lower().endswith(SUFFIXES)]
     found = sorted(path for path in found if not path.name.startswith("."))
     if not found:
-        raise MidiError(f"{source}: no MIDI file below it (looked for {', '.join(SUFFIXES)})")
+        raise MidiError(f"{source}: no MIDI file below it (looked for {', '.join(SUFFIXES)}); name another folder")
     for path in found:
         if any("\ud800" <= character <= "\udfff" for character in str(path)):
             raise MidiError(f"{source}: file name {os.fsencode(path)!r} is not UTF-8; rename the file")
