@@ -345,6 +345,7 @@ class _Indexing:
                 if known[0] not in self._completed:  # it was analysed again, and is a version of others
                     self._versions.add(*known)
         found = self._versions.find(duration_s, printed)
+        found = None if found == digest else found  # it was analysed again, and others are versions of it
         self._versions.add(digest, duration_s, printed, found)
         self._report.versions += found is not None
         return found

@@ -277,11 +277,17 @@ class Library(Protocol):
         """
 
     def find(
-        self, *, path: str | None = None, track_id: str | None = None, content_hash: str | None = None
+        self,
+        *,
+        path: str | None = None,
+        track_id: str | None = None,
+        content_hash: str | None = None,
+        name: str | None = None,
     ) -> list[Track]:
-        """Return the tracks of all files with this path, this track_id in any source, or this content.
+        """Return the tracks of all files with this path, this track_id in any source, this content, or this name.
 
-        Missing files are among them, after those that are there.
+        Missing files are among them, after those that are there. A name is a title or "artist – title", in capital or
+        small letters. In a library of an older format, tracks are not found by their names.
         """
 
     def files(self) -> list[LibraryFile]:

@@ -10,7 +10,7 @@ from unicodedata import normalize
 
 from musicrec.errors import ConfigError
 from musicrec.recommend.library import Library, LibraryFile
-from musicrec.recommend.track import Track, audio_hash, content_hash, shown_name
+from musicrec.recommend.track import Track, audio_hash, content_hash, folded, folded_names, shown_name
 from musicrec.system.file_names import path_on_disk
 
 if TYPE_CHECKING:
@@ -87,23 +87,21 @@ def _titled(library: Library, query: str, key: str) -> list[Track]:
     Raises:
         ConfigError: There is none. The message has the names most like it.
     """
+    if at_once := library.find(name=query):
+        return at_once
     by_name: dict[str, list[LibraryFile]] = {}
     for file in sorted(library.files(), key=lambda file: file.missing):
-        for name in {file.title or file.track_id, _name(file)}:
-            by_name.setdefault(_folded(name), []).append(file)
-    if found := by_name.get(_folded(query)):
+        for name in folded_names(file.artist, file.title, file.track_id):
+            by_name.setdefault(name, []).append(file)
+    if found := by_name.get(folded(query)):
         return [track for file in found for track in library.find(path=file.path)]
-    close = [_name(by_name[name][0]) for name in get_close_matches(_folded(query), by_name, n=3)]
+    close = [_name(by_name[name][0]) for name in get_close_matches(folded(query), by_name, n=3)]
     meant = f"; did you mean {' or '.join(dict.fromkeys(close))}?" if close else ""
     raise ConfigError(f"{key}={query}: there is no such file, and no such track in {library.path}{meant}")
 
 
 def _name(file: LibraryFile) -> str:
     return shown_name(file.artist, file.title, file.track_id)
-
-
-def _folded(name: str) -> str:
-    return normalize("NFC", name).casefold().strip()
 
 
 def analyze_file(

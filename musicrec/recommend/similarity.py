@@ -1,5 +1,6 @@
 """The second step of a recommendation: the similarity of two tracks, a weighted mean over blocks of features."""
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Annotated
@@ -216,5 +217,12 @@ def _flat(weights: Weights) -> dict[str, float | None]:
 
 def matrix_root(matrix: np.ndarray) -> np.ndarray:
     """Return √K for the positive semidefinite matrix nearest to a symmetric matrix, both (size, size); float32."""
-    values, vectors = np.linalg.eigh(matrix.astype(np.float64))
-    return ((vectors * np.sqrt(values.clip(min=0))) @ vectors.T).astype(np.float32)
+    return _root_of(matrix.astype(np.float64).tobytes(), len(matrix))
+
+
+@functools.lru_cache(maxsize=64)
+def _root_of(matrix: bytes, size: int) -> np.ndarray:
+    values, vectors = np.linalg.eigh(np.frombuffer(matrix).reshape(size, size))
+    root = ((vectors * np.sqrt(values.clip(min=0))) @ vectors.T).astype(np.float32)
+    root.flags.writeable = False  # all callers share it
+    return root

@@ -11,6 +11,7 @@ unknown.
 import sqlite3
 
 from musicrec.recommend.sqlite_schema import RECORDINGS, TABLES, VERSION, format_of, run
+from musicrec.recommend.track import folded_names
 
 _UPGRADES = {  # {format: what turns the one before into it}
     2: "ALTER TABLE tracks ADD COLUMN remarks TEXT NOT NULL DEFAULT '[]';",
@@ -25,6 +26,7 @@ _UPGRADES = {  # {format: what turns the one before into it}
 _ANSWERS = "audio_hash, duration_s, descriptors, remarks, probabilities, embedding, variation"
 _UNKNOWN = "NULL AS version_of, NULL AS passages, NULL AS fingerprint"
 _NOT_YET = {  # what only format 6 has
+    "names": "SELECT NULL AS name, NULL AS file WHERE 0",
     "space": "SELECT NULL AS described, NULL AS arrays WHERE 0",
     "summaries": "SELECT NULL AS recording, NULL AS content WHERE 0",
 }
@@ -103,6 +105,7 @@ def upgrade(connection: sqlite3.Connection) -> None:
         selection = f"SELECT rowid AS id, {_ANSWERS}, {_UNKNOWN} FROM recordings_of_format_5"
         _fill(connection, "recordings", selection)
         connection.execute("DROP TABLE recordings_of_format_5")
+        connection.execute("CREATE INDEX listings_of_track_id ON listings (track_id)")
     else:
         for older in range(version + 1, 5):
             run(connection, _UPGRADES[older])
@@ -111,6 +114,11 @@ def upgrade(connection: sqlite3.Connection) -> None:
             columns = {"descriptors": "descriptors", "remarks": "remarks", "variation": "variation"}
             _fill(connection, name, selection.format(answers=_ANSWERS, unknown=_UNKNOWN, **columns))
         connection.execute("DROP TABLE tracks")
+    files = connection.execute("SELECT id, artist, title, track_id FROM files").fetchall()
+    connection.executemany(
+        "INSERT INTO names (name, file) VALUES (?, ?)",
+        ((name, file) for file, *named in files for name in folded_names(*named)),
+    )
     connection.execute(f"PRAGMA user_version={VERSION}")
 
 

@@ -258,12 +258,17 @@ class SqliteLibrary:
             sqlite_writing.save_summaries(connection, ids, rows, space=None if space is None else space.to_bytes())
 
     def find(
-        self, *, path: str | None = None, track_id: str | None = None, content_hash: str | None = None
+        self,
+        *,
+        path: str | None = None,
+        track_id: str | None = None,
+        content_hash: str | None = None,
+        name: str | None = None,
     ) -> list[Track]:
-        """Return the tracks of all files with this path, this track_id in any source, or this content."""
+        """Return the tracks of all files with this path, track_id in any source, content, or name."""
         with self._reading() as connection:
             return sqlite_reading.tracks_of(
-                connection, self.heads, path=path, track_id=track_id, content_hash=content_hash
+                connection, self.heads, path=path, track_id=track_id, content_hash=content_hash, name=name
             )
 
     def files(self) -> list[LibraryFile]:

@@ -12,7 +12,7 @@ from musicrec.audio.remark import Remark
 from musicrec.heads import Head
 from musicrec.recommend.library import LibraryFile, Listing, PresentTracks, Source
 from musicrec.recommend.sqlite_schema import FILE_FACTS
-from musicrec.recommend.track import Track
+from musicrec.recommend.track import Track, folded
 
 _AT_ONCE = 500  # values in a statement; SQLite has a limit
 _ROWS_AT_ONCE = 8192
@@ -89,17 +89,21 @@ def tracks_of(
     path: str | None = None,
     track_id: str | None = None,
     content_hash: str | None = None,
+    name: str | None = None,
 ) -> list[Track]:
     """Return the tracks of all files with one of these, those that are there first."""
     wanted: list[str] = []
     given: list[Any] = []
-    for name, value in (("path", path), ("content_hash", content_hash)):
+    for column, value in (("path", path), ("content_hash", content_hash)):
         if value is not None:
-            wanted.append(f"files.{name} = ?")
+            wanted.append(f"files.{column} = ?")
             given.append(value)
     if track_id is not None:
         wanted.append("(files.track_id = ? OR files.id IN (SELECT file FROM listings WHERE track_id = ?))")
         given += [track_id, track_id]
+    if name is not None:
+        wanted.append("files.id IN (SELECT file FROM names WHERE name = ?)")
+        given.append(folded(name))
     return _select_tracks(
         connection,
         heads,
@@ -382,8 +386,8 @@ def problems_of(connection: sqlite3.Connection, heads: Mapping[str, Head], embed
 def _variation_size(connection: sqlite3.Connection) -> int:
     """Return the size of the variations; 0 if there are none of tracks with a file that is there."""
     selection = (
-        "SELECT length(variation) FROM recordings WHERE variation IS NOT NULL AND audio_hash IN "
-        "(SELECT audio_hash FROM files WHERE missing_since IS NULL) LIMIT 1"
+        "SELECT length(variation) FROM recordings WHERE variation IS NOT NULL AND EXISTS (SELECT 1 FROM files "
+        "WHERE files.audio_hash = recordings.audio_hash AND missing_since IS NULL) LIMIT 1"
     )
     found = connection.execute(selection).fetchone()
     return found[0] // 4 if found else 0

@@ -39,8 +39,14 @@ CREATE TABLE recordings (
     passages BLOB,               -- float16, first and last passage, the models with tags; NULL: unknown
     fingerprint BLOB             -- see musicrec.recommend.fingerprint; NULL: unknown
 );
+CREATE INDEX with_variation ON recordings (audio_hash) WHERE variation IS NOT NULL;
 CREATE INDEX durations ON recordings (duration_s);
 CREATE INDEX versions ON recordings (version_of) WHERE version_of IS NOT NULL;
+CREATE TABLE names (             -- by which files are found; see musicrec.recommend.track.folded_names
+    name TEXT NOT NULL, file INTEGER NOT NULL REFERENCES files (id) ON DELETE CASCADE,
+    PRIMARY KEY (name, file)
+) WITHOUT ROWID;
+CREATE INDEX names_of_file ON names (file);
 CREATE TABLE space (             -- one row, or none before the first fit
     described TEXT NOT NULL,     -- JSON
     arrays BLOB NOT NULL         -- safetensors
@@ -73,6 +79,7 @@ CREATE TABLE listings (
     PRIMARY KEY (file, source)
 ) WITHOUT ROWID;
 CREATE INDEX listings_of_source ON listings (source);
+CREATE INDEX listings_of_track_id ON listings (track_id);
 """
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from musicrec.recommend.library import Changes, LibraryFile, Recording, Source, now
 from musicrec.recommend.sqlite_schema import FILE_FACTS
+from musicrec.recommend.track import folded_names
 
 _WITHOUT_FILE = "audio_hash NOT IN (SELECT audio_hash FROM files)"
 
@@ -157,9 +158,15 @@ def _unknown(values: np.ndarray) -> bool:
     return not len(values) or bool(np.isnan(values).any())
 
 
-def _save_files(connection: sqlite3.Connection, files: Iterable[LibraryFile]) -> None:
+def _save_files(connection: sqlite3.Connection, files: Sequence[LibraryFile]) -> None:
     connection.executemany(
         f"INSERT INTO files ({', '.join(FILE_FACTS)}) VALUES ({', '.join('?' * len(FILE_FACTS))}) "
         "ON CONFLICT (path) DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in FILE_FACTS[1:]),
         [tuple(getattr(file, name) for name in FILE_FACTS) for file in files],
+    )
+    id_of = "(SELECT id FROM files WHERE path = ?)"
+    connection.executemany(f"DELETE FROM names WHERE file = {id_of}", [(file.path,) for file in files])
+    connection.executemany(
+        f"INSERT INTO names (name, file) VALUES (?, {id_of})",
+        [(name, file.path) for file in files for name in folded_names(file.artist, file.title, file.track_id)],
     )

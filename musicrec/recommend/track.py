@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from unicodedata import normalize
 
 import numpy as np
 
@@ -78,6 +79,16 @@ class Track:
 def shown_name(artist: str | None, title: str | None, track_id: str) -> str:
     """Return "artist – title", the title if the artist is unknown, or the track_id if the title is."""
     return " – ".join(part.strip() for part in (artist, title) if part) if title else track_id
+
+
+def folded(name: str) -> str:
+    """Return a name as it is looked up: in one spelling of Unicode, without capitals and blanks around it."""
+    return normalize("NFC", name).casefold().strip()
+
+
+def folded_names(artist: str | None, title: str | None, track_id: str) -> set[str]:
+    """Return the names by which a track is found: its title, or its track_id without one, and "artist – title"."""
+    return {folded(name) for name in (title or track_id, shown_name(artist, title, track_id))}
 
 
 def split_embedding(embedding: np.ndarray, exports: Sequence[ExportRef]) -> dict[str, np.ndarray]:

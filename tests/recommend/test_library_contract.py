@@ -331,3 +331,20 @@ def test_hashes_and_passages_in_the_order_that_was_asked_for(store: Library, mak
     assert store.passages(ids).tolist() == [[[2, 2, 2]] * 2, [[0, 0, 0]] * 2]
     assert store.passages([]).shape == (0, 2, 0)
     assert set(store.blocks()) == set(store.read()[1])
+
+
+def test_tracks_are_found_by_their_names(store: Library, make: Callable):
+    (one, file), (two, other) = make("a", title="Été", artist="Ada"), make("b", title="été ")
+    store.save(Changes(recordings=[one, two], files=[file, other]))
+
+    def found(name: str) -> list[str]:
+        return [track.audio_hash for track in store.find(name=name)]
+
+    assert found("ÉTÉ") == found("e\u0301te\u0301") == ["a", "b"] and found("ada – été") == ["a"]
+    assert found("Ada") == [] == found("a"), "a track_id is a name only without a title"
+    store.save(Changes(files=[dataclasses.replace(file, title=None)]))
+    assert found("a") == ["a"] and found("été") == ["b"]
+    store.save(Changes(missing=[other.path]))
+    assert found("été") == ["b"]
+    store.prune()
+    assert found("été") == []
