@@ -14,7 +14,7 @@ A track has the tag if its strength is 0.5 or more.
 """
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,7 @@ def tag_table() -> TagTable:
     return TagTable(tags=tuple(tags), from_tags=from_tags, filtered=filtered)
 
 
+@functools.cache
 def joined_heads() -> frozenset[str]:
     """Return the names of the heads whose tags are joined."""
     return frozenset(name for tag in tag_table().tags for name in tag.sources)
@@ -85,6 +86,71 @@ def joined_heads() -> frozenset[str]:
 
 def _tuples(lists: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
     return {head: tuple(tags) for head, tags in lists.items()}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Side:
+    """Where the tags for the joined tags, or against them, stand among the classes of the heads side by side.
+
+    Attributes:
+        columns: (heads, synonyms, joined tags) int. A tag with fewer synonyms has its first one again, which changes no
+            maximum.
+        known: (heads, joined tags) bool, whether the head has a synonym at all.
+    """
+
+    columns: np.ndarray
+    known: np.ndarray
+
+    def strongest(self, joined: np.ndarray) -> list[np.ndarray]:
+        """Return the largest value of the synonyms, (…, joined tags) for each head; 0 where it has none.
+
+        Args:
+            joined: (…, classes) of the heads side by side.
+        """
+        found = []
+        for columns, known in zip(self.columns, self.known, strict=True):
+            best = joined[..., columns[0]]
+            for others in columns[1:]:
+                best = np.maximum(best, joined[..., others])
+            found.append(np.where(known, best, 0.0))
+        return found
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _FoundTags:
+    """The joined tags that heads can answer, what they come from, and the tags for and against them."""
+
+    tags: tuple[JoinedTag, ...]
+    sources: tuple[str, ...]
+    sides: tuple[_Side, _Side]
+
+
+@functools.lru_cache(maxsize=16)  # every query asks, always for the same heads
+def _find_tags(heads: tuple[tuple[str, tuple[str, ...]], ...]) -> _FoundTags:
+    """Return the joined tags of heads, given as (name, classes)."""
+    classes = dict(heads)
+
+    def columns(named: Mapping[str, tuple[str, ...]], head: str) -> list[int]:
+        return [classes[head].index(tag) for tag in named.get(head, ()) if tag in classes[head]]
+
+    tags = tuple(tag for tag in tag_table().tags if any(columns(tag.sources, head) for head in classes))
+    sources = tuple(dict.fromkeys(name for tag in tags for name in tag.sources if name in classes))
+    starts = np.cumsum([0, *(len(classes[name]) for name in sources)])
+
+    def side(of_tags: Sequence[Mapping[str, tuple[str, ...]]]) -> _Side:
+        places = [[columns(named, head) for named in of_tags] for head in sources]
+        most = max((len(one) for of_head in places for one in of_head), default=1) or 1
+        filled = [
+            [[start + place for place in (one + one[:1] * most)[:most] or [0] * most] for one in of_head]
+            for start, of_head in zip(starts, places, strict=False)
+        ]
+        return _Side(
+            columns=np.array(filled, dtype=np.int64).reshape(len(sources), len(of_tags), most).transpose(0, 2, 1),
+            known=np.array([[bool(one) for one in of_head] for of_head in places]).reshape(len(sources), len(of_tags)),
+        )
+
+    sides = side([tag.sources for tag in tags]), side([tag.against for tag in tags])
+    return _FoundTags(tags=tags, sources=sources, sides=sides)
 
 
 class TagGroups:
@@ -99,23 +165,10 @@ class TagGroups:
     """
 
     def __init__(self, heads: Iterable[Head]) -> None:
-        known = {head.name: head for head in heads}
-        table = tag_table()
-        self.tags = [tag for tag in table.tags if self._columns(tag.sources, known)]
-        self.sources = list(dict.fromkeys(name for tag in self.tags for name in tag.sources if name in known))
+        known = {head.name: head for head in heads if head.name in joined_heads()}
+        self._found = _find_tags(tuple((name, tuple(head.classes)) for name, head in known.items()))
+        self.tags, self.sources = list(self._found.tags), list(self._found.sources)
         self._heads = {name: known[name] for name in self.sources}
-        self._for = [self._columns(tag.sources, self._heads) for tag in self.tags]
-        self._against = [self._columns(tag.against, self._heads) for tag in self.tags]
-
-    @staticmethod
-    def _columns(sources: Mapping[str, tuple[str, ...]], heads: Mapping[str, Head]) -> dict[str, list[int]]:
-        """Return {head: indices of its classes} of the tags that the heads have."""
-        found = {
-            name: [heads[name].classes.index(tag) for tag in tags if tag in heads[name].classes]
-            for name, tags in sources.items()
-            if name in heads
-        }
-        return {name: columns for name, columns in found.items() if columns}
 
     def strengths(self, values: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the strength of each joined tag, as the module describes it.
@@ -126,13 +179,11 @@ class TagGroups:
         Returns:
             (…, tags) float32.
         """
-        above = {name: _logit(values[name]) - _logit(head.limits) for name, head in self._heads.items()}
-        evidence = []
-        for sources, against in zip(self._for, self._against, strict=True):
-            said = np.mean([above[name][..., columns].max(axis=-1) for name, columns in sources.items()], axis=0)
-            contrary = [above[name][..., columns].max(axis=-1) for name, columns in against.items()]
-            evidence.append(said - np.max([np.zeros_like(said), *contrary], axis=0))
-        return (1 / (1 + np.exp(-np.stack(evidence, axis=-1)))).astype(np.float32)
+        above = [_logit(values[name]) - _logit(head.limits) for name, head in self._heads.items()]
+        joined = np.concatenate(above, axis=-1)
+        said = np.sum(self._found.sides[0].strongest(joined), axis=0) / self._found.sides[0].known.sum(axis=0)
+        contrary = np.max(self._found.sides[1].strongest(joined), axis=0)
+        return (1 / (1 + np.exp(-(said - np.maximum(contrary, 0))))).astype(np.float32)
 
     def filtered(self, values: Mapping[str, np.ndarray]) -> tuple[TagHead, np.ndarray]:
         """Return the joined tags that recommendations are filtered by, as a head whose probabilities are the strengths.

@@ -59,9 +59,13 @@ def keys_of(values: Mapping[str, np.ndarray], heads: Sequence[Head]) -> np.ndarr
     for head in heads:
         if head.role != "feature" or not head.exclusive:
             continue
-        of_classes = [head.dj_facts(head.decode(one)) for one in np.eye(len(head.classes), dtype=np.float32)]
-        if of_classes and all(fact.tonic is not None and fact.mode is not None for fact in of_classes):
-            keys = [key_index(parse_pitch_class(str(fact.tonic)), str(fact.mode)) for fact in of_classes]
+        keys = []
+        for one in np.eye(len(head.classes), dtype=np.float32):
+            fact = head.dj_facts(head.decode(one))
+            if fact.tonic is None or fact.mode is None:
+                break  # soon told, as tempo heads have many classes
+            keys.append(key_index(parse_pitch_class(str(fact.tonic)), str(fact.mode)))
+        else:
             return np.array(keys)[values[head.name].argmax(axis=1)]
     return None
 
