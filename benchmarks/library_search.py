@@ -168,15 +168,11 @@ def ask(address: str, queries: int) -> dict[str, Any]:
     begin = time.perf_counter()
     from musicrec.recommend import stores
     from musicrec.recommend.conditions import Condition
+    from musicrec.recommend.library_index import MemoryIndex
     from musicrec.recommend.presets import read_preset
-    from musicrec.recommend.search import make_search
-    from musicrec.recommend.track_table import read_table
 
     library = stores.open_library(stores.address(address))
-    space = library.space()
-    assert space is not None
-    table = None if hasattr(library, "shortlist") else read_table(library)
-    search = None if table is None else make_search("exact", table.vectors)
+    index = library.index() if hasattr(library, "index") else MemoryIndex(library)
     ids = sorted(library.ids_of(f"{number:032x}" for number in chosen(len(library), queries)).values())
     opened = time.perf_counter() - begin
     found: list[list[int]] = []
@@ -187,17 +183,12 @@ def ask(address: str, queries: int) -> dict[str, Any]:
             weights = read_preset(name).weights
             (track,) = library.tracks([number])
             values = library.values([number])
-            vector = space.vectors(values)[0][0]
+            vector = index.space.vectors(values)[0][0]
             tags = [f"tags: {TAGS[tag]}" for tag in np.argsort(-track.probabilities["tags"])[:2]]
             bpm = library.heads["tempo"].decode(track.probabilities["tempo"])["bpm"]
             condition = Condition(ranges={"bpm": [(bpm * 0.94, bpm * 1.06)]}, tags_all=tags)
-            query = space.weighted(vector, weights)
             start, used = time.perf_counter(), time.process_time()
-            if search is None or table is None:
-                best = library.shortlist(query, condition=condition, n=_SHORTLIST)[0].ids  # type: ignore[attr-defined]
-            else:
-                rows, _ = search.shortlist(query, n=_SHORTLIST, allowed=condition.mask(table.columns, table.tags))
-                best = table.take(rows).ids
+            best = index.shortlist(vector, weights, condition, n=_SHORTLIST).ids
             seconds.append(time.perf_counter() - start)
             processor.append(time.process_time() - used)
             found.append(best.tolist())

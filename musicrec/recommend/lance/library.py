@@ -1,5 +1,6 @@
 """A library in LanceDB: the same as one in SQLite, in a folder or an object store, with an index of the vectors."""
 
+import math
 import os
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -28,8 +29,8 @@ from musicrec.recommend.summaries import SummaryLayout
 from musicrec.recommend.track import Track, split_embedding
 
 if TYPE_CHECKING:
-    from musicrec.recommend.conditions import Condition
-    from musicrec.recommend.track_table import TrackTable
+    from musicrec.recommend.library import Library
+    from musicrec.recommend.library_index import LibraryIndex
 
 
 _SUMMARIES_AT_ONCE = 65_536
@@ -188,29 +189,36 @@ class LanceLibrary:
                 raise LibraryError(f"{self.path}: summaries of another space than that of the library; index again")
             writing.save_summaries(draft, np.asarray(ids, np.int64), rows.view(layout.dtype)[:, 0], layout, space)
 
-    def shortlist(
-        self, query: np.ndarray, *, condition: "Condition | None" = None, n: int = 300
-    ) -> "tuple[TrackTable, np.ndarray]":
-        """Return the tracks with the largest products with a query's vector, best first.
+    def index(self) -> "LibraryIndex":
+        """Return what queries search in: the tables, or the tracks in memory before they have been summed up."""
+        from musicrec.recommend.lance.index import LanceIndex
+        from musicrec.recommend.library_index import MemoryIndex
 
-        In a large library they are found with an index, which may pass over a few.
+        space = self.space()
+        return MemoryIndex(self) if space is None else LanceIndex(self, self._database, space, self._layout(space))
 
-        Args:
-            query: (size,) float32, a vector of `space` with its weights.
-            condition: What must hold for the tracks.
-            n: Number of tracks; fewer if there are fewer.
-
-        Returns:
-            The tracks, and the products, (tracks,) float32.
-
-        Raises:
-            ConfigError: The condition asks for a tag or genre that the library does not know.
-        """
+    def passages(self, ids: Sequence[int]) -> np.ndarray:
+        """Return the passages of some recordings, in their order, (recordings, 2, size) float32; NaN if unknown."""
         with self._database.reading() as tables:
-            space = self._space_of(tables)
-            if space is None:
-                raise LibraryError(f"{self.path} has no vectors yet; run `musicrec index FOLDER --library {self.path}`")
-            return search.shortlist(tables, self._layout(space), space, query, condition=condition, n=n)
+            return reading.passages_of_recordings(tables, ids)
+
+    def fingerprints(
+        self, *, shortest_s: float = 0.0, longest_s: float = math.inf
+    ) -> list[tuple[str, float, bytes, str | None]]:
+        """Return audio hash, length, fingerprint and version_of of recordings; see `Library.fingerprints`."""
+        with self._database.reading() as tables:
+            return reading.fingerprints(tables, shortest_s, longest_s)
+
+    def hashes_of(self, ids: Sequence[int]) -> list[str]:
+        """Return the audio hashes of some recordings, in their order."""
+        with self._database.reading() as tables:
+            return reading.hashes_of(tables, ids)
+
+    def blocks(self) -> list[str]:
+        """Return the names of the blocks that `read` returns."""
+        with self._database.reading() as tables:
+            some = reading.some_ids(tables)
+        return list(self.values(some))
 
     def find(
         self, *, path: str | None = None, track_id: str | None = None, content_hash: str | None = None
@@ -308,6 +316,10 @@ class LanceLibrary:
         if self._layouts is None or self._layouts[0] is not space:
             self._layouts = space, SummaryLayout(list(self.heads.values()), space)
         return self._layouts[1]
+
+
+if TYPE_CHECKING:
+    _is_library: type[Library] = LanceLibrary
 
 
 def exists(address: str | Path) -> bool:

@@ -1,6 +1,7 @@
 """Selections from a library in LanceDB. They only read, and all see the same moment of the library."""
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -65,7 +66,6 @@ class Values:
             file: Its file, with the place of its "source".
         """
         named = {name: file[name] for name in FILE_FACTS if name != "missing_since"}
-        passages = row["passages"]
         return Track(
             **named,
             source=file["source"],
@@ -73,9 +73,7 @@ class Values:
             probabilities={name: values[place] for name, values in self.by_head.items()},
             embedding=self.embeddings[place],
             variation=self.variations[place],
-            passages=np.zeros((2, 0), np.float32)
-            if passages is None
-            else np.frombuffer(passages, "<f2").astype(np.float32).reshape(2, -1),
+            passages=_passages(row["passages"]),
             descriptors=json.loads(row["descriptors"]),
             remarks=remarks_of(row["remarks"]),
         )
@@ -207,9 +205,48 @@ def audio_hashes(tables: Tables) -> set[str]:
     return set(tables.rows("recordings", ["audio_hash"])["audio_hash"].to_pylist())
 
 
+def passages_of_recordings(tables: Tables, ids: Sequence[int]) -> np.ndarray:
+    """Return the passages of recordings, (recordings, 2, size) float32; NaN if unknown, size 0 if of all."""
+    wanted = [int(number) for number in ids]
+    rows = tables.among("recordings", ["id", "passages"], "id", list(dict.fromkeys(wanted))).to_pylist()
+    found = {row["id"]: _passages(row["passages"]) for row in rows}
+    size = max((one.shape[1] for one in found.values()), default=0)
+    unknown = np.full((2, size), np.nan, np.float32)
+    whole = [found[number] if found[number].shape[1] == size else unknown for number in wanted]
+    return np.stack(whole) if whole else np.zeros((0, 2, 0), np.float32)
+
+
+def fingerprints(tables: Tables, shortest_s: float, longest_s: float) -> list[tuple[str, float, bytes, str | None]]:
+    """Return audio hash, length in seconds, fingerprint and version_of of recordings of some length, oldest first."""
+    parts = ["fingerprint IS NOT NULL"]
+    parts += [
+        f"duration_s {sign} {limit!r}"
+        for sign, limit in ((">=", float(shortest_s)), ("<=", float(longest_s)))
+        if math.isfinite(limit)
+    ]
+    columns = ["id", "audio_hash", "duration_s", "fingerprint", "version_of"]
+    rows = tables.rows("recordings", columns, " AND ".join(parts)).sort_by("id").select(columns[1:]).to_pylist()
+    return [tuple(row.values()) for row in rows if row["fingerprint"]]
+
+
+def hashes_of(tables: Tables, ids: Sequence[int]) -> list[str]:
+    """Return the audio hashes of recordings, in their order."""
+    wanted = [int(number) for number in ids]
+    rows = tables.among("recordings", ["id", "audio_hash"], "id", list(dict.fromkeys(wanted))).to_pylist()
+    found = {row["id"]: row["audio_hash"] for row in rows}
+    return [found[number] for number in wanted]
+
+
+def some_ids(tables: Tables) -> list[int]:
+    """Return a recording with a file that is there, if possible one with descriptors."""
+    some = tables.open("files").search().select(["recording"]).where(_HERE).limit(100).to_arrow()
+    rows = tables.among("recordings", ["id", "descriptors"], "id", some["recording"].to_pylist()).to_pylist()
+    return [max(rows, key=lambda row: len(row["descriptors"]))["id"]] if rows else []
+
+
 def incomplete(tables: Tables) -> set[str]:
     """Return the audio hashes of recordings with a file that were analysed before something was known of a track."""
-    rows = tables.rows("recordings", ["id", "audio_hash"], "passages IS NULL").to_pylist()
+    rows = tables.rows("recordings", ["id", "audio_hash"], "passages IS NULL OR fingerprint IS NULL").to_pylist()
     here = set(_present_among(tables, [row["id"] for row in rows]))
     return {row["audio_hash"] for row in rows if row["id"] in here}
 
@@ -347,6 +384,12 @@ def _places(tables: Tables) -> dict[int, str]:
 def _rows(batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
     for batch in batches:
         yield from batch.to_pylist()
+
+
+def _passages(stored: bytes | None) -> np.ndarray:
+    if stored is None:
+        return np.zeros((2, 0), np.float32)
+    return np.frombuffer(stored, "<f2").astype(np.float32).reshape(2, -1)
 
 
 def _texts(column: pa.ChunkedArray) -> np.ndarray:

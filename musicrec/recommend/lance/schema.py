@@ -119,7 +119,7 @@ def recording_row(recording: Recording, number: int, heads: Sequence[str]) -> di
         "probabilities": np.concatenate([one.probabilities[name] for name in heads]).astype("<f4").tobytes(),
         "embedding": one.embedding.astype("<f4").tobytes(),
         "variation": one.variation.astype("<f4").tobytes() if known else None,
-        "passages": one.passages.astype("<f2").tobytes() if one.passages.size else None,
+        "passages": one.passages.astype("<f2").tobytes(),
         "fingerprint": one.fingerprint,
     }
 

@@ -1,24 +1,17 @@
 """The search for the tracks whose vectors have the largest product with a query's vector.
 
-LanceDB keeps an index of the vectors. It stores them in few bits, compares the query with those of the nearest
-partitions only, and then computes the products of the best again from the vectors as they are. Few tracks are compared
-one by one, which is exact.
+LanceDB keeps an index of the vectors, one byte per dimension, in partitions (IVF_SQ). A query is compared with the
+vectors of the nearest partitions that pass the condition. The products of the best are computed again from the vectors
+as they are. Without an index, in small libraries, all tracks are compared, which is exact.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from musicrec.recommend.lance import summary_rows
-from musicrec.recommend.lance.commits import Draft, Tables
-from musicrec.recommend.lance.sql import condition_sql
-from musicrec.recommend.search.scores import best_of
-from musicrec.recommend.space import Space
-from musicrec.recommend.summaries import SummaryLayout
-
-if TYPE_CHECKING:
-    from musicrec.recommend.conditions import Condition
-    from musicrec.recommend.track_table import TrackTable
+from musicrec.recommend.lance.commits import Draft
 
 INDEXED_FROM = 50_000
 """Tables of so many rows get indices; smaller ones are read as a whole as fast."""
@@ -27,31 +20,29 @@ _INDICES = {
     "files": {"path": "BTree", "recording": "BTree", "audio_hash": "BTree", "content_hash": "BTree",
               "track_ids": "LabelList"},
     "summaries": {"recording": "BTree", "bpm": "BTree", "year": "BTree", "key": "Bitmap", "genre": "Bitmap",
-                  "tags": "LabelList", "artist": "BTree"},
+                  "artist": "BTree", "unreliable": "Bitmap"},
 }  # fmt: skip
-_PROBES = 20
-_REFINE = 10
+_PROBES = 60
+"""Partitions, of about 4,000 tracks each. They were made for equal weights; a query with others needs more of them."""
 
 
-def shortlist(
-    tables: Tables, layout: SummaryLayout, space: Space, query: np.ndarray, *, condition: "Condition | None", n: int
-) -> "tuple[TrackTable, np.ndarray]":
-    """Return the n tracks with the largest products with a query, and the products; see `LanceLibrary.shortlist`."""
-    table = tables.open("summaries")
+def nearest(table: Any, query: np.ndarray, *, where: str, n: int) -> pa.Table:
+    """Return the rows of the n tracks with the largest products with a query, in no order.
+
+    Args:
+        table: The table `summaries`.
+        query: (size,) float32.
+        where: A condition in SQL; "" for none.
+        n: Number of tracks.
+    """
     selection = (
         table.search(query.astype(np.float32), vector_column_name=summary_rows.VECTOR)
         .distance_type("dot")
         .nprobes(_PROBES)
-        .refine_factor(_REFINE)
         .limit(n)
         .select([*summary_rows.ALL, "_distance"])
     )
-    where = condition_sql(condition, **summary_rows.codes(layout)) if condition else ""
-    if where:
-        selection = selection.where(where, prefilter=True)
-    found = summary_rows.to_track_table(selection.to_arrow().sort_by("recording"), layout, space)
-    rows, scores = best_of(found.vectors, query.astype(np.float64), np.arange(len(found)), n)
-    return found.take(rows), scores
+    return (selection.where(where, prefilter=True) if where else selection).to_arrow()
 
 
 def bring_indices_up_to_date(draft: Draft) -> None:
@@ -61,15 +52,11 @@ def bring_indices_up_to_date(draft: Draft) -> None:
     for name, columns in _INDICES.items():
         if draft.tables.count(name) < INDEXED_FROM:
             continue
+        if name == "summaries":
+            columns = columns | dict.fromkeys(summary_rows.tag_columns(draft.tables.open(name).schema.names), "Bitmap")
         there = {column for one in draft.tables.open(name).list_indices() for column in one.columns}
         for column, kind in columns.items():
             if column not in there:
                 draft.touch(name).create_index(column, config=getattr(index, kind)())
         if name == "summaries" and summary_rows.VECTOR not in there:
-            draft.touch(name).create_index(summary_rows.VECTOR, config=_vector_index())
-
-
-def _vector_index() -> Any:
-    from lancedb.index import IvfPq
-
-    return IvfPq(distance_type="dot")
+            draft.touch(name).create_index(summary_rows.VECTOR, config=index.IvfSq(distance_type="dot"))

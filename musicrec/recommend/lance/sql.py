@@ -33,12 +33,12 @@ def in_parts(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
         yield values[start : start + _AT_ONCE]
 
 
-def condition_sql(condition: "Condition", *, tags: Mapping[str, int], genre: Mapping[str, int]) -> str:
+def condition_sql(condition: "Condition", *, tags: Mapping[str, str], genre: Mapping[str, int]) -> str:
     """Return a condition on the rows of the table `summaries`, "" if it asks for nothing.
 
     Args:
         condition: What must hold.
-        tags: {name: number} of the tags.
+        tags: {name: column} of the tags.
         genre: {name: number} of the genres.
 
     Raises:
@@ -53,12 +53,9 @@ def condition_sql(condition: "Condition", *, tags: Mapping[str, int], genre: Map
     for name, values in condition.not_among.items():
         if values:
             parts.append(f"NOT {_among(name, values, genre=genre, keep=False)}")
-    for group in condition.tags_any:
-        parts.append(f"array_has_any(tags, {_numbers(group, tags)})" if group else "false")
-    if condition.tags_all:
-        parts.append(f"array_has_all(tags, {_numbers(condition.tags_all, tags)})")
-    if condition.tags_none:
-        parts.append(f"NOT array_has_any(tags, {_numbers(condition.tags_none, tags)})")
+    parts += [_any(group, tags) for group in condition.tags_any]
+    parts += [f"{_tag(name, tags)} = true" for name in condition.tags_all]
+    parts += [f"{_tag(name, tags)} = false" for name in condition.tags_none]
     return " AND ".join(parts)
 
 
@@ -88,8 +85,11 @@ def _among(name: str, values: Collection[Any], *, genre: Mapping[str, int], keep
     return f"({found})"
 
 
-def _numbers(names: Sequence[str], tags: Mapping[str, int]) -> str:
-    for name in names:
-        if name not in tags:
-            raise ConfigError(unknown_name("tag", name, list(tags)))
-    return f"[{', '.join(str(tags[name]) for name in names)}]"
+def _any(names: Sequence[str], tags: Mapping[str, str]) -> str:
+    return f"({' OR '.join(f'{_tag(name, tags)} = true' for name in names) or 'false'})"
+
+
+def _tag(name: str, tags: Mapping[str, str]) -> str:
+    if name not in tags:
+        raise ConfigError(unknown_name("tag", name, list(tags)))
+    return tags[name]

@@ -1,11 +1,15 @@
 """The rows of the table `summaries`: the facts that a query filters by, the tags, and the vector that it searches.
 
+Each tag has a column for conditions, as LanceDB has the fastest index for truth values: a condition on a column with
+lists of tags takes twenty times as long in a library of a million tracks. For reading, the tags are there as bits, too.
+
 What is not known is null, as a comparison with null holds for no row. Artist, album, year and version come from the
 first file of the recording and from its versions; they are filled in when a summary is saved, and a change of them
 deletes it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,9 +23,20 @@ from musicrec.recommend.track_table import TrackTable
 
 NUMBERS = ("bpm", "energy", "loudness", "duration_s")
 VECTOR = "vector"
-STORED = ("recording", *NUMBERS, "genre", "key", "known", "unreliable", "tags", VECTOR)
+_TAG = "tag_"
+STORED = ("recording", *NUMBERS, "genre", "key", "known", "unreliable", "tag_bits", VECTOR)
 """What a summary is made of."""
 ALL = (*STORED, "artist", "album", "year", "version")
+
+
+def tag_column(number: int) -> str:
+    """Return the name of the column of a tag."""
+    return f"{_TAG}{number}"
+
+
+def tag_columns(names: Sequence[str]) -> list[str]:
+    """Return those of the names of columns that are columns of tags."""
+    return [name for name in names if name.startswith(_TAG) and name[len(_TAG) :].isdigit()]
 
 
 def to_rows(ids: np.ndarray, summaries: np.ndarray, here: PresentTracks, layout: SummaryLayout) -> pa.Table:
@@ -35,16 +50,13 @@ def to_rows(ids: np.ndarray, summaries: np.ndarray, here: PresentTracks, layout:
     """
     names, vectors = len(layout.tags), summaries["vector"]
     has = np.unpackbits(summaries["tags"], axis=1, count=names, bitorder="little") if names else np.zeros((len(ids), 0))
-    lists = pa.ListArray.from_arrays(
-        pa.array(np.concatenate([[0], np.cumsum(has.sum(axis=1, dtype=np.int64))]), pa.int32()),
-        pa.array(np.nonzero(has)[1], pa.int16()),
-    )
     columns: dict[str, pa.Array] = {
         "recording": pa.array(ids, pa.int64()),
         **{name: pa.array(_plain(summaries[name]), from_pandas=True) for name in NUMBERS},
         **{name: pa.array(_plain(summaries[name])) for name in ("genre", "key", "known")},
         "unreliable": pa.array(summaries["unreliable"].astype(bool)),
-        "tags": lists,
+        "tag_bits": pa.array([bits.tobytes() for bits in summaries["tags"]], pa.binary()),
+        **{tag_column(number): pa.array(has[:, number] == 1) for number in range(names)},
         "artist": pa.array([text or None for text in here.artists.tolist()], pa.string()),
         "album": pa.array([text or None for text in here.albums.tolist()], pa.string()),
         "year": pa.array(here.years, mask=here.years < 0),
@@ -66,7 +78,7 @@ def to_summaries(rows: pa.Table, layout: SummaryLayout) -> np.ndarray:
         found[name] = rows[name].to_numpy()
     for name in ("genre", "key", "unreliable", "known"):
         found[name] = rows[name].to_numpy()
-    found["tags"] = _bits(rows["tags"], len(layout.tags))
+    found["tags"] = _bits(rows["tag_bits"], len(layout.tags))
     found["vector"] = _vectors(rows)
     return found
 
@@ -88,7 +100,7 @@ def to_track_table(rows: pa.Table, layout: SummaryLayout, space: Space) -> Track
             vectors=np.zeros((rows.num_rows, 0), np.float32),
             recording=rows["version"].to_numpy(),
         ),
-        tags=TagBits(layout.tags, _bits(rows["tags"], len(layout.tags))),
+        tags=TagBits(layout.tags, _bits(rows["tag_bits"], len(layout.tags))),
         vectors=vectors,
         known=rows["known"].to_numpy(),
         unreliable=rows["unreliable"].to_numpy(),
@@ -96,10 +108,15 @@ def to_track_table(rows: pa.Table, layout: SummaryLayout, space: Space) -> Track
     return table.take(np.arange(len(table)))
 
 
-def codes(layout: SummaryLayout) -> Mapping[str, Mapping[str, int]]:
-    """Return the numbers that stand for texts in the rows, {"tags": {name: number}, "genre": {name: number}}."""
-    genres = {name: number for number, name in enumerate(layout.genres)}
-    return {"tags": {name: number for number, name in enumerate(layout.tags)}, "genre": genres}
+def joined(parts: Sequence[pa.Table]) -> pa.Table:
+    """Return the rows of several answers."""
+    return pa.concat_tables([part.select(list(ALL)) for part in parts])
+
+
+def names_in_sql(layout: SummaryLayout) -> dict[str, dict[str, Any]]:
+    """Return what stands for texts in the rows: {"tags": {name: column}, "genre": {name: number}}."""
+    tags = {name: tag_column(number) for number, name in enumerate(layout.tags)}
+    return {"tags": tags, "genre": {name: number for number, name in enumerate(layout.genres)}}
 
 
 def _vectors(rows: pa.Table) -> np.ndarray:
@@ -109,8 +126,5 @@ def _vectors(rows: pa.Table) -> np.ndarray:
 
 
 def _bits(column: pa.ChunkedArray, names: int) -> np.ndarray:
-    """Return lists of numbers as one bit per number and row, (rows, ceil(names / 8)) uint8."""
-    lists = column.combine_chunks()
-    has = np.zeros((len(lists), names), dtype=bool)
-    has[np.repeat(np.arange(len(lists)), lists.value_lengths().to_numpy()), lists.flatten().to_numpy()] = True
-    return np.packbits(has, axis=1, bitorder="little")
+    """Return the tags as one bit per tag and row, (rows, ceil(names / 8)) uint8."""
+    return np.frombuffer(b"".join(column.to_pylist()), np.uint8).reshape(len(column), -(-names // 8))

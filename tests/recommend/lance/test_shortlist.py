@@ -1,16 +1,20 @@
 """The tracks that LanceDB finds, against the exact search and the conditions on arrays."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from musicrec.errors import ConfigError, LibraryError
+from musicrec.audio.remark import Remark
+from musicrec.errors import ConfigError
 from musicrec.recommend import summaries
 from musicrec.recommend.conditions import Condition
 from musicrec.recommend.library import Changes
-from musicrec.recommend.track_table import TrackTable, read_table
+from musicrec.recommend.library_index import MemoryIndex
+from musicrec.recommend.tag_bits import TagBits
+from musicrec.recommend.track_table import TrackTable
 from tests.recommend.lance.changes import changes_of
 
 if TYPE_CHECKING:
@@ -47,56 +51,75 @@ def filled(lance: "LanceLibrary", make_tracks: Callable) -> "LanceLibrary":
     return lance
 
 
-def expected(table: TrackTable, query: np.ndarray, condition: Condition, n: int) -> list[int]:
-    """Return the ids that the exact search finds."""
-    rows = np.flatnonzero(condition.mask(table.columns, table.tags))
-    scores = table.vectors[rows].astype(np.float64) @ query.astype(np.float64)
-    return table.ids[rows[np.lexsort((table.ids[rows], -scores.astype(np.float32)))][:n]].tolist()
+WEIGHTS = {"tempo": 2.0, "key": 1.0, "embedding": 1.0, "energy": 0.5}
 
 
 @pytest.mark.parametrize("parts", CONDITIONS, ids=str)
 def test_the_shortlist_is_that_of_the_exact_search(filled: "LanceLibrary", parts: dict):
-    table, condition = read_table(filled), Condition(**parts)
-    query = table.space.weighted(table.vectors[7], {"tempo": 2.0, "key": 1.0, "embedding": 1.0, "energy": 0.5})
-    found, scores = filled.shortlist(query, condition=condition, n=12)
-    assert found.ids.tolist() == expected(table, query, condition, 12)
-    np.testing.assert_allclose(scores, found.vectors.astype(np.float32) @ query, atol=1e-5)
+    exact, index, condition = MemoryIndex(filled), filled.index(), Condition(**parts)
+    vector = exact.all.vectors[7]
+    expected, found = (one.shortlist(vector, WEIGHTS, condition, n=12) for one in (exact, index))
+    same(found, expected)
+    assert index.count(condition) == exact.count(condition)
+    assert index.genres == exact.genres and len(index) == len(exact) == 60
 
 
-def test_the_rows_of_a_shortlist_are_those_of_the_whole_table(filled: "LanceLibrary"):
-    whole = read_table(filled)
-    found, _ = filled.shortlist(whole.vectors[0].astype(np.float32), n=60)
-    same = whole.take(whole.rows_of(found.ids))
-    assert len(found) == 60
+def same(one: TrackTable, other: TrackTable) -> None:
     for name in ("ids", "vectors", "known", "unreliable"):
-        np.testing.assert_array_equal(getattr(found, name), getattr(same, name), err_msg=name)
-    np.testing.assert_array_equal(found.tags.bits, same.tags.bits)
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+    np.testing.assert_array_equal(one.tags.bits, other.tags.bits)
     for name in ("bpm", "key", "energy", "loudness", "year", "duration_s", "artist", "album", "genre", "recording",
                  "vectors"):  # fmt: skip
-        np.testing.assert_array_equal(getattr(found.columns, name), getattr(same.columns, name), err_msg=name)
+        np.testing.assert_array_equal(getattr(one.columns, name), getattr(other.columns, name), err_msg=name)
+
+
+def test_tables_are_those_of_the_exact_search(filled: "LanceLibrary"):
+    exact, index = MemoryIndex(filled), filled.index()
+    wanted = np.array([7, 3, 999, 60, 7])
+    same(index.table(wanted), exact.table(wanted))
+    same(index.everything(), exact.everything())
+    assert len(index.sample(10)) == 10 and len(index.sample(1000)) == 60
+    other = TagBits(index.tags.names, index.everything().tags.bits[::-1])
+    drums = Condition(tags_all=["instruments: drums"])
+    assert index.with_tags(other).count(drums) == index.count(drums)
+
+
+def test_silent_tracks_are_left_out(lance: "LanceLibrary", make_tracks: Callable):
+    tracks = make_tracks(10)
+    silent = dataclasses.replace(tracks[4], remarks=(Remark("silent", unreliable=True),))
+    lance.save(changes_of([*tracks[:4], silent, *tracks[5:]]))
+    summaries.bring_up_to_date(lance)
+    index = lance.index()
+    vector = index.everything().vectors[0]
+    assert len(index.shortlist(vector, WEIGHTS, Condition(), n=20)) == index.count(Condition()) == 9
+    assert len(index.shortlist(vector, WEIGHTS, Condition(), n=20, unreliable=True)) == 10
+    assert index.count(Condition(), unreliable=True) == 10
 
 
 def test_a_track_is_not_found_when_its_file_is_missing_or_its_answers_are_old(filled: "LanceLibrary", make_tracks):
-    table = read_table(filled)
-    path = filled.tracks(table.ids[:1].tolist())[0].path
-    filled.save(Changes(missing=[path]))
-    query = table.vectors[0].astype(np.float32)
-    assert table.ids[0] not in filled.shortlist(query, n=60)[0].ids
-    again = make_tracks(60)[1]
-    filled.save(changes_of([again]))
-    assert len(filled.shortlist(query, n=60)[0]) == 58
+    def found() -> list[int]:
+        return filled.index().shortlist(vector, WEIGHTS, Condition(), n=100).ids.tolist()
+
+    index = filled.index()
+    number, vector = int(index.ids[0]), index.everything().vectors[0]
+    assert len(found()) == 60
+    filled.save(Changes(missing=[filled.tracks([number])[0].path]))
+    assert number not in found() and len(found()) == 59
+    filled.save(changes_of([make_tracks(60)[1]]))
+    assert len(found()) == 58
     summaries.bring_up_to_date(filled)
-    assert len(filled.shortlist(query, n=60)[0]) == 59
+    assert len(found()) == 59
 
 
-def test_unknown_tags_and_a_library_without_vectors(filled: "LanceLibrary", lance: "LanceLibrary"):
+def test_unknown_tags(filled: "LanceLibrary"):
     with pytest.raises(ConfigError, match="no track of this library has it"):
-        filled.shortlist(np.zeros(filled.space().size, np.float32), condition=Condition(tags_all=["instruments: drum"]))
+        filled.index().count(Condition(tags_all=["instruments: drum"]))
 
 
-def test_before_the_first_summaries_there_is_no_shortlist(lance: "LanceLibrary"):
-    with pytest.raises(LibraryError, match="has no vectors yet; run `musicrec index"):
-        lance.shortlist(np.zeros(3, np.float32))
+def test_before_the_first_summaries_the_tracks_are_in_memory(lance: "LanceLibrary", make_tracks: Callable):
+    assert isinstance(lance.index(), MemoryIndex) and len(lance.index()) == 0
+    lance.save(changes_of(make_tracks(3)))
+    assert len(lance.index()) == 3
 
 
 def test_with_an_index_of_the_vectors(lance: "LanceLibrary", make_tracks: Callable, monkeypatch: pytest.MonkeyPatch):
@@ -105,21 +128,20 @@ def test_with_an_index_of_the_vectors(lance: "LanceLibrary", make_tracks: Callab
     monkeypatch.setattr(search, "INDEXED_FROM", 500)
     lance.save(changes_of(make_tracks(600)))
     summaries.bring_up_to_date(lance, progress=False)
-    lance.tidy()
     assert lance.problems() == []
-    table, condition = read_table(lance), Condition(ranges={"bpm": [(100, 140)]}, tags_all=["instruments: drums"])
-    shares = []
+    exact, index = MemoryIndex(lance), lance.index()
+    condition, shares = Condition(ranges={"bpm": [(100, 140)]}, tags_all=["instruments: drums"]), []
     for row in range(0, 600, 60):
-        query = table.space.weighted(table.vectors[row], dict.fromkeys(table.space.names, 1.0))
         for wanted in (Condition(), condition):
-            found = lance.shortlist(query, condition=wanted, n=50)[0].ids[:10].tolist()
-            shares.append(np.isin(expected(table, query, wanted, 10), found).mean())
+            expected, found = (
+                one.shortlist(exact.all.vectors[row], WEIGHTS, wanted, n=50).ids for one in (exact, index)
+            )
+            shares.append(np.isin(expected[:10], found[:10]).mean())
     assert np.mean(shares) > 0.95
     more = make_tracks(620)[600:]
     lance.save(changes_of(more))
     summaries.bring_up_to_date(lance, progress=False)
-    lance.tidy()
-    table = read_table(lance)
     (new,) = lance.ids_of([more[3].audio_hash]).values()
-    query = table.vectors[table.rows_of(np.array([new]))[0]].astype(np.float32)
-    assert lance.shortlist(query, n=5)[0].ids[0] == new, "what came after the index was made is found, too"
+    index = lance.index()
+    (vector,) = index.table(np.array([new])).vectors
+    assert index.shortlist(vector, WEIGHTS, Condition(), n=5).ids[0] == new, "what came later is found, too"
