@@ -221,10 +221,15 @@ class LanceLibrary:
         return list(self.values(some))
 
     def find(
-        self, *, path: str | None = None, track_id: str | None = None, content_hash: str | None = None
+        self,
+        *,
+        path: str | None = None,
+        track_id: str | None = None,
+        content_hash: str | None = None,
+        name: str | None = None,
     ) -> list[Track]:
-        """Return the tracks of all files with this path, this track_id in any source, or this content."""
-        wanted = {"path": path, "track_id": track_id, "content_hash": content_hash}
+        """Return the tracks of all files with this path, track_id, content or name; see `Library.find`."""
+        wanted = {"path": path, "track_id": track_id, "content_hash": content_hash, "name": name}
         with self._database.reading() as tables:
             return reading.tracks_of(tables, self.heads, self.embedding_size, wanted)
 

@@ -3,7 +3,7 @@
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from musicrec.recommend.lance.commits import Tables
 from musicrec.recommend.lance.schema import FILE_FACTS, SCHEMAS, SUMMARISED, remarks_of
 from musicrec.recommend.lance.sql import literal
 from musicrec.recommend.library import LibraryFile, Listing, PresentTracks, Source
-from musicrec.recommend.track import Track
+from musicrec.recommend.track import Track, folded
 
 _HERE = "missing_since IS NULL"
 _ANSWERS = ("id", "duration_s", "descriptors", "remarks", "probabilities", "embedding", "variation", "passages")
@@ -105,12 +105,14 @@ def all_tracks(tables: Tables, heads: Mapping[str, Head], embedding_size: int) -
 def tracks_of(
     tables: Tables, heads: Mapping[str, Head], embedding_size: int, wanted: Mapping[str, str | None]
 ) -> list[Track]:
-    """Return the tracks of all files with a certain path, track_id or content_hash, those that are there first."""
-    parts = [
-        f"array_has(track_ids, {literal(value)})" if name == "track_id" else f"{name} = {literal(value)}"
-        for name, value in wanted.items()
-        if value is not None
-    ]
+    """Return the tracks of all files with a certain path, track_id, content or name, those that are there first."""
+    conditions: dict[str, Callable[[str], str]] = {
+        "path": lambda value: f"path = {literal(value)}",
+        "content_hash": lambda value: f"content_hash = {literal(value)}",
+        "track_id": lambda value: f"array_has(track_ids, {literal(value)})",
+        "name": lambda value: f"array_has(names, {literal(folded(value))})",
+    }
+    parts = [conditions[name](value) for name, value in wanted.items() if value is not None]
     files = sorted(_files(tables, " AND ".join(parts)), key=lambda file: file["missing_since"] is not None)
     return _tracks(tables, heads, embedding_size, files)
 

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from musicrec.audio.remark import Remark
 from musicrec.recommend.library import LibraryFile, Recording
+from musicrec.recommend.track import folded_names
 
 APPLICATION = "musicrec"
 FORMAT = 1
@@ -85,7 +86,8 @@ SCHEMAS: dict[str, pa.Schema] = {
             "missing_since": _text,
             "recording": _number,  # the id of the recording
             "listings": pa.list_(LISTING),  # in the order of the sources' ids
-            "track_ids": pa.list_(_text),  # all its names, to find it by
+            "track_ids": pa.list_(_text),  # in all sources
+            "names": pa.list_(_text),  # by which it is found; see `folded_names`
         },
         optional=("content_hash", "title", "artist", "album", "year", "genre", "missing_since"),
     ),
@@ -139,12 +141,16 @@ def file_row(file: LibraryFile, recording: int, listings: list[dict[str, Any]]) 
 def to_table(name: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Return rows of a table, as LanceDB takes them."""
     if name == "files":
-        rows = [{**row, "track_ids": _names(row)} for row in rows]
+        rows = [{**row, "track_ids": _track_ids(row), "names": _names(row)} for row in rows]
     schema = SCHEMAS[name]
     return pa.table({field.name: [row[field.name] for row in rows] for field in schema}, schema=schema)
 
 
 def _names(row: Mapping[str, Any]) -> list[str]:
+    return sorted(folded_names(row["artist"], row["title"], row["track_id"]))
+
+
+def _track_ids(row: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys([row["track_id"], *(listing["track_id"] for listing in row["listings"])]))
 
 

@@ -17,8 +17,7 @@ INDEXED_FROM = 50_000
 """Tables of so many rows get indices; smaller ones are read as a whole as fast."""
 _INDICES = {
     "recordings": {"id": "BTree", "audio_hash": "BTree"},
-    "files": {"path": "BTree", "recording": "BTree", "audio_hash": "BTree", "content_hash": "BTree",
-              "track_ids": "LabelList"},
+    "files": {"path": "BTree", "recording": "BTree", "audio_hash": "BTree", "content_hash": "BTree"},
     "summaries": {"recording": "BTree", "bpm": "BTree", "year": "BTree", "key": "Bitmap", "genre": "Bitmap",
                   "artist": "BTree", "unreliable": "Bitmap"},
 }  # fmt: skip
