@@ -9,6 +9,7 @@ import numpy as np
 from musicrec.recommend.conditions import Condition
 from musicrec.recommend.search import make_search
 from musicrec.recommend.space import Space
+from musicrec.recommend.summaries import SummaryLayout
 from musicrec.recommend.tag_bits import TagBits
 from musicrec.recommend.track_table import TrackTable, read_table
 
@@ -26,9 +27,11 @@ class LibraryIndex(Protocol):
         tags: The tags, named as `filters.tag_key` does. A store that searches in tags itself has no rows here.
         genres: The genres of the tracks.
         ids: (tracks,) by which the library knows the recordings.
+        layout: How facts of tracks are read off what the models said.
     """
 
     ids: np.ndarray
+    layout: SummaryLayout
     space: Space
     tags: TagBits
     genres: frozenset[str]
@@ -89,6 +92,7 @@ class MemoryIndex:
 
     def __init__(self, library: "Library", *, search: str = "exact") -> None:
         self._use(read_table(library))
+        self.layout = SummaryLayout(list(library.heads.values()), self.space)
         self._search = make_search(search, self.all.vectors)
 
     def _use(self, table: TrackTable) -> None:

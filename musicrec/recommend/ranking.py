@@ -27,7 +27,6 @@ from musicrec.recommend.reranking.passages import passage_similarity
 from musicrec.recommend.reranking.several import Queries, combined_similarity, recency_weights
 from musicrec.recommend.reranking.weighting import with_block
 from musicrec.recommend.similarity import Similarity, Statistics
-from musicrec.recommend.summaries import SummaryLayout
 from musicrec.recommend.track import Track, split_embedding
 from musicrec.recommend.track_table import TrackTable, closeness
 
@@ -201,7 +200,7 @@ class _Run:
         """Return the facts of the first track, from the library if it is in there."""
         first = self._request.alike[0]
         recording = frozenset(own.columns.recording.tolist()) - {-1} if own is not None and len(own) else frozenset()
-        layout = SummaryLayout(self._heads, self._index.space)
+        layout = self._index.layout
         row = layout.rows(
             {name: of_one[None] for name, of_one in self._values[0].items()},
             np.array([first.duration_s], np.float32),

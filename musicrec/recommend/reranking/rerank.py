@@ -59,12 +59,14 @@ class Reranking:
         Returns:
             Rows of the shortlist, (k,), best first, and the similarity of all its tracks without hubs, (tracks,).
         """
-        scores = without_hubs(
-            similarity,
-            query=spread(query[None], weights, np.array([query_weight]), mean=mean, second=second),
-            candidates=spread(vectors, weights, known_weight, mean=mean, second=second),
-            strength=self.hubs,
-        )
+        scores = np.asarray(similarity, dtype=np.float64)
+        if self.hubs:
+            scores = without_hubs(
+                scores,
+                query=spread(query[None], weights, np.array([query_weight]), mean=mean, second=second),
+                candidates=spread(vectors, weights, known_weight, mean=mean, second=second),
+                strength=self.hubs,
+            )
         if self.balance == 1:
             return np.argsort(-scores, kind="stable")[:k], scores
         compared = compared_vectors(vectors, weights, known_weight)
