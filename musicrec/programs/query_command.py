@@ -76,6 +76,12 @@ def query(
         typer.Option("--continue", help="The tracks are a playlist; go on from its end.", rich_help_panel=_ORDER),
     ] = False,
     user: UserOption = "me",
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to", metavar="TRACK", help="A path of -k tracks to this one, in small steps.", rich_help_panel=_ORDER
+        ),
+    ] = None,
     library: LibraryOption = None,
     profiles: ProfilesOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all tags and features.")] = False,
@@ -94,6 +100,7 @@ def query(
       musicrec query new_track.mp3 --preset mix -k 30
       musicrec query new_track.mp3 --bpm 6% --key compatible --not-artist same
       musicrec query one.mp3 other.mp3 --unlike third.mp3
+      musicrec query one.mp3 --to other.mp3 -k 6
       musicrec query new_track.mp3 --json > answer.json
 
     What you liked, disliked or skipped (`musicrec like`) changes the order.
@@ -131,6 +138,7 @@ def query(
             library=library,
             unlike=unlike or (),
             playlist=playlist,
+            towards=to,
             k=k,
             preset=chosen,
             filters=read_filters(base=base, **given) if given else None,

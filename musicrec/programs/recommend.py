@@ -51,6 +51,7 @@ def query(cfg: DictConfig) -> None:
         library=cfg.library,
         unlike=[str(name) for name in listed(cfg.unlike)],
         playlist=cfg.playlist,
+        towards=None if cfg.towards is None else str(cfg.towards),
         k=cfg.k,
         models=export_folders(cfg),
         min_pool=cfg.min_pool,

@@ -136,6 +136,7 @@ def compose_answer(
             "collections": _collections(listings.get(query.audio_hash, ())),
             "also_like": others,
             "unlike": [track.name for track in request.unlike],
+            "towards": None if request.towards is None else request.towards.name,
         },
         library={"path": str(library), "tracks": size, "left_out": found.left_out},
         filter=_tag_step(found, preset.tags) | {"musical": _musical_step(found)},

@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from musicrec.heads import Head
 from musicrec.recommend.exports import ExportRef
 from musicrec.recommend.space import Space
 from musicrec.recommend.track import Track, split_embedding
+
+if TYPE_CHECKING:
+    from musicrec.recommend.library_index import LibraryIndex
 
 ANOTHER = "name the file of a library (--library FILE, or library=FILE of `musicrec recommend`)"
 
@@ -266,6 +269,14 @@ class Library(Protocol):
 
     def summaries(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Return all summaries in parts: (recordings,) ids, increasing over all parts; (recordings, bytes) uint8."""
+
+    def index(self, search: str = ...) -> "LibraryIndex":
+        """Return what queries search in.
+
+        Args:
+            search: A search of `musicrec.recommend.search`, or "lance" for that of LanceDB; by default that which suits
+                the store.
+        """
 
     def save_summaries(self, ids: Sequence[int], rows: np.ndarray, *, space: Space | None = None) -> None:
         """Save summaries.

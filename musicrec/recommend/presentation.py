@@ -61,7 +61,8 @@ def as_table(answer: "Answer", *, width: int) -> Group:
 def _others(query: dict[str, Any]) -> str:
     """Return the other tracks that were asked about."""
     also = f"\nalso like   {', '.join(query['also_like'])}" if query["also_like"] else ""
-    return also + (f"\nunlike      {', '.join(query['unlike'])}" if query["unlike"] else "")
+    also += f"\nunlike      {', '.join(query['unlike'])}" if query["unlike"] else ""
+    return also + (f"\npath to     {query['towards']}" if query["towards"] else "")
 
 
 def _last_order(answer: "Answer") -> str:

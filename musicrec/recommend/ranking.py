@@ -24,8 +24,9 @@ from musicrec.recommend.presets import Preset
 from musicrec.recommend.reasons import reason
 from musicrec.recommend.reranking.hubs import spread
 from musicrec.recommend.reranking.passages import passage_similarity
+from musicrec.recommend.reranking.path import path_between, way_points
 from musicrec.recommend.reranking.several import Queries, combined_similarity, recency_weights
-from musicrec.recommend.reranking.weighting import with_block
+from musicrec.recommend.reranking.weighting import compared_vectors, with_block
 from musicrec.recommend.similarity import Similarity, Statistics
 from musicrec.recommend.track import Track, split_embedding
 from musicrec.recommend.track_table import TrackTable, closeness
@@ -39,6 +40,7 @@ _DROPPED = (
     ("key",), ("bpm", "bpm_percent"),
 )  # fmt: skip
 """The filters of a preset that are dropped if they leave too few tracks, the first one first."""
+_MOST_WAY_POINTS, _NEAR_WAY_POINT = 10, 60  # of a path: where tracks are looked for, and how many there
 _PASSAGE_WEIGHT = 3.0  # as much as the sound of whole tracks
 
 ByTaste = Callable[[TrackTable, np.ndarray, np.ndarray], tuple[np.ndarray, Sequence[str]]]
@@ -124,6 +126,8 @@ class Request:
         include_unreliable: Whether silent and very short tracks may be recommended.
         taste: What the user's taste changes; None for nothing.
         banned: Ids of recordings that must not come.
+        towards: A track to which a path leads from the first of `alike`: k tracks between the two, in small steps. The
+            tags of the query do not filter then.
     """
 
     alike: Sequence[Track]
@@ -137,6 +141,7 @@ class Request:
     include_unreliable: bool = False
     taste: ByTaste | None = None
     banned: Sequence[int] = ()
+    towards: Track | None = None
 
 
 def recommend(library: Library, index: LibraryIndex, request: Request) -> Recommendation:
@@ -158,7 +163,10 @@ def recommend(library: Library, index: LibraryIndex, request: Request) -> Recomm
     min_pool = request.min_pool or max(1, min(request.k, (eligible + 1) // 2))
     tags = run.tags()
     kept, steps = request.preset.tags.pool(
-        tags, index.tags, lambda condition: run.count(musical & condition), min_pool=min_pool
+        tags if request.towards is None else [],
+        index.tags,
+        lambda condition: run.count(musical & condition),
+        min_pool=min_pool,
     )
     return Recommendation(
         query=run.facts,
@@ -168,7 +176,7 @@ def recommend(library: Library, index: LibraryIndex, request: Request) -> Recomm
         condition=musical,
         dropped=dropped,
         filtered=eligible,
-        matches=run.matches(musical & kept, tags),
+        matches=run.matches(musical & kept, tags) if request.towards is None else run.path(musical & kept, tags),
         min_pool=min_pool,
         left_out=0 if request.include_unreliable else run.count(musical, unreliable=True) - eligible,
     )
@@ -185,11 +193,13 @@ class _Run:
     def __init__(self, library: Library, index: LibraryIndex, request: Request) -> None:
         self._library, self._index, self._request = library, index, request
         self._heads: list[Head] = list(library.heads.values())
-        self._values = [values_of(library, track) for track in (*request.alike, *request.unlike)]
+        towards = () if request.towards is None else (request.towards,)
+        named = (*request.alike, *request.unlike, *towards)
+        self._values = [values_of(library, track) for track in named]
         encoded = [index.space.vectors({name: of_one[None] for name, of_one in one.items()}) for one in self._values]
         self._vectors = np.concatenate([vectors for vectors, _ in encoded]).astype(np.float32)
         self._known = np.concatenate([known for _, known in encoded])
-        asked = [track.version_of or track.audio_hash for track in (*request.alike, *request.unlike)]
+        asked = [track.version_of or track.audio_hash for track in named]
         ids = library.ids_of(asked)
         self._asked = {*ids.values(), *request.banned}
         own = index.table(np.array([ids[asked[0]]])) if asked[0] in ids else None
@@ -257,38 +267,110 @@ class _Run:
         if request.taste is not None:
             scores, notes = request.taste(table, similarity, closeness(self._index.space, self._vectors[:1])[0])
         chosen, scores = self._order(table, scores, weight)
-        tracks = self._library.tracks(table.ids[chosen].tolist())
-        change = self.filters.tempo_change(self.facts, table.columns.bpm)
-        found = []
-        for row, track in zip(chosen.tolist(), tracks, strict=True):
-            facts = TrackFacts.of_row(table.columns, row)
-            of_blocks = {name: float(of[row]) for name, of in by_block.items() if not np.isnan(of[row])}
-            has = set(table.tags.of_track(row))
-            shared = [tag.name for tag in tags if tag_key(tag.head, tag.name) in has]
-            percent, multiple = float(change.percent[row]), float(change.multiple[row])
-            tempo = None if np.isnan(percent) else (percent, multiple)
+        return [
+            self._found(
+                table,
+                row,
+                track,
+                before=self.facts,
+                similarity=float(similarity[row]),
+                by_block={name: float(of[row]) for name, of in by_block.items() if not np.isnan(of[row])},
+                score=float(scores[row]),
+                tags=tags,
+                taste=notes[row],
+            )
+            for row, track in zip(chosen.tolist(), self._library.tracks(table.ids[chosen].tolist()), strict=True)
+        ]
+
+    def path(self, condition: Condition, tags: Sequence[Tag]) -> list[RecommendedTrack]:
+        """Return tracks that lead from the first track to another; each is described beside the one before it."""
+        request, space = self._request, self._index.space
+        start, end = self._vectors[0], self._vectors[-1]
+        weights = self._weights_of(0)
+        points = way_points(start, end, count=min(request.k + 2, _MOST_WAY_POINTS))
+        ids = [
+            self._index.shortlist(
+                point, weights, condition, n=_NEAR_WAY_POINT, unreliable=request.include_unreliable
+            ).ids
+            for point in points
+        ]
+        together = np.unique(np.concatenate(ids))
+        table = self._index.table(together[~np.isin(together, np.array(sorted(self._asked), dtype=np.int64))])
+        table = table.take(self.filters.finally_keep(self.facts, table.columns, _first_versions(table, table.rows)))
+        of_dimensions = space.weighted(np.ones(space.size, np.float32), weights)
+        of_blocks = np.array([weights.get(name, 0.0) for name in space.blocks])
+        known = np.concatenate([self._known[[0, -1]], table.known_blocks(table.rows)])
+        vectors = np.concatenate([start[None], end[None], table.vectors.astype(np.float32)])
+        compared = compared_vectors(vectors, of_dimensions, known @ of_blocks)
+        chosen = path_between(compared[2:], compared[0], compared[1], between=request.k)
+        found, before, previous = [], self.facts, 0
+        for row, track in zip(chosen.tolist(), self._library.tracks(table.ids[chosen].tolist()), strict=True):
+            has = known[row + 2] & known[previous]
+            blocks = space.similarities(vectors[previous], vectors[row + 2][None])[0]
+            by_block = {
+                name: float(blocks[place]) for place, name in enumerate(space.blocks) if of_blocks[place] and has[place]
+            }
+            similarity = float(compared[previous] @ compared[row + 2])
             found.append(
-                RecommendedTrack(
-                    track=track,
-                    facts=facts,
-                    similarity=float(similarity[row]),
-                    by_block=of_blocks,
-                    score=float(scores[row]),
-                    shared_tags=shared,
-                    tempo_change=tempo,
-                    why=reason(
-                        self.facts,
-                        facts,
-                        scores=of_blocks,
-                        weights=request.similarity.weights,
-                        shared_tags=shared,
-                        tempo_change=tempo,
-                        vinyl=not self.filters.key_lock,
-                    ),
-                    taste=notes[row],
+                self._found(
+                    table,
+                    row,
+                    track,
+                    before=before,
+                    similarity=similarity,
+                    by_block=by_block,
+                    score=similarity,
+                    tags=tags,
                 )
             )
+            before, previous = found[-1].facts, row + 2
         return found
+
+    def _found(
+        self,
+        table: TrackTable,
+        row: int,
+        track: Track,
+        *,
+        before: TrackFacts,
+        similarity: float,
+        by_block: dict[str, float],
+        score: float,
+        tags: Sequence[Tag],
+        taste: str = "",
+    ) -> RecommendedTrack:
+        """Return a track of a shortlist as it is recommended, described beside another one."""
+        facts = TrackFacts.of_row(table.columns, row)
+        has = set(table.tags.of_track(row))
+        shared = [tag.name for tag in tags if tag_key(tag.head, tag.name) in has]
+        bpm, key = table.columns.bpm[row : row + 1], table.columns.key[row : row + 1]
+        change = self.filters.tempo_change(before, bpm)
+        percent, multiple = float(change.percent[0]), float(change.multiple[0])
+        tempo = None if np.isnan(percent) else (percent, multiple)
+        shift = 0
+        if not self.filters.key_lock and tempo is not None and facts.key is not None:
+            moved = int(self.filters.sounding_keys(before, bpm, key)[0])
+            shift = (moved - facts.key + 6) % 12 - 6
+        return RecommendedTrack(
+            track=track,
+            facts=facts,
+            similarity=similarity,
+            by_block=by_block,
+            score=score,
+            shared_tags=shared,
+            tempo_change=tempo,
+            why=reason(
+                before,
+                facts,
+                scores=by_block,
+                weights=self._request.similarity.weights,
+                shared_tags=shared,
+                tempo_change=tempo,
+                shift_semitones=shift,
+                vinyl=not self.filters.key_lock,
+            ),
+            taste=taste,
+        )
 
     def _shortlist(self, condition: Condition) -> TrackTable:
         """Return the tracks that are most similar to any of the queries, without the queries themselves."""
@@ -387,7 +469,7 @@ class _Run:
         """Return the rows of the tracks that are recommended, best first, and the scores of all."""
         request, space = self._request, self._index.space
         weights = space.weighted(np.ones(space.size, np.float32), self._weights_of(0))
-        known = table.known_blocks(np.arange(len(table)))
+        known = table.known_blocks(table.rows)
         of_blocks = np.array([self._weights_of(0).get(name, 0.0) for name in space.blocks])
         rerank = request.preset.reranking
 
@@ -405,7 +487,7 @@ class _Run:
             )
             return rows[order], of_rows
 
-        everything = np.arange(len(table))
+        everything = table.rows
         ranked, corrected = ordered(everything, len(table), 1.0)
         ranked = ranked[np.isfinite(corrected[ranked])]
         ranked = self.filters.finally_keep(self.facts, table.columns, _first_versions(table, ranked))

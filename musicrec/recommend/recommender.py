@@ -21,7 +21,7 @@ from musicrec.recommend.answer import Answer, compose_answer
 from musicrec.recommend.exports import ExportRef
 from musicrec.recommend.filters import TagFilter
 from musicrec.recommend.library import Library
-from musicrec.recommend.library_index import LibraryIndex, MemoryIndex
+from musicrec.recommend.library_index import LibraryIndex
 from musicrec.recommend.maintenance import LibraryStatus, Problem, PruneReport, RelocateReport, VerifyReport
 from musicrec.recommend.musical_filters import MusicalFilters
 from musicrec.recommend.presets import Preset, read_preset
@@ -173,6 +173,7 @@ class Recommender:
         *,
         unlike: Sequence[str] = (),
         playlist: bool = False,
+        towards: str | None = None,
         k: int = 10,
         preset: Preset | str | None = None,
         filters: MusicalFilters | None = None,
@@ -184,7 +185,7 @@ class Recommender:
         balance: float | None = None,
         min_pool: int | None = None,
         include_unreliable: bool = False,
-        search: str = "exact",
+        search: str | None = None,
         coverage: float | None = None,
         user: str = "me",
         profiles: str | Path | None = None,
@@ -197,6 +198,8 @@ class Recommender:
                 first one gives tempo, key and tags.
             unlike: Tracks that the answer should be unlike.
             playlist: Whether the tracks are a playlist that is to be continued; its last tracks count most.
+            towards: A track to which a path leads from `track`: the answer is k tracks between both, in small steps,
+                each compared with the one before it.
             k: Number of tracks to recommend.
             preset: Settings that belong together: "mix", "inspire", "explore", a YAML file, or your own. None for the
                 default, which weighs all blocks as `default_weights` does and has no musical filters.
@@ -210,7 +213,8 @@ class Recommender:
             balance: As in `Reranking`, in place of that of the preset.
             min_pool: Number of tracks that the tag filter must leave; None for k, but at most half of the library.
             include_unreliable: Recommend tracks even if they are silent or very short.
-            search: How the nearest tracks are found: "exact", "kdtree" or "balltree".
+            search: How the nearest tracks are found: "exact", "kdtree", "balltree", or "lance" in a library in LanceDB;
+                None for what suits the library.
             coverage: Share of the query that the models hear, which must be that of the library; None for it.
             user: Whose likes, dislikes and skips change the order; "" for nobody's.
             profiles: Where profiles are kept; None for MUSICREC_PROFILES, or else the file of the library.
@@ -228,7 +232,12 @@ class Recommender:
         check_value("include_unreliable", include_unreliable, bool)
         if not names:
             raise ConfigError("query: name at least one track")
-        for name in (*names, *others):
+        if towards is not None and (len(names) > 1 or others or playlist):
+            raise ConfigError(
+                f"towards={towards}: a path leads from one track to another; name only one track beside it"
+            )
+        ends = [] if towards is None else [towards]
+        for name in (*names, *others, *ends):
             check_name(name)
         chosen = read_preset(preset) if isinstance(preset, str) else preset
         library = self._opened()
@@ -246,8 +255,8 @@ class Recommender:
             hubs=hubs,
             balance=balance,
         )
-        asked = [self._asked(library, name, coverage) for name in (*names, *others)]
-        alike, not_alike = asked[: len(names)], asked[len(names) :]
+        asked = [self._asked(library, name, coverage) for name in (*names, *others, *ends)]
+        alike, not_alike = asked[: len(names)], asked[len(names) : len(names) + len(others)]
         request = Request(
             alike=alike[::-1] if playlist else alike,
             unlike=not_alike,
@@ -258,6 +267,7 @@ class Recommender:
             similarity=settings.similarity,
             min_pool=min_pool,
             include_unreliable=include_unreliable,
+            towards=asked[-1] if ends else None,
         )
         index = index_with_tags(library, index, settings.preset.tags)
         if user and may_have_feedback(place_of_profiles(self.path, profiles), user):
@@ -320,7 +330,7 @@ class Recommender:
             LibraryError: The library does not exist or cannot be read.
         """
         library = self._opened()
-        table = self._index(library, "exact").everything()
+        table = self._index(library).everything()
         left_out = table.rows_of(np.array(list(library.ids_of(without).values()), dtype=np.int64))
 
         def row_of(name: str) -> int:
@@ -500,13 +510,15 @@ class Recommender:
             self._library = stores.open_library(self.path)
         return self._library
 
-    def _index(self, library: Library, search: str) -> LibraryIndex:
+    def _index(self, library: Library, search: str | None = None) -> LibraryIndex:
         """Return what queries search in; it is read again only if the library has changed."""
-        check_choice("search", search, list(SEARCHES))
+        if search is not None:
+            choices = [*SEARCHES, *(["lance"] if isinstance(self.path, str) else [])]
+            check_choice("search", search, choices)
         state = library.version(), search
         if self._searched is None or self._searched[0] != state:
             self._searched = None  # not twice in memory
-            self._searched = state, MemoryIndex(library, search=search)
+            self._searched = state, library.index() if search is None else library.index(search)
         return self._searched[1]
 
     def _resolved(self) -> list[str]:

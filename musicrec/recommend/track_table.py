@@ -42,6 +42,11 @@ class TrackTable:
         """Return the number of tracks."""
         return len(self.ids)
 
+    @property
+    def rows(self) -> np.ndarray:
+        """(tracks,) the numbers of all rows."""
+        return np.arange(len(self))
+
     @cached_property
     def _by_id(self) -> tuple[np.ndarray, np.ndarray]:
         order = np.argsort(self.ids, kind="stable")

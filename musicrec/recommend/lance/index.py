@@ -35,10 +35,11 @@ class LanceIndex:
         space: The space of the vectors.
         tags: The names of the tags, without rows.
         genres: The genres of the tracks.
+        layout: How facts of tracks are read off what the models said.
     """
 
     def __init__(self, library: "LanceLibrary", database: Database, space: Space, layout: SummaryLayout) -> None:
-        self._library, self._database, self._layout, self.space = library, database, layout, space
+        self._library, self._database, self.layout, self.space = library, database, layout, space
         with database.reading() as tables:
             rows = tables.rows("summaries", ["recording", "known", "genre"])
         self.ids = np.sort(rows["recording"].to_numpy())
@@ -73,7 +74,7 @@ class LanceIndex:
         """Return all tracks, with their vectors for closeness."""
         with self._database.reading() as tables:
             rows = tables.rows("summaries", summary_rows.ALL).sort_by("recording")
-        return summary_rows.to_track_table(rows, self._layout, self.space)
+        return summary_rows.to_track_table(rows, self.layout, self.space)
 
     def sample(self, n: int) -> TrackTable:
         """Return n tracks that stand for the library, evenly spaced; all if it has no more."""
@@ -108,7 +109,7 @@ class LanceIndex:
         if not found:
             return self.table(np.zeros(0, np.int64))
         rows = summary_rows.joined(found)
-        table = summary_rows.to_track_table(rows, self._layout, self.space)
+        table = summary_rows.to_track_table(rows, self.layout, self.space)
         has = (table.known[:, None] >> np.arange(len(of_blocks), dtype=np.uint32) & 1).astype(bool)
         weight = has @ of_blocks
         scores = np.einsum("ij,j->i", table.vectors.astype(np.float64), query.astype(np.float64))
@@ -116,10 +117,10 @@ class LanceIndex:
         return table.take(np.lexsort((table.ids, -scores))[:n])
 
     def _where(self, condition: Condition, *, unreliable: bool) -> str:
-        parts = [condition_sql(condition, **summary_rows.names_in_sql(self._layout))]
+        parts = [condition_sql(condition, **summary_rows.names_in_sql(self.layout))]
         parts += [] if unreliable else ["unreliable = false"]
         return " AND ".join(part for part in parts if part)
 
     def _table(self, tables: Tables, ids: Sequence[int]) -> TrackTable:
         rows = tables.among("summaries", summary_rows.ALL, "recording", ids)
-        return summary_rows.to_track_table(rows, self._layout, self.space)
+        return summary_rows.to_track_table(rows, self.layout, self.space)
