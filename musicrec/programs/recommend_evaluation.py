@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.markup import escape
 
@@ -15,6 +14,7 @@ from musicrec.config.number_types import Natural
 from musicrec.config.value_check import check_choices, check_value
 from musicrec.errors import ConfigError
 from musicrec.programs.build import build_all, listed, plain
+from musicrec.programs.query_config import settings_of
 from musicrec.recommend import exports, stores
 from musicrec.recommend.evaluation import comparison, report, stability
 from musicrec.recommend.evaluation.comparison import Comparison, EvaluationSettings, Subject
@@ -23,11 +23,14 @@ from musicrec.recommend.evaluation.listed_tracks import playlists_of
 from musicrec.recommend.evaluation.listening_answers import read_answers, summarize
 from musicrec.recommend.evaluation.listening_test import KEY, ListeningSettings, draw_trials, write_test
 from musicrec.recommend.evaluation.mfcc import BLOCK, mfcc, mfcc_of_tracks
-from musicrec.recommend.evaluation.rankers import Ranker, two_step_ranker
+from musicrec.recommend.evaluation.query_rankers import QueryMaker, QueryRankers
+from musicrec.recommend.evaluation.rankers import Ranker
 from musicrec.recommend.evaluation.usual_rankers import TWO_STEPS, baselines, single_blocks
 from musicrec.recommend.exact_search import ExactSearch
 from musicrec.recommend.library import Library
 from musicrec.recommend.library_columns import library_columns
+from musicrec.recommend.library_index import MemoryIndex
+from musicrec.recommend.query_settings import query_settings
 from musicrec.runs.find import find_export
 from musicrec.system.console import make_table, output_console
 from musicrec.system.progress import track_progress
@@ -57,22 +60,24 @@ def evaluate(cfg: DictConfig) -> None:
         logger.save_dir = str(folder)
     path = stores.default_library() if cfg.library is None else stores.address(cfg.library)
     with closing(stores.open_library(path)) as library:
-        subject, rankers = prepare(cfg, library, settings)
-    names = chosen_rankings(listed(chosen.rankings), rankers)
-    references = listed(chosen.references) or [name for name in (QUERY,) if name in names]
-    with track_progress("ranking", "ranked with", len(names), what="rankings") as advance:
-        compared = comparison.compare(
-            subject,
-            {name: rankers[name] for name in names},
-            bootstrap=bootstrap,
-            settings=settings,
-            references=references,
-            advance=advance,
-        )
+        subject, made = prepare(cfg, library, settings)
+        names = chosen_rankings(listed(chosen.rankings), made.rankers)
+        references = listed(chosen.references) or [name for name in (QUERY,) if name in names]
+        with track_progress("ranking", "ranked with", len(names), what="rankings") as advance:
+            compared = comparison.compare(
+                subject,
+                {name: made.rankers[name] for name in names},
+                bootstrap=bootstrap,
+                settings=settings,
+                continuations=made.continuations,
+                references=references,
+                advance=advance,
+            )
+        models = [export.name for export in library.exports]
     about = {
         "library": str(path),
         "labels": chosen.labels,
-        "models": [export.name for export in library.exports],
+        "models": models,
         "evaluate": plain(chosen),
         "musicrec_version": VERSION,
     }
@@ -80,8 +85,8 @@ def evaluate(cfg: DictConfig) -> None:
     closing_wandb(functools.partial(log, compared=compared, folder=folder, about=about))(cfg)
 
 
-def prepare(cfg: DictConfig, library: Library, settings: EvaluationSettings) -> tuple[Subject, dict[str, Ranker]]:
-    """Read a library and what rankings are measured with, and make the rankings."""
+def prepare(cfg: DictConfig, library: Library, settings: EvaluationSettings) -> tuple[Subject, QueryRankers]:
+    """Read a library and what rankings are measured with, and make the rankings, which read in the library."""
     chosen, heads = cfg.evaluate, list(library.heads.values())
     tracks, values = library.read()
     if not tracks:
@@ -104,13 +109,28 @@ def prepare(cfg: DictConfig, library: Library, settings: EvaluationSettings) -> 
         playlists=playlists_of(library, tracks, by=chosen.playlists, labels=labels),
         changed=changed(cfg, library, search, cache / "changed", seed=settings.seed) if chosen.changed else None,
     )
-    blocks = [name for name in values if name not in library.heads and name != BLOCK]
-    similarity = instantiate(cfg.similarity, weights=plain(cfg.weights), _partial_=True)(heads, blocks=blocks)
-    rankers = {QUERY: two_step_ranker(search, similarity, heads=heads, tag_filter=instantiate(cfg.filter))}
-    rankers |= baselines(search, heads, columns, seed=settings.seed)
+    return subject, rankings(cfg, library, subject)
+
+
+def rankings(cfg: DictConfig, library: Library, subject: Subject) -> QueryRankers:
+    """Return all rankings: what a query does, the presets, each without its parts, and what they are compared with."""
+    chosen, search = cfg.evaluate, subject.search
+    maker = QueryMaker(
+        library,
+        MemoryIndex(library, search=cfg.search),
+        search.tracks,
+        include_unreliable=cfg.include_unreliable,
+        min_pool=cfg.min_pool,
+    )
+    made = maker.with_parts(QUERY, query_settings(library, **settings_of(cfg)))
+    if chosen.presets:
+        made.add(maker.presets())
+    if not chosen.parts:
+        made = made.whole()
+    made.rankers |= baselines(search, subject.heads, subject.columns, seed=chosen.seed)
     if chosen.blocks:
-        rankers |= single_blocks(search, heads)
-    return subject, rankers
+        made.rankers |= single_blocks(search, subject.heads)
+    return made
 
 
 def chosen_rankings(names: Sequence[str], rankers: Mapping[str, Ranker]) -> list[str]:
@@ -169,15 +189,17 @@ def listen(cfg: DictConfig) -> None:
     settings = ListeningSettings(**{name: chosen[name] for name in ListeningSettings.__dataclass_fields__})
     path = stores.default_library() if cfg.library is None else stores.address(cfg.library)
     with closing(stores.open_library(path)) as library:
-        subject, rankers = prepare(cfg, library, EvaluationSettings(seed=chosen.seed))
-    named = listed(chosen.rankings)
-    if len(named) != 2:
-        raise ConfigError(f"listen.rankings=[{', '.join(named)}]: name two of: {', '.join(rankers)}")
-    check_choices("listen.rankings", named, list(rankers))
-    among = comparison.candidates(subject.search)
-    queries = [comparison.stored_query(subject.search, int(row)) for row in np.flatnonzero(among)]
-    trials, same = draw_trials({name: rankers[name] for name in named}, queries, among=among, settings=settings)
-    about = {"library": str(path), "models": [export.name for export in library.exports], "musicrec_version": VERSION}
+        subject, made = prepare(cfg, library, EvaluationSettings(seed=chosen.seed))
+        named = listed(chosen.rankings)
+        if len(named) != 2:
+            raise ConfigError(f"listen.rankings=[{', '.join(named)}]: name two of: {', '.join(made.rankers)}")
+        check_choices("listen.rankings", named, list(made.rankers))
+        among = comparison.candidates(subject.search)
+        queries = [comparison.stored_query(subject.search, int(row)) for row in np.flatnonzero(among)]
+        rankers = {name: made.rankers[name] for name in named}
+        trials, same = draw_trials(rankers, queries, among=among, settings=settings)
+        models = [export.name for export in library.exports]
+    about = {"library": str(path), "models": models, "musicrec_version": VERSION}
     with track_progress("reading", "read", len(trials), what="comparisons") as advance:
         page, key = write_test(
             folder,
