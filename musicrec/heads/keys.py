@@ -3,6 +3,7 @@
 A pitch class counts semitones above C (C = 0 … B = 11); a mode is ``"major"`` or ``"minor"``.
 """
 
+import functools
 import re
 from unicodedata import combining, normalize
 
@@ -101,8 +102,12 @@ def camelot(pitch_class: int, mode: str) -> str:
     return f"{(fifths_above_c + 7) % 12 + 1}{'A' if mode == 'minor' else 'B'}"
 
 
+@functools.cache
 def camelot_relations() -> np.ndarray:
-    """How keys lie on the Camelot wheel: (24, 24) indices in `RELATIONS`, rows the first key, columns the second."""
+    """How keys lie on the Camelot wheel: (24, 24) indices in `RELATIONS`, rows the first key, columns the second.
+
+    The array is read-only.
+    """
     codes = [camelot(i % 12, MODES[i // 12]) for i in range(24)]
     numbers, letters = np.array([int(code[:-1]) for code in codes]), np.array([code[-1] for code in codes])
     forward = (numbers - numbers[:, None]) % 12
@@ -119,6 +124,7 @@ def camelot_relations() -> np.ndarray:
         "semitone_up": same_letter & (forward == 7),
     }.items():
         found[where] = RELATIONS.index(name)
+    found.setflags(write=False)
     return found
 
 

@@ -1,5 +1,6 @@
 """The tempo in BPM."""
 
+import functools
 import itertools
 import math
 from dataclasses import dataclass
@@ -76,7 +77,7 @@ class TempoHead:
     def classes(self) -> tuple[str, ...]:
         if self.edges_bpm is not None:
             return tuple(f"{low:g}–{high:g} BPM" for low, high in itertools.pairwise(self.edges))
-        return tuple(f"{centre:.1f} BPM" for centre in self.centres_bpm)
+        return _names(tuple(self.centres_bpm.tolist()))
 
     def fit(self, frame: "pl.DataFrame") -> "TempoHead":
         return self
@@ -223,3 +224,8 @@ class TempoHead:
             return np.exp(-0.5 * (distance / sigma) ** 2)
 
         return (near(octaves) + 0.5 * (near(octaves - 1) + near(octaves + 1))).astype(np.float32)
+
+
+@functools.lru_cache(maxsize=16)  # a query asks many times
+def _names(centres_bpm: tuple[float, ...]) -> tuple[str, ...]:
+    return tuple(f"{centre:.1f} BPM" for centre in centres_bpm)
