@@ -71,7 +71,8 @@ def test_everything_is_measured_written_and_logged(world: dict, evaluate: Callab
     rankings, measures = ({key[place] for key in scores} for place in (0, 1))
     assert rankings >= {
         "query", "random", "same genre", "MFCC", "two steps before", "two steps by features", "block embedding",
-        "block tempo",
+        "block tempo", "query without tags first", "preset mix", "preset inspire", "preset explore", "mix without hubs",
+        "mix without filters", "explore without diversity",
     }  # fmt: skip
     assert measures == {
         "genre_precision", "tag_ndcg", "same_label", "tempo", "key", "tempo_and_key", "energy_error", "query_tags",
@@ -87,6 +88,21 @@ def test_everything_is_measured_written_and_logged(world: dict, evaluate: Callab
     logged = (tmp_path / "metrics.csv").read_text()
     assert "query/genre_precision" in logged
     assert "query − random, tempo fits" in done.stdout and f"report: {tmp_path}" in done.stdout
+
+
+def test_a_query_has_the_settings_of_the_command(evaluate: Callable, tmp_path: Path):
+    chosen = ["evaluate.rankings=[query,preset mix]", "evaluate.presets=true", "evaluate.references=[query]"]
+    values = []
+    for more in (["preset=mix"], ["preset=mix", "weights.brightness=50"]):
+        evaluate(*chosen, *more)
+        with open(tmp_path / "scores.csv", newline="") as file:
+            rows = list(csv.DictReader(file))
+        values.append([[row["value"] for row in rows if row["ranking"] == name] for name in ("query", "preset mix")])
+    assert values[0][0] == values[0][1] == values[1][1] != values[1][0]
+    evaluate("evaluate.presets=false", "evaluate.parts=false", "evaluate.blocks=false", "evaluate.queries=3")
+    with open(tmp_path / "scores.csv", newline="") as file:
+        found = {row["ranking"] for row in csv.DictReader(file)}
+    assert found == {"query", "random", "same genre", "two steps by features", "two steps before"}
 
 
 def test_rankings_can_be_chosen(evaluate: Callable, tmp_path: Path):
@@ -132,6 +148,6 @@ def test_a_listening_test_is_written_and_read(program: Callable, world: dict, tm
     printed = program("recommend.py", "action=listen", read, f"listen.key={tmp_path}/key.json").stdout
     assert "rater ann" in printed and "share of decided answers 0.500" in printed
     assert "(Krippendorff's alpha): -" in printed  # they never agree
-    for wrong, message in (("[query]", "name two of"), ("[query,no]", "choose one or more of query, random")):
+    for wrong, message in (("[query]", "name two of"), ("[query,no]", "choose one or more of query, query without")):
         done = program("recommend.py", "action=listen", *folder, f"listen.rankings={wrong}", status=1)
         assert message in " ".join(done.stderr.split())

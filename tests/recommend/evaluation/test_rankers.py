@@ -6,6 +6,7 @@ import numpy as np
 
 from musicrec.audio.remark import Remark
 from musicrec.recommend.evaluation.comparison import candidates, stored_query
+from musicrec.recommend.evaluation.query_rankers import QueryMaker
 from musicrec.recommend.evaluation.rankers import (
     random_ranker,
     ranked_lists,
@@ -15,8 +16,10 @@ from musicrec.recommend.evaluation.rankers import (
 )
 from musicrec.recommend.exact_search import ExactSearch
 from musicrec.recommend.filters import TagFilter
-from musicrec.recommend.ranking import recommend
+from musicrec.recommend.library_index import MemoryIndex
+from musicrec.recommend.query_settings import query_settings
 from musicrec.recommend.similarity import Similarity
+from musicrec.recommend.sqlite_library import SqliteLibrary
 
 
 def search_of(tracks: list) -> ExactSearch:
@@ -49,7 +52,7 @@ def test_an_artist_can_be_left_out(make_track, heads: dict):
     assert found.tolist() == [[2, 3], [2, 3], [1, 0], [2, 1]]
 
 
-def test_two_steps_are_those_of_a_query(make_track, heads: dict):
+def test_two_steps_are_those_of_a_query_with_the_default_settings(library: SqliteLibrary, make_track):
     generator = np.random.default_rng(0)
     tracks = [
         make_track(
@@ -60,15 +63,19 @@ def test_two_steps_are_those_of_a_query(make_track, heads: dict):
         )
         for number in range(30)
     ]
-    search, everything = search_of(tracks), list(heads.values())
-    similarity, among = Similarity(everything, blocks=[]), np.ones(30, dtype=bool)
+    for track in tracks:
+        track.embedding[:] = generator.normal(size=4)
+    library.add(tracks)
+    stored, values = library.read()
+    search, everything = ExactSearch(stored, values), list(library.heads.values())
+    maker, among = QueryMaker(library, MemoryIndex(library), stored), np.ones(30, dtype=bool)
+    others = [name for name in library.blocks() if name not in library.heads]
+    similarity = Similarity(everything, blocks=others)
     for tag_filter in (TagFilter(), TagFilter(match="all")):
-        ranker = two_step_ranker(search, similarity, heads=everything, tag_filter=tag_filter)
-        found = ranked_lists(ranker, queries_of(search), among=among, k=5)
-        for row, query in enumerate(queries_of(search)):
-            answer = recommend(search, query.values, heads=everything, k=5, tag_filter=tag_filter,
-                               similarity=similarity, audio_hash=tracks[row].audio_hash)  # fmt: skip
-            assert [match.row for match in answer.matches] == found[row][found[row] >= 0].tolist()
+        expected = two_step_ranker(search, similarity, heads=everything, tag_filter=tag_filter)
+        asked = maker.ranker(query_settings(library, tags=tag_filter))
+        lists = [ranked_lists(one, queries_of(search), among=among, k=5) for one in (expected, asked)]
+        assert lists[0].tolist() == lists[1].tolist()
 
 
 def test_draws_depend_on_the_query_and_the_seed_alone(make_track):
