@@ -36,6 +36,8 @@ INDEX = """
     from musicrec.recommend.sqlite_library import SqliteLibrary
 
     class Analyzer:  # without torch, whose import takes seconds
+        sample_rate = 8000
+
         def analyze_many(self, paths, *, is_known):
             for path in paths:
                 decoded = decode_track(path, sample_rate=8000)
@@ -87,8 +89,8 @@ def test_a_killed_index_loses_nothing_that_was_saved_and_doubles_nothing(
 ):
     path, chance = library.path, random.Random(3)
     library.close()
-    before, kills = 0, 0
-    for _ in range(8):
+    before, kills, times = 0, 0, int(os.environ.get("MUSICREC_KILLS", 8))
+    for _ in range(times):
         process = start(INDEX, path, many)
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(chance.randint(1, 6))]
@@ -100,7 +102,7 @@ def test_a_killed_index_loses_nothing_that_was_saved_and_doubles_nothing(
             assert again.problems() == [] and before <= len(tracks) == len(files) == len(again.audio_hashes())
             assert len({file.path for file in files}) == len(files)
             before = len(tracks)
-    assert kills >= 4 and before, "most of the runs were killed after they had saved something"
+    assert kills >= times / 2 and before, "most of the runs were killed after they had saved something"
     process = start(INDEX, path, many)
     said, error = process.communicate()
     assert process.returncode == 0, error
