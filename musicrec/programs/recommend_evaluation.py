@@ -22,6 +22,7 @@ from musicrec.recommend.evaluation.labels import library_labels, table_labels
 from musicrec.recommend.evaluation.listed_tracks import playlists_of
 from musicrec.recommend.evaluation.listening_answers import read_answers, summarize
 from musicrec.recommend.evaluation.listening_test import KEY, ListeningSettings, draw_trials, write_test
+from musicrec.recommend.evaluation.loaded_library import in_memory
 from musicrec.recommend.evaluation.mfcc import BLOCK, mfcc, mfcc_of_tracks
 from musicrec.recommend.evaluation.query_rankers import QueryMaker, QueryRankers
 from musicrec.recommend.evaluation.rankers import Ranker
@@ -115,14 +116,15 @@ def prepare(cfg: DictConfig, library: Library, settings: EvaluationSettings) -> 
 def rankings(cfg: DictConfig, library: Library, subject: Subject) -> QueryRankers:
     """Return all rankings: what a query does, the presets, each without its parts, and what they are compared with."""
     chosen, search = cfg.evaluate, subject.search
+    loaded = in_memory(library, search.tracks, search.values)
     maker = QueryMaker(
-        library,
+        loaded,
         MemoryIndex(library, search=cfg.search),
         search.tracks,
         include_unreliable=cfg.include_unreliable,
         min_pool=cfg.min_pool,
     )
-    made = maker.with_parts(QUERY, query_settings(library, **settings_of(cfg)))
+    made = maker.with_parts(QUERY, query_settings(loaded, **settings_of(cfg)))
     if chosen.presets:
         made.add(maker.presets())
     if not chosen.parts:

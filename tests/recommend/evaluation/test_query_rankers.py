@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from musicrec.recommend.evaluation.comparison import stored_query
+from musicrec.recommend.evaluation.loaded_library import in_memory
 from musicrec.recommend.evaluation.query_rankers import QueryMaker, asked_track
 from musicrec.recommend.evaluation.rankers import Query
 from musicrec.recommend.exact_search import ExactSearch
@@ -101,3 +102,13 @@ def test_the_track_of_a_query_has_its_values(corners: SqliteLibrary, search: Exa
     track = asked_track(search.tracks[0], Query(row=0, values=values), corners)
     assert track.audio_hash == search.tracks[0].audio_hash and track.descriptors == {"energy": 5.0}
     assert (track.embedding == search.tracks[3].embedding).all()
+
+
+def test_a_library_in_memory_answers_the_same(corners: SqliteLibrary, search: ExactSearch):
+    loaded, ids = in_memory(corners, search.tracks, search.values | {"mfcc": np.zeros((30, 1))}), [7, 3, 20]
+    assert loaded.ids_of(["a0", "none"]) == corners.ids_of(["a0", "none"]) and len(loaded) == 30
+    assert [track.path for track in loaded.tracks(ids)] == [track.path for track in corners.tracks(ids)]
+    found, expected = loaded.values(ids), corners.values(ids)
+    assert found.keys() == expected.keys() and loaded.heads == corners.heads
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], values)
