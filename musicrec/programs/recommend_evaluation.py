@@ -30,8 +30,7 @@ from musicrec.recommend.evaluation.usual_rankers import TWO_STEPS, baselines, si
 from musicrec.recommend.exact_search import ExactSearch
 from musicrec.recommend.library import Library
 from musicrec.recommend.library_columns import library_columns
-from musicrec.recommend.library_index import MemoryIndex
-from musicrec.recommend.query_settings import query_settings
+from musicrec.recommend.query_settings import open_index, query_settings
 from musicrec.runs.find import find_export
 from musicrec.system.console import make_table, output_console
 from musicrec.system.progress import track_progress
@@ -119,7 +118,7 @@ def rankings(cfg: DictConfig, library: Library, subject: Subject) -> QueryRanker
     loaded = in_memory(library, search.tracks, search.values)
     maker = QueryMaker(
         loaded,
-        MemoryIndex(library, search=cfg.search),
+        open_index(library, cfg.search),
         search.tracks,
         include_unreliable=cfg.include_unreliable,
         min_pool=cfg.min_pool,

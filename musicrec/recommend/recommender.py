@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from musicrec.config.number_types import Count
-from musicrec.config.value_check import check_choice, check_value
+from musicrec.config.value_check import check_value
 from musicrec.errors import ConfigError, LibraryError
 from musicrec.export import catalogue
 from musicrec.interchange.file_paths import parse_relocations
@@ -26,10 +26,9 @@ from musicrec.recommend.maintenance import LibraryStatus, Problem, PruneReport, 
 from musicrec.recommend.musical_filters import MusicalFilters
 from musicrec.recommend.presets import Preset, read_preset
 from musicrec.recommend.profiles.presence import may_have_feedback, place_of_profiles
-from musicrec.recommend.query_settings import index_with_tags, query_settings
+from musicrec.recommend.query_settings import index_with_tags, open_index, query_settings
 from musicrec.recommend.query_track import analyze_file, check_name, find_track
 from musicrec.recommend.ranking import Request, recommend
-from musicrec.recommend.search import SEARCHES
 from musicrec.recommend.sets.build import SetSettings, build_set
 from musicrec.recommend.sets.curve import EnergyCurve
 from musicrec.recommend.sets.track_set import TrackSet
@@ -512,13 +511,10 @@ class Recommender:
 
     def _index(self, library: Library, search: str | None = None) -> LibraryIndex:
         """Return what queries search in; it is read again only if the library has changed."""
-        if search is not None:
-            choices = [*SEARCHES, *(["lance"] if isinstance(self.path, str) else [])]
-            check_choice("search", search, choices)
         state = library.version(), search
         if self._searched is None or self._searched[0] != state:
             self._searched = None  # not twice in memory
-            self._searched = state, library.index() if search is None else library.index(search)
+            self._searched = state, open_index(library, search)
         return self._searched[1]
 
     def _resolved(self) -> list[str]:
