@@ -36,18 +36,36 @@ class ExportRef:
 
 
 def fingerprint(folder: str | Path) -> str:
-    """Return the SHA-256 (hexadecimal) of the weights and the config of an export, which decide its answers.
+    """Return the SHA-256 (hexadecimal) of what decides the answers of an export: its weights, and its config.
+
+    The figures in its model card are left out: when they are measured anew, it is the same model.
 
     Raises:
         ExportError: The folder is not an export.
     """
-    digest = hashlib.sha256()
+    return _fingerprints(folder)[0]
+
+
+def _fingerprints(folder: str | Path) -> tuple[str, str]:
+    """Return the fingerprint, and that of libraries before format 6, in which the card counted."""
+    contents = []
     for name in ("config.json", "model.safetensors"):
         try:
-            content = Path(folder, name).read_bytes()
+            contents.append(Path(folder, name).read_bytes())
         except OSError as error:
             raise ExportError(f"{folder} is not an export: {name}: {error.strerror}") from None
-        digest.update(len(content).to_bytes(8, "little") + content)
+    try:
+        config = json.loads(contents[0])
+        described = json.dumps({key: value for key, value in config.items() if key != "card"}, sort_keys=True)
+    except (ValueError, AttributeError):
+        raise ExportError(f"{folder} is not an export: config.json holds no settings") from None
+    return _digest([described.encode(), contents[1]]), _digest(contents)
+
+
+def _digest(parts: Sequence[bytes]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little") + part)
     return digest.hexdigest()
 
 
@@ -92,10 +110,14 @@ def check_same(remembered: Sequence[ExportRef], given: Sequence[str], *, library
     """
     if not given:
         return [_where_it_is(export, library=library) for export in remembered]
-    found = refer(given)
+    known = {export.sha256 for export in remembered}
+    found = [
+        replace(export, sha256=next((one for one in _fingerprints(export.path) if one in known), export.sha256))
+        for export in refer(given)
+    ]
     by_content = {export.sha256: export for export in found}
-    if by_content.keys() != {export.sha256 for export in remembered}:
-        changed = [e.path for e in found if e.sha256 not in {r.sha256 for r in remembered}]
+    if by_content.keys() != known:
+        changed = [export.path for export in found if export.sha256 not in known]
         what = (
             f"{', '.join(changed)} {'is' if len(changed) == 1 else 'are'} not what {library} was made with"
             if changed
@@ -115,7 +137,7 @@ def _where_it_is(export: ExportRef, *, library: Path | str) -> ExportRef:
     places = [export.path] if entry is None else [export.path, str(entry.folder)]
     present = [place for place in places if Path(place, "config.json").is_file()]
     for place in present:
-        if fingerprint(place) == export.sha256:
+        if export.sha256 in _fingerprints(place):
             return replace(export, path=place)
     if present and entry is not None:
         raise ExportError(

@@ -31,8 +31,9 @@ from musicrec.recommend.similarity import Similarity, Statistics
 from musicrec.recommend.track import Track, split_embedding
 from musicrec.recommend.track_table import TrackTable, closeness
 
-_SHORTLIST = 200  # tracks that are compared again by all that is stored
+_SHORTLIST = 100  # tracks that are compared again by all that is stored
 _PER_RESULT = 10  # but this many for each that is wanted
+_LONGER = (1, 5, 50)  # times as many, if limits per artist and the like leave too few of them
 _WITHOUT_COSINE = 2_000  # the shortlist is by cosine; other metrics and weights of single models need a longer one
 _LEAST_RESULTS = 3  # filters of a preset are dropped if they leave fewer
 _DROPPED = (
@@ -202,6 +203,7 @@ class _Run:
         asked = [track.version_of or track.audio_hash for track in named]
         ids = library.ids_of(asked)
         self._asked = {*ids.values(), *request.banned}
+        self._asked_tracks = index.table(np.array(sorted(self._asked), dtype=np.int64))
         own = index.table(np.array([ids[asked[0]]])) if asked[0] in ids else None
         self.facts = self._facts(own)
         self.filters = request.preset.filters
@@ -231,7 +233,7 @@ class _Run:
     def count(self, condition: Condition, *, unreliable: bool = False) -> int:
         """Return the number of tracks that a condition leaves, without the query."""
         unreliable = unreliable or self._request.include_unreliable
-        among = self._index.table(np.array(sorted(self._asked), dtype=np.int64))
+        among = self._asked_tracks
         asked = condition.mask(among.columns, among.tags) & (unreliable | ~among.unreliable)
         return self._index.count(condition, unreliable=unreliable) - int(asked.sum())
 
@@ -256,16 +258,22 @@ class _Run:
 
     def matches(self, condition: Condition, tags: Sequence[Tag]) -> list[RecommendedTrack]:
         """Return the tracks in their last order."""
+        for times in _LONGER:
+            table, whole = self._shortlist(condition, times=times)
+            found = self._ranked(table, tags) if len(table) else []
+            if len(found) >= self._request.k or whole:
+                break
+        return found
+
+    def _ranked(self, table: TrackTable, tags: Sequence[Tag]) -> list[RecommendedTrack]:
+        """Return the tracks of a shortlist that are recommended, best first."""
         request = self._request
-        table = self._shortlist(condition)
-        if not len(table):
-            return []
-        values = self._library.values(table.ids.tolist())
-        similarity, by_block, weight = self._compare(table, values)
+        similarity, by_block, weight = self._compare(table, self._library.values(table.ids.tolist()))
         scores: np.ndarray = similarity
         notes: Sequence[str] = [""] * len(table)
         if request.taste is not None:
-            scores, notes = request.taste(table, similarity, closeness(self._index.space, self._vectors[:1])[0])
+            query = closeness(self._index.space, self._vectors[:1])[0]
+            scores, notes = request.taste(table, similarity, query)
         chosen, scores = self._order(table, scores, weight)
         return [
             self._found(
@@ -372,15 +380,24 @@ class _Run:
             taste=taste,
         )
 
-    def _shortlist(self, condition: Condition) -> TrackTable:
-        """Return the tracks that are most similar to any of the queries, without the queries themselves."""
+    def _shortlist(self, condition: Condition, *, times: int) -> tuple[TrackTable, bool]:
+        """Return the tracks that are most similar to any of the queries, without the queries themselves.
+
+        Args:
+            condition: What tracks must fulfil.
+            times: How many times the usual number of tracks.
+
+        Returns:
+            The tracks, and whether they are all that fulfil the condition.
+        """
         request = self._request
-        n = max(_SHORTLIST, _PER_RESULT * request.k) + len(self._asked)
+        n = times * max(_SHORTLIST, _PER_RESULT * request.k) + len(self._asked)
         if request.similarity.metric != "cosine" or not set(request.similarity.weights) <= set(
             self._index.space.blocks
         ):
             n = max(n, _WITHOUT_COSINE)
         found: list[np.ndarray] = []
+        whole = True
         for number in range(len(request.alike)):
             table = self._index.shortlist(
                 self._vectors[number],
@@ -390,11 +407,12 @@ class _Run:
                 unreliable=request.include_unreliable,
             )
             found.append(table.ids)
+            whole &= len(table) < n
         together = found[0] if len(found) == 1 else np.unique(np.concatenate(found))
         wanted = together[~np.isin(together, np.array(sorted(self._asked), dtype=np.int64))]
         if len(found) == 1:
-            return table.take(np.flatnonzero(np.isin(table.ids, wanted)))
-        return self._index.table(wanted)
+            return table.take(np.flatnonzero(np.isin(table.ids, wanted))), whole
+        return self._index.table(wanted), whole
 
     def _weights_of(self, number: int) -> dict[str, float]:
         """Return the weights of the blocks of the space that a query has; of its embeddings if it has no other."""

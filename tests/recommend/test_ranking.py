@@ -303,3 +303,12 @@ def test_a_path_leads_from_one_track_to_another(corners: SqliteLibrary):
     assert len(ask(corners, start, towards=end, k=50, weights={"embedding": 1}).matches) == 28
     capped = ask(corners, start, towards=end, k=9, weights={"embedding": 1}, filters=MusicalFilters(max_per_artist=1))
     assert len({match.track.artist for match in capped.matches}) == len(capped.matches)
+
+
+def test_a_limit_per_artist_looks_further_than_the_shortlist(library: SqliteLibrary, make_track):
+    """The nearest 150 tracks are of one artist; others are found all the same."""
+    tracks = [dataclasses.replace(make_track(f"near{i:03}"), artist="Ada") for i in range(150)]
+    tracks += [dataclasses.replace(make_track(f"far{i}", bpm=140), artist=f"artist {i}") for i in range(12)]
+    library.add(tracks)
+    found = ask(library, make_track("q"), k=10, weights={"tempo": 1}, filters=MusicalFilters(max_per_artist=1))
+    assert len(found.matches) == 10 and ids(found)[0].startswith("near") and ids(found)[1].startswith("far")
