@@ -39,7 +39,7 @@ def test_a_model_whose_card_has_new_figures_is_the_same(tmp_path: Path):
         (found,) = check_same([ref], [str(before)], library=tmp_path / "l")
         assert found.sha256 == remembered, "the library keeps what it knows the model by"
         assert check_same([ref], [], library=tmp_path / "l") == [ref]
-    with pytest.raises(ExportError, match="is not what .* was made with"):
+    with pytest.raises(ExportError, match=r"is not what .* was made with"):
         check_same([ref], [str(tmp_path / "c")], library=tmp_path / "l")
     (before / "config.json").write_text("[]")
     with pytest.raises(ExportError, match=r"is not an export: config\.json holds no settings"):
