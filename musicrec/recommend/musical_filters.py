@@ -5,6 +5,7 @@ moves (vinyl) depends on two facts of a track, and "at most n per artist" on the
 to the ranked tracks.
 """
 
+import functools
 import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, fields
@@ -273,7 +274,7 @@ class MusicalFilters:
         """
         bpm = np.asarray(bpm, dtype=np.float32)
         before = np.array([math.nan if query.bpm is None else query.bpm], dtype=np.float32)
-        rules = TempoRules(**{name: 0.0 for name in MULTIPLES if name not in ("own", *self.multiples)})
+        rules = _tempo_rules(tuple(self.multiples))
         change = rules.change(before, bpm)
         percent, multiple, score = change.percent[0], change.multiple[0], change.score[0]
         if self.bpm is not None:
@@ -394,6 +395,12 @@ def at_most_per_artist(artist: np.ndarray, order: np.ndarray, *, most: int) -> n
         if not name or count[name] <= most:
             kept.append(row)
     return np.array(kept, dtype=np.int64)
+
+
+@functools.lru_cache(maxsize=16)  # asked for each track of an answer
+def _tempo_rules(multiples: tuple[str, ...]) -> TempoRules:
+    """Return rules in which only some multiples count."""
+    return TempoRules(**{name: 0.0 for name in MULTIPLES if name not in ("own", *multiples)})
 
 
 def set_filters(filters: MusicalFilters) -> frozenset[str]:
