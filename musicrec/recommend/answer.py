@@ -184,6 +184,12 @@ def _remarks(found: Recommendation, request: Request) -> list[str]:
         remarks.append("the query is the only track in the library")
     elif not found.matches:
         remarks.append("no track passes the filters; leave one out, or widen it")
+    followed = request.preset.passage == "whole" or any("passage" in match.by_block for match in found.matches)
+    if found.matches and not followed:
+        remarks.append(
+            "the library does not know how these tracks begin and end, so whole tracks were compared; index its sources "
+            "again with `musicrec index`"
+        )
     return remarks
 
 

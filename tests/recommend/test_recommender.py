@@ -208,3 +208,10 @@ def test_tags_by_other_limits(many: Recommender):
     """All tracks are houses with drums of .9: with a higher limit, they have their three most probable instruments."""
     assert many.query("a0", tags={"any": ["piano"]}).results == []
     assert len(many.query("a0", k=40, tags={"any": ["piano"], "threshold": 0.95}).results) == 29
+
+
+def test_without_passages_whole_tracks_are_compared_and_the_answer_says_so(many: Recommender):
+    answer = many.query("a0", passage="outro_to_intro", k=3)
+    assert len(answer.results) == 3
+    assert any("does not know how these tracks begin and end" in remark for remark in answer.remarks)
+    assert not any("begin and end" in remark for remark in many.query("a0", k=3).remarks)
