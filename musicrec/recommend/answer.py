@@ -187,8 +187,8 @@ def _remarks(found: Recommendation, request: Request) -> list[str]:
     followed = request.preset.passage == "whole" or any("passage" in match.by_block for match in found.matches)
     if found.matches and not followed:
         remarks.append(
-            "the library does not know how these tracks begin and end, so whole tracks were compared; index its sources "
-            "again with `musicrec index`"
+            "the library does not know how these tracks begin and end, so whole tracks were compared; index its "
+            "sources again with `musicrec index`"
         )
     return remarks
 
