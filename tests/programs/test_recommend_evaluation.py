@@ -77,7 +77,7 @@ def test_everything_is_measured_written_and_logged(world: dict, evaluate: Callab
     assert measures == {
         "genre_precision", "tag_ndcg", "same_label", "tempo", "key", "tempo_and_key", "energy_error", "query_tags",
         "near_features", "tags_and_features", "hub_skewness", "coverage", "gini", "diversity", "other_artist",
-        "kept_mp3", "kept_pitch", "kept_tempo", "playlist_recall", "playlist_r_precision", "playlist_ndcg",
+        "kept_mp3", "kept_pitch", "kept_tempo", "length", "playlist_recall", "playlist_r_precision", "playlist_ndcg",
     }  # fmt: skip
     assert scores["random", "tempo"]["value"] == "1.0"  # by the labels, all are within 6 %
     assert scores["query", "kept_mp3"]["queries"] == "2" and scores["query", "tempo"]["queries"] == "12"

@@ -261,6 +261,7 @@ class _Task:
         found["tempo_and_key"] = accuracy.mixable(ranked, rows, labels.bpm, labels.key)
         found["energy_error"] = accuracy.energy_error(ranked, rows, labels.energy)
         found |= self.objective.shares(ranked, rows)
+        found["length"] = (ranked >= 0).sum(axis=1).astype(np.float64)
         found["diversity"] = variety.intra_list_distance(ranked, self.subject.columns.vectors)
         found["other_artist"] = variety.other_artist(ranked, rows, labels.artist)
         if (changed := self.subject.changed) is not None:

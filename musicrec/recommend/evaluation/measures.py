@@ -102,6 +102,13 @@ MEASURES = (
         meaning="Share of the list whose predicted features are among the nearest 10 % of the library.",
     ),
     Measure(
+        name="length",
+        title="length of the list",
+        unit="tracks",
+        higher_is_better=None,
+        meaning="Number of tracks in the list: fewer than asked for where filters leave no more.",
+    ),
+    Measure(
         name="hub_skewness",
         title="hub skewness",
         unit="no unit",
