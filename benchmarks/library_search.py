@@ -229,10 +229,10 @@ def measure(folder: Path, rows: int, queries: int) -> dict[str, dict[str, float]
     return measured
 
 
-def apart(words: list[str]) -> dict[str, Any]:
-    """Run this program in a process of its own; return what it prints."""
+def apart(words: list[str], *, program: str = __file__) -> dict[str, Any]:
+    """Run this or another program in a process of its own; return what it prints."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, __file__, *words], env=environment, stdout=subprocess.PIPE, check=True)
+    done = subprocess.run([sys.executable, program, *words], env=environment, stdout=subprocess.PIPE, check=True)
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
 

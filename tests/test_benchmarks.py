@@ -256,3 +256,17 @@ def test_sets(table):
     if "4 of 8, end" in rows:  # OR-Tools is installed
         _, beam, exact, bound, share = rows["4 of 8, end"][:5]
         assert float(beam) <= float(exact) + 1e-4 <= float(bound) + 2e-4 and 0.9 < float(share) <= 1.0001
+
+
+def test_whole_queries(table, tmp_path: Path):
+    sides = table("queries", "--rows", "300", "--out", str(tmp_path))
+    assert "300" in sides and (tmp_path / "300.sqlite").exists()
+    assert all(float(cell) > 0 for cell in (sides["300"][1], sides["300"][-1]))
+
+
+def test_search_in_both_stores(table, tmp_path: Path):
+    pytest.importorskip("lancedb")
+    table("library_search", "--rows", "300", "--queries", "3", "--out", str(tmp_path))
+    measured = json.loads((tmp_path / "library_search.json").read_text())["300"]
+    assert measured["SQLite"]["recall"] == measured["LanceDB"]["recall"] == 1
+    assert (tmp_path / "library_search.png").exists() and not (tmp_path / "300.sqlite").exists()
