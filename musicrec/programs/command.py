@@ -11,14 +11,31 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from musicrec.errors import ConfigError
 from musicrec.programs import export_command, feedback_commands, models_command, playlist_commands, query_command
 from musicrec.programs.profile_options import PANEL, ForceOption, ProfilesOption, UserOption
 from musicrec.system.version import VERSION
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
+
+class _YourMusicFirst(TyperGroup):
+    """Lists what a DJ needs before the programs of researchers."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:
+        names = super().list_commands(ctx)
+        first = ["index", "query", "set", "status", "prune", "relocate", "verify"]
+        feedback = [name for name in names if getattr(self.commands[name], "rich_help_panel", None) == PANEL]
+        return list(dict.fromkeys([*(name for name in first if name in names), *feedback, *names]))
+
+
+app = typer.Typer(
+    cls=_YourMusicFirst,
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
 
 # The arguments of a program are Hydra's: they reach it untouched, also --help, -m and --cfg job.
 UNTOUCHED = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}

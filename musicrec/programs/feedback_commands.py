@@ -24,6 +24,7 @@ from musicrec.programs.profile_options import (
     YesOption,
     agreed,
     counted,
+    they_have,
 )
 
 if TYPE_CHECKING:
@@ -225,7 +226,9 @@ def history(
         asked = Asked(library=library, user=user, profiles=profiles, as_json=as_json)
         with asked.feedback(read_only=True) as feedback:
             events = feedback.history(limit=number, undone=undone)
-        shown: Any = _table(events) if events else f"{user} has said nothing yet; begin with `musicrec like TRACK`"
+        shown: Any = (
+            _table(events) if events else f"{they_have(user)} said nothing yet; begin with `musicrec like TRACK`"
+        )
         asked.show({"user": user, "events": [_plain(event) for event in events]}, shown)
 
 
@@ -250,13 +253,13 @@ def list_(library: LibraryOption = None, profiles: ProfilesOption = None, as_jso
     from musicrec.config.explain import one_message
 
     with one_message():
-        from musicrec.system.console import make_table, output_console
+        from musicrec.system.console import answer_console, make_table
 
         startup.finish()
         asked = Asked(library=library, profiles=profiles, as_json=as_json)
         with asked.feedback(read_only=True) as feedback:
             users, place = feedback.users(), feedback.place
-        table = make_table(output_console(), "profile", "since (UTC)")
+        table = make_table(answer_console(), "profile", "since (UTC)")
         for user in users:
             table.add_row(user.name, f"{user.created_at:%Y-%m-%d %H:%M}")
         content = {
@@ -396,11 +399,11 @@ def _text(event: "Event") -> str:
 def _table(events: "Sequence[Event]") -> "Table":
     from rich.text import Text
 
-    from musicrec.system.console import make_table, output_console
+    from musicrec.system.console import answer_console, make_table
 
     some_undone = any(event.undone_at for event in events)
     table = make_table(
-        output_console(), "when (UTC)", "what", "track", "after", *(["taken back"] if some_undone else [])
+        answer_console(), "when (UTC)", "what", "track", "after", *(["taken back"] if some_undone else [])
     )
     for event in events:
         what = counted(event.rating, "star") if event.rating else {**_SAID, "paired": "works"}[event.kind]

@@ -26,6 +26,7 @@ _MULTIPLES = {
     "2:3": "two_to_three",
     "two_to_three": "two_to_three",
 }
+_LEAST_SECONDS = 30  # below this, a limit without a colon was meant in minutes
 _NUMBER = r"\d+(?:\.\d+)?"
 _TO = r"\s*(?:-|–|—|\.\.|\bto\b)\s*"
 _PLUS_MINUS = r"(?:±|\+/?-)\s*"
@@ -195,6 +196,8 @@ def parse_duration(text: str) -> Limits | None:
     if match is None or not (match[1] or match[2]):
         raise ConfigError(f"--duration {text}: {hint}")
     low, high = (None if end is None else _seconds(end) for end in match.groups())
+    if ":" not in text and (low or 0) < _LEAST_SECONDS > (high or 0):
+        raise ConfigError(f"--duration {text}: these are seconds; for minutes, write them as in 3:00-6:30")
     return _ordered("--duration", text, low, high)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from musicrec.recommend import presentation
 from musicrec.recommend.recommender import Recommender
-from musicrec.system.console import output_console
+from musicrec.system.console import answer_console
 
 
 def index(
@@ -27,7 +27,7 @@ def index(
     Raises:
         SystemExit: It was interrupted; the status is 130.
     """
-    out = output_console()
+    out = answer_console()
     with Recommender.open(library, models=models, device=device) as recommender:
         done = recommender.index(source, tell=lambda text: out.print(text, soft_wrap=True, markup=False), **settings)
         out.print(presentation.index_text(done, library=recommender.path), soft_wrap=True)
@@ -60,7 +60,7 @@ def query(
     if as_json:
         print(json.dumps(answer.as_dict(), indent=1))
     else:
-        out = output_console()
+        out = answer_console()
         out.print(presentation.as_table(answer, width=out.width))
 
 
@@ -83,7 +83,7 @@ def prune(*, library: str | Path | None, yes: bool, as_json: bool) -> None:
         if yes:
             report = recommender.prune()
         elif not as_json and report.recordings + len(report.files) and sys.stdin.isatty():
-            output_console().print(presentation.prune_text(report), soft_wrap=True, highlight=False)
+            answer_console().print(presentation.prune_text(report), soft_wrap=True, highlight=False)
             answer = input("Delete them? [y/N] ")
             if answer.strip().lower() not in ("y", "yes"):
                 print("nothing was deleted")
@@ -115,4 +115,4 @@ def _show(report: Any, text_of: Callable[[Any], Any], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(asdict(report), indent=1))
     else:
-        output_console().print(text_of(report), soft_wrap=True, highlight=False)
+        answer_console().print(text_of(report), soft_wrap=True, highlight=False)

@@ -15,6 +15,7 @@ from musicrec.programs.profile_options import (
     YesOption,
     agreed,
     counted,
+    they_have,
 )
 
 if TYPE_CHECKING:
@@ -52,19 +53,19 @@ def list_(
     with one_message():
         from rich.text import Text
 
-        from musicrec.system.console import make_table, output_console
+        from musicrec.system.console import answer_console, make_table
 
         startup.finish()
         asked = Asked(library=library, user=user, profiles=profiles, as_json=as_json)
         with asked.feedback(read_only=True) as feedback:
             found = feedback.playlists()
-        table = make_table(output_console(), "playlist", "tracks", "changed (UTC)")
+        table = make_table(answer_console(), "playlist", "tracks", "changed (UTC)")
         for one in found:
             table.add_row(Text(one.name), f"{len(one.entries):,}", f"{one.changed_at:%Y-%m-%d %H:%M}")
         content = [
             {"name": one.name, "tracks": len(one.entries), "changed_at": one.changed_at.isoformat()} for one in found
         ]
-        none = f"{user} has no playlist yet; make one with `musicrec playlist add NAME TRACK`"
+        none = f"{they_have(user)} no playlist yet; make one with `musicrec playlist add NAME TRACK`"
         asked.show({"user": user, "playlists": content}, table if found else none)
 
 
@@ -243,7 +244,7 @@ def continue_(
         from musicrec.recommend.profiles.records import Entry
         from musicrec.recommend.sets.settings import read_set_settings
         from musicrec.recommend.sets.table import as_table
-        from musicrec.system.console import output_console
+        from musicrec.system.console import answer_console
 
         startup.finish()
         how = None if settings is None else read_set_settings(settings)
@@ -252,7 +253,7 @@ def continue_(
             made = feedback.continue_playlist(name, k=k, settings=how)
             new = [Entry(audio_hash=track.audio_hash, title=track.name) for track in made.tracks[1:]]
             if not as_json:
-                output_console().print(as_table(made, width=output_console().width))
+                answer_console().print(as_table(made, width=answer_console().width))
             if not add_them:
                 more = asked.command("playlist", "continue", name, "-k", k, "--add")
                 asked.show(made.to_dict(), f"not added yet; to add them to {name}: {more}")
@@ -283,9 +284,9 @@ def _trouble(track: "PlaylistTrack") -> str:
 def _table(tracks: "Sequence[PlaylistTrack]") -> "Table":
     from rich.text import Text
 
-    from musicrec.system.console import make_table, output_console
+    from musicrec.system.console import answer_console, make_table
 
-    table = make_table(output_console(), "#", "track", "BPM", "key", "energy", "length")
+    table = make_table(answer_console(), "#", "track", "BPM", "key", "energy", "length")
     for track in tracks:
         length = "–" if track.duration_s is None else f"{int(track.duration_s // 60)}:{int(track.duration_s % 60):02d}"
         table.add_row(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from musicrec.system.console import output_console
+from musicrec.system.console import answer_console
 
 if TYPE_CHECKING:
     from musicrec.recommend.feedback import Feedback
@@ -91,7 +91,7 @@ class Asked:
         if self.as_json:
             print(json.dumps(content, indent=1, ensure_ascii=False))
             return
-        out = output_console()
+        out = answer_console()
         for line in lines:
             out.print(line, soft_wrap=isinstance(line, str), markup=False)
 
@@ -103,6 +103,11 @@ def agreed(question: str, *, yes: bool, as_json: bool) -> bool:
     if as_json or not sys.stdin.isatty():
         return False
     return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+
+
+def they_have(user: str) -> str:
+    """Return "you have" for the usual user, else "Anna has"."""
+    return "you have" if user == "me" else f"{user} has"
 
 
 def counted(count: int, what: str = "track") -> str:

@@ -21,7 +21,7 @@ def _filter(metavar: str, text: str) -> Any:
 @app.command(rich_help_panel="Your music")
 def query(
     tracks: Annotated[
-        list[str], typer.Argument(metavar="TRACK…", help="Audio files, or tracks of the library by their names.")
+        list[str], typer.Argument(metavar="TRACK", help="Audio files, or tracks of the library by their names.")
     ],
     unlike: Annotated[
         list[str] | None, typer.Option(metavar="TRACK", help="A track that the answer should not be like; repeatable.")

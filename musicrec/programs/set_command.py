@@ -14,7 +14,7 @@ from musicrec.recommend.sets.curve import SHAPES, EnergyCurve
 from musicrec.recommend.sets.settings import read_set_settings
 from musicrec.recommend.sets.table import as_table
 from musicrec.recommend.sets.track_set import TrackSet
-from musicrec.system.console import output_console
+from musicrec.system.console import answer_console
 
 _PICTURES = (".png", ".svg")
 
@@ -66,6 +66,12 @@ def build(
     for file in files:
         if file.suffix.lower() not in _PICTURES:
             raise ConfigError(f"--picture {file}: give a file whose name ends in {join_alternatives(_PICTURES)}")
+    if tracks is not None and minutes is not None:
+        raise ConfigError(f"-n {tracks} and --minutes {minutes:g}: give one of them")
+    if end is not None and end == start:
+        raise ConfigError(f"--end {end}: the set begins with this track; leave --end out, or name another track")
+    for name in {start, end} & set(ban):
+        raise ConfigError(f"--ban {name}: the set begins or ends with this track; ban it, or ask for it")
     notation = parse_notation(key_notation)
     decks = [check_format(file, replace=force, force="--force") for file in export]
     made = recommender.build_set(
@@ -86,7 +92,7 @@ def build(
         recommender.export(deck, hashes, name=f"Set from {made.tracks[0].name}", key_notation=notation, replace=force)
         for deck in decks
     ]
-    out = output_console()
+    out = answer_console()
     if as_json:
         print(json.dumps(made.to_dict(), indent=1, ensure_ascii=False))
     else:

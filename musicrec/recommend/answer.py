@@ -1,7 +1,7 @@
 """What is known of a track in the terms of a DJ, and the answer to a query in plain JSON types."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,10 @@ import numpy as np
 from musicrec.heads import Head
 from musicrec.heads.keys import camelot, parse_pitch_class
 from musicrec.heads.tag_groups import TagGroups
-from musicrec.recommend.condition_text import condition_texts
+from musicrec.recommend.condition_text import camelot_codes, condition_texts, either
 from musicrec.recommend.filters import TagFilter
 from musicrec.recommend.library import Listing
+from musicrec.recommend.musical_filters import set_filters
 from musicrec.recommend.ranking import Recommendation, RecommendedTrack, Request
 from musicrec.recommend.track import Track
 
@@ -166,10 +167,34 @@ def _tag_step(found: Recommendation, tags: TagFilter) -> dict[str, Any]:
 def _musical_step(found: Recommendation) -> dict[str, Any]:
     return {
         "condition": found.condition.to_dict(),
-        "texts": condition_texts(found.condition),
+        "texts": _musical_texts(found),
+        "later": _filters_later(found),
         "dropped": list(found.dropped),
         "tracks": found.filtered,
     }
+
+
+def _filters_later(found: Recommendation) -> bool:
+    """Return whether more tracks are left out once they are ranked: by the key that sounds, or by their artist."""
+    return found.filters.max_per_artist is not None or _sounding_keys(found) is not None
+
+
+def _sounding_keys(found: Recommendation) -> np.ndarray | None:
+    """Return which keys may sound where the tempo moves the key, (24,) bool; None if it does not, or any may."""
+    return None if found.filters.key_lock else found.filters.keys(found.query)
+
+
+def _musical_texts(found: Recommendation) -> list[str]:
+    """Return what the musical filters ask for, one short text per part."""
+    condition, sounding = found.condition, _sounding_keys(found)
+    texts = []
+    if sounding is not None:  # the condition has all keys that some tempo brings to one of these
+        condition = replace(condition, among={name: of for name, of in condition.among.items() if name != "key"})
+        codes = camelot_codes(np.flatnonzero(sounding).tolist())
+        texts.append(f"key {either(codes)} once it plays at the query's tempo")
+    if found.filters.max_per_artist is not None:
+        texts.append(f"at most {found.filters.max_per_artist} per artist")
+    return [*condition_texts(condition), *texts]
 
 
 def _remarks(found: Recommendation, request: Request) -> list[str]:
@@ -183,7 +208,9 @@ def _remarks(found: Recommendation, request: Request) -> list[str]:
     elif not found.filtered and not found.condition:
         remarks.append("the query is the only track in the library")
     elif not found.matches:
-        remarks.append("no track passes the filters; leave one out, or widen it")
+        by_year = {"year", "year_within"} & set_filters(found.filters) and "year" not in found.filters.keep_unknown
+        unknown = "; tracks of unknown year pass with --keep-unknown year" if by_year else ""
+        remarks.append(f"no track passes the filters; leave one out, or widen it{unknown}")
     followed = request.preset.passage == "whole" or any("passage" in match.by_block for match in found.matches)
     if found.matches and not followed:
         remarks.append(
@@ -207,7 +234,7 @@ def _result(rank: int, match: RecommendedTrack, *, heads: Mapping[str, Head]) ->
         **{name: getattr(track, name) for name in _FACTS},
         "shared_tags": match.shared_tags,
         "bpm": described.bpm,
-        "tempo_change_percent": None if change is None else round(change, 2),
+        "tempo_change_percent": None if change is None else round(change, 4),
         "tempo_multiple": multiple,
         "key": described.key,
         "camelot": described.camelot,

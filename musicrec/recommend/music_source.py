@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,17 @@ class MusicSource:
         return {os.path.join(self.scan.top, name): stated for name, stated in self.scan.names.items()}
 
 
+def _nearest(path: Path) -> str:
+    """Return what may be meant by a path that does not exist, or where it was looked for, to end a message with."""
+    try:
+        near = get_close_matches(path.name, os.listdir(path.parent), n=1)
+    except OSError:
+        near = []
+    if near:
+        return f"; did you mean {path.parent / near[0]}?"
+    return "" if path.is_absolute() else f" in {Path.cwd()}"
+
+
 def read_source(place: str | Path, *, relocate: Mapping[str, str] | None = None) -> MusicSource:
     """Read the tracks of a folder, a playlist (M3U, M3U8), a collection (rekordbox XML, Traktor NML) or a manifest.
 
@@ -66,7 +78,7 @@ def read_source(place: str | Path, *, relocate: Mapping[str, str] | None = None)
     """
     path = Path(place)
     if not os.path.exists(path):
-        raise ManifestError(f"{place}: there is no such folder, playlist, collection or manifest")
+        raise ManifestError(f"{place}: there is no such folder, playlist, collection or manifest{_nearest(path)}")
     if is_collection(path):
         collection = read_collection(path, relocate=relocate)
         scan = scan_collection(path, collection)

@@ -456,5 +456,8 @@ def _spelled(names: Iterable[str], known: Collection[str]) -> set[str]:
     by_lower = {name.lower(): name for name in known}
     for name in names:
         if name.lower() not in by_lower:
-            raise ConfigError(unknown_name("genre", name, sorted(known)))
+            raise ConfigError(
+                f"{unknown_name('genre', name, sorted(known))}. This is the strongest genre of a track; --tags takes "
+                "any of its tags"
+            )
     return {by_lower[name.lower()] for name in names}

@@ -1,5 +1,6 @@
 """How recommendations and the result of indexing are shown to people."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ _SHOWN = 20  # names of a kind; but each unreadable file is named
 _MOST_PROBLEMS = 100
 _TAGS = 6  # of a head or a group
 _WIDE = 100  # from this width in characters on, a key has its name beside its code
+_PASSAGE = {"passage": "follows"}  # a block without a weight of its own, and its title
 _ROOM = 96  # what the table needs at that width without a column per block
 
 
@@ -36,7 +38,9 @@ def as_table(answer: "Answer", *, width: int) -> Group:
     query, library, blocks = answer.query, answer.library, answer.similarity["weights"]
     weights = ", ".join(name if weight == 1 else f"{name} ×{weight:g}" for name, weight in blocks.items())
     steps = Table.grid(padding=(0, 2))
-    steps.add_row(Text("library", "bold"), Text(f"{library['path']}, {_tracks(library['tracks'])}", overflow="fold"))
+    steps.add_row(
+        Text("library", "bold"), Text(f"{_short(library['path'])}, {_tracks(library['tracks'])}", overflow="fold")
+    )
     if answer.similarity["preset"] != "default":
         steps.add_row(Text("preset", "bold"), Text(answer.similarity["preset"]))
     if musical := _musical(answer):
@@ -51,11 +55,17 @@ def as_table(answer: "Answer", *, width: int) -> Group:
         _facts(query),
         "",
         steps,
-        _results(answer.results, blocks=list(blocks), width=width) if answer.results else "",
+        _results(answer.results, blocks=[*blocks, *_PASSAGE], width=width) if answer.results else "",
         _reasons(answer.results),
         *(Text(f"{row['rank']}: {remark}", "yellow") for row in answer.results for remark in row["remarks"]),
         *(Text(remark, "yellow") for remark in answer.remarks),
     )
+
+
+def _short(path: str) -> str:
+    """Return a path with ~ for the home folder, as people write it."""
+    home = f"{Path.home()}{os.sep}"
+    return f"~{os.sep}{path.removeprefix(home)}" if path.startswith(home) else path
 
 
 def _others(query: dict[str, Any]) -> str:
@@ -70,8 +80,8 @@ def _last_order(answer: "Answer") -> str:
     settings = answer.similarity
     parts = [
         "the end of the query against beginnings" if settings["passage"] != "whole" else "",
-        "fewer hubs" if settings["hubs"] else "",
-        "then diverse" if settings["balance"] < 1 else "",
+        "tracks that resemble everything count less" if settings["hubs"] else "",
+        "then results that differ from each other" if settings["balance"] < 1 else "",
     ]
     return "".join(f"; {part}" for part in parts if part)
 
@@ -81,7 +91,8 @@ def _musical(answer: "Answer") -> Text | None:
     step = answer.filter["musical"]
     if not step["texts"] and not step["dropped"]:
         return None
-    text = Text(f"{', '.join(step['texts']) or 'none'}: {_tracks(step['tracks'])}")
+    most = "up to " if step["later"] and step["tracks"] else ""
+    text = Text(f"{', '.join(step['texts']) or 'none'}: {most}{_tracks(step['tracks'])}")
     if step["dropped"]:
         names = ", ".join(name.split("_")[0] for name in step["dropped"])
         text.append(f"\ndropped, as hardly a track was left: {names}", "yellow")
@@ -156,6 +167,9 @@ def _described(values: dict[str, float], names: Sequence[str]) -> str:
 
 def _results(rows: Sequence[dict[str, Any]], *, blocks: Sequence[str], width: int) -> Table:
     """Return the recommended tracks as a table. Columns for which there is no room or no value are left out."""
+    blocks = [
+        name for name in blocks if name not in _PASSAGE or any(name in row["similarity_by_block"] for row in rows)
+    ]
     by_block = len(blocks) > 1 and width >= _ROOM + sum(len(name) + 1 for name in blocks)
     energetic = any("energy" in row["descriptors"] for row in rows)
     programs = dict.fromkeys(_program(stated) for row in rows for stated in row["collections"])
@@ -173,7 +187,7 @@ def _results(rows: Sequence[dict[str, Any]], *, blocks: Sequence[str], width: in
     table.add_column("shared tags", overflow="fold", ratio=2, min_width=11)
     table.add_column("similarity" if width >= _WIDE else "similar", justify="right", style="bold", no_wrap=True)
     for name in blocks if by_block else ():
-        table.add_column(name, justify="right", style="dim", no_wrap=True)
+        table.add_column(_PASSAGE.get(name, name), justify="right", style="dim", no_wrap=True)
     for row in rows:
         energy = row["descriptors"].get("energy")
         parts = [
@@ -266,19 +280,22 @@ def _with_names(what: str, names: Sequence[str]) -> str:
 
 
 def _filter(answer: "Answer") -> Text:
-    asked = answer.filter
+    asked, musical = answer.filter, answer.filter["musical"]
     *tried, last = asked["steps"]
+    pool = musical["tracks"] if musical["texts"] else answer.library["tracks"]
+    if not pool:
+        return Text("no track is left for this step")
     if asked["chosen"]:
         texts = {"any": "any of ", "all": "all of ", "none": "none of "}
         named = ", ".join(f"{texts[name]}{', '.join(words)}" for name, words in asked["chosen"].items())
         if "any" in asked["chosen"] or "all" in asked["chosen"]:
-            return Text(f"{named}: {last['tracks']} of {_tracks(answer.library['tracks'])}")
+            return Text(f"{named}: {last['tracks']} of {_tracks(pool)}")
     if not answer.query["tags"]:
         return Text(f"no model predicts tags: no filter, {_tracks(last['tracks'])}")
     text = Text()
     for step in [*tried, last]:
         named = f"{asked['match']} of {', '.join(step['tags'])}" if step["tags"] else "no filter"
-        text.append(f"{named}: {step['tracks']} of {_tracks(answer.library['tracks'])}")
+        text.append(f"{named}: {step['tracks']} of {_tracks(pool)}")
         if step is not last:
             text.append(f", fewer than {asked['min_pool']}\nrelaxed: ", "yellow")
     return text
@@ -312,7 +329,7 @@ def status_text(status: "LibraryStatus") -> Group:
         status.missing > 0
     )
     for name, text in (
-        ("library", f"{status.path}, {status.size_bytes / 1e6:,.1f} MB"),
+        ("library", f"{_short(str(status.path))}, {status.size_bytes / 1e6:,.1f} MB"),
         ("tracks", tracks),
         ("missing", missing),
         ("models", f"{', '.join(status.models)}; they hear {status.coverage:.0%} of each track"),
@@ -366,7 +383,7 @@ def verify_text(report: "VerifyReport") -> Text:
     count = len(report.problems)
     text.append(f"{count:,} problem{'s' * (count != 1)}" if count else "all is as it should be")
     if report.without_hash:
-        text.append(f"\n{_files(report.without_hash)} without a hash, from a library of an older format")
+        text.append(f"\n{_files(report.without_hash)} without a hash, from an older format; index again to store them")
     return text
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from unicodedata import normalize
 
+from musicrec.config.value_check import join_alternatives
 from musicrec.errors import ConfigError
 from musicrec.recommend.library import Library, LibraryFile
 from musicrec.recommend.track import Track, audio_hash, content_hash, folded, folded_names, shown_name
@@ -20,12 +21,17 @@ if TYPE_CHECKING:
     from musicrec.export.analyzer import TrackAnalysis
 
 
+_ALL_NAMES = "; `musicrec export tracks.csv --all` lists its tracks"
+
+
 def check_name(query: str, *, key: str = "query") -> None:
-    """Check that the name of a file or track is UTF-8.
+    """Check that the name of a file or track is UTF-8 and not empty.
 
     Raises:
         ConfigError: It is not.
     """
+    if not query.strip():
+        raise ConfigError(f"{key}: the name is empty; name an audio file or a track of the library")
     shown = os.fsencode(query).decode(errors="backslashreplace")
     if shown != query:
         raise ConfigError(f"{key}={shown}: this name is not UTF-8; rename the file, or ask with a copy of it")
@@ -96,7 +102,7 @@ def _titled(library: Library, query: str, key: str) -> list[Track]:
     if found := by_name.get(folded(query)):
         return [track for file in found for track in library.find(path=file.path)]
     close = [_name(by_name[name][0]) for name in get_close_matches(folded(query), by_name, n=3)]
-    meant = f"; did you mean {' or '.join(dict.fromkeys(close))}?" if close else ""
+    meant = f"; did you mean {join_alternatives(list(dict.fromkeys(close)))}?" if close else _ALL_NAMES
     raise ConfigError(f"{key}={query}: there is no such file, and no such track in {library.path}{meant}")
 
 

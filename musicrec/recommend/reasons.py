@@ -10,7 +10,7 @@ from musicrec.recommend.key_relations import CAMELOT_24, relation_text, transpos
 from musicrec.recommend.musical_filters import TrackFacts
 from musicrec.recommend.sets.axes import LoudnessAxis, TimbreAxis
 from musicrec.recommend.sets.tempo import TempoRules
-from musicrec.recommend.wording import loudness_text, short, signed, sounding_text, tempo_sign
+from musicrec.recommend.wording import loudness_text, signed, sounding_text, tempo_sign
 
 AXES = {
     "tags": ("genre", "instruments", "attributes", "tags", "tags_mtt", "tags_msd"),
@@ -154,7 +154,7 @@ def _energy(query: TrackFacts, track: TrackFacts) -> str:
     more = "more energetic" if step > 0 else "calmer"
     if abs(step) < _SLIGHTLY:
         return f"slightly {more}"
-    return f"{more} ({short(track.energy)} after {short(query.energy)})"
+    return f"{more} ({track.energy:.1f} after {query.energy:.1f})"
 
 
 def _loudness(query: TrackFacts, track: TrackFacts) -> tuple[str, str]:

@@ -1,17 +1,29 @@
 """The consoles of all programs: results go to standard output, errors and progress bars to standard error."""
 
+import os
+
 from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 _PIPE_WIDTH = 200  # characters; a log file or a pipe has no width of its own
+_ANSWER_WIDTH = 100  # of an answer for people there, which may end up in a mail or on a page
 
 
 def output_console() -> Console:
     """Return the console for standard output; it is wide where that is no terminal."""
     out = Console(highlight=False)
     return out if out.is_terminal else Console(highlight=False, width=_PIPE_WIDTH)
+
+
+def answer_console() -> Console:
+    """Return the console for answers to people; where it is no terminal, COLUMNS says how wide it is, or 100."""
+    out = Console(highlight=False)
+    if out.is_terminal:
+        return out
+    columns = os.environ.get("COLUMNS", "")
+    return Console(highlight=False, width=int(columns) if columns.isdecimal() and int(columns) else _ANSWER_WIDTH)
 
 
 def error_console() -> Console:

@@ -108,7 +108,7 @@ def test_mistakes_get_one_message_with_the_way_out(run: Run, tmp_path: Path):
         (("like", "Secnd"), "did you mean Ada & Bo – Second?"),
         (("like", "new.wav"), "this file is not in"),
         (("rate", "Second", "6"), "rating=6: give a whole number from 1 to 5"),
-        (("playlist", "show", "No"), "me has no playlist 'No'; there is none yet"),
+        (("playlist", "show", "No"), "you have no playlist 'No'; there is none yet"),
         (("profile", "export", "me.txt"), "me.txt: give a file whose name ends in .json"),
         (("profile", "export"), "there is no user 'me'"),
         (("profile", "import", "none.json"), "none.json: cannot be read: No such file"),
@@ -176,7 +176,7 @@ def test_playlists(run: Run, library: Path):
     _, error = run("playlist", "delete", "Sat", status=1)
     assert "Sat: nothing was deleted; --yes deletes it for good. To keep a copy: musicrec export Sat.m3u8" in error
     assert "deleted Sat with 4 tracks" in run("playlist", "delete", "Sat", "--yes")[0]
-    assert "me has no playlist yet" in run("playlist", "list")[0]
+    assert "you have no playlist yet" in run("playlist", "list")[0]
 
 
 def test_profiles(run: Run, tmp_path: Path):

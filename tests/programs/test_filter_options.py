@@ -87,6 +87,7 @@ def test_read(parse, text, value):
         (parse_year, "90-99", "--year 90-99: give years, as in 1990-1999"),
         (parse_duration, "5", "--duration 5: give a range of lengths, as in 3:00-6:30"),
         (parse_duration, "6:30-3:00", "--duration 6:30-3:00: give the lower limit first"),
+        (parse_duration, "3-6", "--duration 3-6: these are seconds; for minutes, write them as in 3:00-6:30"),
         (parse_duration, "3:75-", "--duration 3:75-: give a range"),
         (parse_multiples, "triple", "--multiples triple: 'triple': choose from: half, double, 3:2, 2:3; or own"),
         (parse_keys, "8A,8C", "--key 8A,8C: '8C' is no key; give keys such as 8A, 1m or A minor, or words: compat"),

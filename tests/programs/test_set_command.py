@@ -101,3 +101,16 @@ def test_locks():
 def test_a_picture_of_another_kind_is_refused():
     with pytest.raises(ConfigError, match=r"--picture set.pdf: give a file whose name ends in .png or .svg"):
         set_command.build(Recommender(), "0", tracks=3, picture=["set.pdf"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        ({"tracks": 3, "minutes": 60.0}, "-n 3 and --minutes 60: give one of them"),
+        ({"end": "0"}, "--end 0: the set begins with this track"),
+        ({"ban": ["0"]}, "--ban 0: the set begins or ends with this track"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(asked: dict, message: str):
+    with pytest.raises(ConfigError, match=message):
+        set_command.build(Recommender(), "0", **asked)

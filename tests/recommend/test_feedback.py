@@ -145,12 +145,12 @@ class TestPlaylists:
             (lambda: feedback.add_to_playlist("Friday", "x"), "track=x: there is no such file"),
             (lambda: feedback.add_to_playlist("Friday", "c", at=4), "at=4: the playlist 'Friday' has 2 tracks"),
             (lambda: feedback.add_to_playlist("Friday", "c", at=0), "at=0: give a place, 1 or more"),
-            (lambda: feedback.add_to_playlist("None", "c", at=1), "has no playlist 'None'; there are: Friday"),
+            (lambda: feedback.add_to_playlist("None", "c", at=1), "you have no playlist 'None'; there are: Friday"),
             (lambda: feedback.remove_from_playlist("Friday", 3), "3: the playlist 'Friday' has the places 1 to 2"),
             (lambda: feedback.remove_from_playlist("Friday", "c"), "c: is not in the playlist 'Friday'"),
             (lambda: feedback.remove_from_playlist("Friday"), "name one or more, or their places"),
             (lambda: feedback.create_playlist("Friday"), "has a playlist 'Friday' already"),
-            (lambda: feedback.playlist_tracks("None"), "has no playlist 'None'; there are: Friday"),
+            (lambda: feedback.playlist_tracks("None"), "you have no playlist 'None'; there are: Friday"),
         ):
             with pytest.raises((ConfigError, ProfileError), match=message):
                 mistake()

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from musicrec.heads.tags import TagHead
 from musicrec.recommend.answer import Answer
+from musicrec.recommend.musical_filters import MusicalFilters
 from musicrec.recommend.presentation import as_table
 from musicrec.recommend.recommender import Recommender
 from musicrec.recommend.sqlite_library import SqliteLibrary
@@ -81,3 +82,14 @@ def test_the_answer_holds_the_tags_as_they_were_said_and_as_they_are_shown(crate
 def test_a_track_without_a_clear_genre_says_what_is_nearest(crate: SqliteLibrary):
     assert "genre none is clear; nearest: techno 0.10" in " ".join(" ".join(shown(
         Recommender.open(crate.path).query("d"), 100)).split())  # fmt: skip
+
+
+def test_filters_that_leave_nothing_and_those_that_come_later(crate: SqliteLibrary):
+    recommender = Recommender.open(crate.path)
+    none = " ".join(" ".join(shown(recommender.query("b", filters=MusicalFilters(year=(1990, 1999))), 100)).split())
+    assert "year 1990–1999: 0 tracks" in none and "no track is left for this step" in none
+    assert "widen it; tracks of unknown year pass with --keep-unknown year" in none
+    vinyl = MusicalFilters(key=("same", "neighbour"), key_lock=False, bpm_percent=6, max_per_artist=1)
+    later = " ".join(" ".join(shown(recommender.query("b", k=2, filters=vinyl), 120)).split())
+    assert "key 7A, 8A or 9A once it plays at the query's tempo, at most 1 per artist: up to 3 tracks" in later
+    assert "of 3 tracks" in later

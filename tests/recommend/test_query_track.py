@@ -52,7 +52,9 @@ def test_a_name_of_several_tracks_or_of_none_is_a_mistake(library: SqliteLibrary
         ConfigError, match=r"no such file, and no such track in .*; did you mean Bob – Night or Cy – Night\?"
     ):
         find_track(library, "bob - nigt")
-    with pytest.raises(ConfigError, match=r"no such track in .*l\.sqlite$"):
+    with pytest.raises(
+        ConfigError, match=r"no such track in .*l\.sqlite; `musicrec export tracks.csv --all` lists its tracks"
+    ):
         find_track(library, "quite another name")
 
 
@@ -61,6 +63,9 @@ def test_paths_that_are_too_long_are_mistakes_as_any_other(tmp_path, monkeypatch
     long = tmp_path / ("a" * 300)
     with pytest.raises(ManifestError, match="there is no such folder, playlist, collection or manifest"):
         Recommender.open(tmp_path / "l.sqlite").index(long)
+    (tmp_path / "Music").mkdir()
+    with pytest.raises(ManifestError, match=r"did you mean .*/Music\?"):
+        Recommender.open(tmp_path / "l.sqlite").index(tmp_path / "Musik")
     with pytest.raises(LibraryError, match="no such library"):
         SqliteLibrary.open(long)
     for path in (long, long / "l.sqlite"):

@@ -40,7 +40,7 @@ SCORES = {
         ),
         (
             {"tempo_change": (-0.8, 2.0), "track": TrackFacts(bpm=62, key=key("8B"), energy=3.5)},
-            "62 BPM (×2, -0.8 %), 8B after 8A (relative major), calmer (3.5 after 6); sounds alike",
+            "62 BPM (×2, -0.8 %), 8B after 8A (relative major), calmer (3.5 after 6.0); sounds alike",
         ),
         (
             {

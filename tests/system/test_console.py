@@ -2,7 +2,7 @@
 
 import pytest
 
-from musicrec.system.console import error_console, make_table, output_console, print_error
+from musicrec.system.console import answer_console, error_console, make_table, output_console, print_error
 
 
 def test_a_pipe_gets_markdown_that_does_not_break(capsys: pytest.CaptureFixture, monkeypatch):
@@ -21,3 +21,10 @@ def test_errors_and_progress_go_to_standard_error(capsys: pytest.CaptureFixture)
     print_error("data.root=[/x]: " + "no such folder, " * 20)
     told = capsys.readouterr()
     assert told.out == "" and told.err == "working\nerror: data.root=[/x]: " + "no such folder, " * 20 + "\n"
+
+
+@pytest.mark.parametrize(("columns", "width"), [("", 100), ("78", 78), ("0", 100)])
+def test_an_answer_is_not_wide_in_a_pipe(monkeypatch, columns: str, width: int):
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    monkeypatch.setenv("COLUMNS", columns)
+    assert answer_console().width == width

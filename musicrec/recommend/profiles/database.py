@@ -109,7 +109,8 @@ class Database:
             yield
         except DBAPIError as error:
             reason = str(error.orig).strip().partition("\n")[0]
-            raise ProfileError(f"{self.name}: {reason}; earlier feedback is kept") from None
+            hint = "; --profiles FILE keeps profiles in another file" if "readonly" in reason else ""
+            raise ProfileError(f"{self.name}: {reason}; earlier feedback is kept{hint}") from None
 
 
 def _server(where: str | os.PathLike[str]) -> URL | None:

@@ -454,4 +454,4 @@ def _touch(connection: Connection, playlist_id: int, now: datetime) -> None:
 
 def _no_playlist(user: str, name: str, known: Sequence[str]) -> str:
     there = f"there are: {', '.join(sorted(known))}" if known else "there is none yet"
-    return f"{user} has no playlist {name!r}; {there}"
+    return f"{'you have' if user == 'me' else f'{user} has'} no playlist {name!r}; {there}"
