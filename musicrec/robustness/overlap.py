@@ -14,10 +14,11 @@ from musicrec.config.number_types import Count
 from musicrec.config.value_check import check_value
 from musicrec.heads import Head
 from musicrec.heads.metrics import Scores, weighted_mean
+from musicrec.recommend.evaluation.comparison import candidates
+from musicrec.recommend.evaluation.rankers import Query, two_step_ranker
 from musicrec.recommend.exact_search import ExactSearch
 from musicrec.recommend.exports import check_same
 from musicrec.recommend.filters import TagFilter
-from musicrec.recommend.ranking import recommend
 from musicrec.recommend.similarity import Similarity
 from musicrec.recommend.sqlite_library import SqliteLibrary
 from musicrec.recommend.track import Track
@@ -27,6 +28,8 @@ from musicrec.robustness.measurement import MeasuredAnswers
 from musicrec.robustness.models_under_test import ModelUnderTest
 from musicrec.robustness.resampling import IntervalEstimate, ResampledScores
 from musicrec.system.console import error_console
+
+_NAMES = ("path", "audio_hash")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,19 +186,15 @@ class OverlapMeasurement:
             values: The values of the queries, see `_track_values`.
             queries: Paths.
         """
+        search = library.search
+        rank = two_step_ranker(search, similarity, heads=library.heads, tag_filter=self.tag_filter)
+        paths, hashes = (np.array([getattr(track, name) for track in search.tracks], dtype=object) for name in _NAMES)
+        others = candidates(search)
         lists = []
         for number, path in enumerate(queries):
-            answer = recommend(
-                library.search,
-                {name: rows[number] for name, rows in values.items()},
-                heads=library.heads,
-                k=self.k,
-                tag_filter=self.tag_filter,
-                similarity=similarity,
-                path=path,
-                audio_hash=library.audio_hashes.get(path),
-            )
-            lists.append([match.row for match in answer.matches])
+            own = (paths == path) | (hashes == library.audio_hashes.get(path))
+            query = Query(row=-1, values={name: rows[number] for name, rows in values.items()})
+            lists.append(rank(query, among=others & ~own, k=self.k).tolist())
         return lists
 
     def _open_library(
