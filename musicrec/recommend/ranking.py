@@ -6,7 +6,7 @@
    passages, several queries, what a user likes, hubs, diversity, a limit per artist (`reranking`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -126,7 +126,7 @@ class Request:
             from: in a library of hardly more than k tracks, the filter would never leave one out.
         include_unreliable: Whether silent and very short tracks may be recommended.
         taste: What the user's taste changes; None for nothing.
-        banned: Ids of recordings that must not come.
+        banned: Ids of recordings that must not come, nor versions of them.
         towards: A track to which a path leads from the first of `alike`: k tracks between the two, in small steps. The
             tags of the query do not filter then.
     """
@@ -204,9 +204,19 @@ class _Run:
         ids = library.ids_of(asked)
         self._asked = {*ids.values(), *request.banned}
         self._asked_tracks = index.table(np.array(sorted(self._asked), dtype=np.int64))
+        self._without_versions = self._no_versions(
+            request.banned if request.preset.filters.same_recording else self._asked
+        )
         own = index.table(np.array([ids[asked[0]]])) if asked[0] in ids else None
         self.facts = self._facts(own)
         self.filters = request.preset.filters
+
+    def _no_versions(self, ids: Collection[int]) -> Condition:
+        """Return the condition that leaves out the versions of some recordings."""
+        here = self._index.table(np.array(sorted(ids), dtype=np.int64))
+        # A recording without a file is not in the index. Its versions have its number if it was there first.
+        gone = set(ids) - set(here.ids.tolist())
+        return Condition(not_among={"recording": ({*here.columns.recording.tolist()} | gone) - {-1}})
 
     def _facts(self, own: TrackTable | None) -> TrackFacts:
         """Return the facts of the first track, from the library if it is in there."""
@@ -232,6 +242,7 @@ class _Run:
 
     def count(self, condition: Condition, *, unreliable: bool = False) -> int:
         """Return the number of tracks that a condition leaves, without the query."""
+        condition &= self._without_versions
         unreliable = unreliable or self._request.include_unreliable
         among = self._asked_tracks
         asked = condition.mask(among.columns, among.tags) & (unreliable | ~among.unreliable)
@@ -258,6 +269,7 @@ class _Run:
 
     def matches(self, condition: Condition, tags: Sequence[Tag]) -> list[RecommendedTrack]:
         """Return the tracks in their last order."""
+        condition &= self._without_versions
         for times in _LONGER:
             table, whole = self._shortlist(condition, times=times)
             found = self._ranked(table, tags) if len(table) else []
@@ -292,6 +304,7 @@ class _Run:
 
     def path(self, condition: Condition, tags: Sequence[Tag]) -> list[RecommendedTrack]:
         """Return tracks that lead from the first track to another; each is described beside the one before it."""
+        condition &= self._without_versions
         request, space = self._request, self._index.space
         start, end = self._vectors[0], self._vectors[-1]
         weights = self._weights_of(0)

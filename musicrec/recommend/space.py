@@ -209,7 +209,10 @@ class Space:
             vectors: (tracks, size).
         """
         products = vectors.astype(np.float32) * query.astype(np.float32)
-        return np.clip(np.add.reduceat(products, [part.start for part in self.blocks.values()], axis=1), -1, 1)
+        found = np.zeros((len(vectors), len(self.blocks)), np.float32)
+        for number, part in enumerate(self.blocks.values()):  # the embedding of a network may have no dimension
+            found[:, number] = products[:, part].sum(axis=1)
+        return np.clip(found, -1, 1)
 
     def to_bytes(self) -> tuple[str, bytes]:
         """Return the space as JSON and as arrays in the format of safetensors, for a library to keep."""

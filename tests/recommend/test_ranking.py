@@ -7,6 +7,7 @@ from musicrec.audio.remark import Remark
 from musicrec.errors import ConfigError
 from musicrec.recommend.answer import describe
 from musicrec.recommend.filters import TagFilter
+from musicrec.recommend.library import Changes
 from musicrec.recommend.library_index import MemoryIndex
 from musicrec.recommend.musical_filters import MusicalFilters, set_filters
 from musicrec.recommend.presets import Preset
@@ -312,3 +313,23 @@ def test_a_limit_per_artist_looks_further_than_the_shortlist(library: SqliteLibr
     library.add(tracks)
     found = ask(library, make_track("q"), k=10, weights={"tempo": 1}, filters=MusicalFilters(max_per_artist=1))
     assert len(found.matches) == 10 and ids(found)[0].startswith("near") and ids(found)[1].startswith("far")
+
+
+def test_versions_of_all_that_is_named_are_left_out(corners: SqliteLibrary):
+    """Also of the second query, of the end of a path, of banned recordings, and of a query whose file is gone."""
+    corners._connection.execute("UPDATE recordings SET version_of = 'b0' WHERE audio_hash = 'b1'")
+    start, first, version = of_embedding(corners, "a0", "b0", "b1")
+    number = corners.ids_of(["b0"])["b0"]
+    for found in (
+        ask(corners, start, first, k=28),
+        ask(corners, start, version, k=28),
+        ask(corners, start, k=28, unlike=[first]),
+        ask(corners, start, k=28, towards=first),
+        ask(corners, start, k=28, banned=[number]),
+    ):
+        assert not {"b0", "b1"} & set(ids(found)) and "b2" in ids(found)
+    same = MusicalFilters(same_recording=True)
+    assert "b1" in ids(ask(corners, start, first, k=28, filters=same)), "that was asked for"
+    assert "b1" not in ids(ask(corners, start, k=28, banned=[number], filters=same))
+    corners.save(Changes(missing=["/music/b0.wav"]))
+    assert "b1" not in ids(ask(corners, first, k=28))
