@@ -7,6 +7,7 @@ that was indexed; it lists files, and a file can be listed by several sources.
 
 import math
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -219,6 +220,9 @@ class Library(Protocol):
 
     def close(self) -> None:
         """Close the library."""
+
+    def one_state(self) -> AbstractContextManager[None]:
+        """See one state of the library in all that is read meanwhile, whatever other programs write."""
 
     def version(self) -> Hashable:
         """Return what differs as soon as this or another program has changed the library."""

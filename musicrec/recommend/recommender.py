@@ -240,8 +240,7 @@ class Recommender:
             check_name(name)
         chosen = read_preset(preset) if isinstance(preset, str) else preset
         library = self._opened()
-        index = self._index(library, search)
-        if not len(index):
+        if not len(self._index(library, search)):
             raise ConfigError(f"{self.path}: the library holds no tracks; add some with `musicrec index FOLDER`")
         settings = query_settings(
             library,
@@ -268,21 +267,23 @@ class Recommender:
             include_unreliable=include_unreliable,
             towards=asked[-1] if ends else None,
         )
-        index = index_with_tags(library, index, settings.preset.tags)
-        if user and may_have_feedback(place_of_profiles(self.path, profiles), user):
-            with self.feedback(user, profiles=profiles, read_only=True) as feedback:
-                found = recommend(library, index, _by_taste(request, library, index, feedback))
-        else:
-            found = recommend(library, index, request)
-        return compose_answer(
-            found,
-            request,
-            heads=library.heads,
-            library=self.path,
-            size=len(index),
-            remarks=[*(remark.text for one in asked for remark in one.remarks), *model_remarks(library)],
-            listings=library.listings(one.audio_hash for one in (*asked, *(match.track for match in found.matches))),
-        )
+        with library.one_state():  # another program may have changed it while files were analysed
+            index = index_with_tags(library, self._index(library, search), settings.preset.tags)
+            if user and may_have_feedback(place_of_profiles(self.path, profiles), user):
+                with self.feedback(user, profiles=profiles, read_only=True) as feedback:
+                    found = recommend(library, index, _by_taste(request, library, index, feedback))
+            else:
+                found = recommend(library, index, request)
+            named = [*asked, *(match.track for match in found.matches)]
+            return compose_answer(
+                found,
+                request,
+                heads=library.heads,
+                library=self.path,
+                size=len(index),
+                remarks=[*(remark.text for one in asked for remark in one.remarks), *model_remarks(library)],
+                listings=library.listings(track.audio_hash for track in named),
+            )
 
     def _asked(self, library: Library, name: str, coverage: float | None) -> Track:
         """Return a track of the library, or a file that is analysed."""
@@ -321,7 +322,8 @@ class Recommender:
             curve: The wanted energy over the set.
             locked: {place from 1: track}.
             banned: Tracks that must not be in the set.
-            without: Audio hashes of recordings to leave out unless they are named, such as `Feedback.never_again`.
+            without: Audio hashes of recordings to leave out, with their versions, unless they are named, such as
+                `Feedback.never_again`.
             settings: How the set is searched; None for the usual ones.
 
         Raises:
@@ -329,41 +331,46 @@ class Recommender:
             LibraryError: The library does not exist or cannot be read.
         """
         library = self._opened()
-        table = self._index(library).everything()
-        left_out = table.rows_of(np.array(list(library.ids_of(without).values()), dtype=np.int64))
+        with library.one_state():
+            table = self._index(library).everything()
+            left_out = np.array(list(library.ids_of(without).values()), dtype=np.int64)
 
-        def row_of(name: str) -> int:
-            ids = library.ids_of([name])
-            if not ids:
-                check_name(name)
-                found = find_track(library, name)
-                ids = {} if found is None else library.ids_of([found.audio_hash])
-            row = int(table.rows_of(np.array(list(ids.values()), dtype=np.int64)).max(initial=-1))
-            if row < 0:
-                raise ConfigError(f"{name} is not in {self.path}; a set is built from tracks of the library")
-            return row
+            def row_of(name: str) -> int:
+                ids = library.ids_of([name])
+                if not ids:
+                    check_name(name)
+                    found = find_track(library, name)
+                    ids = {} if found is None else library.ids_of([found.audio_hash])
+                row = int(table.rows_of(np.array(list(ids.values()), dtype=np.int64)).max(initial=-1))
+                if row < 0:
+                    raise ConfigError(f"{name} is not in {self.path}; a set is built from tracks of the library")
+                return row
 
-        first, last = row_of(start), None if end is None else row_of(end)
-        allowed = ~table.unreliable
-        allowed[left_out[left_out >= 0]] = False
-        made = build_set(
-            table.columns,
-            start=first,
-            end=last,
-            tracks=tracks,
-            minutes=minutes,
-            curve=curve,
-            locked={place: row_of(name) for place, name in (locked or {}).items()},
-            banned=[row_of(name) for name in banned],
-            allowed=allowed,
-            settings=settings,
-        )
-        chosen = library.tracks(table.ids[list(made.rows)].tolist())
-        return made.named(
-            [track.name for track in chosen],
-            audio_hashes=[track.audio_hash for track in chosen],
-            paths=[track.path for track in chosen],
-        )
+            first, last = row_of(start), None if end is None else row_of(end)
+            allowed = ~table.unreliable
+            rows = table.rows_of(left_out)
+            allowed[rows[rows >= 0]] = False
+            recording = table.columns.recording  # of versions, the number of the first one
+            left_out = np.concatenate([left_out, recording[rows[rows >= 0]]])
+            allowed[(recording >= 0) & np.isin(recording, left_out)] = False
+            made = build_set(
+                table.columns,
+                start=first,
+                end=last,
+                tracks=tracks,
+                minutes=minutes,
+                curve=curve,
+                locked={place: row_of(name) for place, name in (locked or {}).items()},
+                banned=[row_of(name) for name in banned],
+                allowed=allowed,
+                settings=settings,
+            )
+            chosen = library.tracks(table.ids[list(made.rows)].tolist())
+            return made.named(
+                [track.name for track in chosen],
+                audio_hashes=[track.audio_hash for track in chosen],
+                paths=[track.path for track in chosen],
+            )
 
     def feedback(self, user: str = "me", *, profiles: str | Path | None = None, read_only: bool = False) -> "Feedback":
         """Open what a user thinks of the tracks, and their playlists. Close it before the recommender.

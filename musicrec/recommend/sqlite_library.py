@@ -162,6 +162,12 @@ class SqliteLibrary:
         with sqlite_schema.named_errors(self.path):
             return sqlite_schema.format_of(self._connection)
 
+    @contextmanager
+    def one_state(self) -> Iterator[None]:
+        """See one state of the library in all that is read meanwhile. Nothing may be written."""
+        with self._reading():
+            yield
+
     def version(self) -> Hashable:
         """Return what differs as soon as this or another program has changed the library."""
         with sqlite_schema.named_errors(self.path):
@@ -382,6 +388,9 @@ class SqliteLibrary:
     def _reading(self) -> Iterator[sqlite3.Connection]:
         """See one state of the library, whatever another program writes meanwhile."""
         with sqlite_schema.named_errors(self.path):
+            if self._connection.in_transaction:  # within `one_state`
+                yield self._connection
+                return
             self._connection.execute("BEGIN")
             try:
                 if (found := sqlite_schema.format_of(self._connection)) != self._shown:

@@ -106,6 +106,11 @@ def read_table(library: "Library") -> TrackTable:
 
     A recording without a summary is summed up from the answers of the models, which takes longer. Nothing is written.
     """
+    with library.one_state():  # otherwise vectors of a new space may be read with an old one
+        return _read(library)
+
+
+def _read(library: "Library") -> TrackTable:
     here, space = library.present(), library.space()
     stored = space is not None
     if space is None:

@@ -235,6 +235,18 @@ def test_the_version_tells_of_changes(store: Library, again: Callable, make: Cal
     assert store.version() != after and names(store) == ["b"]
 
 
+def test_one_state_is_seen_whatever_others_write(store: Library, again: Callable, make: Callable):
+    filled(store, make, "ab")
+    with closing(again()) as other:
+        with store.one_state():
+            before = store.version()
+            assert names(store) == ["a", "b"]
+            filled(other, make, "c")
+            other.save(Changes(missing=["/music/a.wav"]))
+            assert names(store) == ["a", "b"] and store.version() == before
+        assert names(store) == ["b", "c"] and store.version() != before
+
+
 def test_all_changes_or_none(store: Library, make: Callable):
     filled(store, make)
     recording, file = make("c")

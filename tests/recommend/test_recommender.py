@@ -10,10 +10,12 @@ import pytest
 
 import musicrec
 from musicrec.errors import ConfigError, LibraryError
-from musicrec.recommend.library import Changes, Listing, Source
+from musicrec.recommend import recommender as recommender_module
+from musicrec.recommend.library import Changes, Library, Listing, Source
 from musicrec.recommend.musical_filters import MusicalFilters
 from musicrec.recommend.recommender import Recommender
 from musicrec.recommend.sqlite_library import SqliteLibrary
+from musicrec.recommend.track import Track
 
 
 def test_it_is_a_name_of_the_package():
@@ -170,6 +172,28 @@ def test_feedback_changes_the_next_answer(many: Recommender):
     assert [row["track_id"] for row in many.query("a0", k=5, user="").results] == before
     (paired,) = [row for row in many.query("a0", k=30, user="Anna").results if row["track_id"] == "c7"]
     assert "works after" in paired["taste"]
+
+
+def test_versions_of_what_must_never_come_again_do_not_come_either(many: Recommender, corners: SqliteLibrary):
+    corners._connection.execute("UPDATE recordings SET version_of = 'b0' WHERE audio_hash = 'b1'")
+    with many.feedback() as feedback:
+        feedback.dislike("b0")
+    assert not {"b0", "b1"} & {row["track_id"] for row in many.query("b2", k=28).results}
+    made = many.build_set("b2", tracks=28, without=many.never_again())
+    assert not {"/music/b0.wav", "/music/b1.wav"} & {track.path for track in made.tracks}
+
+
+def test_a_file_that_goes_missing_during_a_query_is_no_mistake(
+    many: Recommender, corners: SqliteLibrary, monkeypatch: pytest.MonkeyPatch
+):
+    look = recommender_module.find_track
+
+    def change_and_look(library: Library, name: str) -> Track | None:
+        corners.save(Changes(missing=["/music/a1.wav"]))
+        return look(library, name)
+
+    monkeypatch.setattr(recommender_module, "find_track", change_and_look)
+    assert "a1" not in {row["track_id"] for row in many.query("a0", k=28).results}
 
 
 def test_presets_and_settings_in_their_place(many: Recommender):

@@ -10,6 +10,7 @@ from musicrec.recommend import summaries
 from musicrec.recommend.exact_search import ExactSearch
 from musicrec.recommend.library_columns import library_columns
 from musicrec.recommend.similarity import Similarity
+from musicrec.recommend.space import Space
 from musicrec.recommend.sqlite_library import SqliteLibrary
 from musicrec.recommend.track_table import TrackTable, read_table
 
@@ -142,3 +143,33 @@ def test_the_space_is_fitted_again_when_a_library_grows(filled: SqliteLibrary, m
     assert space is not None and again is not None
     assert (space.fitted_on, again.fitted_on) == (30, 31)
     assert sum(len(ids) for ids, _ in filled.summaries()) == 31
+
+
+def test_a_block_without_dimensions_is_similar_to_nothing(heads: dict):
+    """As the embedding of a network of size 0."""
+    values = {"embedding": np.zeros((3, 0), np.float32), "key": np.eye(24, dtype=np.float32)[:3]}
+    space = Space.fit([heads["key"]], values, reliable=np.ones(3, dtype=bool))
+    vectors, _ = space.vectors(values)
+    similar = space.similarities(vectors[0], vectors)
+    assert similar[:, space.names.index("embedding")].tolist() == [0, 0, 0]
+    assert similar[0, space.names.index("key")] == pytest.approx(1, abs=1e-3)
+
+
+def test_space_and_vectors_are_of_one_state(filled: SqliteLibrary, make_track: Callable, monkeypatch):
+    """Another program fits a new space between two looks of a reader."""
+    summaries.bring_up_to_date(filled, progress=False)
+    before = read_table(filled)
+    with SqliteLibrary.open(filled.path) as reader, SqliteLibrary.open(filled.path) as writer:
+        look = reader.space
+
+        def space_before_a_change() -> Space | None:
+            found = look()
+            new = [make_track(f"new {i}") for i in range(10)]
+            for i, track in enumerate(new):
+                track.embedding[:] = np.eye(4)[i % 4] * 100
+            writer.add(new)
+            summaries.bring_up_to_date(writer, progress=False)
+            return found
+
+        monkeypatch.setattr(reader, "space", space_before_a_change)
+        same(before, read_table(reader))

@@ -181,6 +181,7 @@ class Database:
         self._connection = package.connect(place)
         self._tables: dict[str, Any] = {}
         self._shown: State | None = None
+        self._held: State | None = None  # the state that is shown whatever is written
         self._last: tuple[int, State] | None = None  # the newest state that was read, and the version of its table
         self.writes = 0
         with package.named_errors(place):
@@ -201,6 +202,17 @@ class Database:
         """See one state of the library, whatever another program writes meanwhile."""
         with package.named_errors(self.place):
             yield self._tables_now()
+
+    @contextmanager
+    def one_state(self) -> Iterator[None]:
+        """See one state of the library in all that is read meanwhile."""
+        held = self._held
+        with self.reading():
+            self._held = self._shown
+            try:
+                yield
+            finally:
+                self._held = held
 
     @contextmanager
     def writing(self) -> Iterator[Draft]:
@@ -240,12 +252,12 @@ class Database:
     def state(self) -> State:
         """Return the state after the last finished write."""
         with package.named_errors(self.place):
-            return self._state()
+            return self._held or self._state()
 
     def _tables_now(self) -> Tables:
         for last in (False, True):
             try:
-                self._show(self._state())
+                self._show(self._held or self._state())
                 break
             except (OSError, RuntimeError, ValueError):  # its versions were deleted between two looks
                 self._shown = None

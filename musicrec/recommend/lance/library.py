@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -124,6 +124,12 @@ class LanceLibrary:
         """Return the number of tracks: recordings with a file that is there."""
         with self._database.reading() as tables:
             return reading.count_tracks(tables)
+
+    @contextmanager
+    def one_state(self) -> Iterator[None]:
+        """See one state of the library in all that is read meanwhile. Nothing may be written."""
+        with self._database.one_state():
+            yield
 
     def version(self) -> Hashable:
         """Return what differs as soon as this or another program has changed the library."""
