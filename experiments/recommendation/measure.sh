@@ -11,17 +11,16 @@ here=experiments/recommendation
 corpus=$1
 real=$2
 work=$3
+against='evaluate.references=[query,preset mix,preset inspire,preset explore]'
 
 musicrec recommend action=index 'exports=[tempo,key,musicnn_mtt,musicnn_msd]' source="$corpus/manifest.csv" \
     library="$work/corpus.sqlite"
-musicrec recommend action=evaluate library="$work/corpus.sqlite" evaluate.labels="$corpus/manifest.csv" \
-    evaluate.mfcc=true evaluate.changed=60 evaluate.playlists=artist evaluate.folder="$work/corpus"
-musicrec recommend action=evaluate library="$real/library.sqlite" evaluate.mfcc=true evaluate.changed=20 \
-    evaluate.playlists=artist evaluate.folder="$work/real"
+musicrec recommend action=evaluate library="$work/corpus.sqlite" evaluate.labels="$corpus/manifest.csv" "$against" \
+    evaluate.mfcc=true evaluate.playlists=null evaluate.queries=400 evaluate.folder="$work/corpus"
+musicrec recommend action=evaluate library="$real/library.sqlite" "$against" \
+    evaluate.mfcc=true evaluate.changed=20 evaluate.playlists=artist evaluate.folder="$work/real"
 
-for name in corpus real; do
-    cp "$work/$name/scores.csv" "$here/$name.csv"
-    cp "$work/$name/differences.csv" "$here/${name}_differences.csv"
-    cp "$work/$name/evaluation.png" "$here/$name.png"
-    python $here/tables.py "$work/$name/evaluation.json" --page $here/README.md --name $name
-done
+python $here/tables.py "$work/corpus/evaluation.json" --page $here/README.md --name corpus \
+    --title "Rendered corpus (synthesised from MIDI)"
+python $here/tables.py "$work/real/evaluation.json" --page $here/README.md --name real \
+    --title "Real library: four soundtracks"
