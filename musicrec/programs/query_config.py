@@ -1,13 +1,12 @@
 """The settings of a query in the config of `recommend.py`, which `action=query` and `action=evaluate` share."""
 
-from dataclasses import replace
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from musicrec.programs.build import plain
-from musicrec.recommend.musical_filters import MusicalFilters
+from musicrec.recommend.musical_filters import MusicalFilters, changed_filters
 from musicrec.recommend.presets import Preset, filters_from, preset_from
 
 
@@ -19,7 +18,7 @@ def settings_of(cfg: DictConfig) -> dict[str, Any]:
     given = filters_from(filters)
     return {
         "preset": preset,
-        "filters": replace(base, **{name: getattr(given, name) for name in filters}) if filters else None,
+        "filters": changed_filters(base, {name: getattr(given, name) for name in filters}) if filters else None,
         "tags": plain(cfg.filter),
         "weights": plain(cfg.weights),
         "metric": cfg.similarity.metric,

@@ -205,9 +205,10 @@ def _remarks(found: Recommendation, request: Request) -> list[str]:
             f"left out: {found.left_out:,} silent or very short track{'s' * (found.left_out > 1)}; "
             "`musicrec recommend` takes them in with include_unreliable=true"
         )
-    elif not found.filtered and not found.condition:
+    nothing_asked = not found.filtered and not found.condition
+    if nothing_asked and not found.left_out:
         remarks.append("the query is the only track in the library")
-    elif not found.matches:
+    elif not found.matches and not nothing_asked:
         by_year = {"year", "year_within"} & set_filters(found.filters) and "year" not in found.filters.keep_unknown
         unknown = "; tracks of unknown year pass with --keep-unknown year" if by_year else ""
         remarks.append(f"no track passes the filters; leave one out, or widen it{unknown}")

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from musicrec.errors import ConfigError
@@ -194,8 +193,3 @@ def _problem(kind: str, file: LibraryFile, text: str) -> Problem:
 def coverage_of(analysis: Mapping[str, Any]) -> float:
     """Return the share of each track that the models of a library hear; those of older formats heard whole tracks."""
     return float(analysis.get("coverage", 1.0))
-
-
-def expanded(path: str | Path) -> Path:
-    """Return a path with the home folder of the user in place of ~."""
-    return Path(path).expanduser()

@@ -7,8 +7,8 @@ to the ranked tracks.
 
 import functools
 import math
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -401,6 +401,25 @@ def at_most_per_artist(artist: np.ndarray, order: np.ndarray, *, most: int) -> n
 def _tempo_rules(multiples: tuple[str, ...]) -> TempoRules:
     """Return rules in which only some multiples count."""
     return TempoRules(**{name: 0.0 for name in MULTIPLES if name not in ("own", *multiples)})
+
+
+def changed_filters(base: MusicalFilters, changes: Mapping[str, Any]) -> MusicalFilters:
+    """Return filters with other settings.
+
+    A range takes the place of a distance from the query, and the other way round.
+
+    Args:
+        base: Filters, such as those of a preset.
+        changes: Settings by name.
+
+    Raises:
+        ConfigError: A setting is out of range, or a range and a distance are both given.
+    """
+    replaced: dict[str, Any] = {}
+    for pair in _PAIRS.items():
+        if any(name in changes for name in pair):
+            replaced |= dict.fromkeys(pair)
+    return replace(base, **{**replaced, **changes})
 
 
 def set_filters(filters: MusicalFilters) -> frozenset[str]:

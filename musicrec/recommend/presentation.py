@@ -289,15 +289,15 @@ def _filter(answer: "Answer") -> Text:
         texts = {"any": "any of ", "all": "all of ", "none": "none of "}
         named = ", ".join(f"{texts[name]}{', '.join(words)}" for name, words in asked["chosen"].items())
         if "any" in asked["chosen"] or "all" in asked["chosen"]:
-            return Text(f"{named}: {last['tracks']} of {_tracks(pool)}")
-    if not answer.query["tags"]:
+            return Text(f"{named}: {last['tracks']:,} of {_tracks(pool)}")
+    if not answer.query["tags"]:  # then none can be chosen, either
         return Text(f"no model predicts tags: no filter, {_tracks(last['tracks'])}")
-    text = Text()
+    text = Text(f"none of {', '.join(asked['chosen']['none'])}; " if asked["chosen"] else "")
     for step in [*tried, last]:
         named = f"{asked['match']} of {', '.join(step['tags'])}" if step["tags"] else "no filter"
-        text.append(f"{named}: {step['tracks']} of {_tracks(pool)}")
+        text.append(f"{named}: {step['tracks']:,} of {_tracks(pool)}")
         if step is not last:
-            text.append(f", fewer than {asked['min_pool']}\nrelaxed: ", "yellow")
+            text.append(f", fewer than {asked['min_pool']:,}\nrelaxed: ", "yellow")
     return text
 
 

@@ -8,7 +8,7 @@ import pytest
 from musicrec.errors import ConfigError
 from musicrec.heads.keys import key_index, parse_key
 from musicrec.recommend.key_relations import CAMELOT_24, KeyTable
-from musicrec.recommend.musical_filters import MusicalFilters, TrackFacts, at_most_per_artist
+from musicrec.recommend.musical_filters import MusicalFilters, TrackFacts, at_most_per_artist, changed_filters
 
 
 def key(code: str) -> int:
@@ -282,3 +282,12 @@ def test_facts_of_a_row(columns):
 def test_what_is_refused(settings, message):
     with pytest.raises(ConfigError, match=message):
         MusicalFilters(**settings)
+
+
+def test_a_range_takes_the_place_of_a_distance():
+    """As in preset=mix filters.bpm=[120,128], where the preset has bpm_percent."""
+    base = MusicalFilters(bpm_percent=6, energy=(5, 8), max_per_artist=2)
+    changed = changed_filters(base, {"bpm": (120, 128), "energy_within": 1})
+    assert changed == MusicalFilters(bpm=(120, 128), energy_within=1, max_per_artist=2)
+    with pytest.raises(ConfigError, match=r"filters.bpm and filters.bpm_percent: give one of them"):
+        changed_filters(base, {"bpm": (120, 128), "bpm_percent": 3})

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from musicrec.audio.remark import Remark
 from musicrec.heads.tags import TagHead
 from musicrec.recommend.answer import Answer
+from musicrec.recommend.library import Changes
 from musicrec.recommend.musical_filters import MusicalFilters
 from musicrec.recommend.presentation import as_table
 from musicrec.recommend.recommender import Recommender
@@ -93,3 +95,21 @@ def test_filters_that_leave_nothing_and_those_that_come_later(crate: SqliteLibra
     later = " ".join(" ".join(shown(recommender.query("b", k=2, filters=vinyl), 120)).split())
     assert "key 7A, 8A or 9A once it plays at the query's tempo, at most 1 per artist: up to 3 tracks" in later
     assert "of 3 tracks" in later
+
+
+def test_tags_that_must_not_be_are_shown(crate: SqliteLibrary):
+    answer = Recommender.open(crate.path).query("b", k=2, tags={"none": ["guitar"]})
+    assert "1 tags none of guitar; any of" in " ".join(" ".join(shown(answer, 120)).split())
+
+
+def test_filters_and_silent_tracks_can_both_leave_nothing(library: SqliteLibrary, make_track):
+    silent = dataclasses.replace(make_track("b", bpm=90), remarks=(Remark("silent", unreliable=True),))
+    library.add([make_track("a"), silent, make_track("c")])
+    recommender = Recommender.open(library.path)
+    both = recommender.query("a", filters=MusicalFilters(bpm=(80, 100))).remarks
+    assert any(text.startswith("left out: 1 silent") for text in both)
+    assert any(text.startswith("no track passes the filters") for text in both)
+    library.save(Changes(missing=["/music/c.wav"]))
+    alone = recommender.query("a").remarks
+    assert any(text.startswith("left out: 1 silent") for text in alone)
+    assert not any("no track passes" in text or "only track" in text for text in alone)
