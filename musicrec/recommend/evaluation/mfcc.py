@@ -48,20 +48,27 @@ def mfcc_of_tracks(tracks: Sequence[Track], *, cache: Path, advance: Callable[[]
     from musicrec.audio.decode import decode
     from musicrec.errors import AudioError
 
+    known = _read(cache)
+    unreadable = np.full(3 * COEFFICIENTS, np.nan, np.float32)
+    new, failed = {}, set()
+    for track in tracks:
+        if track.audio_hash not in known and track.audio_hash not in failed:
+            try:
+                known[track.audio_hash] = new[track.audio_hash] = mfcc(decode(track.path, sample_rate=SAMPLE_RATE))
+            except AudioError:  # not kept: the disk may be back the next time
+                failed.add(track.audio_hash)
+        advance()
+    if new:
+        kept = _read(cache) | new  # another evaluation may have written meanwhile
+        with atomic_write(cache, "wb") as file:
+            np.savez(file, hashes=np.array(list(kept)), values=np.stack(list(kept.values())))
+    return np.stack([known.get(track.audio_hash, unreadable) for track in tracks])
+
+
+def _read(cache: Path) -> dict[str, np.ndarray]:
+    """Return what a cache keeps, {audio_hash: values}; nothing if it does not exist or cannot be read."""
     try:
         with np.load(cache, allow_pickle=False) as stored:
-            known = dict(zip(stored["hashes"].tolist(), stored["values"], strict=True))
+            return dict(zip(stored["hashes"].tolist(), stored["values"], strict=True))
     except (OSError, ValueError, KeyError):
-        known = {}
-    before = len(known)
-    for track in tracks:
-        if track.audio_hash not in known:
-            try:
-                known[track.audio_hash] = mfcc(decode(track.path, sample_rate=SAMPLE_RATE))
-            except AudioError:
-                known[track.audio_hash] = np.full(3 * COEFFICIENTS, np.nan, np.float32)
-        advance()
-    if len(known) > before:
-        with atomic_write(cache, "wb") as file:
-            np.savez(file, hashes=np.array(list(known)), values=np.stack(list(known.values())))
-    return np.stack([known[track.audio_hash] for track in tracks])
+        return {}
