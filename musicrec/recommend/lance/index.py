@@ -55,7 +55,10 @@ class LanceIndex:
     def with_tags(self, tags: TagBits) -> MemoryIndex:
         """Return an index in which the tracks have other tags, given in the order of `ids`. It is in memory."""
         index = MemoryIndex(self._library)
-        return index.with_tags(tags.take(np.searchsorted(self.ids, index.ids)))
+        known = np.isin(index.ids, self.ids)  # it also has recordings without a summary
+        bits = np.zeros((len(index), tags.bits.shape[1]), np.uint8)
+        bits[known] = tags.bits[np.searchsorted(self.ids, index.ids[known])]
+        return index.with_tags(TagBits(tags.names, bits))
 
     def count(self, condition: Condition, *, unreliable: bool = False) -> int:
         """Return the number of tracks that a condition holds for; see `LibraryIndex`."""

@@ -84,6 +84,19 @@ def test_tables_are_those_of_the_exact_search(filled: "LanceLibrary"):
     assert index.with_tags(other).count(drums) == index.count(drums)
 
 
+def test_other_tags_of_a_library_that_was_not_summed_up_to_the_end(lance: "LanceLibrary", make_tracks: Callable):
+    """As after a program that was killed between the last save and the summaries."""
+    tracks = make_tracks(8)
+    lance.save(changes_of(tracks[2:6]))
+    summaries.bring_up_to_date(lance)
+    lance.save(changes_of([*tracks[:2], *tracks[6:]]))
+    index = lance.index()
+    other = index.with_tags(TagBits(index.tags.names, index.everything().tags.bits))
+    expected = index.everything()
+    assert len(other) == 8 and len(expected) == 4
+    np.testing.assert_array_equal(other.table(expected.ids).tags.bits, expected.tags.bits)
+
+
 def test_silent_tracks_are_left_out(lance: "LanceLibrary", make_tracks: Callable):
     tracks = make_tracks(10)
     silent = dataclasses.replace(tracks[4], remarks=(Remark("silent", unreliable=True),))
