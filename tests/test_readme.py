@@ -67,6 +67,11 @@ def world(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     world = tmp_path_factory.mktemp("world")
     music = world / "home" / "Music"
     shutil.copytree(tiny_music.parent / "audio", music)
+    for file, title in zip(sorted(music.glob("*.flac")), ("sixtyfour", "stairs"), strict=False):
+        samples, rate = soundfile.read(file)
+        with soundfile.SoundFile(file, "w", rate, 1) as tagged:
+            tagged.artist, tagged.title = "nexuiz", title
+            tagged.write(samples)
     first = next(music.iterdir())
     shutil.copy(first, world / "track.flac")
     soundfile.write(world / "new_track.mp3", *soundfile.read(first))
