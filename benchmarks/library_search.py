@@ -36,7 +36,7 @@ SIZE = 128  # of the embeddings
 TAGS = tuple(f"tag {number:02}" for number in range(50))
 _GENRES, _PER_ARTIST, _PER_ALBUM = 60, 30, 10
 _AT_ONCE = 10_000
-_TOP, _SHORTLIST = 10, 300
+_TOP, _SHORTLIST = 10, 100  # as many as a query compares again
 
 
 class Music:

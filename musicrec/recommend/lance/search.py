@@ -21,7 +21,7 @@ _INDICES = {
     "summaries": {"recording": "BTree", "bpm": "BTree", "year": "BTree", "key": "Bitmap", "genre": "Bitmap",
                   "artist": "BTree", "unreliable": "Bitmap"},
 }  # fmt: skip
-_PROBES = 100
+_PROBES = 85
 """Partitions that a query looks into; LanceDB makes one per 8,000 tracks. They were made for equal weights, and a query
 with others needs many of them. Under a condition, a partition takes little time."""
 
