@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from musicrec.data.synthetic import make_synthetic
 from musicrec.export.folder import write_export
 from musicrec.heads.tags import TagHead
 from musicrec.models.frontends.mel import MelSpectrogram
@@ -62,9 +63,11 @@ def quick_settings(program: str, arguments: list[str]) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def world(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the files that the README takes as given, a home with music in it, and a folder of models."""
     world = tmp_path_factory.mktemp("world")
+    # Long enough to be recommended; sets leave out what is very short.
+    tiny_music = make_synthetic(world / "composed", tracks=24, duration_s=12.0, progress=False)
     music = world / "home" / "Music"
     shutil.copytree(tiny_music.parent / "audio", music)
     for file, title in zip(sorted(music.glob("*.flac")), ("sixtyfour", "stairs"), strict=False):
