@@ -168,11 +168,11 @@ def ask(address: str, queries: int) -> dict[str, Any]:
     begin = time.perf_counter()
     from musicrec.recommend import stores
     from musicrec.recommend.conditions import Condition
-    from musicrec.recommend.library_index import MemoryIndex
+    from musicrec.recommend.library_index import open_index
     from musicrec.recommend.presets import read_preset
 
     library = stores.open_library(stores.address(address))
-    index = library.index() if hasattr(library, "index") else MemoryIndex(library)
+    index = open_index(library)
     ids = sorted(library.ids_of(f"{number:032x}" for number in chosen(len(library), queries)).values())
     opened = time.perf_counter() - begin
     found: list[list[int]] = []

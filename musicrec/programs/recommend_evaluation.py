@@ -30,7 +30,8 @@ from musicrec.recommend.evaluation.usual_rankers import TWO_STEPS, baselines, si
 from musicrec.recommend.exact_search import ExactSearch
 from musicrec.recommend.library import Library
 from musicrec.recommend.library_columns import library_columns
-from musicrec.recommend.query_settings import open_index, query_settings
+from musicrec.recommend.library_index import open_index
+from musicrec.recommend.query_settings import query_settings
 from musicrec.runs.find import find_export
 from musicrec.system.console import make_table, output_console
 from musicrec.system.progress import track_progress

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -20,9 +20,6 @@ from musicrec.heads import Head
 from musicrec.recommend.exports import ExportRef
 from musicrec.recommend.space import Space
 from musicrec.recommend.track import Track, split_embedding
-
-if TYPE_CHECKING:
-    from musicrec.recommend.library_index import LibraryIndex
 
 ANOTHER = "name the file of a library (--library FILE, or library=FILE of `musicrec recommend`)"
 
@@ -273,14 +270,6 @@ class Library(Protocol):
 
     def summaries(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Return all summaries in parts: (recordings,) ids, increasing over all parts; (recordings, bytes) uint8."""
-
-    def index(self, search: str = ...) -> "LibraryIndex":
-        """Return what queries search in.
-
-        Args:
-            search: A search of `musicrec.recommend.search`, or "lance" for that of LanceDB; by default that which suits
-                the store.
-        """
 
     def save_summaries(self, ids: Sequence[int], rows: np.ndarray, *, space: Space | None = None) -> None:
         """Save summaries.

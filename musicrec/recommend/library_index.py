@@ -1,13 +1,15 @@
 """What a query searches in: the tracks of a library, narrowed down by conditions to those that are most similar."""
 
+from collections.abc import Callable
 from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from musicrec.config.value_check import check_choice
 from musicrec.recommend.conditions import Condition
-from musicrec.recommend.search import make_search
+from musicrec.recommend.search import SEARCHES, make_search
 from musicrec.recommend.space import Space
 from musicrec.recommend.summaries import SummaryLayout
 from musicrec.recommend.tag_bits import TagBits
@@ -162,3 +164,21 @@ class MemoryIndex:
         together, scored = np.concatenate(rows), np.concatenate(scores)
         best = np.lexsort((together, -scored))[:n]
         return self.all.take(together[best])
+
+
+def open_index(library: "Library", search: str | None = None) -> LibraryIndex:
+    """Return what queries search in.
+
+    Args:
+        library: The library. A store that searches itself, as LanceDB does, has a method `index`.
+        search: "exact", "kdtree" or "balltree" for the tracks in memory, or "lance"; None for what suits the store.
+
+    Raises:
+        ConfigError: The library cannot be searched in this way.
+    """
+    own: Callable[[], LibraryIndex] | None = getattr(library, "index", None)
+    if search is not None:
+        check_choice("search", search, [*SEARCHES, *([] if own is None else ["lance"])])
+    if own is not None and search in (None, "lance"):
+        return own()
+    return MemoryIndex(library, search=search or "exact")

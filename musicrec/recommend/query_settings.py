@@ -4,14 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from musicrec.config.value_check import check_choice
 from musicrec.recommend.filters import TagFilter
 from musicrec.recommend.library import Library
 from musicrec.recommend.library_index import LibraryIndex
 from musicrec.recommend.musical_filters import MusicalFilters, set_filters
 from musicrec.recommend.presets import Preset, read_preset
 from musicrec.recommend.reranking.rerank import Reranking
-from musicrec.recommend.search import SEARCHES
 from musicrec.recommend.similarity import Similarity, Weights, default_weights
 from musicrec.recommend.summaries import tags_by
 
@@ -80,23 +78,6 @@ def query_settings(
     unchanged = {name: weight for name, weight in chosen.weights.items() if name not in own}
     compare = Similarity(heads, blocks=others, weights={**unchanged, **own}, metric=metric)
     return QuerySettings(preset=chosen, soft=soft, similarity=compare)
-
-
-def open_index(library: Library, search: str | None = None) -> LibraryIndex:
-    """Return what queries search in.
-
-    Args:
-        library: The library.
-        search: A search of `musicrec.recommend.search`, or "lance" for a library in LanceDB; None for what suits the
-            store.
-
-    Raises:
-        ConfigError: There is no such search.
-    """
-    if search is None:
-        return library.index()
-    check_choice("search", search, [*SEARCHES, *(["lance"] if isinstance(library.path, str) else [])])
-    return library.index(search)
 
 
 def index_with_tags(library: Library, index: LibraryIndex, tag_filter: TagFilter) -> LibraryIndex:

@@ -114,8 +114,8 @@ class Request:
     """What is asked for.
 
     Attributes:
-        alike: The tracks to be like; of several, the first gives tempo, key and tags. Values of a track need not be in
-            the library.
+        alike: The tracks to be like, which need not be in the library. Of several, the first gives tempo and key, and
+            the tags of none filter: what they differ in would be left out.
         unlike: Tracks to be unlike.
         playlist: Whether `alike` is a playlist that is to be continued, the last track first.
         k: Number of tracks.
@@ -164,7 +164,7 @@ def recommend(library: Library, index: LibraryIndex, request: Request) -> Recomm
     min_pool = request.min_pool or max(1, min(request.k, (eligible + 1) // 2))
     tags = run.tags()
     kept, steps = request.preset.tags.pool(
-        tags if request.towards is None else [],
+        tags if request.towards is None and len(request.alike) == 1 else [],
         index.tags,
         lambda condition: run.count(musical & condition),
         min_pool=min_pool,

@@ -21,12 +21,12 @@ from musicrec.recommend.answer import Answer, compose_answer
 from musicrec.recommend.exports import ExportRef
 from musicrec.recommend.filters import TagFilter
 from musicrec.recommend.library import Library
-from musicrec.recommend.library_index import LibraryIndex
+from musicrec.recommend.library_index import LibraryIndex, open_index
 from musicrec.recommend.maintenance import LibraryStatus, Problem, PruneReport, RelocateReport, VerifyReport
 from musicrec.recommend.musical_filters import MusicalFilters
 from musicrec.recommend.presets import Preset, read_preset
 from musicrec.recommend.profiles.presence import may_have_feedback, place_of_profiles
-from musicrec.recommend.query_settings import index_with_tags, open_index, query_settings
+from musicrec.recommend.query_settings import index_with_tags, query_settings
 from musicrec.recommend.query_track import analyze_file, check_name, find_track
 from musicrec.recommend.ranking import Request, recommend
 from musicrec.recommend.sets.build import SetSettings, build_set
@@ -194,7 +194,7 @@ class Recommender:
         Args:
             track: An audio file, which need not be in the library, or a track of the library: its track_id, its title,
                 or "artist – title", as answers show it. Of several, tracks are wanted that are like one of them; the
-                first one gives tempo, key and tags.
+                first one gives tempo and key, and their tags do not filter.
             unlike: Tracks that the answer should be unlike.
             playlist: Whether the tracks are a playlist that is to be continued; its last tracks count most.
             towards: A track to which a path leads from `track`: the answer is k tracks between both, in small steps,

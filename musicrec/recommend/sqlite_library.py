@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -32,9 +32,6 @@ from musicrec.recommend.library import (
 )
 from musicrec.recommend.space import Space
 from musicrec.recommend.track import Track, split_embedding
-
-if TYPE_CHECKING:
-    from musicrec.recommend.library_index import LibraryIndex
 
 BESIDE = ("-wal", "-shm", ".lock")
 """What the names of the files beside a library end with: two of SQLite, and the lock of the program that writes."""
@@ -260,16 +257,6 @@ class SqliteLibrary:
         """Return all summaries in parts; see `Library.summaries`. Nothing else may be read meanwhile."""
         with self._reading() as connection:
             yield from sqlite_reading.summaries(connection)
-
-    def index(self, search: str = "exact") -> "LibraryIndex":
-        """Return what queries search in: the tracks in memory.
-
-        Args:
-            search: See `musicrec.recommend.search`.
-        """
-        from musicrec.recommend.library_index import MemoryIndex
-
-        return MemoryIndex(self, search=search)
 
     def save_summaries(self, ids: Sequence[int], rows: np.ndarray, *, space: Space | None = None) -> None:
         """Save summaries; a new space deletes all earlier ones."""

@@ -16,7 +16,7 @@ from musicrec.recommend.tag_bits import TagBits
 from musicrec.recommend.track_table import TrackTable
 
 if TYPE_CHECKING:
-    from musicrec.recommend.lance.library import LanceLibrary
+    from musicrec.recommend.library import Library
 
 
 class LanceIndex:
@@ -38,7 +38,7 @@ class LanceIndex:
         layout: How facts of tracks are read off what the models said.
     """
 
-    def __init__(self, library: "LanceLibrary", database: Database, space: Space, layout: SummaryLayout) -> None:
+    def __init__(self, library: "Library", database: Database, space: Space, layout: SummaryLayout) -> None:
         self._library, self._database, self.layout, self.space = library, database, layout, space
         with database.reading() as tables:
             rows = tables.rows("summaries", ["recording", "known", "genre"])

@@ -195,19 +195,17 @@ class LanceLibrary:
                 raise LibraryError(f"{self.path}: summaries of another space than that of the library; index again")
             writing.save_summaries(draft, np.asarray(ids, np.int64), rows.view(layout.dtype)[:, 0], layout, space)
 
-    def index(self, search: str = "lance") -> "LibraryIndex":
-        """Return what queries search in: the tables, or the tracks in memory before they have been summed up.
+    def index(self) -> "LibraryIndex":
+        """Return what queries search in: the tables.
 
-        Args:
-            search: "lance", or another search, for which the tracks are in memory.
+        While some tracks have not been summed up, as after a program was killed, it is the tracks in memory.
         """
         from musicrec.recommend.lance.index import LanceIndex
         from musicrec.recommend.library_index import MemoryIndex
 
         space = self.space()
-        if space is None or search != "lance":
-            return MemoryIndex(self, search="exact" if search == "lance" else search)
-        return LanceIndex(self, self._database, space, self._layout(space))
+        found = None if space is None else LanceIndex(self, self._database, space, self._layout(space))
+        return MemoryIndex(self) if found is None or len(found) < len(self) else found
 
     def passages(self, ids: Sequence[int]) -> np.ndarray:
         """Return the passages of some recordings, in their order, (recordings, 2, size) float32; NaN if unknown."""

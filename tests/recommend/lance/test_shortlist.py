@@ -91,9 +91,12 @@ def test_other_tags_of_a_library_that_was_not_summed_up_to_the_end(lance: "Lance
     summaries.bring_up_to_date(lance)
     lance.save(changes_of([*tracks[:2], *tracks[6:]]))
     index = lance.index()
+    assert isinstance(index, MemoryIndex) and len(index) == 8, "none is left out"
+    summaries.bring_up_to_date(lance)
+    index = lance.index()
     other = index.with_tags(TagBits(index.tags.names, index.everything().tags.bits))
     expected = index.everything()
-    assert len(other) == 8 and len(expected) == 4
+    assert not isinstance(index, MemoryIndex) and len(other) == len(expected) == 8
     np.testing.assert_array_equal(other.table(expected.ids).tags.bits, expected.tags.bits)
 
 
@@ -119,7 +122,7 @@ def test_a_track_is_not_found_when_its_file_is_missing_or_its_answers_are_old(fi
     filled.save(Changes(missing=[filled.tracks([number])[0].path]))
     assert number not in found() and len(found()) == 59
     filled.save(changes_of([make_tracks(60)[1]]))
-    assert len(found()) == 58
+    assert len(found()) == 59, "it is summed up from its new answers"
     summaries.bring_up_to_date(filled)
     assert len(found()) == 59
 
