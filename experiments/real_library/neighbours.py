@@ -32,7 +32,7 @@ from musicrec.heads import Head
 from musicrec.recommend.evaluation.accuracy import chance_precision, key_compatible, label_precision, tempo_compatible
 from musicrec.recommend.evaluation.accuracy import mixable as tempo_and_key
 from musicrec.recommend.evaluation.comparison import candidates, stored_query
-from musicrec.recommend.evaluation.estimates import Estimate, mean
+from musicrec.recommend.evaluation.estimates import MeasureEstimate, mean
 from musicrec.recommend.evaluation.mfcc import BLOCK as MFCC_BLOCK
 from musicrec.recommend.evaluation.mfcc import SAMPLE_RATE, mfcc
 from musicrec.recommend.evaluation.rankers import ranked_lists, similarity_ranker
@@ -158,7 +158,7 @@ def text_of(weights: dict[str, float]) -> str:
     return " ".join(f"{name}={weight:g}" for name, weight in weights.items())
 
 
-def rounded(name: str, of: Estimate) -> dict[str, float]:
+def rounded(name: str, of: MeasureEstimate) -> dict[str, float]:
     parts = asdict(of)
     return {
         name: round(parts["value"], 3),
@@ -167,7 +167,7 @@ def rounded(name: str, of: Estimate) -> dict[str, float]:
     }
 
 
-def as_table(rows: list[dict], differences: dict[str, Estimate], *, by_chance: float, k: int, best: str) -> str:
+def as_table(rows: list[dict], differences: dict[str, MeasureEstimate], *, by_chance: float, k: int, best: str) -> str:
     """Return the results as Markdown."""
     mixes = [name for name in ("mixable_tempo", "mixable_key", "mixable_both") if name in rows[0]]
     header = ["ranking", f"same soundtrack, of {k}", "95 %", *(name.removeprefix("mixable_") for name in mixes)]

@@ -49,8 +49,8 @@ class PlaylistEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Playlist:
-    """The content of a playlist.
+class PlaylistFile:
+    """The content of a playlist file.
 
     Attributes:
         entries: The files that exist, each once, in the order of the playlist.
@@ -72,7 +72,7 @@ def is_playlist(path: str | os.PathLike) -> bool:
     return os.path.splitext(path)[1].lower() in PLAYLIST_SUFFIXES and not os.path.isdir(path)
 
 
-def read_m3u(path: str | os.PathLike) -> Playlist:
+def read_m3u(path: str | os.PathLike) -> PlaylistFile:
     """Read a playlist and find its files.
 
     Nothing is fetched from the net. A path with a drive letter or backslashes is looked for below the folder of the
@@ -134,7 +134,7 @@ def read_m3u(path: str | os.PathLike) -> Playlist:
             if lost
             else f"{path}: the playlist is empty; add tracks to it, or give a folder of music"
         )
-    return Playlist(entries=list(entries.values()), missing=missing, unused=unused, moved=moved, repeated=repeated)
+    return PlaylistFile(entries=list(entries.values()), missing=missing, unused=unused, moved=moved, repeated=repeated)
 
 
 def write_m3u(

@@ -12,7 +12,7 @@ from musicrec.errors import ConfigError
 from musicrec.heads import Head
 from musicrec.recommend.columns import Columns
 from musicrec.recommend.evaluation import accuracy, playlists, variety
-from musicrec.recommend.evaluation.estimates import Estimate, jackknife, means
+from musicrec.recommend.evaluation.estimates import MeasureEstimate, jackknife, means
 from musicrec.recommend.evaluation.labels import Labels
 from musicrec.recommend.evaluation.measures import MEASURES, Measure
 from musicrec.recommend.evaluation.playlists import Continuation, HoldOut
@@ -74,7 +74,7 @@ class Subject:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Score:
+class RankingScore:
     """A measure of a ranking.
 
     Attributes:
@@ -86,12 +86,12 @@ class Score:
 
     ranking: str
     measure: str
-    estimate: Estimate
+    estimate: MeasureEstimate
     queries: int
 
 
 @dataclass(frozen=True, kw_only=True)
-class Difference:
+class RankingDifference:
     """How much better or worse a ranking is than another one, query by query.
 
     Attributes:
@@ -104,7 +104,7 @@ class Difference:
     ranking: str
     other: str
     measure: str
-    estimate: Estimate
+    estimate: MeasureEstimate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,8 +119,8 @@ class Comparison:
         about: The library in plain JSON types: tracks, queries and so on.
     """
 
-    scores: list[Score]
-    differences: list[Difference]
+    scores: list[RankingScore]
+    differences: list[RankingDifference]
     measures: dict[str, Measure]
     settings: EvaluationSettings
     about: dict[str, object]
@@ -130,7 +130,7 @@ class Comparison:
         """The names of the rankings, in order."""
         return list(dict.fromkeys(score.ranking for score in self.scores))
 
-    def of(self, ranking: str, measure: str) -> Score | None:
+    def of(self, ranking: str, measure: str) -> RankingScore | None:
         """Return a measure of a ranking; None if it was not measured."""
         found = (score for score in self.scores if (score.ranking, score.measure) == (ranking, measure))
         return next(found, None)
@@ -186,7 +186,7 @@ def compare(
     clusters = _clusters(bootstrap, subject.labels.artist[rows])
 
     values: dict[str, dict[str, np.ndarray]] = {}
-    scores: list[Score] = []
+    scores: list[RankingScore] = []
     for name, ranker in rankers.items():
         measured, counts = task.measure(ranker, (continuations or {}).get(name) or playlists.fused(ranker))
         values[name] = measured
@@ -197,10 +197,10 @@ def compare(
         }
         for measure, estimate in estimates.items():
             count = int((~np.isnan(measured[measure])).sum()) if measure in measured else len(rows)
-            scores.append(Score(ranking=name, measure=measure, estimate=estimate, queries=count))
+            scores.append(RankingScore(ranking=name, measure=measure, estimate=estimate, queries=count))
         advance()
     differences = [
-        Difference(ranking=name, other=other, measure=measure, estimate=estimate)
+        RankingDifference(ranking=name, other=other, measure=measure, estimate=estimate)
         for name in references
         for other in rankers
         if other != name
@@ -321,12 +321,12 @@ def _clusters(bootstrap: "Bootstrap", artists: np.ndarray) -> np.ndarray | None:
 
 def _estimates(
     values: Mapping[str, np.ndarray], bootstrap: "Bootstrap", clusters: np.ndarray | None
-) -> dict[str, Estimate]:
+) -> dict[str, MeasureEstimate]:
     """Return the mean of each measure. Those with the same queries are drawn together, playlists one by one."""
     groups: dict[tuple[bool, int], list[str]] = {}
     for name, of in values.items():
         groups.setdefault((name.startswith(_NOT_OF_QUERIES), len(of)), []).append(name)
-    found: dict[str, Estimate] = {}
+    found: dict[str, MeasureEstimate] = {}
     for (others, _), names in groups.items():
         together = np.stack([values[name] for name in names], axis=1)
         found |= dict(zip(names, means(together, bootstrap, None if others else clusters), strict=True))

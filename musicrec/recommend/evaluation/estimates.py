@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Estimate:
+class MeasureEstimate:
     """A value and its interval.
 
     Attributes:
@@ -25,7 +25,7 @@ class Estimate:
     high: float
 
 
-def means(values: np.ndarray, bootstrap: "Bootstrap", clusters: np.ndarray | None = None) -> list[Estimate]:
+def means(values: np.ndarray, bootstrap: "Bootstrap", clusters: np.ndarray | None = None) -> list[MeasureEstimate]:
     """Return the means of several measures over the queries, with bootstrap intervals.
 
     The queries are drawn, the library stays. For the difference of two rankings, give the differences query by query.
@@ -43,7 +43,7 @@ def means(values: np.ndarray, bootstrap: "Bootstrap", clusters: np.ndarray | Non
     filled = points.nan_to_num(nan=0.0)
     estimate = filled.sum(dim=0) / known.sum(dim=0)
     if not len(points):
-        return [Estimate(value=np.nan, low=np.nan, high=np.nan)] * points.shape[1]
+        return [MeasureEstimate(value=np.nan, low=np.nan, high=np.nan)] * points.shape[1]
     groups = np.arange(len(points)) if clusters is None else clusters
     rows = max(1, _BLOCK_SIZE // len(points))
     resampled = torch.cat(
@@ -51,12 +51,12 @@ def means(values: np.ndarray, bootstrap: "Bootstrap", clusters: np.ndarray | Non
     )
     limits = bootstrap.interval(resampled, estimate)
     return [
-        Estimate(value=float(one), low=float(low), high=float(high))
+        MeasureEstimate(value=float(one), low=float(low), high=float(high))
         for one, (low, high) in zip(estimate, limits.T, strict=True)
     ]
 
 
-def mean(values: np.ndarray, bootstrap: "Bootstrap") -> Estimate:
+def mean(values: np.ndarray, bootstrap: "Bootstrap") -> MeasureEstimate:
     """Return the mean of the queries' values, (queries,), and its interval; see `means`."""
     return means(np.asarray(values)[:, None], bootstrap)[0]
 
@@ -67,7 +67,7 @@ def jackknife(
     *,
     confidence: float,
     limits: tuple[float, float] = (-np.inf, np.inf),
-) -> Estimate:
+) -> MeasureEstimate:
     """Return a statistic of how often each track is recommended, with its jackknife interval.
 
     Such a statistic is no mean over queries, and the bootstrap does not suit it: a resample has only two thirds of the
@@ -86,12 +86,12 @@ def jackknife(
     value = float(statistic(whole[None])[0])
     number = len(counts)
     if number < 2:
-        return Estimate(value=value, low=np.nan, high=np.nan)
+        return MeasureEstimate(value=value, low=np.nan, high=np.nan)
     rows = max(1, _BLOCK_SIZE // counts.shape[1])
     left = np.concatenate([statistic(whole - counts[begin : begin + rows]) for begin in range(0, number, rows)])
     error = float(np.sqrt((number - 1) / number * np.sum((left - left.mean()) ** 2)))
     z = float(torch.special.ndtri(torch.tensor((1 + confidence) / 2, dtype=torch.float64)))
-    return Estimate(value=value, low=max(limits[0], value - z * error), high=min(limits[1], value + z * error))
+    return MeasureEstimate(value=value, low=max(limits[0], value - z * error), high=min(limits[1], value + z * error))
 
 
 _BLOCK_SIZE = 4_000_000  # entries of one array

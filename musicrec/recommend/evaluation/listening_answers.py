@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from musicrec.errors import ConfigError
-from musicrec.recommend.evaluation.estimates import Estimate, means
+from musicrec.recommend.evaluation.estimates import MeasureEstimate, means
 from musicrec.recommend.evaluation.listening_test import KEY_FORMAT
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ EXTRA = "the agreement of raters needs the package nltk: pip install 'musicrec[l
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class RaterAnswer:
     """What a rater heard.
 
     Attributes:
@@ -85,12 +85,12 @@ class ListeningResult:
     raters: dict[str, Count]
     by_query: Count
     by_rater: Count
-    share: Estimate
+    share: MeasureEstimate
     alpha: float
     answers: int
 
 
-def read_answers(key: Path, files: Sequence[Path]) -> tuple[tuple[str, str], list[Answer]]:
+def read_answers(key: Path, files: Sequence[Path]) -> tuple[tuple[str, str], list[RaterAnswer]]:
     """Read the key of a test and the files that raters downloaded.
 
     Args:
@@ -105,7 +105,7 @@ def read_answers(key: Path, files: Sequence[Path]) -> tuple[tuple[str, str], lis
     """
     known = _read(key, expected=KEY_FORMAT, what="key of a listening test")
     trials = {trial["id"]: trial for trial in known["trials"]}
-    found: dict[tuple[str, str], Answer] = {}
+    found: dict[tuple[str, str], RaterAnswer] = {}
     for file in files:
         given = _read(file, expected=ANSWERS_FORMAT, what="file of answers")
         if given.get("test") != known["test"]:
@@ -119,12 +119,12 @@ def read_answers(key: Path, files: Sequence[Path]) -> tuple[tuple[str, str], lis
                 raise ConfigError(f"{file}: holds an answer {choice!r} to the trial {trial!r}, which is not in {key}")
             one = trials[trial]
             winner = None if choice == NO_DIFFERENCE else one[choice]["ranking"]
-            found[rater, trial] = Answer(rater=rater, trial=trial, winner=winner, query=one["query"]["audio_hash"])
+            found[rater, trial] = RaterAnswer(rater=rater, trial=trial, winner=winner, query=one["query"]["audio_hash"])
     first, second = known["rankings"]
     return (first, second), list(found.values())
 
 
-def summarize(rankings: tuple[str, str], answers: Sequence[Answer], bootstrap: "Bootstrap") -> ListeningResult:
+def summarize(rankings: tuple[str, str], answers: Sequence[RaterAnswer], bootstrap: "Bootstrap") -> ListeningResult:
     """Count wins, by rater and by query, and measure how far raters agree.
 
     Args:
@@ -147,7 +147,7 @@ def summarize(rankings: tuple[str, str], answers: Sequence[Answer], bootstrap: "
     decided = [answer for answer in answers if answer.winner is not None]
     won = np.array([[float(answer.winner == first)] for answer in decided]).reshape(-1, 1)
     clusters = np.unique([answer.trial for answer in decided], return_inverse=True)[1]
-    nothing = Estimate(value=np.nan, low=np.nan, high=np.nan)
+    nothing = MeasureEstimate(value=np.nan, low=np.nan, high=np.nan)
     return ListeningResult(
         rankings=rankings,
         raters=raters,

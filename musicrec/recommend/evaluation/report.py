@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from musicrec.recommend.evaluation.comparison import Comparison
-from musicrec.recommend.evaluation.estimates import Estimate
+from musicrec.recommend.evaluation.estimates import MeasureEstimate
 from musicrec.system.atomic_write import write_json, write_text
 from musicrec.system.csv_table import write_records
 
@@ -90,7 +90,7 @@ def table(
     return ["ranking", *(comparison.measures[name].title for name in names)], rows
 
 
-def text(estimate: Estimate | None, *, interval: bool = True, signed: bool = False) -> str:
+def text(estimate: MeasureEstimate | None, *, interval: bool = True, signed: bool = False) -> str:
     """Return an estimate as text, such as "0.512 [0.489, 0.535]"."""
     if estimate is None or math.isnan(estimate.value):
         return NONE
@@ -101,7 +101,7 @@ def text(estimate: Estimate | None, *, interval: bool = True, signed: bool = Fal
     return f"{value} [{format(estimate.low, form)}, {format(estimate.high, form)}]"
 
 
-def _numbers(estimate: Estimate) -> dict[str, float | None]:
+def _numbers(estimate: MeasureEstimate) -> dict[str, float | None]:
     return {
         name: None if math.isnan(value) else round(value, _DIGITS)
         for name, value in (("value", estimate.value), ("low", estimate.low), ("high", estimate.high))

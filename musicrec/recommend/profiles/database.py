@@ -19,7 +19,7 @@ _BUSY_S = 30.0
 _ANOTHER = "name the file of a library, a file for profiles, or postgresql://USER:PASSWORD@HOST/DATABASE"
 
 
-class Database:
+class ProfileDatabase:
     """A database of profiles, which `open` brings to the newest version of the schema.
 
     Attributes:
@@ -31,7 +31,7 @@ class Database:
         self._engine, self.name, self.read_only = engine, name, read_only
 
     @classmethod
-    def open(cls, where: str | os.PathLike[str], *, create: bool = False, read_only: bool = False) -> "Database":
+    def open(cls, where: str | os.PathLike[str], *, create: bool = False, read_only: bool = False) -> "ProfileDatabase":
         """Open a database.
 
         Args:

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from musicrec.errors import ProfileError
 from musicrec.recommend.profiles import schema
-from musicrec.recommend.profiles.database import Database
+from musicrec.recommend.profiles.database import ProfileDatabase
 from musicrec.recommend.profiles.records import Entry, Event, Playlist, Profile, User, checked
 
 _EVENT = tuple(field.name for field in fields(Event))
@@ -30,7 +30,7 @@ class ProfileStore:
         name: The file, or the address of the server without its password.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: ProfileDatabase) -> None:
         self._database, self.name = database, database.name
 
     @classmethod
@@ -46,7 +46,7 @@ class ProfileStore:
         Raises:
             ProfileError: There is no such database, it is something else, or it cannot be reached.
         """
-        return cls(Database.open(where, create=create, read_only=read_only))
+        return cls(ProfileDatabase.open(where, create=create, read_only=read_only))
 
     def close(self) -> None:
         """Close all connections."""

@@ -296,7 +296,7 @@ class Move:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reranking:
+class TasteRanking:
     """A ranking with feedback, and how it differs from the one without.
 
     Attributes:
@@ -344,7 +344,7 @@ def rerank(
     others: np.ndarray | None = None,
     others_share: Share = 0.0,
     settings: TasteSettings | None = None,
-) -> Reranking:
+) -> TasteRanking:
     """Blend what is known about a user into a ranking.
 
     Args:
@@ -383,7 +383,7 @@ def rerank(
         if isinstance(query, int | np.integer):
             metric[known.pairs[known.pairs[:, 0] == query, 1]] += settings.pair_bonus
     scores = np.where(allowed, similarity + added + metric, -np.inf)
-    return Reranking(
+    return TasteRanking(
         scores=scores,
         taste=added,
         metric=metric,

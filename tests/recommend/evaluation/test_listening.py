@@ -13,7 +13,7 @@ from musicrec.errors import AudioError, ConfigError
 from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.recommend.evaluation.listening_answers import (
     ANSWERS_FORMAT,
-    Answer,
+    RaterAnswer,
     agreement,
     count,
     read_answers,
@@ -183,12 +183,12 @@ def test_counts_are_exact_binomial():
 
 
 def test_a_tie_between_raters_is_undecided():
-    answers = [Answer(rater=rater, trial="1", winner=winner, query="q") for rater, winner in (("a", "x"), ("b", "y"))]
+    answers = [RaterAnswer(rater=rater, trial="1", winner=won, query="q") for rater, won in (("a", "x"), ("b", "y"))]
     result = summarize(("x", "y"), answers, BOOTSTRAP)
     assert (result.by_query.decided, result.by_query.undecided) == (0, 1)
     with pytest.raises(ConfigError, match="hold no answers"):
         summarize(("x", "y"), [], BOOTSTRAP)
-    same = [Answer(rater="a", trial=str(trial), winner=None, query="q") for trial in range(3)]
+    same = [RaterAnswer(rater="a", trial=str(trial), winner=None, query="q") for trial in range(3)]
     undecided = summarize(("x", "y"), same, BOOTSTRAP)
     assert np.isnan(undecided.share.value) and np.isnan(undecided.alpha)
 
