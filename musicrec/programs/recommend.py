@@ -59,6 +59,8 @@ def query(cfg: DictConfig) -> None:
         search=cfg.search,
         device=cfg.device,
         coverage=cfg.coverage,
+        user=cfg.user,
+        profiles=cfg.profiles,
         as_json=cfg.format == "json",
         **settings_of(cfg),
     )

@@ -199,7 +199,7 @@ def _musical_texts(found: Recommendation) -> list[str]:
 
 def _remarks(found: Recommendation, request: Request) -> list[str]:
     """Return what to know about an answer."""
-    remarks = found.filters.remarks(found.query)
+    remarks = list(found.remarks)
     if found.left_out:
         remarks.append(
             f"left out: {found.left_out:,} silent or very short track{'s' * (found.left_out > 1)}; "

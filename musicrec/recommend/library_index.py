@@ -1,6 +1,6 @@
 """What a query searches in: the tracks of a library, narrowed down by conditions to those that are most similar."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
@@ -40,6 +40,13 @@ class LibraryIndex(Protocol):
 
     def __len__(self) -> int:
         """Return the number of tracks."""
+
+    def names(self, kind: str) -> Collection[str]:
+        """Return the artists, or the albums, of the tracks.
+
+        Args:
+            kind: "artist" or "album".
+        """
 
     def with_tags(self, tags: TagBits) -> "LibraryIndex":
         """Return an index in which the tracks have other tags, given in the order of `ids`."""
@@ -101,6 +108,10 @@ class MemoryIndex:
         self.all, self.ids, self.space, self.tags = table, table.ids, table.space, table.tags
         self.genres = frozenset(table.columns.text_codes("genre").numbers)
         self._patterns = np.unique(table.known)  # which blocks tracks have, mostly all
+
+    def names(self, kind: str) -> Collection[str]:
+        """Return the artists, or the albums, of the tracks."""
+        return self.all.columns.text_codes(kind).numbers.keys()
 
     def with_tags(self, tags: TagBits) -> "MemoryIndex":
         """Return an index in which the tracks have other tags, given in the order of `ids`."""

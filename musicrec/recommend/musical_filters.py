@@ -7,7 +7,7 @@ to the ranked tracks.
 
 import functools
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any
 
@@ -24,6 +24,7 @@ from musicrec.recommend.conditions import RANGE_COLUMNS, Condition, Range
 from musicrec.recommend.key_relations import KeyTable, moved_semitones, transpose
 from musicrec.recommend.sets.tempo import MULTIPLES, TempoChange, TempoRules
 from musicrec.recommend.tag_bits import unknown_name
+from musicrec.recommend.track import folded
 
 SAME = "same"
 """Stands for the query's own genre, artist or album."""
@@ -190,13 +191,21 @@ class MusicalFilters:
                 "the key 'semitone'"
             )
 
-    def condition(self, query: TrackFacts, *, genres: Collection[str] | None = None) -> Condition:
+    def condition(
+        self,
+        query: TrackFacts,
+        *,
+        genres: Collection[str] | None = None,
+        names: Callable[[str], Collection[str]] | None = None,
+    ) -> Condition:
         """Return what a track must fulfil, as far as that is a plain condition; see `finally_keep` for the rest.
 
         Args:
             query: What is known of the track that was asked about.
             genres: The genres of the library, so that a genre is found in capital or small letters. None takes the
                 names as they are.
+            names: Returns the artists, or the albums, of the library for "artist" or "album", so that these are found
+                in capital or small letters, too.
 
         Raises:
             ConfigError: A genre is none of `genres`.
@@ -229,7 +238,7 @@ class MusicalFilters:
             ("album", self.not_album, query.album),
         ):
             if wanted := _resolved(words, own):
-                not_among[name] = wanted
+                not_among[name] = wanted if names is None else wanted | _in_any_case(wanted, names(name))
         if query.recordings and not self.same_recording:
             not_among["recording"] = query.recordings
         limited = {*ranges, *among}
@@ -327,6 +336,19 @@ class MusicalFilters:
         if query.key is None:
             return np.full(len(key), np.nan, dtype=np.float32)
         return np.where(key < 0, np.float32(np.nan), self._table()[query.key, key])
+
+    def unknown_names(self, names: Callable[[str], Collection[str]]) -> list[str]:
+        """Return which artists and albums are left out that no track has, one sentence each.
+
+        Args:
+            names: As for `condition`.
+        """
+        found = []
+        for kind, words in (("artist", self.not_artist), ("album", self.not_album)):
+            wanted = [word for word in words if word != SAME]
+            known = {folded(name) for name in names(kind)} if wanted else set()
+            found += [f"no track of the library has the {kind} {word}" for word in wanted if folded(word) not in known]
+        return found
 
     def remarks(self, query: TrackFacts) -> list[str]:
         """Return which filters are left out because the query lacks a fact, one sentence each."""
@@ -468,6 +490,12 @@ def _check_words(name: str, words: Iterable[str], choices: Sequence[str]) -> Non
 def _resolved(words: Sequence[str], own: str) -> set[str]:
     """Return the names that words stand for; "same" is the query's own, if that is known."""
     return {own if word == SAME else word for word in words} - {""}
+
+
+def _in_any_case(names: Collection[str], known: Collection[str]) -> set[str]:
+    """Return the names of a library that are those that were given, in capital or small letters."""
+    wanted = {folded(name) for name in names}
+    return {name for name in known if folded(name) in wanted}
 
 
 def _spelled(names: Iterable[str], known: Collection[str]) -> set[str]:

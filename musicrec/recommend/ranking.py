@@ -95,6 +95,7 @@ class Recommendation:
         matches: The recommended tracks.
         min_pool: Number of tracks that the tag filter had to leave.
         left_out: Number of tracks that were left out because the models' answers for them are unreliable.
+        remarks: What to know about the filters.
     """
 
     query: TrackFacts
@@ -107,6 +108,7 @@ class Recommendation:
     matches: list[RecommendedTrack] = field(default_factory=list)
     min_pool: int = 1
     left_out: int = 0
+    remarks: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,6 +182,7 @@ def recommend(library: Library, index: LibraryIndex, request: Request) -> Recomm
         matches=run.matches(musical & kept, tags) if request.towards is None else run.path(musical & kept, tags),
         min_pool=min_pool,
         left_out=0 if request.include_unreliable else run.count(musical, unreliable=True) - eligible,
+        remarks=[*run.filters.remarks(run.facts), *run.filters.unknown_names(index.names)],
     )
 
 
@@ -250,7 +253,7 @@ class _Run:
 
     def musical(self) -> tuple[Condition, tuple[str, ...]]:
         """Return the condition of the musical filters, and which of them had to be dropped."""
-        condition, dropped = self.filters.condition(self.facts, genres=self._index.genres), []
+        condition, dropped = self.filters.condition(self.facts, genres=self._index.genres, names=self._index.names), []
         needed = min(_LEAST_RESULTS, self._request.k)
         for names in _DROPPED:
             soft = [name for name in names if name in self._request.soft and getattr(self.filters, name)]
@@ -259,7 +262,7 @@ class _Run:
             unset: dict[str, Any] = {name: getattr(MusicalFilters(), name) for name in soft}
             self.filters = replace(self.filters, **unset)
             dropped += soft
-            condition = self.filters.condition(self.facts, genres=self._index.genres)
+            condition = self.filters.condition(self.facts, genres=self._index.genres, names=self._index.names)
         return condition, tuple(dropped)
 
     def tags(self) -> list[Tag]:
@@ -317,7 +320,9 @@ class _Run:
         ]
         together = np.unique(np.concatenate(ids))
         table = self._index.table(together[~np.isin(together, np.array(sorted(self._asked), dtype=np.int64))])
-        table = table.take(self.filters.finally_keep(self.facts, table.columns, _first_versions(table, table.rows)))
+        to_ends = table.vectors.astype(np.float32) @ space.weighted(start + end, weights)
+        order = _first_versions(table, np.argsort(-to_ends, kind="stable"))
+        table = table.take(self.filters.finally_keep(self.facts, table.columns, order))
         of_dimensions = space.weighted(np.ones(space.size, np.float32), weights)
         of_blocks = np.array([weights.get(name, 0.0) for name in space.blocks])
         known = np.concatenate([self._known[[0, -1]], table.known_blocks(table.rows)])

@@ -154,6 +154,11 @@ class Recommender:
         library, analyzer = self._to_write(named, coverage) if exists else self._new(named, coverage)
         for remark in (*analyzer.passed_over, *model_remarks(library)):
             tell(remark)
+        if again := len(library.incomplete()):
+            tell(
+                f"{again:,} of the library's tracks were analysed by an older version; those of this source are "
+                "analysed again, once, for what it did not know"
+            )
         with stores.only_writer(self.path):
             done = indexing.index(library, analyzer, read, splits=splits, max_files=max_files, progress=progress)
             summaries.bring_up_to_date(library, progress=progress)
@@ -161,8 +166,10 @@ class Recommender:
             if not exists:
                 self.close()
                 stores.delete_library(self.path)
+            path, why = done.unreadable[0]
             raise LibraryError(
-                f"{read.place}: none of its {len(done.unreadable)} files can be read; nothing was indexed"
+                f"{read.place}: none of its files can be read, so nothing was indexed; the first of "
+                f"{len(done.unreadable)}: {why if path in why else f'{path}: {why}'}"
             )
         return done
 
@@ -255,6 +262,11 @@ class Recommender:
         )
         asked = [self._asked(library, name, coverage) for name in (*names, *others, *ends)]
         alike, not_alike = asked[: len(names)], asked[len(names) : len(names) + len(others)]
+        for other in (*not_alike, *asked[len(names) + len(others) :]):
+            if any(other.audio_hash == one.audio_hash for one in alike):
+                raise ConfigError(
+                    f"{other.name} is named twice: an answer cannot be like it and unlike it, or lead to it"
+                )
         request = Request(
             alike=alike[::-1] if playlist else alike,
             unlike=not_alike,
@@ -499,8 +511,14 @@ class Recommender:
         from musicrec.system.progress import track_progress
 
         library = self._opened()
-        problems = [Problem(kind="library", text=text) for text in library.problems()]
-        files = [file for file in library.files() if not file.missing]
+        problems: list[Problem] = []
+        try:
+            problems += [Problem(kind="library", text=text) for text in library.problems()]
+            files = [file for file in library.files() if not file.missing]
+        except LibraryError:
+            text = "it cannot be read to the end; put back a copy of it, or delete it and index again"
+            problems.append(Problem(kind="library", text=text))
+            return VerifyReport(files=0, compared=0, without_hash=0, problems=problems)
         compared = 0
         with track_progress("verifying", "verified", len(files), what="files", shown=progress) as advance:
             for file in files:

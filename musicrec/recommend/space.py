@@ -65,8 +65,8 @@ class Space:
     Args:
         heads: The heads of the library.
         blocks: The blocks, in the order of their parts.
-        mean: (size,) float32, mean of the vectors of the library.
-        second: (size, size) float32, mean outer product of the vectors of the library.
+        mean: (size,) float32, mean of the vectors of the library; zeros if it has less than `LEAST_TRACKS` tracks.
+        second: (size, size) float32, mean outer product of the vectors of the library; zeros as well.
         usual: {head: (classes,) float32}, the mean probabilities of the library's tags; see `filters.tag_values`.
         fitted_on: Number of tracks that it was fitted on.
         passages: Mean and deviation of the passages of the library; None if it has none.
@@ -151,7 +151,7 @@ class Space:
             passages=None if passages is None else _passage_statistics(passages[chosen]),
         )
         vectors, _ = space.vectors({name: values[name][chosen] for name in names}, dtype=np.float32)
-        if len(vectors):
+        if enough:  # fewer tracks do not say what tracks are near to everything
             space.mean, space.second = vectors.mean(axis=0), vectors.T @ vectors / len(vectors)
         space.usual = {
             name: of_head.mean(axis=0, dtype=np.float64).astype(np.float32)
@@ -218,7 +218,7 @@ class Space:
         """Return the space as JSON and as arrays in the format of safetensors, for a library to keep."""
         from safetensors.numpy import save
 
-        arrays = {"mean": self.mean, "second": self.second}
+        arrays = {"mean": self.mean, "second": self.second} if self.second.any() else {}
         if self.passages is not None:
             arrays |= {"passages/mean": self.passages[0], "passages/deviation": self.passages[1]}
         arrays |= {f"usual/{name}": values for name, values in self.usual.items()}
@@ -259,14 +259,14 @@ class Space:
                 for one in read["blocks"]
             ]
             usual = {name.removeprefix("usual/"): array for name, array in found.items() if name.startswith("usual/")}
-            passages = None
+            passages, size = None, sum(block.size for block in blocks)
             if "passages/mean" in found:
                 passages = found["passages/mean"], found["passages/deviation"]
             return cls(
                 heads,
                 blocks,
-                mean=found["mean"],
-                second=found["second"],
+                mean=found.get("mean", np.zeros(size, np.float32)),
+                second=found.get("second", np.zeros((size, size), np.float32)),
                 usual=usual,
                 fitted_on=read["fitted_on"],
                 passages=passages,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from musicrec.recommend.library import Library
 
 _AT_ONCE = 4096  # recordings whose answers are in memory
+_MOST_BLOCKS = 32  # as many as `known` has bits
 _SMALL = 5_000  # a library of so many tracks gets a new space whenever it has changed
 _GROWTH = 1.25  # a larger one, when it has grown by this factor
 
@@ -37,10 +38,15 @@ class SummaryLayout:
         tags: Names of the tags, as "head: tag", in the order of the bits.
         genres: Names of the genres, by their number.
         dtype: The type of a summary.
+
+    Raises:
+        LibraryError: There are too many blocks.
     """
 
     def __init__(self, heads: Sequence[Head], space: Space) -> None:
         self._heads, self._space = list(heads), space
+        if len(space.blocks) > _MOST_BLOCKS:
+            raise LibraryError(f"the models have {len(space.blocks)} blocks; a library holds up to {_MOST_BLOCKS}")
         none = {head.name: np.zeros((0, len(head.classes)), np.float32) for head in heads}
         self._tag_heads = tag_values(heads, none)[0]
         self.tags = tuple(tag_key(head.name, tag) for head in self._tag_heads for tag in head.classes)

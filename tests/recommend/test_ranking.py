@@ -333,3 +333,10 @@ def test_versions_of_all_that_is_named_are_left_out(corners: SqliteLibrary):
     assert "b1" not in ids(ask(corners, start, k=28, banned=[number], filters=same))
     corners.save(Changes(missing=["/music/b0.wav"]))
     assert "b1" not in ids(ask(corners, first, k=28))
+
+
+def test_an_artist_to_leave_out_is_found_in_any_case(corners: SqliteLibrary):
+    (query,) = of_embedding(corners, "a0")
+    found = ask(corners, query, k=30, filters=MusicalFilters(not_artist=["ARTIST 1", "Nobody"]))
+    assert {match.track.artist for match in found.matches} == {"artist 0", "artist 2"}
+    assert found.remarks == ["no track of the library has the artist Nobody"]

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -239,3 +240,25 @@ def test_without_passages_whole_tracks_are_compared_and_the_answer_says_so(many:
     assert len(answer.results) == 3
     assert any("does not know how these tracks begin and end" in remark for remark in answer.remarks)
     assert not any("begin and end" in remark for remark in many.query("a0", k=3).remarks)
+
+
+def test_a_library_that_is_damaged_in_the_middle_is_verified(corners: SqliteLibrary):
+    path = corners.path
+    corners.close()
+    with sqlite3.connect(path) as connection:
+        (root,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'files'").fetchone()
+        size = connection.execute("PRAGMA page_size").fetchone()[0]
+    connection.close()
+    content = bytearray(Path(path).read_bytes())
+    content[(root - 1) * size : root * size] = b"x" * size
+    Path(path).write_bytes(content)
+    with Recommender.open(path) as recommender:
+        report = recommender.verify()
+    assert report.problems and all(problem.kind == "library" for problem in report.problems)
+    assert "put back a copy of it" in report.problems[-1].text
+
+
+def test_a_track_cannot_be_asked_for_and_against(many: Recommender):
+    for settings in ({"unlike": ["a0"]}, {"towards": "a0"}):
+        with pytest.raises(ConfigError, match="a0 is named twice"):
+            many.query("a0", **settings)

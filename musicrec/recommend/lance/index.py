@@ -1,6 +1,6 @@
 """What a query searches in, if the library is in LanceDB: conditions and vectors are searched where they are stored."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,6 +51,11 @@ class LanceIndex:
     def __len__(self) -> int:
         """Return the number of tracks."""
         return len(self.ids)
+
+    def names(self, kind: str) -> Collection[str]:
+        """Return the artists, or the albums, of the tracks."""
+        with self._database.reading() as tables:
+            return set(tables.rows("summaries", [kind])[kind].unique().to_pylist()) - {"", None}
 
     def with_tags(self, tags: TagBits) -> MemoryIndex:
         """Return an index in which the tracks have other tags, given in the order of `ids`. It is in memory."""
