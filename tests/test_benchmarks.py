@@ -261,7 +261,7 @@ def test_sets(table):
 def test_whole_queries(table, tmp_path: Path):
     sides = table("queries", "--rows", "300", "--out", str(tmp_path))
     assert "300" in sides and (tmp_path / "300.sqlite").exists()
-    assert all(float(cell) > 0 for cell in (sides["300"][1], sides["300"][-1]))
+    assert all(float(cell.replace(",", "")) > 0 for cell in (sides["300"][1], sides["300"][-1]))
 
 
 def test_search_in_both_stores(table, tmp_path: Path):

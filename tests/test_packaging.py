@@ -70,7 +70,7 @@ def owners() -> dict[str, str]:
 @pytest.mark.slow
 def test_the_package_needs_what_it_imports(declared):
     files = [*PROGRAMS, *(ROOT / "musicrec").rglob("*.py")]
-    extras = [line for extra in ("implicit", "lance", "midi", "tensorboard") for line in declared[extra]]
+    extras = [line for extra in ("implicit", "lance", "listen", "midi", "tensorboard") for line in declared[extra]]
     needed, installed = imported(files), names([*declared[""], *extras])
     missing = [f'add "{name}>=…" to setup.cfg (in install_requires) and its version to constraints.txt'
                for name in sorted(needed - installed)]  # fmt: skip
@@ -160,7 +160,8 @@ def test_the_wheel_holds_the_package_and_its_configs_and_nothing_else(wheel: Pat
     shipped = {str(file.relative_to(ROOT)) for file in (ROOT / "musicrec" / "export" / "pretrained").glob("*/*")}
     tables = {str(file.relative_to(ROOT)) for file in (ROOT / "musicrec").glob("[!c]*/**/*.yaml")}
     package = {name for name in files if name.startswith("musicrec/")}
-    assert package == code | configs | shipped | tables | {"musicrec/py.typed"}
+    pages = {str(file.relative_to(ROOT)) for file in (ROOT / "musicrec").rglob("*.html")}
+    assert package == code | configs | shipped | tables | pages | {"musicrec/py.typed"}
     assert {name.split("/")[3] for name in shipped} == {"tempo", "key"}
     assert sum(files[name] for name in shipped) < 500_000, "the weights that ship, with their cards"
     assert wheel.stat().st_size < 1_400_000

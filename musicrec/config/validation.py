@@ -23,7 +23,16 @@ from musicrec.config.written_types import written_annotations
 from musicrec.errors import ConfigError
 
 # The programs read these switches themselves, so no constructor tells their type.
-SWITCHES = ("resume", "channels_last", "figures", "plots", "mixed", "include_unreliable", "augment.move_labels")
+SWITCHES = (
+    "resume",
+    "channels_last",
+    "figures",
+    "plots",
+    "mixed",
+    "include_unreliable",
+    "playlist",
+    "augment.move_labels",
+)
 
 # Settings that take numbers, although they are text or null by default and no constructor of plain types tells.
 _NUMBERS = ("max_files", "min_pool", "tracks", "trainer.devices", "weights.*")
