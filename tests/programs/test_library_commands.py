@@ -102,7 +102,8 @@ def test_without_a_tagger_it_works_and_says_how_to_get_one(originals, machine, c
     fetch(originals, machine)
     printed, _ = run(capsys, "query", "track 2")
     hint = "this library uses only tempo, key; to use musicnn_mtt as well, delete"
-    assert hint in printed and f"delete {library} and index again" in printed
+    unwrapped = printed.replace(" ", "")  # a long path is folded
+    assert hint.replace(" ", "") in unwrapped and f"delete {library} and index again".replace(" ", "") in unwrapped
     printed, _ = run(capsys, "index", "~/Music")
     assert hint in printed and "5 unchanged" in printed, "a hint, not an error"
 
