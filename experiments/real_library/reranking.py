@@ -31,9 +31,10 @@ import numpy as np
 from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.recommend.evaluation.comparison import candidates
 from musicrec.recommend.evaluation.estimates import mean
+from musicrec.recommend.evaluation.variety import hub_skewness
 from musicrec.recommend.exact_search import ExactSearch
 from musicrec.recommend.reranking.diversity import diverse_order, mean_distance
-from musicrec.recommend.reranking.hubs import Spread, hub_skewness, spread, without_hubs
+from musicrec.recommend.reranking.hubs import Spread, spread, without_hubs
 from musicrec.recommend.reranking.path import path_between, way_points
 from musicrec.recommend.reranking.several import Queries, combined_similarity, recency_weights
 from musicrec.recommend.reranking.weighting import compared_vectors
@@ -111,7 +112,8 @@ def hubs(tracks: Compared) -> Measured:
             "same soundtrack",
             (tracks.labels[found] == tracks.labels[:, None]).mean(1),
         )
-        yield "hubs", f"strength {strength:g}", "skewness", np.array([hub_skewness(found, len(rows))])
+        counts = np.bincount(found.ravel(), minlength=len(rows))
+        yield "hubs", f"strength {strength:g}", "skewness", hub_skewness(counts[None])
 
 
 def diversity(tracks: Compared) -> Measured:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from musicrec.recommend.similarity import Similarity
+from musicrec.recommend.space import LEAST_TRACKS
 from musicrec.recommend.track import Track
-
-LEAST_TRACKS = 20  # in fewer tracks, the mean and the deviation say more about these tracks than about music
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -105,18 +105,3 @@ def without_hubs(similarity: np.ndarray, *, query: Spread, candidates: Spread, s
 def _exceeded(standing: np.ndarray) -> np.ndarray:
     """Return the probability that a standard normal variable is greater."""
     return np.array([0.5 * math.erfc(one / math.sqrt(2)) for one in standing])
-
-
-def hub_skewness(neighbours: np.ndarray, tracks: int) -> float:
-    """Return the skewness of how often each track is among the nearest of the others.
-
-    0 if all are equally often; above 1 there are hubs (Radovanović et al. 2010).
-
-    Args:
-        neighbours: (queries, k) rows of the nearest tracks of each query.
-        tracks: Number of tracks that could be found.
-    """
-    counts = np.bincount(neighbours.ravel(), minlength=tracks).astype(np.float64)
-    centred = counts - counts.mean()
-    deviation = centred.std()
-    return float((centred**3).mean() / deviation**3) if deviation > 0 else 0.0
