@@ -15,6 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from musicrec.errors import ConfigError
 from musicrec.programs import export_command, feedback_commands, models_command, playlist_commands, query_command
+from musicrec.programs.option_words import listed_models
 from musicrec.programs.profile_options import PANEL, ForceOption, ProfilesOption, UserOption
 from musicrec.system.version import VERSION
 
@@ -138,7 +139,7 @@ def index(
         library_commands.index(
             source,
             library=library,
-            models=_listed(models),
+            models=listed_models(models),
             device=device,
             relocate=relocate or (),
         )
@@ -292,11 +293,6 @@ def verify(
 
         startup.finish()
         library_commands.verify(library=library, content=not quick, as_json=as_json)
-
-
-def _listed(words: list[str] | None) -> list[str]:
-    """Return what an option names that is given several times, or once with commas."""
-    return [name for word in words or [] for name in ([word] if Path(word).exists() else word.split(",")) if name]
 
 
 @app.command(context_settings=UNTOUCHED, rich_help_panel=PROGRAMS)

@@ -16,8 +16,8 @@ from musicrec.programs.profile_options import (
     LibraryOption,
     ProfilesOption,
     UserOption,
-    counted,
 )
+from musicrec.recommend.wording import counted
 
 if TYPE_CHECKING:
     from musicrec.interchange.key_notation import KeyNotation

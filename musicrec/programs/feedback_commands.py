@@ -23,9 +23,9 @@ from musicrec.programs.profile_options import (
     UserOption,
     YesOption,
     agreed,
-    counted,
     they_have,
 )
+from musicrec.recommend.wording import counted
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -9,6 +9,7 @@ from musicrec.config.number_types import BPM_RANGE, Natural
 from musicrec.config.value_check import fits
 from musicrec.errors import ConfigError
 from musicrec.interchange.key_notation import parse_key_class
+from musicrec.programs.option_words import listed
 from musicrec.recommend.musical_filters import CAN_BE_UNKNOWN, KEY_WORDS, MusicalFilters
 from musicrec.recommend.presets import read_key_table
 
@@ -87,7 +88,7 @@ def read_filters(
     if duration is not None:
         changed["duration_s"] = parse_duration(duration)
     if genre is not None:
-        changed["genre"] = () if _is_any(genre) else _listed(genre)
+        changed["genre"] = () if _is_any(genre) else listed(genre)
     if multiples is not None:
         changed["multiples"] = parse_multiples(multiples)
     if key is not None:
@@ -207,7 +208,7 @@ def parse_multiples(text: str) -> tuple[str, ...]:
     Raises:
         ConfigError: It names another multiple.
     """
-    words = [word.lower() for word in _listed(text) if word.lower() not in ("own", "none")]
+    words = [word.lower() for word in listed(text) if word.lower() not in ("own", "none")]
     for word in words:
         if word not in _MULTIPLES:
             raise ConfigError(f"--multiples {text}: {word!r}: choose from: half, double, 3:2, 2:3; or own for none")
@@ -223,7 +224,7 @@ def parse_keys(text: str) -> tuple[str, ...]:
     if _is_any(text):
         return ()
     keys = []
-    for word in _listed(text):
+    for word in listed(text):
         relation = word.lower().replace("-", "_").replace(" ", "_")
         if relation in KEY_WORDS:
             keys.append(relation)
@@ -249,7 +250,7 @@ def parse_keep_unknown(text: str) -> tuple[str, ...]:
         return CAN_BE_UNKNOWN
     if text.strip().lower() == "none":
         return ()
-    words = ["duration_s" if word == "duration" else word for word in _listed(text)]
+    words = ["duration_s" if word == "duration" else word for word in listed(text)]
     for word in words:
         if word not in CAN_BE_UNKNOWN:
             known = ", ".join("duration" if name == "duration_s" else name for name in CAN_BE_UNKNOWN)
@@ -294,7 +295,3 @@ def _seconds(text: str) -> float:
 
 def _is_any(text: str) -> bool:
     return text.strip().lower() == "any"
-
-
-def _listed(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]

@@ -58,7 +58,7 @@ def query(
     with Recommender.open(library, models=models, device=device) as recommender:
         answer = recommender.query(tracks, **settings)
     if as_json:
-        print(json.dumps(answer.as_dict(), indent=1))
+        print(json.dumps(answer.as_dict(), indent=1, ensure_ascii=False))
     else:
         out = answer_console()
         out.print(presentation.as_table(answer, width=out.width))
@@ -113,6 +113,6 @@ def verify(*, library: str | Path | None, content: bool, as_json: bool) -> None:
 
 def _show(report: Any, text_of: Callable[[Any], Any], *, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(asdict(report), indent=1))
+        print(json.dumps(asdict(report), indent=1, ensure_ascii=False))
     else:
         answer_console().print(text_of(report), soft_wrap=True, highlight=False)

@@ -14,9 +14,9 @@ from musicrec.programs.profile_options import (
     UserOption,
     YesOption,
     agreed,
-    counted,
     they_have,
 )
+from musicrec.recommend.wording import counted, length_text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -288,7 +288,7 @@ def _table(tracks: "Sequence[PlaylistTrack]") -> "Table":
 
     table = make_table(answer_console(), "#", "track", "BPM", "key", "energy", "length")
     for track in tracks:
-        length = "–" if track.duration_s is None else f"{int(track.duration_s // 60)}:{int(track.duration_s % 60):02d}"
+        length = "–" if track.duration_s is None else length_text(track.duration_s)
         table.add_row(
             str(track.place),
             Text(track.name, "" if track.state == "present" else "yellow"),

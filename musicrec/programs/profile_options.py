@@ -108,8 +108,3 @@ def agreed(question: str, *, yes: bool, as_json: bool) -> bool:
 def they_have(user: str) -> str:
     """Return "you have" for the usual user, else "Anna has"."""
     return "you have" if user == "me" else f"{user} has"
-
-
-def counted(count: int, what: str = "track") -> str:
-    """Return "1 track" or "3 tracks"."""
-    return f"{count:,} {what}{'s' * (count != 1)}"

@@ -6,6 +6,7 @@ import typer
 
 from musicrec.errors import ConfigError
 from musicrec.programs import startup
+from musicrec.programs.option_words import listed, listed_models
 from musicrec.programs.profile_options import LibraryOption, ProfilesOption, UserOption
 
 app = typer.Typer(rich_markup_mode="rich")
@@ -142,20 +143,16 @@ def query(
             k=k,
             preset=chosen,
             filters=read_filters(base=base, **given) if given else None,
-            tags={"any": _words(tags), "all": _words(all_tags), "none": _words(no_tags)},
+            tags={"any": listed(tags), "all": listed(all_tags), "none": listed(no_tags)},
             weights=parse_weights(weights),
             passage="outro_to_intro" if follow else None,
             balance=0.6 if diverse else None,
-            models=[name for word in models or () for name in word.split(",") if name],
+            models=listed_models(models),
             device=device,
             user=user,
             profiles=profiles,
             as_json=as_json,
         )
-
-
-def _words(text: str | None) -> list[str]:
-    return [word.strip() for word in (text or "").split(",") if word.strip()]
 
 
 def parse_weights(text: str | None) -> dict[str, float] | None:
@@ -167,7 +164,7 @@ def parse_weights(text: str | None) -> dict[str, float] | None:
     if text is None:
         return None
     found: dict[str, float] = {}
-    for part in _words(text):
+    for part in listed(text):
         name, _, value = part.partition("=")
         try:
             found[name.strip()] = float(value)

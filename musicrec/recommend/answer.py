@@ -16,6 +16,7 @@ from musicrec.recommend.library import Listing
 from musicrec.recommend.musical_filters import set_filters
 from musicrec.recommend.ranking import Recommendation, RecommendedTrack, Request
 from musicrec.recommend.track import Track
+from musicrec.recommend.wording import counted
 
 _FACTS = ("track_id", "path", "title", "artist", "album", "year", "genre", "duration_s")
 
@@ -202,7 +203,7 @@ def _remarks(found: Recommendation, request: Request) -> list[str]:
     remarks = list(found.remarks)
     if found.left_out:
         remarks.append(
-            f"left out: {found.left_out:,} silent or very short track{'s' * (found.left_out > 1)}; "
+            f"left out: {counted(found.left_out, 'silent or very short track')}; "
             "`musicrec recommend` takes them in with include_unreliable=true"
         )
     nothing_asked = not found.filtered and not found.condition

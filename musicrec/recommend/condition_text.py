@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from musicrec.recommend.conditions import Condition, Range
 from musicrec.recommend.key_relations import CAMELOT_24
+from musicrec.recommend.wording import length_text
 
 _UNITS = {"bpm": " BPM", "loudness": " LUFS"}
 _NAMES = {"bpm": "", "energy": "energy ", "loudness": "loudness ", "year": "year ", "duration_s": "length "}
@@ -46,7 +47,7 @@ def _number(name: str, value: float) -> str:
     if math.isinf(value):
         return ""
     if name == "duration_s":
-        return f"{int(value) // 60}:{int(value) % 60:02}"
+        return length_text(value)
     return f"{value:.0f}" if name == "year" else f"{value:.1f}".removesuffix(".0")
 
 

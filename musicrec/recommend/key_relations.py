@@ -117,3 +117,18 @@ def relation_text(before: int, after: int) -> str:
     """
     name = RELATIONS[camelot_relations()[before, after]]
     return f"relative {MODES[after // 12]}" if name == "relative" else _TEXTS[name]
+
+
+def sounding_text(key: int, *, shift: int, vinyl: bool) -> str:
+    """Return how a key that sounds higher or lower than written comes about, "" if it does not.
+
+    Args:
+        key: The key that sounds, an index in `KEYS_24`.
+        shift: By how many semitones it is higher than written.
+        vinyl: Whether the tempo moved it; otherwise a key shift did.
+    """
+    if not shift:
+        return ""
+    if vinyl:
+        return f"which sounds as {CAMELOT_24[key]} at this tempo"
+    return f"a semitone {'up' if shift > 0 else 'down'} with the key shift"

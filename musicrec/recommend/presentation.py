@@ -12,8 +12,9 @@ from rich.text import Text
 
 from musicrec.descriptors import DESCRIPTORS
 from musicrec.heads.tag_groups import joined_heads
+from musicrec.recommend.sets.tempo import tempo_sign
 from musicrec.recommend.track import shown_name
-from musicrec.recommend.wording import tempo_sign
+from musicrec.recommend.wording import counted, length_text
 
 if TYPE_CHECKING:
     from musicrec.recommend.answer import Answer
@@ -39,7 +40,7 @@ def as_table(answer: "Answer", *, width: int) -> Group:
     weights = ", ".join(name if weight == 1 else f"{name} ×{weight:g}" for name, weight in blocks.items())
     steps = Table.grid(padding=(0, 2))
     steps.add_row(
-        Text("library", "bold"), Text(f"{_short(library['path'])}, {_tracks(library['tracks'])}", overflow="fold")
+        Text("library", "bold"), Text(f"{_short(library['path'])}, {counted(library['tracks'])}", overflow="fold")
     )
     if answer.similarity["preset"] != "default":
         steps.add_row(Text("preset", "bold"), Text(answer.similarity["preset"]))
@@ -49,9 +50,8 @@ def as_table(answer: "Answer", *, width: int) -> Group:
     steps.add_row(
         Text("2 similarity", "bold"), Text(f"{answer.similarity['metric']} over {weights}{_last_order(answer)}")
     )
-    length = f"{int(query['duration_s'] // 60)}:{int(query['duration_s'] % 60):02d}"
     return Group(
-        Text.assemble((_name(query), "bold"), f"  {length}", _others(query)),
+        Text.assemble((_name(query), "bold"), f"  {length_text(query['duration_s'])}", _others(query)),
         _facts(query),
         "",
         steps,
@@ -92,7 +92,7 @@ def _musical(answer: "Answer") -> Text | None:
     if not step["texts"] and not step["dropped"]:
         return None
     most = "up to " if step["later"] and step["tracks"] else ""
-    text = Text(f"{', '.join(step['texts']) or 'none'}: {most}{_tracks(step['tracks'])}")
+    text = Text(f"{', '.join(step['texts']) or 'none'}: {most}{counted(step['tracks'])}")
     if step["dropped"]:
         names = ", ".join(name.split("_")[0] for name in step["dropped"])
         text.append(f"\ndropped, as hardly a track was left: {names}", "yellow")
@@ -251,7 +251,7 @@ def index_text(report: "IndexReport", *, library: Path | str) -> Text:
         "unreadable": len(report.unreadable),
     }
     changes = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "nothing to do"
-    text.append(f"{library}: ", "bold").append(f"{_tracks(report.tracks)} ({changes})")
+    text.append(f"{library}: ", "bold").append(f"{counted(report.tracks)} ({changes})")
     if report.versions:
         sound = "is another encoding or remaster" if report.versions == 1 else "are other encodings or remasters"
         text.append(f"\n{report.versions:,} of them {sound} of a track of the library; these are recommended once")
@@ -270,10 +270,6 @@ def index_text(report: "IndexReport", *, library: Path | str) -> Text:
     return text
 
 
-def _tracks(count: int) -> str:
-    return f"{count:,} track{'s' * (count != 1)}"
-
-
 def _with_names(what: str, names: Sequence[str]) -> str:
     more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
     return f"{what}: {', '.join(names[:_SHOWN])}{more}" if names else what
@@ -289,13 +285,13 @@ def _filter(answer: "Answer") -> Text:
         texts = {"any": "any of ", "all": "all of ", "none": "none of "}
         named = ", ".join(f"{texts[name]}{', '.join(words)}" for name, words in asked["chosen"].items())
         if "any" in asked["chosen"] or "all" in asked["chosen"]:
-            return Text(f"{named}: {last['tracks']:,} of {_tracks(pool)}")
+            return Text(f"{named}: {last['tracks']:,} of {counted(pool)}")
     if not answer.query["tags"]:  # then none can be chosen, either
-        return Text(f"no model predicts tags: no filter, {_tracks(last['tracks'])}")
+        return Text(f"no model predicts tags: no filter, {counted(last['tracks'])}")
     text = Text(f"none of {', '.join(asked['chosen']['none'])}; " if asked["chosen"] else "")
     for step in [*tried, last]:
         named = f"{asked['match']} of {', '.join(step['tags'])}" if step["tags"] else "no filter"
-        text.append(f"{named}: {step['tracks']:,} of {_tracks(pool)}")
+        text.append(f"{named}: {step['tracks']:,} of {counted(pool)}")
         if step is not last:
             text.append(f", fewer than {asked['min_pool']:,}\nrelaxed: ", "yellow")
     return text
@@ -322,10 +318,10 @@ def status_text(status: "LibraryStatus") -> Group:
     """Return what a library holds, for people."""
     facts = Table.grid(padding=(0, 2))
     copies = status.files - status.tracks
-    tracks = _tracks(status.tracks)
+    tracks = counted(status.tracks)
     tracks += f" in {status.files:,} files" if copies else ""
     tracks += f"; {status.unreliable:,} silent or very short" if status.unreliable else ""
-    missing = f"{_files(status.missing)}, kept and not recommended; `musicrec prune` deletes them" * (
+    missing = f"{counted(status.missing, 'file')}, kept and not recommended; `musicrec prune` deletes them" * (
         status.missing > 0
     )
     for name, text in (
@@ -356,7 +352,7 @@ def prune_text(report: "PruneReport") -> Text:
         text.append("missing ", "yellow").append(f"{path}\n")
     if len(report.files) > _SHOWN:
         text.append(f"and {len(report.files) - _SHOWN:,} more\n")
-    what = f"{_files(len(report.files))} and the answers for {_tracks(report.recordings)}"
+    what = f"{counted(len(report.files), 'file')} and the answers for {counted(report.recordings)}"
     if report.deleted:
         return text.append(f"deleted {what}")
     return text.append(f"would delete {what}; --yes does it")
@@ -364,7 +360,7 @@ def prune_text(report: "PruneReport") -> Text:
 
 def relocate_text(report: "RelocateReport") -> Text:
     """Return what `relocate` changed."""
-    text = Text(f"{_files(report.files)} relocated, {report.found:,} of them found there")
+    text = Text(f"{counted(report.files, 'file')} relocated, {report.found:,} of them found there")
     if report.found < report.files:
         text.append("; the others are missing")
     for place in report.sources:
@@ -379,13 +375,11 @@ def verify_text(report: "VerifyReport") -> Text:
         text.append(f"{problem.kind}  ", "yellow").append(f"{problem.text}\n")
     if len(report.problems) > _MOST_PROBLEMS:
         text.append(f"and {len(report.problems) - _MOST_PROBLEMS:,} more; --json names all\n")
-    text.append(f"{_files(report.files)}, {report.compared:,} of them compared byte by byte with their hash: ")
+    text.append(f"{counted(report.files, 'file')}, {report.compared:,} of them compared byte by byte with their hash: ")
     count = len(report.problems)
-    text.append(f"{count:,} problem{'s' * (count != 1)}" if count else "all is as it should be")
+    text.append(counted(count, "problem") if count else "all is as it should be")
     if report.without_hash:
-        text.append(f"\n{_files(report.without_hash)} without a hash, from an older format; index again to store them")
+        text.append(
+            f"\n{counted(report.without_hash, 'file')} without a hash, from an older format; index again to store them"
+        )
     return text
-
-
-def _files(count: int) -> str:
-    return f"{count:,} file{'s' * (count != 1)}"

@@ -1,7 +1,25 @@
-"""How facts of tracks are written in reasons, for recommendations and for sets."""
+"""How numbers are written for people. Nothing is imported here, as commands need these when they start."""
 
-from musicrec.recommend.key_relations import CAMELOT_24
-from musicrec.recommend.sets.tempo import SIGNS
+
+def counted(count: int, what: str = "track") -> str:
+    """Return how many there are, such as "1 track" and "3,000 tracks".
+
+    Args:
+        count: How many.
+        what: The noun, whose plural ends in s.
+    """
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
+def length_text(length_s: float) -> str:
+    """Return a length in whole seconds, rounded down as players do: "3:05", and from an hour on "1:02:03".
+
+    Args:
+        length_s: The length in seconds.
+    """
+    minutes, seconds = divmod(int(length_s), 60)
+    hours, left = divmod(minutes, 60)
+    return f"{hours}:{left:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
 def short(value: float) -> str:
@@ -18,23 +36,3 @@ def signed(value: float, digits: int) -> str:
 def loudness_text(louder_lu: float, *, least: float) -> str:
     """Return a difference in loudness, such as "5 LU quieter"; "" if it is below `least` or NaN."""
     return f"{abs(louder_lu):.0f} LU {'louder' if louder_lu > 0 else 'quieter'}" if abs(louder_lu) >= least else ""
-
-
-def tempo_sign(multiple: float) -> str:
-    """Return the sign of a multiple of the tempo, such as "÷2"; "" for a track's own tempo."""
-    return next(text for times, text in SIGNS.items() if abs(times - multiple) < 1e-3)
-
-
-def sounding_text(key: int, *, shift: int, vinyl: bool) -> str:
-    """Return how a key that sounds higher or lower than written comes about, "" if it does not.
-
-    Args:
-        key: The key that sounds, an index in `KEYS_24`.
-        shift: By how many semitones it is higher than written.
-        vinyl: Whether the tempo moved it; otherwise a key shift did.
-    """
-    if not shift:
-        return ""
-    if vinyl:
-        return f"which sounds as {CAMELOT_24[key]} at this tempo"
-    return f"a semitone {'up' if shift > 0 else 'down'} with the key shift"

@@ -9,9 +9,16 @@ import numpy as np
 from musicrec.config.number_types import NotNegative, Positive, Share
 from musicrec.config.value_check import check_choice, check_fields
 from musicrec.recommend.columns import Columns
-from musicrec.recommend.key_relations import CAMELOT_24, KeyTable, moved_semitones, relation_text, transpose
-from musicrec.recommend.sets.tempo import TempoChange, TempoRules
-from musicrec.recommend.wording import loudness_text, short, signed, sounding_text, tempo_sign
+from musicrec.recommend.key_relations import (
+    CAMELOT_24,
+    KeyTable,
+    moved_semitones,
+    relation_text,
+    sounding_text,
+    transpose,
+)
+from musicrec.recommend.sets.tempo import TempoChange, TempoRules, tempo_sign
+from musicrec.recommend.wording import loudness_text, short, signed
 
 KEY_MODES = ("key_lock", "vinyl")
 

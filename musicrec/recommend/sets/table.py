@@ -6,6 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from musicrec.recommend.sets.track_set import SetTrack, TrackSet
+from musicrec.recommend.wording import counted, length_text
 
 
 def as_table(made: TrackSet, *, width: int) -> Group:
@@ -30,20 +31,15 @@ def as_table(made: TrackSet, *, width: int) -> Group:
             table.add_row("", "", reason, "", "", "", f"{transition.score:.2f}")
         table.add_row(
             str(number),
-            _clock(track.starts_min),
+            length_text(round(60 * track.starts_min)),
             Text(track.label, "bold" if track.locked else ""),
             "–" if track.bpm is None else f"{track.bpm:.1f}",
             _key(track, short=width < 100),
             "–" if track.energy is None else f"{track.energy:.1f}",
             "",
         )
-    summary = f"{len(made.tracks)} tracks, {made.minutes:.0f} minutes, score {made.score:.3f}"
+    summary = f"{counted(len(made.tracks))}, {made.minutes:.0f} minutes, score {made.score:.3f}"
     return Group(Text(summary, "bold"), table, *(Text(remark, "yellow") for remark in made.remarks))
-
-
-def _clock(minutes: float) -> str:
-    whole, seconds = divmod(round(60 * minutes), 60)
-    return f"{whole:d}:{seconds:02d}"
 
 
 def _key(track: SetTrack, *, short: bool) -> str:

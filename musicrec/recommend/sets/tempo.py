@@ -80,3 +80,8 @@ class TempoRules:
         unknown = np.isnan(ratio)
         percent[unknown] = multiple[unknown] = score[unknown] = np.nan
         return TempoChange(percent=percent, multiple=multiple, score=score)
+
+
+def tempo_sign(multiple: float) -> str:
+    """Return the sign of a multiple of the tempo, such as "÷2"; "" for a track's own tempo."""
+    return next(text for times, text in SIGNS.items() if abs(times - multiple) < 1e-3)
