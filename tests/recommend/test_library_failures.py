@@ -13,7 +13,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from musicrec.errors import LibraryError
 from musicrec.recommend.recommender import Recommender
 from musicrec.recommend.sqlite_library import SqliteLibrary
 from tests.counting_analyzer import RATE
+from tests.other_user import as_nobody
 
 ROOT = Path(__file__).parents[2]
 
@@ -194,19 +195,6 @@ def test_a_full_disk_keeps_what_was_saved(library: SqliteLibrary, make_track, mo
     library.close()
     with SqliteLibrary.open(library.path) as again:
         assert len(again) == kept + 1 and again.problems() == []
-
-
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """Run as a user whom permissions stop, where the tests run as root."""
-    root = os.geteuid() == 0
-    if root:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        if root:
-            os.seteuid(0)
 
 
 @pytest.fixture

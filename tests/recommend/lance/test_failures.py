@@ -10,8 +10,7 @@ import sys
 import tempfile
 import textwrap
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from musicrec.errors import LibraryError
 from musicrec.recommend import stores
 from musicrec.recommend.library import Changes
 from musicrec.recommend.recommender import Recommender
+from tests.other_user import as_nobody
 from tests.recommend.lance.changes import changes_of
 
 if TYPE_CHECKING:
@@ -56,19 +56,6 @@ def start(code: str, *arguments: object) -> subprocess.Popen:
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """Run as a user whom permissions stop, where the tests run as root."""
-    root = os.geteuid() == 0
-    if root:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        if root:
-            os.seteuid(0)
 
 
 def opened(path: Path) -> "LanceLibrary":
