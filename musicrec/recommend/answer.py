@@ -14,7 +14,7 @@ from musicrec.recommend.condition_text import camelot_codes, condition_texts, ei
 from musicrec.recommend.filters import TagFilter
 from musicrec.recommend.library import Listing
 from musicrec.recommend.musical_filters import set_filters
-from musicrec.recommend.ranking import Recommendation, RecommendedTrack, Request
+from musicrec.recommend.request import Recommendation, RecommendedTrack, Request
 from musicrec.recommend.track import Track
 from musicrec.recommend.wording import counted
 

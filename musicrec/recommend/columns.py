@@ -100,6 +100,16 @@ class Columns:
         taken = {column.name: getattr(self, column.name)[rows] for column in fields(self)}
         return Columns(**taken | ({} if vectors is None else {"vectors": vectors}))
 
+    def first_versions(self, order: np.ndarray) -> np.ndarray:
+        """Return ranked rows without the further versions of a recording."""
+        versions = self.recording[order]
+        seen: set[int] = set()
+        kept = np.ones(len(order), dtype=bool)
+        for place, version in enumerate(versions.tolist()):
+            kept[place] = version < 0 or version not in seen
+            seen.add(version)
+        return order[kept]
+
     def _check(self, name: str, wrong: np.ndarray, expected: str) -> None:
         if wrong.any():
             row = int(wrong.argmax())

@@ -1,12 +1,12 @@
 """Keep a library in order: what it holds, what is missing, where files have moved, and whether all is whole."""
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from musicrec.errors import ConfigError
+from musicrec.errors import ConfigError, LibraryError
+from musicrec.recommend import exports, stores
 from musicrec.recommend.library import Library, LibraryFile, Source
+from musicrec.recommend.model_remarks import model_remarks
 from musicrec.recommend.track import content_hash
 
 
@@ -103,6 +103,23 @@ class VerifyReport:
     problems: list[Problem] = field(default_factory=list)
 
 
+def library_status(library: Library) -> LibraryStatus:
+    """Return what a library holds."""
+    files, remarks = library.files(), library.remarks()
+    return LibraryStatus(
+        path=str(library.path),
+        size_bytes=stores.size_bytes(library.path),
+        tracks=len(library),
+        files=sum(not file.missing for file in files),
+        missing=sum(file.missing for file in files),
+        unreliable=sum(any(remark.unreliable for remark in of_one) for of_one in remarks.values()),
+        models=[export.name for export in library.exports],
+        coverage=exports.coverage_of(library.analysis, None, library=library.path),
+        sources=library.sources(),
+        remarks=model_remarks(library),
+    )
+
+
 def prune(library: Library, *, dry_run: bool) -> PruneReport:
     """Delete the missing files for good, and the recordings that have no file.
 
@@ -160,12 +177,37 @@ def _moved(path: str, old: str, new: str) -> str | None:
     return os.path.join(new, path[len(above) :]) if path.startswith(above) else None
 
 
-def verify_file(file: LibraryFile, *, content: bool) -> tuple[Problem | None, bool]:
-    """Check that a file is as it was when it was indexed.
+def verify(library: Library, *, content: bool = True, progress: bool = True) -> VerifyReport:
+    """Check a library, and that its files are as they were when they were indexed.
 
     Args:
-        file: The file.
-        content: Whether to read it and compare its bytes.
+        library: The library.
+        content: Read all audio files and compare their bytes.
+        progress: Show the progress on standard error.
+    """
+    from musicrec.system.progress import track_progress
+
+    problems: list[Problem] = []
+    try:
+        problems += [Problem(kind="library", text=text) for text in library.problems()]
+        files = [file for file in library.files() if not file.missing]
+    except LibraryError:
+        text = "it cannot be read to the end; put back a copy of it, or delete it and index again"
+        problems.append(Problem(kind="library", text=text))
+        return VerifyReport(files=0, compared=0, without_hash=0, problems=problems)
+    compared = 0
+    with track_progress("verifying", "verified", len(files), what="files", shown=progress) as advance:
+        for file in files:
+            problem, read = _verify_file(file, content=content)
+            problems += [problem] if problem else []
+            compared += read
+            advance()
+    without = sum(file.content_hash is None for file in files)
+    return VerifyReport(files=len(files), compared=compared, without_hash=without, problems=problems)
+
+
+def _verify_file(file: LibraryFile, *, content: bool) -> tuple[Problem | None, bool]:
+    """Check that a file is as it was when it was indexed.
 
     Returns:
         What is wrong, None if nothing is; and whether its bytes were compared.
@@ -188,8 +230,3 @@ def verify_file(file: LibraryFile, *, content: bool) -> tuple[Problem | None, bo
 
 def _problem(kind: str, file: LibraryFile, text: str) -> Problem:
     return Problem(kind=kind, path=file.path, text=f"{file.path} {text}")
-
-
-def coverage_of(analysis: Mapping[str, Any]) -> float:
-    """Return the share of each track that the models of a library hear; those of older formats heard whole tracks."""
-    return float(analysis.get("coverage", 1.0))

@@ -16,7 +16,7 @@ from musicrec.recommend.summaries import tags_by
 
 @dataclass(frozen=True, kw_only=True)
 class QuerySettings:
-    """Settings that fit a library; see `musicrec.recommend.ranking.Request`, which has the same attributes.
+    """Settings that fit a library; see `musicrec.recommend.request.Request`, which has the same attributes.
 
     Attributes:
         preset: Weights, filters and order, after all changes.

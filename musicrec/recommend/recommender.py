@@ -5,40 +5,37 @@ imported where it is needed, after the settings have been checked.
 """
 
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from musicrec.config.number_types import Count
 from musicrec.config.value_check import check_value
 from musicrec.errors import ConfigError, LibraryError
-from musicrec.export import catalogue
 from musicrec.interchange.file_paths import parse_relocations
-from musicrec.recommend import exports, maintenance, stores
+from musicrec.recommend import maintenance, stores
 from musicrec.recommend.answer import Answer, compose_answer
-from musicrec.recommend.exports import ExportRef
 from musicrec.recommend.filters import TagFilter
 from musicrec.recommend.library import Library
 from musicrec.recommend.library_index import LibraryIndex, open_index
-from musicrec.recommend.maintenance import LibraryStatus, Problem, PruneReport, RelocateReport, VerifyReport
+from musicrec.recommend.library_models import LibraryModels
+from musicrec.recommend.maintenance import LibraryStatus, PruneReport, RelocateReport, VerifyReport
+from musicrec.recommend.model_remarks import model_remarks
 from musicrec.recommend.musical_filters import MusicalFilters
 from musicrec.recommend.presets import Preset, read_preset
 from musicrec.recommend.profiles.presence import may_have_feedback, place_of_profiles
 from musicrec.recommend.query_settings import index_with_tags, query_settings
-from musicrec.recommend.query_track import analyze_file, check_name, find_track
-from musicrec.recommend.ranking import Request, recommend
-from musicrec.recommend.sets.build import SetSettings, build_set
+from musicrec.recommend.query_track import check_name, find_track
+from musicrec.recommend.ranking import recommend
+from musicrec.recommend.request import Request
+from musicrec.recommend.sets.build import SetSettings
 from musicrec.recommend.sets.curve import EnergyCurve
+from musicrec.recommend.sets.library_set import build_library_set
 from musicrec.recommend.sets.track_set import TrackSet
 from musicrec.recommend.similarity import Weights
 from musicrec.recommend.track import Track
-from musicrec.recommend.track_table import TrackTable
 from musicrec.system.file_names import path_on_disk
 
 if TYPE_CHECKING:
-    from musicrec.export.analyzer import TrackAnalyzer
     from musicrec.interchange.key_notation import KeyNotation
     from musicrec.recommend.deck_files import DeckExport
     from musicrec.recommend.feedback import Feedback
@@ -62,10 +59,9 @@ class Recommender:
 
     def __init__(self, path: Path | str, *, models: Sequence[str], device: str) -> None:
         self.path = path
-        self._models, self._device = list(models), device
+        self._models = LibraryModels(models, device=device)
         self._library: Library | None = None
         self._searched: tuple[Hashable, LibraryIndex] | None = None
-        self._analyzer: tuple[list[str], float | None, TrackAnalyzer] | None = None
 
     @classmethod
     def open(
@@ -93,7 +89,8 @@ class Recommender:
         """Close the library."""
         if self._library is not None:
             self._library.close()
-        self._library = self._searched = self._analyzer = None
+        self._library = self._searched = None
+        self._models.release()
 
     def __enter__(self) -> "Recommender":
         return self
@@ -136,22 +133,19 @@ class Recommender:
             PlaylistError: The playlist or collection cannot be read.
         """
         check_value("max_files", max_files, Count | None)
-        exists, named = stores.exists(self.path), self._resolved()
-        if not exists and not named:
-            named = [str(catalogue.resolve(name)) for name in catalogue.default_models()]
-            if not named:
-                raise ConfigError(
-                    f"models: {self.path} does not exist yet, and no model ships with this version; name export "
-                    "folders, as in --models RUN/export, or exports=[RUN/export] of musicrec recommend"
-                )
-            for remark in catalogue.default_remarks():
-                tell(remark)
+        exists = stores.exists(self.path)
+        folders = self._models.folders() if exists else self._models.folders_for_new(self.path, tell=tell)
 
         from musicrec.recommend import indexing, music_source, summaries
 
         read = music_source.read_source(path_on_disk(Path(source).expanduser()), relocate=parse_relocations(relocate))
         music_source.of_splits(read, splits)  # a mistake is reported before the models are loaded
-        library, analyzer = self._to_write(named, coverage) if exists else self._new(named, coverage)
+        if exists:
+            library = self._opened()
+            analyzer = self._models.load(library, folders, coverage)
+        else:
+            library, analyzer = self._models.create_library(self.path, folders, coverage)
+            self._library = library
         for remark in (*analyzer.passed_over, *model_remarks(library)):
             tell(remark)
         if again := len(library.incomplete()):
@@ -282,8 +276,10 @@ class Recommender:
         with library.one_state():  # another program may have changed it while files were analysed
             index = index_with_tags(library, self._index(library, search), settings.preset.tags)
             if user and may_have_feedback(place_of_profiles(self.path, profiles), user):
+                from musicrec.recommend.profiles.query_taste import with_taste
+
                 with self.feedback(user, profiles=profiles, read_only=True) as feedback:
-                    found = recommend(library, index, _by_taste(request, library, index, feedback))
+                    found = recommend(library, index, with_taste(request, library, index, feedback))
             else:
                 found = recommend(library, index, request)
             named = [*asked, *(match.track for match in found.matches)]
@@ -299,17 +295,7 @@ class Recommender:
 
     def _asked(self, library: Library, name: str, coverage: float | None) -> Track:
         """Return a track of the library, or a file that is analysed."""
-        found = find_track(library, name)
-        if found is not None:
-            return found
-        refs = exports.check_same(library.exports, self._resolved(), library=self.path)
-        share = exports.coverage_of(library.analysis, coverage, library=self.path)
-        return analyze_file(
-            name,
-            sample_rate=exports.sample_rate_of(refs[0]),
-            analyze=lambda decoded: self._loaded(refs, share).analyze(decoded),
-            library=library,
-        )
+        return find_track(library, name) or self._models.analyze_file(library, name, coverage)
 
     def build_set(
         self,
@@ -344,44 +330,18 @@ class Recommender:
         """
         library = self._opened()
         with library.one_state():
-            table = self._index(library).everything()
-            left_out = np.array(list(library.ids_of(without).values()), dtype=np.int64)
-
-            def row_of(name: str) -> int:
-                ids = library.ids_of([name])
-                if not ids:
-                    check_name(name)
-                    found = find_track(library, name)
-                    ids = {} if found is None else library.ids_of([found.audio_hash])
-                row = int(table.rows_of(np.array(list(ids.values()), dtype=np.int64)).max(initial=-1))
-                if row < 0:
-                    raise ConfigError(f"{name} is not in {self.path}; a set is built from tracks of the library")
-                return row
-
-            first, last = row_of(start), None if end is None else row_of(end)
-            allowed = ~table.unreliable
-            rows = table.rows_of(left_out)
-            allowed[rows[rows >= 0]] = False
-            recording = table.columns.recording  # of versions, the number of the first one
-            left_out = np.concatenate([left_out, recording[rows[rows >= 0]]])
-            allowed[(recording >= 0) & np.isin(recording, left_out)] = False
-            made = build_set(
-                table.columns,
-                start=first,
-                end=last,
+            return build_library_set(
+                library,
+                self._index(library),
+                start=start,
+                end=end,
                 tracks=tracks,
                 minutes=minutes,
                 curve=curve,
-                locked={place: row_of(name) for place, name in (locked or {}).items()},
-                banned=[row_of(name) for name in banned],
-                allowed=allowed,
+                locked=locked or {},
+                banned=banned,
+                without=without,
                 settings=settings,
-            )
-            chosen = library.tracks(table.ids[list(made.rows)].tolist())
-            return made.named(
-                [track.name for track in chosen],
-                audio_hashes=[track.audio_hash for track in chosen],
-                paths=[track.path for track in chosen],
             )
 
     def feedback(self, user: str = "me", *, profiles: str | Path | None = None, read_only: bool = False) -> "Feedback":
@@ -464,20 +424,7 @@ class Recommender:
 
     def status(self) -> LibraryStatus:
         """Return what the library holds."""
-        library = self._opened()
-        files, remarks = library.files(), library.remarks()
-        return LibraryStatus(
-            path=str(self.path),
-            size_bytes=stores.size_bytes(self.path),
-            tracks=len(library),
-            files=sum(not file.missing for file in files),
-            missing=sum(file.missing for file in files),
-            unreliable=sum(any(remark.unreliable for remark in of_one) for of_one in remarks.values()),
-            models=[export.name for export in library.exports],
-            coverage=maintenance.coverage_of(library.analysis),
-            sources=library.sources(),
-            remarks=model_remarks(library),
-        )
+        return maintenance.library_status(self._opened())
 
     def prune(self, *, dry_run: bool = False) -> PruneReport:
         """Delete the missing files for good, and the recordings that have no file.
@@ -508,26 +455,7 @@ class Recommender:
             content: Read all audio files and compare their bytes, which takes as long as copying them.
             progress: Show the progress on standard error.
         """
-        from musicrec.system.progress import track_progress
-
-        library = self._opened()
-        problems: list[Problem] = []
-        try:
-            problems += [Problem(kind="library", text=text) for text in library.problems()]
-            files = [file for file in library.files() if not file.missing]
-        except LibraryError:
-            text = "it cannot be read to the end; put back a copy of it, or delete it and index again"
-            problems.append(Problem(kind="library", text=text))
-            return VerifyReport(files=0, compared=0, without_hash=0, problems=problems)
-        compared = 0
-        with track_progress("verifying", "verified", len(files), what="files", shown=progress) as advance:
-            for file in files:
-                problem, read = maintenance.verify_file(file, content=content)
-                problems += [problem] if problem else []
-                compared += read
-                advance()
-        without = sum(file.content_hash is None for file in files)
-        return VerifyReport(files=len(files), compared=compared, without_hash=without, problems=problems)
+        return maintenance.verify(self._opened(), content=content, progress=progress)
 
     def _opened(self) -> Library:
         if self._library is None:
@@ -541,82 +469,3 @@ class Recommender:
             self._searched = None  # not twice in memory
             self._searched = state, open_index(library, search)
         return self._searched[1]
-
-    def _resolved(self) -> list[str]:
-        return [str(catalogue.resolve(model)) for model in self._models]
-
-    def _loaded(self, refs: Sequence[ExportRef], coverage: float | None) -> "TrackAnalyzer":
-        paths = [ref.path for ref in refs]
-        if self._analyzer is None or self._analyzer[:2] != (paths, coverage):
-            self._analyzer = paths, coverage, exports.load_analyzer(refs, device=self._device, coverage=coverage)
-        return self._analyzer[2]
-
-    def _to_write(self, named: Sequence[str], coverage: float | None) -> "tuple[Library, TrackAnalyzer]":
-        library = self._opened()
-        refs = exports.check_same(library.exports, named, library=self.path)
-        analyzer = self._loaded(refs, exports.coverage_of(library.analysis, coverage, library=self.path))
-        library.move_exports(exports.with_sizes(refs, analyzer))
-        return library, analyzer
-
-    def _new(self, named: Sequence[str], coverage: float | None) -> "tuple[Library, TrackAnalyzer]":
-        refs = exports.refer(named)
-        analyzer = self._loaded(refs, coverage)
-        self._library = stores.create_library(
-            self.path,
-            exports=exports.with_sizes(refs, analyzer),
-            heads=list(analyzer.heads.values()),
-            embedding_size=sum(model.network.embedding_size for model in analyzer.models),
-            analysis=analyzer.settings,
-        )
-        return self._library, analyzer
-
-
-def _by_taste(request: Request, library: Library, index: LibraryIndex, feedback: "Feedback") -> Request:
-    """Return a request whose order a user's feedback changes."""
-    from musicrec.recommend.profiles.shortlist_ranking import MOST_SAMPLE, KnownTracks
-
-    events = feedback.history()
-    ids = library.ids_of(feedback.heard(events))
-    heard = index.table(np.array(list(ids.values()), dtype=np.int64))
-    known = KnownTracks(
-        audio_hashes=library.hashes_of(heard.ids.tolist()),
-        vectors=heard.columns.vectors,
-        sample=index.sample(MOST_SAMPLE).columns.vectors,
-    )
-    banned = library.ids_of(feedback.never_again())
-
-    def taste(table: TrackTable, scores: np.ndarray, query: np.ndarray) -> tuple[np.ndarray, list[str]]:
-        ranked = feedback.rerank(
-            table.columns,
-            library.hashes_of(table.ids.tolist()),
-            scores,
-            known=known,
-            query_hash=request.alike[0].audio_hash,
-            query_vector=query,
-            k=request.k,
-            events=events,
-        )
-        notes = [""] * len(table)
-        for moved in ranked.moves:
-            notes[moved.row] = moved.reason
-        return ranked.scores, notes
-
-    return replace(request, taste=taste, banned=list(banned.values()))
-
-
-def model_remarks(library: Library) -> list[str]:
-    """Return what to know about the models of a library: it has no tagger, or others have been fetched since."""
-    used, known = [export.name for export in library.exports], catalogue.entries()
-    tagged = any(head.role == "tag" for head in library.heads.values())
-    since = [name for name in catalogue.default_models() if name not in used]
-    if since and all(name in known for name in used):
-        return [
-            f"this library uses only {', '.join(used)}; to use {' and '.join(since)} as well, delete {library.path} "
-            "and index again, or index into another file (--library FILE)"
-        ]
-    if not tagged:
-        return [
-            "no model of this library predicts tags, so the first step (tags) is skipped; for tags, run `musicrec "
-            f"models get musicnn`, delete {library.path} and index again"
-        ]
-    return []

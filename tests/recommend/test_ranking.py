@@ -10,33 +10,10 @@ from musicrec.recommend.filters import TagFilter
 from musicrec.recommend.library import Changes
 from musicrec.recommend.library_index import MemoryIndex
 from musicrec.recommend.musical_filters import MusicalFilters, set_filters
-from musicrec.recommend.presets import Preset
-from musicrec.recommend.ranking import Recommendation, Request, recommend
 from musicrec.recommend.reranking.rerank import Reranking
 from musicrec.recommend.similarity import Similarity
 from musicrec.recommend.sqlite_library import SqliteLibrary
-from musicrec.recommend.track import Track
-
-
-def ask(library: SqliteLibrary, *alike: Track, k: int = 10, **settings) -> Recommendation:
-    """Recommend by a preset of these settings; those of a request are taken for it."""
-    heads = list(library.heads.values())
-    of_request = {field.name for field in dataclasses.fields(Request)}
-    wanted = {name: settings.pop(name) for name in of_request & settings.keys()}
-    weights = settings.pop("weights", {"tempo": 1.0, "key": 1.0, "embedding": 3.0})
-    preset = Preset(
-        **{"name": "test", "tags": TagFilter(top=1), "reranking": Reranking(hubs=0.0), **settings, "weights": weights}
-    )
-    known = library.blocks()
-    others = [name for name in known if name not in library.heads]
-    everything = dict.fromkeys(known, 0.0) | {name: weight for name, weight in weights.items() if name in known}
-    similarity = Similarity(heads, blocks=others, weights=everything)
-    request = Request(alike=alike, k=k, preset=preset, similarity=wanted.pop("similarity", similarity), **wanted)
-    return recommend(library, MemoryIndex(library), request)
-
-
-def ids(found: Recommendation) -> list[str]:
-    return [match.track.track_id for match in found.matches]
+from tests.recommend.ask import ask, ids, of_embedding
 
 
 @pytest.fixture
@@ -183,10 +160,6 @@ def test_required_tags_are_not_relaxed(crate: SqliteLibrary, make_track):
     assert ids(found) == ["flute"] and len(found.steps) == 1
 
 
-def of_embedding(corners: SqliteLibrary, *names: str) -> list[Track]:
-    return [corners.find(track_id=name)[0] for name in names]
-
-
 def test_several_queries_find_what_is_like_one_of_them(corners: SqliteLibrary):
     alike = of_embedding(corners, "a0", "b0")
     found = ids(ask(corners, *alike, k=10, weights={"embedding": 1}))
@@ -289,23 +262,6 @@ def test_what_a_track_lacks_is_weighed_again(corners: SqliteLibrary):
     assert both["b4"].by_block["energy"] == pytest.approx(1)
 
 
-def test_a_path_leads_from_one_track_to_another(corners: SqliteLibrary):
-    """Between a corner and another, tracks in a row; each step is compared with the one before."""
-    start, end = of_embedding(corners, "a0", "b0")
-    for i in range(5):  # five tracks on the way
-        share = (i + 1) / 6
-        blob = ((1 - share) * start.embedding + share * end.embedding).astype("<f4").tobytes()
-        corners._connection.execute("UPDATE recordings SET embedding = ? WHERE audio_hash = ?", (blob, f"c{i}"))
-    corners._connection.execute("DELETE FROM summaries")
-    found = ask(corners, start, towards=end, k=5, weights={"embedding": 1})
-    between = [name for name in ids(found) if name[0] == "c"]
-    assert len(between) >= 4 and between == sorted(between), "in the order of the way"
-    assert np.mean([match.similarity for match in found.matches]) > 0.6 and found.steps[-1].tags == ()
-    assert len(ask(corners, start, towards=end, k=50, weights={"embedding": 1}).matches) == 28
-    capped = ask(corners, start, towards=end, k=9, weights={"embedding": 1}, filters=MusicalFilters(max_per_artist=1))
-    assert len({match.track.artist for match in capped.matches}) == len(capped.matches)
-
-
 def test_a_limit_per_artist_looks_further_than_the_shortlist(library: SqliteLibrary, make_track):
     """The nearest 150 tracks are of one artist; others are found all the same."""
     tracks = [dataclasses.replace(make_track(f"near{i:03}"), artist="Ada") for i in range(150)]
@@ -313,6 +269,24 @@ def test_a_limit_per_artist_looks_further_than_the_shortlist(library: SqliteLibr
     library.add(tracks)
     found = ask(library, make_track("q"), k=10, weights={"tempo": 1}, filters=MusicalFilters(max_per_artist=1))
     assert len(found.matches) == 10 and ids(found)[0].startswith("near") and ids(found)[1].startswith("far")
+
+
+def test_a_longer_shortlist_compares_only_what_is_new(library: SqliteLibrary, make_track, monkeypatch):
+    """And finds what one look at everything finds."""
+    tracks = [dataclasses.replace(make_track(f"near{i:03}", bpm=120 + i / 10), artist="Ada") for i in range(150)]
+    tracks += [dataclasses.replace(make_track(f"far{i}", bpm=140 + i), artist=f"artist {i}") for i in range(12)]
+    library.add(tracks)
+    read, values = [], library.values
+    monkeypatch.setattr(library, "values", lambda ids: read.append(ids) or values(ids))
+    asked = {"k": 10, "weights": {"tempo": 1, "key": 1}, "filters": MusicalFilters(max_per_artist=1)}
+    found = ask(library, make_track("q"), **asked)
+    first, more = read[-2:]
+    assert (len(first), len(more)) == (100, 62) and not set(first) & set(more)
+    monkeypatch.setattr("musicrec.recommend.ranking._LONGER", (50,))
+    at_once = ask(library, make_track("q"), **asked)
+    assert ids(found) == ids(at_once)
+    assert [one.similarity for one in found.matches] == pytest.approx([one.similarity for one in at_once.matches])
+    assert [one.by_block for one in found.matches] == [pytest.approx(one.by_block) for one in at_once.matches]
 
 
 def test_versions_of_all_that_is_named_are_left_out(corners: SqliteLibrary):

@@ -133,29 +133,6 @@ def test_verify(run: Callable, library: SqliteLibrary, music: Path):
         ]
 
 
-def test_a_set_is_built_from_the_library(library: SqliteLibrary, make_track):
-    """By tempo, as all else is equal: the tracks in the order of their tempi; a banned one is not among them."""
-    library.add(
-        [make_track(name, bpm=bpm) for name, bpm in (("a", 120), ("b", 124), ("c", 128), ("d", 132), ("e", 122))]
-    )
-    with Recommender.open(library.path) as recommender:
-        made = recommender.build_set("a", end="d", tracks=4, banned=["e"])
-        assert [track.name for track in made.tracks] == ["a", "b", "c", "d"]
-        assert [round(track.bpm) for track in made.tracks] == [120, 124, 128, 132]
-        with pytest.raises(ConfigError, match="there is no such file, and no such track"):
-            recommender.build_set("x", tracks=3)
-
-
-def test_a_set_has_only_tracks_of_the_library(run: Callable, library: SqliteLibrary, music: Path):
-    run(music)
-    (music.parent / "other.wav").write_bytes(b"not in it")
-    with (
-        Recommender.open(library.path) as recommender,
-        pytest.raises(ConfigError, match="a set is built from tracks of the library"),
-    ):
-        recommender.build_set(str(music.parent / "other.wav"), tracks=3)
-
-
 @pytest.fixture
 def many(corners: SqliteLibrary) -> Iterator[Recommender]:
     with Recommender.open(corners.path) as recommender:

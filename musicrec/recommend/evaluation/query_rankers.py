@@ -13,7 +13,8 @@ from musicrec.recommend.library_index import LibraryIndex
 from musicrec.recommend.musical_filters import MusicalFilters, set_filters
 from musicrec.recommend.presets import preset_names
 from musicrec.recommend.query_settings import QuerySettings, index_with_tags, query_settings
-from musicrec.recommend.ranking import Request, recommend
+from musicrec.recommend.ranking import recommend
+from musicrec.recommend.request import Request
 from musicrec.recommend.similarity import is_embedding
 from musicrec.recommend.track import Track
 
