@@ -66,8 +66,8 @@ def ask_as_before(address: str) -> dict[str, float]:
 
     begin = time.perf_counter()
     from musicrec.recommend import stores
+    from musicrec.recommend.evaluation.exact_search import ExactSearch
     from musicrec.recommend.evaluation.rankers import Query, two_step_ranker
-    from musicrec.recommend.exact_search import ExactSearch
     from musicrec.recommend.similarity import Similarity
 
     library = stores.open_library(stores.address(address))

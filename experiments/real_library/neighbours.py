@@ -33,10 +33,10 @@ from musicrec.recommend.evaluation.accuracy import chance_precision, key_compati
 from musicrec.recommend.evaluation.accuracy import mixable as tempo_and_key
 from musicrec.recommend.evaluation.comparison import candidates, stored_query
 from musicrec.recommend.evaluation.estimates import MeasureEstimate, mean
+from musicrec.recommend.evaluation.exact_search import ExactSearch
 from musicrec.recommend.evaluation.mfcc import BLOCK as MFCC_BLOCK
 from musicrec.recommend.evaluation.mfcc import SAMPLE_RATE, mfcc
 from musicrec.recommend.evaluation.rankers import ranked_lists, similarity_ranker
-from musicrec.recommend.exact_search import ExactSearch
 from musicrec.recommend.library_columns import keys_of, tempi
 from musicrec.recommend.similarity import Similarity, default_weights, is_embedding
 from musicrec.recommend.sqlite_library import SqliteLibrary

@@ -31,8 +31,8 @@ import numpy as np
 from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.recommend.evaluation.comparison import candidates
 from musicrec.recommend.evaluation.estimates import mean
+from musicrec.recommend.evaluation.exact_search import ExactSearch
 from musicrec.recommend.evaluation.variety import hub_skewness
-from musicrec.recommend.exact_search import ExactSearch
 from musicrec.recommend.reranking.diversity import diverse_order, mean_distance
 from musicrec.recommend.reranking.hubs import Spread, spread, without_hubs
 from musicrec.recommend.reranking.path import path_between, way_points

@@ -7,7 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from musicrec.recommend import presentation
+from musicrec.recommend import report_texts
+from musicrec.recommend.answer_table import as_table
 from musicrec.recommend.recommender import Recommender
 from musicrec.system.console import answer_console
 
@@ -30,7 +31,7 @@ def index(
     out = answer_console()
     with Recommender.open(library, models=models, device=device) as recommender:
         done = recommender.index(source, tell=lambda text: out.print(text, soft_wrap=True, markup=False), **settings)
-        out.print(presentation.index_text(done, library=recommender.path), soft_wrap=True)
+        out.print(report_texts.index_text(done, library=recommender.path), soft_wrap=True)
     if done.interrupted:
         print("interrupted; the same command continues")
         sys.exit(130)
@@ -61,13 +62,13 @@ def query(
         print(json.dumps(answer.as_dict(), indent=1, ensure_ascii=False))
     else:
         out = answer_console()
-        out.print(presentation.as_table(answer, width=out.width))
+        out.print(as_table(answer, width=out.width))
 
 
 def status(*, library: str | Path | None, as_json: bool) -> None:
     """Print what a library holds."""
     with Recommender.open(library) as recommender:
-        _show(recommender.status(), presentation.status_text, as_json=as_json)
+        _show(recommender.status(), report_texts.status_text, as_json=as_json)
 
 
 def prune(*, library: str | Path | None, yes: bool, as_json: bool) -> None:
@@ -83,19 +84,19 @@ def prune(*, library: str | Path | None, yes: bool, as_json: bool) -> None:
         if yes:
             report = recommender.prune()
         elif not as_json and report.recordings + len(report.files) and sys.stdin.isatty():
-            answer_console().print(presentation.prune_text(report), soft_wrap=True, highlight=False)
+            answer_console().print(report_texts.prune_text(report), soft_wrap=True, highlight=False)
             answer = input("Delete them? [y/N] ")
             if answer.strip().lower() not in ("y", "yes"):
                 print("nothing was deleted")
                 return
             report = recommender.prune()
-        _show(report, presentation.prune_text, as_json=as_json)
+        _show(report, report_texts.prune_text, as_json=as_json)
 
 
 def relocate(old: str, new: str, *, library: str | Path | None, as_json: bool) -> None:
     """Tell a library where a folder is now, and print how many files were found there."""
     with Recommender.open(library) as recommender:
-        _show(recommender.relocate(old, new), presentation.relocate_text, as_json=as_json)
+        _show(recommender.relocate(old, new), report_texts.relocate_text, as_json=as_json)
 
 
 def verify(*, library: str | Path | None, content: bool, as_json: bool) -> None:
@@ -106,7 +107,7 @@ def verify(*, library: str | Path | None, content: bool, as_json: bool) -> None:
     """
     with Recommender.open(library) as recommender:
         report = recommender.verify(content=content)
-    _show(report, presentation.verify_text, as_json=as_json)
+    _show(report, report_texts.verify_text, as_json=as_json)
     if report.problems:
         sys.exit(1)
 

@@ -18,6 +18,7 @@ from musicrec.programs.query_config import settings_of
 from musicrec.recommend import exports, stores
 from musicrec.recommend.evaluation import comparison, report, stability
 from musicrec.recommend.evaluation.comparison import Comparison, EvaluationSettings, Subject
+from musicrec.recommend.evaluation.exact_search import ExactSearch, library_columns
 from musicrec.recommend.evaluation.labels import library_labels, table_labels
 from musicrec.recommend.evaluation.listed_tracks import playlists_of
 from musicrec.recommend.evaluation.listening_answers import read_answers, summarize
@@ -27,9 +28,7 @@ from musicrec.recommend.evaluation.mfcc import BLOCK, mfcc, mfcc_of_tracks
 from musicrec.recommend.evaluation.query_rankers import QueryMaker, QueryRankers
 from musicrec.recommend.evaluation.rankers import Ranker
 from musicrec.recommend.evaluation.usual_rankers import TWO_STEPS, baselines, single_blocks
-from musicrec.recommend.exact_search import ExactSearch
 from musicrec.recommend.library import Library
-from musicrec.recommend.library_columns import library_columns
 from musicrec.recommend.library_index import open_index
 from musicrec.recommend.query_settings import query_settings
 from musicrec.runs.find import find_export

@@ -1,4 +1,4 @@
-"""The facts of a library's tracks side by side: what the models answered and what the files say, as `Columns`."""
+"""Tempo, key and genre of many tracks, as columns, read off what the models said."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,37 +7,8 @@ import numpy as np
 from musicrec.heads import Head
 from musicrec.heads.keys import key_index, parse_pitch_class
 from musicrec.heads.tag_groups import TagGroups
-from musicrec.recommend.columns import Columns
-from musicrec.recommend.exact_search import ExactSearch
-from musicrec.recommend.similarity import Similarity
 
 _CLEAR = 0.5  # from this strength on, a track has a tag
-
-
-def library_columns(search: ExactSearch, heads: Mapping[str, Head]) -> Columns:
-    """Return the facts of the tracks, in their order.
-
-    Args:
-        search: The tracks.
-        heads: The heads of the library, {name: head}.
-    """
-    tracks, count = search.tracks, len(search.tracks)
-    bpm, keys = tempi(search.values, list(heads.values())), keys_of(search.values, list(heads.values()))
-    names, numbers = genres(search.values, list(heads.values()))
-    unknown = np.full((count, 1), np.nan, np.float32)
-    similarity = Similarity(list(heads.values()), blocks=["embedding"], weights={"embedding": 1.0})
-    return Columns(
-        bpm=np.full(count, np.nan) if bpm is None else bpm,
-        key=np.full(count, -1) if keys is None else keys,
-        energy=search.values.get("energy", unknown)[:, 0],
-        loudness=search.values.get("loudness", unknown)[:, 0],
-        year=np.array([-1 if track.year is None else track.year for track in tracks]),
-        duration_s=np.array([track.duration_s for track in tracks]),
-        artist=np.array([track.artist or "" for track in tracks], dtype=object),
-        album=np.array([track.album or "" for track in tracks], dtype=object),
-        genre=np.array([*names, ""], dtype=object)[numbers],
-        vectors=similarity.vectors("embedding", search.values["embedding"], search.scaling("embedding")),
-    )
 
 
 def tempi(values: Mapping[str, np.ndarray], heads: Sequence[Head]) -> np.ndarray | None:

@@ -1,4 +1,6 @@
-"""How numbers are written for people. Nothing is imported here, as commands need these when they start."""
+"""How numbers and paths are written for people. Only `os` is imported, as commands need these when they start."""
+
+import os
 
 
 def counted(count: int, what: str = "track") -> str:
@@ -36,3 +38,9 @@ def signed(value: float, digits: int) -> str:
 def loudness_text(louder_lu: float, *, least: float) -> str:
     """Return a difference in loudness, such as "5 LU quieter"; "" if it is below `least` or NaN."""
     return f"{abs(louder_lu):.0f} LU {'louder' if louder_lu > 0 else 'quieter'}" if abs(louder_lu) >= least else ""
+
+
+def short_path(path: str) -> str:
+    """Return a path with ~ for the home folder, as people write it."""
+    home = f"{os.path.expanduser('~')}{os.sep}"
+    return f"~{os.sep}{path.removeprefix(home)}" if path.startswith(home) else path

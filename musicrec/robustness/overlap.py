@@ -15,8 +15,8 @@ from musicrec.config.value_check import check_value
 from musicrec.heads import Head
 from musicrec.heads.metrics import Scores, weighted_mean
 from musicrec.recommend.evaluation.comparison import candidates
+from musicrec.recommend.evaluation.exact_search import ExactSearch
 from musicrec.recommend.evaluation.rankers import Query, two_step_ranker
-from musicrec.recommend.exact_search import ExactSearch
 from musicrec.recommend.exports import check_same
 from musicrec.recommend.filters import TagFilter
 from musicrec.recommend.similarity import Similarity

@@ -20,7 +20,7 @@ from musicrec.errors import ConfigError, ManifestError, PlaylistError
 from musicrec.interchange.collection import Collection, CollectionTrack, TrackList
 from musicrec.interchange.traktor import write_traktor
 from musicrec.recommend import indexing, music_source
-from musicrec.recommend.presentation import index_text
+from musicrec.recommend.report_texts import index_text
 from musicrec.recommend.sqlite_library import SqliteLibrary
 from musicrec.recommend.track import audio_hash
 from tests.counting_analyzer import RATE, SILENT, CountingAnalyzer

@@ -9,9 +9,9 @@ import soundfile
 from musicrec.audio.decode import decode_track
 from musicrec.data.synthetic.instruments import render
 from musicrec.data.synthetic.plan import plan_tracks
-from musicrec.recommend.presentation import index_text
 from musicrec.recommend.query_track import analyze_file
 from musicrec.recommend.recommender import Recommender
+from musicrec.recommend.report_texts import index_text
 from musicrec.recommend.sqlite_library import SqliteLibrary
 from tests.counting_analyzer import RATE, CountingAnalyzer
 

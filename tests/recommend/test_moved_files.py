@@ -15,7 +15,7 @@ from musicrec.interchange.collection import Collection, CollectionTrack, Cue, Tr
 from musicrec.interchange.traktor import write_traktor
 from musicrec.recommend import indexing
 from musicrec.recommend.index_report import IndexReport
-from musicrec.recommend.presentation import index_text
+from musicrec.recommend.report_texts import index_text
 from musicrec.recommend.sqlite_library import SqliteLibrary
 from tests.counting_analyzer import RATE
 

@@ -7,8 +7,7 @@ import pytest
 
 from musicrec.errors import LibraryError
 from musicrec.recommend import summaries
-from musicrec.recommend.exact_search import ExactSearch
-from musicrec.recommend.library_columns import library_columns
+from musicrec.recommend.evaluation.exact_search import ExactSearch, library_columns
 from musicrec.recommend.similarity import Similarity
 from musicrec.recommend.space import Space
 from musicrec.recommend.sqlite_library import SqliteLibrary

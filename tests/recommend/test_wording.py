@@ -1,8 +1,8 @@
-"""How numbers are written for people."""
+"""How numbers and paths are written for people."""
 
 import pytest
 
-from musicrec.recommend.wording import counted, length_text
+from musicrec.recommend.wording import counted, length_text, short_path
 
 
 def test_how_many_there_are():
@@ -16,3 +16,9 @@ def test_how_many_there_are():
 )
 def test_lengths(length_s: float, text: str):
     assert length_text(length_s) == text
+
+
+def test_the_home_folder_is_a_tilde(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", "/home/ada")
+    assert short_path("/home/ada/Music/a.flac") == "~/Music/a.flac"
+    assert [short_path(path) for path in ("/home/adam/a.flac", "lance:x")] == ["/home/adam/a.flac", "lance:x"]

@@ -13,13 +13,13 @@ from musicrec.heads import Head
 from musicrec.recommend.columns import Columns
 from musicrec.recommend.evaluation import accuracy, playlists, variety
 from musicrec.recommend.evaluation.estimates import MeasureEstimate, jackknife, means
+from musicrec.recommend.evaluation.exact_search import ExactSearch
 from musicrec.recommend.evaluation.labels import Labels
 from musicrec.recommend.evaluation.measures import MEASURES, Measure
 from musicrec.recommend.evaluation.playlists import Continuation, HoldOut
 from musicrec.recommend.evaluation.rankers import Query, Ranker, ranked_lists
 from musicrec.recommend.evaluation.stability import ChangedQueries
 from musicrec.recommend.evaluation.tags_and_features import TagsAndFeatures
-from musicrec.recommend.exact_search import ExactSearch
 
 if TYPE_CHECKING:
     from musicrec.evaluation.bootstrap import Bootstrap

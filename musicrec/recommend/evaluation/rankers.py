@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from musicrec.heads import Head
-from musicrec.recommend.exact_search import ExactSearch
+from musicrec.recommend.evaluation.exact_search import ExactSearch
 from musicrec.recommend.filters import TagFilter, tag_values
 from musicrec.recommend.similarity import Similarity
 

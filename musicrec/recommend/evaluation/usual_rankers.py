@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from musicrec.heads import Head
 from musicrec.recommend.columns import Columns
+from musicrec.recommend.evaluation.exact_search import ExactSearch
 from musicrec.recommend.evaluation.mfcc import BLOCK
 from musicrec.recommend.evaluation.rankers import (
     Ranker,
@@ -12,7 +13,6 @@ from musicrec.recommend.evaluation.rankers import (
     similarity_ranker,
     two_step_ranker,
 )
-from musicrec.recommend.exact_search import ExactSearch
 from musicrec.recommend.similarity import Similarity, default_weights
 
 TWO_STEPS = "two steps before"

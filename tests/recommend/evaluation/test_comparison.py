@@ -11,13 +11,12 @@ from musicrec.errors import ConfigError
 from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.recommend.evaluation import report
 from musicrec.recommend.evaluation.comparison import Comparison, EvaluationSettings, Subject, compare
+from musicrec.recommend.evaluation.exact_search import ExactSearch, library_columns
 from musicrec.recommend.evaluation.labels import library_labels
 from musicrec.recommend.evaluation.measures import MEASURES
 from musicrec.recommend.evaluation.rankers import Query, random_ranker, same_class_ranker
 from musicrec.recommend.evaluation.stability import ChangedQueries
 from musicrec.recommend.evaluation.usual_rankers import baselines, single_blocks
-from musicrec.recommend.exact_search import ExactSearch
-from musicrec.recommend.library_columns import library_columns
 
 SETTINGS = EvaluationSettings(k=4, label_k=2)
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from musicrec.recommend.evaluation.comparison import stored_query
+from musicrec.recommend.evaluation.exact_search import ExactSearch
 from musicrec.recommend.evaluation.loaded_library import in_memory
 from musicrec.recommend.evaluation.query_rankers import QueryMaker, asked_track
 from musicrec.recommend.evaluation.rankers import Query
-from musicrec.recommend.exact_search import ExactSearch
 from musicrec.recommend.filters import TagFilter
 from musicrec.recommend.library_index import MemoryIndex
 from musicrec.recommend.musical_filters import MusicalFilters

@@ -6,6 +6,7 @@ import numpy as np
 
 from musicrec.audio.remark import Remark
 from musicrec.recommend.evaluation.comparison import candidates, stored_query
+from musicrec.recommend.evaluation.exact_search import ExactSearch
 from musicrec.recommend.evaluation.query_rankers import QueryMaker
 from musicrec.recommend.evaluation.rankers import (
     random_ranker,
@@ -14,7 +15,6 @@ from musicrec.recommend.evaluation.rankers import (
     similarity_ranker,
     two_step_ranker,
 )
-from musicrec.recommend.exact_search import ExactSearch
 from musicrec.recommend.filters import TagFilter
 from musicrec.recommend.library_index import MemoryIndex
 from musicrec.recommend.query_settings import query_settings

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from musicrec.recommend.evaluation.exact_search import ExactSearch
 from musicrec.recommend.evaluation.tags_and_features import TagsAndFeatures
-from musicrec.recommend.exact_search import ExactSearch
 
 
 def test_tags_must_be_all_there_and_features_near(make_track, heads: dict):

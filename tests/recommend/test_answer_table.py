@@ -11,9 +11,9 @@ from rich.console import Console
 from musicrec.audio.remark import Remark
 from musicrec.heads.tags import TagHead
 from musicrec.recommend.answer import Answer
+from musicrec.recommend.answer_table import as_table
 from musicrec.recommend.library import Changes
 from musicrec.recommend.musical_filters import MusicalFilters
-from musicrec.recommend.presentation import as_table
 from musicrec.recommend.recommender import Recommender
 from musicrec.recommend.sqlite_library import SqliteLibrary
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from musicrec.audio.remark import Remark
-from musicrec.recommend.exact_search import ExactSearch
+from musicrec.recommend.evaluation.exact_search import ExactSearch
 from musicrec.recommend.similarity import Similarity
 from musicrec.recommend.space import LEAST_TRACKS
 from musicrec.recommend.sqlite_library import SqliteLibrary

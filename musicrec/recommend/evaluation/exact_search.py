@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from musicrec.heads import Head
+from musicrec.recommend.columns import Columns
+from musicrec.recommend.library_columns import genres, keys_of, tempi
 from musicrec.recommend.similarity import Similarity
 from musicrec.recommend.space import LEAST_TRACKS
 from musicrec.recommend.track import Track
@@ -95,3 +98,29 @@ class ExactSearch:
             )
             for i in best
         ]
+
+
+def library_columns(search: ExactSearch, heads: Mapping[str, Head]) -> Columns:
+    """Return the facts of the tracks, in their order.
+
+    Args:
+        search: The tracks.
+        heads: The heads of the library, {name: head}.
+    """
+    tracks, count = search.tracks, len(search.tracks)
+    bpm, keys = tempi(search.values, list(heads.values())), keys_of(search.values, list(heads.values()))
+    names, numbers = genres(search.values, list(heads.values()))
+    unknown = np.full((count, 1), np.nan, np.float32)
+    similarity = Similarity(list(heads.values()), blocks=["embedding"], weights={"embedding": 1.0})
+    return Columns(
+        bpm=np.full(count, np.nan) if bpm is None else bpm,
+        key=np.full(count, -1) if keys is None else keys,
+        energy=search.values.get("energy", unknown)[:, 0],
+        loudness=search.values.get("loudness", unknown)[:, 0],
+        year=np.array([-1 if track.year is None else track.year for track in tracks]),
+        duration_s=np.array([track.duration_s for track in tracks]),
+        artist=np.array([track.artist or "" for track in tracks], dtype=object),
+        album=np.array([track.album or "" for track in tracks], dtype=object),
+        genre=np.array([*names, ""], dtype=object)[numbers],
+        vectors=similarity.vectors("embedding", search.values["embedding"], search.scaling("embedding")),
+    )
