@@ -37,6 +37,7 @@ ROOMS = [
     "sweeps",
     "robustness",
     "tracking",
+    "web",
     "programs",
     "",  # musicrec/__init__.py and __main__.py
 ]

@@ -14,7 +14,14 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from musicrec.errors import ConfigError
-from musicrec.programs import export_command, feedback_commands, models_command, playlist_commands, query_command
+from musicrec.programs import (
+    export_command,
+    feedback_commands,
+    models_command,
+    playlist_commands,
+    query_command,
+    serve_command,
+)
 from musicrec.programs.option_words import listed_models
 from musicrec.programs.profile_options import PANEL, ForceOption, ProfilesOption, UserOption
 from musicrec.system.version import VERSION
@@ -25,7 +32,7 @@ class _YourMusicFirst(TyperGroup):
 
     def list_commands(self, ctx: typer.Context) -> list[str]:
         names = super().list_commands(ctx)
-        first = ["index", "query", "set", "status", "prune", "relocate", "verify"]
+        first = ["index", "query", "set", "serve", "status", "prune", "relocate", "verify"]
         feedback = [name for name in names if getattr(self.commands[name], "rich_help_panel", None) == PANEL]
         return list(dict.fromkeys([*(name for name in first if name in names), *feedback, *names]))
 
@@ -330,6 +337,7 @@ app.add_typer(feedback_commands.profile_app, name="profile", rich_help_panel=PAN
 app.add_typer(playlist_commands.app, name="playlist", rich_help_panel=PANEL)
 app.add_typer(export_command.app)
 app.add_typer(query_command.app)
+app.add_typer(serve_command.app)
 app.add_typer(models_command.app, name="models", rich_help_panel=TOOLS)
 
 

@@ -120,22 +120,22 @@ def compose_answer(
     listings = listings or {}
     query, preset = request.alike[0], request.preset
     asked = describe(heads, query)
-    texts = {name: _text(heads[name], answer, asked) for name, answer in asked.features.items()}
     results = [
-        _result(rank, match, heads=heads) | {"collections": _collections(listings.get(match.track.audio_hash, ()))}
+        _result(rank, match, heads=heads) | {"collections": collection_facts(listings.get(match.track.audio_hash, ()))}
         for rank, match in enumerate(found.matches, 1)
     ]
     others = [track.name for track in request.alike[1:]]
     return Answer(
         remarks=[*remarks, *_remarks(found, request)],
         query={
+            "id": query.audio_hash,
             **{name: getattr(query, name) for name in _FACTS},
             "tags": {
                 name: head.ranked(query.probabilities[name]) for name, head in heads.items() if head.role == "tag"
             },
             **asdict(asked),
-            "feature_texts": texts,
-            "collections": _collections(listings.get(query.audio_hash, ())),
+            "feature_texts": _texts(heads, asked),
+            "collections": collection_facts(listings.get(query.audio_hash, ())),
             "also_like": others,
             "unlike": [track.name for track in request.unlike],
             "towards": None if request.towards is None else request.towards.name,
@@ -222,7 +222,7 @@ def _remarks(found: Recommendation, request: Request) -> list[str]:
     return remarks
 
 
-def _collections(listings: Sequence[Listing]) -> list[dict[str, Any]]:
+def collection_facts(listings: Sequence[Listing]) -> list[dict[str, Any]]:
     """Return what the collections of DJ programs say of a track, one entry per collection."""
     by_source = {listing.source: dict(listing.metadata) for listing in reversed(listings)}
     return [{"source": source, **by_source[source]} for source in sorted(by_source)]
@@ -233,6 +233,7 @@ def _result(rank: int, match: RecommendedTrack, *, heads: Mapping[str, Head]) ->
     change, multiple = match.tempo_change or (None, None)
     return {
         "rank": rank,
+        "id": track.audio_hash,
         **{name: getattr(track, name) for name in _FACTS},
         "shared_tags": match.shared_tags,
         "bpm": described.bpm,
@@ -253,6 +254,15 @@ def _result(rank: int, match: RecommendedTrack, *, heads: Mapping[str, Head]) ->
         "taste": match.taste,
         "remarks": [remark.text for remark in track.remarks],
     }
+
+
+def feature_texts(heads: Mapping[str, Head], track: Track) -> dict[str, str]:
+    """Return the answers of the feature heads in one line each, {head: text}."""
+    return _texts(heads, describe(heads, track))
+
+
+def _texts(heads: Mapping[str, Head], described: Description) -> dict[str, str]:
+    return {name: _text(heads[name], answer, described) for name, answer in described.features.items()}
 
 
 def _text(head: Head, answer: dict[str, Any], asked: Description) -> str:

@@ -1,0 +1,75 @@
+"""The app: state, middleware, endpoints, and the files of the page."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from musicrec.recommend.recommender import Recommender
+from musicrec.system.version import VERSION
+from musicrec.web import errors
+from musicrec.web.pool import RecommenderPool
+from musicrec.web.request_log import RequestLog
+from musicrec.web.routers import health, library, query, session, tracks
+from musicrec.web.schemas import MISTAKES
+from musicrec.web.security import Security
+from musicrec.web.settings import ServerSettings
+from musicrec.web.state import WebState
+
+API = "/api/v1"
+STATIC = Path(__file__).parent / "static"
+
+ROUTERS: tuple[APIRouter, ...] = (
+    session.router,
+    library.router,
+    tracks.router,
+    query.router,
+)
+"""The endpoints below `API`. Those at the root are added by `create_app`."""
+
+_ABOUT = """Finds tracks of a library that go together: what the page uses, for your own programs.
+
+Errors are `{"detail": "one message"}`. Without `--token`, only programs on this computer are answered; with it, send
+`Authorization: Bearer TOKEN`."""
+
+
+def create_app(settings: ServerSettings, *, open_recommender: Callable[[], Recommender] | None = None) -> FastAPI:
+    """Return the app of a server.
+
+    Args:
+        settings: Its settings.
+        open_recommender: Opens the recommender of a thread; None opens the library of the settings.
+    """
+    opener = open_recommender or (lambda: Recommender.open(settings.library, device=settings.device))
+    state = WebState(settings=settings, pool=RecommenderPool(opener, threads=settings.threads))
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        """Start what works in the background, and stop it."""
+        try:
+            yield
+        finally:
+            state.pool.close()
+
+    app = FastAPI(
+        title="musicrec",
+        version=VERSION,
+        description=_ABOUT,
+        root_path=settings.root_path,
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,  # its page loads scripts from elsewhere
+        redoc_url=None,
+        lifespan=lifespan,
+        responses=MISTAKES,
+    )
+    app.state.web = state
+    errors.register(app)
+    for router in ROUTERS:
+        app.include_router(router, prefix=API)
+    app.include_router(health.router)
+    app.mount("/", StaticFiles(directory=STATIC, html=True), name="page")
+    app.add_middleware(Security, settings=settings, sessions=state.sessions)
+    app.add_middleware(RequestLog, metrics=state.metrics)  # outermost: it counts what is refused, too
+    return app

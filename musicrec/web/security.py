@@ -1,0 +1,263 @@
+"""Which requests are answered: by Host and Origin, token and size. Headers that tell the browser what a page may do.
+
+docs/security.md says what this defends, and what it does not.
+"""
+
+import hmac
+import ipaddress
+import json
+from collections.abc import Iterable, Mapping
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from musicrec.web.sessions import COOKIE, LIFETIME_S, Session, Sessions
+from musicrec.web.settings import LOOPBACK, ServerSettings
+
+JSON_BYTES = 2**20
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+CONTENT_POLICY = (
+    "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; style-src 'self'; script-src 'self'; "
+    "connect-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+)
+HEADERS = {
+    "content-security-policy": CONTENT_POLICY,
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+}
+_UPLOADS = "/api/v1/uploads"
+_OPEN = ("/healthz",)  # answered without a token
+_PLAYERS = "/rest/"  # OpenSubsonic: players are no browsers, and send the token as apiKey
+
+
+class Security:
+    """ASGI middleware that refuses what does not come from the page, or from a program that knows the token.
+
+    Args:
+        app: What answers.
+        settings: Address, token and limits.
+        sessions: Where browsers that have shown the token are known.
+    """
+
+    def __init__(self, app: ASGIApp, *, settings: ServerSettings, sessions: Sessions) -> None:
+        self._app, self._settings, self._sessions = app, settings, sessions
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse it."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers, path = Headers(scope=scope), route_path(scope)
+        answer = _Answer(send, secure=scope.get("scheme") == "https", path=scope.get("root_path", "") or "/")
+        if refused := self._refused(scope["method"], path, headers):
+            await answer.refuse(*refused)
+            return
+        session = self._sessions.find(_cookie(headers))
+        if self._settings.token is not None and path not in _OPEN and not (session and session.trusted):
+            query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+            if self._is_token(_bearer(headers)) or (path.startswith(_PLAYERS) and self._in(query, "apiKey")):
+                pass
+            elif path in ("", "/") and scope["method"] == "GET" and self._in(query, "token"):
+                session = self._sessions.start(trusted=True)
+                rest = urlencode({name: values for name, values in query.items() if name != "token"}, doseq=True)
+                await answer.redirect(f"{scope.get('root_path', '')}/{'?' * bool(rest)}{rest}", session)
+                return
+            else:
+                await answer.refuse(
+                    401,
+                    "this server needs its token: open the address that `musicrec serve` printed, or send the header "
+                    "Authorization: Bearer TOKEN",
+                    {"www-authenticate": "Bearer"},
+                )
+                return
+        scope["musicrec.session"] = session
+        scope["musicrec.answer"] = answer
+        most = self._most_bytes(path)
+        declared = headers.get("content-length", "0")
+        if not declared.isdecimal() or int(declared) > most:
+            await answer.refuse(413, f"the request has more than {most:,} bytes, which is the most here")
+            return
+        body = _Bounded(receive, most)
+        try:
+            await self._app(scope, body.receive, answer.send)
+        except _TooLargeError:
+            if not answer.begun:
+                await answer.refuse(413, f"the request has more than {most:,} bytes, which is the most here")
+
+    def _refused(self, method: str, path: str, headers: Headers) -> tuple[int, str] | None:
+        """Return status and reason if a request is not for this server, or not from its page."""
+        host = headers.get("host", "")
+        if len(headers.getlist("host")) != 1 or not self._is_ours(host):
+            return 421, (
+                "the header Host names another server; if this one is reached by that name, start it with "
+                "--allow-host NAME"
+            )
+        site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+        if origin is not None and method not in SAFE_METHODS and not _same(origin, host):
+            return 403, f"the request comes from a page of {printable_origin(origin)}, not from this server"
+        if origin is None and method not in SAFE_METHODS and site not in (None, "same-origin"):
+            return 403, "the request comes from a page of another server"
+        visits = headers.get("sec-fetch-mode") == "navigate" and not path.startswith("/api/")
+        if site in ("cross-site", "same-site") and not (method in SAFE_METHODS and visits):
+            return 403, "the request comes from a page of another server"
+        return None
+
+    def _is_ours(self, host: str) -> bool:
+        """Return whether a Host header names this server: a page of another name may have been rebound to it."""
+        name = host_name(host)
+        if name is None:
+            return False
+        if name in {other.lower() for other in self._settings.allowed_hosts}:
+            return True
+        if self._settings.loopback:
+            return name in LOOPBACK or name == self._settings.host.lower()
+        return name == self._settings.host.lower() or name in LOOPBACK or _is_address(name)
+
+    def _most_bytes(self, path: str) -> int:
+        return self._settings.uploads.size_bytes if path.rstrip("/") == _UPLOADS else JSON_BYTES
+
+    def _is_token(self, given: str | None) -> bool:
+        token = self._settings.token
+        return token is not None and given is not None and hmac.compare_digest(given.encode(), token.encode())
+
+    def _in(self, query: Mapping[str, list[str]], name: str) -> bool:
+        return self._is_token(next(iter(query.get(name, ())), None))
+
+
+class _TooLargeError(Exception):
+    """More bytes came than are allowed."""
+
+
+class _Bounded:
+    """The body of a request, of which only so many bytes are read."""
+
+    def __init__(self, receive: Receive, most: int) -> None:
+        self._receive, self._left = receive, most
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._left -= len(message.get("body", b""))
+            if self._left < 0:
+                raise _TooLargeError
+        return message
+
+
+class _Answer:
+    """Sends an answer with the headers of this module.
+
+    Attributes:
+        begun: Whether its status has been sent.
+        cookie: A session to be kept by the browser, or "" to forget the one it has.
+    """
+
+    def __init__(self, send: Send, *, secure: bool, path: str) -> None:
+        self._send, self._secure, self._path = send, secure, path
+        self.begun = False
+        self.cookie: str | None = None
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.begun = True
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+            headers.setdefault("cache-control", "no-store")
+            if self.cookie is not None:
+                headers.append("set-cookie", cookie_of(self.cookie, secure=self._secure, path=self._path))
+        await self._send(message)
+
+    async def refuse(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        body = json.dumps({"detail": detail}, ensure_ascii=False).encode()
+        await self._whole(status, body, {"content-type": "application/json", **(headers or {})})
+
+    async def redirect(self, place: str, session: Session) -> None:
+        self.cookie = session.key
+        await self._whole(303, b"", {"location": place})
+
+    async def _whole(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        raw = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
+        raw.append((b"content-length", str(len(body)).encode()))
+        await self.send({"type": "http.response.start", "status": status, "headers": raw})
+        await self._send({"type": "http.response.body", "body": body})
+
+
+def set_session(scope: Scope, session: Session | None) -> None:
+    """Let the answer to a request give the browser a session, or take away the one it has."""
+    scope["musicrec.answer"].cookie = "" if session is None else session.key
+    scope["musicrec.session"] = session
+
+
+def cookie_of(key: str, *, secure: bool, path: str) -> str:
+    """Return the header that sets the cookie of a session; an empty key deletes it."""
+    age = LIFETIME_S if key else 0
+    return f"{COOKIE}={key}; Path={path}; Max-Age={age}; HttpOnly; SameSite=Strict{'; Secure' * secure}"
+
+
+def route_path(scope: Scope) -> str:
+    """Return the path of a request below the one under which a proxy shows the server."""
+    path, root = scope["path"], scope.get("root_path", "")
+    return path[len(root) :] if root and (path == root or path.startswith(f"{root}/")) else path
+
+
+def host_name(host: str) -> str | None:
+    """Return the name or address in a Host header, without its port and in small letters; None if it is none."""
+    try:
+        parts = urlsplit(f"//{host}")
+        parts.port  # noqa: B018  (raises if it is no number)
+    except ValueError:
+        return None
+    if parts.path or parts.query or parts.fragment or "@" in host or "#" in host or "?" in host or not parts.hostname:
+        return None
+    return parts.hostname.rstrip(".")
+
+
+def printable_origin(origin: str) -> str:
+    """Return an Origin header for a message, shortened."""
+    return origin[:80].encode("ascii", "replace").decode()
+
+
+def _same(origin: str, host: str) -> bool:
+    scheme, separator, place = origin.partition("://")
+    default = {"http": ":80", "https": ":443"}.get(scheme)
+    if not separator or default is None:
+        return False
+    return place.lower().removesuffix(default) == host.lower().removesuffix(default)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _bearer(headers: Headers) -> str | None:
+    kind, _, value = headers.get("authorization", "").partition(" ")
+    return value.strip() if kind.lower() == "bearer" else None
+
+
+def _cookie(headers: Headers) -> str | None:
+    for line in headers.getlist("cookie"):
+        try:
+            found = SimpleCookie(line).get(COOKIE)
+        except CookieError:
+            continue
+        if found is not None:
+            return found.value
+    return None
+
+
+def all_hosts(names: Iterable[str]) -> tuple[str, ...]:
+    """Return names as they are compared with a Host header."""
+    return tuple(name.strip().lower() for name in names if name.strip())

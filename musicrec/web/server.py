@@ -1,0 +1,105 @@
+"""Runs an app with uvicorn until Ctrl-C."""
+
+import secrets
+import socket
+import webbrowser
+from collections.abc import Callable
+from contextlib import suppress
+from urllib.parse import quote
+
+import uvicorn
+from fastapi import FastAPI
+
+from musicrec.errors import ConfigError
+from musicrec.web.settings import ServerSettings
+
+_STOP_S = 5  # how long answers that have begun may still take
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it answers."""
+
+    def __init__(self, config: uvicorn.Config, *, started: Callable[[], object]) -> None:
+        super().__init__(config)
+        self._tell_started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer."""
+        await super().startup(sockets)
+        if self.started:
+            self._tell_started()
+
+
+def new_token() -> str:
+    """Return a token that nobody can guess."""
+    return secrets.token_urlsafe(32)
+
+
+def address_of(settings: ServerSettings, port: int) -> str:
+    """Return the address that a browser opens, with the token if there is one.
+
+    Args:
+        settings: Settings of the server.
+        port: The port that it listens on.
+    """
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]", "": "127.0.0.1"}.get(settings.host, settings.host)
+    host = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    token = "" if settings.token is None else f"?token={quote(settings.token)}"
+    return f"http://{host}:{port}/{token}"
+
+
+def listen(settings: ServerSettings) -> socket.socket:
+    """Return a socket that listens.
+
+    Raises:
+        ConfigError: The address is in use, or not of this computer.
+    """
+    try:
+        family = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0][0]
+        made = socket.socket(family)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((settings.host, settings.port))
+        made.listen(256)
+    except OSError as error:
+        raise ConfigError(
+            f"host={settings.host}, port={settings.port}: cannot listen there: {error.strerror or error}; choose "
+            "another port with --port, or stop what uses it"
+        ) from None
+    made.set_inheritable(True)
+    return made
+
+
+def serve(app: FastAPI, settings: ServerSettings, *, tell: Callable[[str], object], open_page: bool = False) -> None:
+    """Answer until Ctrl-C or SIGTERM.
+
+    Args:
+        app: The app.
+        settings: Its settings.
+        tell: Receives the address once the server answers.
+        open_page: Whether to open it in a browser.
+
+    Raises:
+        ConfigError: The address is in use, or not of this computer.
+    """
+    with listen(settings) as listening:
+        address = address_of(settings, listening.getsockname()[1])
+
+        def started() -> None:
+            tell(address)
+            if open_page:
+                webbrowser.open(address)
+
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            http="h11",
+            loop="asyncio",
+            ws="none",
+            proxy_headers=True,
+            timeout_graceful_shutdown=_STOP_S,
+        )
+        with suppress(KeyboardInterrupt):  # uvicorn raises it again once it has stopped
+            _Server(config, started=started).run(sockets=[listening])

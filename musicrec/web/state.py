@@ -1,0 +1,60 @@
+"""What the endpoints share. They get it with the type `State`, and the user with the type `User`."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from musicrec.web.errors import WebError
+from musicrec.web.metrics import Metrics
+from musicrec.web.pool import RecommenderPool
+from musicrec.web.sessions import Session, Sessions
+from musicrec.web.settings import ServerSettings
+from musicrec.web.track_list import TrackLists
+
+USUAL_USER = "me"
+
+
+@dataclass(kw_only=True)
+class WebState:
+    """What the endpoints share.
+
+    Attributes:
+        settings: Settings of the server.
+        pool: Answers questions to the recommender.
+        track_lists: The library as a table.
+        sessions: Who uses the page.
+        metrics: What Prometheus reads.
+    """
+
+    settings: ServerSettings
+    pool: RecommenderPool
+    track_lists: TrackLists = field(default_factory=TrackLists)
+    sessions: Sessions = field(default_factory=Sessions)
+    metrics: Metrics = field(default_factory=Metrics)
+
+
+def _state(request: Request) -> WebState:
+    return request.app.state.web
+
+
+State = Annotated[WebState, Depends(_state)]
+"""An argument of an endpoint that gets the `WebState`."""
+
+
+def session_of(request: Request) -> Session | None:
+    """Return the session of a request, which `security` has found by its cookie."""
+    return request.scope.get("musicrec.session")
+
+
+def _user(request: Request, state: State) -> str:
+    if not state.settings.users:
+        return USUAL_USER
+    session = session_of(request)
+    if session is None or session.user is None:
+        raise WebError(401, "nobody is signed in; choose your name and give your PIN (POST /api/v1/session)")
+    return session.user
+
+
+User = Annotated[str, Depends(_user)]
+"""An argument of an endpoint that gets the name of who asks; without a name, the answer is 401."""
