@@ -183,8 +183,8 @@ class QuerySettings(Strict):
     k: int = Field(20, ge=1, le=1000)
     preset: Word | None = Field(None, description="the name of one that ships; see /presets")
     weights: dict[Word, Weight | dict[Word, Weight | None] | None] = Field({}, max_length=200)
-    filters: QueryFilters = Field(default_factory=QueryFilters)
-    tags: QueryTags = Field(default_factory=QueryTags)
+    filters: QueryFilters = QueryFilters()
+    tags: QueryTags = QueryTags()
     passage: Literal["whole", "outro_to_intro"] | None = None
     hubs: Share | None = None
     balance: Share | None = None
