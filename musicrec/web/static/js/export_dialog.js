@@ -1,0 +1,41 @@
+/** Writing tracks into a file for other programs. */
+
+import { download } from "./api.js";
+import { openDialog } from "./dialog.js";
+import { field, h, select, show } from "./dom.js";
+import { counted } from "./format.js";
+import { toast } from "./toast.js";
+
+const FORMATS = [["rekordbox", "rekordbox (XML)"], ["traktor", "Traktor (NML)"], ["m3u8", "playlist (M3U8)"], ["csv", "table (CSV)"], ["json", "JSON"]];
+const SUFFIXES = { rekordbox: "xml", traktor: "nml", m3u8: "m3u8", csv: "csv", json: "json" };
+const NOTATIONS = [["camelot", "Camelot, 8A"], ["open_key", "Open Key, 1m"], ["musical", "musical, Am"]];
+const KEPT = "musicrec.export";
+
+/**
+ * Ask for a format, and save the file.
+ * @param {string[]|null} tracks Ids in their order; null for the whole library.
+ * @param {string} name What the playlist in the file is called.
+ * @param {string|null} [playlist] Or a playlist.
+ */
+export function exportTracks(tracks, name, playlist = null) {
+  const kept = JSON.parse(localStorage.getItem(KEPT) ?? "{}");
+  const format = select(FORMATS, kept.format ?? "rekordbox", () => {});
+  const notation = select(NOTATIONS, kept.notation ?? "camelot", () => {});
+  const title = h("input", { type: "text", value: name, maxlength: 100, required: true });
+  const wrong = h("p", { class: "error", role: "alert" });
+  const form = h("form", { onsubmit: async (event) => {
+    event.preventDefault();
+    try {
+      localStorage.setItem(KEPT, JSON.stringify({ format: format.value, notation: notation.value }));
+      const file = await download("export", { tracks, playlist, format: format.value, key_notation: notation.value, name: title.value },
+        `${title.value}.${SUFFIXES[format.value]}`);
+      dialog.close();
+      toast(`Saved as ${file}`);
+    } catch (error) {
+      show(wrong, error.message);
+    }
+  } }, h("p", { class: "muted", text: playlist ? `The playlist ${playlist}.` : tracks ? `${counted(tracks.length)}, in this order.` : "The whole library." }),
+  field("Name", title), field("For", format), field("Keys as", notation), wrong,
+  h("div", { class: "buttons" }, h("button", { class: "primary", text: "Save file" })));
+  const dialog = openDialog("Export", form);
+}

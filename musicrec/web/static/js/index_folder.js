@@ -1,0 +1,61 @@
+/** Indexing a folder of this computer, with live progress. */
+
+import { get, post, remove } from "./api.js";
+import { openDialog } from "./dialog.js";
+import { field, h, iconButton, show } from "./dom.js";
+import { icon } from "./icons.js";
+import { progressBar, progressText, watchIndex } from "./jobs.js";
+import { report } from "./toast.js";
+
+/** Show the dialog: choose a folder, start, watch. */
+export async function indexFolder() {
+  const path = h("input", { type: "text", required: true, spellcheck: "false", autocomplete: "off" });
+  const list = h("ul", { class: "folders plain", "aria-label": "Folders" });
+  const wrong = h("p", { class: "error", role: "alert" });
+  const place = h("div", {});
+  const look = async (folder) => {
+    try {
+      const found = await get("folders", { path: folder });
+      path.value = found.path;
+      show(wrong);
+      const into = (name) => `${found.path.replace(/\/$/, "")}/${name}`;
+      show(list, found.parent && h("li", {}, h("button", { type: "button", onclick: () => look(found.parent) }, icon("up"), "one up")),
+        found.folders.map((name) => h("li", {}, h("button", { type: "button", onclick: () => look(into(name)) }, icon("folder"), name))),
+        !found.folders.length && h("li", { class: "muted", text: "no folders in here" }));
+      list.querySelector("button")?.focus({ preventScroll: true });
+    } catch (error) {
+      show(wrong, error.message);
+    }
+  };
+  path.addEventListener("change", () => look(path.value));
+  const form = h("form", { onsubmit: async (event) => {
+    event.preventDefault();
+    try {
+      start(await post("library/index", { folder: path.value }));
+    } catch (error) {
+      show(wrong, error.message);
+    }
+  } }, h("p", { class: "muted", text: "Files are only read. What is indexed already is passed over, so you can do this again after you get new music." }),
+  field("Folder", path), list, wrong, h("div", { class: "buttons" }, h("button", { class: "primary", text: "Index this folder" })));
+  show(place, form);
+  const dialog = openDialog("Index a folder", place);
+
+  const start = async (job) => {
+    const bar = progressBar("Progress of indexing");
+    const text = h("p", { text: "starting" });
+    const stop = h("button", { type: "button", text: "Stop", onclick: () => remove(`jobs/${job.id}`).catch(report) });
+    const buttons = h("div", { class: "buttons" }, stop, h("button", { type: "button", class: "primary", text: "Go on meanwhile", onclick: () => dialog.close() }));
+    show(place, h("p", { text: path.value }), bar.element, text, buttons);
+    const last = await watchIndex(job, (now) => {
+      bar.set(now);
+      text.textContent = [progressText(now), now.message].filter((one, i, all) => one && all.indexOf(one) === i).join(" · ");
+    });
+    show(buttons, h("button", { type: "button", class: "primary", text: "Close", onclick: () => dialog.close() }));
+    if (last) text.textContent = last.message || (last.state === "cancelled" ? "Stopped. What was indexed is kept." : "Done.");
+    if (last?.state === "done") bar.set({ total: 1, done: 1 });
+  };
+  await look("");
+}
+
+/** Return the button that opens the dialog. */
+export const indexButton = () => iconButton(icon("folder"), "Index a folder", () => indexFolder());

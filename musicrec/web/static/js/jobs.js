@@ -1,0 +1,96 @@
+/** Long work on the server: how far it is, wherever one is on the page. */
+
+import { follow, get, listen, remove, tell } from "./api.js";
+import { openDialog } from "./dialog.js";
+import { h, show } from "./dom.js";
+import { readLibrary } from "./store.js";
+import { announce, report, toast } from "./toast.js";
+
+const running = new Map(); // {id: job}
+const watched = new Set();
+const WORDS = { analysis: "Analysing", index: "Indexing", details: "Measuring" };
+
+/** Return how far a job is, in words. */
+export function progressText(job) {
+  if (job.state === "waiting") return "waiting";
+  return job.total ? `${job.done} of ${job.total}` : job.message || "running";
+}
+
+/** Follow a job and show it in the corner; see `follow`. */
+export async function watch(job, act = () => {}) {
+  watched.add(job.id);
+  try {
+    return await follow(job, (now) => {
+      running.set(job.id, now);
+      tell("jobs");
+      act(now);
+    });
+  } finally {
+    running.delete(job.id);
+    tell("jobs");
+  }
+}
+
+/** Follow the indexing of a folder to its end, and read the library again. */
+export async function watchIndex(job, act) {
+  let told = 0;
+  try {
+    const last = await watch(job, (now) => {
+      act?.(now);
+      if (now.total && now.done / now.total >= told + 0.25) {
+        told = now.done / now.total;
+        announce(`Indexing: ${progressText(now)}`);
+      }
+    });
+    if (last.state === "done") toast(last.message || "The folder is indexed.");
+    return last;
+  } catch (error) {
+    report(error);
+    return null;
+  } finally {
+    await readLibrary().catch(report);
+    tell("indexed");
+  }
+}
+
+/** Follow what was running before the page was opened. */
+export async function followRunningJobs() {
+  try {
+    const jobs = await get("jobs");
+    for (const job of jobs.jobs ?? jobs) {
+      if (["waiting", "running"].includes(job.state) && !watched.has(job.id) && job.kind === "index") watchIndex(job);
+    }
+  } catch (error) {
+    report(error);
+  }
+}
+
+/** Return the bar of a job. */
+export function progressBar(label) {
+  const bar = h("progress", { max: 1, "aria-label": label });
+  return { element: bar, set: (job) => {
+    if (job.total) bar.value = job.done / job.total;
+    else bar.removeAttribute("value");
+  } };
+}
+
+/** Return the button that says what is running, and shows it. */
+export function jobsButton() {
+  const text = h("span");
+  const button = h("button", { type: "button", class: "quiet working", hidden: true, onclick: showJobs },
+    h("span", { class: "spinner", "aria-hidden": "true" }), text);
+  const update = () => {
+    const jobs = [...running.values()];
+    button.hidden = !jobs.length;
+    if (jobs.length) text.textContent = `${WORDS[jobs[0].kind] ?? "Working"} ${progressText(jobs[0])}${jobs.length > 1 ? ` +${jobs.length - 1}` : ""}`;
+  };
+  listen("jobs", update);
+  return button;
+}
+
+function showJobs() {
+  const rows = [...running.values()].map((job) => h("li", {},
+    h("span", { text: `${WORDS[job.kind] ?? job.kind} · ${progressText(job)} ${job.message ?? ""}` }),
+    h("button", { type: "button", text: "Cancel", onclick: (event) => remove(`jobs/${job.id}`).then(() => show(event.target, "Cancelled"), report) })));
+  openDialog("Running", h("ul", { class: "plain rows" }, rows));
+}

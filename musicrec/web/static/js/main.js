@@ -1,0 +1,102 @@
+/** Starts the page: who is here, the views by their addresses, and what is on all of them. */
+
+import { answers, listen, tell } from "./api.js";
+import { h, show } from "./dom.js";
+import { followRunningJobs } from "./jobs.js";
+import { startPlayerBar } from "./player_bar.js";
+import { startShortcuts } from "./shortcuts.js";
+import { readLibrary, readSession } from "./store.js";
+import { report } from "./toast.js";
+import { startTools } from "./tools.js";
+import { dropZone } from "./uploads.js";
+import { chooseUser } from "./users.js";
+
+const VIEWS = {
+  find: { title: "Find", load: () => import("./find.js") },
+  library: { title: "Library", load: () => import("./library.js") },
+  map: { title: "Map", load: () => import("./map.js") },
+  sets: { title: "Sets", load: () => import("./sets.js") },
+  playlists: { title: "Playlists", load: () => import("./playlists.js") },
+  history: { title: "History", load: () => import("./history.js") },
+};
+
+const view = document.getElementById("view");
+let leave = new AbortController();
+let shown = null;
+
+/** Show the view that the address names. What it listens to ends with its signal. */
+async function route() {
+  const [name, text = ""] = location.hash.replace(/^#\/?/, "").split("?");
+  const chosen = VIEWS[name] ? name : "find";
+  leave.abort();
+  leave = new AbortController();
+  const { signal } = leave;
+  for (const link of document.querySelectorAll(".views a")) {
+    if (link.hash === `#/${chosen}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  document.title = `${VIEWS[chosen].title} · musicrec`;
+  try {
+    const { mount } = await VIEWS[chosen].load();
+    if (signal.aborted) return;
+    const moved = shown !== null && shown !== chosen;
+    shown = chosen;
+    view.dataset.view = chosen;
+    view.replaceChildren();
+    if (moved) {
+      view.focus({ preventScroll: true });
+      scrollTo(0, 0);
+    }
+    await mount(view, { signal, params: new URLSearchParams(text) });
+  } catch (error) {
+    if (!signal.aborted) report(error);
+  }
+}
+
+function watchServer() {
+  const banner = document.getElementById("offline");
+  let waiting = 0;
+  listen("offline", () => {
+    if (waiting) return;
+    show(banner, "The server does not answer. Start it again with ", h("code", { text: "musicrec serve" }),
+      "; this page goes on by itself.");
+    banner.hidden = false;
+    waiting = setInterval(async () => {
+      if (await answers()) {
+        tell("online");
+        await readLibrary().catch(report);
+        route();
+      }
+    }, 3000);
+  });
+  listen("online", () => {
+    clearInterval(waiting);
+    waiting = 0;
+    banner.hidden = true;
+  });
+}
+
+async function start() {
+  watchServer();
+  startPlayerBar(document.getElementById("player"));
+  startShortcuts();
+  dropZone(document.body);
+  document.querySelector(".skip-link").addEventListener("click", (event) => {
+    event.preventDefault();
+    view.focus();
+  });
+  try {
+    const session = await readSession();
+    startTools(document.getElementById("tools"));
+    if (session.users && !session.user) await chooseUser({ must: true });
+    await readLibrary();
+  } catch (error) {
+    report(error);
+  }
+  listen("user", () => readLibrary().then(route, report));
+  addEventListener("hashchange", route);
+  await route();
+  await followRunningJobs();
+}
+
+start();

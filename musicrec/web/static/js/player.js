@@ -1,0 +1,114 @@
+/** The player: one audio element, a queue, and the switch between the query (A) and a result (B) at the same place. */
+
+import { address, tell, trackPath } from "./api.js";
+import { trackName } from "./format.js";
+import { report, toast } from "./toast.js";
+
+export const audio = new Audio();
+audio.preload = "auto";
+
+export const player = {
+  track: null,
+  queue: [],
+  compare: null, // {a, b}: the query and the result; the track that plays is one of them
+};
+
+const wanted = { share: null, turn: 0 }; // where the next track is to begin, from 0 to 1
+
+/** Return how far the track is, from 0 to 1. */
+export function share() {
+  const whole = audio.duration || player.track?.duration_s;
+  return whole ? audio.currentTime / whole : 0;
+}
+
+/**
+ * Return the volume at which tracks sound equally loud. Nothing is made louder, as it could clip: the louder ones are
+ * brought down to the quietest of those that are compared, or else to a level that most tracks reach.
+ */
+export function matchedVolume(loudness, others = [], usual = -16) {
+  const known = others.filter((one) => typeof one === "number");
+  if (typeof loudness !== "number") return 1;
+  const level = known.length ? Math.min(loudness, ...known) : Math.min(loudness, usual);
+  return Math.min(1, 10 ** ((level - loudness) / 20));
+}
+
+function setVolume() {
+  const { compare, track } = player;
+  audio.volume = matchedVolume(track?.loudness, compare ? [compare.a.loudness, compare.b.loudness] : []);
+}
+
+async function start(track, from) {
+  const turn = ++wanted.turn;
+  wanted.share = from;
+  player.track = track;
+  setVolume();
+  audio.src = address(trackPath(track.id, "/audio"));
+  tell("player");
+  try {
+    await audio.play();
+  } catch (error) {
+    if (turn !== wanted.turn || error.name === "AbortError") return;
+    if (error.name === "NotAllowedError") toast("The browser blocks sound until you press play once.");
+  }
+}
+
+/**
+ * Play a track.
+ * @param {object} track Its row.
+ * @param {{queue?: object[], query?: object|null, from?: number}} [options] What follows; what it answers, for A/B; the
+ *   share of its length at which it begins.
+ */
+export function play(track, { queue = player.queue, query = null, from = 0 } = {}) {
+  player.queue = queue;
+  player.compare = query && query.id !== track.id ? { a: query, b: track } : null;
+  return start(track, from);
+}
+
+/** Play or pause; a track that is given and does not play yet is played. */
+export function toggle(track = null, options = {}) {
+  if (track && track.id !== player.track?.id) return play(track, options);
+  if (!player.track) return player.queue.length ? play(player.queue[0]) : undefined;
+  return audio.paused ? audio.play().catch(() => {}) : audio.pause();
+}
+
+/** Play the track of the queue that is so many places further. */
+export function step(places) {
+  const at = player.queue.findIndex((one) => one.id === player.track?.id);
+  const next = player.queue[at + places];
+  if (!next) return toast(places > 0 ? "This was the last track of the list." : "This is the first track of the list.");
+  return play(next, { query: player.compare?.a ?? null });
+}
+
+/** Switch between the query and the result, at the same relative place. */
+export function switchAB() {
+  const { compare, track } = player;
+  if (!compare) return false;
+  return start(track.id === compare.b.id ? compare.a : compare.b, share());
+}
+
+/** Go to a share of the track, from 0 to 1. */
+export function seek(to) {
+  const whole = audio.duration || player.track?.duration_s;
+  if (whole) audio.currentTime = Math.max(0, Math.min(0.999, to)) * whole;
+}
+
+export const seekBy = (seconds) => seek((audio.currentTime + seconds) / (audio.duration || player.track?.duration_s || 1));
+export const isPlaying = (id) => player.track?.id === id && !audio.paused;
+
+audio.addEventListener("loadedmetadata", () => {
+  if (wanted.share) audio.currentTime = wanted.share * audio.duration;
+  wanted.share = null;
+});
+for (const name of ["play", "pause", "ended", "loadedmetadata", "waiting", "playing"]) {
+  audio.addEventListener(name, () => tell("player"));
+}
+audio.addEventListener("timeupdate", () => tell("time"));
+audio.addEventListener("ended", () => {
+  const at = player.queue.findIndex((one) => one.id === player.track?.id);
+  if (at >= 0 && player.queue[at + 1]) step(1);
+});
+audio.addEventListener("error", () => {
+  if (!player.track || !audio.src) return;
+  report(Object.assign(new Error(`${trackName(player.track)}: the audio cannot be played; is its file still there?`), { status: 404 }));
+  tell("player");
+});

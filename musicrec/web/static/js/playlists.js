@@ -1,0 +1,150 @@
+/** The view Playlists: make, order, continue, export. */
+
+import { get, listen, post, put, remove } from "./api.js";
+import { keyPill } from "./camelot.js";
+import { askText } from "./dialog.js";
+import { h, iconButton, show } from "./dom.js";
+import { exportTracks } from "./export_dialog.js";
+import { counted, fixed, length, moment, trackName } from "./format.js";
+import { icon } from "./icons.js";
+import { isPlaying, play, player, toggle } from "./player.js";
+import { useAsQuery } from "./query_state.js";
+import { learn } from "./store.js";
+import { announce, report, toast } from "./toast.js";
+import { trackPicker } from "./track_picker.js";
+import { bindRow, openMenu } from "./track_buttons.js";
+
+const pathOf = (name, what = "") => `playlists/${encodeURIComponent(name)}${what}`;
+const addressOf = (name) => `#/playlists?name=${encodeURIComponent(name)}`;
+
+async function make() {
+  const name = await askText("New playlist", "Name", { button: "Make it" });
+  if (!name) return;
+  try {
+    await post("playlists", { name, tracks: [] });
+    location.hash = addressOf(name);
+  } catch (error) {
+    report(error);
+  }
+}
+
+function playlistRow(track, at, { rows, edit }) {
+  const name = trackName(track);
+  const available = track.available !== false;
+  const queue = rows.filter((one) => one.available !== false);
+  const playing = () => toggle(track, { queue });
+  const button = iconButton(icon("play"), `Play ${name}`, playing, { class: "play", disabled: !available });
+  const element = h("li", { class: `playlist-row ${available ? "" : "gone"}`, tabindex: at ? -1 : 0 },
+    h("span", { class: "rank", text: at + 1 }), button,
+    h("div", { class: "names" }, h("strong", { text: track.title || track.name || track.id }), h("small", { class: "muted", text: available ? track.artist ?? "" : "its file is missing" })),
+    h("span", { class: "bpm", text: fixed(track.bpm) }), keyPill(track.camelot, track.key), h("span", { class: "energy-cell muted", text: length(track.duration_s) }),
+    h("div", { class: "row-buttons" },
+      iconButton(icon("up"), `Move ${name} up`, () => edit.move(at, at - 1), { disabled: at === 0 }),
+      iconButton(icon("down"), `Move ${name} down`, () => edit.move(at, at + 1), { disabled: at === rows.length - 1 }),
+      iconButton(icon("close"), `Take out ${name}`, () => edit.takeOut(at))));
+  element.update = () => {
+    show(button, icon(isPlaying(track.id) ? "pause" : "play"));
+    element.classList.toggle("playing", player.track?.id === track.id);
+  };
+  element.update();
+  return bindRow(element, track, { play: playing });
+}
+
+export async function mount(view, { signal, params }) {
+  const chosen = params.get("name");
+  const lists = h("nav", { class: "list-of", "aria-label": "Playlists" });
+  const detail = h("section", { class: "playlist card", "aria-label": "Playlist" });
+  let list = null;
+
+  const readLists = async () => {
+    const found = await get("playlists", {}, { signal });
+    show(lists, found.map((one) => h("a", { href: addressOf(one.name), "aria-current": one.name === chosen ? "page" : null, title: `changed ${moment(one.changed)}` },
+      h("span", { class: "name", text: one.name }), h("span", { class: "muted", text: one.tracks }))),
+    !found.length && h("p", { class: "muted", text: "No playlist yet." }));
+    return found;
+  };
+
+  const write = async (rows, focus) => {
+    await put(pathOf(chosen), { tracks: rows.map((one) => one.id) });
+    await readDetail(focus);
+    await readLists();
+  };
+  const readDetail = async (focus = null) => {
+    if (!chosen) {
+      show(detail, h("div", { class: "empty-note" }, h("p", { text: "Add tracks with the menu ⋯ of a track, with the key p, or make an empty playlist." })));
+      return;
+    }
+    const playlist = await get(pathOf(chosen), {}, { signal });
+    const rows = learn(playlist.tracks);
+    const act = (run) => (...values) => Promise.resolve(run(...values)).catch(report);
+    const edit = {
+      move: act(async (from, to) => {
+        const next = [...rows];
+        next.splice(to, 0, ...next.splice(from, 1));
+        announce(`${trackName(rows[from])}: place ${to + 1} of ${rows.length}`);
+        await write(next, [to, to < from ? "up" : "down"]);
+      }),
+      takeOut: act(async (at) => {
+        await remove(pathOf(chosen, `/tracks/${at + 1}`));
+        await readDetail([Math.max(0, at - 1), "close"]);
+        await readLists();
+        toast(`Taken out: ${trackName(rows[at])}`, { action: { label: "Undo", run: act(() => write(rows)) } });
+      }),
+    };
+    const here = rows.filter((one) => one.available !== false);
+    const goOn = act(async () => {
+      const found = await post(pathOf(chosen, "/continue"), { k: 5 });
+      const next = found.tracks.filter((one) => !rows.some((other) => other.id === one.id));
+      if (!next.length) return toast("Nothing was found that goes on from here.");
+      await write([...rows, ...next]);
+      return toast(`Added: ${next.map((one) => one.name ?? trackName(one)).join(", ")}`, { action: { label: "Undo", run: act(() => write(rows)) } });
+    });
+    const rename = act(async () => {
+      const name = await askText("Rename the playlist", "Name", { value: chosen });
+      if (!name || name === chosen) return;
+      await put(pathOf(chosen), { name });
+      location.hash = addressOf(name);
+    });
+    const erase = act(async () => {
+      await remove(pathOf(chosen));
+      location.hash = "#/playlists";
+      toast(`Deleted: ${chosen}`, { action: { label: "Undo", run: act(async () => {
+        await post("playlists", { name: chosen, tracks: rows.map((one) => one.id) });
+        location.hash = addressOf(chosen);
+      }) } });
+    });
+    const more = iconButton(icon("more"), `More for ${chosen}`, () => openMenu(more, [["Rename…", rename], ["Delete", erase]]), { "aria-haspopup": "menu" });
+    const total = here.reduce((sum, one) => sum + (one.duration_s ?? 0), 0);
+    list = h("ol", { class: "plain", "aria-label": `Tracks of ${chosen}` }, rows.map((track, at) => playlistRow(track, at, { rows, edit })));
+    show(detail, h("div", { class: "view-head" }, h("div", {}, h("h2", { text: chosen }), h("p", { class: "muted", text: `${counted(rows.length)} · ${length(total)}` })),
+      h("div", { class: "buttons" },
+        h("button", { type: "button", class: "quiet", disabled: !here.length, onclick: () => play(here[0], { queue: here }) }, icon("play"), "Play"),
+        h("button", { type: "button", class: "quiet", disabled: !here.length, onclick: goOn }, icon("add"), "Continue it"),
+        h("button", { type: "button", class: "quiet", disabled: !here.length, onclick: () => useAsQuery(here, { playlist: true }) }, icon("search"), "Find more like it"),
+        h("button", { type: "button", class: "quiet", disabled: !rows.length, onclick: () => exportTracks(null, chosen, chosen) }, icon("download"), "Export"), more)),
+    rows.length ? list : h("p", { class: "empty-note", text: "This playlist is empty. Search a track below to add it." }),
+    h("div", { class: "ask set-add" }, trackPicker({ label: "Add a track to this playlist", placeholder: "Add a track…", signal, key: "/", onpick: act(async (track) => {
+      await post(pathOf(chosen, "/tracks"), { tracks: [track.id] });
+      await readDetail();
+      await readLists();
+      detail.querySelector("input")?.focus();
+    }) })));
+    if (focus) {
+      const [at, which] = focus;
+      const buttons = [...(list.children[at]?.querySelectorAll(".row-buttons button") ?? [])];
+      const wanted = buttons[{ up: 0, down: 1, close: 2 }[which]];
+      (wanted?.disabled ? buttons.find((one) => !one.disabled) : wanted)?.focus();
+    }
+  };
+
+  show(view, h("div", { class: "view-head" }, h("h1", { text: "Playlists" }), h("button", { type: "button", onclick: make }, icon("add"), "New playlist")), h("div", { class: "playlists" }, lists, detail));
+  listen("player", () => { for (const one of list?.children ?? []) one.update(); }, signal);
+  listen("playlists", () => { readLists().catch(report); readDetail().catch(report); }, signal);
+  const found = await readLists();
+  if (!chosen && found.length) {
+    history.replaceState(null, "", addressOf(found[0].name));
+    dispatchEvent(new Event("hashchange"));
+    return;
+  }
+  await readDetail();
+}

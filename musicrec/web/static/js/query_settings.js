@@ -1,0 +1,105 @@
+/** What counts in the answer: presets, weights by sliders, and filters. */
+
+import { listen } from "./api.js";
+import { field, h, later, newId, select, show } from "./dom.js";
+import { blockName } from "./format.js";
+import { change, filterOf, preset, query, setPart } from "./query_state.js";
+import { store } from "./store.js";
+
+const MOST_WEIGHT = 5;
+const KEYS = [["", "any key"], ["compatible", "keys that mix"], ["same", "the same key"], ["same,neighbour", "same and neighbours"], ["same,relative", "same and relative"]];
+const PERCENTS = [["", "any tempo"], ...[2, 4, 6, 8, 12, 16].map((one) => [String(one), `± ${one} %`])];
+
+/** Set a filter by hand; what the preset says itself is left to it. */
+function setFilter(name, value) {
+  const said = preset().filters?.[name];
+  const usual = said?.length === 0 ? null : said ?? null;
+  setPart("filters", name, JSON.stringify(value ?? null) === JSON.stringify(usual) ? undefined : value ?? null);
+}
+
+const askLater = later((part, name, value) => setPart(part, name, value), 200);
+
+function weights() {
+  const usual = preset().weights ?? {};
+  return (store.presets.blocks ?? []).filter((block) => !block.includes(".") || block in query.weights).map((block) => {
+    const value = query.weights[block] ?? usual[block] ?? 0;
+    const id = newId("weight");
+    const shown = h("output", { for: id, text: Number(value).toFixed(1) });
+    const slider = h("input", { type: "range", id, min: 0, max: MOST_WEIGHT, step: 0.5, value, oninput: () => {
+      shown.textContent = Number(slider.value).toFixed(1);
+      slider.style.setProperty("--at", `${(slider.value / MOST_WEIGHT) * 100}%`);
+      askLater("weights", block, Number(slider.value) === (usual[block] ?? 0) ? undefined : Number(slider.value));
+    }, style: { "--at": `${Math.min(1, value / MOST_WEIGHT) * 100}%` } });
+    return h("div", { class: block in query.weights ? "slider changed" : "slider" }, h("label", { for: id, text: blockName(block) }), slider, shown);
+  });
+}
+
+function range(label, name, least, most) {
+  const [from, to] = filterOf(name) ?? [null, null];
+  const number = (value, what) => h("input", { type: "number", min: least, max: most, value: value ?? "", placeholder: what === "from" ? least : most,
+    "aria-label": `${label} ${what}`, onchange: () => {
+      const [a, b] = [low.value, high.value].map((one) => (one === "" ? null : Number(one)));
+      setFilter(name, a === null && b === null ? null : [a, b]);
+    } });
+  const [low, high] = [number(from, "from"), number(to, "to")];
+  return h("div", { class: "field", role: "group", "aria-label": label }, h("span", { class: "label", text: label }), h("div", { class: "range" }, low, h("span", { text: "to" }), high));
+}
+
+function check(label, on, act) {
+  const id = newId("check");
+  const box = h("input", { type: "checkbox", id, checked: on, onchange: () => act(box.checked) });
+  return h("p", { class: "check" }, box, h("label", { for: id, text: label }));
+}
+
+function genres() {
+  const chosen = filterOf("genre") ?? [];
+  const known = (store.presets.genres ?? []).filter((one) => !chosen.includes(one));
+  return h("div", { class: "field" }, known.length + chosen.length > 0 && field("Genre", select([["", chosen.length ? "add a genre…" : "any genre"], ...known.map((one) => [one, one])], "",
+    (one) => setFilter("genre", [...chosen, one]))),
+  h("div", { class: "chosen" }, chosen.map((one) => h("button", { type: "button", class: "chip", "aria-label": `Remove genre ${one}`, text: `${one} ×`,
+    onclick: () => setFilter("genre", chosen.length > 1 ? chosen.filter((other) => other !== one) : null) }))));
+}
+
+function filters() {
+  const key = (filterOf("key") ?? []).join(",");
+  const keys = KEYS.some(([value]) => value === key) ? KEYS : [...KEYS, [key, key.replaceAll(",", ", ")]];
+  const percent = String(filterOf("bpm_percent") ?? "");
+  const percents = PERCENTS.some(([value]) => value === percent) ? PERCENTS : [...PERCENTS, [percent, `± ${percent} %`]];
+  return [
+    field("Tempo", select(percents, percent, (one) => setFilter("bpm_percent", one ? Number(one) : null))),
+    field("Key", select(keys, key, (one) => setFilter("key", one ? one.split(",") : null))),
+    range("Energy", "energy", 1, 10), range("Year", "year", 1900, 2100), genres(),
+    check("Not this artist", Boolean(filterOf("not_artist")?.includes("same")), (on) => setFilter("not_artist", on ? ["same"] : null)),
+    check("One track per artist", filterOf("max_per_artist") === 1, (on) => setFilter("max_per_artist", on ? 1 : null)),
+  ];
+}
+
+/** Return the settings. */
+export function querySettings(signal) {
+  const wide = matchMedia("(min-width: 900px)");
+  const presets = h("div", { class: "presets", role: "group", "aria-label": "Presets" });
+  const about = h("p", { class: "muted about" });
+  const filterPart = h("div", { class: "filters" });
+  const weightPart = h("div", { class: "weights" });
+  const reset = h("button", { type: "button", class: "quiet", text: "Reset to the preset", onclick: () => change({ weights: {}, filters: {} }) });
+  const element = h("details", { class: "settings card", open: wide.matches }, h("summary", { text: "What counts" }),
+    presets, about, h("h3", { text: "Filters" }), filterPart, h("h3", { text: "Weights" }), weightPart, reset);
+  wide.addEventListener("change", () => { element.open = wide.matches; }, { signal });
+
+  const update = () => {
+    const active = document.activeElement;
+    const place = element.contains(active) ? [...element.querySelectorAll("input, select, button")].indexOf(active) : -1;
+    show(presets, [{ name: null, about: "all that the library knows, weighed evenly" }, ...store.presets.presets].map((one) => h("button", { type: "button",
+      "aria-pressed": String((one.name ?? null) === query.preset), text: one.name ?? "balanced", title: one.about,
+      onclick: () => change({ preset: one.name ?? null, weights: {}, filters: {} }) })));
+    about.textContent = query.preset ? preset().about : "Everything counts; nothing is filtered.";
+    show(filterPart, filters());
+    if (!weightPart.contains(active)) show(weightPart, weights());
+    reset.hidden = !Object.keys(query.weights).length && !Object.keys(query.filters).length;
+    if (place >= 0 && !active.isConnected) element.querySelectorAll("input, select, button")[place]?.focus();
+  };
+  listen("query", update, signal);
+  listen("library", update, signal);
+  update();
+  return element;
+}

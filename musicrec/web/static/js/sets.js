@@ -1,0 +1,138 @@
+/** The view Sets: a set along an energy curve, in an order that one can change, with its transitions explained. */
+
+import { get, listen, post, trackPath } from "./api.js";
+import { field, h, select, show } from "./dom.js";
+import { energyCurve } from "./energy_curve.js";
+import { exportTracks } from "./export_dialog.js";
+import { addToPlaylist } from "./feedback.js";
+import { emptyLibrary } from "./find.js";
+import { counted, fixed, trackName } from "./format.js";
+import { icon } from "./icons.js";
+import { play } from "./player.js";
+import { setChart } from "./set_chart.js";
+import { rowOfSetTrack, setList } from "./set_list.js";
+import { isEmpty, learn } from "./store.js";
+import { announce, report, toast } from "./toast.js";
+import { trackPicker } from "./track_picker.js";
+
+const RULES = [["default", "key lock"], ["vinyl", "vinyl: the tempo moves the key"], ["harmonic", "harmonic: key above all"]];
+
+// What is asked and what was made, while the page is open.
+const state = { start: null, end: null, unit: "tracks", tracks: 10, minutes: 60, rules: "default", curve: null, made: null, locked: new Set(), banned: [], before: [] };
+listen("user", () => Object.assign(state, { start: null, end: null, made: null, locked: new Set(), banned: [], before: [] }));
+
+function chosenTrack(track, onclear) {
+  return h("span", { class: "chip-of" }, h("span", { class: "name", text: trackName(track) }),
+    h("button", { type: "button", class: "close", "aria-label": `Remove ${trackName(track)}`, onclick: onclear }, icon("close")));
+}
+
+export async function mount(view, { signal, params }) {
+  if (isEmpty()) {
+    show(view, h("h1", { class: "unseen", text: "Sets" }), emptyLibrary());
+    return;
+  }
+  const named = params.get("start");
+  if (named) {
+    try {
+      [state.start] = learn([await get(trackPath(named))]);
+      history.replaceState(null, "", "#/sets");
+    } catch (error) {
+      report(error);
+    }
+  }
+  const curve = energyCurve(state.curve, signal);
+  const result = h("section", { class: "set-result", "aria-label": "The set" });
+  const ends = h("div", { class: "set-form" });
+  const size = h("div", { class: "field" });
+  const go = h("button", { type: "submit", class: "primary large", text: "Build the set" });
+  let list = null;
+
+  const place = (name, label, missing) => {
+    const current = state[name];
+    const set = (track) => { state[name] = track; showEnds(); };
+    return h("div", { class: "field" }, h("span", { class: "label", text: label }),
+      current ? chosenTrack(current, () => set(null)) : trackPicker({ label, placeholder: missing, onpick: set, key: name === "start" ? "/" : undefined, signal }));
+  };
+  const showEnds = () => show(ends, place("start", "Start with", "Search the first track…"), place("end", "End with (optional)", "Search the last track…"));
+  const showSize = () => {
+    const unit = (value, text) => h("button", { type: "button", text, "aria-pressed": String(state.unit === value), onclick: () => { state.unit = value; showSize(); } });
+    const number = h("input", { type: "number", min: 2, max: state.unit === "tracks" ? 200 : 720, value: state[state.unit], "aria-label": `Number of ${state.unit}`, onchange: () => { state[state.unit] = Number(number.value) || state[state.unit]; } });
+    show(size, h("span", { class: "label", text: "Length" }), h("div", { class: "range" }, number, h("span"), h("div", { class: "toggle", role: "group", "aria-label": "Unit of the length" }, unit("tracks", "tracks"), unit("minutes", "min"))));
+  };
+
+  const take = (made, focus = null) => {
+    state.before.push(state.made && { made: state.made, locked: new Set(state.locked), banned: [...state.banned] });
+    state.made = made;
+    draw(focus);
+    announce(`${counted(made.tracks.length)}, ${fixed(made.minutes, 0)} minutes, score ${fixed(made.score, 2)}`);
+  };
+  const undo = () => {
+    const before = state.before.pop();
+    if (!before) return;
+    Object.assign(state, before);
+    draw();
+  };
+  const build = async () => {
+    if (!state.start) {
+      toast("Choose the track that the set starts with.", { kind: "error" });
+      ends.querySelector("input")?.focus();
+      return;
+    }
+    go.disabled = true;
+    state.curve = curve.state();
+    try {
+      const places = Object.fromEntries((state.made?.tracks ?? []).map((one, i, all) => [i + 1, one.id, i > 0 && i < all.length - 1]).filter(([, id, inside]) => inside && state.locked.has(id)));
+      take(await post("sets", {
+        start: state.start.id, end: state.end?.id ?? null, tracks: state.unit === "tracks" ? state.tracks : null, minutes: state.unit === "minutes" ? state.minutes : null,
+        curve: curve.value(), locked: places, banned: state.banned.map((one) => one.id), settings: { name: state.rules },
+      }));
+    } catch (error) {
+      report(error);
+    } finally {
+      go.disabled = false;
+    }
+  };
+  const order = async (ids, focus) => {
+    try {
+      take(await post("sets/order", { tracks: ids, curve: curve.value(), settings: { name: state.rules } }), focus);
+    } catch (error) {
+      report(error);
+      draw(focus);
+    }
+  };
+  const draw = (focus = null) => {
+    const { made } = state;
+    if (!made) {
+      show(result, h("div", { class: "welcome" }, h("h2", { text: "A set from your library" }),
+        h("p", { text: "Choose a first track, draw how the energy should go, and build. Every transition says why it works; drag tracks where you want them, lock what must stay, ban what must not come." })));
+      return;
+    }
+    const rows = made.tracks.map(rowOfSetTrack);
+    list = setList(made, { locked: state.locked, focus, onorder: order,
+      onlock: (row) => { if (!state.locked.delete(row.id)) state.locked.add(row.id); draw(); },
+      onban: (row) => {
+        state.banned.push(row);
+        if (row.id === state.start?.id || row.id === state.end?.id) return order(made.tracks.filter((one) => one.id !== row.id).map((one) => one.id));
+        return build();
+      } });
+    const add = trackPicker({ label: "Add a track to the end of the set", placeholder: "Add a track…", onpick: (track) => order([...rows.map((one) => one.id), track.id], track.id), signal });
+    show(result, h("div", { class: "view-head" }, h("div", { class: "set-summary" },
+      h("span", {}, h("b", { text: fixed(made.minutes, 0) }), " min"), h("span", {}, h("b", { text: made.tracks.length }), " tracks"), h("span", {}, "transitions ", h("b", { text: fixed(made.score, 2) }))),
+    h("div", { class: "buttons" },
+      h("button", { type: "button", class: "quiet", onclick: undo, disabled: !state.before.some(Boolean) }, icon("undo"), "Back"),
+      h("button", { type: "button", class: "quiet", onclick: () => play(rows[0], { queue: rows }) }, icon("play"), "Play"),
+      h("button", { type: "button", class: "quiet", onclick: () => addToPlaylist(rows) }, icon("add"), "Playlist"),
+      h("button", { type: "button", class: "quiet", onclick: () => exportTracks(rows.map((one) => one.id), `set from ${rows[0].name}`) }, icon("download"), "Export"))),
+    made.remarks.map((text) => h("p", { class: "remark", text })), h("div", { class: "card" }, setChart(made)), list,
+    h("div", { class: "ask set-add" }, add),
+    state.banned.length > 0 && h("p", {}, h("span", { class: "label", text: "not in this set: " }), state.banned.map((one) => h("button", { type: "button", class: "chip", text: `${trackName(one)} ×`, "aria-label": `Allow ${trackName(one)} again`,
+      onclick: () => { state.banned = state.banned.filter((other) => other !== one); draw(); } }))));
+  };
+  show(view, h("h1", { class: "unseen", text: "Sets" }), h("div", { class: "sets" },
+    h("form", { class: "set-form card", onsubmit: (event) => { event.preventDefault(); build(); } }, ends, size, curve.element,
+      field("Rules", select(RULES, state.rules, (value) => { state.rules = value; })), go), result));
+  showEnds();
+  showSize();
+  draw();
+  listen("player", () => list?.update(), signal);
+}

@@ -1,0 +1,64 @@
+/** The keyboard: one list of keys, which `?` shows. Single keys can be switched off, as speech input needs. */
+
+import { h } from "./dom.js";
+import { openDialog } from "./dialog.js";
+
+const OFF = "musicrec.shortcuts_off";
+const shortcuts = []; // {keys, group, text, run}
+let first = null; // the key before, of two in a row such as "g f"
+
+/**
+ * Add a key.
+ * @param {string} keys As in "l", "Shift+?", or "g f" for one after the other.
+ * @param {string} group Heading in the list.
+ * @param {string} text What it does.
+ * @param {function(KeyboardEvent)} run Returns false where it does not apply.
+ * @param {AbortSignal} [signal] Takes it away again.
+ */
+export function shortcut(keys, group, text, run, signal) {
+  const made = { keys, group, text, run };
+  shortcuts.push(made);
+  signal?.addEventListener("abort", () => shortcuts.splice(shortcuts.indexOf(made), 1));
+}
+
+const off = () => localStorage.getItem(OFF) === "yes";
+const writes = (element) => element.matches?.("input:not([type=range], [type=checkbox], [type=radio]), textarea, select, [contenteditable]");
+const NATIVE = { " ": "button, a, summary, input, canvas", Enter: "button, a, summary, input", ArrowLeft: "input, canvas, [role=slider]", ArrowRight: "input, canvas, [role=slider]" };
+
+function onKey(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  if (writes(event.target) || document.querySelector("dialog[open]")) return;
+  if (event.target.matches?.(NATIVE[event.key] ?? "none-of-these")) return;
+  if (off() && event.key.length === 1 && event.key !== "?") return;
+  const key = event.key === " " ? "Space" : event.key;
+  const pair = first && `${first} ${key}`;
+  first = null;
+  const found = shortcuts.findLast((one) => one.keys === pair) ?? shortcuts.findLast((one) => one.keys === key);
+  if (found) {
+    if (found.run(event) !== false) event.preventDefault();
+  } else if (shortcuts.some((one) => one.keys.startsWith(`${key} `))) {
+    first = key;
+    setTimeout(() => { first = null; }, 1500);
+  }
+}
+
+/** Show all keys. */
+export function showShortcuts() {
+  const groups = Map.groupBy(shortcuts, (one) => one.group);
+  const lists = [...groups].map(([group, ones]) => h("section", {}, h("h3", { text: group }),
+    h("dl", { class: "keys" }, ones.map(({ keys, text }) => h("div", {},
+      h("dt", {}, keys.split(" ").map((key) => h("kbd", { text: key }))), h("dd", { text }))))));
+  const box = h("input", { type: "checkbox", id: "single-keys", checked: !off(),
+    onchange: () => localStorage.setItem(OFF, box.checked ? "no" : "yes") });
+  openDialog("Keyboard", [h("div", { class: "key-groups" }, lists),
+    h("p", { class: "check" }, box, h("label", { for: "single-keys", text: "Single keys act (switch off for speech input)" }))], { wide: true });
+}
+
+/** Listen to the keyboard. */
+export function startShortcuts() {
+  document.addEventListener("keydown", onKey);
+  shortcut("?", "Page", "Show this list", showShortcuts);
+  for (const [key, name] of Object.entries({ f: "find", l: "library", m: "map", s: "sets", p: "playlists", h: "history" })) {
+    shortcut(`g ${key}`, "Page", `Go to ${name[0].toUpperCase()}${name.slice(1)}`, () => { location.hash = `#/${name}`; });
+  }
+}
