@@ -1,6 +1,7 @@
 """What a user thinks of the tracks of a library, and their playlists: `Recommender.feedback` returns a `Feedback`.
 
-Tracks are named as in a query. What is kept refers to recordings, so it stays with a file that is moved or tagged anew.
+Tracks are named as in a query, or given as `Track`. What is kept refers to recordings, so it stays with a file that is
+moved or tagged anew.
 """
 
 import os
@@ -150,15 +151,15 @@ class Feedback:
 
     # What the user says.
 
-    def like(self, *tracks: str) -> list[Event]:
+    def like(self, *tracks: str | Track) -> list[Event]:
         """Say that more should be like these tracks."""
         return self._say("liked", tracks)
 
-    def dislike(self, *tracks: str) -> list[Event]:
+    def dislike(self, *tracks: str | Track) -> list[Event]:
         """Say that these tracks should never come again."""
         return self._say("disliked", tracks)
 
-    def rate(self, track: str, stars: int) -> Event:
+    def rate(self, track: str | Track, stars: int) -> Event:
         """Give a track 1 to 5 stars.
 
         Raises:
@@ -166,11 +167,11 @@ class Feedback:
         """
         return self._say("rated", [track], rating=stars)[0]
 
-    def played(self, *tracks: str) -> list[Event]:
+    def played(self, *tracks: str | Track) -> list[Event]:
         """Say that tracks were played."""
         return self._say("played", tracks)
 
-    def skip(self, *tracks: str, after: str | None = None) -> list[Event]:
+    def skip(self, *tracks: str | Track, after: str | Track | None = None) -> list[Event]:
         """Say that tracks were skipped.
 
         Args:
@@ -179,7 +180,7 @@ class Feedback:
         """
         return self._say("skipped", tracks, after=after)
 
-    def pair(self, first: str, *then: str) -> list[Event]:
+    def pair(self, first: str | Track, *then: str | Track) -> list[Event]:
         """Remember that tracks work after another one.
 
         Args:
@@ -214,7 +215,7 @@ class Feedback:
         return never_again(self._store.history(self.user))
 
     def _say(
-        self, kind: Kind, tracks: Sequence[str], *, rating: int | None = None, after: str | None = None
+        self, kind: Kind, tracks: Sequence[str | Track], *, rating: int | None = None, after: str | Track | None = None
     ) -> list[Event]:
         if not tracks:
             raise ConfigError("tracks: name one or more")
@@ -237,7 +238,7 @@ class Feedback:
         self._store.record(self.user, *events)
         return events
 
-    def _named(self, tracks: Iterable[str]) -> list[Track]:
+    def _named(self, tracks: Iterable[str | Track]) -> list[Track]:
         """Return the tracks; a mistake is reported before anything is written."""
         return [named_track(self._library, name) for name in tracks]
 
@@ -287,7 +288,9 @@ class Feedback:
             )
         return tracks
 
-    def create_playlist(self, name: str, tracks: Sequence[str] = (), *, entries: Sequence[Entry] = ()) -> Playlist:
+    def create_playlist(
+        self, name: str, tracks: Sequence[str | Track] = (), *, entries: Sequence[Entry] = ()
+    ) -> Playlist:
         """Make a playlist.
 
         Args:
@@ -301,7 +304,7 @@ class Feedback:
         self._store.create_playlist(self.user, name, [*self._entries(tracks), *entries])
         return self.playlist(name)
 
-    def add_to_playlist(self, name: str, *tracks: str, at: int | None = None) -> tuple[Entry, ...]:
+    def add_to_playlist(self, name: str, *tracks: str | Track, at: int | None = None) -> tuple[Entry, ...]:
         """Add tracks to a playlist, which is made if there is none of this name.
 
         Args:
@@ -414,7 +417,7 @@ class Feedback:
         """Add recordings to the end of a playlist, which is made if there is none of this name."""
         self._store.append_to_playlist(self.user, name, entries)
 
-    def _entries(self, tracks: Iterable[str]) -> tuple[Entry, ...]:
+    def _entries(self, tracks: Iterable[str | Track]) -> tuple[Entry, ...]:
         return tuple(Entry(audio_hash=track.audio_hash, title=track.name) for track in self._named(tracks))
 
     def _hash_in(self, playlist: str, track: str) -> str:

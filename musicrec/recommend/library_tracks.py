@@ -39,16 +39,19 @@ class MixFacts:
     energy: float | None
 
 
-def named_track(library: Library, name: str) -> Track:
+def named_track(library: Library, name: str | Track) -> Track:
     """Return the track of a library that somebody named.
 
     Args:
         library: The library.
-        name: As for `Recommender.query`; the file may also be a copy of one that is in the library.
+        name: As for `Recommender.query`; the file may also be a copy of one that is in the library. A `Track` is
+            returned as it is.
 
     Raises:
         ConfigError: The library has no such track, or several.
     """
+    if isinstance(name, Track):
+        return name
     check_name(name, key="track")
     track = find_track(library, name, key="track")
     if track is None:

@@ -102,6 +102,24 @@ class Recommender:
         """Return the number of tracks: recordings with a file that is there."""
         return len(self._opened())
 
+    @property
+    def library(self) -> Library:
+        """The library, opened. It is for this thread, and closed with the recommender.
+
+        Raises:
+            LibraryError: It does not exist or cannot be read.
+        """
+        return self._opened()
+
+    @property
+    def library_index(self) -> LibraryIndex:
+        """What queries search in, of the library as it is now.
+
+        Raises:
+            LibraryError: The library does not exist or cannot be read.
+        """
+        return self._index(self._opened())
+
     def index(
         self,
         source: str | Path,
@@ -169,11 +187,11 @@ class Recommender:
 
     def query(
         self,
-        track: str | Sequence[str],
+        track: str | Track | Sequence[str | Track],
         *,
-        unlike: Sequence[str] = (),
+        unlike: Sequence[str | Track] = (),
         playlist: bool = False,
-        towards: str | None = None,
+        towards: str | Track | None = None,
         k: int = 10,
         preset: Preset | str | None = None,
         filters: MusicalFilters | None = None,
@@ -194,8 +212,9 @@ class Recommender:
 
         Args:
             track: An audio file, which need not be in the library, or a track of the library: its track_id, its title,
-                or "artist – title", as answers show it. Of several, tracks are wanted that are like one of them; the
-                first one gives tempo and key, and their tags do not filter.
+                or "artist – title", as answers show it; or a `Track` that was read or analysed before. Of several,
+                tracks are wanted that are like one of them; the first one gives tempo and key, and their tags do not
+                filter.
             unlike: Tracks that the answer should be unlike.
             playlist: Whether the tracks are a playlist that is to be continued; its last tracks count most.
             towards: A track to which a path leads from `track`: the answer is k tracks between both, in small steps,
@@ -226,19 +245,19 @@ class Recommender:
             LibraryError: The library does not exist or cannot be read.
             ProfileError: The profiles cannot be opened.
         """
-        names, others = [track] if isinstance(track, str) else list(track), list(unlike)
+        names, others = [track] if isinstance(track, (str, Track)) else list(track), list(unlike)
         check_value("k", k, Count)
         check_value("min_pool", min_pool, Count | None)
         check_value("include_unreliable", include_unreliable, bool)
         if not names:
             raise ConfigError("query: name at least one track")
         if towards is not None and (len(names) > 1 or others or playlist):
-            raise ConfigError(
-                f"towards={towards}: a path leads from one track to another; name only one track beside it"
-            )
+            end = towards.name if isinstance(towards, Track) else towards
+            raise ConfigError(f"towards={end}: a path leads from one track to another; name only one track beside it")
         ends = [] if towards is None else [towards]
         for name in (*names, *others, *ends):
-            check_name(name)
+            if isinstance(name, str):
+                check_name(name)
         chosen = read_preset(preset) if isinstance(preset, str) else preset
         library = self._opened()
         if not len(self._index(library, search)):
@@ -293,8 +312,10 @@ class Recommender:
                 listings=library.listings(track.audio_hash for track in named),
             )
 
-    def _asked(self, library: Library, name: str, coverage: float | None) -> Track:
+    def _asked(self, library: Library, name: str | Track, coverage: float | None) -> Track:
         """Return a track of the library, or a file that is analysed."""
+        if isinstance(name, Track):
+            return name
         return find_track(library, name) or self._models.analyze_file(library, name, coverage)
 
     def build_set(

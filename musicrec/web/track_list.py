@@ -3,7 +3,7 @@
 import threading
 import unicodedata
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,6 @@ from musicrec.heads.keys import KEYS_24
 from musicrec.recommend.columns import Columns
 from musicrec.recommend.key_relations import CAMELOT_24, KeyTable
 from musicrec.recommend.track import shown_name
-from musicrec.web.reading import library_of, table_of
 
 if TYPE_CHECKING:
     from musicrec.recommend.library import LibraryFile
@@ -235,7 +234,7 @@ class TrackLists:
         Raises:
             LibraryError: The library does not exist or cannot be read.
         """
-        library = library_of(recommender)
+        library = recommender.library
         version = library.version()
         with self._lock:
             if self._newest is None or self._newest[0] != version:
@@ -247,13 +246,14 @@ class TrackLists:
 
 def read_track_list(recommender: "Recommender") -> TrackList:
     """Return all tracks of a library that have a file which is there."""
-    library, table = library_of(recommender), table_of(recommender)
+    library, table = recommender.library, recommender.library_index.everything()
     hashes = library.hashes_of(table.ids.tolist())
     files: dict[str, LibraryFile] = {}
     for file in library.files():  # in the order of their paths: of copies, the first one stands for all
         if not file.missing:
             files.setdefault(file.audio_hash, file)
-    return TrackList(table.columns, hashes=hashes, files=[files[one] for one in hashes], unreliable=table.unreliable)
+    facts = replace(table.columns, vectors=np.zeros((len(table), 0), np.float32))  # a table needs no vectors
+    return TrackList(facts, hashes=hashes, files=[files[one] for one in hashes], unreliable=table.unreliable)
 
 
 def search_text(text: str) -> str:

@@ -43,6 +43,20 @@ def test_copies_are_answered_once_with_the_file_that_is_there(library: SqliteLib
         assert recommender.query("a").results == []
 
 
+def test_a_track_can_be_given_in_place_of_its_name(corners: SqliteLibrary):
+    with Recommender.open(corners.path) as recommender:
+        one, other, last = (recommender.library.find(track_id=name)[0] for name in ("a0", "b0", "c0"))
+        assert recommender.query(one).as_dict() == recommender.query("a0").as_dict()
+        assert recommender.query([one, "a1"], unlike=[other]).results == (
+            recommender.query(["a0", "a1"], unlike=["b0"]).results
+        )
+        assert recommender.query(one, towards=last).results == recommender.query("a0", towards="c0").results
+        with recommender.feedback() as feedback:
+            assert [event.audio_hash for event in feedback.skip(other, after=one)] == [other.audio_hash]
+        with pytest.raises(ConfigError, match="c0: a path leads from one track"):
+            recommender.query([one, other], towards=last)
+
+
 def test_a_copy_of_a_file_of_the_library_needs_no_model(run: Callable, library: SqliteLibrary, music: Path):
     run(music)
     shutil.copy(music / "soft" / "0.wav", music.parent / "elsewhere.wav")

@@ -12,7 +12,7 @@ from musicrec.recommend.presets import key_table_names, preset_names, read_key_t
 from musicrec.recommend.query_settings import query_settings
 from musicrec.recommend.recommender import Recommender
 from musicrec.web.queries import changed_filters, preset_facts, shipped_preset
-from musicrec.web.reading import index_of, library_of, library_tracks, named
+from musicrec.web.reading import library_tracks
 from musicrec.web.schemas import Presets, QueryAnswer, QuerySettings, Word
 from musicrec.web.state import State, User
 
@@ -27,7 +27,7 @@ async def query(state: State, user: User, asked: QuerySettings) -> JSONResponse:
 
     def answer(recommender: Recommender) -> Answer:
         ends = [] if asked.towards is None else [asked.towards]
-        tracks = [named(one) for one in library_tracks(recommender, [*asked.tracks, *asked.unlike, *ends])]
+        tracks = library_tracks(recommender, [*asked.tracks, *asked.unlike, *ends])
         alike, others = tracks[: len(asked.tracks)], tracks[len(asked.tracks) :]
         return recommender.query(
             alike,
@@ -56,7 +56,7 @@ async def presets(state: State, user: User) -> dict:
     """Return the presets, the weights that count without one, and the names that weights and filters know."""
 
     def facts(recommender: Recommender) -> dict:
-        library, index = library_of(recommender), index_of(recommender)
+        library, index = recommender.library, recommender.library_index
         return {
             "default": preset_facts(query_settings(library).preset),
             "presets": [preset_facts(read_preset(name)) for name in preset_names()],

@@ -11,7 +11,7 @@ from musicrec.recommend.answer import collection_facts, describe, feature_texts
 from musicrec.recommend.recommender import Recommender
 from musicrec.web.errors import WebError
 from musicrec.web.opinions import opinions_of
-from musicrec.web.reading import library_of, library_tracks
+from musicrec.web.reading import library_tracks
 from musicrec.web.schemas import Camelot, Opinion, Order, Sort, TrackDetails, TrackId, TrackPage, Word
 from musicrec.web.state import State, User
 from musicrec.web.track_list import RowFilter
@@ -71,7 +71,7 @@ async def track(state: State, user: User, id: Annotated[TrackId, Path()]) -> dic
     """Return the facts of a track of the library, or of an upload that has been analysed."""
 
     def details(recommender: Recommender) -> dict:
-        table, library = state.track_lists.of(recommender), library_of(recommender)
+        table, library = state.track_lists.of(recommender), recommender.library
         row = table.row_of.get(id)
         if row is None:
             raise WebError(404, f"{id}: the library has no track with this id")
