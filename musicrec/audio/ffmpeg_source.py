@@ -52,6 +52,12 @@ def ffmpeg_program() -> str | None:
         return None
 
 
+def input_options(path: str | os.PathLike) -> list[str]:
+    """Return the options of ffmpeg that let it read the sound of one file and open nothing else."""
+    options = ["-max_alloc", str(_MOST_BYTES), "-protocol_whitelist", "file", "-format_whitelist", _FORMATS]
+    return [*options, "-threads", "1", "-vn", "-sn", "-dn", "-i", f"file:{os.fspath(path)}"]
+
+
 class FfmpegSource:
     """An audio file that ffmpeg reads. See `musicrec.audio.audio_source.AudioSource`.
 
@@ -71,15 +77,13 @@ class FfmpegSource:
     def __init__(self, path: str | os.PathLike, program: str, *, promised_s: float | None = None) -> None:
         self._path, self._promised_s = path, promised_s
         self._first_log, self._last_log = b"", b""
-        options = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info", "-max_alloc", str(_MOST_BYTES)]
-        source = ["-protocol_whitelist", "file", "-format_whitelist", _FORMATS, "-threads", "1", "-vn", "-sn", "-dn"]
-        source += ["-i", f"file:{os.fspath(path)}"]
+        options = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info"]
         output = ["-map", "0:a:0", "-map_metadata", "-1", "-c:a", "pcm_f32le", "-fflags", "+bitexact", "-f", "wav"]
         # ffmpeg inherits that Ctrl-C is blocked. Otherwise it would end, and the file would seem to be cut off.
         unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             self._process = subprocess.Popen(
-                [program, *options, *source, *output, "pipe:1"],
+                [program, *options, *input_options(path), *output, "pipe:1"],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
