@@ -20,7 +20,7 @@ from musicrec.recommend.library import Changes, Library, LibraryFile, Listing, R
 from musicrec.recommend.music_source import MusicSource, of_splits, statements
 from musicrec.recommend.track import audio_hash, content_hash
 from musicrec.recommend.versions import Versions
-from musicrec.system.progress import track_progress
+from musicrec.system.progress import StepListener, track_progress
 
 if TYPE_CHECKING:
     from musicrec.export.analyzer import TrackAnalysis, TrackAnalyzer
@@ -41,7 +41,7 @@ def index(
     *,
     splits: Sequence[str] = (),
     max_files: int | None = None,
-    progress: bool = True,
+    progress: bool | StepListener = True,
 ) -> IndexReport:
     """Bring a library up to date with a source.
 
@@ -57,7 +57,8 @@ def index(
         source: The tracks, from `read_source`.
         splits: Analyse only the tracks of these splits; empty for all. Nothing changes for tracks of other splits.
         max_files: Look only at this many tracks, and look for no others.
-        progress: Show the progress on standard error: a bar in a terminal, elsewhere a line every 30 s.
+        progress: Show the progress on standard error: a bar in a terminal, elsewhere a line every 30 s;
+            or what is told each step instead.
 
     Returns:
         What was done.
@@ -135,7 +136,7 @@ class _Indexing:
         if time.monotonic() - self._saved > SAVE_EVERY_S:
             self.save()
 
-    def compare(self, rows: Sequence[dict[str, Any]], *, progress: bool) -> list[dict[str, Any]]:
+    def compare(self, rows: Sequence[dict[str, Any]], *, progress: bool | StepListener) -> list[dict[str, Any]]:
         """Find the files of the source that are known, at their place or at another.
 
         Args:
@@ -175,7 +176,7 @@ class _Indexing:
                 if not self._find_content(row, content):
                     new.append(row)
                 self._save_in_time()
-                advance()
+                advance(row["path"])
         return new
 
     def _find_content(self, row: dict[str, Any], content: str | None) -> bool:
@@ -261,7 +262,7 @@ class _Indexing:
             else:
                 self._miss(path)
 
-    def analyse(self, rows: list[dict[str, Any]], analyzer: "TrackAnalyzer", *, progress: bool) -> None:
+    def analyse(self, rows: list[dict[str, Any]], analyzer: "TrackAnalyzer", *, progress: bool | StepListener) -> None:
         """Decode the files, and analyse those with new audio.
 
         Args:
@@ -282,6 +283,7 @@ class _Indexing:
                 closing(analyzer.analyze_many((row["path"] for row in rows), is_known=is_known)) as answers,
             ):
                 for row, (_, answer) in zip(rows, answers, strict=True):
+                    problem = str(answer) if isinstance(answer, AudioError) else None
                     if isinstance(answer, AudioError):
                         self._report.unreadable.append((row["path"], str(answer)))
                         if _can_be_read(row["path"]):  # the answers are those of a file that no longer exists
@@ -289,7 +291,7 @@ class _Indexing:
                     else:
                         self._add(row, *answer)
                     self._save_in_time()
-                    advance()
+                    advance(row["path"], problem)
         finally:
             unreadable = {path for path, _ in self._report.unreadable}  # these are reported already
             if doubtful := [f"{path}: {why}" for path, why in problems.items() if path not in unreadable]:

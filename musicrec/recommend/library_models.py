@@ -86,6 +86,18 @@ class LibraryModels:
             library=library,
         )
 
+    def of_library(self, library: Library) -> "TrackAnalyzer":
+        """Return the models of a library, to analyse what does not enter it.
+
+        Args:
+            library: The library.
+
+        Raises:
+            ExportError: A model is missing or is not what the library was made with.
+        """
+        refs = exports.check_same(library.exports, self.folders(), library=library.path)
+        return self._load(refs, exports.coverage_of(library.analysis, None, library=library.path))
+
     def load(self, library: Library, folders: Sequence[str], coverage: float | None) -> "TrackAnalyzer":
         """Return what analyses music for a library; the library remembers where its models are now.
 

@@ -17,7 +17,7 @@ from musicrec.system.file_names import path_on_disk
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from musicrec.audio.decode import Decoded
+    from musicrec.audio.decode import Decoded, MeterFactory
     from musicrec.export.analyzer import TrackAnalysis
 
 
@@ -111,7 +111,12 @@ def _name(file: LibraryFile) -> str:
 
 
 def analyze_file(
-    query: str, *, sample_rate: int, analyze: "Callable[[Decoded], TrackAnalysis]", library: Library
+    query: str,
+    *,
+    sample_rate: int,
+    analyze: "Callable[[Decoded], TrackAnalysis]",
+    library: Library,
+    meter: "MeterFactory | None" = None,
 ) -> Track:
     """Return a file as a track, which is not added to the library.
 
@@ -120,6 +125,7 @@ def analyze_file(
         sample_rate: Sample rate of the models in Hz.
         analyze: Loads the models and answers; is called after the file was decoded, which may fail.
         library: Where versions of it are looked for.
+        meter: Makes the `LoudnessMeter` that sees the audio; None for a plain one.
 
     Raises:
         AudioError: The file cannot be decoded.
@@ -129,7 +135,7 @@ def analyze_file(
     from musicrec.descriptors.loudness_meter import LoudnessMeter
 
     path = Path(path_on_disk(Path(query).expanduser()))
-    decoded = decode_track(path, sample_rate=sample_rate, meter=LoudnessMeter)
+    decoded = decode_track(path, sample_rate=sample_rate, meter=meter or LoudnessMeter)
     answer = analyze(decoded)
 
     from musicrec.audio.file_tags import read_tags

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from musicrec.recommend.deck_files import DeckExport
     from musicrec.recommend.feedback import Feedback
     from musicrec.recommend.index_report import IndexReport
+    from musicrec.system.progress import StepListener
 
 
 class Recommender:
@@ -129,7 +130,7 @@ class Recommender:
         coverage: float | None = None,
         relocate: Sequence[str] = (),
         tell: Callable[[str], object] = lambda text: None,
-        progress: bool = True,
+        progress: "bool | StepListener" = True,
     ) -> "IndexReport":
         """Bring the library up to date with a folder of music or another source; create it if it does not exist.
 
@@ -141,7 +142,8 @@ class Recommender:
                 one.
             relocate: Folders of a collection that are elsewhere on this computer, each as OLD=NEW.
             tell: Receives what the user should know before the analysis, one sentence at a time.
-            progress: Show the progress on standard error.
+            progress: Show the progress on standard error; or what is told each step instead, which may raise
+                KeyboardInterrupt to end it.
 
         Raises:
             ConfigError: A setting is out of range, or there is no model.
@@ -477,6 +479,24 @@ class Recommender:
             progress: Show the progress on standard error.
         """
         return maintenance.verify(self._opened(), content=content, progress=progress)
+
+    @property
+    def library(self) -> Library:
+        """The library itself.
+
+        Raises:
+            LibraryError: It does not exist or cannot be read.
+        """
+        return self._opened()
+
+    def load_models(self) -> "TrackAnalyzer":
+        """Return the models of the library, which stay loaded. The first time takes seconds.
+
+        Raises:
+            ExportError: A model is missing, or is not what the library was made with.
+            LibraryError: The library does not exist or cannot be read.
+        """
+        return self._models.of_library(self._opened())
 
     def _opened(self) -> Library:
         if self._library is None:

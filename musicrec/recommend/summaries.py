@@ -16,7 +16,7 @@ from musicrec.recommend.filters import TagFilter, tag_key, tag_values
 from musicrec.recommend.library_columns import genres, keys_of, tempi
 from musicrec.recommend.space import MOST_FITTED, Space
 from musicrec.recommend.tag_bits import TagBits
-from musicrec.system.progress import track_progress
+from musicrec.system.progress import StepListener, track_progress
 
 if TYPE_CHECKING:
     from musicrec.recommend.library import Library
@@ -95,7 +95,7 @@ class SummaryLayout:
         return found
 
 
-def bring_up_to_date(library: "Library", *, progress: bool = True) -> None:
+def bring_up_to_date(library: "Library", *, progress: bool | StepListener = True) -> None:
     """Give each recording with a file a summary, and fit a new space if the library has grown.
 
     Args:
@@ -117,7 +117,9 @@ def bring_up_to_date(library: "Library", *, progress: bool = True) -> None:
         size = SummaryLayout(list(library.heads.values()), space).dtype.itemsize
         whole = [part for part, rows in library.summaries() if rows.shape[1] == size]
         missing = np.setdiff1d(ids, np.concatenate([np.zeros(0, np.int64), *whole]))
-    with track_progress("summing up", "summed up", len(missing), shown=progress and len(missing) > _SMALL) as advance:
+    with track_progress(
+        "summing up", "summed up", len(missing), shown=progress if len(missing) > _SMALL else False
+    ) as advance:
         for part, rows in summed_up(library, missing, space):
             library.save_summaries(part.tolist(), rows.view(np.uint8).reshape(len(part), -1), space=new)
             new = None

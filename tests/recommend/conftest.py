@@ -112,7 +112,8 @@ def music(tmp_path: Path) -> Path:
 def run(library: SqliteLibrary, heads: dict) -> Callable:
     def index(source: Path, *, stop_after: int | None = None, **settings):
         analyzer = CountingAnalyzer(heads, stop_after=stop_after)
-        done = indexing.index(library, analyzer, music_source.read_source(source), progress=False, **settings)
+        settings = {"progress": False, **settings}
+        done = indexing.index(library, analyzer, music_source.read_source(source), **settings)
         return done, analyzer.calls
 
     return index

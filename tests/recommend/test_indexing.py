@@ -23,6 +23,7 @@ from musicrec.recommend import indexing, music_source
 from musicrec.recommend.report_texts import index_text
 from musicrec.recommend.sqlite_library import SqliteLibrary
 from musicrec.recommend.track import audio_hash
+from musicrec.system.progress import Step
 from tests.counting_analyzer import RATE, SILENT, CountingAnalyzer
 
 
@@ -140,6 +141,22 @@ def test_a_playlist_names_the_tracks(run, library: SqliteLibrary, music: Path):
     playlist.write_text("soft/3.wav\n")
     done, _ = run(playlist)
     assert (done.missing, done.unlisted) == (1, 1) and [track.title for track in library.read()[0]] == ["Three"]
+
+
+def test_a_listener_is_told_each_file_and_may_end_it(run, library: SqliteLibrary, music: Path):
+    (music / "bad.wav").write_text("not audio")
+    steps: list[Step] = []
+
+    def listen(step: Step) -> None:
+        steps.append(step)
+        if step.done == 4:
+            raise KeyboardInterrupt
+
+    done, _ = run(music, progress=listen)
+    assert done.interrupted and len(library) == 3
+    assert [(step.doing, step.done, step.total) for step in steps] == [("analysing", done, 7) for done in range(5)]
+    assert steps[1].name == str(music / "bad.wav") and "not audio" in steps[1].problem
+    assert [step.problem for step in steps[2:]] == [None] * 3
 
 
 def test_an_interrupted_run_keeps_its_results_and_continues(run, library: SqliteLibrary, music: Path):

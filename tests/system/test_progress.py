@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from musicrec.system import progress
-from musicrec.system.progress import time_text, track_progress
+from musicrec.system.progress import Step, time_text, track_progress
 
 
 @pytest.fixture
@@ -48,6 +48,19 @@ def test_tracks_that_take_longer_than_half_a_minute_get_a_line_each_but_the_last
 def test_a_terminal_gets_a_bar(printed):
     out = printed(5, 1.0, terminal=True)
     assert "analysing" in out and "5/5" in out and "left" not in out
+
+
+def test_a_listener_is_told_each_step_instead(capfd: pytest.CaptureFixture):
+    steps: list[Step] = []
+    with track_progress("analysing", "analysed", 2, shown=steps.append) as advance:
+        advance("a.mp3")
+        advance("b.mp3", "damaged")
+    assert steps == [
+        Step(doing="analysing", done=0, total=2),
+        Step(doing="analysing", done=1, total=2, name="a.mp3"),
+        Step(doing="analysing", done=2, total=2, name="b.mp3", problem="damaged"),
+    ]
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(
