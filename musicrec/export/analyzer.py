@@ -54,6 +54,8 @@ class TrackAnalysis:
         remarks: What to know about the audio, such as why the answers may be unreliable.
         descriptors: {descriptor: value} of what is computed without a model, such as {"loudness": -14.2}; see
             `musicrec.descriptors.DESCRIPTORS`.
+        over_time: What the models said of single chunks, not calibrated: {head: (middles of the chunks in seconds
+            (chunks,), probabilities (chunks, classes) float32)}.
     """
 
     duration_s: float
@@ -65,6 +67,7 @@ class TrackAnalysis:
     passages: np.ndarray = field(default_factory=lambda: np.zeros((2, 0), np.float32))
     remarks: tuple[Remark, ...] = ()
     descriptors: dict[str, float] = field(default_factory=dict)
+    over_time: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
     @property
     def feature_vector(self) -> np.ndarray:
@@ -278,6 +281,7 @@ class TrackAnalyzer:
                 passages=answer.passages,
                 remarks=(*track.decoded.remarks, *self.remarks(track.samples)),
                 descriptors=track.descriptors,
+                over_time=answer.over_time,
             )
             for track, answer in zip(tracks, answers, strict=True)
         ]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from musicrec.config.value_check import check_choice
 from musicrec.errors import ExportError
-from musicrec.export.chunk_batches import chunk_batches
+from musicrec.export.chunk_batches import chunk_batches, heard_starts
 from musicrec.export.description import Model
 from musicrec.export.precision import bf16_keeps_answers, has_fast_bf16
 from musicrec.export.track_queue import Stopped
@@ -33,12 +33,15 @@ class TrackAnswer(NamedTuple):
         variation: (size of the models with tags,) float32, their standard deviation over the chunks; NaN for one chunk.
         passages: (2, size of the models with tags) float32, their mean over the first and over the last `PASSAGE_S`.
         probabilities: {head: (classes,) float32}, calibrated.
+        over_time: {head: (middles of the chunks in seconds (chunks,), probabilities (chunks, classes) float32)}, not
+            calibrated.
     """
 
     embedding: np.ndarray
     variation: np.ndarray
     passages: np.ndarray
     probabilities: dict[str, np.ndarray]
+    over_time: dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 class ModelSet:
@@ -123,6 +126,7 @@ class ModelSet:
         variations: list[list[Tensor]] = [[] for _ in self.models]
         passages: list[list[Tensor]] = [[] for _ in self.models]
         probabilities: list[dict[str, np.ndarray]] = [{} for _ in waveforms]
+        over_time: list[dict[str, tuple[np.ndarray, np.ndarray]]] = [{} for _ in waveforms]
         for numbers in self._sharing:
             first = self.models[numbers[0]]
             owners: list[int] = []  # the track of each chunk
@@ -141,6 +145,7 @@ class ModelSet:
                         raise Stopped
                     outputs[number].append(self._run(number, spectrogram))
             counts = [owners.count(track) for track in range(len(waveforms))]
+            middles = [self._middles_s(first, len(waveform), coverage) for waveform in waveforms]
             for number, batches in outputs.items():
                 of_tracks = torch.cat([embedding for embedding, _ in batches]).split(counts)
                 embeddings[number] = [embedding.mean(dim=0) for embedding in of_tracks]
@@ -151,6 +156,7 @@ class ModelSet:
                     values = torch.cat([answer[name] for _, answer in batches]).split(counts)
                     for track, of_chunks in enumerate(values):
                         probabilities[track][name] = self.heads[name].calibrated(of_chunks.mean(dim=0)).numpy()
+                        over_time[track][name] = middles[track], of_chunks.numpy()
         taggers = [i for i, model in enumerate(self.models) if any(head.role == "tag" for head in model.heads)]
         return [
             TrackAnswer(
@@ -160,6 +166,7 @@ class ModelSet:
                     [torch.zeros(2, 0), *(passages[number][track] for number in taggers)], dim=1
                 ).numpy(),
                 probabilities={name: answer[name] for name in self.heads},
+                over_time={name: over_time[track][name] for name in self.heads},
             )
             for track, answer in enumerate(probabilities)
         ]
@@ -183,6 +190,13 @@ class ModelSet:
         return embedding.float().cpu(), {
             head.name: head.probabilities(logits[head.name].float()).cpu() for head in heads
         }
+
+    def _middles_s(self, model: Model, samples: int, coverage: float) -> np.ndarray:
+        """Return the middles of the chunks of a track that a model hears, in seconds."""
+        starts = heard_starts(model.network, model.frontend, samples, coverage=coverage)
+        patches = hasattr(model.network, "chunk_frames")
+        first = starts * model.frontend.hop_length if patches else starts
+        return (first + model.network.chunk_samples / 2) / self.sample_rate
 
     def _chunks_per_batch(self, model: Model) -> int:
         if self._device.type != "cpu":

@@ -36,6 +36,7 @@ from musicrec.recommend.track import Track
 from musicrec.system.file_names import path_on_disk
 
 if TYPE_CHECKING:
+    from musicrec.export.analyzer import TrackAnalyzer
     from musicrec.interchange.key_notation import KeyNotation
     from musicrec.recommend.deck_files import DeckExport
     from musicrec.recommend.feedback import Feedback

@@ -194,6 +194,18 @@ def test_passages_are_the_means_over_the_beginning_and_the_end_of_the_models_wit
     np.testing.assert_allclose(short.passages, [short.embedding[:size]] * 2, atol=1e-5)
 
 
+def test_what_is_said_over_time_is_what_the_mean_is_taken_of(models, files):
+    analyzer = TrackAnalyzer(models, precision="float32")
+    found = analyzer.analyze(files[0])  # of 20 s
+    assert list(found.over_time) == list(found.probabilities)
+    for name, (middles_s, of_chunks) in found.over_time.items():
+        np.testing.assert_allclose(of_chunks.mean(axis=0), found.probabilities[name], atol=1e-6)
+        assert (np.diff(middles_s) > 0).all() and 0 < middles_s[0] < middles_s[-1] < 20
+    middles_s, _ = found.over_time["third"]
+    chunk_s = 30_000 / RATE
+    np.testing.assert_allclose(middles_s, np.linspace(chunk_s / 2, 20 - chunk_s / 2, 11), atol=1e-4)
+
+
 @pytest.mark.parametrize("coverage", [0, -0.5, 1.5, float("nan"), True, "all"])
 def test_a_coverage_outside_its_range_is_refused(models, coverage):
     with pytest.raises(ConfigError, match="coverage="):
