@@ -481,15 +481,6 @@ class Recommender:
         """
         return maintenance.verify(self._opened(), content=content, progress=progress)
 
-    @property
-    def library(self) -> Library:
-        """The library itself.
-
-        Raises:
-            LibraryError: It does not exist or cannot be read.
-        """
-        return self._opened()
-
     def load_models(self) -> "TrackAnalyzer":
         """Return the models of the library, which stay loaded. The first time takes seconds.
 
