@@ -5,14 +5,18 @@ import { field, h, show } from "./dom.js";
 
 const POINTS = 17; // of the drawn curve
 const [LOW, HIGH] = [1, 10];
-const SHAPES = { flat: () => 5, rise: (x) => 4 + 3 * x, peak: (x) => 4 + 5 * Math.sin(Math.PI * Math.min(1, x * 1.15)) ** 1.5, wave: (x) => 5.5 - 2 * Math.cos(3 * Math.PI * x) };
+const USUAL = 5; // where a curve begins as long as the first track is not known
+const SPAN = 3; // how much higher its top is
+// The shapes of `musicrec set --curve`, from 0 at the beginning to 1 at the top.
+const SHAPES = { flat: () => 0, rise: (x) => x, peak: (x) => (x < 0.7 ? x / 0.7 : (1 - x) / 0.3), wave: (x) => 0.5 - 0.5 * Math.cos(4 * Math.PI * x) };
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const sample = (shape) => Array.from({ length: POINTS }, (_, i) => shape(i / (POINTS - 1)));
+const sample = (shape, low) => Array.from({ length: POINTS }, (_, i) => low + (Math.min(HIGH, low + SPAN) - low) * shape(i / (POINTS - 1)));
 
-/** Return {element, value()}: the value is the name of a shape, [[place, energy], …], or null for no curve. */
+/** Return {element, value(), state(), startAt(energy)}: the value is [[place, energy], …], or null for no curve. */
 export function energyCurve(initial, signal) {
   let kind = initial?.kind ?? "peak";
-  let heights = initial?.heights ?? sample(SHAPES.peak);
+  let low = initial?.low ?? USUAL;
+  let heights = initial?.heights ?? sample(SHAPES.peak, low);
   const canvas = h("canvas", { class: "curve", role: "img", "aria-label": "Energy over the set. Draw with the pointer, or open “As numbers” below." });
   const buttons = h("div", { class: "toggle", role: "group", "aria-label": "Shape of the energy" });
   const numbers = h("div", { class: "curve-numbers" });
@@ -44,13 +48,13 @@ export function energyCurve(initial, signal) {
   const update = () => {
     show(buttons, [["none", "none"], ...Object.keys(SHAPES).map((one) => [one, one]), ["drawn", "drawn"]].map(([value, text]) =>
       h("button", { type: "button", text, "aria-pressed": String(kind === value), onclick: () => choose(value) })));
-    show(numbers, ["start", "¼", "half", "¾", "end"].map((label, i) => field(label, h("input", { type: "number", min: LOW, max: HIGH, step: 0.5, value: heights[i * 4].toFixed(1).replace(".0", ""),
+    show(numbers, ["start", "¼", "half", "¾", "end"].map((label, i) => field(label, h("input", { type: "number", min: LOW, max: HIGH, step: "any", value: heights[i * 4].toFixed(1).replace(".0", ""),
       onchange: (event) => setNumber(i, Number(event.target.value)) }))));
     draw();
   };
   const choose = (value) => {
     kind = value;
-    if (SHAPES[value]) heights = sample(SHAPES[value]);
+    if (SHAPES[value]) heights = sample(SHAPES[value], low);
     update();
     buttons.querySelector("[aria-pressed=true]")?.focus();
   };
@@ -84,7 +88,12 @@ export function energyCurve(initial, signal) {
   return {
     element: h("div", { class: "field" }, h("span", { class: "label", text: "Energy: draw it" }), canvas, buttons,
       h("details", {}, h("summary", { class: "label", text: "As numbers" }), numbers)),
-    value: () => (kind === "none" ? null : kind === "drawn" ? heights.map((energy, i) => [Number((i / (POINTS - 1)).toFixed(4)), Number(energy.toFixed(2))]) : kind),
-    state: () => ({ kind, heights }),
+    value: () => (kind === "none" ? null : heights.map((energy, i) => [Number((i / (POINTS - 1)).toFixed(4)), Number(energy.toFixed(2))])),
+    state: () => ({ kind, heights, low }),
+    startAt: (energy) => {
+      low = energy ?? USUAL;
+      if (SHAPES[kind]) heights = sample(SHAPES[kind], low);
+      update();
+    },
   };
 }

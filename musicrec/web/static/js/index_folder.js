@@ -4,7 +4,7 @@ import { get, post, remove } from "./api.js";
 import { openDialog } from "./dialog.js";
 import { field, h, iconButton, show } from "./dom.js";
 import { icon } from "./icons.js";
-import { progressBar, progressText, watchIndex } from "./jobs.js";
+import { indexText, progressBar, progressText, watchIndex } from "./jobs.js";
 import { report } from "./toast.js";
 
 /** Show the dialog: choose a folder, start, watch. */
@@ -48,11 +48,14 @@ export async function indexFolder() {
     show(place, h("p", { text: path.value }), bar.element, text, buttons);
     const last = await watchIndex(job, (now) => {
       bar.set(now);
-      text.textContent = [progressText(now), now.message].filter((one, i, all) => one && all.indexOf(one) === i).join(" · ");
+      const rate = now.result?.files_per_minute;
+      text.textContent = [progressText(now), rate && `${rate.toFixed(0)} files a minute`, now.message].filter((one, i, all) => one && all.indexOf(one) === i).join(" · ");
     });
     show(buttons, h("button", { type: "button", class: "primary", text: "Close", onclick: () => dialog.close() }));
-    if (last) text.textContent = last.message || (last.state === "cancelled" ? "Stopped. What was indexed is kept." : "Done.");
+    text.textContent = last ? indexText(last) : "It failed; what was indexed before is kept.";
     if (last?.state === "done") bar.set({ total: 1, done: 1 });
+    const bad = last?.result?.unreadable ?? [];
+    if (bad.length) text.after(h("details", { open: true }, h("summary", { text: "What could not be read" }), h("ul", { class: "plain problems" }, bad.map(({ path: of, why }) => h("li", { text: why.includes(of) ? why : `${of}: ${why}` })))));
   };
   await look("");
 }

@@ -3,6 +3,7 @@
 import { follow, get, listen, remove, tell } from "./api.js";
 import { openDialog } from "./dialog.js";
 import { h, show } from "./dom.js";
+import { counted, whole } from "./format.js";
 import { readLibrary } from "./store.js";
 import { announce, report, toast } from "./toast.js";
 
@@ -14,6 +15,16 @@ const WORDS = { analysis: "Analysing", index: "Indexing", details: "Measuring" }
 export function progressText(job) {
   if (job.state === "waiting") return "waiting";
   return job.total ? `${job.done} of ${job.total}` : job.message || "running";
+}
+
+/** Return what indexing a folder did, in words. */
+export function indexText({ state, result, message }) {
+  const { tracks, unreadable_files: bad = 0 } = result ?? {};
+  const words = { added: "new", changed: "changed", moved: "moved", unchanged: "unchanged", missing: "missing" };
+  const counts = Object.entries(words).filter(([name]) => result?.[name]).map(([name, word]) => `${whole(result[name])} ${word}`);
+  const parts = [counts.join(", "), tracks !== undefined && `${counted(tracks)} in the library`, bad && `${counted(bad, "file")} could not be read`].filter(Boolean);
+  const text = parts.join("; ") || message || "nothing to do";
+  return state === "cancelled" ? `Stopped; what was indexed is kept. ${text}` : text;
 }
 
 /** Follow a job and show it in the corner; see `follow`. */
@@ -42,7 +53,7 @@ export async function watchIndex(job, act) {
         announce(`Indexing: ${progressText(now)}`);
       }
     });
-    if (last.state === "done") toast(last.message || "The folder is indexed.");
+    toast(`Indexed: ${indexText(last)}`);
     return last;
   } catch (error) {
     report(error);

@@ -1,5 +1,6 @@
 /** Where the points of the map are: the part that is shown, and the point next to a place. */
 
+const STRETCH = 1.6; // how much wider than high, or higher than wide, a map becomes to fill its place
 const CELLS = 64; // the grid in which points are looked up has as many cells per side
 
 /** Points of a map, brought to the square from 0 to 1. */
@@ -66,17 +67,16 @@ export class Window {
 
   /** Set the size of the canvas in CSS pixels. */
   fit(width, height) {
-    Object.assign(this, { width, height, side: Math.min(width, height) });
+    const side = Math.min(width, height);
+    Object.assign(this, { width, height, side, across: Math.min(width, STRETCH * side), down: Math.min(height, STRETCH * side) });
   }
 
   toScreen(x, y) {
-    const size = this.side * this.zoom;
-    return [this.width / 2 + (x - 0.5) * size + this.dx, this.height / 2 + (y - 0.5) * size + this.dy];
+    return [this.width / 2 + (x - 0.5) * this.across * this.zoom + this.dx, this.height / 2 + (y - 0.5) * this.down * this.zoom + this.dy];
   }
 
   toMap(left, top) {
-    const size = this.side * this.zoom;
-    return [(left - this.width / 2 - this.dx) / size + 0.5, (top - this.height / 2 - this.dy) / size + 0.5];
+    return [(left - this.width / 2 - this.dx) / (this.across * this.zoom) + 0.5, (top - this.height / 2 - this.dy) / (this.down * this.zoom) + 0.5];
   }
 
   /** Zoom around a place on the screen, which stays where it is. */

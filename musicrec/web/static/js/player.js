@@ -68,6 +68,7 @@ export function play(track, { queue = player.queue, query = null, from = 0 } = {
 export function toggle(track = null, options = {}) {
   if (track && track.id !== player.track?.id) return play(track, options);
   if (!player.track) return player.queue.length ? play(player.queue[0]) : undefined;
+  if (audio.error) return play(player.track, { query: player.compare?.a ?? null });
   return audio.paused ? audio.play().catch(() => {}) : audio.pause();
 }
 
@@ -93,7 +94,8 @@ export function seek(to) {
 }
 
 export const seekBy = (seconds) => seek((audio.currentTime + seconds) / (audio.duration || player.track?.duration_s || 1));
-export const isPlaying = (id) => player.track?.id === id && !audio.paused;
+export const isRunning = () => !audio.paused && !audio.error;
+export const isPlaying = (id) => player.track?.id === id && isRunning();
 
 audio.addEventListener("loadedmetadata", () => {
   if (wanted.share) audio.currentTime = wanted.share * audio.duration;

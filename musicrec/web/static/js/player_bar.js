@@ -5,7 +5,7 @@ import { keyPill } from "./camelot.js";
 import { h, iconButton, show } from "./dom.js";
 import { fixed, length, trackName } from "./format.js";
 import { icon } from "./icons.js";
-import { audio, player, seek, seekBy, share, step, switchAB, toggle } from "./player.js";
+import { audio, isRunning, player, seek, seekBy, share, step, switchAB, toggle } from "./player.js";
 import { shortcut } from "./shortcuts.js";
 import { announce } from "./toast.js";
 import { trackButtons } from "./track_buttons.js";
@@ -39,9 +39,9 @@ export function startPlayerBar(element) {
   const update = () => {
     const { track, compare } = player;
     element.classList.toggle("empty", !track);
-    show(playing, icon(audio.paused ? "play" : "pause"));
-    playing.setAttribute("aria-label", audio.paused ? "Play" : "Pause");
-    playing.title = audio.paused ? "Play" : "Pause";
+    show(playing, icon(isRunning() ? "pause" : "play"));
+    playing.title = isRunning() ? "Pause" : "Play";
+    playing.setAttribute("aria-label", playing.title);
     ab.hidden = !compare;
     if (compare) {
       const isA = track.id === compare.a.id;

@@ -4,7 +4,7 @@ import { h, svg } from "./dom.js";
 import { fixed } from "./format.js";
 
 const [WIDTH, LEFT, RIGHT] = [960, 44, 16];
-const ROWS = { bpm: [14, 96], energy: [122, 204], key: [220, 244] }; // top and bottom
+const ROWS = { bpm: [14, 96], energy: [132, 212], key: [228, 252] }; // top and bottom
 
 /** Return the picture. @param {object} made A set as the server returns it. */
 export function setChart(made) {
@@ -33,11 +33,11 @@ export function setChart(made) {
   const stride = [5, 10, 15, 20, 30, 60].find((one) => all / one <= 12) ?? 60;
   const marks = Array.from({ length: Math.floor(all / stride) + 1 }, (_, i) => i * stride);
   const label = `Set of ${tracks.length} tracks over ${fixed(minutes, 0)} minutes: tempo ${fixed(low + 3)} to ${fixed(high - 3)} BPM, energy ${tracks.map((one) => fixed(one.energy)).join(", ")}, keys ${tracks.map((one) => one.camelot ?? "unknown").join(", ")}`;
-  return h("figure", {}, svg("svg", { class: "set-chart", viewBox: `0 0 ${WIDTH} 268`, role: "img", "aria-label": label },
-    marks.map((minute) => [svg("line", { class: "grid", x1: x(minute), x2: x(minute), y1: 8, y2: ROWS.key[1] }), text(x(minute), 262, `${minute} min`, { "text-anchor": minute ? "middle" : "start" })]).flat(),
+  return h("figure", {}, svg("svg", { class: "set-chart", viewBox: `0 0 ${WIDTH} 276`, role: "img", "aria-label": label },
+    marks.map((minute) => [svg("line", { class: "grid", x1: x(minute), x2: x(minute), y1: 8, y2: ROWS.key[1] }), text(x(minute), 270, `${minute} min`, { "text-anchor": minute ? "middle" : "start" })]).flat(),
     text(4, 20, "BPM"), text(4, ROWS.bpm[1] + 4, fixed(low + 3, 0)), text(4, 40, fixed(high - 3, 0)),
     line("bpm", bpm, "bpm-line"), ...dots("bpm", bpm, "bpm-dot").filter(Boolean),
-    text(4, 118, "energy"), text(4, ROWS.energy[1] + 4, "1"), text(4, ROWS.energy[0] + 14, "10"),
+    text(4, 127, "energy"), text(4, ROWS.energy[1] + 4, "1"), text(4, ROWS.energy[0] + 12, "10"),
     line("target", energy, "target-line"), line("energy", energy, "energy-line"), ...dots("energy", energy, "energy-dot").filter(Boolean),
-    text(4, 237, "key"), ...keys.filter(Boolean)));
+    text(4, 245, "key"), ...keys.filter(Boolean)));
 }

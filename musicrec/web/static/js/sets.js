@@ -49,7 +49,7 @@ export async function mount(view, { signal, params }) {
 
   const place = (name, label, missing) => {
     const current = state[name];
-    const set = (track) => { state[name] = track; showEnds(); };
+    const set = (track) => { state[name] = track; showEnds(); if (name === "start") curve.startAt(track?.energy); };
     return h("div", { class: "field" }, h("span", { class: "label", text: label }),
       current ? chosenTrack(current, () => set(null)) : trackPicker({ label, placeholder: missing, onpick: set, key: name === "start" ? "/" : undefined, signal }));
   };
@@ -129,9 +129,10 @@ export async function mount(view, { signal, params }) {
       onclick: () => { state.banned = state.banned.filter((other) => other !== one); draw(); } }))));
   };
   show(view, h("h1", { class: "unseen", text: "Sets" }), h("div", { class: "sets" },
-    h("form", { class: "set-form card", onsubmit: (event) => { event.preventDefault(); build(); } }, ends, size, curve.element,
+    h("form", { class: "set-form card", novalidate: true, onsubmit: (event) => { event.preventDefault(); build(); } }, ends, size, curve.element,
       field("Rules", select(RULES, state.rules, (value) => { state.rules = value; })), go), result));
   showEnds();
+  if (state.start && !state.curve) curve.startAt(state.start.energy);
   showSize();
   draw();
   listen("player", () => list?.update(), signal);

@@ -4,6 +4,7 @@ import { h } from "./dom.js";
 import { openDialog } from "./dialog.js";
 
 const OFF = "musicrec.shortcuts_off";
+const NAMES = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", 1: "1 … 5" };
 const shortcuts = []; // {keys, group, text, run}
 let first = null; // the key before, of two in a row such as "g f"
 
@@ -11,7 +12,7 @@ let first = null; // the key before, of two in a row such as "g f"
  * Add a key.
  * @param {string} keys As in "l", "Shift+?", or "g f" for one after the other.
  * @param {string} group Heading in the list.
- * @param {string} text What it does.
+ * @param {string} text What it does; "" for a key that the list leaves out.
  * @param {function(KeyboardEvent)} run Returns false where it does not apply.
  * @param {AbortSignal} [signal] Takes it away again.
  */
@@ -44,10 +45,10 @@ function onKey(event) {
 
 /** Show all keys. */
 export function showShortcuts() {
-  const groups = Map.groupBy(shortcuts, (one) => one.group);
+  const groups = Map.groupBy(shortcuts.filter((one) => one.text), (one) => one.group);
   const lists = [...groups].map(([group, ones]) => h("section", {}, h("h3", { text: group }),
     h("dl", { class: "keys" }, ones.map(({ keys, text }) => h("div", {},
-      h("dt", {}, keys.split(" ").map((key) => h("kbd", { text: key }))), h("dd", { text }))))));
+      h("dt", {}, keys.split(" ").map((key) => h("kbd", { text: NAMES[key] ?? key }))), h("dd", { text }))))));
   const box = h("input", { type: "checkbox", id: "single-keys", checked: !off(),
     onchange: () => localStorage.setItem(OFF, box.checked ? "no" : "yes") });
   openDialog("Keyboard", [h("div", { class: "key-groups" }, lists),

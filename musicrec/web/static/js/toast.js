@@ -23,6 +23,7 @@ export function toast(text, { kind = "done", action } = {}) {
     h("p", { text }),
     action && h("button", { type: "button", class: "quiet", text: action.label, onclick: () => { close(); action.run(); } }),
     iconButton(icon("close"), "Close message", close));
+  if (kind === "done") for (const older of list.querySelectorAll(".done")) older.remove(); // the newest is what can be undone
   list.append(made);
   while (list.children.length > MOST) list.firstElementChild.remove();
   if (kind !== "error") setTimeout(function fade() {

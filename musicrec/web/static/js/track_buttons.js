@@ -119,7 +119,7 @@ function startKeys() {
   on("l", "Like", (track) => like(track));
   on("x", "Not now", (track, { after }) => skip(track, after ?? null));
   on("d", "Never again", (track) => dislike(track));
-  for (const number of [1, 2, 3, 4, 5]) on(String(number), `${number} star${number > 1 ? "s" : ""}`, (track) => rate(track, number));
+  for (const number of [1, 2, 3, 4, 5]) on(String(number), number === 1 ? "Rate with stars" : "", (track) => rate(track, number));
   on("p", "Add to a playlist", (track) => addToPlaylist([track]));
   on("q", "Use as query", (track) => useAsQuery(track));
   on("a", "Add as another seed", (track) => addSeed(track));

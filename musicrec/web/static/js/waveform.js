@@ -70,8 +70,6 @@ export function makeWaveform(element, { height = 72, signal } = {}) {
     clear();
     element.classList.toggle("without-peaks", true);
     if (!track) return;
-    const { has } = await get(trackPath(track.id), {}, { signal });
-    if (!has?.peaks || shown !== track) return; // a track of an older library has none, and shows a line
     const { peaks } = await get(trackPath(track.id, "/peaks"), {}, { signal });
     if (shown !== track || signal?.aborted) return;
     element.classList.toggle("without-peaks", false);
