@@ -32,7 +32,10 @@ from matplotlib.figure import Figure
 from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.figures.style import COLOURS, GREY, save
 from musicrec.recommend.profiles.collaborative import CollaborativeSettings, Listeners
-from musicrec.recommend.profiles.taste import Evidence, TasteSettings, learn_taste, rerank
+from musicrec.recommend.profiles.evidence import Evidence
+from musicrec.recommend.profiles.taste import learn_taste
+from musicrec.recommend.profiles.taste_ranking import rerank
+from musicrec.recommend.profiles.taste_settings import TasteSettings
 from musicrec.system.csv_table import write_records
 
 NO_PAIRS = np.empty((0, 2), dtype=np.int64)

@@ -1,6 +1,6 @@
 """Answers of heads about one track, in NumPy and plain values."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,21 @@ class DJFacts:
     bpm: float | None = None
     tonic: str | None = None
     mode: str | None = None
+
+    @classmethod
+    def joined(cls, facts: Iterable["DJFacts"]) -> "DJFacts":
+        """Return what several heads say together: the tonic of one, and the mode of another if that one has none.
+
+        Args:
+            facts: What each of them says; the first one that says something counts.
+        """
+        facts = list(facts)
+        tonic, mode = next(((fact.tonic, fact.mode) for fact in facts if fact.tonic is not None), (None, None))
+        return cls(
+            bpm=next((fact.bpm for fact in facts if fact.bpm is not None), None),
+            tonic=tonic,
+            mode=mode or next((fact.mode for fact in facts if fact.mode is not None), None),
+        )
 
 
 def ranked(probabilities: np.ndarray, classes: Sequence[str], present: np.ndarray) -> list[dict[str, Any]]:

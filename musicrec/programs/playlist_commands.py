@@ -21,7 +21,7 @@ from musicrec.recommend.wording import counted, length_text
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from musicrec.recommend.feedback import PlaylistTrack
+    from musicrec.recommend.profiles.playlist_tracks import PlaylistTrack
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
 

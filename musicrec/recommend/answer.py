@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from musicrec.heads import Head
+from musicrec.heads.answers import DJFacts
 from musicrec.heads.keys import camelot, parse_pitch_class
 from musicrec.heads.tag_groups import TagGroups
 from musicrec.recommend.condition_text import camelot_codes, condition_texts, either
@@ -78,15 +79,13 @@ def describe(heads: Mapping[str, Head], track: Track) -> Description:
     """
     values = track.probabilities
     features = {name: head.decode(values[name]) for name, head in heads.items() if head.role == "feature"}
-    facts = [heads[name].dj_facts(answer) for name, answer in features.items()]
-    bpm = next((fact.bpm for fact in facts if fact.bpm is not None), None)
-    tonic, mode = next(((fact.tonic, fact.mode) for fact in facts if fact.tonic is not None), (None, None))
-    mode = mode or next((fact.mode for fact in facts if fact.mode is not None), None)
+    facts = DJFacts.joined(heads[name].dj_facts(answer) for name, answer in features.items())
+    tonic, mode = facts.tonic, facts.mode
     known = tonic is not None and mode is not None
     groups = TagGroups(heads.values())
     strengths = groups.strengths(values) if groups.tags else np.zeros(0, np.float32)
     return Description(
-        bpm=bpm,
+        bpm=facts.bpm,
         key=f"{tonic} {mode}" if known else tonic,
         camelot=camelot(parse_pitch_class(str(tonic)), str(mode)) if known else None,
         features=features,

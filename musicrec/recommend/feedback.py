@@ -5,9 +5,7 @@ moved or tagged anew.
 """
 
 import os
-import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import Any
 
@@ -15,14 +13,14 @@ import numpy as np
 
 from musicrec.config.number_types import Count
 from musicrec.config.value_check import check_value
-from musicrec.errors import ConfigError, ProfileError
-from musicrec.heads.keys import KEYS_24
+from musicrec.errors import ConfigError
 from musicrec.recommend.columns import Columns
-from musicrec.recommend.key_relations import CAMELOT_24
 from musicrec.recommend.library import Library
-from musicrec.recommend.library_tracks import mix_facts, named_track, tracks_of
-from musicrec.recommend.profiles import collaborative
-from musicrec.recommend.profiles.collaborative import CollaborativeSettings, Listeners
+from musicrec.recommend.library_tracks import named_track, tracks_of
+from musicrec.recommend.profiles.collaborative import CollaborativeSettings
+from musicrec.recommend.profiles.other_listeners import OtherListeners
+from musicrec.recommend.profiles.playlist_edits import chosen_entries, inserted
+from musicrec.recommend.profiles.playlist_tracks import PlaylistTrack, playlist_tracks
 from musicrec.recommend.profiles.presence import place_of_profiles
 from musicrec.recommend.profiles.records import Entry, Event, Kind, Playlist, User
 from musicrec.recommend.profiles.shortlist_ranking import (
@@ -32,49 +30,12 @@ from musicrec.recommend.profiles.shortlist_ranking import (
     rerank_shortlist,
 )
 from musicrec.recommend.profiles.store import ProfileStore
-from musicrec.recommend.profiles.taste import TasteSettings, evidence
+from musicrec.recommend.profiles.taste_settings import TasteSettings
 from musicrec.recommend.sets.build import SetSettings
 from musicrec.recommend.sets.track_set import TrackSet
 from musicrec.recommend.track import Track
 
 USUAL_USER = "me"
-_REFIT_S = 600.0  # other listeners are asked again after this time at the earliest: a thousand take about a second
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlaylistTrack:
-    """A track of a playlist; None stands for what is unknown.
-
-    Attributes:
-        place: Its place, from 1.
-        audio_hash: The recording.
-        name: What people call it.
-        state: "present", "missing" (its file was not there), or "unknown" (the library does not hold it).
-        path: Its file, None if it is unknown.
-        duration_s: Length in seconds.
-        bpm: Tempo in BPM.
-        key: Name of the key, such as "A minor".
-        camelot: Camelot code of the key, such as "8A".
-        energy: From 1, calm, to 10, hard.
-    """
-
-    place: int
-    audio_hash: str
-    name: str
-    state: str
-    path: str | None = None
-    duration_s: float | None = None
-    bpm: float | None = None
-    key: str | None = None
-    camelot: str | None = None
-    energy: float | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the track in plain JSON types, rounded."""
-        digits = {"duration_s": 1, "bpm": 1, "energy": 1}
-        values = asdict(self)
-        return values | {name: value if value is None else round(value, digits[name]) for name, value in values.items()
-                         if name in digits}  # fmt: skip
 
 
 class Feedback:
@@ -107,7 +68,7 @@ class Feedback:
         self._library, self._store, self.user, self.place = library, store, user, store.name
         self._build_set = build_set
         self._taste, self._others = taste or TasteSettings(), others or CollaborativeSettings()
-        self._listeners: tuple[float, Listeners | None, dict[str, int]] | None = None
+        self._listeners = OtherListeners(store, taste=self._taste, settings=self._others)
 
     @classmethod
     def open(
@@ -262,31 +223,7 @@ class Feedback:
         Raises:
             ProfileError: There is no such playlist.
         """
-        entries = self.playlist(name).entries
-        found = tracks_of(self._library, (entry.audio_hash for entry in entries))
-        tracks = []
-        for place, entry in enumerate(entries, start=1):
-            one = found.get(entry.audio_hash)
-            if one is None:
-                name = entry.title or entry.audio_hash[:8]
-                tracks.append(PlaylistTrack(place=place, audio_hash=entry.audio_hash, name=name, state="unknown"))
-                continue
-            facts = mix_facts(self._library.heads, one.track)
-            tracks.append(
-                PlaylistTrack(
-                    place=place,
-                    audio_hash=entry.audio_hash,
-                    name=one.track.name,
-                    state="missing" if one.missing else "present",
-                    path=one.track.path,
-                    duration_s=one.track.duration_s,
-                    bpm=facts.bpm,
-                    key=None if facts.key is None else KEYS_24[facts.key],
-                    camelot=None if facts.key is None else CAMELOT_24[facts.key],
-                    energy=facts.energy,
-                )
-            )
-        return tracks
+        return playlist_tracks(self._library, self.playlist(name))
 
     def create_playlist(
         self, name: str, tracks: Sequence[str | Track] = (), *, entries: Sequence[Entry] = ()
@@ -324,16 +261,7 @@ class Feedback:
             return added
         if not isinstance(at, int) or at < 1:
             raise ConfigError(f"at={at}: give a place, 1 or more")
-        first = at - 1
-
-        def insert(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
-            if first > len(entries):
-                raise ProfileError(
-                    f"at={at}: the playlist {name!r} has {len(entries)} tracks; leave it out to add last"
-                )
-            return (*entries[:first], *added, *entries[first:])
-
-        self._store.edit_playlist(self.user, name, insert)
+        self._store.edit_playlist(self.user, name, lambda entries: inserted(entries, added, at=at, name=name))
         return added
 
     def remove_from_playlist(self, name: str, *tracks: str | int) -> list[tuple[int, Entry]]:
@@ -356,15 +284,9 @@ class Feedback:
         removed: list[tuple[int, Entry]] = []
 
         def without(entries: tuple[Entry, ...]) -> list[Entry]:
-            if wrong := [place for place in places if not 1 <= place <= len(entries)]:
-                raise ProfileError(f"{wrong[0]}: the playlist {name!r} has the places 1 to {len(entries)}")
-            there = {entry.audio_hash for entry in entries}
-            if absent := [one for audio_hash, one in named.items() if audio_hash not in there]:
-                raise ProfileError(f"{absent[0]}: is not in the playlist {name!r}; see `musicrec playlist show`")
-            numbered = list(enumerate(entries, start=1))
-            removed[:] = [(at, entry) for at, entry in numbered if at in places or entry.audio_hash in named]
+            removed[:] = chosen_entries(entries, places=places, named=named, name=name)
             gone = {at for at, _ in removed}
-            return [entry for at, entry in numbered if at not in gone]
+            return [entry for at, entry in enumerate(entries, start=1) if at not in gone]
 
         self._store.edit_playlist(self.user, name, without)
         return removed
@@ -514,20 +436,4 @@ class Feedback:
             None if there are too few listeners (`CollaborativeSettings.least_listeners`), or the package implicit is
             not installed.
         """
-        if self._listeners is None or time.monotonic() - self._listeners[0] > _REFIT_S:
-            self._listeners = (time.monotonic(), *self._fit())
-        _, listeners, rows = self._listeners
-        if listeners is None or self.user not in listeners.users:
-            return None
-        liking = np.append(listeners.scores(self.user), 0.0)  # the last is for what nobody knows
-        return liking[[rows.get(audio_hash, -1) for audio_hash in audio_hashes]]
-
-    def _fit(self) -> tuple[Listeners | None, dict[str, int]]:
-        if len(self._store.users()) < self._others.least_listeners or not collaborative.available():
-            return None, {}
-        histories, now = self._store.histories(), datetime.now(timezone.utc)
-        rows: dict[str, int] = {}
-        for event in (event for events in histories.values() for event in events):
-            rows.setdefault(event.audio_hash, len(rows))
-        said = {user: evidence(events, rows, now=now, settings=self._taste) for user, events in histories.items()}
-        return collaborative.fit_listeners(said, tracks=len(rows), settings=self._others), rows
+        return self._listeners.liking(self.user, audio_hashes)

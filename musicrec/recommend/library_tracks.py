@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from musicrec.errors import ConfigError
 from musicrec.heads import Head
+from musicrec.heads.answers import DJFacts
 from musicrec.heads.keys import key_index, parse_pitch_class
 from musicrec.recommend.library import Library
 from musicrec.recommend.query_track import check_name, find_track
@@ -89,11 +90,10 @@ def mix_facts(heads: Mapping[str, Head], track: Track) -> MixFacts:
         track: The track.
     """
     features = [(name, head) for name, head in heads.items() if head.role == "feature"]
-    facts = [head.dj_facts(head.decode(track.probabilities[name])) for name, head in features]
-    tonic, mode = next(((fact.tonic, fact.mode) for fact in facts if fact.tonic is not None), (None, None))
-    mode = mode or next((fact.mode for fact in facts if fact.mode is not None), None)
+    facts = DJFacts.joined(head.dj_facts(head.decode(track.probabilities[name])) for name, head in features)
+    known = facts.tonic is not None and facts.mode is not None
     return MixFacts(
-        bpm=next((fact.bpm for fact in facts if fact.bpm is not None), None),
-        key=None if tonic is None or mode is None else key_index(parse_pitch_class(tonic), mode),
+        bpm=facts.bpm,
+        key=key_index(parse_pitch_class(str(facts.tonic)), str(facts.mode)) if known else None,
         energy=track.descriptors.get("energy"),
     )

@@ -7,97 +7,30 @@ to the ranked tracks.
 
 import functools
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Annotated, Any
 
 import numpy as np
 from annotated_types import Gt, Lt
 
-from musicrec.config.number_types import BPM_RANGE, Count, NotNegative, Share
+from musicrec.config.number_types import Count, NotNegative, Share
 from musicrec.config.value_check import check_fields, check_value
 from musicrec.errors import ConfigError
-from musicrec.heads.keys import KEYS_24, RELATIONS, camelot_relations
-from musicrec.interchange.key_notation import parse_key_class
 from musicrec.recommend.columns import Columns
 from musicrec.recommend.conditions import RANGE_COLUMNS, Condition, Range
+from musicrec.recommend.filter_values import SAME, check_words, checked_range, in_any_case, resolved, spelled
+from musicrec.recommend.key_filter import KEY_WORDS, KeyFilter, check_keys
 from musicrec.recommend.key_relations import KeyTable, moved_semitones, transpose
 from musicrec.recommend.sets.tempo import MULTIPLES, TempoChange, TempoRules
-from musicrec.recommend.tag_bits import unknown_name
 from musicrec.recommend.track import folded
-
-SAME = "same"
-"""Stands for the query's own genre, artist or album."""
-
-KEY_RELATIONS = {
-    "same": ("same",),
-    "neighbour": ("neighbour",),
-    "relative": ("relative",),
-    "diagonal": ("diagonal",),
-    "two_steps": ("two_steps", "whole_tone_up"),
-    "whole_tone_up": ("whole_tone_up",),
-    "semitone_up": ("semitone_up",),
-}
-"""{relation that a filter can ask for: the `RELATIONS` that it takes in}."""
-
-KEY_WORDS = ("compatible", *KEY_RELATIONS, "semitone")
-"""What a filter by key takes besides keys."""
+from musicrec.recommend.track_facts import TrackFacts
 
 CAN_BE_UNKNOWN = (*RANGE_COLUMNS, "key", "genre")
 """The facts of which `keep_unknown` can keep the tracks that lack them."""
 
 _Percent = Annotated[float, Gt(0), Lt(100)]
 _CERTAIN_PERCENT = 12.0  # up to here, no two multiples can both be within a limit
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrackFacts:
-    """What is known of one track, such as the one that was asked about, in the terms of `Columns`.
-
-    Attributes:
-        bpm: Tempo in BPM; None if unknown, as for all numbers.
-        key: Place of the key in `KEYS_24`.
-        energy: From 1 to 10.
-        loudness: In LUFS.
-        year: Year of release.
-        duration_s: Length in seconds.
-        artist: "" if unknown, as for all texts.
-        album: Name of the album.
-        genre: Name of the strongest genre.
-        recordings: The numbers of the recording and of those that are versions of it.
-    """
-
-    bpm: float | None = None
-    key: int | None = None
-    energy: float | None = None
-    loudness: float | None = None
-    year: int | None = None
-    duration_s: float | None = None
-    artist: str = ""
-    album: str = ""
-    genre: str = ""
-    recordings: frozenset[int] = frozenset()
-
-    @classmethod
-    def of_row(cls, columns: Columns, row: int) -> "TrackFacts":
-        """Return what is known of a track.
-
-        Args:
-            columns: The facts of many tracks.
-            row: The row of the track.
-        """
-        numbers = {name: _known(float(getattr(columns, name)[row])) for name in ("bpm", "energy", "loudness")}
-        key, year, recording = (int(getattr(columns, name)[row]) for name in ("key", "year", "recording"))
-        return cls(
-            **numbers,
-            duration_s=_known(float(columns.duration_s[row])),
-            key=None if key < 0 else key,
-            year=None if year < 0 else year,
-            artist=str(columns.artist[row]),
-            album=str(columns.album[row]),
-            genre=str(columns.genre[row]),
-            recordings=frozenset() if recording < 0 else frozenset({recording}),
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,20 +104,15 @@ class MusicalFilters:
         for name in ("key_shift", "key_lock", "same_recording"):
             check_value(f"filters.{name}", getattr(self, name), bool)
         for name in RANGE_COLUMNS:
-            object.__setattr__(self, name, _checked_range(name, getattr(self, name)))
+            object.__setattr__(self, name, checked_range(name, getattr(self, name)))
         for absolute, relative in _PAIRS.items():
             if getattr(self, absolute) is not None and getattr(self, relative) is not None:
                 raise ConfigError(
                     f"filters.{absolute} and filters.{relative}: give one of them, and null for the other"
                 )
-        _check_words("multiples", self.multiples, tuple(name for name in MULTIPLES if name != "own"))
-        _check_words("keep_unknown", self.keep_unknown, CAN_BE_UNKNOWN)
-        for word in self.key:
-            if word not in KEY_WORDS and parse_key_class(word) is None:
-                raise ConfigError(
-                    f"filters.key: {word!r} is no key; give a key such as A minor, 8A or 1m, or one of: "
-                    f"{', '.join(KEY_WORDS)}"
-                )
+        check_words("multiples", self.multiples, tuple(name for name in MULTIPLES if name != "own"))
+        check_words("keep_unknown", self.keep_unknown, CAN_BE_UNKNOWN)
+        check_keys(self.key)
         if not self.key_lock and (self.key_shift or "semitone" in self.key):
             raise ConfigError(
                 "filters.key_lock=false: the tempo moves the key, so there is no key shift; leave out key_shift and "
@@ -228,7 +156,7 @@ class MusicalFilters:
         if keys is not None:
             among["key"] = keys
         named = {name for name in self.genre if name != SAME}
-        wanted_genres = named if genres is None else _spelled(named, genres)
+        wanted_genres = named if genres is None else spelled(named, genres)
         if SAME in self.genre and query.genre:
             wanted_genres |= {query.genre}  # it needs no check: perhaps no other track of the library has it
         if wanted_genres:
@@ -237,8 +165,8 @@ class MusicalFilters:
             ("artist", self.not_artist, query.artist),
             ("album", self.not_album, query.album),
         ):
-            if wanted := _resolved(words, own):
-                not_among[name] = wanted if names is None else wanted | _in_any_case(wanted, names(name))
+            if wanted := resolved(words, own):
+                not_among[name] = wanted if names is None else wanted | in_any_case(wanted, names(name))
         if query.recordings and not self.same_recording:
             not_among["recording"] = query.recordings
         limited = {*ranges, *among}
@@ -315,27 +243,7 @@ class MusicalFilters:
             query: What is known of the track that was asked about. If its key is unknown, only keys that are named
                 count, and if none is, any key may sound.
         """
-        allowed, asked = np.zeros(len(KEYS_24), dtype=bool), False
-        for word in self.key:
-            if word not in KEY_WORDS:
-                asked = True
-                allowed[parse_key_class(word) or 0] = True  # checked above: it is a key
-            elif query.key is not None:
-                asked = True
-                allowed |= self._related(word)[query.key]
-        return allowed if asked else None
-
-    def key_scores(self, query: TrackFacts, key: np.ndarray) -> np.ndarray:
-        """Return how well keys follow the query's by the table, (tracks,) float32 from 0 to 1; NaN if one is unknown.
-
-        Args:
-            query: What is known of the track that was asked about.
-            key: (tracks,) the keys that sound, -1 if unknown.
-        """
-        key = np.asarray(key)
-        if query.key is None:
-            return np.full(len(key), np.nan, dtype=np.float32)
-        return np.where(key < 0, np.float32(np.nan), self._table()[query.key, key])
+        return self._key_filter().allowed(query.key)
 
     def unknown_names(self, names: Callable[[str], Collection[str]]) -> list[str]:
         """Return which artists and albums are left out that no track has, one sentence each.
@@ -371,17 +279,8 @@ class MusicalFilters:
     def _times(self) -> list[float]:
         return [times for name, times in MULTIPLES.items() if name in ("own", *self.multiples)]
 
-    def _table(self) -> np.ndarray:
-        return self.key_table.scores_with_shift if self.key_shift else self.key_table.scores
-
-    def _related(self, word: str) -> np.ndarray:
-        """Return which keys go with which by a word, (24, 24) bool, rows the query's key."""
-        if word == "compatible":
-            return self._table() >= np.float32(self.key_least)
-        if word == "semitone":
-            keys = np.arange(len(KEYS_24))
-            return (keys == transpose(keys, 1)[:, None]) | (keys == transpose(keys, -1)[:, None])
-        return np.isin(camelot_relations(), [RELATIONS.index(name) for name in KEY_RELATIONS[word]])
+    def _key_filter(self) -> KeyFilter:
+        return KeyFilter(words=self.key, least=self.key_least, table=self.key_table, shift=self.key_shift)
 
     def _possible_keys(self, query: TrackFacts) -> set[int] | None:
         """Return the keys that may pass; on vinyl, all keys that some allowed tempo brings to one that may sound."""
@@ -453,58 +352,3 @@ def set_filters(filters: MusicalFilters) -> frozenset[str]:
 def setting_names() -> tuple[str, ...]:
     """Return the names of all settings of the filters."""
     return tuple(one.name for one in fields(MusicalFilters))
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value
-
-
-def _checked_range(name: str, given: Any) -> Range | None:
-    if given is None:
-        return None
-    ends = [given] if isinstance(given, str | int | float) else list(given)
-    fits = len(ends) == 2 and all(
-        end is None or (isinstance(end, int | float) and not isinstance(end, bool) and not math.isnan(end))
-        for end in ends
-    )
-    low, high = (ends[0], ends[1]) if fits else (None, None)
-    low, high = -math.inf if low is None else float(low), math.inf if high is None else float(high)
-    lowest, highest = _LIMITS.get(name, (-math.inf, math.inf))
-    if not fits or low > high or high < lowest or low > highest or (low, high) == (-math.inf, math.inf):
-        limits = f" between {lowest:g} and {highest:g}" if name in _LIMITS and math.isfinite(highest) else ""
-        raise ConfigError(
-            f"filters.{name}={given}: give a range [low, high]{limits}; null instead of a number leaves that end open"
-        )
-    return low, high
-
-
-_LIMITS = {"bpm": BPM_RANGE, "energy": (1.0, 10.0), "year": (0.0, math.inf), "duration_s": (0.0, math.inf)}
-
-
-def _check_words(name: str, words: Iterable[str], choices: Sequence[str]) -> None:
-    for word in words:
-        if word not in choices:
-            raise ConfigError(f"filters.{name}: {word!r} is none of them; choose from: {', '.join(choices)}")
-
-
-def _resolved(words: Sequence[str], own: str) -> set[str]:
-    """Return the names that words stand for; "same" is the query's own, if that is known."""
-    return {own if word == SAME else word for word in words} - {""}
-
-
-def _in_any_case(names: Collection[str], known: Collection[str]) -> set[str]:
-    """Return the names of a library that are those that were given, in capital or small letters."""
-    wanted = {folded(name) for name in names}
-    return {name for name in known if folded(name) in wanted}
-
-
-def _spelled(names: Iterable[str], known: Collection[str]) -> set[str]:
-    """Return names as the library spells them."""
-    by_lower = {name.lower(): name for name in known}
-    for name in names:
-        if name.lower() not in by_lower:
-            raise ConfigError(
-                f"{unknown_name('genre', name, sorted(known))}. This is the strongest genre of a track; --tags takes "
-                "any of its tags"
-            )
-    return {by_lower[name.lower()] for name in names}

@@ -12,11 +12,12 @@ from musicrec.recommend.conditions import Condition
 from musicrec.recommend.filters import Tag, tag_key, tag_values
 from musicrec.recommend.library import Library, values_of
 from musicrec.recommend.library_index import LibraryIndex
-from musicrec.recommend.musical_filters import MusicalFilters, TrackFacts
+from musicrec.recommend.musical_filters import MusicalFilters
 from musicrec.recommend.reasons import reason
 from musicrec.recommend.request import RecommendedTrack, Request
 from musicrec.recommend.similarity import Statistics
 from musicrec.recommend.track import Track, split_embedding
+from musicrec.recommend.track_facts import TrackFacts
 from musicrec.recommend.track_table import TrackTable
 
 _LEAST_RESULTS = 3  # filters of a preset are dropped if they leave fewer

@@ -7,9 +7,9 @@ import numpy as np
 
 from musicrec.heads.keys import RELATIONS, camelot_relations
 from musicrec.recommend.key_relations import CAMELOT_24, relation_text, sounding_text, transpose
-from musicrec.recommend.musical_filters import TrackFacts
 from musicrec.recommend.sets.axes import LoudnessAxis, TimbreAxis
 from musicrec.recommend.sets.tempo import TempoRules, tempo_sign
+from musicrec.recommend.track_facts import TrackFacts
 from musicrec.recommend.wording import loudness_text, signed
 
 AXES = {

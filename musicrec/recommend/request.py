@@ -7,10 +7,11 @@ import numpy as np
 
 from musicrec.recommend.conditions import Condition
 from musicrec.recommend.filters import Step, Tag
-from musicrec.recommend.musical_filters import MusicalFilters, TrackFacts
+from musicrec.recommend.musical_filters import MusicalFilters
 from musicrec.recommend.presets import Preset
 from musicrec.recommend.similarity import Similarity
 from musicrec.recommend.track import Track
+from musicrec.recommend.track_facts import TrackFacts
 from musicrec.recommend.track_table import TrackTable
 
 ByTaste = Callable[[TrackTable, np.ndarray, np.ndarray], tuple[np.ndarray, Sequence[str]]]

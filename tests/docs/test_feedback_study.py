@@ -8,7 +8,7 @@ import pytest
 
 from musicrec.recommend.profiles.collaborative import CollaborativeSettings
 from musicrec.recommend.profiles.records import KINDS
-from musicrec.recommend.profiles.taste import TasteSettings
+from musicrec.recommend.profiles.taste_settings import TasteSettings
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "experiments" / "feedback"

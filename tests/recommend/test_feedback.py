@@ -13,14 +13,15 @@ from mutagen.id3 import TIT2
 
 from musicrec.errors import ConfigError, LibraryError, ProfileError
 from musicrec.recommend.columns import Columns
+from musicrec.recommend.feedback import Feedback
 from musicrec.recommend.library import Changes
-from musicrec.recommend.profiles import collaborative
 from musicrec.recommend.profiles.collaborative import CollaborativeSettings
 from musicrec.recommend.profiles.records import Event
 from musicrec.recommend.profiles.shortlist_ranking import KnownTracks
 from musicrec.recommend.profiles.store import ProfileStore
 from musicrec.recommend.recommender import Recommender
 from musicrec.recommend.sqlite_library import SqliteLibrary
+from tests.recommend.profiles.camps import two_camps
 from tests.recommend.test_sqlite_library import FORMAT_1
 
 
@@ -269,20 +270,15 @@ def test_rerank(feedback):
     assert not done.others and done.moves[0].reason == "sounds like a, which you like"
 
 
-def test_other_listeners_are_asked_where_there_are_enough(recommender, monkeypatch: pytest.MonkeyPatch):
+def test_other_listeners_are_asked_where_there_are_enough(recommender):
     pytest.importorskip("implicit", reason="implicit is not installed; pip install 'musicrec[implicit]'")
     with ProfileStore.open(recommender.path) as store:
-        for number in range(12):  # two camps
-            liked = "abcde" if number % 2 else "fghij"
-            store.record(f"user {number}", *(Event(kind="liked", audio_hash=one) for one in liked))
-        store.record("me", *(Event(kind="liked", audio_hash=one) for one in "abcd"))
+        two_camps(store)
     with recommender.feedback() as feedback:
         assert feedback.others(["a"]) is None, "there are too few"
     few = CollaborativeSettings(least_listeners=5, least_likes=3, factors=4)
-    with recommender.feedback() as feedback:
-        feedback._others = few
-        liking = feedback.others(["e", "j", "unheard"])
-        assert liking[0] > 0.1 > liking[1] and liking[2] == 0
+    with ProfileStore.open(recommender.path) as store:
+        feedback = Feedback(recommender._opened(), store, others=few)
         vectors = unit(np.eye(3, dtype=np.float32) + 0.1)
         done = feedback.rerank(
             shortlist_columns(vectors),
@@ -291,10 +287,6 @@ def test_other_listeners_are_asked_where_there_are_enough(recommender, monkeypat
             known=KnownTracks(audio_hashes=list("abcd"), vectors=np.zeros((4, 3)), sample=vectors),
         )
         assert done.others and done.order[0] == 1
-    monkeypatch.setattr(collaborative, "available", lambda: False)
-    with recommender.feedback() as feedback:
-        feedback._others = few
-        assert feedback.others(["e"]) is None
 
 
 def test_it_stays_when_the_library_gets_a_newer_format(tmp_path: Path):

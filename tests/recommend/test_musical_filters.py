@@ -8,7 +8,8 @@ import pytest
 from musicrec.errors import ConfigError
 from musicrec.heads.keys import key_index, parse_key
 from musicrec.recommend.key_relations import CAMELOT_24, KeyTable
-from musicrec.recommend.musical_filters import MusicalFilters, TrackFacts, at_most_per_artist, changed_filters
+from musicrec.recommend.musical_filters import MusicalFilters, at_most_per_artist, changed_filters
+from musicrec.recommend.track_facts import TrackFacts
 
 
 def key(code: str) -> int:
@@ -213,13 +214,6 @@ def test_the_order_stays(columns):
     assert rows.tolist() == [3, 2, 1]
 
 
-def test_scores_of_keys():
-    filters = MusicalFilters()
-    scores = filters.key_scores(QUERY, np.array([key("8A"), key("9A"), key("8B"), -1]))
-    np.testing.assert_allclose(scores, [1, 0.9, 0.8, np.nan], rtol=1e-6)
-    assert np.isnan(filters.key_scores(TrackFacts(), np.array([3]))).all()
-
-
 def test_what_the_query_lacks_is_left_out_and_said(kept):
     filters = MusicalFilters(
         bpm_percent=6,
@@ -247,14 +241,6 @@ def test_what_the_query_lacks_is_left_out_and_said(kept):
     # A key that is named needs no key of the query.
     named = MusicalFilters(key=["8A", "neighbour"])
     assert {CAMELOT_24[row] for row in kept(named, KEYS, unknown)} == {"8A"}
-
-
-def test_facts_of_a_row(columns):
-    table = columns(bpm=[120, np.nan], key=["8A", ""], artist=["Ada", ""], year=[1990, -1], recording=[4, -1])
-    assert TrackFacts.of_row(table, 0) == TrackFacts(
-        bpm=120.0, key=key("8A"), artist="Ada", year=1990, recordings=frozenset({4})
-    )
-    assert TrackFacts.of_row(table, 1) == TrackFacts()
 
 
 @pytest.mark.parametrize(

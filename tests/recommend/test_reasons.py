@@ -5,8 +5,8 @@ import math
 import pytest
 
 from musicrec.heads.keys import key_index, parse_key
-from musicrec.recommend.musical_filters import TrackFacts
 from musicrec.recommend.reasons import reason
+from musicrec.recommend.track_facts import TrackFacts
 
 
 def key(code: str) -> int:

@@ -17,7 +17,7 @@ from musicrec.config.value_check import check_fields
 from musicrec.errors import ProfileError
 
 if TYPE_CHECKING:
-    from musicrec.recommend.profiles.taste import Evidence
+    from musicrec.recommend.profiles.evidence import Evidence
 
 _Listeners = Annotated[int, Ge(2)]
 

@@ -11,8 +11,11 @@ from datetime import datetime, timezone
 import numpy as np
 
 from musicrec.recommend.columns import Columns
+from musicrec.recommend.profiles.evidence import Evidence, evidence
 from musicrec.recommend.profiles.records import Event
-from musicrec.recommend.profiles.taste import Evidence, Taste, TasteSettings, evidence, learn_taste, rerank
+from musicrec.recommend.profiles.taste import Taste, learn_taste
+from musicrec.recommend.profiles.taste_ranking import rerank
+from musicrec.recommend.profiles.taste_settings import TasteSettings
 
 _SAID = 0.005  # a smaller change is not worth a reason
 MOST_SAMPLE = 1024  # tracks; the spread of the usual closeness is then known within about 2 %

@@ -3,20 +3,15 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, fields
-from datetime import datetime, timezone
+from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, delete, func, select, update
 
 from musicrec.errors import ProfileError
-from musicrec.recommend.profiles import schema
+from musicrec.recommend.profiles import rows, schema
 from musicrec.recommend.profiles.database import ProfileDatabase
 from musicrec.recommend.profiles.records import Entry, Event, Playlist, Profile, User, checked
-
-_EVENT = tuple(field.name for field in fields(Event))
-_INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 class ProfileStore:
@@ -63,13 +58,13 @@ class ProfileStore:
     def user(self, name: str) -> User:
         """Return the user of this name, who is created if there is none."""
         with self._writing(name) as (connection, user_id):
-            return _user(connection, user_id)
+            return rows.read_user(connection, user_id)
 
     def users(self) -> list[User]:
         """Return all users by name."""
         with self._database.reading() as connection:
-            rows = connection.execute(select(schema.users.c.name, schema.users.c.created_at)).all()
-        return sorted((User(name=name, created_at=at) for name, at in rows), key=lambda user: user.name)
+            found = connection.execute(select(schema.users.c.name, schema.users.c.created_at)).all()
+        return sorted((User(name=name, created_at=at) for name, at in found), key=lambda user: user.name)
 
     # Events.
 
@@ -79,22 +74,22 @@ class ProfileStore:
         Raises:
             ProfileError: The feedback cannot be written.
         """
-        now = _now()
-        rows = [{**asdict(event), "at": event.at or now} for event in events]
+        now = rows.now_utc()
+        said = [{**asdict(event), "at": event.at or now} for event in events]
         with self._writing(user) as (connection, user_id):
-            _add(connection, schema.events, [{**row, "user_id": user_id} for row in rows])
+            rows.add_rows(connection, schema.events, [{**row, "user_id": user_id} for row in said])
 
     def undo(self, user: str) -> Event | None:
         """Take back the last event of a user that still counts, and return it; None if there is none."""
         table = schema.events
         with self._database.writing() as connection:
-            user_id = _find(connection, user, lock=True)
+            user_id = rows.find_user(connection, user, lock=True)
             last = select(func.max(table.c.id)).where(table.c.user_id == user_id, table.c.undone_at.is_(None))
             number = connection.execute(last).scalar_one()
             if number is None:
                 return None
-            connection.execute(update(table).where(table.c.id == number).values(undone_at=_now()))
-            return _event(connection.execute(_events_query().where(table.c.id == number)).one())
+            connection.execute(update(table).where(table.c.id == number).values(undone_at=rows.now_utc()))
+            return rows.event_of(connection.execute(rows.events_query().where(table.c.id == number)).one())
 
     def history(self, user: str, *, limit: int | None = None, undone: bool = False) -> list[Event]:
         """Return the events of a user, the last recorded first.
@@ -104,19 +99,19 @@ class ProfileStore:
             limit: The most events to return; None returns all.
             undone: Also return events that were taken back.
         """
-        query = _events_query().where(*_of(user)).order_by(schema.events.c.id.desc()).limit(limit)
+        query = rows.events_query().where(*rows.of_user(user)).order_by(schema.events.c.id.desc()).limit(limit)
         if not undone:
             query = query.where(schema.events.c.undone_at.is_(None))
         with self._database.reading() as connection:
-            return [_event(row) for row in connection.execute(query)]
+            return [rows.event_of(row) for row in connection.execute(query)]
 
     def histories(self) -> dict[str, list[Event]]:
         """Return the events of all users that count, {user: events}, the first recorded first."""
-        query = _events_query(schema.users.c.name).where(schema.events.c.undone_at.is_(None))
+        query = rows.events_query(schema.users.c.name).where(schema.events.c.undone_at.is_(None))
         found: dict[str, list[Event]] = {}
         with self._database.reading() as connection:
             for *event, name in connection.execute(query.order_by(schema.events.c.id)):
-                found.setdefault(name, []).append(_event(event))
+                found.setdefault(name, []).append(rows.event_of(event))
         return found
 
     def likes(self, user: str) -> list[Event]:
@@ -134,7 +129,7 @@ class ProfileStore:
     def pairs(self, user: str) -> list[Event]:
         """Return the remembered pairs, the last one first: `audio_hash` works after `after_hash`."""
         latest = {(event.after_hash, event.audio_hash): event for event in reversed(self._of_kinds(user, ("paired",)))}
-        return sorted(latest.values(), key=_time, reverse=True)
+        return sorted(latest.values(), key=rows.time_of, reverse=True)
 
     def _opinions(self, user: str) -> list[Event]:
         return self._latest(user, ("liked", "disliked"))
@@ -149,17 +144,19 @@ class ProfileStore:
     def _of_kinds(self, user: str, kinds: Sequence[str]) -> list[Event]:
         """Return the events of these kinds that count, by the time when they happened, the last one first."""
         table = schema.events
-        query = _events_query().where(*_of(user), table.c.kind.in_(kinds), table.c.undone_at.is_(None))
+        query = rows.events_query().where(*rows.of_user(user), table.c.kind.in_(kinds), table.c.undone_at.is_(None))
         with self._database.reading() as connection:
-            return [_event(row) for row in connection.execute(query.order_by(table.c.at.desc(), table.c.id.desc()))]
+            return [
+                rows.event_of(row) for row in connection.execute(query.order_by(table.c.at.desc(), table.c.id.desc()))
+            ]
 
     # Playlists.
 
     def playlists(self, user: str) -> list[Playlist]:
         """Return the playlists of a user by name."""
         with self._database.reading() as connection:
-            user_id = _find(connection, user)
-            return [] if user_id is None else _playlists(connection, user_id)
+            user_id = rows.find_user(connection, user)
+            return [] if user_id is None else rows.read_playlists(connection, user_id)
 
     def playlist(self, user: str, name: str) -> Playlist:
         """Return a playlist.
@@ -172,15 +169,15 @@ class ProfileStore:
         for playlist in known:
             if playlist.name == name:
                 return playlist
-        raise ProfileError(_no_playlist(user, name, [playlist.name for playlist in known]))
+        raise ProfileError(rows.no_playlist_text(user, name, [playlist.name for playlist in known]))
 
     def save_playlist(self, user: str, name: str, entries: Iterable[Entry]) -> None:
         """Make a playlist, or replace the entries of the one of this name."""
-        entries, now = tuple(entries), _now()
+        entries, now = tuple(entries), rows.now_utc()
         with self._writing(user) as (connection, user_id):
-            playlist_id = _playlist_id(connection, user_id, name)
+            playlist_id = rows.playlist_id_of(connection, user_id, name)
             if playlist_id is None:
-                _add_playlist(
+                rows.add_playlist(
                     connection,
                     user_id,
                     Playlist(name=checked("playlist", name), entries=entries, created_at=now, changed_at=now),
@@ -188,22 +185,22 @@ class ProfileStore:
                 return
             table = schema.entries
             connection.execute(delete(table).where(table.c.playlist_id == playlist_id))
-            _add_entries(connection, playlist_id, entries, first=0)
-            _touch(connection, playlist_id, now)
+            rows.add_entries(connection, playlist_id, entries, first=0)
+            rows.mark_changed(connection, playlist_id, now)
 
     def append_to_playlist(self, user: str, name: str, entries: Iterable[Entry]) -> None:
         """Add recordings to the end of a playlist, which is made if there is none of this name."""
-        entries, now = tuple(entries), _now()
+        entries, now = tuple(entries), rows.now_utc()
         with self._writing(user) as (connection, user_id):
-            playlist_id = _playlist_id(connection, user_id, name)
+            playlist_id = rows.playlist_id_of(connection, user_id, name)
             if playlist_id is None:
-                playlist_id = _add_playlist(
+                playlist_id = rows.add_playlist(
                     connection, user_id, Playlist(name=checked("playlist", name), created_at=now, changed_at=now)
                 )
             table = schema.entries
             last = select(func.coalesce(func.max(table.c.position), -1)).where(table.c.playlist_id == playlist_id)
-            _add_entries(connection, playlist_id, entries, first=connection.execute(last).scalar_one() + 1)
-            _touch(connection, playlist_id, now)
+            rows.add_entries(connection, playlist_id, entries, first=connection.execute(last).scalar_one() + 1)
+            rows.mark_changed(connection, playlist_id, now)
 
     def create_playlist(self, user: str, name: str, entries: Iterable[Entry] = ()) -> None:
         """Make a playlist.
@@ -211,11 +208,11 @@ class ProfileStore:
         Raises:
             ProfileError: There is one of this name.
         """
-        name, entries, now = checked("playlist", name), tuple(entries), _now()
+        name, entries, now = checked("playlist", name), tuple(entries), rows.now_utc()
         with self._writing(user) as (connection, user_id):
-            if _playlist_id(connection, user_id, name) is not None:
+            if rows.playlist_id_of(connection, user_id, name) is not None:
                 raise ProfileError(f"{user} has a playlist {name!r} already; choose another name")
-            _add_playlist(connection, user_id, Playlist(name=name, entries=entries, created_at=now, changed_at=now))
+            rows.add_playlist(connection, user_id, Playlist(name=name, entries=entries, created_at=now, changed_at=now))
 
     def edit_playlist(
         self, user: str, name: str, change: Callable[[tuple[Entry, ...]], Iterable[Entry]]
@@ -240,8 +237,8 @@ class ProfileStore:
             there = (Entry(audio_hash=row.audio_hash, title=row.title) for row in connection.execute(of_playlist))
             entries = tuple(change(tuple(there)))
             connection.execute(delete(table).where(table.c.playlist_id == playlist_id))
-            _add_entries(connection, playlist_id, entries, first=0)
-            _touch(connection, playlist_id, _now())
+            rows.add_entries(connection, playlist_id, entries, first=0)
+            rows.mark_changed(connection, playlist_id, rows.now_utc())
         return entries
 
     def rename_playlist(self, user: str, name: str, new_name: str) -> None:
@@ -253,10 +250,10 @@ class ProfileStore:
         new_name = checked("playlist", new_name)
         with self._writing(user) as (connection, user_id):
             playlist_id = self._existing(connection, user_id, user, name)
-            if _playlist_id(connection, user_id, new_name) not in (None, playlist_id):
+            if rows.playlist_id_of(connection, user_id, new_name) not in (None, playlist_id):
                 raise ProfileError(f"{user} has a playlist {new_name!r} already; choose another name")
             change = update(schema.playlists).where(schema.playlists.c.id == playlist_id)
-            connection.execute(change.values(name=new_name, changed_at=_now()))
+            connection.execute(change.values(name=new_name, changed_at=rows.now_utc()))
 
     def delete_playlist(self, user: str, name: str) -> None:
         """Delete a playlist.
@@ -269,10 +266,12 @@ class ProfileStore:
             connection.execute(delete(schema.playlists).where(schema.playlists.c.id == playlist_id))
 
     def _existing(self, connection: Connection, user_id: int, user: str, name: str) -> int:
-        playlist_id = _playlist_id(connection, user_id, name)
+        playlist_id = rows.playlist_id_of(connection, user_id, name)
         if playlist_id is None:
             raise ProfileError(
-                _no_playlist(user, name, [playlist.name for playlist in _playlists(connection, user_id)])
+                rows.no_playlist_text(
+                    user, name, [playlist.name for playlist in rows.read_playlists(connection, user_id)]
+                )
             )
         return playlist_id
 
@@ -288,11 +287,11 @@ class ProfileStore:
 
         with self._database.reading() as connection:
             user_id = self._known(connection, user)
-            query = _events_query().where(schema.events.c.user_id == user_id).order_by(schema.events.c.id)
+            query = rows.events_query().where(schema.events.c.user_id == user_id).order_by(schema.events.c.id)
             profile = Profile(
-                user=_user(connection, user_id),
-                events=tuple(_event(row) for row in connection.execute(query)),
-                playlists=tuple(_playlists(connection, user_id)),
+                user=rows.read_user(connection, user_id),
+                events=tuple(rows.event_of(row) for row in connection.execute(query)),
+                playlists=tuple(rows.read_playlists(connection, user_id)),
             )
         return to_document(profile)
 
@@ -311,22 +310,22 @@ class ProfileStore:
 
         profile = from_document(document)
         name = checked("user", profile.user.name if name is None else name)
-        now, users = _now(), schema.users
+        now, users = rows.now_utc(), schema.users
         with self._database.writing() as connection:
             if replace:
                 connection.execute(delete(users).where(users.c.name == name))
             # The insert waits for another process that is about to add the same user.
-            if not _insert_user(connection, name, profile.user.created_at):
+            if not rows.insert_user(connection, name, profile.user.created_at):
                 raise ProfileError(f"{self.name}: there is a user {name!r}; give another name, or replace it")
-            user_id = _find(connection, name)
+            user_id = rows.find_user(connection, name)
             assert user_id is not None
-            rows = [{**asdict(event), "at": event.at or now, "user_id": user_id} for event in profile.events]
-            _add(connection, schema.events, rows)
+            said = [{**asdict(event), "at": event.at or now, "user_id": user_id} for event in profile.events]
+            rows.add_rows(connection, schema.events, said)
             for playlist in profile.playlists:
-                if _playlist_id(connection, user_id, playlist.name) is not None:
+                if rows.playlist_id_of(connection, user_id, playlist.name) is not None:
                     raise ProfileError(f"the profile has two playlists {playlist.name!r}")
-                _add_playlist(connection, user_id, playlist)
-            return _user(connection, user_id)
+                rows.add_playlist(connection, user_id, playlist)
+            return rows.read_user(connection, user_id)
 
     def delete_user(self, user: str) -> None:
         """Delete a user with everything that is stored about them. It cannot be undone.
@@ -344,7 +343,7 @@ class ProfileStore:
         self._database.forget_deleted()
 
     def _known(self, connection: Connection, user: str) -> int:
-        user_id = _find(connection, user)
+        user_id = rows.find_user(connection, user)
         if user_id is None:
             raise ProfileError(f"{self.name}: there is no user {user!r}")
         return user_id
@@ -354,104 +353,7 @@ class ProfileStore:
         """Yield a transaction and the user's number. Writes for one user happen one after another."""
         name = checked("user", user)
         with self._database.writing() as connection:
-            _insert_user(connection, name, _now())
-            user_id = _find(connection, name, lock=True)
+            rows.insert_user(connection, name, rows.now_utc())
+            user_id = rows.find_user(connection, name, lock=True)
             assert user_id is not None
             yield connection, user_id
-
-
-def _now() -> datetime:
-    return datetime.now(timezone.utc)
-
-
-def _time(event: Event) -> datetime:
-    assert event.at is not None  # stored events have a time
-    return event.at
-
-
-def _events_query(*more: Any) -> Select[Any]:
-    query = select(*(schema.events.c[name] for name in _EVENT), *more)
-    return query.join_from(schema.events, schema.users, schema.events.c.user_id == schema.users.c.id)
-
-
-def _of(user: str) -> list[Any]:
-    return [schema.users.c.name == checked("user", user)]
-
-
-def _event(row: Row[Any] | Sequence[Any]) -> Event:
-    return Event(**dict(zip(_EVENT, row, strict=True)))
-
-
-def _find(connection: Connection, user: str, *, lock: bool = False) -> int | None:
-    """Return the number of a user. `lock` lets other writes for this user wait (SQLite has one writer anyway)."""
-    query = select(schema.users.c.id).where(schema.users.c.name == checked("user", user))
-    return connection.execute(query.with_for_update() if lock else query).scalar_one_or_none()
-
-
-def _user(connection: Connection, user_id: int) -> User:
-    table = schema.users
-    row = connection.execute(select(table.c.name, table.c.created_at).where(table.c.id == user_id)).one()
-    return User(name=row.name, created_at=row.created_at)
-
-
-def _insert_user(connection: Connection, name: str, created_at: datetime) -> bool:
-    """Add a user, and return whether there was none of this name."""
-    statement = _INSERT[connection.dialect.name](schema.users).values(name=name, created_at=created_at)
-    added = statement.on_conflict_do_nothing().returning(schema.users.c.id)
-    return connection.execute(added).scalar_one_or_none() is not None
-
-
-def _add(connection: Connection, table: Any, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        connection.execute(insert(table), rows)
-
-
-def _playlist_id(connection: Connection, user_id: int, name: str) -> int | None:
-    table = schema.playlists
-    query = select(table.c.id).where(table.c.user_id == user_id, table.c.name == checked("playlist", name))
-    return connection.execute(query).scalar_one_or_none()
-
-
-def _playlists(connection: Connection, user_id: int) -> list[Playlist]:
-    table, parts = schema.playlists, schema.entries
-    of_user = select(table).where(table.c.user_id == user_id)
-    entries: dict[int, list[Entry]] = {row.id: [] for row in connection.execute(of_user)}
-    query = select(parts).join_from(parts, table, parts.c.playlist_id == table.c.id).where(table.c.user_id == user_id)
-    for row in connection.execute(query.order_by(parts.c.playlist_id, parts.c.position)):
-        entries[row.playlist_id].append(Entry(audio_hash=row.audio_hash, title=row.title))
-    found = [
-        Playlist(name=row.name, entries=tuple(entries[row.id]), created_at=row.created_at, changed_at=row.changed_at)
-        for row in connection.execute(of_user)
-    ]
-    return sorted(found, key=lambda playlist: playlist.name)
-
-
-def _add_playlist(connection: Connection, user_id: int, playlist: Playlist) -> int:
-    """Add a playlist with its entries, and return its number."""
-    row = {
-        "user_id": user_id,
-        "name": checked("playlist", playlist.name),
-        "created_at": playlist.created_at,
-        "changed_at": playlist.changed_at,
-    }
-    statement = insert(schema.playlists).values(row).returning(schema.playlists.c.id)
-    playlist_id = connection.execute(statement).scalar_one()
-    _add_entries(connection, playlist_id, playlist.entries, first=0)
-    return playlist_id
-
-
-def _add_entries(connection: Connection, playlist_id: int, entries: Sequence[Entry], *, first: int) -> None:
-    rows = [
-        {"playlist_id": playlist_id, "position": position, **asdict(entry)}
-        for position, entry in enumerate(entries, start=first)
-    ]
-    _add(connection, schema.entries, rows)
-
-
-def _touch(connection: Connection, playlist_id: int, now: datetime) -> None:
-    connection.execute(update(schema.playlists).where(schema.playlists.c.id == playlist_id).values(changed_at=now))
-
-
-def _no_playlist(user: str, name: str, known: Sequence[str]) -> str:
-    there = f"there are: {', '.join(sorted(known))}" if known else "there is none yet"
-    return f"{'you have' if user == 'me' else f'{user} has'} no playlist {name!r}; {there}"

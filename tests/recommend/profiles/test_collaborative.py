@@ -6,7 +6,7 @@ import pytest
 from musicrec.errors import ConfigError, ProfileError
 from musicrec.recommend.profiles import collaborative
 from musicrec.recommend.profiles.collaborative import CollaborativeSettings, Listeners, count_listeners, fit_listeners
-from musicrec.recommend.profiles.taste import Evidence
+from musicrec.recommend.profiles.evidence import Evidence
 
 NONE = np.empty((0, 2), dtype=np.int64)
 

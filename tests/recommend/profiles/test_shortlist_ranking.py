@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from musicrec.recommend.columns import Columns
+from musicrec.recommend.profiles.evidence import evidence
 from musicrec.recommend.profiles.records import Event
 from musicrec.recommend.profiles.shortlist_ranking import KnownTracks, never_again, rerank_shortlist
-from musicrec.recommend.profiles.taste import TasteSettings, evidence, rerank
+from musicrec.recommend.profiles.taste_ranking import rerank
+from musicrec.recommend.profiles.taste_settings import TasteSettings
 
 NOW = datetime(2026, 11, 30, tzinfo=timezone.utc)
 

@@ -1,95 +1,13 @@
-"""What feedback does to a ranking. Expected values are worked out by hand, in two or three dimensions."""
-
-from datetime import datetime, timedelta, timezone
+"""A taste, and a metric from pairs. Expected values are worked out by hand, in two or three dimensions."""
 
 import numpy as np
 import pytest
 
-from musicrec.errors import ConfigError
-from musicrec.recommend.profiles.records import Event
-from musicrec.recommend.profiles.taste import Evidence, TasteSettings, evidence, learn_metric, learn_taste, rerank
+from musicrec.recommend.profiles.taste import learn_metric, learn_taste
+from musicrec.recommend.profiles.taste_settings import TasteSettings
+from tests.recommend.profiles.said import CROSS, known
 
-NOW = datetime(2026, 3, 1, tzinfo=timezone.utc)
-ROWS = {name: row for row, name in enumerate("abcdef")}
 NONE = np.empty((0, 2), dtype=np.int64)
-
-
-def event(kind: str, audio_hash: str = "a", *, days: float = 0, **more) -> Event:
-    return Event(kind=kind, audio_hash=audio_hash, at=NOW - timedelta(days=days), **more)
-
-
-def weigh(*events: Event, **settings) -> dict[int, float]:
-    found = evidence(events, ROWS, now=NOW, settings=TasteSettings(half_life_days=100, **settings))
-    return dict(zip(found.rows.tolist(), found.weights.tolist(), strict=True))
-
-
-def known(rows: list[int], weights: list[float], *, pairs: list = (), skips: list = ()) -> Evidence:
-    weights = np.array(weights, dtype=float)
-    return Evidence(
-        rows=np.array(rows, dtype=np.int64),
-        weights=weights,
-        banned=np.array(rows, dtype=np.int64)[weights <= -1],
-        pairs=np.array(pairs, dtype=np.int64).reshape(-1, 2),
-        skips=np.array(skips, dtype=np.int64).reshape(-1, 2),
-    )
-
-
-# Evidence.
-
-
-def test_an_event_counts_half_after_each_half_life():
-    found = weigh(event("liked", "a"), event("liked", "b", days=100), event("liked", "c", days=200))
-    assert found == pytest.approx({0: 1, 1: 0.5, 2: 0.25})
-    assert weigh(event("disliked", days=100)) == pytest.approx({0: -0.5})
-    endless = evidence([event("liked", days=9999)], ROWS, now=NOW, settings=TasteSettings(half_life_days=np.inf))
-    assert endless.weights.tolist() == [1]
-    assert weigh(event("liked", days=-3)) == {0: 1}, "a clock that runs ahead does not make a like count more"
-
-
-@pytest.mark.parametrize(("stars", "weight"), [(1, -1), (2, -0.5), (3, 0), (4, 0.5), (5, 1)])
-def test_stars(stars: int, weight: float):
-    assert weigh(event("rated", rating=stars)) == {0: weight}
-    assert len(evidence([event("rated", rating=stars)], ROWS, now=NOW).banned) == 0, "only a dislike bans"
-
-
-def test_the_last_opinion_counts_and_plays_and_skips_are_added():
-    assert weigh(event("liked", days=1), event("disliked")) == {0: -1}
-    assert weigh(event("disliked"), event("liked", days=1)) == {0: -1}, "whatever the order of the events"
-    assert weigh(event("liked"), event("skipped"), skipped=0.3) == pytest.approx({0: 0.7})
-    assert weigh(event("played", days=100), event("played"), played=0.1) == pytest.approx({0: 0.15})
-    assert weigh(*[event("played")] * 100, played=0.1, behaviour_most=0.5) == {0: 0.5}
-    assert weigh(*[event("skipped")] * 100, behaviour_most=0.5) == {0: -0.5}
-
-
-def test_what_does_not_count_and_what_is_not_in_the_library_is_left_out():
-    events = [event("liked", "x"), event("liked", "a", undone_at=NOW), event("paired", "b", after_hash="x")]
-    found = evidence(events, ROWS, now=NOW)
-    assert not len(found.rows) and not len(found.pairs) and found.amount == 0
-
-
-def test_a_dislike_bans_for_ever_and_a_later_like_lifts_it():
-    old = event("disliked", days=10_000)
-    assert evidence([old], ROWS, now=NOW).banned.tolist() == [0]
-    assert evidence([old, event("liked")], ROWS, now=NOW).banned.tolist() == []
-    assert evidence([old, event("played"), event("skipped")], ROWS, now=NOW).banned.tolist() == [0]
-
-
-def test_pairs_and_skips_have_a_direction_and_the_last_word_counts():
-    events = [
-        event("paired", "b", after_hash="a", days=3),
-        event("paired", "a", after_hash="b", days=2),
-        event("skipped", "b", after_hash="a", days=1),
-        event("skipped", "c", after_hash="a", days=1),
-        event("paired", "c", after_hash="a", days=0),
-        event("skipped", "d"),
-    ]
-    found = evidence(events, ROWS, now=NOW)
-    assert found.pairs.tolist() == [[1, 0], [0, 2]] and found.skips.tolist() == [[0, 1]]
-
-
-# Taste.
-
-CROSS = np.array([[1, 0], [0, 1], [-1, 0], [0, -1]], dtype=np.float32)  # its mean is 0
 
 
 def test_scores_by_hand():
@@ -206,70 +124,3 @@ def test_without_pairs_the_metric_is_the_plain_one():
     assert learn_metric(CROSS, NONE, NONE).tolist() == [1, 1]
     zeros = np.zeros((2, 3), dtype=np.float32)
     assert learn_metric(zeros, np.array([[0, 1]]), NONE).tolist() == [1, 1, 1]
-
-
-# Ranking.
-
-
-def test_without_feedback_nothing_moves():
-    similarity = np.array([0.1, 0.9, 0.5, 0.5])
-    answer = rerank(similarity, CROSS, known([], []), query=0)
-    assert answer.scores.tolist() == similarity.tolist() and answer.strength == 0
-    assert answer.before.tolist() == answer.after.tolist() == [4, 1, 2, 3]
-    assert [(move.row, move.change) for move in answer.moves(2)] == [(1, 0), (2, 0)]
-
-
-def test_strength_grows_with_evidence():
-    settings = TasteSettings(strength=0.6, evidence_half=3)
-    assert [settings.strength_of(amount) for amount in (0, 3, 9)] == pytest.approx([0, 0.3, 0.45])
-    answer = rerank(np.zeros(4), CROSS, known([0], [1]), settings=settings)
-    assert answer.strength == pytest.approx(0.15) and answer.amount == 1
-    assert answer.taste == pytest.approx(0.15 * learn_taste(CROSS, known([0], [1])).scores(CROSS))
-
-
-def test_a_like_lifts_what_is_near_and_says_so():
-    similarity = np.array([0.0, 0.30, 0.31, 0.2])
-    vectors = np.array([[1, 0], [0.8, 0.6], [-1, 0], [0, -1]], dtype=np.float32)
-    answer = rerank(similarity, vectors, known([0], [1]), eligible=np.array([False, True, True, True]))
-    assert answer.before.tolist() == [0, 2, 1, 3] and answer.after.tolist() == [0, 1, 2, 3]
-    first, second = answer.moves(1)
-    assert (first.row, first.before, first.after, first.change > 0) == (1, 2, 1, True)
-    assert (second.row, second.before, second.after, second.change < 0) == (2, 1, 2, True)
-    assert answer.scores[0] == -np.inf
-
-
-def test_what_is_banned_is_never_recommended_even_if_it_is_most_similar():
-    answer = rerank(np.array([1.0, 0.2, 0.1, 0.0]), CROSS, known([0], [-1]))
-    assert answer.scores[0] == -np.inf and answer.before[0] == 1 and answer.after[0] == 0
-    gone = answer.moves(1)[-1]
-    assert (gone.row, gone.before, gone.after, gone.change) == (0, 1, None, None)
-
-
-def test_a_remembered_pair_comes_up_after_its_track_and_only_there():
-    settings = TasteSettings(pair_bonus=0.3, ridge=1e9)
-    pair = known([], [], pairs=[[0, 3]])
-    assert rerank(np.zeros(4), CROSS, pair, query=0, settings=settings).metric == pytest.approx(
-        [0, 0, 0, 0.3], abs=1e-6
-    )
-    assert rerank(np.zeros(4), CROSS, pair, query=3, settings=settings).metric == pytest.approx([0] * 4, abs=1e-6)
-    assert rerank(np.zeros(4), CROSS, pair, settings=settings).metric.tolist() == [0] * 4
-
-
-def test_the_metric_moves_other_tracks_of_the_query():
-    """The weights of `test_a_metric_from_one_pair_by_hand`, minus 1, times the products with the query."""
-    vectors = np.array([[0.8, 0.6], [0.6, -0.8], [1, 0], [0, 1]], dtype=np.float32)
-    answer = rerank(np.zeros(4), vectors, known([], [], pairs=[[0, 1]]), query=vectors[2])
-    assert answer.metric == pytest.approx(0.48 / 0.9216 * np.array([0.8, 0.6, 1, 0]))
-
-
-def test_what_others_like_is_blended_in_by_its_share():
-    others = np.array([0.0, 1.0, 0.0, -1.0])
-    alone = rerank(np.zeros(4), CROSS, known([0], [1]))
-    both = rerank(np.zeros(4), CROSS, known([0], [1]), others=others, others_share=0.25)
-    assert both.taste == pytest.approx(0.75 * alone.taste + 0.25 * alone.strength * others)
-
-
-@pytest.mark.parametrize("wrong", [{"half_life_days": 0}, {"strength": -1}, {"focus": 0}, {"most_recordings": 0}])
-def test_settings_out_of_range_are_refused(wrong: dict):
-    with pytest.raises(ConfigError, match=next(iter(wrong))):
-        TasteSettings(**wrong)
