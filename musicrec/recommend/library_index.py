@@ -138,7 +138,7 @@ class MemoryIndex:
 
     def everything(self) -> TrackTable:
         """Return all tracks, with their vectors for closeness."""
-        return self.all.take(np.arange(len(self.all)))
+        return self.all.with_closeness()
 
     def sample(self, n: int) -> TrackTable:
         """Return n tracks that stand for the library, evenly spaced; all if it has no more."""

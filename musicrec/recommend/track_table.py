@@ -1,6 +1,6 @@
 """The tracks of a library as a query sees them: facts, tags and vectors side by side, one row per track."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,8 @@ from musicrec.recommend.tag_bits import TagBits
 if TYPE_CHECKING:
     from musicrec.recommend.library import Library, PresentTracks
 
+_BLOCK_ROWS = 8192
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrackTable:
@@ -23,7 +25,8 @@ class TrackTable:
     Attributes:
         space: The space of the vectors.
         ids: (tracks,) int64, by which the library knows the recordings.
-        columns: Their facts. Its `vectors` are left out, as (tracks, 0), unless the table was made by `take`.
+        columns: Their facts. Its `vectors` are left out, as (tracks, 0), unless the table was made by `take` or
+            `with_closeness`.
         tags: Their tags, named as `filters.tag_key` does.
         vectors: (tracks, size) float16, how they sound in the space.
         known: (tracks,) uint32, a bit per block of the space: whether the track has it.
@@ -65,6 +68,10 @@ class TrackTable:
         """Return which blocks some tracks have, (tracks, blocks) bool."""
         return (self.known[rows, None] >> np.arange(len(self.space.blocks), dtype=np.uint32) & 1).astype(bool)
 
+    def with_closeness(self) -> "TrackTable":
+        """Return all tracks with their vectors of unit length for closeness; everything else is shared, not copied."""
+        return replace(self, columns=replace(self.columns, vectors=closeness(self.space, self.vectors)))
+
     def take(self, rows: np.ndarray) -> "TrackTable":
         """Return some tracks, with their facts and their vectors of unit length for closeness.
 
@@ -97,8 +104,11 @@ def closeness(space: Space, vectors: np.ndarray) -> np.ndarray:
     if part is None:
         return np.zeros((len(vectors), 0), np.float32)
     found = vectors[:, part].astype(np.float32)
-    lengths = np.linalg.norm(found, axis=1, keepdims=True)
-    return np.divide(found, lengths, out=np.zeros_like(found), where=lengths > 1e-6)
+    for begin in range(0, len(found), _BLOCK_ROWS):  # in place: no second array as large
+        block = found[begin : begin + _BLOCK_ROWS]
+        lengths = np.linalg.norm(block, axis=1, keepdims=True)
+        found[begin : begin + _BLOCK_ROWS] = np.divide(block, lengths, out=np.zeros_like(block), where=lengths > 1e-6)
+    return found
 
 
 def read_table(library: "Library") -> TrackTable:

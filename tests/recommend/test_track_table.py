@@ -8,6 +8,7 @@ import pytest
 from musicrec.errors import LibraryError
 from musicrec.recommend import summaries
 from musicrec.recommend.evaluation.exact_search import ExactSearch, library_columns
+from musicrec.recommend.library_index import MemoryIndex
 from musicrec.recommend.similarity import Similarity
 from musicrec.recommend.space import Space
 from musicrec.recommend.sqlite_library import SqliteLibrary
@@ -172,3 +173,13 @@ def test_space_and_vectors_are_of_one_state(filled: SqliteLibrary, make_track: C
 
         monkeypatch.setattr(reader, "space", space_before_a_change)
         same(before, read_table(reader))
+
+
+def test_everything_shares_what_it_does_not_compute(filled: SqliteLibrary):
+    """A copy of the vectors of a million tracks would take hundreds of megabytes."""
+    index = MemoryIndex(filled)
+    everything, taken = index.everything(), index.all.take(index.all.rows)
+    same(everything, taken)
+    np.testing.assert_array_equal(everything.columns.vectors, taken.columns.vectors)
+    np.testing.assert_allclose(np.linalg.norm(everything.columns.vectors, axis=1), 1, atol=1e-6)
+    assert everything.vectors is index.all.vectors and everything.columns.bpm is index.all.columns.bpm
