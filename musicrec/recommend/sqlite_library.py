@@ -166,8 +166,11 @@ class SqliteLibrary:
             yield
 
     def version(self) -> Hashable:
-        """Return what differs as soon as this or another program has changed the library."""
+        """Return what differs as soon as this or another program has changed the library; feedback does not count."""
         with sqlite_schema.named_errors(self.path):
+            mark = sqlite_schema.mark_of(self._connection)
+            if mark is not None:
+                return mark
             return self._writes, self._connection.execute("PRAGMA data_version").fetchone()[0]
 
     def read(self) -> tuple[list[Track], dict[str, np.ndarray]]:
@@ -397,6 +400,7 @@ class SqliteLibrary:
             self._prepare_to_write()
             with self._connection as connection:
                 connection.execute("BEGIN IMMEDIATE")
+                sqlite_schema.leave_mark(connection)
                 yield connection
         self._writes += 1
 

@@ -169,6 +169,24 @@ def create_tables(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA user_version={VERSION}")
 
 
+def leave_mark(connection: sqlite3.Connection) -> None:
+    """Note in the file that the library changes, within the transaction that changes it.
+
+    What SQLite itself counts (PRAGMA data_version) also counts feedback, whose tables may be in the same file.
+    """
+    connection.execute("CREATE TABLE IF NOT EXISTS main.changes (mark INTEGER NOT NULL)")
+    connection.execute("DELETE FROM main.changes")
+    connection.execute("INSERT INTO main.changes VALUES (random())")
+
+
+def mark_of(connection: sqlite3.Connection) -> int | None:
+    """Return the mark of the last change; None if none has been left yet."""
+    if not connection.execute("SELECT 1 FROM main.sqlite_master WHERE name = 'changes'").fetchone():
+        return None
+    found = connection.execute("SELECT mark FROM main.changes").fetchone()
+    return None if found is None else int(found[0])
+
+
 def run(connection: sqlite3.Connection, statements: str) -> None:
     """Execute several statements; `executescript` would commit the transaction first."""
     lines = [line.split("--")[0] for line in statements.splitlines()]

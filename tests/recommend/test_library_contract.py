@@ -11,6 +11,7 @@ import pytest
 from musicrec.audio.remark import Remark
 from musicrec.errors import LibraryError
 from musicrec.recommend.exports import ExportRef
+from musicrec.recommend.feedback import Feedback
 from musicrec.recommend.library import Changes, Library, LibraryFile, Listing, Recording, Source, values_of
 from musicrec.recommend.space import Space
 from musicrec.recommend.sqlite_library import SqliteLibrary
@@ -233,6 +234,14 @@ def test_the_version_tells_of_changes(store: Library, again: Callable, make: Cal
     with closing(again()) as other:
         other.save(Changes(missing=["/music/a.wav"]))
     assert store.version() != after and names(store) == ["b"]
+
+
+def test_feedback_does_not_change_the_version(store: Library, make: Callable):
+    filled(store, make)
+    before = store.version()
+    with Feedback.open(store) as feedback:
+        feedback.like("a")
+    assert store.version() == before
 
 
 def test_one_state_is_seen_whatever_others_write(store: Library, again: Callable, make: Callable):
