@@ -69,6 +69,8 @@ class ProfileDatabase:
         if not self.read_only:
             with self.writing() as connection:
                 schema.migrate(connection, name=self.name)
+        elif found >= schema.READABLE:
+            return
         elif found:
             raise ProfileError(f"{self.name}: the profiles are of an older version; open it once for writing")
         else:  # nobody has a profile here

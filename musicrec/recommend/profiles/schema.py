@@ -62,7 +62,16 @@ STEPS: dict[int, tuple[str, ...]] = {  # {version: what turns the one before int
             PRIMARY KEY (playlist_id, position)
         )""",
     ),
+    2: (
+        """CREATE TABLE profile_pins (
+            user_id {reference} PRIMARY KEY REFERENCES profile_users (id) ON DELETE CASCADE,
+            pin TEXT NOT NULL
+        )""",
+    ),
 }
+READABLE = 1
+"""The first version that a reader can do with. Later ones only added tables."""
+
 _TYPES = {
     "sqlite": {"id": "INTEGER PRIMARY KEY", "reference": "INTEGER", "time": "DATETIME"},
     "postgresql": {
@@ -129,6 +138,12 @@ entries = Table(
     Column("position", Integer, primary_key=True),
     Column("audio_hash", Text, nullable=False),
     Column("title", Text, nullable=False),
+)
+pins = Table(
+    "profile_pins",
+    metadata,
+    Column("user_id", ForeignKey(users.c.id), primary_key=True),
+    Column("pin", Text, nullable=False),
 )
 
 

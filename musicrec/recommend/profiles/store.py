@@ -66,6 +66,35 @@ class ProfileStore:
             found = connection.execute(select(schema.users.c.name, schema.users.c.created_at)).all()
         return sorted((User(name=name, created_at=at) for name, at in found), key=lambda user: user.name)
 
+    def pin(self, user: str) -> str | None:
+        """Return what is stored of a user's PIN, see `set_pin`; None if there is no such user, or no PIN."""
+        table = schema.pins
+        query = select(table.c.pin).join_from(table, schema.users, table.c.user_id == schema.users.c.id)
+        with self._database.reading() as connection:
+            return connection.execute(query.where(*_of(user))).scalar_one_or_none()
+
+    def set_pin(self, user: str, pin: str) -> bool:
+        """Store the PIN of a user who has none; the user is created if there is none.
+
+        Args:
+            user: The user.
+            pin: The PIN, hashed: it is stored as it is given.
+
+        Returns:
+            False if the user has a PIN already, which stays.
+        """
+        table = schema.pins
+        with self._writing(user) as (connection, user_id):
+            added = _INSERT[connection.dialect.name](table).values(user_id=user_id, pin=pin).on_conflict_do_nothing()
+            return connection.execute(added.returning(table.c.user_id)).scalar_one_or_none() is not None
+
+    def users_with_pin(self) -> list[str]:
+        """Return the names of the users who have a PIN, in order."""
+        table = schema.pins
+        query = select(schema.users.c.name).join_from(table, schema.users, table.c.user_id == schema.users.c.id)
+        with self._database.reading() as connection:
+            return sorted(connection.execute(query).scalars())
+
     # Events.
 
     def record(self, user: str, *events: Event) -> None:

@@ -274,15 +274,21 @@ def test_a_later_step_keeps_what_is_there(store: ProfileStore, where: str | Path
     fill(store)
     before = store.history("Anna", undone=True)
     step = ("ALTER TABLE profile_users ADD COLUMN colour TEXT", "CREATE INDEX profile_x ON profile_users (colour)")
-    monkeypatch.setitem(schema.STEPS, 2, step)
+    known, new = max(schema.STEPS), max(schema.STEPS) + 1
+    monkeypatch.setitem(schema.STEPS, new, step)
+    with ProfileStore.open(where, read_only=True) as reader:
+        assert reader.history("Anna", undone=True) == before, "a step that only adds does not stop a reader"
+    monkeypatch.setattr(schema, "READABLE", new)
     with pytest.raises(ProfileError, match="open it once for writing"):
         ProfileStore.open(where, read_only=True)
     with ProfileStore.open(where) as later, later._database.reading() as connection:
-        assert later.history("Anna", undone=True) == before and schema.version_of(connection) == 2
+        assert later.history("Anna", undone=True) == before and schema.version_of(connection) == new
         assert "colour" in {column["name"] for column in inspect(connection).get_columns("profile_users")}
     ProfileStore.open(where).close()  # not again
-    monkeypatch.delitem(schema.STEPS, 2)
-    with pytest.raises(ProfileError, match="of version 2, but this version of musicrec reads up to 1; update"):
+    monkeypatch.delitem(schema.STEPS, new)
+    with pytest.raises(
+        ProfileError, match=f"of version {new}, but this version of musicrec reads up to {known}; update"
+    ):
         ProfileStore.open(where)
 
 
@@ -291,12 +297,24 @@ def test_a_step_that_fails_leaves_the_version_before(
 ):
     fill(store)
     broken = ("ALTER TABLE profile_users ADD COLUMN colour TEXT", "ALTER TABLE profile_nothing ADD COLUMN x TEXT")
-    monkeypatch.setitem(schema.STEPS, 2, broken)
+    new = max(schema.STEPS) + 1
+    monkeypatch.setitem(schema.STEPS, new, broken)
     with pytest.raises(ProfileError, match="profile_nothing"):
         ProfileStore.open(where)
-    monkeypatch.delitem(schema.STEPS, 2)
+    monkeypatch.delitem(schema.STEPS, new)
     with ProfileStore.open(where) as again:
         assert again.export_user("Anna") == store.export_user("Anna")
+
+
+def test_a_pin_is_stored_once_and_goes_with_its_user(store: ProfileStore):
+    fill(store)
+    assert store.pin("Anna") is None and store.users_with_pin() == []
+    assert store.set_pin("Anna", "hashed") and store.set_pin("Nobody before", "another")
+    assert not store.set_pin("Anna", "of somebody else")
+    assert store.pin("Anna") == "hashed" and store.users_with_pin() == ["Anna", "Nobody before"]
+    assert "hashed" not in str(store.export_user("Anna"))
+    store.delete_user("Anna")
+    assert store.pin("Anna") is None and store.users_with_pin() == ["Nobody before"]
 
 
 def test_read_only(store: ProfileStore, where: str | Path):
