@@ -1,11 +1,15 @@
 """Compare the beam search for sets with the exact best set, and measure its time in a large library.
 
     python benchmarks/sets.py
+    python benchmarks/sets.py --library real.sqlite
 
 The exact set is found by OR-Tools (SCIP), which also proves that there is no better one: a flow through the places of
 the set with a variable for each transition into each place, each track at most once, and the artist rule. If the time
 is not enough for the proof, the beam is compared with the bound that no set can exceed. The tracks are synthetic. Time
 is processor time of one thread. OR-Tools is in the extra `dev`; without it, only the time is measured.
+
+With a library, sets of its music are counted instead: how many transitions are weak, and how often a set counts two
+beats against three, or a key shift, with and without the settings that make these rare.
 """
 
 import argparse
@@ -15,8 +19,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from musicrec.recommend.columns import Columns
+from musicrec.recommend.library_index import open_index
 from musicrec.recommend.sets.build import SetSettings, build_set
 from musicrec.recommend.sets.curve import EnergyCurve
+from musicrec.recommend.sets.plan import possible_gap
+from musicrec.recommend.sets.settings import set_settings
+from musicrec.recommend.sets.track_set import TrackSet
+from musicrec.recommend.stores import address, open_library
 from musicrec.system.console import make_table, output_console
 
 GENRES = {
@@ -58,14 +67,15 @@ def make_tracks(tracks: int, *, seed: int, artists: int | None = None, unknown: 
 
 
 def exact_set(
-    scores: Sequence[np.ndarray], artists: np.ndarray, *, start: int, end: int | None, gap: int, limit_s: float
+    worths: Sequence[np.ndarray], artists: np.ndarray, *, start: int, end: int | None, gap: int, limit_s: float
 ) -> tuple[float, float]:
-    """Return the score of the best set that OR-Tools finds, and the bound that no set can exceed; equal if proven.
+    """Return the worth of the best set that OR-Tools finds, and the bound that no set can exceed; equal if proven.
 
-    Both are means over the transitions, as the score of a set is.
+    Both are means over the transitions, which is what the beam search maximises.
 
     Args:
-        scores: Per place from the second on, (tracks, tracks) scores of the transitions into it.
+        worths: Per place from the second on, (tracks, tracks) what the transitions into it are worth
+            (`SetSettings.worth`).
         artists: (tracks,) a number per artist, -1 if unknown.
         start: The first track.
         end: The last track, None if it is open.
@@ -75,7 +85,7 @@ def exact_set(
     from ortools.linear_solver import pywraplp
 
     solver = pywraplp.Solver.CreateSolver("SCIP")
-    tracks, places = len(artists), len(scores) + 1
+    tracks, places = len(artists), len(worths) + 1
     at = [[solver.BoolVar("") for _ in range(tracks)] for _ in range(places)]
     for place, fixed in ((0, start), *([] if end is None else [(places - 1, end)])):
         solver.Add(at[place][fixed] == 1)
@@ -90,7 +100,7 @@ def exact_set(
             solver.Add(sum(leads[track]) == at[place - 1][track])
             solver.Add(sum(row[track] for row in leads) == at[place][track])
             for other in range(tracks):
-                objective.SetCoefficient(leads[track][other], float(scores[place - 1][track, other]))
+                objective.SetCoefficient(leads[track][other], float(worths[place - 1][track, other]))
     for track in range(tracks):
         solver.Add(sum(row[track] for row in at) <= 1)
     for artist in np.unique(artists[artists >= 0]):
@@ -102,21 +112,26 @@ def exact_set(
     solver.SetTimeLimit(round(1000 * limit_s))
     status = solver.Solve()
     if status == pywraplp.Solver.OPTIMAL:  # what presolving proves has no bound of its own
-        return objective.Value() / len(scores), objective.Value() / len(scores)
+        return objective.Value() / len(worths), objective.Value() / len(worths)
     if status != pywraplp.Solver.FEASIBLE:
-        return float("nan"), objective.BestBound() / len(scores)
-    return objective.Value() / len(scores), objective.BestBound() / len(scores)
+        return float("nan"), objective.BestBound() / len(worths)
+    return objective.Value() / len(worths), objective.BestBound() / len(worths)
 
 
-def place_scores(columns: Columns, tracks: int, start: int, curve: EnergyCurve | None, settings: SetSettings) -> list:
-    """Return the scores of all transitions into each place of a set, from the second on."""
+def place_worths(columns: Columns, tracks: int, start: int, curve: EnergyCurve | None, settings: SetSettings) -> list:
+    """Return what all transitions into each place of a set are worth, from the second on."""
     targets = np.full(tracks, np.nan) if curve is None else curve.targets(tracks, float(columns.energy[start]))
-    scores = []
+    worths = []
     for place in range(1, tracks):
         step = float(np.nan_to_num(targets[place] - targets[place - 1]))
         pairs = settings.transitions.pairs(columns, columns.rows, columns.rows, target=float(targets[place]), step=step)
-        scores.append(settings.transitions.scores(pairs))
-    return scores
+        worths.append(settings.worth(settings.transitions.scores(pairs)))
+    return worths
+
+
+def set_worth(made: TrackSet, settings: SetSettings) -> float:
+    """Return what a set is worth to the search: the mean over its transitions."""
+    return float(np.mean(settings.worth(np.array([transition.score for transition in made.transitions]))))
 
 
 def processor_s(work: Callable) -> tuple[float, object]:
@@ -131,7 +146,11 @@ def main() -> None:
     parser.add_argument("--worlds", type=int, default=3, help="sets of tracks per row")
     parser.add_argument("--limit-s", type=float, default=300.0, help="OR-Tools gives up after this")
     parser.add_argument("--sizes", default="1000,10000,100000", help="tracks of the libraries that are timed")
+    parser.add_argument("--library", help="count the transitions in sets of this library, and measure nothing else")
     options = parser.parse_args()
+    if options.library:
+        count_transitions(output_console(), options.library)
+        return
     out, settings = output_console(), SetSettings()
     try:
         import ortools  # noqa: F401
@@ -165,11 +184,41 @@ def compare(out, options: argparse.Namespace, settings: SetSettings) -> None:  #
             columns = make_tracks(many, seed=seed, artists=many)
             asked = {"start": 0, "end": end}
             beam_s, made = processor_s(lambda: build_set(columns, tracks=count, curve=curve, **asked))  # noqa: B023
-            scores = place_scores(columns, count, 0, curve, settings)
-            rules = {"gap": settings.artist_gap, "limit_s": options.limit_s}
-            exact_s, (best, bound) = processor_s(lambda: exact_set(scores, columns.artist_codes, **asked, **rules))  # noqa: B023
-            numbers = (f"{value:.4f}" for value in (made.score, best, bound, made.score / bound))
+            worths = place_worths(columns, count, 0, curve, settings)
+            gap = possible_gap(columns, range(len(columns)), most=settings.artist_gap)
+            rules = {"gap": gap, "limit_s": options.limit_s}
+            exact_s, (best, bound) = processor_s(lambda: exact_set(worths, columns.artist_codes, **asked, **rules))  # noqa: B023
+            worth = set_worth(made, settings)
+            numbers = (f"{value:.4f}" for value in (worth, best, bound, worth / bound))
             table.add_row(name, str(seed), *numbers, f"{beam_s:.2f}", f"{exact_s:.1f}")
+    out.print(table)
+
+
+def count_transitions(out, library: str) -> None:  # type: ignore[no-untyped-def]
+    """Print what the transitions are in sets of 12 tracks, from every second track of a library."""
+    opened = open_library(address(library))
+    columns = open_index(opened).everything().columns
+    opened.close()
+    freely = {"three_to_two": 0.6, "two_to_three": 0.6, "two_against_three": 1.0}
+    table = make_table(out, "settings", "score", "weakest", "transitions", "below 0.5", "2 against 3", "key shifts")
+    for name, settings in {
+        "shortfall_costs: 0, and 2 against 3 and key shifts cost little": set_settings(
+            shortfall_costs=0.0, tempo=freely, keys={"transposed": 0.5}
+        ),
+        "shortfall_costs: 0": set_settings(shortfall_costs=0.0),
+        "default": set_settings(),
+    }.items():
+        sets = [build_set(columns, start=start, tracks=12, settings=settings) for start in range(0, len(columns), 2)]
+        made = [transition for one in sets for transition in one.transitions]
+        table.add_row(
+            name,
+            f"{np.mean([one.score for one in sets]):.3f}",
+            f"{np.mean([one.weakest for one in sets]):.3f}",
+            str(len(made)),
+            str(sum(one.score < 0.5 for one in made)),
+            str(sum(one.tempo_multiple not in (None, 0.5, 1.0, 2.0) for one in made)),
+            str(sum(one.key_shift_semitones != 0 for one in made)),
+        )
     out.print(table)
 
 

@@ -28,7 +28,7 @@ class DrawnTrack:
 
     Attributes:
         name: Such as "artist – title".
-        starts_min: When it starts, in minutes from the start of the set.
+        starts: When it starts, from the start of the set, such as "1:02:03".
         bpm: Tempo in BPM.
         energy: From 1, calm, to 10, hard.
         target: The energy that the curve wants.
@@ -38,7 +38,7 @@ class DrawnTrack:
     """
 
     name: str
-    starts_min: float
+    starts: str
     bpm: float | None
     energy: float | None
     target: float | None
@@ -100,15 +100,14 @@ def _write_names(axes: Axes, tracks: Sequence[DrawnTrack]) -> None:
     axes.set_xticks([])
     axes.spines["bottom"].set_visible(False)
     for place, track in enumerate(tracks):
-        minutes, seconds = divmod(round(60 * track.starts_min), 60)
         look = {"va": "center", "fontsize": _NAME_POINTS, "fontweight": "bold" if track.locked else "normal"}
         # Bold letters are about a tenth wider.
         room = 72 * _WIDTHS[0] * _NAME_ROOM * (0.9 if track.locked else 1.0)
         axes.text(0.05, place, str(place + 1), ha="right", **look)
         axes.text(0.08, place, text(fitted(track.name, room, size=_NAME_POINTS)), ha="left", **look)
-        axes.text(1.0, place, f"{minutes:d}:{seconds:02d}", ha="right", **look)
+        axes.text(1.0, place, track.starts, ha="right", **look)
     bold = " (bold: asked for)" if any(track.locked for track in tracks) else ""
-    axes.set_title(f"track{bold}, start (min)", fontsize=9, loc="left")
+    axes.set_title(f"track{bold}, start", fontsize=9, loc="left")
 
 
 def _draw_numbers(axes: Axes, values: Sequence[float | None], *, colour: str, digits: int, least: float) -> None:

@@ -14,6 +14,7 @@ from musicrec.recommend.sets.curve import SHAPES, EnergyCurve
 from musicrec.recommend.sets.settings import read_set_settings
 from musicrec.recommend.sets.table import as_table
 from musicrec.recommend.sets.track_set import TrackSet
+from musicrec.recommend.wording import counted, length_text
 from musicrec.system.console import answer_console
 
 _PICTURES = (".png", ".svg")
@@ -118,7 +119,7 @@ def draw(made: TrackSet, files: Sequence[Path]) -> None:
     drawn = [
         DrawnTrack(
             name=track.label,
-            starts_min=track.starts_min,
+            starts=length_text(round(60 * track.starts_min)),
             bpm=track.bpm,
             energy=track.energy,
             target=track.target,
@@ -128,7 +129,10 @@ def draw(made: TrackSet, files: Sequence[Path]) -> None:
         )
         for track, score in zip(made.tracks, led_into, strict=True)
     ]
-    title = f"Set of {len(drawn)} tracks, {made.minutes:.0f} minutes, score {made.score:.2f}"
+    title = (
+        f"Set of {counted(len(drawn))}, {length_text(60 * made.minutes)}, "
+        f"score {made.score:.2f}, weakest transition {made.weakest:.2f}"
+    )
     for file in files:
         save(set_figure(drawn, title=title), file)
 

@@ -46,7 +46,7 @@ class KeyFilter:
         words: Keys and relations to the query's key, as for `MusicalFilters.key`; so are the others.
         least: From this score on, a key is compatible.
         table: The score of each relation of two keys.
-        shift: Whether "compatible" counts on a key shift.
+        shift: Whether "compatible" counts on a key shift: then the query's key, a semitone away, always is.
     """
 
     words: Sequence[str]
@@ -75,7 +75,8 @@ class KeyFilter:
         """Return which keys go with which by a word, (24, 24) bool, rows the query's key."""
         if word == "compatible":
             scores = self.table.scores_with_shift if self.shift else self.table.scores
-            return scores >= np.float32(self.least)
+            compatible: np.ndarray = scores >= np.float32(self.least)
+            return compatible | self._related("semitone") if self.shift else compatible
         if word == "semitone":
             keys = np.arange(len(KEYS_24))
             return (keys == transpose(keys, 1)[:, None]) | (keys == transpose(keys, -1)[:, None])

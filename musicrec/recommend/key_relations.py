@@ -40,7 +40,8 @@ class KeyTable:
         semitone_up: Seven steps on, 8A → 3A, which lifts it more.
         other: Anything else.
         transposed: With a pitch fader or key shift that leaves the tempo alone, the next track can be played a semitone
-            higher or lower. The score of the keys that meet then is multiplied by this. 0 never transposes.
+            higher or lower. The score of the keys that meet then is multiplied by this. 0 never transposes. With 0.3,
+            a key shift is better than keys that do not go together, and worse than any that do.
     """
 
     same: Share = 1.0
@@ -51,7 +52,7 @@ class KeyTable:
     whole_tone_up: Share = 0.45
     semitone_up: Share = 0.45
     other: Share = 0.1
-    transposed: Share = 0.5
+    transposed: Share = 0.3
 
     def __post_init__(self) -> None:
         check_fields("keys", self)

@@ -16,7 +16,7 @@ def tracks(count: int, **facts) -> list[DrawnTrack]:
     return [
         DrawnTrack(
             name=NAMES[number % len(NAMES)],
-            starts_min=3.5 * number,
+            starts=f"{3 * number}:30",
             led_into=0.8 if number else None,
             **{**usual, **{name: values[number] for name, values in facts.items()}},
         )

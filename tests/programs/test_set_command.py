@@ -48,7 +48,7 @@ def test_a_table_and_pictures(capsys, tmp_path: Path):
     files = [tmp_path / "set.png", tmp_path / "set.svg"]
     set_command.build(Recommender(), "0", end="5", tracks=4, lock=["2=3"], ban=["1"], picture=files)
     printed = capsys.readouterr().out
-    assert "4 tracks, 13 minutes, score" in printed and "→" in printed
+    assert "4 tracks, 12:35, score" in printed and "→" in printed
     assert all(file.stat().st_size > 1000 for file in files) and f"picture: {files[0]}" in printed
 
 

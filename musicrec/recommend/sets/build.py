@@ -12,7 +12,7 @@ from musicrec.config.value_check import check_fields, check_value
 from musicrec.errors import ConfigError
 from musicrec.recommend.columns import Columns
 from musicrec.recommend.sets.curve import EnergyCurve
-from musicrec.recommend.sets.plan import Plan, check_row, eligible_rows
+from musicrec.recommend.sets.plan import Plan, check_row, eligible_rows, possible_gap
 from musicrec.recommend.sets.search import FoundSet, SetSearch
 from musicrec.recommend.sets.shortlist import shortlist
 from musicrec.recommend.sets.track_set import TrackSet, describe_track, played_minutes, usual_length_s
@@ -28,9 +28,11 @@ class SetSettings:
 
     Attributes:
         transitions: How transitions are scored, and the tempo budget.
-        artist_gap: Diversity: an artist returns after this many other tracks at the earliest.
+        artist_gap: Diversity: an artist returns after this many other tracks at the earliest. If there are few artists
+            to choose from, after half of the others: otherwise the rule would choose the tracks, and not the music.
         mix_s: How long two tracks overlap, in seconds; for the length of a set in minutes.
-        filler_below: A track that is led into with a lower score, on the way to a locked one, is called a filler.
+        least: The score that every transition should reach. One that does not is taken only if it pays, and named.
+        shortfall_costs: What a transition loses for each point that it is below `least`; see `worth`.
         width: Sets that are kept at each place. More finds better sets and takes longer.
         shortlist: Tracks that are looked at closely, of a library with more.
     """
@@ -38,12 +40,21 @@ class SetSettings:
     transitions: TransitionScore = field(default_factory=TransitionScore)
     artist_gap: Natural = 4
     mix_s: NotNegative = 15.0
-    filler_below: Share = 0.4
-    width: Count = 32
+    least: Share = 0.5
+    shortfall_costs: NotNegative = 10.0
+    width: Count = 512
     shortlist: Count = 400
 
     def __post_init__(self) -> None:
         check_fields("set", self)
+
+    def worth(self, scores: np.ndarray) -> np.ndarray:
+        """Return what transitions are worth to the search, which looks for the set with the highest mean.
+
+        That is the score, minus `shortfall_costs` times what is missing to `least`. The mean of the scores alone would
+        pay for one bad transition with slightly better ones elsewhere; on the floor, all hear the bad one.
+        """
+        return scores - np.float32(self.shortfall_costs) * np.maximum(np.float32(self.least) - scores, 0)
 
 
 def build_set(
@@ -95,6 +106,8 @@ def build_set(
     banned = [check_row("banned", row, columns) for row in banned]
     _check_once(columns, asked, banned)
     eligible = eligible_rows(columns, locked=asked, banned=banned, allowed=allowed)
+    gap = possible_gap(columns, [*np.flatnonzero(eligible), *asked], most=settings.artist_gap)
+    settings = replace(settings, artist_gap=gap)
 
     def plan(count: int) -> Plan:
         at_places = dict(places)
@@ -127,7 +140,7 @@ def _of_minutes(
     """Return the best of the sets whose length is near.
 
     The number of tracks is guessed from the median length, and corrected by how long the sets with it last. A set that
-    is off by a tenth of its length loses as much as one whose score is a tenth lower.
+    is off by a tenth of its length loses as much as one that is worth a tenth less.
     """
     most = plan(least).available
     usual_s = usual_length_s(columns) - settings.mix_s
@@ -138,7 +151,7 @@ def _of_minutes(
         found = []
         for path in _search(made, settings):
             length = float(played_minutes(columns, path.rows, mix_s=settings.mix_s)[-1])
-            worth = path.score / (count - 1) - abs(length - minutes) / minutes - len(path.relaxed)
+            worth = path.worth / (count - 1) - abs(length - minutes) / minutes - len(path.relaxed)
             found.append((worth, length, path))
         worth, length, path = max(found, key=lambda one: one[0])  # the first of equal ones
         tried[count] = (worth, length, made, path)
@@ -155,7 +168,14 @@ def _search(plan: Plan, settings: SetSettings) -> list[FoundSet]:
     rows = shortlist(
         plan, settings.transitions, size=max(settings.shortlist, 2 * plan.tracks), artist_gap=settings.artist_gap
     )
-    search = SetSearch(plan, settings.transitions, rows, artist_gap=settings.artist_gap, width=settings.width)
+    search = SetSearch(
+        plan,
+        settings.transitions,
+        rows,
+        artist_gap=settings.artist_gap,
+        width=settings.width,
+        worth=settings.worth,
+    )
     return search.run()
 
 
@@ -178,7 +198,7 @@ def _described(plan: Plan, path: FoundSet, settings: SetSettings, *, remarks: Se
         pairs = scoring.pairs(columns, [path.rows[place - 1]], [path.rows[place]], target=target, step=step)
         transition = scoring.explain(pairs, set_budget_left=left)
         left -= abs(transition.tempo_change_percent or 0.0)
-        unfit = transition.score < settings.filler_below and plan.next_locked(place) is not None
+        unfit = transition.score < settings.least and plan.next_locked(place) is not None
         if place in path.relaxed:
             again = f"an artist who played less than {settings.artist_gap} tracks ago, as no other track was left"
             transition = replace(transition, filler=True, reason=f"{transition.reason}, {again}")
@@ -213,6 +233,12 @@ def _remarks(transitions: Sequence[Transition], settings: SetSettings) -> list[s
             f"track{'s' * many} {', '.join(fillers)} {'are fillers' if many else 'is a filler'}: nothing better leads "
             "to what follows; more tracks in the library, or a longer set, may help"
         )
+    remarks += [
+        f"track {place} → {place + 1} is a weak transition, {transition.score:.2f} and not {settings.least:.2f}: "
+        "no better set was found; another start, or more tracks in the library, may help"
+        for place, transition in enumerate(transitions, 1)
+        if round(transition.score, 2) < settings.least and not transition.filler
+    ]
     tempo = settings.transitions.tempo
     spent = sum(abs(transition.tempo_change_percent or 0.0) for transition in transitions)
     if tempo.set_percent is not None and spent > tempo.set_percent:

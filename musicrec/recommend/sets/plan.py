@@ -1,6 +1,6 @@
 """What is fixed about a set before the search: its length, which rows may stand where, and the energy curve."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -72,6 +72,18 @@ def eligible_rows(
         eligible[named] = False
         eligible[first] = True
     return eligible
+
+
+def possible_gap(columns: Columns, rows: Sequence[int], *, most: int) -> int:
+    """Return after how many other tracks an artist may return: half of the other artists, if they are few.
+
+    Args:
+        columns: The facts of all tracks.
+        rows: The tracks to choose from.
+        most: What is enough.
+    """
+    artists = set(columns.artist_codes[list(rows)].tolist()) - {-1}
+    return min(most, max(0, len(artists) - 1) // 2)
 
 
 def check_row(key: str, row: object, columns: Columns) -> int:

@@ -1,6 +1,6 @@
 """Beam search for the best set over a shortlist."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,22 +15,36 @@ class FoundSet:
 
     Attributes:
         rows: The tracks in order.
-        score: Sum of the scores of the transitions, with the tempo budget of the set.
+        worth: Sum of what the transitions are worth, with the tempo budget of the set.
         relaxed: The places where the artist rule was given up.
     """
 
     rows: tuple[int, ...]
-    score: float
+    worth: float
     relaxed: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class _State:
-    # The path in indices of the shortlist, its score, the tempo changes so far in percent, the places that broke a rule
-    path: tuple[int, ...]
-    score: float
-    spent: float
-    relaxed: tuple[int, ...]
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Beam:
+    """Beginnings of sets, all of one length, in indices of the shortlist.
+
+    Attributes:
+        paths: (sets, places) the tracks.
+        used: (sets, rows) bool, which tracks are in them.
+        worth: (sets,) what they are worth.
+        spent: (sets,) the tempo changes so far, in percent.
+        relaxed: (sets, places) bool, where the artist rule was given up.
+    """
+
+    paths: np.ndarray
+    used: np.ndarray
+    worth: np.ndarray
+    spent: np.ndarray
+    relaxed: np.ndarray
+
+
+_FAR = 1e6  # more than any set is worth: one that gives up the artist rule less often is always better
+_TWICE = 8  # times the width: so many are looked at for different ones
 
 
 class SetSearch:
@@ -42,10 +56,20 @@ class SetSearch:
         rows: The shortlist, with the locked rows.
         artist_gap: An artist returns after this many other tracks at the earliest.
         width: Number of sets that are kept at each place.
+        worth: Returns what scores of transitions are worth, such as `SetSettings.worth`; higher for a higher score.
     """
 
-    def __init__(self, plan: Plan, scoring: TransitionScore, rows: np.ndarray, *, artist_gap: int, width: int) -> None:
-        self._plan, self._scoring = plan, scoring
+    def __init__(
+        self,
+        plan: Plan,
+        scoring: TransitionScore,
+        rows: np.ndarray,
+        *,
+        artist_gap: int,
+        width: int,
+        worth: Callable[[np.ndarray], np.ndarray],
+    ) -> None:
+        self._plan, self._scoring, self._worth = plan, scoring, worth
         self._rows, self._gap, self._width = rows, artist_gap, width
         self._artists = plan.columns.artist_codes[rows]
         self._locked = {place: int(np.searchsorted(rows, row)) for place, row in plan.locked.items()}
@@ -56,63 +80,82 @@ class SetSearch:
     def run(self) -> list[FoundSet]:
         """Return the sets of the last step, best first; the same ones each time.
 
-        A set is continued by the tracks with the highest sum of three: its score, that of the transition, and the best
+        A set is continued by the tracks with the highest sum of three: its worth, that of the transition, and the best
         that could follow if tracks could be repeated (`_look_ahead`). Of sets with the same tracks and the same last
         one, the best is kept. Where the artist rule leaves no track, it is given up for that place.
         """
-        states = [_State((self._locked[0],), 0.0, 0.0, ())]
+        used = np.zeros((1, len(self._rows)), dtype=bool)
+        used[0, self._locked[0]] = True
+        beam = _Beam(
+            paths=np.array([[self._locked[0]]]),
+            used=used,
+            worth=np.zeros(1),
+            spent=np.zeros(1),
+            relaxed=np.zeros((1, 1), dtype=bool),
+        )
         for place in range(1, self._plan.tracks):
-            found: list[tuple[int, float, _State]] = []
-            for state in states:
-                found += self._followers(state, place)
-            found.sort(key=lambda item: (item[0], -item[1], item[2].path))
-            states = self._distinct([state for _, _, state in found])
-        states.sort(key=lambda state: (len(state.relaxed), -state.score, state.path))
+            beam = self._continued(beam, place)
+        order = np.lexsort((-beam.worth, beam.relaxed.sum(axis=1)))
         return [
             FoundSet(
-                rows=tuple(int(row) for row in self._rows[list(state.path)]), score=state.score, relaxed=state.relaxed
+                rows=tuple(self._rows[beam.paths[one]].tolist()),
+                worth=float(beam.worth[one]),
+                relaxed=tuple(np.flatnonzero(beam.relaxed[one]).tolist()),
             )
-            for state in states
+            for one in order
         ]
 
-    def _followers(self, state: _State, place: int) -> list[tuple[int, float, _State]]:
-        last = state.path[-1]
-        free = self._allowed[place].copy()
-        free[list(state.path)] = False
-        fits = free & ~np.isin(self._artists, self._artists_near(state.path, place))
-        relaxed = state.relaxed
-        if place in self._locked:
-            fits = self._allowed[place]
-        elif not fits.any():
-            fits, relaxed = free, (*relaxed, place)
-        gains = self._scores[place][last]
-        spent = state.spent + self._percent[last]
+    def _continued(self, beam: _Beam, place: int) -> _Beam:
+        """Return the best sets that are one track longer."""
+        last = beam.paths[:, -1]
+        fits, relaxed = self._fitting(beam, place)
+        scores, spent = self._scores[place][last], beam.spent[:, None] + self._percent[last]
         budget = self._scoring.tempo.set_percent
         if budget is not None:
-            gains = np.where(spent > budget, gains * self._scoring.tempo.over_budget, gains)
-        hopes = np.where(fits, state.score + gains + self._future[place], -np.inf)
-        order = np.lexsort((np.arange(len(hopes)), -hopes))[: self._width]
-        return [
-            (
-                len(relaxed),
-                float(hopes[index]),
-                _State((*state.path, int(index)), state.score + float(gains[index]), float(spent[index]), relaxed),
-            )
-            for index in order
-            if np.isfinite(hopes[index])
-        ]
+            scores = np.where(spent > budget, scores * self._scoring.tempo.over_budget, scores)
+        worth = beam.worth[:, None] + self._worth(scores)
+        hopes = np.where(fits, worth + self._future[place], -np.inf)
+        broken = beam.relaxed.sum(axis=1) + relaxed
+        chosen = self._distinct(beam, hopes - _FAR * broken[:, None])
+        one, track = np.divmod(chosen, len(self._rows))
+        used = beam.used[one]
+        used[np.arange(len(one)), track] = True
+        return _Beam(
+            paths=np.column_stack([beam.paths[one], track]),
+            used=used,
+            worth=worth[one, track],
+            spent=spent[one, track],
+            relaxed=np.column_stack([beam.relaxed[one], relaxed[one]]),
+        )
 
-    def _artists_near(self, path: Sequence[int], place: int) -> list[int]:
-        behind = self._artists[list(path[-self._gap :])].tolist() if self._gap else []
-        return [artist for artist in [*behind, *self._plan.artists_ahead(place, self._gap)] if artist >= 0]
+    def _fitting(self, beam: _Beam, place: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return which tracks may follow, (sets, rows) bool, and for which sets the artist rule is given up."""
+        if place in self._locked:
+            return np.broadcast_to(self._allowed[place], beam.used.shape), np.zeros(len(beam.used), dtype=bool)
+        free = self._allowed[place] & ~beam.used
+        fits = free.copy()
+        for earlier in range(max(0, place - self._gap), place):
+            behind = self._artists[beam.paths[:, earlier]]
+            fits &= (self._artists != behind[:, None]) | (behind < 0)[:, None]
+        fits &= ~np.isin(self._artists, [one for one in self._plan.artists_ahead(place, self._gap) if one >= 0])
+        relaxed = ~fits.any(axis=1)
+        fits[relaxed] = free[relaxed]
+        return fits, relaxed
 
-    def _distinct(self, states: list[_State]) -> list[_State]:
-        kept: dict[tuple[int, frozenset[int]], _State] = {}
-        for state in states:
+    def _distinct(self, beam: _Beam, values: np.ndarray) -> np.ndarray:
+        """Return where the highest values are in a flat array; of sets with the same tracks and last one, the best."""
+        flat = values.ravel()
+        most = min(flat.size, _TWICE * self._width)
+        top = np.argpartition(-flat, most - 1)[:most]
+        # The bound is one value: of equal ones, the first, whatever the partition took.
+        top = np.flatnonzero(flat >= max(flat[top].min(), np.finfo(flat.dtype).min))
+        kept: dict[tuple[int, bytes], int] = {}
+        for index in top[np.lexsort((top, -flat[top]))].tolist():
+            one, track = divmod(index, len(self._rows))
+            kept.setdefault((track, np.sort(np.append(beam.paths[one], track)).tobytes()), index)
             if len(kept) == self._width:
                 break
-            kept.setdefault((state.path[-1], frozenset(state.path)), state)
-        return list(kept.values())
+        return np.fromiter(kept.values(), dtype=np.int64)
 
     def _places(self) -> np.ndarray:
         allowed = np.tile(self._plan.eligible[self._rows], (self._plan.tracks, 1))
@@ -138,13 +181,13 @@ class SetSearch:
         return scores
 
     def _look_ahead(self) -> list[np.ndarray]:
-        """Return for each place and row the most that the transitions behind it can add up to, (rows,) each.
+        """Return for each place and row the most that the transitions behind it can be worth together, (rows,) each.
 
         Only that a track follows itself is left out. So this is never less than what a set reaches.
         """
         future = [np.zeros(len(self._rows))]
         for place in range(self._plan.tracks - 1, 0, -1):
-            reached = self._scores[place] + np.where(self._allowed[place], future[0], -np.inf)
+            reached = self._worth(self._scores[place]) + np.where(self._allowed[place], future[0], -np.inf)
             np.fill_diagonal(reached, -np.inf)
             future.insert(0, reached.max(axis=1))
         return future

@@ -38,7 +38,8 @@ def as_table(made: TrackSet, *, width: int) -> Group:
             "–" if track.energy is None else f"{track.energy:.1f}",
             "",
         )
-    summary = f"{counted(len(made.tracks))}, {made.minutes:.0f} minutes, score {made.score:.3f}"
+    summary = f"{counted(len(made.tracks))}, {length_text(60 * made.minutes)}, score {made.score:.2f}"
+    summary += f", weakest transition {made.weakest:.2f}"
     return Group(Text(summary, "bold"), table, *(Text(remark, "yellow") for remark in made.remarks))
 
 

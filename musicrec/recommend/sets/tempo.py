@@ -27,6 +27,13 @@ class TempoChange:
     multiple: np.ndarray
     score: np.ndarray
 
+    @property
+    def crossed(self) -> np.ndarray:
+        """Whether two beats play against three, (before, after) bool."""
+        return (self.multiple == np.float32(MULTIPLES["three_to_two"])) | (
+            self.multiple == np.float32(MULTIPLES["two_to_three"])
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class TempoRules:
@@ -38,8 +45,11 @@ class TempoRules:
         halving_percent: The change that scores one half.
         half: Factor if the next track counts at half its tempo; 0 never does.
         double: Factor at double its tempo.
-        three_to_two: Factor if it counts at one and a half times its tempo: two of its beats against three.
+        three_to_two: Factor if it counts at one and a half times its tempo: two of its beats against three. With 0.3,
+            that is worth as much as a plain change of 8 %.
         two_to_three: Factor at two thirds of its tempo.
+        two_against_three: Factor of the score of the whole transition where two beats play against three, which is hard
+            to mix: it is taken where a plain change would be a good deal worse.
         transition_percent: Tempo budget of a transition.
         set_percent: Tempo budget of a set: the sum of all changes, up and down. None sets no limit.
         over_budget: Factor of the score of a transition that exceeds a budget. It stays possible, as a set may not
@@ -49,8 +59,9 @@ class TempoRules:
     halving_percent: Positive = 6.0
     half: Share = 0.9
     double: Share = 0.9
-    three_to_two: Share = 0.6
-    two_to_three: Share = 0.6
+    three_to_two: Share = 0.3
+    two_to_three: Share = 0.3
+    two_against_three: Share = 0.85
     transition_percent: Positive = 6.0
     set_percent: Positive | None = None
     over_budget: Share = 0.7

@@ -79,6 +79,11 @@ class TrackSet:
     remarks: tuple[str, ...] = ()
 
     @property
+    def weakest(self) -> float:
+        """The lowest score of a transition."""
+        return min(transition.score for transition in self.transitions)
+
+    @property
     def rows(self) -> tuple[int, ...]:
         """The rows of the tracks in the columns, in order."""
         return tuple(track.row for track in self.tracks)
@@ -104,6 +109,7 @@ class TrackSet:
         """Return the set in plain JSON types, rounded."""
         return {
             "score": round(self.score, 4),
+            "weakest": round(self.weakest, 4),
             "minutes": round(self.minutes, 2),
             "remarks": list(self.remarks),
             "tracks": [track.to_dict() for track in self.tracks],

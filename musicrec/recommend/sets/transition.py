@@ -129,7 +129,9 @@ class TransitionScore:
         mean = np.divide(sums.values + of_place.values, weights, out=np.zeros_like(weights), where=weights > 0)
         mean *= 1 - np.float32(self.missing_costs) * (1 - weights / np.float32(counted))
         over = np.abs(pairs.tempo.percent) > self.tempo.transition_percent
-        return np.where(over, mean * np.float32(self.tempo.over_budget), mean)
+        mean[over] *= np.float32(self.tempo.over_budget)
+        mean[pairs.tempo.crossed] *= np.float32(self.tempo.two_against_three)
+        return mean
 
     def sums(self, pairs: Pairs, *, by_place: bool) -> "Sums":
         """Return the weighted sums over the axes that depend, or do not depend, on the place in the set."""

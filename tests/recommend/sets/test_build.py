@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -117,14 +118,25 @@ def test_a_filter_and_a_recording_once():
 
 
 def test_where_only_one_artist_is_left_the_rule_is_given_up(columns):
-    facts = columns(bpm=[120, 121, 122, 123], artist=["a", "a", "b", "a"])
-    made = build_set(facts, start=0, tracks=4, settings=only(TempoAxis()))
-    assert len(set(made.rows)) == 4
+    """Four tracks of one artist need 16 others between them; there are 8."""
+    facts = columns(bpm=np.linspace(120, 123, 12), artist=["a", *"bcd", "a", *"efg", "a", *"hi", "a"])
+    made = build_set(facts, start=0, tracks=12, settings=only(TempoAxis()))
+    assert len(set(made.rows)) == 12
     fillers = [place for place, one in enumerate(made.transitions, 2) if one.filler]
     assert fillers and all(facts.artist[made.rows[place - 1]] == "a" for place in fillers)
     assert "an artist who played less than 4 tracks ago" in made.transitions[fillers[0] - 2].reason
     assert made.remarks[0].startswith("track")
     assert not any(one.filler for one in build_set(facts, start=0, tracks=2, settings=only(TempoAxis())).transitions)
+
+
+@pytest.mark.parametrize(("artists", "gap"), [("ab", 0), ("abcd", 1), ("abcdefghi", 4), ("abcdefghijkl", 4)])
+def test_of_few_artists_one_returns_earlier(columns, artists, gap):
+    facts = columns(bpm=np.linspace(120, 120.1, 3 * len(artists)), artist=list(artists * 3))
+    made = build_set(facts, start=0, tracks=2 * len(artists), settings=only(TempoAxis()))
+    names = [facts.artist[row] for row in made.rows]
+    for place, name in enumerate(names):
+        assert name not in names[max(0, place - gap) : place]
+    assert not made.remarks
 
 
 def test_fillers_on_the_way_to_a_far_end(columns):
@@ -136,6 +148,32 @@ def test_fillers_on_the_way_to_a_far_end(columns):
     assert [one.filler for one in made.transitions] == [False, True, False]
     assert made.transitions[1].reason.endswith(", filler on the way")
     assert made.remarks[0].startswith("track 3 is a filler")
+
+
+def test_one_bad_transition_is_not_paid_for_by_the_others(columns):
+    """A step of 4 in energy scores .5 and .5 in two halves, and 1 and .0625 at once, which is the higher mean."""
+    facts = columns(energy=[5, 5, 9, 7])
+    by_mean, usual = (
+        build_set(facts, start=0, end=2, tracks=3, settings=replace(only(EnergyAxis()), shortfall_costs=costs))
+        for costs in (0.0, 10.0)
+    )
+    assert (by_mean.rows, by_mean.score, by_mean.weakest) == ((0, 1, 2), pytest.approx(1.0625 / 2), 0.0625)
+    assert (usual.rows, usual.score, usual.weakest) == ((0, 3, 2), 0.5, 0.5)
+
+
+def test_worth_is_the_score_less_what_is_missing():
+    worth = SetSettings(least=0.5, shortfall_costs=4.0).worth(np.float32([0.9, 0.5, 0.4]))
+    assert worth == pytest.approx([0.9, 0.5, 0.4 - 4 * 0.1], abs=1e-6)
+
+
+def test_a_transition_below_the_floor_is_named(columns):
+    made = build_set(columns(bpm=[100, 101, 113]), start=0, tracks=3, settings=only(TempoAxis()))
+    assert [round(one.score, 2) for one in made.transitions] == [0.98, 0.05]
+    assert made.remarks == (
+        "track 2 → 3 is a weak transition, 0.05 and not 0.50: no better set was found; another start, or more tracks "
+        "in the library, may help",
+    )
+    assert made.weakest == pytest.approx(made.transitions[1].score)
 
 
 def test_the_tempo_budget_of_the_set(columns):

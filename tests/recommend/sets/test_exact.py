@@ -26,9 +26,9 @@ def test_within_five_percent_of_the_exact_set_of_30_tracks(benchmark, seed, end,
     columns, settings = benchmark.make_tracks(30, seed=seed, artists=20), SetSettings()
     curve = shape and EnergyCurve(shape=shape)
     made = build_set(columns, start=0, end=end, tracks=8, curve=curve, settings=settings)
-    scores = benchmark.place_scores(columns, 8, 0, curve, settings)
+    worths = benchmark.place_worths(columns, 8, 0, curve, settings)
     best, bound = benchmark.exact_set(
-        scores, columns.artist_codes, start=0, end=end, gap=settings.artist_gap, limit_s=300
+        worths, columns.artist_codes, start=0, end=end, gap=settings.artist_gap, limit_s=300
     )
-    assert 0.95 * bound <= made.score <= bound + 1e-4
+    assert 0.95 * bound <= benchmark.set_worth(made, settings) <= bound + 1e-4
     assert best == pytest.approx(bound, abs=1e-3), "OR-Tools proves that there is no better one"

@@ -51,7 +51,7 @@ def test_a_file_of_the_user_says_what_differs(tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("gap: 3", "gap: there is no such setting; choose artist_gap, mix_s, .* or missing_costs"),
+        ("gap: 3", "gap: there is no such setting; choose artist_gap, mix_s, least, .* or missing_costs"),
         ("axes: {kye: {weight: 1}}", "axes=kye: choose key, bpm, energy, genre, timbre, loudness or curve"),
         ("axes: {key: {table: 1}}", "axes.key.table: there is no such setting; choose weight or mode"),
         ("axes: {key: {mode: tape}}", "axes.key.mode=tape: choose key_lock or vinyl"),

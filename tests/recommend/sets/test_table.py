@@ -19,7 +19,7 @@ def test_tracks_and_what_leads_into_them(columns):
     made = build_set(facts, start=0, tracks=2).named(["[b]Kraftwerk[/b] – Autobahn", ""])
     wide, narrow = printed(made, 120), printed(made, 80)
     # Means of .9, .9727 and .8409 with the weights .3, .2 and .18; .32 of the weights are unknown and cost half.
-    assert "2 tracks, 7 minutes, score 0.761" in wide
+    assert "2 tracks, 7:05, score 0.76, weakest transition 0.76" in wide
     assert "[b]Kraftwerk[/b] – Autobahn" in wide and "row 1" in wide
     assert "8A → 9A neighbour on the Camelot wheel, +1.2 % tempo, energy 6 → 7" in wide
     assert "8A A minor" in wide and "A minor" not in narrow

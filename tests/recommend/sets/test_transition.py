@@ -31,8 +31,8 @@ def half(deviation: float, halving: float) -> float:
         (120, 127.2, 6, 1, 0.5),
         (174, 87, 0, 2, 0.9),
         (70, 140, 0, 0.5, 0.9),
-        (120, 80, 0, 1.5, 0.6),
-        (100, 150, 0, 2 / 3, 0.6),
+        (120, 80, 0, 1.5, 0.3),
+        (100, 150, 0, 2 / 3, 0.3),
         (140, 69, -100 * 2 / 140, 2, 0.9 * half(100 * 2 / 140, 6)),
     ],
 )
@@ -114,7 +114,9 @@ def test_many_pairs_at_once_score_as_each_alone(columns):
 def test_key_lock_may_transpose_and_vinyl_moves_with_the_tempo(columns):
     """3A (B flat minor) is a semitone above 8A (A minor); played 5.6 % slower, it sounds as A minor."""
     facts = columns(bpm=[120, 120 * 2 ** (1 / 12), 120], key=["8A", "3A", "3A"])
-    lock, vinyl = (KeyAxis(mode=mode, table=KeyTable(semitone_up=0.1)) for mode in ("key_lock", "vinyl"))
+    lock, vinyl = (
+        KeyAxis(mode=mode, table=KeyTable(semitone_up=0.1, transposed=0.5)) for mode in ("key_lock", "vinyl")
+    )
     pairs = TransitionScore().pairs(facts, [0], [1, 2])
     assert lock.scores(pairs).tolist() == [[0.5, 0.5]]
     assert lock.reason(pairs, 0, 1) == "8A → 3A a semitone down with the key shift: same key"
@@ -127,6 +129,20 @@ def test_key_lock_may_transpose_and_vinyl_moves_with_the_tempo(columns):
 def test_vinyl_without_a_tempo_moves_nothing(columns):
     facts = columns(bpm=[120, np.nan], key=["8A", "8A"])
     assert KeyAxis(mode="vinyl").scores(TransitionScore().pairs(facts, [0], [1])).tolist() == [[1.0]]
+
+
+def test_a_key_shift_is_better_than_clashing_keys_and_worse_than_any_others():
+    table = KeyTable()
+    plain = {name: value for name, value in table.__dict__.items() if name not in ("transposed", "other")}
+    assert table.other < table.transposed * max(plain.values()) < min(plain.values())
+
+
+def test_two_beats_against_three_are_worth_a_plain_change_of_8_percent_and_cost_a_part_of_the_whole(columns):
+    rules = TempoRules()
+    (crossed, near, far) = rules.change(np.float32([120]), np.float32([80, 120 * 1.078, 120 * 1.08])).score[0]
+    assert near > crossed > far
+    facts, scoring = columns(bpm=[120, 80]), TransitionScore(axes=(TempoAxis(),), missing_costs=0)
+    assert scoring.explain(scoring.pairs(facts, [0], [1])).score == pytest.approx(0.3 * 0.85)
 
 
 def test_beyond_the_tempo_budget(columns):
