@@ -44,6 +44,7 @@ async function request(method, path, { body, query, signal, headers = {}, as = "
     throw new ApiError(0, "The server does not answer. Is `musicrec serve` still running?");
   }
   tell("online");
+  if (response.status === 401) tell("signed out");
   if (!response.ok) throw new ApiError(response.status, await problem(response));
   if (as === "response") return response;
   return response.status === 204 ? null : response.json();

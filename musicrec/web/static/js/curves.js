@@ -1,6 +1,6 @@
 /** Curves on canvas, in the colours of the page and at the resolution of the screen. */
 
-const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+import { colour } from "./colours.js";
 
 /** Return the context of a canvas that fills its box, cleared, and its size in CSS pixels. */
 export function paper(canvas) {

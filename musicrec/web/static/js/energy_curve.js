@@ -1,5 +1,6 @@
 /** The energy of a set, drawn by hand: with a pointer, by presets, or as numbers. */
 
+import { colour } from "./colours.js";
 import { paper } from "./curves.js";
 import { field, h, show } from "./dom.js";
 
@@ -9,7 +10,6 @@ const USUAL = 5; // where a curve begins as long as the first track is not known
 const SPAN = 3; // how much higher its top is
 // The shapes of `musicrec set --curve`, from 0 at the beginning to 1 at the top.
 const SHAPES = { flat: () => 0, rise: (x) => x, peak: (x) => (x < 0.7 ? x / 0.7 : (1 - x) / 0.3), wave: (x) => 0.5 - 0.5 * Math.cos(4 * Math.PI * x) };
-const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const sample = (shape, low) => Array.from({ length: POINTS }, (_, i) => low + (Math.min(HIGH, low + SPAN) - low) * shape(i / (POINTS - 1)));
 
 /** Return {element, value(), state(), startAt(energy)}: the value is [[place, energy], …], or null for no curve. */

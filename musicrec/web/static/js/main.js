@@ -5,7 +5,7 @@ import { h, show } from "./dom.js";
 import { followRunningJobs } from "./jobs.js";
 import { startPlayerBar } from "./player_bar.js";
 import { startShortcuts } from "./shortcuts.js";
-import { readLibrary, readSession } from "./store.js";
+import { readLibrary, readSession, store } from "./store.js";
 import { report } from "./toast.js";
 import { startTools } from "./tools.js";
 import { dropZone } from "./uploads.js";
@@ -93,6 +93,13 @@ async function start() {
   } catch (error) {
     report(error);
   }
+  let asking = false;
+  listen("signed out", async () => { // a session ended, or somebody else signed out in another tab
+    if (asking || !store.session?.users) return;
+    asking = true;
+    await readSession().then(({ user }) => user || chooseUser({ must: true })).catch(report);
+    asking = false;
+  });
   listen("user", () => readLibrary().then(route, report));
   addEventListener("hashchange", route);
   await route();

@@ -2,10 +2,12 @@
 
 import { get, listen, trackPath } from "./api.js";
 import { keyPill } from "./camelot.js";
+import { colour, isDark } from "./colours.js";
 import { paper } from "./curves.js";
 import { h, later, show } from "./dom.js";
 import { emptyLibrary } from "./find.js";
-import { counted, fixed, trackName } from "./format.js";
+import { counted, fixed, trackName, whole } from "./format.js";
+import { drawPoints } from "./map_drawing.js";
 import { Points, Window } from "./map_points.js";
 import { player, play } from "./player.js";
 import { query } from "./query_state.js";
@@ -17,8 +19,6 @@ const COLOURS = 9; // genres with a colour of their own; the others are grey
 const NEAR = 14; // pixels around a point in which it is pointed at
 const known = new Map(); // {id: row}
 
-const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const isDark = () => getComputedStyle(document.documentElement).colorScheme === "dark";
 const hueOf = (rank) => `oklch(${isDark() ? 0.78 : 0.58} 0.15 ${(rank * 360) / COLOURS + 30})`;
 
 async function rowOf(id) {
@@ -48,6 +48,7 @@ export async function mount(view, { signal }) {
   const counts = new Map();
   for (const one of data.genre) counts.set(one, (counts.get(one) ?? 0) + 1);
   const common = [...counts].filter(([one]) => data.genres[one]).sort((a, b) => b[1] - a[1]).slice(0, COLOURS).map(([one]) => one);
+  const kinds = Uint8Array.from(data.genre, (one) => common.indexOf(one) + 1); // 0: one of the other genres
   let only = null;
   let pointed = -1;
 
@@ -65,29 +66,15 @@ export async function mount(view, { signal }) {
     const { context, width, height } = paper(canvas);
     shown.fit(width, height);
     const radius = Math.max(1.2, Math.min(7, (260 / Math.sqrt(data.ids.length + 40)) * Math.sqrt(shown.zoom) * 0.28));
-    const byColour = new Map([["other", []], ...common.map((one) => [one, []])]);
-    for (let i = 0; i < data.ids.length; i += 1) byColour.get(byColour.has(data.genre[i]) ? data.genre[i] : "other").push(i);
-    for (const [genre, ones] of byColour) {
-      context.fillStyle = genre === "other" ? colour("--line-strong") : hueOf(common.indexOf(genre));
-      context.globalAlpha = only === null || only === genre ? 0.9 : 0.1;
-      context.beginPath();
-      for (const i of ones) {
-        const [left, top] = shown.toScreen(points.x[i], points.y[i]);
-        if (left < -9 || top < -9 || left > width + 9 || top > height + 9) continue;
-        if (radius < 2) context.rect(left - radius, top - radius, 2 * radius, 2 * radius);
-        else {
-          context.moveTo(left + radius, top);
-          context.arc(left, top, radius, 0, 2 * Math.PI);
-        }
-      }
-      context.fill();
-    }
-    context.globalAlpha = 1;
+    const styles = [colour("--line-strong"), ...common.map((_, rank) => hueOf(rank))];
+    const alphas = ["other", ...common].map((one) => (only === null || only === one ? 0.9 : 0.12));
+    drawPoints(context, { points, shown, kinds, styles, alphas, radius });
     for (const seed of query.seeds) if (rowById.has(seed.id)) ring(context, rowById.get(seed.id), colour("--accent"), radius + 5);
     if (rowById.has(player.track?.id)) ring(context, rowById.get(player.track.id), colour("--good"), radius + 3);
     if (pointed >= 0) ring(context, pointed, colour("--text"), radius + 4);
   };
-  const drawSoon = () => requestAnimationFrame(draw);
+  let waiting = 0;
+  const drawSoon = () => { waiting ||= requestAnimationFrame(() => { waiting = 0; draw(); }); };
   const zoom = (by, left = shown.width / 2, top = shown.height / 2) => { shown.zoomAt(left, top, by); drawSoon(); };
 
   const sayName = later(async (i, aloud) => {
@@ -175,7 +162,7 @@ export async function mount(view, { signal }) {
   const drawLegend = () => {
     const others = data.ids.length - common.reduce((sum, one) => sum + counts.get(one), 0);
     const entry = (genre, text, style, count) => h("button", { type: "button", "aria-pressed": String(only === genre), onclick: () => { only = only === genre ? null : genre; drawLegend(); draw(); } },
-      h("i", { style: { "--colour": style }, "aria-hidden": "true" }), `${text} ${count}`);
+      h("i", { style: { "--colour": style }, "aria-hidden": "true" }), text, h("small", { class: "muted", text: whole(count) }));
     show(legend, common.map((one, rank) => entry(one, data.genres[one], hueOf(rank), counts.get(one))), others > 0 && entry("other", "other", colour("--line-strong"), others));
   };
   drawLegend();

@@ -3,7 +3,6 @@
 import { listen } from "./api.js";
 import { keyPill } from "./camelot.js";
 import { h, iconButton, show } from "./dom.js";
-import { exportTracks } from "./export_dialog.js";
 import { addToPlaylist } from "./feedback.js";
 import { blockName, counted, fixed, signed, trackName } from "./format.js";
 import { icon } from "./icons.js";
@@ -16,6 +15,8 @@ import { shortcut } from "./shortcuts.js";
 
 const hidden = new Set(); // tracks that were skipped or are never wanted again, until the next answer
 const MULTIPLES = { 2: "×2", 0.5: "÷2", 1.5: "3:2", 0.6667: "2:3" };
+
+const saveTracks = async (...values) => (await import("./export_dialog.js")).exportTracks(...values);
 
 /** Return [block, score, weight] of a result, by weight; the parts of one block, such as two models, are one. */
 function axes(result, weights) {
@@ -137,7 +138,7 @@ export function results(signal) {
     const active = document.activeElement?.closest?.(".result")?.dataset.track;
     show(head, heading(answer, shown), h("div", { class: "buttons" },
       h("button", { type: "button", class: "quiet", onclick: () => addToPlaylist(rows), disabled: !rows.length }, icon("add"), "All to playlist"),
-      h("button", { type: "button", class: "quiet", onclick: () => exportTracks(rows.map((one) => one.id), trackName(queryRow() ?? {})), disabled: !rows.length }, icon("download"), "Export")));
+      h("button", { type: "button", class: "quiet", onclick: () => saveTracks(rows.map((one) => one.id), trackName(queryRow() ?? {})), disabled: !rows.length }, icon("download"), "Export")));
     show(remarks, answer.remarks.map((text) => h("p", { class: "remark", text })));
     const items = shown.map((one) => resultRow(one, rows, answer.similarity?.weights ?? {}));
     if (items.length) items[0].tabIndex = 0;

@@ -98,7 +98,7 @@ export function openMenu(button, items, above = null) {
     event.preventDefault();
     event.stopPropagation();
   });
-  document.body.append(menu);
+  document.getElementById("view").append(menu);
   const { left, bottom, top, right } = button.getBoundingClientRect();
   menu.style.left = `${Math.max(8, Math.min(left, innerWidth - menu.offsetWidth - 8, right - menu.offsetWidth))}px`;
   menu.style.top = `${bottom + menu.offsetHeight + 8 > innerHeight ? Math.max(8, top - menu.offsetHeight - 4) : bottom + 4}px`;

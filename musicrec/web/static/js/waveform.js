@@ -2,7 +2,7 @@
 
 import { get, listen, trackPath } from "./api.js";
 import { player, play, seek, share } from "./player.js";
-import { report } from "./toast.js";
+import { colour } from "./colours.js";
 import WaveSurfer from "../vendor/wavesurfer.esm.js";
 
 /**
@@ -33,7 +33,6 @@ function withoutInlineStyle(run) {
   }
 }
 
-const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const colours = () => ({ waveColor: colour("--wave"), progressColor: colour("--accent"), cursorColor: colour("--text") });
 
 /**
@@ -79,5 +78,5 @@ export function makeWaveform(element, { height = 72, signal } = {}) {
   listen("player", follow, signal);
   addEventListener("themechange", () => surfer?.setOptions(colours()), { signal });
   signal?.addEventListener("abort", clear);
-  return { show: (track) => load(track).catch(report) };
+  return { show: (track) => load(track).catch(() => {}) }; // without peaks, a line stands for the waveform
 }
