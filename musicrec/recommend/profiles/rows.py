@@ -72,6 +72,13 @@ def insert_user(connection: Connection, name: str, created_at: datetime) -> bool
     return connection.execute(added).scalar_one_or_none() is not None
 
 
+def insert_pin(connection: Connection, user_id: int, pin: str) -> bool:
+    """Add the PIN of a user, and return whether there was none."""
+    statement = _INSERT[connection.dialect.name](schema.pins).values(user_id=user_id, pin=pin)
+    added = statement.on_conflict_do_nothing().returning(schema.pins.c.user_id)
+    return connection.execute(added).scalar_one_or_none() is not None
+
+
 def add_rows(connection: Connection, table: Any, rows: list[dict[str, Any]]) -> None:
     """Add rows to a table."""
     if rows:

@@ -71,7 +71,7 @@ class ProfileStore:
         table = schema.pins
         query = select(table.c.pin).join_from(table, schema.users, table.c.user_id == schema.users.c.id)
         with self._database.reading() as connection:
-            return connection.execute(query.where(*_of(user))).scalar_one_or_none()
+            return connection.execute(query.where(*rows.of_user(user))).scalar_one_or_none()
 
     def set_pin(self, user: str, pin: str) -> bool:
         """Store the PIN of a user who has none; the user is created if there is none.
@@ -83,10 +83,8 @@ class ProfileStore:
         Returns:
             False if the user has a PIN already, which stays.
         """
-        table = schema.pins
         with self._writing(user) as (connection, user_id):
-            added = _INSERT[connection.dialect.name](table).values(user_id=user_id, pin=pin).on_conflict_do_nothing()
-            return connection.execute(added.returning(table.c.user_id)).scalar_one_or_none() is not None
+            return rows.insert_pin(connection, user_id, pin)
 
     def users_with_pin(self) -> list[str]:
         """Return the names of the users who have a PIN, in order."""
