@@ -1,6 +1,6 @@
 /** What people say of tracks. Each thing said can be taken back at once. */
 
-import { get, post, tell, trackPath } from "./api.js";
+import { get, listen, post, remove, tell, trackPath } from "./api.js";
 import { askText } from "./dialog.js";
 import { counted, trackName } from "./format.js";
 import { setOpinion, learn } from "./store.js";
@@ -31,9 +31,11 @@ export const pair = (track, then) => say({ kind: "pair", track: track.id, then: 
 /** Take back what was said last. */
 export async function undo() {
   try {
-    const { undone } = await post("feedback/undo");
-    if (!undone.length) return toast("There is nothing to undo.");
-    const [event] = undone;
+    let event;
+    do { // what the page noted by itself is taken back on the way
+      [event] = (await post("feedback/undo")).undone;
+    } while (event?.kind === "played");
+    if (!event) return toast("There is nothing to undo.");
     const id = event.track ?? event.id ?? event.audio_hash;
     const track = await get(trackPath(id)).catch(() => null);
     if (track) {
@@ -70,7 +72,6 @@ export async function addToPlaylist(tracks) {
 
 async function takeOut(name, place, count) {
   try {
-    const { remove } = await import("./api.js");
     for (let i = 0; i < count; i++) await remove(`playlists/${encodeURIComponent(name)}/tracks/${place}`);
     tell("playlists");
     toast(`Taken out of ${name} again`);
@@ -79,4 +80,7 @@ async function takeOut(name, place, count) {
   }
 }
 
+listen("played", (track) => {
+  if (!String(track.id).startsWith("u-")) post("feedback", { kind: "played", track: track.id }).catch(() => {}); // nobody asked for it
+});
 shortcut("z", "Page", "Undo what you said last", () => { undo(); });

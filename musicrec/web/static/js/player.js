@@ -37,11 +37,18 @@ function setVolume() {
   audio.volume = matchedVolume(track?.loudness, compare ? [compare.a.loudness, compare.b.loudness] : []);
 }
 
+/** Tell the system what plays, for its own player and the keys of the keyboard. */
+function showOnKeys(track) {
+  if (!navigator.mediaSession) return;
+  navigator.mediaSession.metadata = new MediaMetadata({ title: track.title || track.name || "", artist: track.artist ?? "", album: track.album ?? "" });
+}
+
 async function start(track, from) {
   const turn = ++wanted.turn;
   wanted.share = from;
   player.track = track;
   setVolume();
+  showOnKeys(track);
   audio.src = address(trackPath(track.id, "/audio"));
   tell("player");
   try {
@@ -81,10 +88,10 @@ export function step(places) {
 }
 
 /** Switch between the query and the result, at the same relative place. */
-export function switchAB() {
+export function switchAB(from = share()) {
   const { compare, track } = player;
   if (!compare) return false;
-  return start(track.id === compare.b.id ? compare.a : compare.b, share());
+  return start(track.id === compare.b.id ? compare.a : compare.b, from);
 }
 
 /** Go to a share of the track, from 0 to 1. */
@@ -106,6 +113,7 @@ for (const name of ["play", "pause", "ended", "loadedmetadata", "waiting", "play
 }
 audio.addEventListener("timeupdate", () => tell("time"));
 audio.addEventListener("ended", () => {
+  tell("played", player.track);
   const at = player.queue.findIndex((one) => one.id === player.track?.id);
   if (at >= 0 && player.queue[at + 1]) step(1);
 });
@@ -114,3 +122,6 @@ audio.addEventListener("error", () => {
   report(Object.assign(new Error(`${trackName(player.track)}: the audio cannot be played; is its file still there?`), { status: 404 }));
   tell("player");
 });
+for (const [name, act] of Object.entries({ play: () => toggle(), pause: () => toggle(), nexttrack: () => step(1), previoustrack: () => step(-1) })) {
+  navigator.mediaSession?.setActionHandler(name, act);
+}

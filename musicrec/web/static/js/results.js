@@ -6,12 +6,13 @@ import { h, iconButton, show } from "./dom.js";
 import { addToPlaylist } from "./feedback.js";
 import { blockName, counted, fixed, signed, trackName } from "./format.js";
 import { icon } from "./icons.js";
-import { isPlaying, player, toggle } from "./player.js";
+import { isPlaying, play, player, switchAB, toggle } from "./player.js";
 import { queryRow } from "./query_panel.js";
 import { change, query } from "./query_state.js";
 import { opinionOf, rowOf } from "./store.js";
 import { bindRow, trackButtons } from "./track_buttons.js";
 import { shortcut } from "./shortcuts.js";
+import { makeWaveform } from "./waveform.js";
 
 const hidden = new Set(); // tracks that were skipped or are never wanted again, until the next answer
 const MULTIPLES = { 2: "×2", 0.5: "÷2", 1.5: "3:2", 0.6667: "2:3" };
@@ -36,6 +37,21 @@ function axisBars(list) {
     list.map(([, score]) => h("i", { style: { "--share": Math.max(0.03, score) } })));
 }
 
+/** Return the waveforms of the query and a result, one above the other: a click plays from there, equally loud. */
+function sideBySide(asked, row, options, signal) {
+  const lane = (letter, track, from) => {
+    const wave = h("div", { class: "wave without-peaks" });
+    makeWaveform(wave, { height: 40, signal, start: from }).show(track);
+    return h("div", { class: "lane" }, h("button", { type: "button", class: "lane-name", "aria-label": `Play ${letter}, ${trackName(track)}`, onclick: () => from(track, 0), text: letter }), wave);
+  };
+  const playB = (track, from) => play(row, { ...options, from });
+  const playA = async (track, from) => {
+    if (player.compare?.b.id !== row.id) await play(row, { ...options, from });
+    if (player.track.id === row.id) await switchAB(from);
+  };
+  return h("div", { class: "side-by-side", role: "group", "aria-label": "Compare A, the query, with B" }, lane("A", asked, playA), lane("B", row, playB));
+}
+
 function whyPanel(result, list, weights) {
   return h("div", { class: "why-panel" },
     h("table", {}, h("caption", { class: "unseen", text: "Score per axis" }),
@@ -54,7 +70,7 @@ function whyPanel(result, list, weights) {
       result.remarks.map((text) => h("p", { class: "warning", text }))));
 }
 
-function resultRow(result, rows, weights) {
+function resultRow(result, rows, weights, signal) {
   const row = rowOf(result);
   const asked = queryRow();
   const options = { queue: rows, query: asked };
@@ -63,10 +79,14 @@ function resultRow(result, rows, weights) {
   const button = iconButton(icon(isPlaying(row.id) ? "pause" : "play"), `Play ${trackName(row)}`, playing, { class: "play" });
   const panel = h("div", { class: "why-place", hidden: true });
   const why = h("button", { type: "button", class: "why", "aria-expanded": "false", title: "Why this one?", onclick: () => openWhy() }, result.why || "Why this one?");
+  let closed = new AbortController();
   const openWhy = () => {
     panel.hidden = !panel.hidden;
     why.setAttribute("aria-expanded", String(!panel.hidden));
-    if (!panel.hidden) show(panel, whyPanel(result, list, weights));
+    closed.abort();
+    if (panel.hidden) return;
+    closed = new AbortController();
+    show(panel, sideBySide(asked, row, options, AbortSignal.any([closed.signal, signal])), whyPanel(result, list, weights));
   };
   const changed = result.tempo_change_percent;
   const multiple = MULTIPLES[Number(result.tempo_multiple?.toFixed(4))] ?? "";
@@ -140,7 +160,7 @@ export function results(signal) {
       h("button", { type: "button", class: "quiet", onclick: () => addToPlaylist(rows), disabled: !rows.length }, icon("add"), "All to playlist"),
       h("button", { type: "button", class: "quiet", onclick: () => saveTracks(rows.map((one) => one.id), trackName(queryRow() ?? {})), disabled: !rows.length }, icon("download"), "Export")));
     show(remarks, answer.remarks.map((text) => h("p", { class: "remark", text })));
-    const items = shown.map((one) => resultRow(one, rows, answer.similarity?.weights ?? {}));
+    const items = shown.map((one) => resultRow(one, rows, answer.similarity?.weights ?? {}, signal));
     if (items.length) items[0].tabIndex = 0;
     show(list, items, query.k <= shown.length && h("li", { class: "more-row" },
       h("button", { type: "button", text: "Show more", onclick: () => change({ k: query.k + 20 }) })));

@@ -75,6 +75,7 @@ function menuButton(track, { after }) {
     ["Add as another seed", () => addSeed(track)],
     ["Unlike: fewer like this", () => addSeed(track, "unlike")],
     ["Add to playlist…", () => addToPlaylist([track])],
+    after && ["Not now", () => skip(track, after)],
     after && [`Works after ${trackName(after)}`, () => pair(after, track)],
     ["Begin a set with it", () => { location.hash = `#/sets?start=${encodeURIComponent(track.id)}`; }],
   ].filter(Boolean);

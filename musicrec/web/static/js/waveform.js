@@ -38,10 +38,11 @@ const colours = () => ({ waveColor: colour("--wave"), progressColor: colour("--a
 /**
  * Show waveforms in an element.
  * @param {HTMLElement} element Where.
- * @param {{height?: number, signal?: AbortSignal}} [options]
+ * @param {{height?: number, signal?: AbortSignal, start?: function(object, number)}} [options] `start(track, share)` plays
+ *   from a place that was clicked on.
  * @returns {{show: function(object)}} `show(track)` shows that of a track; null shows none.
  */
-export function makeWaveform(element, { height = 72, signal } = {}) {
+export function makeWaveform(element, { height = 72, signal, start = (track, from) => play(track, { from }) } = {}) {
   let shown = null;
   let surfer = null;
   const clear = () => { surfer?.destroy(); surfer = null; };
@@ -60,7 +61,7 @@ export function makeWaveform(element, { height = 72, signal } = {}) {
     surfer.on("interaction", (seconds) => {
       const to = seconds / (track.duration_s || 1);
       if (player.track?.id === track.id) seek(to);
-      else play(track, { from: to });
+      else start(track, to);
     });
   };
   async function load(track) {
