@@ -85,7 +85,7 @@ def postgresql(server: str) -> str:
     import psycopg
 
     with psycopg.connect(server) as connection:
-        for table in ("entries", "playlists", "events", "users", "schema"):
+        for table in ("entries", "playlists", "events", "pins", "users", "schema"):
             connection.execute(f"DROP TABLE IF EXISTS profile_{table}")
     return server
 
