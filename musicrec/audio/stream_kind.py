@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from typing import BinaryIO
 
+BROWSER_TYPES = ("audio/flac", "audio/wav", "audio/ogg", "audio/mp4", "audio/mpeg")
 _MOST_BOXES = 10_000  # that are looked at in an MP4 file; a damaged one may hold any number
 _WAV_PCM, _WAV_FLOAT, _WAV_EXTENSIBLE = 1, 3, 0xFFFE
 _AAC_OBJECTS = (0x40, 0x66, 0x67, 0x68)  # ISO/IEC 14496-1, table 5

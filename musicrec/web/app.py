@@ -10,9 +10,10 @@ from fastapi.staticfiles import StaticFiles
 from musicrec.recommend.recommender import Recommender
 from musicrec.system.version import VERSION
 from musicrec.web import errors
+from musicrec.web.background import Background
 from musicrec.web.pool import RecommenderPool
 from musicrec.web.request_log import RequestLog
-from musicrec.web.routers import health, library, query, session, tracks
+from musicrec.web.routers import health, jobs, library, media, query, session, tracks, uploads
 from musicrec.web.schemas import MISTAKES
 from musicrec.web.security import Security
 from musicrec.web.settings import ServerSettings
@@ -26,6 +27,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     library.router,
     tracks.router,
     query.router,
+    jobs.router,
+    uploads.router,
+    media.router,
 )
 """The endpoints below `API`. Those at the root are added by `create_app`."""
 
@@ -43,13 +47,18 @@ def create_app(settings: ServerSettings, *, open_recommender: Callable[[], Recom
         open_recommender: Opens the recommender of a thread; None opens the library of the settings.
     """
     opener = open_recommender or (lambda: Recommender.open(settings.library, device=settings.device))
-    state = WebState(settings=settings, pool=RecommenderPool(opener, threads=settings.threads))
+    state = WebState(
+        settings=settings,
+        pool=RecommenderPool(opener, threads=settings.threads),
+        background=Background(settings),
+    )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         """Start what works in the background, and stop it."""
         try:
-            yield
+            async with state.background:
+                yield
         finally:
             state.pool.close()
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from musicrec.web.errors import no_such_track
+from musicrec.web.errors import WebError, no_such_track
 
 if TYPE_CHECKING:
     from musicrec.recommend.recommender import Recommender
@@ -21,8 +21,9 @@ def library_tracks(recommender: "Recommender", ids: Sequence[str]) -> "list[Trac
     for one in ids:
         if one not in numbers:
             raise no_such_track(one)
-    found = {track.audio_hash: track for track in library.tracks([numbers[one] for one in dict.fromkeys(ids)])}
-    for one in ids:
-        if one not in found:
-            raise no_such_track(one)
+    try:
+        tracks = library.tracks([numbers[one] for one in dict.fromkeys(ids)])
+    except KeyError:  # it has no file that is there
+        raise WebError(404, f"{', '.join(ids[:3])}: the file is not there; index its folder again") from None
+    found = {track.audio_hash: track for track in tracks}
     return [found[one] for one in ids]

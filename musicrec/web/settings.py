@@ -44,6 +44,7 @@ class ServerSettings:
         index: Whether folders of this computer can be indexed from the page.
         json_logs: Whether each request is logged as a line of JSON.
         uploads: How much may be uploaded.
+        temporary: Where uploads and previews are written; None for the cache folder of the user.
 
     Raises:
         ConfigError: A setting is out of range, or an address that others can reach has no token.
@@ -62,6 +63,7 @@ class ServerSettings:
     index: bool = True
     json_logs: bool = False
     uploads: UploadLimits = field(default_factory=UploadLimits)
+    temporary: Path | None = None
 
     def __post_init__(self) -> None:
         check_value("threads", self.threads, Count)

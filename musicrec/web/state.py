@@ -5,12 +5,16 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from musicrec.web.background import Background
 from musicrec.web.errors import WebError
+from musicrec.web.jobs import Jobs
+from musicrec.web.media import Media
 from musicrec.web.metrics import Metrics
 from musicrec.web.pool import RecommenderPool
 from musicrec.web.sessions import Session, Sessions
 from musicrec.web.settings import ServerSettings
 from musicrec.web.track_list import TrackLists
+from musicrec.web.uploads import Uploads
 
 USUAL_USER = "me"
 
@@ -22,6 +26,7 @@ class WebState:
     Attributes:
         settings: Settings of the server.
         pool: Answers questions to the recommender.
+        background: Jobs, uploads, and what is played and drawn; it works while the server answers.
         track_lists: The library as a table.
         sessions: Who uses the page.
         metrics: What Prometheus reads.
@@ -29,9 +34,25 @@ class WebState:
 
     settings: ServerSettings
     pool: RecommenderPool
+    background: Background
     track_lists: TrackLists = field(default_factory=TrackLists)
     sessions: Sessions = field(default_factory=Sessions)
     metrics: Metrics = field(default_factory=Metrics)
+
+    @property
+    def jobs(self) -> Jobs:
+        """Work that takes longer than an answer may."""
+        return self.background.jobs
+
+    @property
+    def uploads(self) -> Uploads:
+        """Files that are asked about and are not in the library."""
+        return self.background.uploads
+
+    @property
+    def media(self) -> Media:
+        """What is played and drawn of tracks of the library."""
+        return self.background.media
 
 
 def _state(request: Request) -> WebState:

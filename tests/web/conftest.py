@@ -93,8 +93,8 @@ def library(library_file: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def settings(library: Path) -> ServerSettings:
-    return ServerSettings(library=library)
+def settings(library: Path, tmp_path: Path) -> ServerSettings:
+    return ServerSettings(library=library, temporary=tmp_path / "serve")
 
 
 @pytest.fixture

@@ -1,0 +1,79 @@
+"""What works in the background of a server: jobs, worker processes, uploads and previews, from start to end."""
+
+import asyncio
+from contextlib import ExitStack
+from pathlib import Path
+
+from musicrec.recommend import stores
+from musicrec.web.jobs import Jobs
+from musicrec.web.media import Media
+from musicrec.web.server_folder import ServerFolder
+from musicrec.web.settings import ServerSettings
+from musicrec.web.transcode import Previews
+from musicrec.web.uploads import ANALYSIS, Uploads
+from musicrec.web.worker_process import WorkerProcess
+
+INDEX = "index"
+"""The lane of indexing, which has a worker process of its own, so that uploads do not wait for it."""
+_MOST_DETAILS, _MOST_INDEX = 20, 5  # jobs that wait
+_IDLE_S = 120.0
+_INDEX_PRIORITY = 10
+
+
+class Background:
+    """Works while a server answers; use it in an `async with` block, in the event loop of the server.
+
+    Args:
+        settings: Of the server.
+
+    Attributes:
+        jobs: The jobs.
+        uploads: The uploads.
+        media: What is played and drawn of tracks.
+        indexing: The worker process that indexes.
+        models: What the worker processes need to find library and models: "library" and "device".
+    """
+
+    jobs: Jobs
+    uploads: Uploads
+    media: Media
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self._settings, self._stack = settings, ExitStack()
+        self.models = {"library": _absolute(settings.library), "device": settings.device}
+        self._analysis, self._drawing = WorkerProcess(), WorkerProcess(idle_s=_IDLE_S)
+        self.indexing = WorkerProcess(idle_s=_IDLE_S, priority=_INDEX_PRIORITY)
+        self._sweeping: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> "Background":
+        folder = self._stack.enter_context(ServerFolder(self._settings.temporary))
+        limits = self._settings.uploads
+        self.jobs = Jobs({ANALYSIS: limits.waiting + _MOST_DETAILS, INDEX: _MOST_INDEX})
+        self.uploads = Uploads(
+            folder.below("uploads"), limits=limits, jobs=self.jobs, worker=self._analysis, models=self.models
+        )
+        self.media = Media(
+            jobs=self.jobs,
+            analysis=self._analysis,
+            drawing=self._drawing,
+            previews=Previews(folder.below("previews")),
+            models=self.models,
+        )
+        self.jobs.start()
+        self._sweeping = asyncio.ensure_future(self.uploads.sweep())
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+        await self.jobs.stop()
+        await self.media.stop()
+        for worker in (self._analysis, self._drawing, self.indexing):
+            await worker.stop()
+        await asyncio.to_thread(self._stack.close)
+
+
+def _absolute(library: Path | str | None) -> str:
+    """Return the address of a library for a process that runs in another folder."""
+    found = stores.default_library() if library is None else stores.address(library)
+    return found if isinstance(found, str) else str(found.absolute())

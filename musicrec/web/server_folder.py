@@ -1,0 +1,73 @@
+"""The folder of temporary files of one server. What a killed server left is removed when the next one starts."""
+
+import contextlib
+import os
+import secrets
+import shutil
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+
+import platformdirs
+
+from musicrec.system.lock import try_lock, wait_for_lock
+
+_LOCK = ".lock"
+_OPEN: set[Path] = set()  # of this process, in which a lock excludes nobody
+_ALONE = threading.Lock()
+
+
+def usual_place() -> Path:
+    """Return where the folders of servers are made."""
+    return platformdirs.user_cache_path("musicrec") / "serve"
+
+
+class ServerFolder:
+    """A new folder that only this user can read, for the time of a `with` block.
+
+    Args:
+        place: Where to make it. What servers that no longer run left there is removed.
+
+    Attributes:
+        path: The folder.
+    """
+
+    def __init__(self, place: Path | None = None) -> None:
+        self._place = usual_place() if place is None else place
+        self._stack = ExitStack()
+        self.path = self._place / f"server-{secrets.token_hex(8)}"
+
+    def __enter__(self) -> "ServerFolder":
+        self._place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _ALONE, wait_for_lock(self._place / _LOCK):
+            self._remove_stale()
+            self.path.mkdir(mode=0o700)
+            self._stack.enter_context(try_lock(self.path / _LOCK))
+            _OPEN.add(self.path)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+        with _ALONE:
+            _OPEN.discard(self.path)
+        self._stack.close()
+
+    def below(self, name: str) -> Path:
+        """Return a folder in it, which is made."""
+        folder = self.path / name
+        folder.mkdir(exist_ok=True, mode=0o700)
+        return folder
+
+    def _remove_stale(self) -> None:
+        for folder in self._place.glob("server-*"):
+            if folder in _OPEN or folder.is_symlink():
+                continue
+            with contextlib.suppress(OSError), try_lock(folder / _LOCK) as gone:
+                if gone:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
+def free_bytes(folder: Path) -> int:
+    """Return how many bytes can still be written to the disk of a folder."""
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize
