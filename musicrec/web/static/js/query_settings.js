@@ -28,7 +28,9 @@ function weights() {
     const slider = h("input", { type: "range", id, min: 0, max: MOST_WEIGHT, step: 0.5, value, oninput: () => {
       shown.textContent = Number(slider.value).toFixed(1);
       slider.style.setProperty("--at", `${(slider.value / MOST_WEIGHT) * 100}%`);
-      askLater("weights", block, Number(slider.value) === (usual[block] ?? 0) ? undefined : Number(slider.value));
+      const value = Number(slider.value) === (usual[block] ?? 0) ? undefined : Number(slider.value);
+      slider.parentElement.classList.toggle("changed", value !== undefined);
+      askLater("weights", block, value);
     }, style: { "--at": `${Math.min(1, value / MOST_WEIGHT) * 100}%` } });
     return h("div", { class: block in query.weights ? "slider changed" : "slider" }, h("label", { for: id, text: blockName(block) }), slider, shown);
   });

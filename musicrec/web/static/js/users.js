@@ -1,6 +1,6 @@
 /** Who is here: choosing a person, with a PIN where they have one, and adding people. */
 
-import { post, tell } from "./api.js";
+import { post, remove, tell } from "./api.js";
 import { openDialog } from "./dialog.js";
 import { field, h, show } from "./dom.js";
 import { readSession, store } from "./store.js";
@@ -34,7 +34,17 @@ export function chooseUser({ must = false } = {}) {
     field(needsPin ? "PIN" : "PIN, if you have one", pin), wrong);
   const go = h("button", { class: "primary", text: "Continue" });
   const add = h("button", { type: "button", text: "I am new", onclick: () => form.reportValidity() && enter("users") });
-  form.append(h("div", { class: "buttons" }, go, add));
+  const leave = async () => {
+    try {
+      await remove("session");
+      await readSession();
+      dialog.close();
+      location.reload(); // what is on the page is of who was here
+    } catch (error) {
+      show(wrong, error.message);
+    }
+  };
+  form.append(h("div", { class: "buttons" }, user && h("button", { type: "button", class: "quiet", text: "Sign out", onclick: leave }), add, go));
   const dialog = openDialog("Who is listening?", form, { must });
   return dialog.closed;
 }
