@@ -16,7 +16,7 @@ QUIETEST_DB = -100.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Preset:
+class CompressionPreset:
     """Settings of a compressor.
 
     Attributes:
@@ -38,12 +38,14 @@ class Preset:
 # The presets of MUDA (McFee et al. 2015), as in the published robustness figures: profiles of Dolby encoders, and of a
 # radio station. https://github.com/bmcfee/muda
 PRESETS = {
-    "film_light": Preset(curve_db=((-90, -90), (-70, -64), (-53, -47), (-41, -41), (-21, -21), (0, -20))),
-    "film_standard": Preset(curve_db=((-90, -90), (-70, -64), (-43, -37), (-31, -31), (-21, -21), (0, -20))),
-    "music_light": Preset(curve_db=((-90, -90), (-70, -58), (-65, -53), (-41, -41), (-21, -21), (0, -11))),
-    "music_standard": Preset(curve_db=((-90, -90), (-70, -58), (-55, -43), (-31, -31), (-21, -21), (0, -20))),
-    "speech": Preset(curve_db=((-90, -90), (-70, -55), (-50, -35), (-31, -31), (-21, -21), (0, -20))),
-    "radio": Preset(
+    "film_light": CompressionPreset(curve_db=((-90, -90), (-70, -64), (-53, -47), (-41, -41), (-21, -21), (0, -20))),
+    "film_standard": CompressionPreset(curve_db=((-90, -90), (-70, -64), (-43, -37), (-31, -31), (-21, -21), (0, -20))),
+    "music_light": CompressionPreset(curve_db=((-90, -90), (-70, -58), (-65, -53), (-41, -41), (-21, -21), (0, -11))),
+    "music_standard": CompressionPreset(
+        curve_db=((-90, -90), (-70, -58), (-55, -43), (-31, -31), (-21, -21), (0, -20))
+    ),
+    "speech": CompressionPreset(curve_db=((-90, -90), (-70, -55), (-50, -35), (-31, -31), (-21, -21), (0, -20))),
+    "radio": CompressionPreset(
         curve_db=((-90, -90), (-70, -70), (-60, -20), (0, 0)), attack_s=0.01, decay_s=1, gain_db=-5, look_ahead_s=0
     ),
 }
@@ -79,7 +81,7 @@ class DynamicRangeCompression:
         return unmoved(result)
 
 
-def compressed(waveform: Tensor, preset: Preset, sample_rate: int) -> Tensor:
+def compressed(waveform: Tensor, preset: CompressionPreset, sample_rate: int) -> Tensor:
     """Compress (batch, samples) with a preset. The result is clipped at full scale, as a file would be."""
     samples, block = waveform.shape[1], max(1, round(BLOCK_S * sample_rate))
     blocks = torch.nn.functional.pad(waveform, (0, -samples % block)).unflatten(1, (-1, block))
@@ -92,7 +94,7 @@ def compressed(waveform: Tensor, preset: Preset, sample_rate: int) -> Tensor:
     return (waveform * 10 ** (gain_db / 20)).clamp(-1, 1)
 
 
-def peak_level(peak: Tensor, preset: Preset, step_s: float) -> Tensor:
+def peak_level(peak: Tensor, preset: CompressionPreset, step_s: float) -> Tensor:
     """Return the level (batch, blocks) for the peaks of blocks: exponential decay, and a rise with the attack time."""
     # max over j ≤ k of peak[j] · exp(-(k - j) · slope): in the logarithm a running maximum.
     slope = torch.arange(peak.shape[1], device=peak.device, dtype=torch.float64) * (step_s / preset.decay_s)
@@ -103,7 +105,7 @@ def peak_level(peak: Tensor, preset: Preset, step_s: float) -> Tensor:
     return lfilter(held - first, feedback, forward, clamp=False) + first
 
 
-def curve(level_db: Tensor, preset: Preset) -> Tensor:
+def curve(level_db: Tensor, preset: CompressionPreset) -> Tensor:
     """Apply the static curve. Below its first and above its last point the gain stays constant."""
     inputs, outputs = torch.tensor(preset.curve_db, dtype=level_db.dtype, device=level_db.device).T.contiguous()
     inside = level_db.clamp(inputs[0], inputs[-1])

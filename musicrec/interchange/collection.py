@@ -105,7 +105,7 @@ class CollectionTrack:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TrackList:
+class CollectionPlaylist:
     """A playlist.
 
     Attributes:
@@ -129,7 +129,7 @@ class PlaylistFolder:
     """
 
     name: str
-    children: "tuple[TrackList | PlaylistFolder, ...]" = ()
+    children: "tuple[CollectionPlaylist | PlaylistFolder, ...]" = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,16 +144,18 @@ class Collection:
     """
 
     tracks: tuple[CollectionTrack, ...] = ()
-    playlists: tuple[TrackList | PlaylistFolder, ...] = ()
+    playlists: tuple[CollectionPlaylist | PlaylistFolder, ...] = ()
     program: str | None = None
     problems: tuple[str, ...] = ()
 
-    def every_playlist(self) -> Iterator[tuple[tuple[str, ...], TrackList]]:
+    def every_playlist(self) -> Iterator[tuple[tuple[str, ...], CollectionPlaylist]]:
         """Yield the names of the folders above each playlist, and the playlist."""
-        waiting: list[tuple[tuple[str, ...], TrackList | PlaylistFolder]] = [((), it) for it in self.playlists[::-1]]
+        waiting: list[tuple[tuple[str, ...], CollectionPlaylist | PlaylistFolder]] = [
+            ((), it) for it in self.playlists[::-1]
+        ]
         while waiting:
             above, item = waiting.pop()
-            if isinstance(item, TrackList):
+            if isinstance(item, CollectionPlaylist):
                 yield above, item
             else:
                 waiting.extend(((*above, item.name), child) for child in item.children[::-1])

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from musicrec.interchange.collection import PlaylistFolder, TrackList
+from musicrec.interchange.collection import CollectionPlaylist, PlaylistFolder
 
 Entry = tuple[str, str]  # which kind of key, and the key as the file writes it
 
@@ -38,7 +38,7 @@ class TreeBuilder:
         if self._open:
             self._open.pop()
 
-    def build(self, find: Callable[[Entry], int | None]) -> tuple[TrackList | PlaylistFolder, ...]:
+    def build(self, find: Callable[[Entry], int | None]) -> tuple[CollectionPlaylist | PlaylistFolder, ...]:
         """Return the tree.
 
         Args:
@@ -56,11 +56,11 @@ class _Node:
         self.entries: list[Entry] = []
 
 
-def _built(node: _Node, find: Callable[[Entry], int | None]) -> TrackList | PlaylistFolder:
+def _built(node: _Node, find: Callable[[Entry], int | None]) -> CollectionPlaylist | PlaylistFolder:
     if node.folder:
         return PlaylistFolder(name=node.name, children=tuple(_built(child, find) for child in node.children))
     found = [(entry, find(entry)) for entry in node.entries]
-    return TrackList(
+    return CollectionPlaylist(
         name=node.name,
         tracks=tuple(number for _, number in found if number is not None),
         missing=tuple(entry[1] for entry, number in found if number is None),

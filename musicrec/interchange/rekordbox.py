@@ -16,12 +16,12 @@ from musicrec.errors import PlaylistError
 from musicrec.interchange.attribute_values import AttributeValues
 from musicrec.interchange.collection import (
     Collection,
+    CollectionPlaylist,
     CollectionTrack,
     Cue,
     CueKind,
     GridPoint,
     PlaylistFolder,
-    TrackList,
 )
 from musicrec.interchange.file_paths import absolute, relocated
 from musicrec.interchange.key_notation import KeyNotation, format_key
@@ -54,7 +54,7 @@ def read_rekordbox(path: str | os.PathLike, *, relocate: Mapping[str, str] | Non
     Raises:
         PlaylistError: The file cannot be read, is damaged or cut off, or is something else.
     """
-    reader = _Reader(relocate or {})
+    reader = _XmlReader(relocate or {})
     read_xml(path, reader, root="DJ_PLAYLISTS", what=_WHAT)
     return reader.collection()
 
@@ -132,7 +132,7 @@ def path_of_address(address: str) -> str | None:
     return re.sub(r"^/(?=[A-Za-z]:/)", "", text)
 
 
-class _Reader:
+class _XmlReader:
     """Builds the collection from the elements."""
 
     def __init__(self, relocate: Mapping[str, str]) -> None:
@@ -317,8 +317,8 @@ def _write_track(
             )
 
 
-def _write_node(xml: XmlWriter, item: TrackList | PlaylistFolder, ids: Sequence[int]) -> None:
-    if isinstance(item, TrackList):
+def _write_node(xml: XmlWriter, item: CollectionPlaylist | PlaylistFolder, ids: Sequence[int]) -> None:
+    if isinstance(item, CollectionPlaylist):
         with xml.inside("NODE", {"Name": item.name, "Type": 1, "KeyType": 0, "Entries": len(item.tracks)}):
             for number in item.tracks:
                 xml.element("TRACK", {"Key": ids[number]})

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from musicrec.errors import PlaylistError
-from musicrec.interchange.collection import Collection, CollectionTrack, PlaylistFolder, TrackList
+from musicrec.interchange.collection import Collection, CollectionPlaylist, CollectionTrack, PlaylistFolder
 from musicrec.interchange.key_notation import KeyNotation, format_key
 from musicrec.interchange.output_files import check_output, check_paths, clean_text
 from musicrec.system.atomic_write import atomic_write
@@ -136,7 +136,7 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
-def _tree(item: TrackList | PlaylistFolder) -> dict[str, Any]:
-    if isinstance(item, TrackList):
+def _tree(item: CollectionPlaylist | PlaylistFolder) -> dict[str, Any]:
+    if isinstance(item, CollectionPlaylist):
         return {"name": item.name, "tracks": list(item.tracks)}
     return {"name": item.name, "children": [_tree(child) for child in item.children]}

@@ -26,12 +26,12 @@ from musicrec.heads.keys import KEYS_24
 from musicrec.interchange.attribute_values import AttributeValues
 from musicrec.interchange.collection import (
     Collection,
+    CollectionPlaylist,
     CollectionTrack,
     Cue,
     CueKind,
     GridPoint,
     PlaylistFolder,
-    TrackList,
 )
 from musicrec.interchange.file_paths import absolute, of_windows, relocated
 from musicrec.interchange.key_notation import KeyNotation, format_key
@@ -70,7 +70,7 @@ def read_traktor(path: str | os.PathLike, *, relocate: Mapping[str, str] | None 
     Raises:
         PlaylistError: The file cannot be read, is damaged or cut off, or is something else.
     """
-    reader = _Reader(relocate or {})
+    reader = _NmlReader(relocate or {})
     read_xml(path, reader, root="NML", what=_WHAT)
     return reader.collection()
 
@@ -166,7 +166,7 @@ def location_of_path(path: str, *, volume: str) -> tuple[str, str, str]:
     return volume, "/:" + "".join(f"{part}/:" for part in parts[:-1]), parts[-1] if parts else ""
 
 
-class _Reader:
+class _NmlReader:
     """Builds the collection from the elements."""
 
     def __init__(self, relocate: Mapping[str, str]) -> None:
@@ -382,7 +382,9 @@ def _day(value: date | None) -> str | None:
     return None if value is None else f"{value.year}/{value.month}/{value.day}"
 
 
-def _write_node(xml: XmlWriter, item: TrackList | PlaylistFolder, places: Sequence[_Place], above: str = "") -> None:
+def _write_node(
+    xml: XmlWriter, item: CollectionPlaylist | PlaylistFolder, places: Sequence[_Place], above: str = ""
+) -> None:
     full_name = f"{above}/{item.name}"
     if isinstance(item, PlaylistFolder):
         with (

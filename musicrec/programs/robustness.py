@@ -14,7 +14,7 @@ from musicrec.data.manifest import manifest_hash
 from musicrec.errors import ConfigError
 from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.programs.build import build_all, build_data, listed, plain
-from musicrec.robustness.conditions import Condition, list_conditions
+from musicrec.robustness.conditions import AudioCondition, list_conditions
 from musicrec.robustness.effects import measure_effects, rank_deformations
 from musicrec.robustness.excerpts import choose_tracks
 from musicrec.robustness.figures import plot_report
@@ -62,7 +62,7 @@ def main(cfg: DictConfig) -> None:
     print_seconds(reports)
 
 
-def build_conditions(cfg: DictConfig) -> list[Condition]:
+def build_conditions(cfg: DictConfig) -> list[AudioCondition]:
     """Build the deformations, and list every strength of each as a condition."""
     chosen = {name: entry for name, entry in (cfg.get("deformation") or {}).items() if entry is not None}
     settings = {name: plain(entry) for name, entry in chosen.items()}

@@ -13,7 +13,7 @@ from typing import Any
 
 from musicrec.config.value_check import join_alternatives
 from musicrec.errors import ConfigError
-from musicrec.interchange.collection import Collection, CollectionTrack, Cue, GridPoint, TrackList
+from musicrec.interchange.collection import Collection, CollectionPlaylist, CollectionTrack, Cue, GridPoint
 from musicrec.interchange.file_paths import absolute, relocated
 from musicrec.interchange.key_notation import KeyNotation, format_key, parse_key_class
 from musicrec.interchange.m3u import write_m3u
@@ -101,7 +101,7 @@ def export_tracks(
         _moved(collection_track(library, track, said.get(track.audio_hash, ()), ratings=ratings), relocate)
         for track in chosen
     ]
-    listed = () if tracks is None else (TrackList(name=name or path.stem, tracks=tuple(order)),)
+    listed = () if tracks is None else (CollectionPlaylist(name=name or path.stem, tracks=tuple(order)),)
     collection = Collection(tracks=tuple(rows), playlists=listed)
     played = [rows[number] for number in order]
     if suffix == ".xml":

@@ -34,7 +34,7 @@ class Tag:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class TagStep:
     """One attempt of the filter.
 
     Attributes:
@@ -189,7 +189,7 @@ class TagFilter:
         count: Callable[[Condition], int],
         *,
         min_pool: int,
-    ) -> tuple[Condition, list[Step]]:
+    ) -> tuple[Condition, list[TagStep]]:
         """Choose what tracks must have to stay.
 
         If fewer than `min_pool` tracks are left, the filter changes by one tag at a time until there are enough: "any"
@@ -207,15 +207,15 @@ class TagFilter:
         """
         own = self.chosen(known)
         if self.any or self.all:
-            return own, [Step(tags=(), tracks=count(own))]
+            return own, [TagStep(tags=(), tracks=count(own))]
         sizes = range(self.top, len(tags) + 1) if self.match == "any" else range(min(self.top, len(tags)), 0, -1)
-        steps: list[Step] = []
+        steps: list[TagStep] = []
         for size in sizes or ([len(tags)] if tags else []):
             asked = tuple(tags[:size])
             keys = [tag_key(tag.head, tag.name) for tag in asked]
             kept = own & (Condition(tags_any=keys) if self.match == "any" else Condition(tags_all=keys))
-            steps.append(Step(tags=asked, tracks=count(kept)))
+            steps.append(TagStep(tags=asked, tracks=count(kept)))
             if steps[-1].tracks >= min_pool or self.required:
                 return kept, steps
-        steps.append(Step(tags=(), tracks=count(own)))
+        steps.append(TagStep(tags=(), tracks=count(own)))
         return own, steps

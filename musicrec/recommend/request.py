@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from musicrec.recommend.conditions import Condition
-from musicrec.recommend.filters import Step, Tag
+from musicrec.recommend.filters import Tag, TagStep
 from musicrec.recommend.musical_filters import MusicalFilters
 from musicrec.recommend.presets import Preset
 from musicrec.recommend.similarity import Similarity
@@ -106,7 +106,7 @@ class Recommendation:
 
     query: TrackFacts
     tags: list[Tag]
-    steps: list[Step]
+    steps: list[TagStep]
     filters: MusicalFilters
     condition: Condition = field(default_factory=Condition)
     dropped: tuple[str, ...] = ()

@@ -18,7 +18,7 @@ _NAMED_STRENGTHS = ("band", "preset")  # strengths in these units are names, whi
 
 
 @dataclass(frozen=True, kw_only=True)
-class Condition:
+class AudioCondition:
     """One deformation at one strength.
 
     Attributes:
@@ -57,10 +57,10 @@ class Condition:
         return f"{self.strength_text} {self.unit}"
 
 
-CLEAN = Condition(name="clean", title="clean", deformation=None, description="clean")
+CLEAN = AudioCondition(name="clean", title="clean", deformation=None, description="clean")
 
 
-def list_conditions(sweeps: Mapping[str, Sweep], settings: Mapping[str, dict]) -> list[Condition]:
+def list_conditions(sweeps: Mapping[str, Sweep], settings: Mapping[str, dict]) -> list[AudioCondition]:
     """Return every deformation at each of its strengths, in the given order and without the clean audio.
 
     Args:
@@ -71,7 +71,7 @@ def list_conditions(sweeps: Mapping[str, Sweep], settings: Mapping[str, dict]) -
         ConfigError: There is no deformation, or a deformation cannot have one of its strengths.
     """
     found = [
-        Condition(
+        AudioCondition(
             name=name,
             title=sweep.title,
             unit=sweep.unit,
@@ -100,7 +100,7 @@ def _source_digest(deformation: Deformation) -> str:
     return digest.hexdigest()
 
 
-def conditions_for_workers(conditions: Sequence[Condition], device: torch.device) -> list[int]:
+def conditions_for_workers(conditions: Sequence[AudioCondition], device: torch.device) -> list[int]:
     """Return the indices of the conditions that worker processes on the CPU deform in advance.
 
     If the networks run on the CPU, these are all. Beside a GPU they are those that only a CPU can do: the GPU takes
@@ -117,7 +117,7 @@ def conditions_for_workers(conditions: Sequence[Condition], device: torch.device
     ]
 
 
-def check_condition(condition: Condition, *, sample_rate: int) -> None:
+def check_condition(condition: AudioCondition, *, sample_rate: int) -> None:
     """Deform a moment of silence, so that a mistake shows before the first track is read.
 
     Args:

@@ -11,7 +11,7 @@ from torch import Tensor
 from musicrec.heads import Head
 from musicrec.heads.metrics import Scores
 from musicrec.robustness.answer_cache import Answers
-from musicrec.robustness.conditions import Condition
+from musicrec.robustness.conditions import AudioCondition
 from musicrec.robustness.label_motion import answer_followed, move_labels, weighted_share
 from musicrec.robustness.measurement import MeasuredAnswers
 from musicrec.robustness.resampling import IntervalEstimate, ResampledScores
@@ -61,7 +61,7 @@ class Effect:
 
     model: int
     head: Head
-    condition: Condition
+    condition: AudioCondition
     tracks: int
     label_moves: bool
     changes: dict[str, MetricChange]
@@ -128,7 +128,7 @@ def measure_effect(
     deformed: Answers,
     target: Tensor,
     *,
-    condition: Condition,
+    condition: AudioCondition,
     model: int,
     resampled: ResampledScores,
 ) -> Effect:

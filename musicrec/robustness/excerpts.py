@@ -16,7 +16,7 @@ from musicrec.data.store import WaveformStore
 from musicrec.deformations.base import seed_of, unmoved
 from musicrec.errors import ConfigError
 from musicrec.models.frontends.decibels import INT16_SCALE
-from musicrec.robustness.conditions import Condition
+from musicrec.robustness.conditions import AudioCondition
 from musicrec.system.hardware import clock
 
 
@@ -107,7 +107,7 @@ class DeformedExcerpts(Dataset):
         self,
         store: WaveformStore,
         excerpts: Excerpts,
-        conditions: Sequence[Condition],
+        conditions: Sequence[AudioCondition],
         *,
         batch_size: int,
         seed: int,

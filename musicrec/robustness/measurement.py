@@ -17,7 +17,7 @@ from musicrec.config.value_check import check_value
 from musicrec.data.store import WaveformStore
 from musicrec.errors import ConfigError
 from musicrec.robustness.answer_cache import AnswerCache, Answers
-from musicrec.robustness.conditions import CLEAN, Condition, check_condition, conditions_for_workers
+from musicrec.robustness.conditions import CLEAN, AudioCondition, check_condition, conditions_for_workers
 from musicrec.robustness.excerpts import DeformedBatch, DeformedExcerpts, ReadBatch, cut_excerpts
 from musicrec.robustness.inference import TrackInference
 from musicrec.robustness.models_under_test import ModelUnderTest
@@ -42,7 +42,7 @@ class MeasuredAnswers:
         wall_s: How long everything took, in seconds.
     """
 
-    conditions: list[Condition]
+    conditions: list[AudioCondition]
     answers: list[list[Answers]]
     newly_measured: list[int]
     excerpt_s: float
@@ -92,7 +92,7 @@ class Measurement:
         self.workers = min(_MOST_WORKERS, len(os.sched_getaffinity(0))) if workers is None else workers
         self.device = find_device(device, key="measurement.device")
 
-    def check(self, models: Sequence[ModelUnderTest], conditions: Sequence[Condition]) -> None:
+    def check(self, models: Sequence[ModelUnderTest], conditions: Sequence[AudioCondition]) -> None:
         """Check models and conditions before any audio is decoded.
 
         Args:
@@ -110,7 +110,7 @@ class Measurement:
     def run(
         self,
         models: Sequence[ModelUnderTest],
-        conditions: Sequence[Condition],
+        conditions: Sequence[AudioCondition],
         store: WaveformStore,
         track_ids: Sequence[str],
         *,

@@ -23,7 +23,7 @@ from musicrec.recommend.similarity import Similarity
 from musicrec.recommend.sqlite_library import SqliteLibrary
 from musicrec.recommend.track import Track
 from musicrec.robustness.answer_cache import Answers
-from musicrec.robustness.conditions import Condition
+from musicrec.robustness.conditions import AudioCondition
 from musicrec.robustness.measurement import MeasuredAnswers
 from musicrec.robustness.models_under_test import ModelUnderTest
 from musicrec.robustness.resampling import IntervalEstimate, ResampledScores
@@ -42,7 +42,7 @@ class ConditionOverlap:
         first: The share of queries whose first track stays the first.
     """
 
-    condition: Condition
+    condition: AudioCondition
     kept: IntervalEstimate
     first: IntervalEstimate
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from musicrec.evaluation.report_files import file_name
-from musicrec.robustness.conditions import Condition
+from musicrec.robustness.conditions import AudioCondition
 from musicrec.robustness.effects import Effect, RankedDeformation
 from musicrec.robustness.measurement import MeasuredAnswers
 from musicrec.robustness.model_comparison import ComparedScore
@@ -280,7 +280,7 @@ def _place(report: Report, effect: Effect) -> dict:
     }
 
 
-def _condition_column(condition: Condition) -> str:
+def _condition_column(condition: AudioCondition) -> str:
     return condition.name if condition.strength is None else f"{condition.name} {condition.strength}"
 
 

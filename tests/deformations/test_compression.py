@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from musicrec.deformations.compression import PRESETS, DynamicRangeCompression, Preset, curve, peak_level
+from musicrec.deformations.compression import PRESETS, CompressionPreset, DynamicRangeCompression, curve, peak_level
 from musicrec.errors import ConfigError
 
 
@@ -23,13 +23,13 @@ def test_tones_come_out_at_the_level_of_the_static_curve(name, tone, deform):
 
 
 def test_beyond_the_curve_the_gain_stays():
-    preset = Preset(curve_db=((-60, -50), (-20, -20), (0, -10)))
+    preset = CompressionPreset(curve_db=((-60, -50), (-20, -20), (0, -10)))
     level = torch.tensor([-100.0, -60.0, -40.0, -10.0, 6.0])
     assert curve(level, preset).tolist() == pytest.approx([-90, -50, -35, -15, -4])
 
 
 def test_the_level_rises_with_the_attack_time_and_falls_with_the_decay_time():
-    preset = Preset(curve_db=((-90, -90), (0, 0)), attack_s=0.02, decay_s=0.5)
+    preset = CompressionPreset(curve_db=((-90, -90), (0, 0)), attack_s=0.02, decay_s=0.5)
     step = torch.cat([torch.full((500,), 0.1), torch.ones(1000), torch.zeros(2000)])[None]
     level = peak_level(step, preset, 0.001)[0]
     assert level[:500].tolist() == pytest.approx([0.1] * 500, rel=1e-4), "begins at the level of the first block"

@@ -3,7 +3,14 @@
 import random
 from datetime import date
 
-from musicrec.interchange.collection import Collection, CollectionTrack, Cue, GridPoint, PlaylistFolder, TrackList
+from musicrec.interchange.collection import (
+    Collection,
+    CollectionPlaylist,
+    CollectionTrack,
+    Cue,
+    GridPoint,
+    PlaylistFolder,
+)
 
 # Names that have broken programs: every one is a file name that Linux, and most of them one that macOS, allows.
 NAMES = [
@@ -75,11 +82,11 @@ def full_collection() -> Collection:
         PlaylistFolder(
             name="Folder & Co",
             children=(
-                TrackList(name="Twice", tracks=(0, 3, 0)),
-                PlaylistFolder(name="Inside", children=(TrackList(name="Empty"),)),
+                CollectionPlaylist(name="Twice", tracks=(0, 3, 0)),
+                PlaylistFolder(name="Inside", children=(CollectionPlaylist(name="Empty"),)),
                 PlaylistFolder(name="No playlists"),
             ),
         ),
-        TrackList(name="All of <them> & more", tracks=tuple(range(len(tracks)))),
+        CollectionPlaylist(name="All of <them> & more", tracks=tuple(range(len(tracks)))),
     )
     return Collection(tracks=tuple(tracks), playlists=playlists)

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from musicrec.errors import ConfigError, PlaylistError
-from musicrec.interchange.collection import Collection, CollectionTrack, Cue, GridPoint, TrackList
+from musicrec.interchange.collection import Collection, CollectionPlaylist, CollectionTrack, Cue, GridPoint
 from musicrec.interchange.rekordbox import file_address, path_of_address, read_rekordbox, write_rekordbox
 from tests.interchange.collections_for_tests import FOLDERS, NAMES, full_collection, names
 
@@ -105,8 +105,8 @@ def test_reads_the_example(example: Path):
     line = EXAMPLE[: EXAMPLE.index('TrackID="20"')].count("\n") + 1
     assert all(problem.startswith(f"line {line}: ") for problem in collection.problems)
     assert list(collection.every_playlist()) == [
-        (("Folder",), TrackList(name="Set", tracks=(1, 0), missing=("99",))),
-        ((), TrackList(name="By address", tracks=(1,))),
+        (("Folder",), CollectionPlaylist(name="Set", tracks=(1, 0), missing=("99",))),
+        ((), CollectionPlaylist(name="By address", tracks=(1,))),
     ]
 
 
@@ -258,8 +258,8 @@ class TestAgainstPyrekordbox:
         assert ours.tracks[1].beat_grid == (GridPoint(position_s=0.5, bpm=121.0, beat=3),)
         assert ours.tracks[1].cues == (Cue(position_s=1.0, kind="loop", name="Ü", hot_cue=2, loop_s=2.0),)
         assert list(ours.every_playlist()) == [
-            (("F",), TrackList(name="P", tracks=(1,))),
-            ((), TrackList(name="Q", tracks=(3,))),
+            (("F",), CollectionPlaylist(name="P", tracks=(1,))),
+            ((), CollectionPlaylist(name="Q", tracks=(3,))),
         ]
 
 

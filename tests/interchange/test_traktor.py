@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from musicrec.errors import ConfigError, PlaylistError
-from musicrec.interchange.collection import Collection, CollectionTrack, Cue, GridPoint, PlaylistFolder, TrackList
+from musicrec.interchange.collection import (
+    Collection,
+    CollectionPlaylist,
+    CollectionTrack,
+    Cue,
+    GridPoint,
+    PlaylistFolder,
+)
 from musicrec.interchange.traktor import location_of_path, path_of_location, read_traktor, write_traktor
 from tests.interchange.collections_for_tests import FOLDERS, NAMES, full_collection, names
 
@@ -101,8 +108,10 @@ def test_reads_the_example(example: Path):
     assert collection.program == "Traktor"
     assert len(collection.problems) == 1 and "the playlist 'Loud' of type SMARTLIST" in collection.problems[0]
     assert collection.playlists == (
-        PlaylistFolder(name="Gigs", children=(TrackList(name="Friday", tracks=(1, 0), missing=("C:/:gone.mp3",)),)),
-        TrackList(name="Last"),
+        PlaylistFolder(
+            name="Gigs", children=(CollectionPlaylist(name="Friday", tracks=(1, 0), missing=("C:/:gone.mp3",)),)
+        ),
+        CollectionPlaylist(name="Last"),
     )
 
 
@@ -151,7 +160,9 @@ def test_round_trip_of_random_names(tmp_path: Path, seed: int):
     tracks = tuple(
         CollectionTrack(path=f"/Users/{a}/{b}", title=b) for a, b in zip(drawn[::2], drawn[1::2], strict=True)
     )
-    collection = Collection(tracks=tracks, playlists=(TrackList(name=drawn[0], tracks=tuple(range(len(tracks)))),))
+    collection = Collection(
+        tracks=tracks, playlists=(CollectionPlaylist(name=drawn[0], tracks=tuple(range(len(tracks)))),)
+    )
     assert without_source(read_traktor(write_traktor(tmp_path / "a.nml", collection))) == collection
 
 

@@ -17,7 +17,7 @@ from musicrec.audio.decode import decode_track
 from musicrec.audio.file_tags import read_tags
 from musicrec.data.manifest import write_manifest
 from musicrec.errors import ConfigError, ManifestError, PlaylistError
-from musicrec.interchange.collection import Collection, CollectionTrack, TrackList
+from musicrec.interchange.collection import Collection, CollectionPlaylist, CollectionTrack
 from musicrec.interchange.traktor import write_traktor
 from musicrec.recommend import indexing, music_source
 from musicrec.recommend.report_texts import index_text
@@ -285,7 +285,7 @@ def test_a_collection_names_its_tracks(music: Path, run: Callable, library: Sqli
         CollectionTrack(path=path, artist=f"Artist {i}", title=f"Title {i}" if i else None, key="Am", rating=4)
         for i, path in enumerate(paths)
     )
-    playlists = (TrackList(name="Set", tracks=(2, 0)),)
+    playlists = (CollectionPlaylist(name="Set", tracks=(2, 0)),)
     place = write_traktor(tmp_path / "my.nml", Collection(tracks=tracks, playlists=playlists))
     with pytest.raises(
         PlaylistError, match=r"none of the 4 files of the collection exists here: C:/.*give --relocate OLD"

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from mutagen.id3 import TALB, TCON, TDRC, TIT2
 
-from musicrec.interchange.collection import Collection, CollectionTrack, Cue, TrackList
+from musicrec.interchange.collection import Collection, CollectionPlaylist, CollectionTrack, Cue
 from musicrec.interchange.traktor import write_traktor
 from musicrec.recommend import indexing
 from musicrec.recommend.index_report import IndexReport
@@ -284,7 +284,7 @@ def test_what_a_collection_says_is_kept(run: Callable, library: SqliteLibrary, m
         path=str(music / "soft" / "0.wav"), title="Zero", bpm=124.5, key="8A", rating=4, cues=(cue,)
     )
     second = CollectionTrack(path=str(music / "soft" / "1.wav"), title="One")
-    playlists = (TrackList(name="Friday", tracks=(0, 1)),)
+    playlists = (CollectionPlaylist(name="Friday", tracks=(0, 1)),)
     place = write_traktor(tmp_path / "my.nml", Collection(tracks=(first, second), playlists=playlists))
     run(music)
     run(place)

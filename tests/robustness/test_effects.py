@@ -14,7 +14,7 @@ from musicrec.heads.key import KeyHead
 from musicrec.heads.tags import TagHead
 from musicrec.heads.tempo import TempoHead
 from musicrec.robustness.answer_cache import Answers
-from musicrec.robustness.conditions import Condition
+from musicrec.robustness.conditions import AudioCondition
 from musicrec.robustness.effects import Effect, measure_effect, rank_deformations
 from musicrec.robustness.resampling import ResampledScores
 
@@ -39,7 +39,9 @@ def make_answers(head: Head, values: Tensor, *, shift: float = 0.0, ratio: float
 def measure(head: Head, before: Answers, after: Answers, target: Tensor, **condition) -> Effect:
     settings = {"name": "x", "title": "x", "deformation": None, "description": "x"} | condition
     resampled = ResampledScores(BOOTSTRAP, [None] * len(target))
-    return measure_effect(head, before, after, target, condition=Condition(**settings), model=0, resampled=resampled)
+    return measure_effect(
+        head, before, after, target, condition=AudioCondition(**settings), model=0, resampled=resampled
+    )
 
 
 def test_answers_that_follow_and_answers_that_stay():
@@ -121,7 +123,7 @@ def test_class_scores_group_tracks_by_their_original_label():
 def test_a_missing_label_and_no_bootstrap():
     target = torch.tensor([0.0, math.nan, 1.0])
     clean = make_answers(GENRE, torch.tensor([0.0, 1.0, 1.0]))
-    condition = Condition(name="x", title="x", deformation=None, description="x")
+    condition = AudioCondition(name="x", title="x", deformation=None, description="x")
     after = make_answers(GENRE, torch.tensor([0.0, 0.0, 0.0]))
     resampled = ResampledScores(None, [])
     found = measure_effect(GENRE, clean, after, target, condition=condition, model=0, resampled=resampled)

@@ -20,7 +20,7 @@ from musicrec.export.description import Model
 from musicrec.heads.classes import ClassHead
 from musicrec.models.frontends.mel import MelSpectrogram
 from musicrec.robustness import measurement
-from musicrec.robustness.conditions import CLEAN, Condition, conditions_for_workers
+from musicrec.robustness.conditions import CLEAN, AudioCondition, conditions_for_workers
 from musicrec.robustness.excerpts import choose_tracks, cut_excerpts
 from musicrec.robustness.inference import TrackInference
 from musicrec.robustness.measurement import MeasuredAnswers, Measurement
@@ -52,8 +52,8 @@ class CountingInversion:
         return unmoved(-waveform[:, :samples])
 
 
-def condition(name: str, deformation: object) -> Condition:
-    return Condition(name=name, title=name, deformation=deformation, description=name)
+def condition(name: str, deformation: object) -> AudioCondition:
+    return AudioCondition(name=name, title=name, deformation=deformation, description=name)
 
 
 def make_model(name: str = "bands") -> ModelUnderTest:
@@ -71,7 +71,7 @@ def store(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> Wavefor
 @pytest.fixture
 def measure(store: WaveformStore, tmp_path: Path) -> Callable[..., MeasuredAnswers]:
     def run(
-        *conditions: Condition, models: Sequence[ModelUnderTest] = (), folder: str = "cache", **settings
+        *conditions: AudioCondition, models: Sequence[ModelUnderTest] = (), folder: str = "cache", **settings
     ) -> MeasuredAnswers:
         settings = {"folder": tmp_path / folder, "excerpt_s": 4.0, "workers": 0, "device": "cpu"} | settings
         chosen, measurement = models or [make_model()], Measurement(**settings)

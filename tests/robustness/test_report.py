@@ -17,7 +17,7 @@ from torch import Tensor
 from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.heads.key import KeyHead
 from musicrec.robustness.answer_cache import AnswerCache, Answers
-from musicrec.robustness.conditions import CLEAN, Condition
+from musicrec.robustness.conditions import CLEAN, AudioCondition
 from musicrec.robustness.effects import measure_effects, rank_deformations
 from musicrec.robustness.figures import head_figure, models_figure, overview_figure
 from musicrec.robustness.measurement import MeasuredAnswers
@@ -29,8 +29,10 @@ from musicrec.robustness.resampling import ResampledScores
 KEY, TRUTH = KeyHead(), torch.tensor([0.0, 2.0, 4.0, 5.0])  # C, D, E and F major
 CONDITIONS = [
     CLEAN,
-    Condition(name="pitch_shift", title="pitch shift", deformation=None, description="1", unit="semitones", strength=2),
-    Condition(name="gain", title="gain", deformation=None, description="2", unit="dB", strength=-10),
+    AudioCondition(
+        name="pitch_shift", title="pitch shift", deformation=None, description="1", unit="semitones", strength=2
+    ),
+    AudioCondition(name="gain", title="gain", deformation=None, description="2", unit="dB", strength=-10),
 ]
 # The keys that each model answers for the four tracks: clean, two semitones higher, and 10 dB lower.
 KEYS = {

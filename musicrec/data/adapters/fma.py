@@ -11,7 +11,7 @@ import polars as pl
 
 from musicrec.config.value_check import check_choice
 from musicrec.data.adapters.download import Archive
-from musicrec.data.adapters.source import Dataset, Files, Source
+from musicrec.data.adapters.source import Dataset, DatasetSource, Files
 from musicrec.data.adapters.tables import check_column, collect_columns, damaged_file, read_rows, read_table
 from musicrec.data.checks import DatasetReport
 
@@ -109,7 +109,7 @@ def fma(
             (subset, tuple(f"{place}/[0-9][0-9][0-9]/*" for place in audio_in)),
         )
     ]
-    source = Source(DATASET, root, archives=archives, download=download)
+    source = DatasetSource(DATASET, root, archives=archives, download=download)
     tracks = source.file(*(f"{place}/tracks.csv" for place in TABLES))
     hierarchy = source.file(*(f"{place}/genres.csv" for place in TABLES))
     audio = source.folder(*audio_in, holding="[0-9][0-9][0-9]")

@@ -15,7 +15,7 @@ import polars as pl
 from musicrec.config.value_check import check_choice
 from musicrec.data.adapters.download import Archive
 from musicrec.data.adapters.files import list_matching
-from musicrec.data.adapters.source import Dataset, Files, Source
+from musicrec.data.adapters.source import Dataset, DatasetSource, Files
 from musicrec.data.adapters.tables import damaged_file, read_text_file
 from musicrec.data.checks import DatasetReport, count_of
 from musicrec.heads.keys import parse_key
@@ -145,7 +145,7 @@ def _manifest(
     download: bool,
 ) -> Path:
     """Make a manifest. `label` turns the text of an annotation into cells, and raises ValueError if it cannot."""
-    source = Source(dataset, root)
+    source = DatasetSource(dataset, root)
     labels = list_matching(source.folder(annotations, holding=f"*.{suffix}"), f"*.{suffix}")
     if download:
         source.fetch(_archives(source))
@@ -190,7 +190,7 @@ def _number(name: str) -> str:
     return name.split(".")[0].lstrip("0")
 
 
-def _archives(source: Source) -> list[Archive]:
+def _archives(source: DatasetSource) -> list[Archive]:
     """Return the excerpts that are missing, with the checksums from the repository."""
     home = next((name for name in AUDIO if list_matching(source.root / name, "*.LOFI.*")), AUDIO[0])
     present = {_number(path.name) for path in list_matching(source.root / home, "*.LOFI.*")}

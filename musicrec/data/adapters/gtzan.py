@@ -16,7 +16,7 @@ from torchaudio.datasets import gtzan as lists
 from musicrec.config.number_types import Seed
 from musicrec.config.value_check import check_choice
 from musicrec.data.adapters.random_splits import split_in_tenths
-from musicrec.data.adapters.source import Dataset, Files, Source
+from musicrec.data.adapters.source import Dataset, DatasetSource, Files
 from musicrec.data.adapters.tables import damaged_file
 from musicrec.data.checks import DatasetReport, count_of
 
@@ -67,7 +67,7 @@ def gtzan(
     """
     check_choice("data.split", split, ("filtered", "artist", "stratified"))
     check_choice("data.faults", faults, ("keep", "drop"))
-    source = Source(DATASET, root, download=download)
+    source = DatasetSource(DATASET, root, download=download)
     audio = source.folder("genres", "genres_original", "Data/genres_original", ".", holding="blues")
     index = source.root / "GTZANindex.txt"
     if split == "artist":

@@ -10,7 +10,7 @@ import polars as pl
 
 from musicrec.config.value_check import check_choice
 from musicrec.data.adapters.download import Archive
-from musicrec.data.adapters.source import Dataset, Files, Source
+from musicrec.data.adapters.source import Dataset, DatasetSource, Files
 from musicrec.data.adapters.tables import check_column, damaged_file, read_rows, read_table
 from musicrec.data.checks import DatasetReport, count_of
 from musicrec.errors import ManifestError
@@ -93,7 +93,7 @@ def magnatagatune(
     """
     check_choice("data.split", split, list(PUBLISHED))
     check_choice("data.tags", tags, ("top50", "all"))
-    source = Source(DATASET, root, archives=ARCHIVES, download=download)
+    source = DatasetSource(DATASET, root, archives=ARCHIVES, download=download)
     annotations = source.file("annotations_final.csv")
     info = source.root / "clip_info_final.csv"
     audio = source.folder("mp3", ".", holding="[0-9a-f]")

@@ -14,7 +14,7 @@ import polars as pl
 from musicrec.config.value_check import check_choice
 from musicrec.data.adapters.download import Archive
 from musicrec.data.adapters.files import list_matching
-from musicrec.data.adapters.source import Dataset, Files, Source
+from musicrec.data.adapters.source import Dataset, DatasetSource, Files
 from musicrec.data.adapters.tables import damaged_file, read_rows, read_text_file
 from musicrec.data.checks import DatasetReport
 from musicrec.errors import ManifestError
@@ -79,7 +79,7 @@ def mtg_jamendo(
     """
     check_choice("data.subset", subset, list(FILES))
     check_choice("data.fold", fold, range(5))
-    source = Source(DATASET, root)
+    source = DatasetSource(DATASET, root)
     lists = {name: source.file(f"data/splits/split-{fold}/{FILES[subset]}-{part}.tsv") for name, part in PARTS.items()}
     if download:
         source.fetch(_archives(source))
@@ -149,7 +149,7 @@ def _tracks(path: Path) -> list[dict]:
     return tracks
 
 
-def _archives(source: Source) -> list[Archive]:
+def _archives(source: DatasetSource) -> list[Archive]:
     """Return the tar files of the low-quality audio, with the checksums from the repository.
 
     If there is audio in another folder, that is used, and nothing is to be downloaded.

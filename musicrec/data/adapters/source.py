@@ -50,7 +50,7 @@ class Dataset:
         )
 
 
-class Source:
+class DatasetSource:
     """Finds the files of a dataset below its root folder.
 
     Args:

@@ -11,7 +11,7 @@ import polars as pl
 
 from musicrec.config.number_types import Seed, Share
 from musicrec.config.value_check import check_choice
-from musicrec.data.adapters.source import Dataset, Files, Source
+from musicrec.data.adapters.source import Dataset, DatasetSource, Files
 from musicrec.data.checks import DatasetReport, count_of, drop_repeated_tracks
 from musicrec.data.csv_text import read_csv
 from musicrec.data.schema import RANGES, ROW, UNIT_FEATURES, Problems, with_all_columns
@@ -74,7 +74,7 @@ def spotify(
         ManifestError: If files are missing or damaged.
     """
     check_choice("data.split_by", split_by, ("artist", "album", "track"))
-    source = Source(DATASET, root, download=download)
+    source = DatasetSource(DATASET, root, download=download)
     found = sorted(source.root.glob("*.csv"))
     if csv is None and len(found) != 1:
         names = ", ".join(path.name for path in found) or "none"

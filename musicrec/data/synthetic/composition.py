@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from musicrec.data.synthetic.styles import STYLES, Groove, Style
+from musicrec.data.synthetic.styles import STYLES, Groove, SyntheticStyle
 
 SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10)}
 # Four chords each, as scale degrees from 0 = tonic. All start on the tonic, so that every phrase states the key.
@@ -199,7 +199,7 @@ def _bass(pattern: str, chords: np.ndarray, clock: _Clock) -> list[Note]:
     return notes
 
 
-def _melody(track: SyntheticTrack, style: Style, chords: np.ndarray, clock: _Clock) -> list[Note]:
+def _melody(track: SyntheticTrack, style: SyntheticStyle, chords: np.ndarray, clock: _Clock) -> list[Note]:
     """Repeat a two-bar rhythm with chord tones on the beat, mostly the tonic, and steps of the scale in between."""
     rng = clock.rng
     step_in_motif = np.arange(2 * clock.steps_per_bar)

@@ -28,7 +28,7 @@ class Groove:
 
 
 @dataclass(frozen=True)
-class Style:
+class SyntheticStyle:
     """A genre.
 
     Attributes:
@@ -58,8 +58,8 @@ class Style:
     syncopation: float = 0.3
 
 
-STYLES: dict[str, Style] = {
-    "techno": Style(
+STYLES: dict[str, SyntheticStyle] = {
+    "techno": SyntheticStyle(
         tempo_bpm=(120, 138), energy=(0.5, 1.0),
         grooves={4: Groove(
             drums={"kick": "X...X...X...X...", "open_hat": "..x...x...x...x.", "hat": "ogogogogogogogog",
@@ -70,7 +70,7 @@ STYLES: dict[str, Style] = {
         chord_instruments=("synth", "synth", "organ", "piano"), melody_instruments=("synth", "organ", "flute"),
         pad_instruments=("strings", "organ"), drums_chance=1.0, bass_chance=0.8, pad_chance=0.4, syncopation=0.6,
     ),
-    "disco": Style(
+    "disco": SyntheticStyle(
         tempo_bpm=(106, 128), energy=(0.4, 0.95),
         grooves={4: Groove(
             drums={"kick": "X...X...X...X...", "snare": "....X.......X...", "open_hat": "..X...X...X...X.",
@@ -82,7 +82,7 @@ STYLES: dict[str, Style] = {
         pad_instruments=("strings", "strings", "organ"), drums_chance=1.0, bass_chance=0.85, pad_chance=0.5,
         syncopation=0.5,
     ),
-    "rock": Style(
+    "rock": SyntheticStyle(
         tempo_bpm=(98, 152), energy=(0.45, 1.0),
         grooves={4: Groove(
             drums={"kick": "X.....x.X.o...g.", "snare": "....X.......X..g", "hat": "x.x.x.x.x.x.x.x."},
@@ -92,7 +92,7 @@ STYLES: dict[str, Style] = {
         chord_instruments=("guitar", "guitar", "guitar", "organ"), melody_instruments=("guitar", "synth", "organ"),
         pad_instruments=("organ", "piano"), drums_chance=1.0, bass_chance=0.8, pad_chance=0.35,
     ),
-    "march": Style(
+    "march": SyntheticStyle(
         tempo_bpm=(92, 124), energy=(0.3, 0.85),
         grooves={4: Groove(
             drums={"tom": "X.......X.......", "snare": "x.xgx.xxx.xgxooo", "hat": "....x.......x..."},
@@ -102,7 +102,7 @@ STYLES: dict[str, Style] = {
         chord_instruments=("strings", "organ", "piano", "guitar"), melody_instruments=("flute", "flute", "strings"),
         pad_instruments=("strings", "organ"), drums_chance=1.0, bass_chance=0.7, pad_chance=0.3, syncopation=0.05,
     ),
-    "bossa": Style(
+    "bossa": SyntheticStyle(
         tempo_bpm=(108, 146), energy=(0.15, 0.65),
         grooves={4: Groove(
             drums={"rim": "X..x..x...x..x..", "kick": "x..xx..xx..xx..x", "shaker": "xoxoxoxoxoxoxoxo"},
@@ -112,7 +112,7 @@ STYLES: dict[str, Style] = {
         chord_instruments=("guitar", "guitar", "piano"), melody_instruments=("flute", "piano", "guitar"),
         pad_instruments=("strings", "organ"), drums_chance=0.85, bass_chance=0.7, pad_chance=0.3, syncopation=0.8,
     ),
-    "waltz": Style(
+    "waltz": SyntheticStyle(
         tempo_bpm=(84, 160), energy=(0.15, 0.75),
         grooves={3: Groove(
             drums={"kick": "X...........", "snare": "....x...x...", "hat": "..g.x.o.x.o."},
@@ -122,7 +122,7 @@ STYLES: dict[str, Style] = {
         chord_instruments=("piano", "organ", "strings", "guitar"), melody_instruments=("strings", "flute", "piano"),
         pad_instruments=("strings", "organ"), drums_chance=0.7, bass_chance=0.7, pad_chance=0.4, syncopation=0.1,
     ),
-    "ballad": Style(
+    "ballad": SyntheticStyle(
         tempo_bpm=(64, 98), energy=(0.1, 0.6),
         grooves={
             4: Groove(
@@ -140,7 +140,7 @@ STYLES: dict[str, Style] = {
         pad_instruments=("strings", "organ", "synth"), drums_chance=0.75, bass_chance=0.75, pad_chance=0.6,
         second_metre_chance=0.35, syncopation=0.2,
     ),
-    "ambient": Style(
+    "ambient": SyntheticStyle(
         tempo_bpm=(66, 112), energy=(0.0, 0.45),
         grooves={4: Groove(
             drums={"shaker": "x.o.x.o.x.o.x.o.", "tom": "X..............."},

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from musicrec.data.adapters.giantsteps import TEMPO, _archives, giantsteps_key, giantsteps_tempo
-from musicrec.data.adapters.source import Source
+from musicrec.data.adapters.source import DatasetSource
 from musicrec.data.manifest import read_manifest
 from musicrec.errors import ManifestError
 
@@ -101,19 +101,19 @@ def test_an_invalid_key_is_reported(key_tree: Path, tmp_path: Path):
 
 
 def test_downloads_are_listed_in_the_repository(tempo_tree: Path):
-    assert not _archives(Source(TEMPO, tempo_tree)), "it is there"
+    assert not _archives(DatasetSource(TEMPO, tempo_tree)), "it is there"
     (tempo_tree / "audio").rename(tempo_tree / "wav")
     (tempo_tree / "wav" / "1084986.LOFI.mp3").rename(tempo_tree / "wav" / "01084986.LOFI.wav")
     (tempo_tree / "md5" / "1084986.LOFI.md5").write_text("d5bb1088f724114ad1b1acfb8260db51\n")
-    assert not _archives(Source(TEMPO, tempo_tree)), "in another folder, under another name"
+    assert not _archives(DatasetSource(TEMPO, tempo_tree)), "in another folder, under another name"
     (tempo_tree / "wav" / "1030011.LOFI.mp3").unlink()
-    (archive,) = _archives(Source(TEMPO, tempo_tree))
+    (archive,) = _archives(DatasetSource(TEMPO, tempo_tree))
     assert archive.urls == ("https://www.cp.jku.at/datasets/giantsteps/backup/1030011.LOFI.mp3",)
     assert archive.checksums == ("md5:d5bb1088f724114ad1b1acfb8260db50",)
     assert archive.target == "wav/1030011.LOFI.mp3", "where the others are"
     (tempo_tree / "md5" / "1030011.LOFI.md5").write_text("")
     with pytest.raises(ManifestError, match=r"1030011.LOFI.md5: '' is not an MD5 sum; download the file again"):
-        _archives(Source(TEMPO, tempo_tree))
+        _archives(DatasetSource(TEMPO, tempo_tree))
 
 
 @pytest.mark.slow

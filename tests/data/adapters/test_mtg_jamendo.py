@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from musicrec.data.adapters.mtg_jamendo import DATASET, FILES, TAGS, _archives, mtg_jamendo
-from musicrec.data.adapters.source import Source
+from musicrec.data.adapters.source import DatasetSource
 from musicrec.data.manifest import read_manifest
 from musicrec.errors import ConfigError, ManifestError
 
@@ -150,10 +150,10 @@ def test_downloads_are_listed_in_the_repository(tree: Path, caplog: pytest.LogCa
     sums.parent.mkdir()
     checksum = hashlib.sha256(b"").hexdigest()
     sums.write_text("".join(f"{checksum} raw_30s_audio-low-{part:02}.tar\n" for part in range(100)))
-    assert not _archives(Source(DATASET, tree)), "the small audio would lie beside the other for nothing"
+    assert not _archives(DatasetSource(DATASET, tree)), "the small audio would lie beside the other for nothing"
     assert f"using the audio in {tree}/audio; data.download=true downloads nothing" in caplog.text
     (tree / "audio").rename(tree / "audio-low")
-    archives = _archives(Source(DATASET, tree))
+    archives = _archives(DatasetSource(DATASET, tree))
     assert len(archives) == 100
     assert archives[7].urls == ("https://cdn.freesound.org/mtg-jamendo/raw_30s/audio-low/raw_30s_audio-low-07.tar",)
     assert (archives[7].target, archives[7].inner) == ("audio-low/07", "07")
@@ -164,7 +164,7 @@ def test_downloads_are_listed_in_the_repository(tree: Path, caplog: pytest.LogCa
     with open(sums, "a") as file:
         file.write(f"{checksum[:40]}\n")
     with pytest.raises(ManifestError, match=r"tars.txt: row 101: 'e3b.*', expected a SHA-256 sum and the name of an"):
-        _archives(Source(DATASET, tree))
+        _archives(DatasetSource(DATASET, tree))
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from musicrec.data.adapters import fma, giantsteps, gtzan, magnatagatune, mtg_jamendo, spotify
-from musicrec.data.adapters.source import Dataset, Source
+from musicrec.data.adapters.source import Dataset, DatasetSource
 from musicrec.data.adapters.tables import read_table
 from musicrec.data.checks import DatasetReport, match_capitals
 from musicrec.data.datamodule import MusicDataModule
@@ -35,7 +35,7 @@ def tree(tmp_path: Path, audio: Callable) -> Path:
 
 
 def adapt(root: Path | None, folder: Path, *, half: bool = False, **settings) -> Path:
-    source = Source(FOUR, root)
+    source = DatasetSource(FOUR, root)
     labels = source.file("labels.csv")
 
     def read(files, report) -> pl.DataFrame:
@@ -250,7 +250,7 @@ def test_errors_say_where_to_get_the_dataset(tree: Path, tmp_path: Path):
         expected = ["data.root holds: music/ and labels.csv", "how to get it: four.zip (1 MB)", "licence: CC0"]
         assert [line.strip() for line in others] == expected
     with pytest.raises(ManifestError, match=r"data.download=true: musicrec cannot download"):
-        Source(FOUR, tree, download=True)
+        DatasetSource(FOUR, tree, download=True)
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ def test_errors_say_where_to_get_the_dataset(tree: Path, tmp_path: Path):
 )
 def test_every_dataset_says_how_to_get_it(dataset: Dataset, said: list[str], tmp_path: Path):
     with pytest.raises(ManifestError) as error:
-        Source(dataset, tmp_path).file("nothing.csv")
+        DatasetSource(dataset, tmp_path).file("nothing.csv")
     message = str(error.value)
     begin = f"{dataset.name}: no file nothing.csv below data.root={tmp_path}; see docs/datasets.md#{dataset.name}\n"
     assert message.startswith(begin) and all(part in message for part in said)
