@@ -16,7 +16,7 @@ class LibraryStatus:
 
     Attributes:
         path: The library.
-        size_bytes: Its size on disk.
+        size_bytes: Its size on disk; 0 for one in an object store.
         tracks: Number of tracks: recordings with a file that is there.
         files: Number of files that are there; copies of a recording are several files.
         missing: Number of files that were not there when they were last looked for.

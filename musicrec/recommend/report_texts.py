@@ -84,11 +84,12 @@ def status_text(status: "LibraryStatus") -> Group:
     tracks = counted(status.tracks)
     tracks += f" in {status.files:,} files" if copies else ""
     tracks += f"; {status.unreliable:,} silent or very short" if status.unreliable else ""
+    size = f", {status.size_bytes / 1e6:,.1f} MB" if status.size_bytes else ""
     missing = f"{counted(status.missing, 'file')}, kept and not recommended; `musicrec prune` deletes them" * (
         status.missing > 0
     )
     for name, text in (
-        ("library", f"{short_path(str(status.path))}, {status.size_bytes / 1e6:,.1f} MB"),
+        ("library", short_path(str(status.path)) + size),
         ("tracks", tracks),
         ("missing", missing),
         ("models", f"{', '.join(status.models)}; they hear {status.coverage:.0%} of each track"),

@@ -109,10 +109,10 @@ def only_writer(path: Path | str) -> Iterator[None]:
     """
     lock = Path(f"{path}.lock")
     if isinstance(path, str):
-        from musicrec.recommend.lance import package
+        from musicrec.recommend.lance import object_store, package
 
         place = package.place_of(path)
-        if package.is_remote(place):
+        if object_store.is_remote(place):
             yield
             return
         lock = Path(f"{place}.lock")

@@ -1,7 +1,7 @@
 """Libraries of invented tracks with known answers, and a stand-in for the models that counts its calls."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +19,16 @@ from musicrec.recommend.columns import Columns
 from musicrec.recommend.sqlite_library import SqliteLibrary
 from musicrec.recommend.track import Track
 from tests.counting_analyzer import RATE, CountingAnalyzer
+from tests.s3_server import s3_server
 
 GENRES, INSTRUMENTS = ("house", "jazz", "rock"), ("drums", "flute", "piano", "sax")
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[str]:
+    """The address of an S3 server; see `tests.s3_server.use`."""
+    with s3_server() as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from musicrec.recommend.library import Changes, Library, LibraryFile, Listing, R
 from musicrec.recommend.space import Space
 from musicrec.recommend.sqlite_library import SqliteLibrary
 from musicrec.recommend.summaries import SummaryLayout
+from tests.s3_server import BUCKET, use
 
 EXPORTS = [ExportRef(path="/a", sha256="1", name="a", embedding_size=4)]
 
@@ -37,12 +38,26 @@ def lance(folder: Path, heads: list, *, new: bool) -> Library:
     return LanceLibrary.create(path, exports=EXPORTS, heads=heads, embedding_size=4, analysis={"coverage": 0.5})
 
 
-STORES = {"sqlite": sqlite, "lance": lance}
+def object_store(folder: Path, heads: list, *, new: bool) -> Library:
+    pytest.importorskip("lancedb", reason="needs LanceDB: pip install 'musicrec[lance]'")
+    from musicrec.recommend.lance.library import LanceLibrary
+
+    address = f"s3://{BUCKET}/{folder.name}"
+    if not new:
+        return LanceLibrary.open(address)
+    return LanceLibrary.create(address, exports=EXPORTS, heads=heads, embedding_size=4, analysis={"coverage": 0.5})
 
 
-@pytest.fixture(params=STORES)
-def again(request: pytest.FixtureRequest, tmp_path: Path, heads: dict) -> Callable[[], Library]:
+STORES = {"sqlite": sqlite, "lance": lance, "s3": object_store}
+
+
+@pytest.fixture(params=["sqlite", "lance", pytest.param("s3", marks=pytest.mark.slow)])
+def again(
+    request: pytest.FixtureRequest, tmp_path: Path, heads: dict, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], Library]:
     """Return a function that opens the library once more."""
+    if request.param == "s3":
+        use(request.getfixturevalue("s3"), monkeypatch)
     STORES[request.param](tmp_path, list(heads.values()), new=True).close()
     return lambda: STORES[request.param](tmp_path, list(heads.values()), new=False)
 
@@ -236,10 +251,11 @@ def test_the_version_tells_of_changes(store: Library, again: Callable, make: Cal
     assert store.version() != after and names(store) == ["b"]
 
 
-def test_feedback_does_not_change_the_version(store: Library, make: Callable):
+def test_feedback_does_not_change_the_version(store: Library, make: Callable, tmp_path: Path):
     filled(store, make)
     before = store.version()
-    with Feedback.open(store) as feedback:
+    elsewhere = tmp_path / "profiles.sqlite" if str(store.path).startswith("s3:") else None
+    with Feedback.open(store, profiles=elsewhere) as feedback:
         feedback.like("a")
     assert store.version() == before
 

@@ -7,8 +7,6 @@ between two tables, these are ahead of the state; the next writer puts them back
 """
 
 import json
-import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,7 +18,8 @@ import pyarrow as pa
 
 from musicrec.errors import LibraryError
 from musicrec.recommend.lance import package, schema
-from musicrec.recommend.lance.package import PREFIX
+from musicrec.recommend.lance.lease import Lease, leased
+from musicrec.recommend.lance.object_store import is_remote
 from musicrec.recommend.lance.sql import in_parts, is_one_of
 from musicrec.recommend.library import ANOTHER
 from musicrec.system.lock import wait_for_lock
@@ -31,9 +30,6 @@ KEPT = timedelta(hours=1)
 _FOREVER = timedelta(days=36_500)
 _WRITES_UNTIL_TIDY = 40  # a write adds a file or two to each table, and many small files are slow to read
 _ROWS_AT_ONCE = 8192
-_LEASE_S = 120.0
-_PATIENCE_S = 30.0
-_PAUSE_S = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,10 +89,16 @@ class Draft:
         state: The state before the write.
         next_id: The id of the next new recording.
         described: See `State`; replace it to change it.
+        lease: The right to write, in an object store.
+
+    Args:
+        connection: The connection to LanceDB.
+        state: The state before the write.
+        lease: The right to write, in an object store.
     """
 
-    def __init__(self, connection: Any, state: State) -> None:
-        self._connection = connection
+    def __init__(self, connection: Any, state: State, lease: Lease | None) -> None:
+        self._connection, self.lease = connection, lease
         self._opened: dict[str, Any] = {}
         self._changed: set[str] = set()
         self.tables, self.state = Tables(self._open), state
@@ -137,6 +139,8 @@ class Draft:
 
     def touch(self, name: str) -> Any:
         """Return a table that the caller changes."""
+        if self.lease is not None:
+            self.lease.check()
         self._changed.add(name)
         return self._open(name)
 
@@ -147,6 +151,8 @@ class Draft:
 
     def take_back(self) -> None:
         """Put the changed tables back to the versions before the write."""
+        if self.lease is not None and not self.lease.is_held():
+            return  # they are another program's now
         for name in self._changed:
             table = self._opened[name]
             table.checkout(self.state.versions[name])
@@ -185,13 +191,13 @@ class Database:
         self._last: tuple[int, State] | None = None  # the newest state that was read, and the version of its table
         self.writes = 0
         with package.named_errors(place):
-            self._state_table = self._connection.open_table(schema.STATE)
+            self._state_table = self._opened_state()
         self._check_format()
 
     @property
     def name(self) -> str:
         """The library, for messages."""
-        return PREFIX + self.place
+        return package.name_of(self.place)
 
     def close(self) -> None:
         """Close the tables."""
@@ -217,8 +223,8 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[Draft]:
         """Change tables. The changes count when the `with` block ends, all of them or none."""
-        with package.named_errors(self.place), self._alone() as state:
-            draft = Draft(self._connection, state)
+        with package.named_errors(self.place), self._alone() as (state, lease):
+            draft = Draft(self._connection, state, lease)
             try:
                 yield draft
                 self._finish(draft)
@@ -236,8 +242,8 @@ class Database:
         Args:
             before: Called first, to make indices that are not there yet.
         """
-        with package.named_errors(self.place), self._alone() as state:
-            draft = Draft(self._connection, state)
+        with package.named_errors(self.place), self._alone() as (state, lease):
+            draft = Draft(self._connection, state, lease)
             before(draft)
             for name in state.versions:
                 draft.touch(name).optimize(cleanup_older_than=_FOREVER)
@@ -253,6 +259,14 @@ class Database:
         """Return the state after the last finished write."""
         with package.named_errors(self.place):
             return self._held or self._state()
+
+    def _opened_state(self) -> Any:
+        try:
+            return self._connection.open_table(schema.STATE)
+        except ValueError as error:
+            if is_remote(self.place) and "was not found" in str(error):
+                raise LibraryError(package.none_at(self.name)) from None
+            raise
 
     def _tables_now(self) -> Tables:
         for last in (False, True):
@@ -304,39 +318,23 @@ class Database:
             "next_id": draft.next_id,
             "described": json.dumps(draft.described),
         }
-        done = self._state_table.update(where=f"number = {number}", values=values)
+        unchanged = f"number = {number}"
+        if draft.lease is not None:
+            unchanged += f" AND writer = '{draft.lease.writer}'"
+        done = self._state_table.update(where=unchanged, values=values)
         if done.rows_updated != 1:
             raise LibraryError(f"{self.name} was written by another program meanwhile; try again")
 
     @contextmanager
-    def _alone(self) -> Iterator[State]:
+    def _alone(self) -> Iterator[tuple[State, Lease | None]]:
         """Wait until no other program writes, and keep others from it. A killed program does not keep them."""
-        if not package.is_remote(self.place):
-            note = f"another program is writing {self.name}; waiting until it has saved"
-            with wait_for_lock(Path(self.place) / LOCK, note=note):
-                yield self._state()
+        if is_remote(self.place):
+            with leased(self._state_table, name=self.name) as lease:
+                yield self._state(), lease
             return
-        writer = uuid.uuid4().hex
-        state = self._leased(writer)
-        try:
-            yield state
-        finally:
-            with suppress(Exception):  # it ends by itself
-                self._state_table.update(where=f"writer = '{writer}'", values={"writer": "", "until": 0.0})
-
-    def _leased(self, writer: str) -> State:
-        """Write down who writes, in a place without locks, for a limited time."""
-        end = time.monotonic() + _PATIENCE_S + _LEASE_S
-        while True:
-            now = time.time()
-            done = self._state_table.update(
-                where=f"writer = '' OR until < {now}", values={"writer": writer, "until": now + _LEASE_S}
-            )
-            if done.rows_updated == 1:
-                return self._state()
-            if time.monotonic() > end:
-                raise LibraryError(f"{self.name} is being written by another program; try again later")
-            time.sleep(_PAUSE_S)
+        note = f"another program is writing {self.name}; waiting until it has saved"
+        with wait_for_lock(Path(self.place) / LOCK, note=note):
+            yield self._state(), None
 
     def _check_format(self) -> None:
         with package.named_errors(self.place):

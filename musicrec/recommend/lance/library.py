@@ -16,6 +16,7 @@ from musicrec.heads import Head, from_dict, to_dict
 from musicrec.recommend.exports import ExportRef
 from musicrec.recommend.lance import commits, package, reading, schema, search, summary_rows, writing
 from musicrec.recommend.lance.commits import Database, Tables
+from musicrec.recommend.lance.object_store import is_remote
 from musicrec.recommend.library import (
     ANOTHER,
     Changes,
@@ -42,7 +43,7 @@ class LanceLibrary:
     Create one with `LanceLibrary.open` or `LanceLibrary.create`, and close it or use it in a `with` statement.
 
     Attributes:
-        path: The library as users name it, such as "lance:/music/library" or "lance:s3://bucket/library".
+        path: The library as users name it, such as "lance:/music/library" or "s3://bucket/library".
         heads: The heads whose answers are stored, {name: head}.
         embedding_size: Size of the stored embeddings, which are those of all models side by side.
         exports: The models that gave the answers.
@@ -70,7 +71,7 @@ class LanceLibrary:
             LibraryError: There is no library, or this version cannot read it.
         """
         place = package.place_of(address)
-        if not package.is_remote(place):
+        if not is_remote(place):
             _check_folder(place)
         return cls(Database(place))
 
@@ -346,7 +347,7 @@ def exists(address: str | Path) -> bool:
         LibraryError: LanceDB is not installed, or the address cannot be reached.
     """
     place = package.place_of(address)
-    if package.is_remote(place):
+    if is_remote(place):
         return commits.exists(place)
     return os.path.lexists(place) and not _unfinished(place)
 
@@ -355,7 +356,7 @@ def delete(address: str | Path) -> None:
     """Delete a library."""
     place = package.place_of(address)
     commits.delete(place)
-    if not package.is_remote(place):
+    if not is_remote(place):
         with suppress(OSError):  # a folder that holds something else stays
             (Path(place) / commits.LOCK).unlink(missing_ok=True)
             Path(place).rmdir()
@@ -364,7 +365,7 @@ def delete(address: str | Path) -> None:
 def size_bytes(address: str | Path) -> int:
     """Return the size of a library on disk in bytes; 0 for one in an object store."""
     place = package.place_of(address)
-    if package.is_remote(place):
+    if is_remote(place):
         return 0
     return sum(file.stat().st_size for file in Path(place).rglob("*") if file.is_file())
 
@@ -376,7 +377,7 @@ def _unfinished(place: str) -> bool:
 
 
 def _check_free(place: str) -> None:
-    named = package.PREFIX + place
+    named = package.name_of(place)
     try:
         if exists(place):
             raise LibraryError(f"{named} exists already; {ANOTHER}")
@@ -385,9 +386,9 @@ def _check_free(place: str) -> None:
 
 
 def _check_folder(place: str) -> None:
-    named = package.PREFIX + place
+    named = package.name_of(place)
     if not os.path.exists(place) or (os.path.isdir(place) and os.access(place, os.R_OK) and _unfinished(place)):
-        raise LibraryError(f"{named}: no such library; create one with `musicrec index FOLDER --library {named}`")
+        raise LibraryError(package.none_at(named))
     if not os.path.isdir(place):
         raise LibraryError(f"{named} is a file, but a library in LanceDB is a folder; {ANOTHER}")
     if not os.access(place, os.R_OK | os.X_OK):

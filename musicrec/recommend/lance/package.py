@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from musicrec.errors import LibraryError
+from musicrec.recommend.lance import object_store
 
 if TYPE_CHECKING:
     import lancedb
 
 PREFIX = "lance:"
-_REMOTE = re.compile(r"[a-z0-9+]{2,}://")
+_PLAIN = ("s3://", "gs://", "az://")  # addresses that need no prefix
 
 
 def place_of(address: str | Path) -> str:
@@ -25,12 +26,25 @@ def place_of(address: str | Path) -> str:
         address: A folder or an address, with or without `PREFIX`.
     """
     place = str(address).removeprefix(PREFIX)
-    return place if is_remote(place) else str(Path(place).expanduser().absolute())
+    return place if object_store.is_remote(place) else str(Path(place).expanduser().absolute())
 
 
-def is_remote(place: str) -> bool:
-    """Return whether a database is in an object store."""
-    return bool(_REMOTE.match(place))
+def name_of(place: str) -> str:
+    """Return a library as users name it.
+
+    Args:
+        place: What LanceDB opens.
+    """
+    return place if place.startswith(_PLAIN) else f"{PREFIX}{place}"
+
+
+def none_at(name: str) -> str:
+    """Return what to say if there is no library.
+
+    Args:
+        name: The library as users name it.
+    """
+    return f"{name}: no such library; create one with `musicrec index FOLDER --library {name}`"
 
 
 def require(address: str) -> None:
@@ -53,10 +67,14 @@ def connect(place: str) -> "lancedb.DBConnection":
         LibraryError: The place cannot be reached.
     """
     os.environ.setdefault("LANCE_LOG", "error")  # its warnings are of no use to users
+    options = None
+    if object_store.is_remote(place):
+        options = object_store.storage_options(place)
+        object_store.check_reachable(place, named=name_of(place))
     import lancedb
 
     with named_errors(place):
-        return lancedb.connect(place, read_consistency_interval=timedelta(0))
+        return lancedb.connect(place, read_consistency_interval=timedelta(0), storage_options=options)
 
 
 @contextmanager
@@ -69,8 +87,11 @@ def named_errors(place: str) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, ValueError) as error:  # it has no errors of its own
+        named = name_of(place)
+        explained = object_store.explained(str(error), place=place, named=named)
+        if explained is not None:
+            raise LibraryError(explained) from None
         text = _short(str(error))
-        named = f"{PREFIX}{place}"
         if "ermission denied" in text or "Read-only file system" in text:
             raise LibraryError(
                 f"{named} cannot be written or read ({text}); make the folder and all in it accessible, or name "
