@@ -22,7 +22,7 @@ from musicrec.recommend.maintenance import LibraryStatus, PruneReport, RelocateR
 from musicrec.recommend.model_remarks import model_remarks
 from musicrec.recommend.musical_filters import MusicalFilters
 from musicrec.recommend.presets import Preset, read_preset
-from musicrec.recommend.profiles.presence import may_have_feedback, place_of_profiles
+from musicrec.recommend.profiles.presence import may_have_said
 from musicrec.recommend.query_settings import index_with_tags, query_settings
 from musicrec.recommend.query_track import check_name, find_track
 from musicrec.recommend.ranking import recommend
@@ -297,7 +297,7 @@ class Recommender:
         )
         with library.one_state():  # another program may have changed it while files were analysed
             index = index_with_tags(library, self._index(library, search), settings.preset.tags)
-            if user and may_have_feedback(place_of_profiles(self.path, profiles), user):
+            if user and may_have_said(self.path, user, profiles=profiles):
                 from musicrec.recommend.profiles.query_taste import with_taste
 
                 with self.feedback(user, profiles=profiles, read_only=True) as feedback:
@@ -392,7 +392,7 @@ class Recommender:
             LibraryError: The library does not exist or cannot be read.
             ProfileError: The profiles cannot be opened.
         """
-        if not may_have_feedback(place_of_profiles(self._opened().path, profiles), user):
+        if not may_have_said(self._opened().path, user, profiles=profiles):
             return frozenset()
         with self.feedback(user, profiles=profiles, read_only=True) as feedback:
             return feedback.never_again()

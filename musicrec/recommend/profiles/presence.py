@@ -24,15 +24,34 @@ def place_of_profiles(library: str | os.PathLike[str], profiles: str | os.PathLi
     Raises:
         ProfileError: The library is in an object store, which holds no profiles, and no place is named.
     """
-    chosen = os.fspath(profiles) if profiles else os.environ.get(PROFILES_VARIABLE, "")
+    chosen = _chosen(profiles)
     place = os.fspath(library)
-    if not chosen and place.startswith("lance:"):
-        return str(Path(f"{place.removeprefix('lance:').rstrip('/')}.profiles.sqlite").expanduser())
-    if not chosen and "://" in place:
+    if chosen:
+        return chosen if "://" in chosen else str(Path(chosen).expanduser())
+    if "://" in place:
         raise ProfileError(f"{place} holds no profiles; name a file or a server with --profiles, or MUSICREC_PROFILES")
-    if not chosen:
-        return place
-    return chosen if "://" in chosen else str(Path(chosen).expanduser())
+    if place.startswith("lance:"):
+        return str(Path(f"{place.removeprefix('lance:').rstrip('/')}.profiles.sqlite").expanduser())
+    return place
+
+
+def may_have_said(
+    library: str | os.PathLike[str], user: str, *, profiles: str | os.PathLike[str] | None = None
+) -> bool:
+    """Return whether a user may have given feedback: False only if it is certain that there is none.
+
+    Args:
+        library: The file of the library, or its address. One in an object store holds no profiles.
+        user: The user.
+        profiles: As for `place_of_profiles`.
+    """
+    if "://" in os.fspath(library) and not _chosen(profiles):
+        return False
+    return may_have_feedback(place_of_profiles(library, profiles), user)
+
+
+def _chosen(profiles: str | os.PathLike[str] | None) -> str:
+    return os.fspath(profiles) if profiles else os.environ.get(PROFILES_VARIABLE, "")
 
 
 def may_have_feedback(place: str, user: str) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from musicrec.errors import ProfileError
-from musicrec.recommend.profiles.presence import may_have_feedback, place_of_profiles
+from musicrec.recommend.profiles.presence import may_have_feedback, may_have_said, place_of_profiles
 from musicrec.recommend.recommender import Recommender
 
 
@@ -26,8 +26,12 @@ def test_where_profiles_are(monkeypatch: pytest.MonkeyPatch):
     assert place_of_profiles(Path("/a.sqlite")) == "/a.sqlite"
     assert place_of_profiles("/a.sqlite", "~/p.sqlite") == str(Path.home() / "p.sqlite")
     assert place_of_profiles("lance:/a/library") == "/a/library.profiles.sqlite"
-    with pytest.raises(ProfileError, match="s3://b/l holds no profiles; name a file or a server with --profiles"):
-        place_of_profiles("s3://b/l")
+    for address in ("s3://b/l", "lance:s3://b/l"):
+        with pytest.raises(ProfileError, match="s3://b/l holds no profiles; name a file or a server with --profiles"):
+            place_of_profiles(address)
+        assert place_of_profiles(address, "/p.sqlite") == "/p.sqlite"
+        assert not may_have_said(address, "me")
+        assert may_have_said(address, "me", profiles="postgresql://host/database")
     monkeypatch.setenv("MUSICREC_PROFILES", "postgresql://host/database")
     assert place_of_profiles("/a.sqlite") == "postgresql://host/database"
     assert place_of_profiles("/a.sqlite", Path("/p")) == "/p"
