@@ -13,11 +13,14 @@ export function paper(canvas) {
   return { context, width, height };
 }
 
-/** Draw values over the width of a canvas, from their least to their greatest. Null leaves a gap. */
-export function drawCurve(canvas, values, { steps = false } = {}) {
+/** Draw values over the width of a canvas, from their least to their greatest, or over `leastSpan` if they differ less. Null
+ * leaves a gap. */
+export function drawCurve(canvas, values, { steps = false, leastSpan = 0 } = {}) {
   const { context, width, height } = paper(canvas);
   const known = values.filter((one) => one !== null);
-  const [low, high] = [Math.min(...known), Math.max(...known)];
+  const [least, greatest] = [Math.min(...known), Math.max(...known)];
+  const more = Math.max(0, leastSpan - (greatest - least)) / 2;
+  const [low, high] = [least - more, greatest + more];
   const y = (value) => (high > low ? height - 4 - ((value - low) / (high - low)) * (height - 8) : height / 2);
   const stride = Math.max(1, Math.floor(values.length / (width * 2)));
   context.beginPath();
@@ -46,12 +49,14 @@ export function drawTags(canvas, tags) {
     context.fillStyle = colour("--accent-fill");
     values.forEach((value, at) => {
       context.globalAlpha = Math.max(0.04, Math.min(1, value)) * 0.75;
-      context.fillRect(at * cell, i * row + 1, cell + 0.5, row - 2);
+      const from = Math.round(at * cell);
+      context.fillRect(from, i * row + 1, Math.round((at + 1) * cell) - from, row - 2);
     });
-    context.globalAlpha = 1;
+    context.globalAlpha = 0.75;
     const shown = context.measureText(name).width + 10;
     context.fillStyle = colour("--surface");
     context.fillRect(0, i * row + 2, shown, row - 4);
+    context.globalAlpha = 1;
     context.fillStyle = colour("--text");
     context.fillText(name, 5, i * row + row / 2 + 1);
   });

@@ -67,7 +67,7 @@ export function trackDetails(signal) {
       .sort((a, b) => b[2] - a[2]).slice(0, MOST_TAGS);
     if (tags.length) parts.push(part("Tags", "brighter: more certain", canvas(`Tags over time: ${tags.map(([name, , mean]) => `${name} ${fixed(mean, 2)}`).join(", ")}`, 22 * tags.length, (one) => drawTags(one, tags))));
     const bpm = predictions.bpm ?? [];
-    if (bpm.some((one) => one !== null)) parts.push(part("Tempo", `BPM, ${range(bpm)}`, canvas(`Tempo over time, ${range(bpm)} BPM`, 64, (one) => drawCurve(one, predictions.bpm, { steps: true }))));
+    if (bpm.some((one) => one !== null)) parts.push(part("Tempo", `BPM, ${range(bpm)}`, canvas(`Tempo over time, ${range(bpm)} BPM`, 64, (one) => drawCurve(one, predictions.bpm, { steps: true, leastSpan: 8 }))));
     if (predictions.key?.length) parts.push(part("Key", "by Camelot code", canvas(`Key over time: ${[...new Set(predictions.key.filter(Boolean))].join(", ")}`, 26, (one) => drawKeys(one, predictions.key))));
     const cursor = h("div", { class: "time-cursor", "aria-hidden": "true" });
     show(body, h("div", { class: "over-times" }, ...parts, cursor));

@@ -16,8 +16,7 @@ export function chooseUser({ must = false } = {}) {
     show(wrong);
     try {
       const secret = pin.value || null;
-      if (path === "users") await post("users", { name: name.value.trim(), pin: secret });
-      await post("session", { user: name.value.trim(), pin: secret });
+      await post(path, path === "users" ? { name: name.value.trim(), pin: secret } : { user: name.value.trim(), pin: secret });
       await readSession();
       dialog.close();
       tell("user", store.session.user);
