@@ -23,7 +23,7 @@ from musicrec.robustness.measurement import MeasuredAnswers
 from musicrec.robustness.model_comparison import compare_models
 from musicrec.robustness.models_under_test import ModelUnderTest, comparison_remarks, read_models
 from musicrec.robustness.overlap import OverlapMeasurement
-from musicrec.robustness.report import Report, write_report
+from musicrec.robustness.report import RobustnessReport, write_report
 from musicrec.robustness.report_tables import print_report, print_seconds, write_markdown
 from musicrec.robustness.resampling import ResampledScores
 from musicrec.runs.find import find_export
@@ -102,7 +102,7 @@ def read_splits(
 
 
 def publish(
-    cfg: DictConfig, report: Report, folder: Path, *, bootstrap: Bootstrap | None, loggers: list[Logger]
+    cfg: DictConfig, report: RobustnessReport, folder: Path, *, bootstrap: Bootstrap | None, loggers: list[Logger]
 ) -> None:
     """Write the report on a split, draw its pictures, log and print it."""
     files = [*write_report(folder, report), write_markdown(folder, report, bootstrap=bootstrap)]
@@ -121,7 +121,7 @@ def report_on(
     *,
     bootstrap: Bootstrap | None,
     recommender: OverlapMeasurement | None,
-) -> Report:
+) -> RobustnessReport:
     """Compare the predictions of all models for a split with the labels, and with each other."""
     progress, resampled = sys.stderr.isatty(), ResampledScores(bootstrap, split.artists)
     begin, heads = time.perf_counter(), [tested.model.heads for tested in models]
@@ -130,7 +130,7 @@ def report_on(
     scored, overlap = time.perf_counter(), None
     if recommender:
         overlap = recommender.run(models, measured, split.frame, resampled=resampled, progress=progress)
-    return Report(
+    return RobustnessReport(
         names=[tested.name for tested in models],
         description=describe(cfg, models, split, measured, data, resampled),
         tracks=len(split.frame),

@@ -13,7 +13,7 @@ from musicrec.evaluation.report_files import file_name
 from musicrec.figures.style import COLOURS, GREY, MARKERS, save, shortened, text
 from musicrec.robustness.effects import Effect
 from musicrec.robustness.model_comparison import ComparedScore
-from musicrec.robustness.report import Report
+from musicrec.robustness.report import RobustnessReport
 from musicrec.robustness.resampling import Interval
 
 _COLUMNS = 5
@@ -21,7 +21,7 @@ _TITLE_CHARACTERS = 27  # as many as fit above a panel
 _NAME_CHARACTERS = 60
 
 
-def plot_report(folder: Path, report: Report) -> list[Path]:
+def plot_report(folder: Path, report: RobustnessReport) -> list[Path]:
     """Draw the figures of a report.
 
     Args:
@@ -43,7 +43,7 @@ def plot_report(folder: Path, report: Report) -> list[Path]:
     ]
 
 
-def overview_figure(report: Report) -> Figure:
+def overview_figure(report: RobustnessReport) -> Figure:
     """Draw the share of its clean score that each head keeps: one line per model and head."""
     names = {
         (effect.model, effect.head.name): f"{report.prefix(effect.model)}{effect.head.name} {effect.head.primary}"
@@ -67,7 +67,7 @@ def overview_figure(report: Report) -> Figure:
     return figure
 
 
-def head_figure(report: Report, name: str) -> Figure:
+def head_figure(report: RobustnessReport, name: str) -> Figure:
     """Draw the primary metric of a head: one line per model, and a dashed one against the original labels.
 
     Args:
@@ -104,7 +104,7 @@ def head_figure(report: Report, name: str) -> Figure:
     return figure
 
 
-def models_figure(report: Report) -> Figure:
+def models_figure(report: RobustnessReport) -> Figure:
     """Draw the models side by side: one panel per head and metric, one row per kind of audio, one mark per model."""
     metrics = list(dict.fromkeys((score.head.name, score.metric) for score in report.compared_scores))
     titles = list(dict.fromkeys(score.title for score in report.compared_scores))
@@ -137,7 +137,7 @@ def models_figure(report: Report) -> Figure:
 
 
 def _panels(
-    report: Report, effects: Sequence[Effect], draw: Callable[[Axes, Sequence[Effect]], None], *, title: str
+    report: RobustnessReport, effects: Sequence[Effect], draw: Callable[[Axes, Sequence[Effect]], None], *, title: str
 ) -> tuple[Figure, list[Axes]]:
     """Return a figure with one panel per deformation, and the panels.
 
@@ -183,12 +183,12 @@ def _label_panel(axes: Axes, effects: Sequence[Effect]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _heading(report: Report, title: str) -> str:
+def _heading(report: RobustnessReport, title: str) -> str:
     dataset = text(report.description["dataset"])
     return f"{dataset}, split {text(report.split)}, {report.tracks} tracks · {text(title)}"
 
 
-def _model_name(report: Report, model: int) -> str:
+def _model_name(report: RobustnessReport, model: int) -> str:
     return text(f"{report.prefix(model)}{shortened(report.names[model], _NAME_CHARACTERS)}")
 
 

@@ -20,7 +20,7 @@ _COMPUTATIONS = ("deforming", "mel", "network")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
+class RobustnessReport:
     """All results on one split.
 
     Attributes:
@@ -99,7 +99,7 @@ def model_letter(model: int) -> str:
     return chr(ord("A") + model)
 
 
-def write_report(folder: Path, report: Report) -> list[Path]:
+def write_report(folder: Path, report: RobustnessReport) -> list[Path]:
     """Write the CSV files of a report, and last `<split>.json` with the content of all of them but the classes.
 
     Args:
@@ -130,7 +130,7 @@ def write_report(folder: Path, report: Report) -> list[Path]:
     return [*written, folder / f"{name}.json"]
 
 
-def metric_rows(report: Report) -> list[dict]:
+def metric_rows(report: RobustnessReport) -> list[dict]:
     """Return one row per model, head, condition and metric."""
     return [
         _place(report, effect)
@@ -143,7 +143,7 @@ def metric_rows(report: Report) -> list[dict]:
     ]
 
 
-def moved_rows(report: Report) -> list[dict]:
+def moved_rows(report: RobustnessReport) -> list[dict]:
     """Return one row per model, head and condition: how many answers followed their labels."""
     return [
         _place(report, effect)
@@ -154,7 +154,7 @@ def moved_rows(report: Report) -> list[dict]:
     ]
 
 
-def moved_summary(report: Report) -> list[dict]:
+def moved_summary(report: RobustnessReport) -> list[dict]:
     """Return one row per model, head and deformation that moves labels: how many answers followed them.
 
     Only answers that were right on the clean audio count, over all strengths of the deformation.
@@ -182,7 +182,7 @@ def moved_summary(report: Report) -> list[dict]:
     return rows
 
 
-def model_rows(report: Report) -> list[dict]:
+def model_rows(report: RobustnessReport) -> list[dict]:
     """Return one row per head that several models have, metric, kind of audio and model."""
     return [
         {"head": score.head.name, "metric": score.metric, "audio": score.audio, "export": report.names[score.model]}
@@ -192,7 +192,7 @@ def model_rows(report: Report) -> list[dict]:
     ]
 
 
-def class_rows(report: Report) -> list[dict]:
+def class_rows(report: RobustnessReport) -> list[dict]:
     """Return one row per model, head and class, with one column per condition."""
     columns = [_condition_column(condition) for condition in report.measured.conditions[1:]]
     rows: dict[tuple[int, str, str], dict] = {}
@@ -206,7 +206,7 @@ def class_rows(report: Report) -> list[dict]:
     return [_rounded(row, digits=3) for row in rows.values()]
 
 
-def ranking_rows(report: Report) -> list[dict]:
+def ranking_rows(report: RobustnessReport) -> list[dict]:
     """Return one row per deformation, the most harmful first."""
     return [
         {"rank": rank, "deformation": ranked.name}
@@ -217,7 +217,7 @@ def ranking_rows(report: Report) -> list[dict]:
     ]
 
 
-def recommendation_rows(report: Report) -> list[dict]:
+def recommendation_rows(report: RobustnessReport) -> list[dict]:
     """Return one row per condition: how much of the lists of recommendations stays."""
     overlap = report.overlap
     if overlap is None:
@@ -270,7 +270,7 @@ def sensitivity(effects: Sequence[Effect]) -> list[dict]:
     return sorted(rows, key=lambda row: row["mean"] - row["clean"])
 
 
-def _place(report: Report, effect: Effect) -> dict:
+def _place(report: RobustnessReport, effect: Effect) -> dict:
     """Return the columns that say which effect a row is about."""
     return {
         "export": report.names[effect.model],

@@ -17,7 +17,7 @@ from musicrec.heads import Head
 from musicrec.robustness.effects import Effect
 from musicrec.robustness.model_comparison import ComparedScore
 from musicrec.robustness.overlap import RecommendationOverlap
-from musicrec.robustness.report import Report, model_letter, moved_summary, sensitivity
+from musicrec.robustness.report import RobustnessReport, model_letter, moved_summary, sensitivity
 from musicrec.robustness.resampling import IntervalEstimate
 from musicrec.system.atomic_write import write_text
 from musicrec.system.console import make_table, output_console
@@ -42,7 +42,7 @@ class Section:
     note: str = ""
 
 
-def print_report(report: Report, *, bootstrap: Bootstrap | None) -> None:
+def print_report(report: RobustnessReport, *, bootstrap: Bootstrap | None) -> None:
     """Print the tables of a report.
 
     Args:
@@ -56,7 +56,7 @@ def print_report(report: Report, *, bootstrap: Bootstrap | None) -> None:
         out.print(f"left out: {reason}", markup=False)
 
 
-def print_seconds(reports: Sequence[Report]) -> None:
+def print_seconds(reports: Sequence[RobustnessReport]) -> None:
     """Print how long each deformation took, over all reports."""
     out = output_console()
     _print_sections(out, [seconds_section(out, reports)])
@@ -70,7 +70,7 @@ def _print_sections(out: Console, found: Iterable[Section]) -> None:
             out.print(section.note, markup=False)
 
 
-def write_markdown(folder: Path, report: Report, *, bootstrap: Bootstrap | None) -> Path:
+def write_markdown(folder: Path, report: RobustnessReport, *, bootstrap: Bootstrap | None) -> Path:
     """Write the printed tables to `<split>.md`.
 
     Args:
@@ -101,7 +101,7 @@ def write_markdown(folder: Path, report: Report, *, bootstrap: Bootstrap | None)
     return path
 
 
-def title(report: Report) -> str:
+def title(report: RobustnessReport) -> str:
     """Return the title of a report: data, split, number of tracks, and the excerpts of each track."""
     description = report.description
     return (
@@ -111,7 +111,7 @@ def title(report: Report) -> str:
     )
 
 
-def sections(out: Console, report: Report, *, bootstrap: Bootstrap | None) -> Iterator[Section]:
+def sections(out: Console, report: RobustnessReport, *, bootstrap: Bootstrap | None) -> Iterator[Section]:
     """Yield the tables of a report, without that of computing times.
 
     Args:
@@ -132,7 +132,7 @@ def sections(out: Console, report: Report, *, bootstrap: Bootstrap | None) -> It
     yield _ranking_section(out, report)
 
 
-def _metrics_section(out: Console, report: Report, model: int, bootstrap: Bootstrap | None) -> Section:
+def _metrics_section(out: Console, report: RobustnessReport, model: int, bootstrap: Bootstrap | None) -> Section:
     """Return one row per condition: for each head the primary metric against the moved labels, and its drop."""
     effects = report.effects_on(model)
     heads = _heads(effects)
@@ -159,7 +159,7 @@ def _metrics_section(out: Console, report: Report, model: int, bootstrap: Bootst
     return Section(heading=heading, table=table, note=note)
 
 
-def _models_section(out: Console, report: Report) -> Section:
+def _models_section(out: Console, report: RobustnessReport) -> Section:
     """Return one row per head, metric and kind of audio, and one column per model."""
     models = sorted({score.model for score in report.compared_scores})
     table = make_table(out, "head", "audio")
@@ -188,7 +188,7 @@ def _compared_cell(score: ComparedScore) -> str:
     return f"{cell} {score.lead.value:+.3f} {interval_text(score.lead.interval, signed=True)}{star}"
 
 
-def _moved_section(out: Console, report: Report) -> Section:
+def _moved_section(out: Console, report: RobustnessReport) -> Section:
     """Return one row per model, head and condition that moves labels."""
     table = make_table(out, "head", "deformation", "strength")
     scores, shares = ("clean", "moved label", "original label"), ("followed, of these", "interval", "followed, of all")
@@ -217,7 +217,7 @@ def _moved_section(out: Console, report: Report) -> Section:
     return Section(heading="Where labels move: do the answers follow?", table=table, note=note)
 
 
-def _moved_summary_section(out: Console, report: Report) -> Section:
+def _moved_summary_section(out: Console, report: RobustnessReport) -> Section:
     """Return one row per model, head and deformation that moves labels."""
     table = make_table(out, "head", "deformation")
     for column in ("right before", "followed"):
@@ -237,7 +237,7 @@ def _moved_summary_section(out: Console, report: Report) -> Section:
     return Section(heading="Answers that followed the label, of those right before", table=table)
 
 
-def _classes_section(out: Console, report: Report) -> Section:
+def _classes_section(out: Console, report: RobustnessReport) -> Section:
     """Return the most sensitive classes of every head."""
     table = make_table(out, "head", "class")
     table.add_column("tracks", justify="right")
@@ -282,7 +282,7 @@ def _recommendations_section(out: Console, overlap: RecommendationOverlap) -> Se
     return Section(heading="Recommendations: the share of the clean list that stays", table=table, note=note)
 
 
-def _ranking_section(out: Console, report: Report) -> Section:
+def _ranking_section(out: Console, report: RobustnessReport) -> Section:
     """Return one row per deformation, the most harmful first."""
     table = make_table(out, "deformation")
     for column in ("mean drop", "interval", "largest drop"):
@@ -302,7 +302,7 @@ def _ranking_section(out: Console, report: Report) -> Section:
     return Section(heading="Ranking: the mean drop over strengths, heads and models", table=table)
 
 
-def seconds_section(out: Console, reports: Sequence[Report]) -> Section:
+def seconds_section(out: Console, reports: Sequence[RobustnessReport]) -> Section:
     """Return one row per deformation: how long it took, over all reports.
 
     Args:
@@ -326,7 +326,7 @@ def seconds_section(out: Console, reports: Sequence[Report]) -> Section:
     return Section(heading=heading, table=table, note=_seconds_note(reports, rows.values()))
 
 
-def _seconds_note(reports: Sequence[Report], rows: Iterable[dict]) -> str:
+def _seconds_note(reports: Sequence[RobustnessReport], rows: Iterable[dict]) -> str:
     """Return the sums of the computing times, and the time on the clock."""
     deforming, mel, network = (sum(row[name] for row in rows) for name in ("deforming", "mel", "network"))
     measured = [report.measured for report in reports]
@@ -346,7 +346,7 @@ def _heads(effects: Sequence[Effect]) -> list[Head]:
     return list({id(effect.head): effect.head for effect in effects}.values())
 
 
-def _head_name(report: Report, effect: Effect) -> str:
+def _head_name(report: RobustnessReport, effect: Effect) -> str:
     """Return the name of a head, after the letter of its model if there are several."""
     return effect.head.name if len(report.names) == 1 else f"{model_letter(effect.model)} {effect.head.name}"
 

@@ -27,7 +27,7 @@ SEVERAL_PROCESSES = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class SweepJob:
     """One job of a sweep.
 
     Attributes:
@@ -93,7 +93,7 @@ class JobRunner:
             hydra_context=hydra_context, task_function=task_function, config=config
         )
 
-    def validate(self, jobs: Sequence[Job]) -> None:
+    def validate(self, jobs: Sequence[SweepJob]) -> None:
         """Compose and check the settings of every job, so that mistakes in any job show before the first one starts.
 
         Raises:
@@ -107,7 +107,7 @@ class JobRunner:
             if self.config.hydra.job.config_name == "train" and isinstance(devices, int) and devices > 1:
                 raise ConfigError(SEVERAL_PROCESSES.format(strategy=cfg.trainer.strategy, devices=devices))
 
-    def launch(self, jobs: Sequence[Job]) -> dict[int, bool]:
+    def launch(self, jobs: Sequence[SweepJob]) -> dict[int, bool]:
         """Run the jobs and wait until all of them have ended.
 
         Returns:
@@ -118,13 +118,13 @@ class JobRunner:
         pairs = zip(jobs, returned, strict=True)
         return {job.number: result.status is JobStatus.COMPLETED for job, result in pairs}
 
-    def _overrides(self, job: Job) -> list[str]:
+    def _overrides(self, job: SweepJob) -> list[str]:
         # Resolve the folder here: in a job, an interpolation such as ${name} may have another value.
         folder = QuotedString(text=str(self.folder.absolute()), quote=Quote.single).with_quotes()
         return [*job.overrides, f"hydra.sweep.dir={folder}", f"hydra.sweep.subdir={job.number}"]
 
 
-def plan_jobs(folder: Path, combinations: Sequence[Sequence[str]]) -> list[Job]:
+def plan_jobs(folder: Path, combinations: Sequence[Sequence[str]]) -> list[SweepJob]:
     """Assign a folder to each combination of overrides.
 
     Args:
@@ -146,7 +146,7 @@ def plan_jobs(folder: Path, combinations: Sequence[Sequence[str]]) -> list[Job]:
         number = earlier.get(identifying_overrides(overrides))
         if number is None:
             number, next_number = next_number, next_number + 1
-        jobs.append(Job(number=number, overrides=overrides, folder=folder / str(number)))
+        jobs.append(SweepJob(number=number, overrides=overrides, folder=folder / str(number)))
     return jobs
 
 
@@ -155,7 +155,7 @@ def run_folders(folder: Path) -> dict[int, Path]:
     return {int(path.name): path for path in folder.glob("*") if path.name.isdigit() and path.is_dir()}
 
 
-def read_outcome(job: Job, params: dict[str, Value], *, succeeded: bool | None = None) -> Outcome:
+def read_outcome(job: SweepJob, params: dict[str, Value], *, succeeded: bool | None = None) -> Outcome:
     """Read the outcome of a job from its run folder.
 
     Args:

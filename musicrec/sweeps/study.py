@@ -23,7 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from musicrec.errors import ConfigError, SweepError
 from musicrec.runs.overrides import identifying_overrides
-from musicrec.sweeps.jobs import Job, Outcome, run_folders
+from musicrec.sweeps.jobs import Outcome, SweepJob, run_folders
 from musicrec.system.lock import is_locked, try_lock, wait_for_lock
 
 NAME = "study"
@@ -169,7 +169,7 @@ class StudyWorker:
     def _worker_lock(self, worker: str) -> Path:
         return self.folder / "workers" / f"{worker}.lock"
 
-    def take(self, count: int, *, read: Callable[[Job], Outcome]) -> list[Job]:
+    def take(self, count: int, *, read: Callable[[SweepJob], Outcome]) -> list[SweepJob]:
         """Take jobs to run: first the trials of workers that have died, in their existing folders, then new ones.
 
         Args:
@@ -190,7 +190,7 @@ class StudyWorker:
                 jobs.append(self.job(self._trials()[trial.number]))
             return jobs
 
-    def _take_over(self, count: int, *, read: Callable[[Job], Outcome]) -> list[Job]:
+    def _take_over(self, count: int, *, read: Callable[[SweepJob], Outcome]) -> list[SweepJob]:
         """Take up to `count` unfinished trials of workers that have died."""
         jobs = []
         for trial in self._trials():
@@ -221,7 +221,7 @@ class StudyWorker:
         self.study.tell(outcome.number, value, state=state, skip_if_finished=True)
         self._failed += state is TrialState.FAIL
 
-    def jobs(self) -> list[Job]:
+    def jobs(self) -> list[SweepJob]:
         """Return the jobs of all trials, including those of other workers."""
         return [self.job(trial) for trial in self._trials()]
 
@@ -229,10 +229,10 @@ class StudyWorker:
         """Return {key: value} of the searched settings of a trial."""
         return self._trials()[number].params
 
-    def job(self, trial: FrozenTrial) -> Job:
+    def job(self, trial: FrozenTrial) -> SweepJob:
         """Return the job that runs a trial."""
         values = tuple(f"{name}={value}" for name, value in trial.params.items())
-        return Job(number=trial.number, overrides=(*self.fixed, *values), folder=self.folder / str(trial.number))
+        return SweepJob(number=trial.number, overrides=(*self.fixed, *values), folder=self.folder / str(trial.number))
 
     def _trials(self) -> list[FrozenTrial]:
         return self.study.get_trials(deepcopy=False)

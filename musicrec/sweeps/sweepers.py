@@ -19,7 +19,7 @@ from musicrec.config.number_types import Count
 from musicrec.config.value_check import check_value
 from musicrec.errors import ConfigError, SweepError
 from musicrec.runs.overrides import Value, differing_settings
-from musicrec.sweeps.jobs import SUCCESSFUL, SWEEP_LOCK, Job, JobRunner, Outcome, plan_jobs, read_outcome
+from musicrec.sweeps.jobs import SUCCESSFUL, SWEEP_LOCK, JobRunner, Outcome, SweepJob, plan_jobs, read_outcome
 from musicrec.sweeps.ranking_table import JOBS, RANKING, print_ranking, rank, write_ranking
 from musicrec.system.lock import try_lock
 
@@ -101,12 +101,12 @@ class SweepProgress:
         self.launched: list[int] = []
         self.succeeded: dict[int, bool] = {}
 
-    def launch(self, jobs: Sequence[Job]) -> None:
+    def launch(self, jobs: Sequence[SweepJob]) -> None:
         """Run jobs and wait until they have ended."""
         self.launched += [job.number for job in jobs]
         self.succeeded |= self.runner.launch(jobs)
 
-    def read(self, job: Job, params: dict[str, Value]) -> Outcome:
+    def read(self, job: SweepJob, params: dict[str, Value]) -> Outcome:
         """Return the outcome of a job, as `read_outcome` does."""
         return read_outcome(job, params, succeeded=self.succeeded.get(job.number))
 
@@ -189,7 +189,7 @@ class StudySweeper(Sweeper):
             check_value("sweep.trials", self.trials, Count)
             check_value("sweep.parallel", self.parallel, Count)
             space, fixed = search_space([f"{key}={value}" for key, value in self.params.items()], arguments)
-            self.runner.validate([Job(number=0, overrides=tuple(fixed), folder=folder / "0")])
+            self.runner.validate([SweepJob(number=0, overrides=tuple(fixed), folder=folder / "0")])
             worker = StudyWorker(
                 folder,
                 storage=self.storage,
@@ -205,10 +205,10 @@ class StudySweeper(Sweeper):
     def _run_trials(self, worker: "StudyWorker") -> None:
         progress = SweepProgress(self.runner)
 
-        def read(job: Job) -> Outcome:
+        def read(job: SweepJob) -> Outcome:
             return progress.read(job, worker.params(job.number))
 
-        def read_for_ranking(job: Job) -> Outcome:
+        def read_for_ranking(job: SweepJob) -> Outcome:
             outcome = read(job)  # a trial without a record is being started by another worker
             return dataclasses.replace(outcome, status="running") if outcome.status == "not started" else outcome
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from pytorch_lightning.loggers import Logger
 
 from musicrec.robustness.report import (
-    Report,
+    RobustnessReport,
     class_rows,
     metric_rows,
     model_rows,
@@ -17,7 +17,7 @@ from musicrec.robustness.report import (
 from musicrec.tracking.runs import wandb_runs, warn_on_failure
 
 
-def log_report(loggers: Sequence[Logger], report: Report, pictures: Sequence[Path]) -> None:
+def log_report(loggers: Sequence[Logger], report: RobustnessReport, pictures: Sequence[Path]) -> None:
     """Log a report.
 
     Every logger gets `<split>/drop/<deformation>`, the mean drop of the primary metrics, and

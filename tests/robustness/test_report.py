@@ -22,7 +22,7 @@ from musicrec.robustness.effects import measure_effects, rank_deformations
 from musicrec.robustness.figures import head_figure, models_figure, overview_figure
 from musicrec.robustness.measurement import MeasuredAnswers
 from musicrec.robustness.model_comparison import compare_models
-from musicrec.robustness.report import Report, write_report
+from musicrec.robustness.report import RobustnessReport, write_report
 from musicrec.robustness.report_tables import write_markdown
 from musicrec.robustness.resampling import ResampledScores
 
@@ -52,7 +52,7 @@ def make_answers(keys: list[int], shift: float, *, seconds: float = 1.0) -> Answ
     )
 
 
-def make_report(bootstrap: Bootstrap | None = None, labels: Tensor = TRUTH) -> Report:
+def make_report(bootstrap: Bootstrap | None = None, labels: Tensor = TRUTH) -> RobustnessReport:
     measured = MeasuredAnswers(
         conditions=CONDITIONS,
         answers=[
@@ -75,7 +75,7 @@ def make_report(bootstrap: Bootstrap | None = None, labels: Tensor = TRUTH) -> R
         "drawn_by": resampled.unit,
         "bootstrap": {"confidence": bootstrap.confidence} if bootstrap else None,
     }
-    return Report(
+    return RobustnessReport(
         names=list(KEYS),
         description=description,
         tracks=4,

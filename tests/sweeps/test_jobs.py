@@ -7,7 +7,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from musicrec.runs.overrides import differing_settings
-from musicrec.sweeps.jobs import Job, plan_jobs, read_outcome
+from musicrec.sweeps.jobs import SweepJob, plan_jobs, read_outcome
 
 
 @pytest.fixture
@@ -42,5 +42,5 @@ def test_differing_settings():
 
 @pytest.mark.parametrize(("succeeded", "status"), [(None, "not started"), (True, "finished"), (False, "failed")])
 def test_without_a_record_the_launcher_decides_the_status(tmp_path: Path, succeeded: bool | None, status: str):
-    job = Job(number=0, overrides=("a=1",), folder=tmp_path)
+    job = SweepJob(number=0, overrides=("a=1",), folder=tmp_path)
     assert read_outcome(job, {"a": 1}, succeeded=succeeded).status == status

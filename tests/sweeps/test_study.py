@@ -9,7 +9,7 @@ from optuna.samplers import TPESampler
 from optuna.trial import TrialState
 
 from musicrec.errors import ConfigError, SweepError
-from musicrec.sweeps.jobs import Job, Outcome, read_outcome
+from musicrec.sweeps.jobs import Outcome, SweepJob, read_outcome
 from musicrec.sweeps.study import StudyWorker, open_storage, search_space
 
 RANGES = ["optim.lr=tag(log,interval(1e-4,1e-2))", "model.width=choice(8,16)", "model.dropout=interval(0.0,0.5)"]
@@ -28,11 +28,11 @@ def worker(folder: Path, *arguments: str, trials: int = 4, storage: str = "study
     )
 
 
-def ended(job: Job, objective: float | None, status: str = "finished") -> Outcome:
+def ended(job: SweepJob, objective: float | None, status: str = "finished") -> Outcome:
     return Outcome(number=job.number, params={}, folder=job.folder, status=status, objective=objective)
 
 
-def read(job: Job) -> Outcome:
+def read(job: SweepJob) -> Outcome:
     return read_outcome(job, {})
 
 

@@ -2,12 +2,12 @@
 
 import random
 
-from musicrec.data.rendering.composer_outline import Outline
+from musicrec.data.rendering.composer_outline import PieceOutline
 
 LoopChord = tuple[int, tuple[int, ...]]  # root in semitones above the tonic, intervals above the root
 
 
-def write_loop(rng: random.Random, outline: Outline) -> list[LoopChord]:
+def write_loop(rng: random.Random, outline: PieceOutline) -> list[LoopChord]:
     """Write a loop of 1 to 8 bars that begins or ends with the tonic.
 
     Args:
@@ -35,13 +35,13 @@ def write_loop(rng: random.Random, outline: Outline) -> list[LoopChord]:
     return [tonic, *loop] if rng.random() < 0.8 else [*loop, tonic]
 
 
-def _degree(rng: random.Random, outline: Outline) -> int:
+def _degree(rng: random.Random, outline: PieceOutline) -> int:
     """Draw a degree of the scale, 0 for the tonic."""
     weights = (3, 1.2, 1, 3.5, 3, 3, 0.6) if outline.mode == "major" else (3, 0.6, 1.5, 3, 2.5, 3, 2.5)
     return rng.choices(range(7), weights)[0]
 
 
-def _chord(rng: random.Random, outline: Outline, degree: int) -> LoopChord:
+def _chord(rng: random.Random, outline: PieceOutline, degree: int) -> LoopChord:
     """Return the chord of thirds on a degree of the scale. A diminished fifth is mostly avoided."""
     scale = outline.scale
     root = scale[degree]
@@ -61,14 +61,14 @@ def _chord(rng: random.Random, outline: Outline, degree: int) -> LoopChord:
     return root, chord
 
 
-def _dominant(rng: random.Random, outline: Outline) -> LoopChord:
+def _dominant(rng: random.Random, outline: PieceOutline) -> LoopChord:
     """Return a chord that leads to the tonic."""
     if outline.scale_name in ("ionian", "harmonic minor") or (outline.scale_name == "aeolian" and rng.random() < 0.4):
         return 7, (0, 7) if outline.power else rng.choice(((0, 4, 7), (0, 4, 7, 10)))
     return _chord(rng, outline, rng.choice((6, 4)))
 
 
-def _foreign_chords(outline: Outline) -> list[LoopChord]:
+def _foreign_chords(outline: PieceOutline) -> list[LoopChord]:
     """Return borrowed chords and secondary dominants."""
     major, minor = (0, 4, 7), (0, 3, 7)
     if outline.power:

@@ -65,7 +65,7 @@ STYLES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outline:
+class PieceOutline:
     """What all parts of a piece have in common.
 
     Attributes:
@@ -104,7 +104,7 @@ class Outline:
         return MODES[self.scale_name][1]
 
 
-def draw_outline(rng: random.Random) -> Outline:
+def draw_outline(rng: random.Random) -> PieceOutline:
     """Draw the outline of a piece of at least `DURATION_S` seconds."""
     style_name = rng.choice(sorted(STYLES))
     style = STYLES[style_name]
@@ -114,7 +114,7 @@ def draw_outline(rng: random.Random) -> Outline:
     tonic = rng.randrange(12)
     bpm = rng.randint(*style.tempo)
     metre = rng.choices(_METRES, _METRE_WEIGHTS)[0]
-    return Outline(
+    return PieceOutline(
         style_name=style_name,
         scale_name=scale_name,
         tonic=tonic,

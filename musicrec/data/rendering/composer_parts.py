@@ -8,7 +8,7 @@ import random
 from collections.abc import Sequence
 
 from musicrec.data.rendering.composer_loops import LoopChord
-from musicrec.data.rendering.composer_outline import Outline
+from musicrec.data.rendering.composer_outline import PieceOutline
 
 Note = tuple[float, float, int, int]  # start and duration in beats, MIDI number, velocity
 
@@ -17,7 +17,7 @@ _RHYTHMS = ((1, 1, 1, 1), (0.5, 0.5, 1, 2), (1.5, 0.5, 1, 1), (0.5,) * 8, (2, 2)
 _RIFFS = ((0.5,) * 8, (0.25,) * 16, (0.75, 0.75, 0.5) * 2, (1, 0.5, 0.5) * 2, (0.5, 0.25, 0.25) * 4, (1,) * 4)
 
 
-def chords_part(rng: random.Random, outline: Outline, chords: Sequence[LoopChord], program: int) -> list[Note]:
+def chords_part(rng: random.Random, outline: PieceOutline, chords: Sequence[LoopChord], program: int) -> list[Note]:
     """Write chords: held, struck, broken or off the beat. Distorted guitars (`program`) play low and often."""
     notes: list[Note] = []
     lowest = 40 + rng.randrange(6) if program in _DISTORTED else rng.randrange(48, 60)
@@ -42,7 +42,7 @@ def chords_part(rng: random.Random, outline: Outline, chords: Sequence[LoopChord
     return notes
 
 
-def pad_part(rng: random.Random, outline: Outline, chords: Sequence[LoopChord]) -> list[Note]:
+def pad_part(rng: random.Random, outline: PieceOutline, chords: Sequence[LoopChord]) -> list[Note]:
     """Write long chords, or a drone of the tonic and its fifth."""
     velocity, lowest = rng.randint(50, 95), rng.randrange(50, 62)
     drone = rng.random() < outline.style.drone / 2
@@ -54,7 +54,7 @@ def pad_part(rng: random.Random, outline: Outline, chords: Sequence[LoopChord]) 
     return notes
 
 
-def bass_part(rng: random.Random, outline: Outline, chords: Sequence[LoopChord]) -> list[Note]:
+def bass_part(rng: random.Random, outline: PieceOutline, chords: Sequence[LoopChord]) -> list[Note]:
     """Write a bass that plays the roots, walks, or stays on the tonic."""
     notes: list[Note] = []
     drone = rng.random() < outline.style.drone
@@ -71,7 +71,7 @@ def bass_part(rng: random.Random, outline: Outline, chords: Sequence[LoopChord])
     return notes
 
 
-def melody_part(rng: random.Random, outline: Outline, chords: Sequence[LoopChord]) -> list[Note]:
+def melody_part(rng: random.Random, outline: PieceOutline, chords: Sequence[LoopChord]) -> list[Note]:
     """Write a melody: a chord note first in a bar, steps of the scale, and phrases that repeat."""
     notes: list[Note] = []
     rhythms = [_rhythm(outline, rng.choice(_RHYTHMS)) for _ in range(2)]
@@ -99,7 +99,7 @@ def melody_part(rng: random.Random, outline: Outline, chords: Sequence[LoopChord
     return notes
 
 
-def riff_part(rng: random.Random, outline: Outline, chords: Sequence[LoopChord]) -> list[Note]:
+def riff_part(rng: random.Random, outline: PieceOutline, chords: Sequence[LoopChord]) -> list[Note]:
     """Write one figure on the scale of the tonic that is the same in every bar, whatever the chords are."""
     rhythm = _rhythm(outline, rng.choice(_RIFFS))
     low = rng.randrange(45, 64)
@@ -116,7 +116,7 @@ def riff_part(rng: random.Random, outline: Outline, chords: Sequence[LoopChord])
     return notes
 
 
-def drum_part(rng: random.Random, outline: Outline) -> tuple[int, list[Note]]:
+def drum_part(rng: random.Random, outline: PieceOutline) -> tuple[int, list[Note]]:
     """Write a pattern of kick, snare, hi-hat and other drums.
 
     Returns:
@@ -139,7 +139,7 @@ def drum_part(rng: random.Random, outline: Outline) -> tuple[int, list[Note]]:
     return kit, notes
 
 
-def _rhythm(outline: Outline, durations: Sequence[float]) -> list[tuple[float, float]]:
+def _rhythm(outline: PieceOutline, durations: Sequence[float]) -> list[tuple[float, float]]:
     """Return (start, duration) in beats for one bar; durations that cross its end are cut."""
     result, at = [], 0.0
     for duration in itertools.cycle(durations):
@@ -150,7 +150,7 @@ def _rhythm(outline: Outline, durations: Sequence[float]) -> list[tuple[float, f
     return result
 
 
-def _voicing(outline: Outline, chord: LoopChord, lowest: int) -> list[int]:
+def _voicing(outline: PieceOutline, chord: LoopChord, lowest: int) -> list[int]:
     """Return the pitches of a chord, close together from the lowest one up."""
     root, intervals = chord
     if outline.power:  # the root stays below the fifth, or the chord would be a fourth
