@@ -23,8 +23,9 @@ from musicrec.recommend.model_remarks import model_remarks
 from musicrec.recommend.musical_filters import MusicalFilters
 from musicrec.recommend.presets import Preset, read_preset
 from musicrec.recommend.profiles.presence import may_have_said
+from musicrec.recommend.query_names import QueryNames
 from musicrec.recommend.query_settings import index_with_tags, query_settings
-from musicrec.recommend.query_track import check_name, find_track
+from musicrec.recommend.query_track import find_track
 from musicrec.recommend.ranking import recommend
 from musicrec.recommend.request import Request
 from musicrec.recommend.sets.build import SetSettings
@@ -248,19 +249,10 @@ class Recommender:
             LibraryError: The library does not exist or cannot be read.
             ProfileError: The profiles cannot be opened.
         """
-        names, others = [track] if isinstance(track, (str, Track)) else list(track), list(unlike)
         check_value("k", k, Count)
         check_value("min_pool", min_pool, Count | None)
         check_value("include_unreliable", include_unreliable, bool)
-        if not names:
-            raise ConfigError("query: name at least one track")
-        if towards is not None and (len(names) > 1 or others or playlist):
-            end = towards.name if isinstance(towards, Track) else towards
-            raise ConfigError(f"towards={end}: a path leads from one track to another; name only one track beside it")
-        ends = [] if towards is None else [towards]
-        for name in (*names, *others, *ends):
-            if isinstance(name, str):
-                check_name(name)
+        names = QueryNames(track, unlike=unlike, towards=towards, playlist=playlist)
         chosen = read_preset(preset) if isinstance(preset, str) else preset
         library = self._opened()
         if not len(self._index(library, search)):
@@ -276,16 +268,10 @@ class Recommender:
             hubs=hubs,
             balance=balance,
         )
-        asked = [self._asked(library, name, coverage) for name in (*names, *others, *ends)]
-        alike, not_alike = asked[: len(names)], asked[len(names) : len(names) + len(others)]
-        for other in (*not_alike, *asked[len(names) + len(others) :]):
-            if any(other.audio_hash == one.audio_hash for one in alike):
-                raise ConfigError(
-                    f"{other.name} is named twice: an answer cannot be like it and unlike it, or lead to it"
-                )
+        asked = names.find(lambda name: self._asked(library, name, coverage))
         request = Request(
-            alike=alike[::-1] if playlist else alike,
-            unlike=not_alike,
+            alike=asked.alike[::-1] if playlist else asked.alike,
+            unlike=asked.unlike,
             playlist=playlist,
             k=k,
             preset=settings.preset,
@@ -293,7 +279,7 @@ class Recommender:
             similarity=settings.similarity,
             min_pool=min_pool,
             include_unreliable=include_unreliable,
-            towards=asked[-1] if ends else None,
+            towards=asked.towards,
         )
         with library.one_state():  # another program may have changed it while files were analysed
             index = index_with_tags(library, self._index(library, search), settings.preset.tags)
@@ -304,21 +290,19 @@ class Recommender:
                     found = recommend(library, index, with_taste(request, library, index, feedback))
             else:
                 found = recommend(library, index, request)
-            named = [*asked, *(match.track for match in found.matches)]
+            shown = [*asked.every, *(match.track for match in found.matches)]
             return compose_answer(
                 found,
                 request,
                 heads=library.heads,
                 library=self.path,
                 size=len(index),
-                remarks=[*(remark.text for one in asked for remark in one.remarks), *model_remarks(library)],
-                listings=library.listings(track.audio_hash for track in named),
+                remarks=[*(remark.text for one in asked.every for remark in one.remarks), *model_remarks(library)],
+                listings=library.listings(track.audio_hash for track in shown),
             )
 
-    def _asked(self, library: Library, name: str | Track, coverage: float | None) -> Track:
+    def _asked(self, library: Library, name: str, coverage: float | None) -> Track:
         """Return a track of the library, or a file that is analysed."""
-        if isinstance(name, Track):
-            return name
         return find_track(library, name) or self._models.analyze_file(library, name, coverage)
 
     def build_set(
