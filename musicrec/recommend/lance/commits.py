@@ -373,7 +373,12 @@ def create(place: str, described: dict[str, Any]) -> None:
             "writer": "",
             "until": 0.0,
         }
-        connection.create_table(schema.STATE, pa.Table.from_pylist([row], schema=schema.STATE_SCHEMA))
+        try:
+            connection.create_table(schema.STATE, pa.Table.from_pylist([row], schema=schema.STATE_SCHEMA))
+        except ValueError as error:
+            if "already exists" not in str(error):
+                raise
+            raise LibraryError(f"{package.name_of(place)} was made by another program meanwhile; try again") from None
 
 
 def _tables_there(connection: Any) -> set[str]:

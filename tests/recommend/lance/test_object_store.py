@@ -198,6 +198,21 @@ def test_places_without_a_library(library: "LanceLibrary", heads: dict):
     assert not stores.exists(library.path)
 
 
+def test_two_that_make_a_library_at_once(
+    library: "LanceLibrary", make_tracks: Callable, monkeypatch: pytest.MonkeyPatch
+):
+    from musicrec.recommend.lance import commits
+
+    library.save(changes_of(make_tracks(2)))
+    with monkeypatch.context() as earlier:
+        earlier.setattr(commits, "_tables_there", lambda connection: set(commits.schema.SCHEMAS))
+        with pytest.raises(LibraryError, match=f"{library.path} was made by another program meanwhile; try again"):
+            stores.create_library(library.path, exports=[], heads=[], embedding_size=4, analysis={})
+    assert len(library) == 2 and library.problems() == []
+    library.save(changes_of(make_tracks(3)))
+    assert len(library) == 3 and library.problems() == []
+
+
 @pytest.mark.slow
 def test_keys_that_are_refused(address: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     from moto.core import set_initial_no_auth_action_count
