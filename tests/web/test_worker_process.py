@@ -123,9 +123,11 @@ def test_a_process_that_was_taken_over_cannot_give_what_is_no_message(kind: str)
 
 def test_cancelling_keeps_what_was_done():
     async def use(worker: WorkerProcess) -> None:
-        control = JobControl()
+        told: list[dict] = []
+        control = JobControl(lambda **progress: told.append(progress))
         task = asyncio.ensure_future(worker.run("count", {"to": 10_000}, limits=LIMITS, control=control))
-        await asyncio.sleep(0.6)
+        while len(told) < 3:
+            await asyncio.sleep(0.01)
         pid = worker.pid
         control.cancelled.set()
         with pytest.raises(JobCancelled) as caught:
