@@ -19,6 +19,7 @@ from musicrec.web.jobs import JobCancelled, JobControl
 log = logging.getLogger("musicrec.web")
 
 COMMAND = (sys.executable, "-m", "musicrec.web.worker")
+_SECRETS = ("MUSICREC_TOKEN",)  # which what reads hostile files need not know
 _LOOK_EVERY_S = 0.25
 _CANCEL_S = 10.0  # from the wish to cancel to the end of the process; indexing ends after the track that it is at
 _LOGGED_BYTES = 8192
@@ -204,6 +205,7 @@ class WorkerProcess:
             return self._process
         await self._kill()
         paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment = {name: value for name, value in os.environ.items() if name not in _SECRETS}
         self._process = await asyncio.create_subprocess_exec(
             *self._command,
             str(os.getpid()),
@@ -213,7 +215,7 @@ class WorkerProcess:
             limit=messages.MOST_BYTES,
             start_new_session=True,  # Ctrl-C reaches only the server; what the process has started ends with it
             cwd="/",
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            env={**environment, "PYTHONPATH": os.pathsep.join(paths)},
         )
         if self._priority:
             with contextlib.suppress(OSError):
