@@ -24,6 +24,7 @@ from musicrec.programs import (
     tool_commands,
     upkeep_commands,
 )
+from musicrec.programs.option_words import named_options
 from musicrec.programs.profile_options import PANEL, ForceOption, JsonOption, LibraryOption, ProfilesOption, UserOption
 from musicrec.system.version import VERSION
 
@@ -91,27 +92,53 @@ def _musicrec(
     """
 
 
+SET_OPTIONS = {
+    "query": "",
+    "start": "",
+    "end": "--end",
+    "tracks": "-n",
+    "minutes": "--minutes",
+    "curve": "--curve",
+    "settings": "--settings",
+    "locked.": "--lock ",
+}
+"""{setting that a message of the library may name: option of `musicrec set`}."""
+
+
 @app.command("set", rich_help_panel=DJ)
 def set_(
-    start: Annotated[str, typer.Argument(metavar="TRACK", help="The first track, one of the library.")],
-    end: Annotated[str | None, typer.Option(metavar="TRACK", help="The last track.")] = None,
-    tracks: Annotated[int | None, typer.Option("-n", metavar="N", help="Number of tracks; default: 12.")] = None,
-    minutes: Annotated[float | None, typer.Option(metavar="MIN", help="Length instead of a number.")] = None,
+    start: Annotated[
+        str, typer.Argument(metavar="TRACK", help="The first track: a file, title or “artist – title” of the library.")
+    ],
+    end: Annotated[str | None, typer.Option(metavar="TRACK", help="The last track; by default, any.")] = None,
+    tracks: Annotated[
+        int | None, typer.Option("-n", metavar="N", help="Number of tracks, with the first and the last; default: 12.")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(metavar="MIN", help="About how long it lasts, in minutes, instead of -n.")
+    ] = None,
     curve: Annotated[
         str | None,
-        typer.Option(help="Energy over the set: flat, rise, peak, wave, with limits as in peak:4-9, or 4,6,8,5."),
+        typer.Option(
+            metavar="SHAPE",
+            help="Energy, from 1 to 10, over the set: flat, rise, peak or wave; with limits, as in peak:4-9; or at "
+            "equal distances, as in 4,6,8,5.",
+        ),
     ] = None,
     lock: Annotated[
-        list[str] | None, typer.Option(metavar="PLACE=TRACK", help="A track at a place; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="PLACE=TRACK", help="A track at a place, as in 5=TRACK; may be repeated."),
     ] = None,
     ban: Annotated[list[str] | None, typer.Option(metavar="TRACK", help="A track not to use; may be repeated.")] = None,
     picture: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Draw it, .png or .svg; may be repeated.")
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Draw it, .png or .svg; replaces an older picture. May be repeated."),
     ] = None,
     settings: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME|FILE", help="default, vinyl, harmonic, or a .yaml file: what decides, and how much."
+            metavar="NAME|FILE",
+            help="What decides, and how much: default, vinyl (no key lock), harmonic (keys first), or a .yaml file.",
         ),
     ] = None,
     export: Annotated[
@@ -129,8 +156,10 @@ def set_(
 ) -> None:
     """Build a set from tracks of your library, with a reason for each mix.
 
-    Key, tempo, energy, genre and sound decide what goes after what. Tracks that
-    you never want again (`musicrec dislike`) are left out.
+    Key, tempo, energy, genre and sound decide what goes after what. A score says
+    how well each track leads into the next, from 0 to 1; weak transitions are
+    avoided, and named where there are any. Tracks that you never want again
+    (`musicrec dislike`) are left out.
 
       musicrec set "Ada – First" -n 8 --curve rise
       musicrec set "Ada – First" --end "Bo – Last" --minutes 60 --picture set.png
@@ -138,7 +167,7 @@ def set_(
     """
     from musicrec.config.explain import one_message
 
-    with one_message():
+    with one_message(), named_options(SET_OPTIONS):
         from musicrec.programs import set_command
         from musicrec.recommend.recommender import Recommender
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from musicrec.programs import startup
+from musicrec.programs.option_words import named_options
 from musicrec.programs.profile_options import (
     PANEL,
     Asked,
@@ -77,7 +78,7 @@ def export(
     """
     from musicrec.config.explain import one_message
 
-    with one_message():
+    with one_message(), named_options({"query": "--query"}):
         from musicrec.errors import ConfigError
         from musicrec.recommend.deck_files import check_format
 

@@ -41,6 +41,7 @@ def read_filters(
     multiples: str | None = None,
     key: str | None = None,
     key_table: str | None = None,
+    key_shift: bool | None = None,
     key_lock: bool | None = None,
     energy: str | None = None,
     loudness: str | None = None,
@@ -48,6 +49,7 @@ def read_filters(
     duration: str | None = None,
     not_artist: Sequence[str] = (),
     not_album: Sequence[str] = (),
+    same_recording: bool | None = None,
     max_per_artist: int | None = None,
     keep_unknown: str | None = None,
 ) -> MusicalFilters:
@@ -62,13 +64,15 @@ def read_filters(
         multiples: "half,double,3:2,2:3", or "own" for none of them.
         key: Keys and relations, "8A", "A minor,C", "compatible", "same,neighbour,semitone".
         key_table: Name or file of a table of compatible keys.
+        key_shift: Whether a key a semitone away counts as compatible, as a key shift brings it back.
         key_lock: False for a turntable, on which the tempo moves the key.
         energy: A range, "6-9", or how far from the query, "±1".
         loudness: In LUFS, "-12..-8", or how far from the query in LU, "±3".
         year: "1990-1999", "1994", or how far from the query, "±5".
-        duration: "3:00-6:30", or in seconds "180-390".
+        duration: "3:00-6:30", "55:00-1:10:00", or in seconds "180-390".
         not_artist: Artists, each a word of its own; "same" is the query's.
         not_album: Albums, in the same way.
+        same_recording: Whether other versions of the query's own recording may come.
         max_per_artist: The most tracks of one artist; 0 for any number.
         keep_unknown: Facts, "year,key", or "all": a track that lacks them passes their filters.
 
@@ -95,6 +99,12 @@ def read_filters(
         changed["key"] = parse_keys(key)
     if key_table is not None:
         changed["key_table"] = read_key_table(key_table)
+    if key_shift and key_lock is False:
+        raise ConfigError("--key-shift and --vinyl: on a turntable the tempo moves the key; leave out one of them")
+    if key_shift is not None:
+        changed["key_shift"] = key_shift
+    if same_recording is not None:
+        changed["same_recording"] = same_recording
     if key_lock is not None:
         changed["key_lock"] = key_lock
         if not key_lock:  # what a preset says of a key shift has no meaning there
@@ -184,15 +194,15 @@ def parse_year(text: str) -> Limits | float | None:
 
 
 def parse_duration(text: str) -> Limits | None:
-    """Read a range of lengths in minutes and seconds, or in seconds; None for any.
+    """Read a range of lengths in minutes and seconds, with hours before them or not, or in seconds; None for any.
 
     Raises:
         ConfigError: It is none.
     """
-    hint = "give a range of lengths, as in 3:00-6:30, 3:00- or -6:30, or in seconds, as in 180-390"
+    hint = "give a range of lengths, as in 3:00-6:30, 3:00-, -6:30 or 55:00-1:10:00, or in seconds, as in 180-390"
     if _is_any(text):
         return None
-    length = rf"\d+:[0-5]\d|{_NUMBER}"
+    length = rf"\d+:[0-5]\d:[0-5]\d|\d+:[0-5]\d|{_NUMBER}"
     match = re.fullmatch(rf"({length})?{_TO}({length})?", text.strip())
     if match is None or not (match[1] or match[2]):
         raise ConfigError(f"--duration {text}: {hint}")
@@ -289,8 +299,10 @@ def _ordered(option: str, text: str, low: float | None, high: float | None) -> L
 
 
 def _seconds(text: str) -> float:
-    minutes, colon, seconds = text.partition(":")
-    return 60 * float(minutes) + float(seconds) if colon else float(text)
+    total = 0.0
+    for part in text.split(":"):  # hours, minutes, seconds
+        total = 60 * total + float(part)
+    return total
 
 
 def _is_any(text: str) -> bool:

@@ -62,7 +62,7 @@ def query(
         print(json.dumps(answer.as_dict(), indent=1, ensure_ascii=False))
     else:
         out = answer_console()
-        out.print(as_table(answer, width=out.width))
+        out.print(as_table(answer, width=out.width), crop=False)
 
 
 def status(*, library: str | Path | None, as_json: bool) -> None:

@@ -40,7 +40,9 @@ def models(
 
             startup.finish()
             found = list(catalogue.entries().values())
-            print(json.dumps([_as_dict(entry) for entry in found], indent=1)) if as_json else _print_list(found)
+            print(
+                json.dumps([_as_dict(entry) for entry in found], indent=1, ensure_ascii=False)
+            ) if as_json else _print_list(found)
 
 
 @app.command()

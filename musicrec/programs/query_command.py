@@ -6,13 +6,29 @@ import typer
 
 from musicrec.errors import ConfigError
 from musicrec.programs import startup
-from musicrec.programs.option_words import listed, listed_models
+from musicrec.programs.option_words import listed, listed_models, named_options
 from musicrec.programs.profile_options import LibraryOption, ProfilesOption, UserOption
 
 app = typer.Typer(rich_markup_mode="rich")
 
 _FILTERS = "Filters"
 _ORDER = "Ranking"
+
+OPTIONS = {
+    "query": "",
+    "towards": "--to",
+    "k": "-k",
+    "preset": "--preset",
+    "similarity.metric": "--metric",
+    "search": "--search",
+    "reranking.hubs": "--hubs",
+    "reranking.balance": "--balance",
+    "weights.": "--weights ",
+    "models": "--models",
+    "device": "--device",
+    "key_table": "--key-table",
+}
+"""{setting that a message of the library may name: option of the command}; a track stands without an option."""
 
 
 def _filter(metavar: str, text: str) -> Any:
@@ -43,13 +59,17 @@ def query(
         bool | None,
         typer.Option("--vinyl/--key-lock", help="Whether the tempo moves the key.", rich_help_panel=_FILTERS),
     ] = None,
+    key_shift: Annotated[
+        bool | None,
+        typer.Option("--key-shift", help="A semitone up or down is compatible.", rich_help_panel=_FILTERS),
+    ] = None,
     key_table: Annotated[
         str | None, _filter("NAME", "Which keys are compatible: reklawdbox, music_assistant, mixxx, or a file.")
     ] = None,
     energy: Annotated[str | None, _filter("RANGE", "6-9, or how far from the query: ±1.")] = None,
     loudness: Annotated[str | None, _filter("RANGE", "In LUFS, -12..-8, or how far from the query: ±3.")] = None,
     year: Annotated[str | None, _filter("RANGE", "1990-1999, 1994, or how far from the query: ±5.")] = None,
-    duration: Annotated[str | None, _filter("RANGE", "3:00-6:30.")] = None,
+    duration: Annotated[str | None, _filter("RANGE", "3:00-6:30, or 55:00-1:10:00.")] = None,
     genre: Annotated[str | None, _filter("LIST", "house,techno; same is the query's.")] = None,
     tags: Annotated[str | None, _filter("LIST", "Tags of which a track needs one, instead of the query's.")] = None,
     all_tags: Annotated[str | None, _filter("LIST", "Tags that a track needs, all of them.")] = None,
@@ -57,6 +77,16 @@ def query(
     not_artist: Annotated[list[str] | None, _filter("NAME", "An artist to leave out; same is the query's.")] = None,
     not_album: Annotated[list[str] | None, _filter("NAME", "An album to leave out; same is the query's.")] = None,
     max_per_artist: Annotated[int | None, _filter("N", "The most tracks of one artist.")] = None,
+    same_recording: Annotated[
+        bool | None,
+        typer.Option(
+            "--same-recording", help="Also other versions of the query's own recording.", rich_help_panel=_FILTERS
+        ),
+    ] = None,
+    include_unreliable: Annotated[
+        bool,
+        typer.Option("--include-unreliable", help="Also silent and very short tracks.", rich_help_panel=_FILTERS),
+    ] = False,
     keep_unknown: Annotated[
         str | None, _filter("LIST", "year,key …: tracks of which this is unknown pass; all for everything.")
     ] = None,
@@ -70,8 +100,31 @@ def query(
     ] = False,
     diverse: Annotated[
         bool,
-        typer.Option("--diverse", help="Prefer tracks that differ from each other.", rich_help_panel=_ORDER),
+        typer.Option("--diverse", help="Prefer tracks that differ; as --balance 0.6.", rich_help_panel=_ORDER),
     ] = False,
+    balance: Annotated[
+        float | None,
+        typer.Option(
+            metavar="0…1", help="1: the most similar; less: they also differ from each other.", rich_help_panel=_ORDER
+        ),
+    ] = None,
+    hubs: Annotated[
+        float | None,
+        typer.Option(
+            metavar="0…1", help="How far tracks that are near to everything are put back.", rich_help_panel=_ORDER
+        ),
+    ] = None,
+    metric: Annotated[
+        str, typer.Option(metavar="NAME", help="cosine, euclidean or correlation.", rich_help_panel=_ORDER)
+    ] = "cosine",
+    search: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="exact, kdtree, balltree, or lance in LanceDB; all find the same.",
+            rich_help_panel=_ORDER,
+        ),
+    ] = None,
     playlist: Annotated[
         bool,
         typer.Option("--continue", help="The tracks are a playlist; go on from its end.", rich_help_panel=_ORDER),
@@ -105,11 +158,11 @@ def query(
       musicrec query new_track.mp3 --json > answer.json
 
     What you liked, disliked or skipped (`musicrec like`) changes the order.
-    `musicrec recommend` does the same with every setting of both steps.
+    `musicrec recommend` does the same with settings, for experiments.
     """
     from musicrec.config.explain import one_message
 
-    with one_message():
+    with one_message(), named_options(OPTIONS):
         from musicrec.programs import library_commands
         from musicrec.programs.filter_options import read_filters
         from musicrec.recommend.presets import read_preset
@@ -121,6 +174,7 @@ def query(
             "multiples": multiples,
             "key": key,
             "key_table": key_table,
+            "key_shift": key_shift,
             "key_lock": None if vinyl is None else not vinyl,
             "energy": energy,
             "loudness": loudness,
@@ -128,9 +182,12 @@ def query(
             "duration": duration,
             "not_artist": not_artist or (),
             "not_album": not_album or (),
+            "same_recording": same_recording,
             "max_per_artist": max_per_artist,
             "keep_unknown": keep_unknown,
         }
+        if diverse and balance is not None:
+            raise ConfigError(f"--diverse and --balance {balance:g}: give one of them")
         chosen = None if preset is None else read_preset(preset)
         given = {name: word for name, word in words.items() if word not in (None, ())}
         base = None if chosen is None else chosen.filters
@@ -146,7 +203,11 @@ def query(
             tags={"any": listed(tags), "all": listed(all_tags), "none": listed(no_tags)},
             weights=parse_weights(weights),
             passage="outro_to_intro" if follow else None,
-            balance=0.6 if diverse else None,
+            metric=metric,
+            hubs=hubs,
+            balance=0.6 if diverse else balance,
+            search=search,
+            include_unreliable=include_unreliable,
             models=listed_models(models),
             device=device,
             user=user,

@@ -5,6 +5,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from musicrec.config.value_check import join_alternatives
 from musicrec.errors import ConfigError
 from musicrec.programs.export_command import parse_notation, written_text
@@ -71,8 +73,6 @@ def build(
         raise ConfigError(f"-n {tracks} and --minutes {minutes:g}: give one of them")
     if end is not None and end == start:
         raise ConfigError(f"--end {end}: the set begins with this track; leave --end out, or name another track")
-    for name in {start, end} & set(ban):
-        raise ConfigError(f"--ban {name}: the set begins or ends with this track; ban it, or ask for it")
     notation = parse_notation(key_notation)
     decks = [check_format(file, replace=force, force="--force") for file in export]
     made = recommender.build_set(
@@ -97,7 +97,7 @@ def build(
     if as_json:
         print(json.dumps(made.to_dict(), indent=1, ensure_ascii=False))
     else:
-        out.print(as_table(made, width=out.width))
+        out.print(as_table(made, width=out.width), crop=False)
         for file in files:
             out.print(f"picture: {file}", soft_wrap=True, markup=False)
         for line in (line for one in done for line in written_text(one)):
@@ -155,17 +155,16 @@ def parse_curve(text: str) -> EnergyCurve:
                 energies = {"low": float(low)} | ({"high": float(high)} if high else {})
             return EnergyCurve(shape=shape, **energies)
         values = [float(value) for value in text.split(",")]
-    except ValueError:
-        values = []
-    if len(values) < 2:
+        if len(values) < 2:
+            raise ValueError
+        places = np.linspace(0, 1, len(values)).tolist()
+        return EnergyCurve(shape="points", points=list(zip(places, values, strict=True)))
+    except (ValueError, ConfigError):
         shapes = ", ".join(name for name in SHAPES if name != "points")
         raise ConfigError(
-            f"--curve {text}: give one of {shapes}; with limits, as in peak:4-9; "
-            "or energies from 1 to 10, as in 4,6,8,5"
-        )
-    return EnergyCurve(
-        shape="points", points=[(place / (len(values) - 1), value) for place, value in enumerate(values)]
-    )
+            f"--curve {text}: give one of {shapes}; with limits from 1 to 10, as in peak:4-9; "
+            "or two or more energies from 1 to 10, as in 4,6,8,5"
+        ) from None
 
 
 def parse_locks(words: Sequence[str]) -> dict[int, str]:
@@ -179,6 +178,8 @@ def parse_locks(words: Sequence[str]) -> dict[int, str]:
         place, _, track = word.partition("=")
         if not place.strip().isdecimal() or not track:
             raise ConfigError(f"--lock {word}: give a place and a track, as in 5=TRACK")
+        if int(place) < 2:
+            raise ConfigError(f"--lock {word}: the set begins with TRACK; lock a track at place 2 or behind")
         if int(place) in locks:
             raise ConfigError(f"--lock {word}: another track is locked at place {int(place)}")
         locks[int(place)] = track

@@ -125,7 +125,7 @@ def compose_answer(
     ]
     others = [track.name for track in request.alike[1:]]
     return Answer(
-        remarks=[*remarks, *_remarks(found, request)],
+        remarks=[*remarks, *_remarks(found, request, size=size)],
         query={
             "id": query.audio_hash,
             **{name: getattr(query, name) for name in _FACTS},
@@ -197,13 +197,13 @@ def _musical_texts(found: Recommendation) -> list[str]:
     return [*condition_texts(condition), *texts]
 
 
-def _remarks(found: Recommendation, request: Request) -> list[str]:
-    """Return what to know about an answer."""
+def _remarks(found: Recommendation, request: Request, *, size: int) -> list[str]:
+    """Return what to know about an answer from a library of so many tracks."""
     remarks = list(found.remarks)
     if found.left_out:
         remarks.append(
             f"left out: {counted(found.left_out, 'silent or very short track')}; "
-            "`musicrec recommend` takes them in with include_unreliable=true"
+            "--include-unreliable takes them in (include_unreliable=true of `musicrec recommend`)"
         )
     nothing_asked = not found.filtered and not found.condition
     if nothing_asked and not found.left_out:
@@ -212,6 +212,8 @@ def _remarks(found: Recommendation, request: Request) -> list[str]:
         by_year = {"year", "year_within"} & set_filters(found.filters) and "year" not in found.filters.keep_unknown
         unknown = "; tracks of unknown year pass with --keep-unknown year" if by_year else ""
         remarks.append(f"no track passes the filters; leave one out, or widen it{unknown}")
+    elif found.matches and (few := _fewer(found, request, size=size)):
+        remarks.append(few)
     followed = request.preset.passage == "whole" or any("passage" in match.by_block for match in found.matches)
     if found.matches and not followed:
         remarks.append(
@@ -219,6 +221,23 @@ def _remarks(found: Recommendation, request: Request) -> list[str]:
             "sources again with `musicrec index`"
         )
     return remarks
+
+
+def _fewer(found: Recommendation, request: Request, *, size: int) -> str:
+    """Return why there are fewer results than were asked for; "" if there are as many, or too few tracks anyway."""
+    results, tagged = len(found.matches), found.steps[-1].tracks if found.steps else found.filtered
+    if results >= request.k or size <= request.k:
+        return ""
+    if found.filtered < request.k:
+        filters = ", ".join(text for text in _musical_texts(found) if "per artist" not in text)
+        why = f"the filters ({filters}) leave {found.filtered:,} of {size:,}" if filters else ""
+    elif tagged < request.k:
+        why = f"the tags leave {tagged:,} of {found.filtered:,}"
+    elif found.filters.max_per_artist is not None:
+        why = f"at most {found.filters.max_per_artist} per artist come; --max-per-artist changes that"
+    else:
+        why = "the key that sounds at the query's tempo leaves no more" if _filters_later(found) else ""
+    return f"{results:,} of the {request.k:,} tracks that were asked for" + (f": {why}" if why else "")
 
 
 def collection_facts(listings: Sequence[Listing]) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from musicrec.heads.tag_groups import joined_heads
 from musicrec.recommend.sets.tempo import tempo_sign
 from musicrec.recommend.track import shown_name
 from musicrec.recommend.wording import counted, length_text, short_path
+from musicrec.system.console import remark_text
 
 if TYPE_CHECKING:
     from musicrec.recommend.answer import Answer
@@ -34,9 +35,7 @@ def as_table(answer: "Answer", *, width: int) -> Group:
     query, library, blocks = answer.query, answer.library, answer.similarity["weights"]
     weights = ", ".join(name if weight == 1 else f"{name} ×{weight:g}" for name, weight in blocks.items())
     steps = Table.grid(padding=(0, 2))
-    steps.add_row(
-        Text("library", "bold"), Text(f"{short_path(library['path'])}, {counted(library['tracks'])}", overflow="fold")
-    )
+    where = f"{short_path(library['path'])}, {counted(library['tracks'])}"
     if answer.similarity["preset"] != "default":
         steps.add_row(Text("preset", "bold"), Text(answer.similarity["preset"]))
     if musical := _musical(answer):
@@ -49,11 +48,13 @@ def as_table(answer: "Answer", *, width: int) -> Group:
         Text.assemble((_name(query), "bold"), f"  {length_text(query['duration_s'])}", _others(query)),
         _facts(query),
         "",
+        # Not in the grid, which would break a long path.
+        Text.assemble(("library       ", "bold"), where, overflow="ignore"),
         steps,
         _results(answer.results, blocks=[*blocks, *_PASSAGE], width=width) if answer.results else "",
         _reasons(answer.results),
-        *(Text(f"{row['rank']}: {remark}", "yellow") for row in answer.results for remark in row["remarks"]),
-        *(Text(remark, "yellow") for remark in answer.remarks),
+        *(remark_text(f"{row['rank']}: {remark}") for row in answer.results for remark in row["remarks"]),
+        *map(remark_text, answer.remarks),
     )
 
 

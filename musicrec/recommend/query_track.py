@@ -52,7 +52,16 @@ def find_track(library: Library, query: str, *, key: str = "query") -> Track | N
         ConfigError: There is neither such a file nor such a track, or there are several such tracks.
     """
     file = path_on_disk(Path(query).expanduser())
-    if os.path.exists(file):
+    try:
+        os.stat(file)
+    except PermissionError:
+        raise ConfigError(
+            f"{key}={query}: a folder of this path may not be opened: permission denied; change its permissions, or "
+            "ask with a copy of the file"
+        ) from None
+    except (OSError, ValueError):  # no file: a name
+        pass
+    else:
         return _of_file(library, file)
     spellings = dict.fromkeys((query, *(normalize(form, query) for form in ("NFC", "NFD"))))
     tracks = next(filter(None, (library.find(track_id=name) for name in spellings)), [])

@@ -33,6 +33,8 @@ _QUIETER_LU = LoudnessAxis().halving_lu
 _MOST_PERCENT = TempoRules().transition_percent
 _MATTERS = 0.1  # a fault is named if its axis has this share of the weights
 _BEHIND = ("sound", "variation")  # what stands behind the semicolon
+_TELLING = {"tempo": 3.0, "key": 3.0, "loudness": 0.5, "brightness": 0.5, "variation": 0.5}
+"""How much more an axis tells than its part of the similarity: few tracks share tempo or key, many are as loud."""
 
 
 def reason(
@@ -50,7 +52,8 @@ def reason(
     """Return why a track is recommended, as "Both techno at 127 BPM (+1.7 %), as energetic; sounds alike".
 
     What the tracks have in common comes first: genre or tags. Then come the axes that contribute most, which is their
-    weight times their score. If tempo, key or loudness matter and do not go together, the sentence ends with a "but".
+    weight times their score; tempo and key come before what many tracks share (`_TELLING`). If tempo, key or loudness
+    matter and do not go together, the sentence ends with a "but".
 
     Args:
         query: What is known of the track that was asked about.
@@ -82,7 +85,7 @@ def reason(
             phrases[axis] = good
         if bad and axis in matters:
             faults.append(bad)
-    chosen = sorted(phrases, key=lambda axis: -contributions[axis])[:most]
+    chosen = sorted(phrases, key=lambda axis: -_TELLING.get(axis, 1.0) * contributions[axis])[:most]
     named = [phrases[axis] for axis in phrases if axis in chosen and axis not in _BEHIND]
     behind = [phrases[axis] for axis in phrases if axis in chosen and axis in _BEHIND]
     if lead and named and "tempo" in chosen:  # "both techno at 127 BPM"

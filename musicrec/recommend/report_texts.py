@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from musicrec.recommend.wording import counted, short_path
+from musicrec.system.console import remark_text
 
 if TYPE_CHECKING:
     from musicrec.recommend.index_report import IndexReport
@@ -89,7 +90,6 @@ def status_text(status: "LibraryStatus") -> Group:
         status.missing > 0
     )
     for name, text in (
-        ("library", short_path(str(status.path)) + size),
         ("tracks", tracks),
         ("missing", missing),
         ("models", f"{', '.join(status.models)}; they hear {status.coverage:.0%} of each track"),
@@ -104,7 +104,11 @@ def status_text(status: "LibraryStatus") -> Group:
     for source in status.sources:
         when = (source.indexed_at or "–").replace("T", " ").removesuffix("Z")
         sources.add_row(Text(source.place), f"{source.files:,}", f"{source.missing:,}" if source.missing else "–", when)
-    return Group(facts, sources if status.sources else "", *(Text(remark, "yellow") for remark in status.remarks))
+    where = short_path(str(status.path)) + size
+    library = Text.assemble(
+        ("library  ", "bold"), where, overflow="ignore"
+    )  # not in the grid, which breaks a long path
+    return Group(library, facts, sources if status.sources else "", *map(remark_text, status.remarks))
 
 
 def prune_text(report: "PruneReport") -> Text:

@@ -6,6 +6,7 @@ program writes, others read (write-ahead logging); for that, SQLite keeps two fi
 
 import json
 import math
+import os
 import sqlite3
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -118,6 +119,9 @@ class SqliteLibrary:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise LibraryError(f"{path} cannot be written: {error.strerror}; {ANOTHER}") from None
+        own = os.access in os.supports_effective_ids
+        if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=own):
+            raise LibraryError(f"{path} cannot be made: nothing may be written in the folder {path.parent}; {ANOTHER}")
         connection = sqlite_schema.connect(path, mode="rwc")
         try:
             connection.execute("BEGIN")

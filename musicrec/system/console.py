@@ -6,6 +6,7 @@ from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 _PIPE_WIDTH = 200  # characters; a log file or a pipe has no width of its own
 _ANSWER_WIDTH = 100  # of an answer for people there, which may end up in a mail or on a page
@@ -34,6 +35,11 @@ def error_console() -> Console:
 def make_table(out: Console, *columns: str) -> Table:
     """Return an empty table with these columns, in Markdown where the output is no terminal."""
     return Table(*columns, box=box.SIMPLE_HEAD if out.is_terminal else box.MARKDOWN)
+
+
+def remark_text(text: str) -> Text:
+    """Return a remark for `out.print(…, crop=False)`: broken between words only, so that a path can be copied."""
+    return Text(text, "yellow", overflow="ignore")
 
 
 def print_error(message: str) -> None:

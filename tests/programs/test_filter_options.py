@@ -52,6 +52,8 @@ from musicrec.recommend.presets import read_key_table, read_preset
         (parse_duration, "3:00-6:30", (180, 390)),
         (parse_duration, "180-390", (180, 390)),
         (parse_duration, "-6:30", (None, 390)),
+        (parse_duration, "55:00-1:02:03", (3300, 3723)),
+        (parse_duration, "1:00:00-", (3600, None)),
         (parse_duration, "any", None),
         (parse_multiples, "half,3:2", ("half", "three_to_two")),
         (parse_multiples, "÷2,×2,2:3", ("half", "double", "two_to_three")),
@@ -89,6 +91,7 @@ def test_read(parse, text, value):
         (parse_duration, "6:30-3:00", "--duration 6:30-3:00: give the lower limit first"),
         (parse_duration, "3-6", "--duration 3-6: these are seconds; for minutes, write them as in 3:00-6:30"),
         (parse_duration, "3:75-", "--duration 3:75-: give a range"),
+        (parse_duration, "1:75:00-", "--duration 1:75:00-: give a range"),
         (parse_multiples, "triple", "--multiples triple: 'triple': choose from: half, double, 3:2, 2:3; or own"),
         (parse_keys, "8A,8C", "--key 8A,8C: '8C' is no key; give keys such as 8A, 1m or A minor, or words: compat"),
         (parse_keys, ",", "--key ,: give keys such as"),
@@ -147,6 +150,12 @@ def test_options_take_the_place_of_a_preset():
     lifted = read_filters(base=explore, not_artist=["any"], max_per_artist=0)
     assert lifted.not_artist == () and lifted.max_per_artist is None
     assert read_filters(base=MusicalFilters(genre=["rock"]), genre="any").genre == ()
+
+
+def test_switches():
+    assert read_filters(key_shift=True, same_recording=True) == MusicalFilters(key_shift=True, same_recording=True)
+    with pytest.raises(ConfigError, match="--key-shift and --vinyl: on a turntable the tempo moves the key"):
+        read_filters(key_shift=True, key_lock=False)
 
 
 def test_on_a_turntable_there_is_no_key_shift():

@@ -350,7 +350,8 @@ def test_silent_and_very_short_tracks_are_not_recommended_by_default(world, tmp_
     answer = json.loads(capsys.readouterr().out)
     assert len(answer["results"]) == 7 and answer["library"]["left_out"] == 2
     sentence = (
-        "left out: 2 silent or very short tracks; `musicrec recommend` takes them in with include_unreliable=true"
+        "left out: 2 silent or very short tracks; --include-unreliable takes them in (include_unreliable=true of "
+        "`musicrec recommend`)"
     )
     assert answer["remarks"] == [sentence]
     call(*ask)

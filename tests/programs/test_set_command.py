@@ -80,7 +80,7 @@ def test_curves(text, curve):
     assert read.targets(7, 5.0).tolist() == curve.targets(7, 5.0).tolist()
 
 
-@pytest.mark.parametrize("text", ["up", "peak:a-b", "5", "points", "4,,5"])
+@pytest.mark.parametrize("text", ["up", "peak:a-b", "5", "points", "4,,5", "peak:4-19", "0,5"])
 def test_what_is_no_curve(text):
     with pytest.raises(ConfigError, match=f"--curve {text}: give one of flat, rise, peak, wave; with limits"):
         set_command.parse_curve(text)
@@ -108,7 +108,7 @@ def test_a_picture_of_another_kind_is_refused():
     [
         ({"tracks": 3, "minutes": 60.0}, "-n 3 and --minutes 60: give one of them"),
         ({"end": "0"}, "--end 0: the set begins with this track"),
-        ({"ban": ["0"]}, "--ban 0: the set begins or ends with this track"),
+        ({"lock": ["1=5"]}, "--lock 1=5: the set begins with TRACK; lock a track at place 2 or behind"),
     ],
 )
 def test_what_contradicts_itself_is_refused(asked: dict, message: str):

@@ -231,6 +231,12 @@ def test_a_library_that_cannot_be_written_is_read(read_only: Path, monkeypatch: 
     assert read_only.read_bytes() == before and [file.name for file in read_only.parent.iterdir()] == [read_only.name]
 
 
+def test_a_new_library_in_a_folder_that_cannot_be_written(read_only: Path):
+    protect(read_only)
+    with as_nobody(), pytest.raises(LibraryError, match=r"new.sqlite cannot be made: nothing may be written in the"):
+        SqliteLibrary.create(read_only.with_name("new.sqlite"), exports=[], heads=[], embedding_size=0)
+
+
 def test_unfinished_writes_beside_a_library_that_cannot_be_written_are_named(read_only: Path, make_track):
     """A killed writer leaves them, and the file was then copied to such a place."""
     with SqliteLibrary.open(read_only) as library:

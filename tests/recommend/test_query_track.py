@@ -9,6 +9,7 @@ from musicrec.errors import ConfigError, LibraryError, ManifestError
 from musicrec.recommend.query_track import find_track
 from musicrec.recommend.recommender import Recommender
 from musicrec.recommend.sqlite_library import SqliteLibrary
+from tests.other_user import as_nobody
 
 
 @pytest.fixture
@@ -71,3 +72,16 @@ def test_paths_that_are_too_long_are_mistakes_as_any_other(tmp_path, monkeypatch
     for path in (long, long / "l.sqlite"):
         with pytest.raises(LibraryError, match=r"cannot be .*; name the file of a library"):
             SqliteLibrary.create(path, exports=[], heads=[], embedding_size=0)
+
+
+def test_a_folder_that_may_not_be_opened_is_said(library: SqliteLibrary, tmp_path):
+    folder = tmp_path / "closed"
+    folder.mkdir()
+    (folder / "a.wav").write_bytes(b"")
+    tmp_path.chmod(0o755)
+    folder.chmod(0)
+    try:
+        with as_nobody(), pytest.raises(ConfigError, match=r"closed/a.wav: a folder .* permission denied; change its"):
+            find_track(library, str(folder / "a.wav"))
+    finally:
+        folder.chmod(0o755)

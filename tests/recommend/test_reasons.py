@@ -75,6 +75,16 @@ def test_sentence(given, sentence):
     assert reason(QUERY, given.pop("track"), **given) == sentence
 
 
+def test_tempo_and_key_are_said_before_what_many_tracks_share():
+    """By their part of the similarity alone, sound, variation, energy and loudness would be said."""
+    usual = {"embedding": 3, "variation": 3, "energy": 2, "loudness": 2, "brightness": 2, "tempo": 1, "key": 1}
+    same = TrackFacts(bpm=125.0, key=key("8A"), energy=6.0, loudness=-9.0, genre="techno")
+    scores = {**SCORES, "key": 0.8}
+    assert reason(QUERY, same, scores=scores, weights=usual, tempo_change=(0.0, 1.0)) == (
+        "Both techno at the same tempo (125 BPM), in the same key (8A), as energetic; sounds alike"
+    )
+
+
 def test_a_fault_that_matters_is_named():
     track = TrackFacts(bpm=140, key=key("2B"))
     scores = {"embedding": 0.4, "tempo": 0.2, "key": 0.1}

@@ -204,6 +204,24 @@ def test_presets_and_settings_in_their_place(many: Recommender):
         many.query("a0", search="fast")
 
 
+def test_fewer_tracks_than_were_asked_for_are_explained(many: Recommender):
+    size = len(many)
+    filters = MusicalFilters(not_artist=["artist 0"])
+    left = many.query("a0", filters=filters).filter["musical"]["tracks"]
+    few = many.query("a0", filters=filters, k=left + 1)
+    (text,) = few.filter["musical"]["texts"]
+    assert (
+        left < size - 2
+        and (f"{left} of the {left + 1} tracks that were asked for: the filters ({text}) leave {left} of {size}")
+        in few.remarks
+    )
+    by_artist = many.query("a0", filters=MusicalFilters(max_per_artist=1), k=size - 1)
+    found = len(by_artist.results)
+    assert found < size - 1
+    assert any(text.startswith(f"{found} of the {size - 1} tracks that were") for text in by_artist.remarks)
+    assert not [text for text in many.query("a0", k=3).remarks if "asked for" in text]
+
+
 def test_filters_of_a_user_hold_and_are_shown(many: Recommender):
     fast = many.query("a0", filters=MusicalFilters(bpm=(150, 160), multiples=()))
     assert fast.results == [] and fast.filter["musical"]["texts"] == ["150–160 BPM"]

@@ -195,6 +195,7 @@ class _Reasons:
         self._hashes, self._vectors, self._taste, self._asked, self._others = hashes, vectors, taste, asked, others
         self._weights = dict(zip(said.rows.tolist(), said.weights.tolist(), strict=True))
         self._banned = set(said.banned.tolist())
+        self._pairs, self._skips = len(said.pairs), len(said.skips)
         self._follows = {after for before, after in said.pairs.tolist() if before == asked}
         self._skipped = {after for before, after in said.skips.tolist() if before == asked}
 
@@ -208,10 +209,18 @@ class _Reasons:
         elif row in self._skipped:
             parts.append(f"skipped after {self._named(self._asked)}")
         elif abs(metric) >= _SAID:
-            parts.append(f"{'fits' if metric > 0 else 'does not fit'} the pairs that you remembered")
+            parts.append(self._of_metric(up=metric > 0))
         if abs(taste) >= _SAID:
             parts.append(self._of_taste(row, up=taste > 0))
         return ", ".join(parts) or "others moved"
+
+    def _of_metric(self, *, up: bool) -> str:
+        """Return what the metric was learnt from: remembered pairs, skips, or both."""
+        if not self._skips:
+            return f"{'fits' if up else 'does not fit'} the pairs that you remembered"
+        if not self._pairs:
+            return f"{'unlike' if up else 'like'} what you skipped"
+        return f"{'fits' if up else 'does not fit'} what you paired and skipped"
 
     def _of_taste(self, row: int, *, up: bool) -> str:
         own = self._weights.get(row, 0.0)

@@ -159,7 +159,11 @@ def _of_minutes(
     _, length, made, path = max(tried.values(), key=lambda one: one[0])
     remarks = []
     if abs(length - minutes) > length / made.tracks:
-        why = f"there are only {most} tracks to choose from" if made.tracks == most else "so much is asked for"
+        why = "that is all that was found"
+        if made.tracks == least:
+            why = f"it has at least {least} tracks"
+        elif made.tracks == most:
+            why = f"there are only {most} tracks to choose from"
         remarks = [f"the set lasts {length:.0f} minutes and not {minutes:g}: {why}"]
     return _described(made, path, settings, remarks=remarks)
 

@@ -51,15 +51,25 @@ def build_library_set(
     def row_of(name: str) -> int:
         return _row_of(library, table, name)
 
+    first, last = row_of(start), None if end is None else row_of(end)
+    at_places = {place: row_of(name) for place, name in (locked or {}).items()}
+    left_out = [row_of(name) for name in banned]
+    for name, row in zip(banned, left_out, strict=True):
+        if row in {first, last, *at_places.values()}:
+            raise ConfigError(f"{name}: this track is both asked for and banned; leave out one of them")
+    if first in {last, *(row for place, row in at_places.items() if place > 1)}:
+        raise ConfigError(f"{start}: the set begins with this track, so it cannot come again; name another one")
+    if last is not None and tracks is not None and at_places.get(tracks, last) != last:
+        raise ConfigError(f"{end}: another track is locked at place {tracks}, the last one; leave out one of them")
     made = build_set(
         table.columns,
-        start=row_of(start),
-        end=None if end is None else row_of(end),
+        start=first,
+        end=last,
         tracks=tracks,
         minutes=minutes,
         curve=curve,
-        locked={place: row_of(name) for place, name in (locked or {}).items()},
-        banned=[row_of(name) for name in banned],
+        locked=at_places,
+        banned=left_out,
         allowed=_allowed(library, table, without),
         settings=settings,
     )

@@ -7,6 +7,7 @@ from rich.text import Text
 
 from musicrec.recommend.sets.track_set import SetTrack, TrackSet
 from musicrec.recommend.wording import counted, length_text
+from musicrec.system.console import remark_text
 
 
 def as_table(made: TrackSet, *, width: int) -> Group:
@@ -40,7 +41,7 @@ def as_table(made: TrackSet, *, width: int) -> Group:
         )
     summary = f"{counted(len(made.tracks))}, {length_text(60 * made.minutes)}, score {made.score:.2f}"
     summary += f", weakest transition {made.weakest:.2f}"
-    return Group(Text(summary, "bold"), table, *(Text(remark, "yellow") for remark in made.remarks))
+    return Group(Text(summary, "bold"), table, *map(remark_text, made.remarks))
 
 
 def _key(track: SetTrack, *, short: bool) -> str:

@@ -109,6 +109,35 @@ def test_dislikes_and_pairs(library):
         assert "skipped after T300" in reasons[name(21)].reason
 
 
+@pytest.mark.parametrize(
+    ("kinds", "said"),
+    [
+        ({"paired"}, {"fits the pairs that you remembered", "does not fit the pairs that you remembered"}),
+        ({"skipped"}, {"like what you skipped", "unlike what you skipped"}),
+        ({"paired", "skipped"}, {"fits what you paired and skipped", "does not fit what you paired and skipped"}),
+    ],
+)
+def test_a_reason_names_what_the_metric_was_learnt_from(library, kinds, said):
+    shortlist = list(range(20, 60))
+    events = [
+        event(kind, row, after=300) for kind, rows in (("paired", [110, 120]), ("skipped", [210, 220]))
+        for row in rows if kind in kinds
+    ]  # fmt: skip
+    done = rerank_shortlist(
+        columns_of(library[shortlist]),
+        [name(row) for row in shortlist],
+        np.linspace(0.60, 0.59, 40),
+        events=events,
+        known=known_of(library, [110, 120, 210, 220, 300]),
+        query_hash=name(300),
+        k=40,
+        now=NOW,
+    )
+    learnt = {part for move in done.moves for part in move.reason.split(", ") if "paired" in part or "skipped" in part
+              or "pairs" in part}  # fmt: skip
+    assert learnt and learnt <= said
+
+
 def test_without_feedback_nothing_moves(library):
     scores = np.linspace(0.5, 0.9, 30)
     done = rerank_shortlist(
