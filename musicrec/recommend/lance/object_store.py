@@ -20,8 +20,8 @@ _RETRY_S = 20  # LanceDB tries again for three minutes, and it does so six times
 _ANSWER_S = 5.0
 _REMOTE = re.compile(r"([a-z0-9+]{2,})://([^/]*)")
 _NO_CREDENTIALS = ("CredentialsNotLoaded", "Failed to get AWS credentials", "FailedToLoadToken")
-_DENIED = re.compile(r"status: 40[13]\b|AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch")
-_UNREACHABLE = ("kind: Connect", "kind: Timeout", "dns error", "TimedOut", "ConnectionRefused", "kind: Interrupted")
+_DENIED = re.compile(r"status(?: code)?: 40[13]\b|AccessDenied|InvalidAccessKeyId|SignatureDoesNotMatch")
+_UNREACHABLE = ("kind: Connect", "kind: Timeout", "TimedOut", "dns error", "error sending request", "timed out")
 _SAID = re.compile(r"<Code>(.*?)</Code>(?:.*?<Message>(.*?)</Message>)?", re.DOTALL)
 
 

@@ -17,7 +17,7 @@ from musicrec.recommend import stores
 from musicrec.recommend.lance import object_store
 from musicrec.recommend.recommender import Recommender
 from tests.recommend.lance.changes import changes_of
-from tests.s3_server import BUCKET, use
+from tests.s3_server import BUCKET, OTHERS, use
 
 if TYPE_CHECKING:
     from musicrec.recommend.lance.library import LanceLibrary
@@ -244,15 +244,20 @@ def test_a_server_that_does_not_answer(address: str, monkeypatch: pytest.MonkeyP
             assert time.monotonic() - started < 10
 
 
-def test_what_lancedb_says():
+def test_what_lancedb_says(monkeypatch: pytest.MonkeyPatch):
+    for name in ("AWS_ENDPOINT_URL", *OTHERS):
+        monkeypatch.delenv(name, raising=False)
+
     def said(text: str, place: str = "s3://b/l") -> str | None:
         return object_store.explained(text, place=place, named="NAME")
 
     assert said("inner: Status { status: 403, body: None }", "gs://b/l") == (
         "NAME: access denied; check GOOGLE_APPLICATION_CREDENTIALS"
     )
-    assert said("HttpError { kind: Timeout, source: x") == (
-        "NAME: the object store does not answer; try again when it does; earlier writes are kept"
+    for text in ("HttpError { kind: Timeout, source: x", "after 3 retries - HTTP error: error sending request"):
+        assert said(text) == "NAME: the object store does not answer; try again when it does; earlier writes are kept"
+    assert said("Server returned non-2xx status code: 403 Forbidden") == (
+        "NAME: access denied; check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION"
     )
     assert said('body: "<Error><Code>SlowDown</Code>\n<Message>Reduce your rate</Message>"') == (
         "NAME: SlowDown: Reduce your rate; earlier writes are kept"
