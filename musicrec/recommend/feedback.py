@@ -335,6 +335,21 @@ class Feedback:
         without = {*hashes, *self.never_again()}
         return self._build_set(present[-1], tracks=k + 1, without=without, settings=settings)
 
+    def edit_playlist(self, name: str, change: Callable[[tuple[Entry, ...]], Iterable[Entry]]) -> tuple[Entry, ...]:
+        """Replace the entries of a playlist by what a function makes of them; nobody else changes it meanwhile.
+
+        Args:
+            name: The playlist.
+            change: Takes the entries, and returns the new ones.
+
+        Returns:
+            The new entries.
+
+        Raises:
+            ProfileError: There is no such playlist.
+        """
+        return self._store.edit_playlist(self.user, name, change)
+
     def append_entries(self, name: str, entries: Sequence[Entry]) -> None:
         """Add recordings to the end of a playlist, which is made if there is none of this name."""
         self._store.append_to_playlist(self.user, name, entries)
@@ -354,6 +369,18 @@ class Feedback:
     def users(self) -> list[User]:
         """Return all users by name."""
         return self._store.users()
+
+    def pin(self) -> str | None:
+        """Return the hash of the user's PIN, None without one; see `ProfileStore.set_pin`."""
+        return self._store.pin(self.user)
+
+    def set_pin(self, pin: str) -> bool:
+        """Store the hash of a PIN for a user without one; False if the user has one already."""
+        return self._store.set_pin(self.user, pin)
+
+    def users_with_pin(self) -> list[str]:
+        """Return the names of the users who have a PIN."""
+        return self._store.users_with_pin()
 
     def export_user(self) -> dict[str, Any]:
         """Return everything that is stored about the user as one JSON document.

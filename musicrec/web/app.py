@@ -13,11 +13,27 @@ from musicrec.web import errors
 from musicrec.web.background import Background
 from musicrec.web.pool import RecommenderPool
 from musicrec.web.request_log import RequestLog
-from musicrec.web.routers import health, jobs, library, media, query, session, tracks, uploads
+from musicrec.web.routers import (
+    export,
+    feedback,
+    health,
+    jobs,
+    library,
+    map,
+    media,
+    opensubsonic,
+    playlists,
+    query,
+    session,
+    sets,
+    tracks,
+    uploads,
+)
 from musicrec.web.schemas import MISTAKES
 from musicrec.web.security import Security
 from musicrec.web.settings import ServerSettings
 from musicrec.web.state import WebState
+from musicrec.web.subsonic import SubsonicError
 
 API = "/api/v1"
 STATIC = Path(__file__).parent / "static"
@@ -27,6 +43,11 @@ ROUTERS: tuple[APIRouter, ...] = (
     library.router,
     tracks.router,
     query.router,
+    sets.router,
+    feedback.router,
+    playlists.router,
+    export.router,
+    map.router,
     jobs.router,
     uploads.router,
     media.router,
@@ -66,7 +87,6 @@ def create_app(settings: ServerSettings, *, open_recommender: Callable[[], Recom
         title="musicrec",
         version=VERSION,
         description=_ABOUT,
-        root_path=settings.root_path,
         openapi_url=f"{API}/openapi.json",
         docs_url=None,  # its page loads scripts from elsewhere
         redoc_url=None,
@@ -78,6 +98,8 @@ def create_app(settings: ServerSettings, *, open_recommender: Callable[[], Recom
     for router in ROUTERS:
         app.include_router(router, prefix=API)
     app.include_router(health.router)
+    app.include_router(opensubsonic.router)
+    app.add_exception_handler(SubsonicError, opensubsonic.answer_error)
     app.mount("/", StaticFiles(directory=STATIC, html=True), name="page")
     app.add_middleware(Security, settings=settings, sessions=state.sessions)
     app.add_middleware(RequestLog, metrics=state.metrics)  # outermost: it counts what is refused, too

@@ -1,4 +1,4 @@
-"""What the endpoints read from a recommender by the ids of tracks. An id is never used as a name or a path."""
+"""Tracks by their ids. An id is looked up as an id, and never used as a name or a path."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -8,22 +8,60 @@ from musicrec.web.errors import WebError, no_such_track
 if TYPE_CHECKING:
     from musicrec.recommend.recommender import Recommender
     from musicrec.recommend.track import Track
+    from musicrec.web.state import WebState
+
+UPLOAD = "u-"
+"""What the id of an upload begins with."""
 
 
-def library_tracks(recommender: "Recommender", ids: Sequence[str]) -> "list[Track]":
-    """Return tracks of the library by their ids, in their order.
+def check_ids(recommender: "Recommender", state: "WebState", ids: Sequence[str]) -> None:
+    """Check that the library has tracks, each with a file that is there.
 
     Raises:
-        WebError: The library does not have one of them, or its file is not there.
+        WebError: It does not have one of them (404), or one is an upload (400).
     """
+    known = state.track_lists.of(recommender).row_of
+    for one in ids:
+        if one.startswith(UPLOAD):
+            raise WebError(400, f"{one}: this is an upload; only tracks of the library can be used here")
+        if one not in known:
+            raise no_such_track(one)
+
+
+def library_tracks(recommender: "Recommender", state: "WebState", ids: Sequence[str]) -> "list[Track]":
+    """Return tracks of the library, in their order.
+
+    Raises:
+        WebError: As for `check_ids`.
+    """
+    check_ids(recommender, state, ids)
     library = recommender.library
     numbers = library.ids_of(ids)
+    wanted = list(dict.fromkeys(ids))
+    found = dict(zip(wanted, library.tracks([numbers[one] for one in wanted]), strict=True))
+    return [found[one] for one in ids]
+
+
+def path_of(recommender: "Recommender", state: "WebState", track: str) -> str:
+    """Return the file of a track of the library.
+
+    Raises:
+        WebError: As for `check_ids`.
+    """
+    check_ids(recommender, state, [track])
+    table = state.track_lists.of(recommender)
+    return table.paths[table.row_of[track]]
+
+
+def asked_tracks(recommender: "Recommender", state: "WebState", user: str, ids: Sequence[str]) -> "list[Track]":
+    """Return tracks to ask about, in their order: tracks of the library, and uploads of the user.
+
+    Raises:
+        WebError: There is no such track, or no such upload of this user (404).
+    """
+    of_library = [one for one in ids if not one.startswith(UPLOAD)]
+    found = dict(zip(of_library, library_tracks(recommender, state, of_library), strict=True))
     for one in ids:
-        if one not in numbers:
-            raise no_such_track(one)
-    try:
-        tracks = library.tracks([numbers[one] for one in dict.fromkeys(ids)])
-    except KeyError:  # it has no file that is there
-        raise WebError(404, f"{', '.join(ids[:3])}: the file is not there; index its folder again") from None
-    found = {track.audio_hash: track for track in tracks}
+        if one.startswith(UPLOAD):
+            found[one] = state.uploads.track(one, user)
     return [found[one] for one in ids]

@@ -64,10 +64,10 @@ class TrackPage(BaseModel):
 
 
 class Has(BaseModel):
-    """What is stored of a track besides its facts."""
+    """What can be had of a track besides its facts."""
 
     peaks: bool
-    details: bool
+    details: bool = Field(description="whether they have been computed; POST to details does it")
 
 
 class TrackDetails(TrackRow):

@@ -8,9 +8,10 @@ import ipaddress
 import json
 from collections.abc import Iterable, Mapping
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from musicrec.web.sessions import COOKIE, LIFETIME_S, Session, Sessions
@@ -33,7 +34,7 @@ HEADERS = {
 }
 _UPLOADS = "/api/v1/uploads"
 _OPEN = ("/healthz",)  # answered without a token
-_PLAYERS = "/rest/"  # OpenSubsonic: players are no browsers, and send the token as apiKey
+_PLAYERS = "/rest/"  # OpenSubsonic, whose endpoints ask for the token themselves, and refuse in its form
 
 
 class Security:
@@ -56,42 +57,37 @@ class Security:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if self._settings.root_path:
+            scope["root_path"] = self._settings.root_path
         headers, path = Headers(scope=scope), route_path(scope)
         answer = _Answer(send, secure=scope.get("scheme") == "https", path=scope.get("root_path", "") or "/")
         if refused := self._refused(scope["method"], path, headers):
             await answer.refuse(*refused)
             return
         session = self._sessions.find(_cookie(headers))
-        if self._settings.token is not None and path not in _OPEN and not (session and session.trusted):
-            query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
-            if self._is_token(_bearer(headers)) or (path.startswith(_PLAYERS) and self._in(query, "apiKey")):
-                pass
-            elif path in ("", "/") and scope["method"] == "GET" and self._in(query, "token"):
-                session = self._sessions.start(trusted=True)
-                rest = urlencode({name: values for name, values in query.items() if name != "token"}, doseq=True)
-                await answer.redirect(f"{scope.get('root_path', '')}/{'?' * bool(rest)}{rest}", session)
-                return
-            else:
-                await answer.refuse(
-                    401,
-                    "this server needs its token: open the address that `musicrec serve` printed, or send the header "
-                    "Authorization: Bearer TOKEN",
-                    {"www-authenticate": "Bearer"},
-                )
-                return
         scope["musicrec.session"] = session
+        query = _query(scope)
+        if path in ("", "/") and scope["method"] == "GET" and _is_token(self._settings, query.get("token", "")):
+            rest = urlencode({name: value for name, value in query.items() if name != "token"})
+            place = f"{scope.get('root_path', '')}/{'?' * bool(rest)}{rest}"
+            trusted = session is not None and session.trusted
+            await answer.redirect(place, session if trusted else self._sessions.start(trusted=True))
+            return
+        if not (path in _OPEN or path.startswith(_PLAYERS) or is_authorised(scope, self._settings)):
+            await answer.refuse(
+                401,
+                "this server needs its token: open the address that `musicrec serve` printed, or send the header "
+                "Authorization: Bearer TOKEN",
+                {"www-authenticate": "Bearer"},
+            )
+            return
         scope["musicrec.answer"] = answer
         most = self._most_bytes(path)
         declared = headers.get("content-length", "0")
         if not declared.isdecimal() or int(declared) > most:
-            await answer.refuse(413, f"the request has more than {most:,} bytes, which is the most here")
+            await answer.refuse(413, _too_large(most))
             return
-        body = _Bounded(receive, most)
-        try:
-            await self._app(scope, body.receive, answer.send)
-        except _TooLargeError:
-            if not answer.begun:
-                await answer.refuse(413, f"the request has more than {most:,} bytes, which is the most here")
+        await self._app(scope, _Bounded(receive, most).receive, answer.send)
 
     def _refused(self, method: str, path: str, headers: Headers) -> tuple[int, str] | None:
         """Return status and reason if a request is not for this server, or not from its page."""
@@ -125,30 +121,45 @@ class Security:
     def _most_bytes(self, path: str) -> int:
         return self._settings.uploads.size_bytes if path.rstrip("/") == _UPLOADS else JSON_BYTES
 
-    def _is_token(self, given: str | None) -> bool:
-        token = self._settings.token
-        return token is not None and given is not None and hmac.compare_digest(given.encode(), token.encode())
 
-    def _in(self, query: Mapping[str, list[str]], name: str) -> bool:
-        return self._is_token(next(iter(query.get(name, ())), None))
+def is_authorised(scope: Scope, settings: ServerSettings) -> bool:
+    """Return whether a request may be answered: it shows the token, or its session has shown it, or there is none.
+
+    Args:
+        scope: The request, whose session has been looked up.
+        settings: Settings of the server.
+    """
+    if settings.token is None:
+        return True
+    session: Session | None = scope.get("musicrec.session")
+    if session is not None and session.trusted:
+        return True
+    if _is_token(settings, _bearer(Headers(scope=scope))):
+        return True
+    return route_path(scope).startswith(_PLAYERS) and _is_token(settings, _query(scope).get("apiKey", ""))
 
 
-class _TooLargeError(Exception):
-    """More bytes came than are allowed."""
+def _is_token(settings: ServerSettings, given: str) -> bool:
+    return settings.token is not None and hmac.compare_digest(given.encode(), settings.token.encode())
+
+
+def _query(scope: Scope) -> dict[str, str]:
+    """Return the parameters of a request, the last of equal names."""
+    return dict(parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True))
 
 
 class _Bounded:
     """The body of a request, of which only so many bytes are read."""
 
     def __init__(self, receive: Receive, most: int) -> None:
-        self._receive, self._left = receive, most
+        self._receive, self._most, self._left = receive, most, most
 
     async def receive(self) -> Message:
         message = await self._receive()
         if message["type"] == "http.request":
             self._left -= len(message.get("body", b""))
             if self._left < 0:
-                raise _TooLargeError
+                raise HTTPException(413, _too_large(self._most))
         return message
 
 
@@ -180,8 +191,8 @@ class _Answer:
         body = json.dumps({"detail": detail}, ensure_ascii=False).encode()
         await self._whole(status, body, {"content-type": "application/json", **(headers or {})})
 
-    async def redirect(self, place: str, session: Session) -> None:
-        self.cookie = session.key
+    async def redirect(self, place: str, session: Session | None) -> None:
+        self.cookie = None if session is None else session.key
         await self._whole(303, b"", {"location": place})
 
     async def _whole(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
@@ -189,6 +200,10 @@ class _Answer:
         raw.append((b"content-length", str(len(body)).encode()))
         await self.send({"type": "http.response.start", "status": status, "headers": raw})
         await self._send({"type": "http.response.body", "body": body})
+
+
+def _too_large(most: int) -> str:
+    return f"the request has more than {most:,} bytes, which is the most here"
 
 
 def set_session(scope: Scope, session: Session | None) -> None:
@@ -242,9 +257,9 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _bearer(headers: Headers) -> str | None:
+def _bearer(headers: Headers) -> str:
     kind, _, value = headers.get("authorization", "").partition(" ")
-    return value.strip() if kind.lower() == "bearer" else None
+    return value.strip() if kind.lower() == "bearer" else ""
 
 
 def _cookie(headers: Headers) -> str | None:

@@ -8,8 +8,10 @@ from fastapi import Depends, Request
 from musicrec.web.background import Background
 from musicrec.web.errors import WebError
 from musicrec.web.jobs import Jobs
+from musicrec.web.map import TrackMaps
 from musicrec.web.media import Media
 from musicrec.web.metrics import Metrics
+from musicrec.web.pins import Attempts
 from musicrec.web.pool import RecommenderPool
 from musicrec.web.sessions import Session, Sessions
 from musicrec.web.settings import ServerSettings
@@ -28,6 +30,8 @@ class WebState:
         pool: Answers questions to the recommender.
         background: Jobs, uploads, and what is played and drawn; it works while the server answers.
         track_lists: The library as a table.
+        maps: The map of the library.
+        attempts: Wrong PINs.
         sessions: Who uses the page.
         metrics: What Prometheus reads.
     """
@@ -36,6 +40,8 @@ class WebState:
     pool: RecommenderPool
     background: Background
     track_lists: TrackLists = field(default_factory=TrackLists)
+    maps: TrackMaps = field(default_factory=TrackMaps)
+    attempts: Attempts = field(default_factory=Attempts)
     sessions: Sessions = field(default_factory=Sessions)
     metrics: Metrics = field(default_factory=Metrics)
 

@@ -16,7 +16,9 @@ from musicrec.recommend.track import shown_name
 
 if TYPE_CHECKING:
     from musicrec.recommend.library import LibraryFile
+    from musicrec.recommend.library_tracks import MixFacts
     from musicrec.recommend.recommender import Recommender
+    from musicrec.recommend.track import Track
 
 SORTS = ("title", "artist", "album", "genre", "bpm", "key", "energy", "duration", "year")
 COMPATIBLE_FROM = 0.5  # score in the usual table from which a key mixes
@@ -58,6 +60,12 @@ class TrackList:
     Attributes:
         hashes: The audio hashes.
         row_of: {audio hash: row}.
+        titles: The titles, or the names of the files.
+        artists: The artists, "" if unknown; so are albums and genres.
+        albums: The albums.
+        genres: The genres of the files, or what the models say.
+        paths: The files.
+        names: What people call the tracks.
     """
 
     def __init__(
@@ -70,7 +78,7 @@ class TrackList:
         self.albums = [file.album or "" for file in files]
         self.genres = [file.genre or str(guess) for file, guess in zip(files, columns.genre, strict=True)]
         self.paths = [file.path for file in files]
-        self._names = [shown_name(file.artist, file.title, file.track_id) for file in files]
+        self.names = [shown_name(file.artist, file.title, file.track_id) for file in files]
         words = zip(self.titles, self.artists, self.albums, strict=True)
         self._texts = [search_text(" ".join(of_track)) for of_track in words]
         self._orders: dict[tuple[str, bool], np.ndarray] = {}
@@ -254,6 +262,28 @@ def read_track_list(recommender: "Recommender") -> TrackList:
             files.setdefault(file.audio_hash, file)
     facts = replace(table.columns, vectors=np.zeros((len(table), 0), np.float32))  # a table needs no vectors
     return TrackList(facts, hashes=hashes, files=[files[one] for one in hashes], unreliable=table.unreliable)
+
+
+def facts_row(track: "Track | None", facts: "MixFacts | None") -> dict[str, Any]:
+    """Return a track that is not in the table as a row of it, without what a user thinks of it.
+
+    Args:
+        track: The track; None for one that the library does not hold.
+        facts: Its tempo, key and energy.
+    """
+    bpm, key, energy = (None, None, None) if facts is None else (facts.bpm, facts.key, facts.energy)
+    return {
+        "id": "" if track is None else track.audio_hash,
+        "title": "" if track is None else track.title or track.track_id,
+        **{name: getattr(track, name, None) for name in ("artist", "album", "genre", "year")},
+        "duration_s": None if track is None else round(track.duration_s, 1),
+        "bpm": None if bpm is None else round(bpm, 1),
+        "key": None if key is None else KEYS_24[key],
+        "camelot": None if key is None else CAMELOT_24[key],
+        "energy": None if energy is None else round(energy, 1),
+        "loudness": None if track is None else track.descriptors.get("loudness"),
+        "unreliable": track is not None and track.unreliable,
+    }
 
 
 def search_text(text: str) -> str:

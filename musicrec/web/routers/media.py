@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse, Response
 from musicrec.web.errors import WebError
 from musicrec.web.job_schemas import DetailsFacts, JobFacts, PeaksFacts
 from musicrec.web.media import Outline, Picture, existing_file
-from musicrec.web.reading import library_tracks
+from musicrec.web.reading import path_of
 from musicrec.web.schemas import TrackId
 from musicrec.web.state import State, User, WebState
 
@@ -99,5 +99,4 @@ async def _path_of(state: WebState, track: str) -> str:
     Raises:
         WebError: The library has no such track (404).
     """
-    (found,) = await state.pool.run(lambda recommender: library_tracks(recommender, [track]))
-    return found.path
+    return await state.pool.run(lambda recommender: path_of(recommender, state, track))

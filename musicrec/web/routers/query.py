@@ -12,7 +12,7 @@ from musicrec.recommend.presets import key_table_names, preset_names, read_key_t
 from musicrec.recommend.query_settings import query_settings
 from musicrec.recommend.recommender import Recommender
 from musicrec.web.queries import changed_filters, preset_facts, shipped_preset
-from musicrec.web.reading import library_tracks
+from musicrec.web.reading import UPLOAD, asked_tracks
 from musicrec.web.schemas import Presets, QueryAnswer, QuerySettings, Word
 from musicrec.web.state import State, User
 
@@ -27,7 +27,7 @@ async def query(state: State, user: User, asked: QuerySettings) -> JSONResponse:
 
     def answer(recommender: Recommender) -> Answer:
         ends = [] if asked.towards is None else [asked.towards]
-        tracks = library_tracks(recommender, [*asked.tracks, *asked.unlike, *ends])
+        tracks = asked_tracks(recommender, state, user, [*asked.tracks, *asked.unlike, *ends])
         alike, others = tracks[: len(asked.tracks)], tracks[len(asked.tracks) :]
         return recommender.query(
             alike,
@@ -48,7 +48,11 @@ async def query(state: State, user: User, asked: QuerySettings) -> JSONResponse:
             profiles=state.settings.profiles,
         )
 
-    return JSONResponse((await state.pool.run(answer)).as_dict())
+    content = (await state.pool.run(answer)).as_dict()
+    shown = asked.tracks[-1 if asked.playlist else 0]
+    if shown.startswith(UPLOAD):  # its audio hash names nothing here
+        content["query"] = content["query"] | {"id": shown, "path": None}
+    return JSONResponse(content)
 
 
 @router.get("/presets", summary="Return what a query can be asked with", response_model=Presets)

@@ -8,13 +8,13 @@ from fastapi import APIRouter, Path, Query
 from fastapi.responses import JSONResponse
 
 from musicrec.recommend.answer import collection_facts, describe, feature_texts
+from musicrec.recommend.library_tracks import mix_facts
 from musicrec.recommend.recommender import Recommender
-from musicrec.web.errors import WebError
 from musicrec.web.opinions import opinions_of
-from musicrec.web.reading import library_tracks
+from musicrec.web.reading import UPLOAD, asked_tracks
 from musicrec.web.schemas import Camelot, Opinion, Order, Sort, TrackDetails, TrackId, TrackPage, Word
 from musicrec.web.state import State, User
-from musicrec.web.track_list import RowFilter
+from musicrec.web.track_list import RowFilter, facts_row
 
 router = APIRouter(tags=["tracks"])
 
@@ -71,21 +71,25 @@ async def track(state: State, user: User, id: Annotated[TrackId, Path()]) -> dic
     """Return the facts of a track of the library, or of an upload that has been analysed."""
 
     def details(recommender: Recommender) -> dict:
-        table, library = state.track_lists.of(recommender), recommender.library
-        row = table.row_of.get(id)
-        if row is None:
-            raise WebError(404, f"{id}: the library has no track with this id")
-        (found,) = library_tracks(recommender, [id])
+        library = recommender.library
+        (found,) = asked_tracks(recommender, state, user, [id])
+        if id.startswith(UPLOAD):
+            row = facts_row(found, mix_facts(library.heads, found)) | {"id": id, "rating": None, "opinion": None}
+            upload = state.uploads.find(id, user)
+            has = {"peaks": upload.peaks is not None, "details": upload.details is not None}
+        else:
+            table = state.track_lists.of(recommender)
+            has = {"peaks": True, "details": state.media.picture(id) is not None}
+            (row,) = table.rows([table.row_of[id]], opinions_of(recommender, state, user))
         described = asdict(describe(library.heads, found))
-        (seen,) = table.rows([row], opinions_of(recommender, state, user))
         return {
-            **seen,
+            **row,
             **{name: described[name] for name in ("tag_groups", "features", "descriptors", "from_tags")},
-            "path": found.path,
+            "path": None if id.startswith(UPLOAD) else found.path,
             "feature_texts": feature_texts(library.heads, found),
-            "collections": collection_facts(library.listings([id]).get(id, ())),
+            "collections": collection_facts(library.listings([found.audio_hash]).get(found.audio_hash, ())),
             "remarks": [remark.text for remark in found.remarks],
-            "has": {"peaks": False, "details": False},
+            "has": has,
         }
 
     return await state.pool.run(details)

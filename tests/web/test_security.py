@@ -1,0 +1,165 @@
+"""Which requests are refused before an endpoint sees them."""
+
+import pytest
+from fastapi.testclient import TestClient
+
+from musicrec.errors import ConfigError
+from musicrec.web.security import CONTENT_POLICY, host_name
+from musicrec.web.settings import ServerSettings
+from tests.web.conftest import BASE, track_id
+
+TOKEN = "a-token-of-some-length"
+QUERY = {"tracks": [track_id(1)]}
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.0.0.1:8765", "localhost:99", "[::1]:8765", "LocalHost", "localhost."]
+)
+def test_names_of_this_computer(client: TestClient, host: str):
+    assert client.get("/healthz", headers={"host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "evil.example:8765", "127.0.0.1.evil.example", "localhost@evil.example", "192.168.1.4", "", "[",
+     "a b", "localhost/x", "localhost:x", "localhost#", "127.0.0.1:8765:1"],
+)  # fmt: skip
+def test_a_rebound_name_is_refused(client: TestClient, host: str):
+    answer = client.get("/api/v1/library", headers={"host": host})
+    assert answer.status_code == 421 and "--allow-host" in answer.json()["detail"]
+
+
+def test_two_host_headers_are_refused(client: TestClient):
+    assert client.get("/healthz", headers=[("host", "127.0.0.1"), ("host", "evil.example")]).status_code == 421
+
+
+def test_other_names_must_be_allowed(serve, settings: ServerSettings):
+    client = serve(settings, host="0.0.0.0", token=TOKEN, allowed_hosts=("dj.example",))
+    answers = {
+        host: client.get("/healthz", headers={"host": host}).status_code
+        for host in ("dj.example", "DJ.example:443", "192.168.1.4:8765", "[fd00::1]", "localhost", "other.example")
+    }
+    assert list(answers.values()) == [200, 200, 200, 200, 200, 421], "an address cannot be rebound; a name can"
+
+
+@pytest.mark.parametrize(
+    "headers, status",
+    [
+        ({}, 200),  # a program
+        ({"origin": BASE}, 200),
+        ({"origin": BASE, "sec-fetch-site": "same-origin"}, 200),
+        ({"sec-fetch-site": "same-origin"}, 200),
+        ({"origin": "http://evil.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({"origin": "http://127.0.0.1:8766"}, 403),
+        ({"origin": "http://localhost:8765"}, 403),
+        ({"origin": ""}, 403),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"sec-fetch-site": "none"}, 403),
+        ({"origin": BASE, "sec-fetch-site": "cross-site"}, 403),
+    ],
+)
+def test_only_the_page_and_programs_can_change_something(client: TestClient, headers: dict, status: int):
+    answer = client.post("/api/v1/query", json=QUERY, headers=headers)
+    assert answer.status_code == status, answer.text
+    for method, path in (("DELETE", "/api/v1/playlists/x"), ("PUT", "/api/v1/playlists/x"), ("PATCH", "/")):
+        assert (client.request(method, path, headers=headers).status_code == 403) == (status == 403)
+
+
+def test_pages_of_others_can_neither_read_nor_embed(client: TestClient):
+    for headers in ({"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}, {"sec-fetch-site": "same-site"}):
+        assert client.get("/api/v1/library", headers=headers).status_code == 403
+    visit = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
+    assert client.get("/", headers=visit).status_code == 200, "a link from elsewhere opens the page"
+    assert client.get("/api/v1/library", headers=visit).status_code == 403
+
+
+def test_every_answer_tells_the_browser_what_it_may_do(client: TestClient):
+    answers = [
+        client.get("/"),
+        client.get("/api/v1/tracks"),
+        client.get("/none"),
+        client.get("/", headers={"host": "x"}),
+    ]
+    for answer in answers:
+        assert answer.headers["content-security-policy"] == CONTENT_POLICY
+        assert answer.headers["x-content-type-options"] == "nosniff" and answer.headers["x-frame-options"] == "DENY"
+        assert answer.headers["referrer-policy"] == "no-referrer" and "server" not in answer.headers
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+        assert not [name for name in answer.headers if name.startswith("access-control-")]
+    assert "unsafe" not in CONTENT_POLICY and "http" not in CONTENT_POLICY
+    assert client.options("/api/v1/query", headers={"origin": "http://evil.example"}).status_code == 405
+
+
+def test_an_address_that_others_reach_needs_a_token():
+    for settings in ({"host": "0.0.0.0"}, {"host": "::"}, {"allowed_hosts": ("dj.example",)}):
+        with pytest.raises(ConfigError, match="it needs a token"):
+            ServerSettings(**settings)
+    with pytest.raises(ConfigError, match="too short"):
+        ServerSettings(host="0.0.0.0", token="secret")
+    assert ServerSettings(host="127.8.8.8").alone
+
+
+def test_the_token(serve, settings: ServerSettings):
+    client = serve(settings, token=TOKEN)
+    for path in ("/", "/api/v1/library", "/metrics", "/style.css", "/api/v1/openapi.json", "/?token=wrong", "/?token=",
+                 f"/api/v1/library?token={TOKEN}"):  # fmt: skip
+        answer = client.get(path, follow_redirects=False)
+        assert answer.status_code == 401 and "set-cookie" not in answer.headers, path
+    assert client.get("/healthz").status_code == 200
+    for wrong in (f"Bearer {TOKEN}x", f"Basic {TOKEN}", TOKEN, "Bearer", "Bearer é"):
+        assert client.get("/api/v1/library", headers={"authorization": wrong.encode()}).status_code == 401
+    assert client.get("/api/v1/library", headers={"authorization": f"Bearer {TOKEN}"}).status_code == 200
+
+    answer = client.get(f"/?token={TOKEN}&x=1", follow_redirects=False)
+    assert answer.status_code == 303 and answer.headers["location"] == "/?x=1", "the token leaves the address bar"
+    cookie = answer.headers["set-cookie"]
+    key = cookie.partition("=")[2].partition(";")[0]
+    assert "HttpOnly" in cookie and "SameSite=Strict" in cookie and "Path=/" in cookie and TOKEN not in cookie
+    assert "Secure" not in cookie and len(key) > 40
+    assert client.get("/api/v1/library").status_code == 200, "the client keeps the cookie"
+    again = client.get(f"/?token={TOKEN}", follow_redirects=False)
+    assert again.status_code == 303 and key in again.headers["set-cookie"], "the same session"
+    client.cookies.clear()
+    client.cookies.set("musicrec", f"{key}x")
+    assert client.get("/api/v1/library").status_code == 401
+    secure = client.get(f"https://127.0.0.1:8765/?token={TOKEN}", follow_redirects=False)
+    assert "; Secure" in secure.headers["set-cookie"]
+
+
+def test_bodies_are_bounded(client: TestClient):
+    for content in (b"x" * (2**20 + 1), iter([b"x" * 2**19] * 3)):  # with a length, and in parts
+        answer = client.post("/api/v1/query", content=content, headers={"content-type": "application/json"})
+        assert answer.status_code == 413 and "1,048,576 bytes" in answer.json()["detail"]
+    for length in ("-1", "1e3", "x"):
+        assert client.post("/api/v1/query", headers={"content-length": length}).status_code == 413
+    deep = "[" * 100_000
+    assert client.post("/api/v1/query", content=deep).status_code == 422
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api/v1/tracks/..%2f..%2fetc%2fpasswd", "/api/v1/tracks/%2e%2e", "/api/v1/tracks/a%00b", "/..%2f..%2fsetup.cfg",
+     "/%2e%2e/%2e%2e/etc/passwd", "/static/../../app.py", "//etc/passwd", "/js/..%5c..%5capp.py", "/js/%00"],
+)  # fmt: skip
+def test_no_path_leads_to_a_file(client: TestClient, path: str):
+    answer = client.get(path)
+    assert answer.status_code in (404, 422) and b"root:" not in answer.content and "detail" in answer.json()
+
+
+def test_host_names():
+    found = [host_name(host) for host in ("a.b:1", "A.B", "[::1]:5", "a@b", "a/b", "a:b", "", ":1", "a?b", "127.0.0.1")]
+    assert found == ["a.b", "a.b", "::1", None, None, None, None, None, None, "127.0.0.1"]
+
+
+def test_below_a_path_of_a_proxy(serve, settings: ServerSettings):
+    """Whether the proxy takes the path away or not; the cookie is for the path."""
+    client = serve(settings, root_path="/music", token=TOKEN)
+    for path in ("/", "/music/"):
+        client.cookies.clear()
+        answer = client.get(f"{path}?token={TOKEN}", follow_redirects=False)
+        assert answer.headers["location"] == "/music/" and "Path=/music;" in answer.headers["set-cookie"]
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    for path in ("/api/v1/library", "/music/api/v1/library", "/", "/music/"):
+        assert client.get(path, headers=headers).status_code == 200, path
+    assert client.get("/music/healthz").status_code == 200

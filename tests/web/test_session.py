@@ -1,0 +1,107 @@
+"""Several people: names, PINs, profiles apart."""
+
+import pytest
+from fastapi.testclient import TestClient
+
+from musicrec.recommend.recommender import Recommender
+from musicrec.web.pins import FREE_ATTEMPTS, Attempts, hash_pin, matches
+from musicrec.web.sessions import LIFETIME_S, Sessions
+from musicrec.web.settings import ServerSettings
+from tests.web.conftest import track_id
+
+
+@pytest.fixture
+def shared(serve, settings: ServerSettings) -> TestClient:
+    """A client of a server with several people."""
+    return serve(settings, users=True)
+
+
+def test_nobody_is_signed_in_at_first(shared: TestClient):
+    session = shared.get("/api/v1/session").json()
+    assert (session["user"], session["users"], session["names"], session["needs_pin"]) == (None, True, [], True)
+    for method, path in (("GET", "tracks"), ("GET", "library"), ("GET", "history"), ("POST", "feedback/undo")):
+        answer = shared.request(method, f"/api/v1/{path}")
+        assert answer.status_code == 401 and "signed in" in answer.json()["detail"], path
+
+
+def test_people_have_their_own_profiles(shared: TestClient):
+    added = shared.post("/api/v1/users", json={"name": "Anna", "pin": "1234"})
+    assert added.status_code == 201 and added.json()["user"] == "Anna"
+    assert "HttpOnly" in added.headers["set-cookie"] and "SameSite=Strict" in added.headers["set-cookie"]
+    shared.post("/api/v1/feedback", json={"kind": "like", "track": track_id(1)})
+    assert shared.delete("/api/v1/session").json()["user"] is None
+    assert shared.get("/api/v1/history").status_code == 401
+    assert shared.post("/api/v1/users", json={"name": "Bo", "pin": "56789"}).json()["names"] == ["Anna", "Bo"]
+    assert shared.get("/api/v1/history").json() == {"events": []}
+    assert shared.post("/api/v1/session", json={"user": "Anna", "pin": "1234"}).json()["user"] == "Anna"
+    assert [event["kind"] for event in shared.get("/api/v1/history").json()["events"]] == ["liked"]
+
+
+def test_signing_in_begins_a_new_session(shared: TestClient):
+    shared.post("/api/v1/users", json={"name": "Anna", "pin": "1234"})
+    before = shared.cookies["musicrec"]
+    shared.post("/api/v1/session", json={"user": "Anna", "pin": "1234"})
+    after = shared.cookies["musicrec"]
+    assert before != after
+    shared.cookies.clear()
+    shared.cookies.set("musicrec", before)
+    assert shared.get("/api/v1/session").json()["user"] is None, "the one before has ended"
+
+
+def test_wrong_pins(shared: TestClient):
+    shared.post("/api/v1/users", json={"name": "Anna", "pin": "1234"})
+    shared.delete("/api/v1/session")
+    for asked in ({"user": "Anna", "pin": "1235"}, {"user": "Anna"}, {"user": "Nobody", "pin": "1234"}):
+        answer = shared.post("/api/v1/session", json=asked)
+        assert (answer.status_code, answer.json()["detail"]) == (403, "this name and this PIN do not belong together")
+    assert shared.post("/api/v1/session", json={"user": "Anna", "pin": "1"}).status_code == 403
+    late = shared.post("/api/v1/session", json={"user": "Anna", "pin": "1234"})
+    assert late.status_code == 429 and int(late.headers["retry-after"]) >= 1, "not even the right one"
+
+
+def test_a_name_is_taken_once(shared: TestClient, library):
+    with Recommender.open(library) as recommender, recommender.feedback("Cora") as cora:
+        cora.like("03.wav")
+    shared.post("/api/v1/users", json={"name": "Anna", "pin": "1234"})
+    taken = shared.post("/api/v1/users", json={"name": " Anna ", "pin": "4321"})
+    assert taken.status_code == 409 and "choose another name" in taken.json()["detail"]
+    assert shared.post("/api/v1/users", json={"name": "Cora", "pin": "4321"}).status_code == 201
+    assert len(shared.get("/api/v1/history").json()["events"]) == 1, "a profile of the command gets its PIN here"
+    for wrong in ({"name": "", "pin": "1234"}, {"name": "x", "pin": "123"}, {"name": "x" * 101, "pin": "1234"}):
+        assert shared.post("/api/v1/users", json=wrong).status_code == 422
+
+
+def test_one_user_needs_no_session(client: TestClient):
+    assert client.get("/api/v1/session").json()["user"] == "me"
+    for method, path, body in (("POST", "session", {"user": "Anna"}), ("POST", "users", {"name": "A", "pin": "1234"})):
+        answer = client.request(method, f"/api/v1/{path}", json=body)
+        assert answer.status_code == 400 and "--users" in answer.json()["detail"]
+
+
+def test_pins_are_salted_and_hashed():
+    first, second = hash_pin("1234"), hash_pin("1234")
+    assert first != second and "1234" not in first
+    assert matches("1234", first) and matches("1234", second) and not matches("1235", first)
+
+
+def test_waits_grow_and_end():
+    now = 0.0
+    attempts = Attempts(clock=lambda: now)
+    waits = []
+    for _ in range(FREE_ATTEMPTS + 10):
+        attempts.begin("Anna")
+        waits.append(attempts.wait_s("Anna"))
+        now += waits[-1]
+    assert waits[:5] == [0, 0, 2, 4, 8] and waits[-1] == 300 and attempts.wait_s("Bo") == 0
+    attempts.succeed("Anna")
+    attempts.begin("Anna")
+    assert attempts.wait_s("Anna") == 0
+
+
+def test_sessions_end():
+    now = 0.0
+    sessions = Sessions(clock=lambda: now)
+    made = sessions.start(trusted=True, user="Anna")
+    assert sessions.find(made.key) is made and sessions.find(None) is sessions.find("x") is None
+    now = LIFETIME_S + 1.0
+    assert sessions.find(made.key) is None
