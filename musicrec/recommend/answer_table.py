@@ -53,8 +53,8 @@ def as_table(answer: "Answer", *, width: int) -> Group:
         steps,
         _results(answer.results, blocks=[*blocks, *_PASSAGE], width=width) if answer.results else "",
         _reasons(answer.results),
-        *(remark_text(f"{row['rank']}: {remark}") for row in answer.results for remark in row["remarks"]),
-        *map(remark_text, answer.remarks),
+        *(remark_text(f"{row['rank']}: {remark}", width=width) for row in answer.results for remark in row["remarks"]),
+        *(remark_text(remark, width=width) for remark in answer.remarks),
     )
 
 

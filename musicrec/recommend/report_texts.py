@@ -105,9 +105,8 @@ def status_text(status: "LibraryStatus") -> Group:
         when = (source.indexed_at or "–").replace("T", " ").removesuffix("Z")
         sources.add_row(Text(source.place), f"{source.files:,}", f"{source.missing:,}" if source.missing else "–", when)
     where = short_path(str(status.path)) + size
-    library = Text.assemble(
-        ("library  ", "bold"), where, overflow="ignore"
-    )  # not in the grid, which breaks a long path
+    # Not in the grid, which would break a long path.
+    library = Text.assemble(("library  ", "bold"), where, overflow="ignore")
     return Group(library, facts, sources if status.sources else "", *map(remark_text, status.remarks))
 
 

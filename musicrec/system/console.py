@@ -1,6 +1,7 @@
 """The consoles of all programs: results go to standard output, errors and progress bars to standard error."""
 
 import os
+from textwrap import wrap
 
 from rich import box
 from rich.console import Console
@@ -37,9 +38,15 @@ def make_table(out: Console, *columns: str) -> Table:
     return Table(*columns, box=box.SIMPLE_HEAD if out.is_terminal else box.MARKDOWN)
 
 
-def remark_text(text: str) -> Text:
-    """Return a remark for `out.print(…, crop=False)`: broken between words only, so that a path can be copied."""
-    return Text(text, "yellow", overflow="ignore")
+def remark_text(text: str, *, width: int | None = None) -> Text:
+    """Return a remark for `out.print(…, crop=False)`: broken between words only, so that a path can be copied.
+
+    Args:
+        text: The remark.
+        width: Width of the output in characters; None breaks nowhere.
+    """
+    lines = [text] if width is None else wrap(text, width, break_long_words=False, break_on_hyphens=False)
+    return Text("\n".join(lines), "yellow", overflow="ignore")
 
 
 def print_error(message: str) -> None:

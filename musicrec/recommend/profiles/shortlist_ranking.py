@@ -38,7 +38,7 @@ class KnownTracks:
 
 @dataclass(frozen=True, kw_only=True)
 class Moved:
-    """A track whose place in the answer feedback has changed.
+    """A track whose place in the answer feedback has changed, or confirmed.
 
     Attributes:
         row: Its row in the shortlist.
@@ -64,7 +64,8 @@ class ShortlistRanking:
     Attributes:
         scores: (tracks,) float64; -inf for what never comes again.
         order: (left,) the rows that may be recommended, best first.
-        moves: The tracks that are among the first k before or after, and have moved, in the order after.
+        moves: The tracks that are among the first k before or after, and have moved, in the order after; also those
+            that stay in their place and work after the query, as the user said.
         amount: How much is known about the user, in likes.
         strength: How much their taste could add to a score.
         others: Whether what other listeners like had a say.
@@ -153,7 +154,7 @@ def rerank_shortlist(
             reason=why.of(move.row, taste=float(done.taste[move.row]), metric=float(done.metric[move.row])),
         )
         for move in done.moves(k)
-        if move.after != move.before
+        if move.after != move.before or why.is_pair(move.row)
     )
     left = np.flatnonzero(done.after[:tracks])
     return ShortlistRanking(
@@ -198,6 +199,10 @@ class _Reasons:
         self._pairs, self._skips = len(said.pairs), len(said.skips)
         self._follows = {after for before, after in said.pairs.tolist() if before == asked}
         self._skipped = {after for before, after in said.skips.tolist() if before == asked}
+
+    def is_pair(self, row: int) -> bool:
+        """Return whether the user said that a track works after the one that was asked about: said in any case."""
+        return row in self._follows
 
     def of(self, row: int, *, taste: float, metric: float) -> str:
         """Return why a track moved, in plain words."""

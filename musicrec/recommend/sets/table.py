@@ -41,7 +41,7 @@ def as_table(made: TrackSet, *, width: int) -> Group:
         )
     summary = f"{counted(len(made.tracks))}, {length_text(60 * made.minutes)}, score {made.score:.2f}"
     summary += f", weakest transition {made.weakest:.2f}"
-    return Group(Text(summary, "bold"), table, *map(remark_text, made.remarks))
+    return Group(Text(summary, "bold"), table, *(remark_text(remark, width=width) for remark in made.remarks))
 
 
 def _key(track: SetTrack, *, short: bool) -> str:

@@ -138,6 +138,21 @@ def test_a_reason_names_what_the_metric_was_learnt_from(library, kinds, said):
     assert learnt and learnt <= said
 
 
+def test_a_remembered_pair_is_said_also_where_it_does_not_move(library):
+    shortlist = list(range(20, 30))
+    done = rerank_shortlist(
+        columns_of(library[shortlist]),
+        [name(row) for row in shortlist],
+        np.linspace(0.9, 0.1, 10),
+        events=[event("paired", 20, after=300)],
+        known=known_of(library, [300]),
+        query_hash=name(300),
+        now=NOW,
+    )
+    assert (done.moves[0].row, done.moves[0].before, done.moves[0].after) == (0, 1, 1)
+    assert done.moves[0].reason.startswith("works after T300, as you said")
+
+
 def test_without_feedback_nothing_moves(library):
     scores = np.linspace(0.5, 0.9, 30)
     done = rerank_shortlist(
