@@ -96,6 +96,7 @@ def heads() -> list[Any]:
 
 def changes(music: Music, number: int, count: int) -> Any:
     """Return what adds a part of the music to a library."""
+    from musicrec.export.passages import Passages
     from musicrec.recommend.library import Changes, LibraryFile, Listing, Recording, Source
 
     part, (_, tempo, _) = music.part(number, count), heads()
@@ -105,6 +106,9 @@ def changes(music: Music, number: int, count: int) -> Any:
     keys = np.full((count, 24), 0.01, np.float32)
     keys[np.arange(count), part["key"]] = 0.77
     first = number * _AT_ONCE
+    noise = 0.3 * np.random.default_rng([music.seed, number, 1]).standard_normal((count, 20, SIZE), dtype=np.float32)
+    heard = part["embedding"][:, None] + noise
+    starts = 10 * np.arange(20, dtype=np.float32)
     paths = [f"/music/{part['artist'][i]}/{part['album'][i]}/{first + i:07}.flac" for i in range(count)]
     recordings = [
         Recording(
@@ -112,6 +116,7 @@ def changes(music: Music, number: int, count: int) -> Any:
             duration_s=200.0,
             probabilities={"tags": part["tags"][i], "tempo": tempi[i], "key": keys[i]},
             embedding=part["embedding"][i],
+            passages=Passages(values=heard[i], start_s=starts, end_s=starts + 10),
             descriptors={"energy": round(float(part["energy"][i]), 2), "loudness": -9.0},
         )
         for i in range(count)

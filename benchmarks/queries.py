@@ -5,7 +5,8 @@
 The tracks are those of `library_search.py`. Three sides are measured, each in a process of its own:
 
 - the command: `musicrec query TRACK`, from its start to its end, with a track of the library;
-- open: `Recommender.query` when the library is open, with the default settings and with two presets;
+- open: `Recommender.query` when the library is open, with the default settings, with two presets, and by the passages
+  that fit best;
 - before: all answers of all tracks in memory, compared one block after the other (`ExactSearch`), after a filter by
   tags. It finds the tracks that are nearest by the default weights, and describes none of them. For up to 100,000
   tracks only: it takes 1.2 GB for these.
@@ -57,6 +58,12 @@ def ask(address: str) -> dict[str, float]:
                 recommender.query(name, preset=preset)
                 seconds.append(time.perf_counter() - start)
             found[preset or "default"] = statistics.median(seconds)
+        seconds = []
+        for name in names:
+            start = time.perf_counter()
+            recommender.query(name, passage="best")
+            seconds.append(time.perf_counter() - start)
+        found["passages"] = statistics.median(seconds)
     return found | {"peak": peak_mb()}
 
 
@@ -116,11 +123,13 @@ def measure(folder: Path, rows: int) -> dict[str, dict[str, float]]:
 
 def table_of(measured: dict[int, dict[str, dict[str, float]]]) -> Table:
     """Return what was measured as a table."""
-    headings = ("first answer, s", "default, ms", "mix, ms", "explore, ms", "peak memory, MB")
+    headings = ("first answer, s", "default, ms", "mix, ms", "explore, ms", "passages, ms", "peak memory, MB")
     table = Table("tracks", "side", *headings, box=MARKDOWN)
     for rows, sides in measured.items():
         for side, one in sides.items():
-            times = [f"{1000 * one[name]:.0f}" if name in one else "" for name in ("default", "mix", "explore")]
+            times = [
+                f"{1000 * one[name]:.0f}" if name in one else "" for name in ("default", "mix", "explore", "passages")
+            ]
             table.add_row(f"{rows:,}", side, f"{one['open']:.2f}", *times, f"{one['peak']:,.0f}")
     return table
 

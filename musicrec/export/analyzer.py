@@ -25,6 +25,7 @@ from musicrec.export.chunk_batches import heard_s
 from musicrec.export.description import Model
 from musicrec.export.folder import read_export
 from musicrec.export.model_set import BATCH_S, ModelSet
+from musicrec.export.passages import Passages
 from musicrec.export.track_queue import Stopped, TrackQueue
 from musicrec.system.memory import keep_freed_memory
 
@@ -49,8 +50,8 @@ class TrackAnalysis:
         embedding: (size,) float32, the mean over the chunks of the embeddings of the networks, side by side.
         variation: How much the sound varies over the track, (size,) float32: the standard deviation over the chunks of
             the embeddings of the networks that predict tags, side by side. NaN if the track is a single chunk.
-        passages: (2, size) float32, the means over the first and over the last 30 s of the embeddings of the networks
-            that predict tags, side by side.
+        passages: The passages of the track: the means over their chunks of the embeddings of the networks that predict
+            tags, side by side.
         remarks: What to know about the audio, such as why the answers may be unreliable.
         descriptors: {descriptor: value} of what is computed without a model, such as {"loudness": -14.2}; see
             `musicrec.descriptors.DESCRIPTORS`.
@@ -64,7 +65,7 @@ class TrackAnalysis:
     features: dict[str, dict]
     embedding: np.ndarray
     variation: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
-    passages: np.ndarray = field(default_factory=lambda: np.zeros((2, 0), np.float32))
+    passages: Passages = field(default_factory=Passages.none)
     remarks: tuple[Remark, ...] = ()
     descriptors: dict[str, float] = field(default_factory=dict)
     over_time: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)

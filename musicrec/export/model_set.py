@@ -12,6 +12,7 @@ from musicrec.config.value_check import check_choice
 from musicrec.errors import ExportError
 from musicrec.export.chunk_batches import chunk_batches, heard_starts
 from musicrec.export.description import Model
+from musicrec.export.passages import HeardChunks, Passages, passages_of
 from musicrec.export.precision import bf16_keeps_answers, has_fast_bf16
 from musicrec.export.track_queue import Stopped
 from musicrec.heads import Head
@@ -21,17 +22,13 @@ BATCH_S = 96.0
 """Most seconds of audio in a forward pass on a CPU; more only takes memory."""
 
 
-PASSAGE_S = 30.0
-"""Length in seconds of the beginning and of the end of a track, which are compared when one track follows another."""
-
-
 class TrackAnswer(NamedTuple):
     """What the models answer about a track.
 
     Attributes:
         embedding: (size,) float32, the mean over the chunks of the embeddings of the models, side by side.
         variation: (size of the models with tags,) float32, their standard deviation over the chunks; NaN for one chunk.
-        passages: (2, size of the models with tags) float32, their mean over the first and over the last `PASSAGE_S`.
+        passages: The passages of the track, by the models with tags.
         probabilities: {head: (classes,) float32}, calibrated.
         over_time: {head: (middles of the chunks in seconds (chunks,), probabilities (chunks, classes) float32)}, not
             calibrated.
@@ -39,7 +36,7 @@ class TrackAnswer(NamedTuple):
 
     embedding: np.ndarray
     variation: np.ndarray
-    passages: np.ndarray
+    passages: Passages
     probabilities: dict[str, np.ndarray]
     over_time: dict[str, tuple[np.ndarray, np.ndarray]]
 
@@ -124,7 +121,7 @@ class ModelSet:
         """
         embeddings: list[list[Tensor]] = [[] for _ in self.models]  # of each model, then of each track
         variations: list[list[Tensor]] = [[] for _ in self.models]
-        passages: list[list[Tensor]] = [[] for _ in self.models]
+        heard: list[list[HeardChunks]] = [[] for _ in self.models]
         probabilities: list[dict[str, np.ndarray]] = [{} for _ in waveforms]
         over_time: list[dict[str, tuple[np.ndarray, np.ndarray]]] = [{} for _ in waveforms]
         for numbers in self._sharing:
@@ -145,26 +142,26 @@ class ModelSet:
                         raise Stopped
                     outputs[number].append(self._run(number, spectrogram))
             counts = [owners.count(track) for track in range(len(waveforms))]
-            middles = [self._middles_s(first, len(waveform), coverage) for waveform in waveforms]
+            places = [self._places(first, len(waveform), coverage) for waveform in waveforms]
             for number, batches in outputs.items():
                 of_tracks = torch.cat([embedding for embedding, _ in batches]).split(counts)
                 embeddings[number] = [embedding.mean(dim=0) for embedding in of_tracks]
                 variations[number] = [_variation(embedding) for embedding in of_tracks]
-                lengths = [len(waveform) / self.sample_rate for waveform in waveforms]
-                passages[number] = [_passages(*one) for one in zip(of_tracks, lengths, strict=True)]
+                heard[number] = [HeardChunks(one.numpy(), *place) for one, place in zip(of_tracks, places, strict=True)]
                 for name in batches[0][1]:
                     values = torch.cat([answer[name] for _, answer in batches]).split(counts)
                     for track, of_chunks in enumerate(values):
                         probabilities[track][name] = self.heads[name].calibrated(of_chunks.mean(dim=0)).numpy()
-                        over_time[track][name] = middles[track], of_chunks.numpy()
+                        start_s, length_s = places[track]
+                        over_time[track][name] = start_s + length_s / 2, of_chunks.numpy()
         taggers = [i for i, model in enumerate(self.models) if any(head.role == "tag" for head in model.heads)]
         return [
             TrackAnswer(
                 embedding=torch.cat([of_model[track] for of_model in embeddings]).numpy(),
                 variation=torch.cat([torch.zeros(0), *(variations[number][track] for number in taggers)]).numpy(),
-                passages=torch.cat(
-                    [torch.zeros(2, 0), *(passages[number][track] for number in taggers)], dim=1
-                ).numpy(),
+                passages=passages_of(
+                    [heard[number][track] for number in taggers], len(waveforms[track]) / self.sample_rate
+                ),
                 probabilities={name: answer[name] for name in self.heads},
                 over_time={name: over_time[track][name] for name in self.heads},
             )
@@ -191,12 +188,12 @@ class ModelSet:
             head.name: head.probabilities(logits[head.name].float()).cpu() for head in heads
         }
 
-    def _middles_s(self, model: Model, samples: int, coverage: float) -> np.ndarray:
-        """Return the middles of the chunks of a track that a model hears, in seconds."""
+    def _places(self, model: Model, samples: int, coverage: float) -> tuple[np.ndarray, float]:
+        """Return where the chunks of a track begin that a model hears, and how long they are, in seconds."""
         starts = heard_starts(model.network, model.frontend, samples, coverage=coverage)
         patches = hasattr(model.network, "chunk_frames")
         first = starts * model.frontend.hop_length if patches else starts
-        return (first + model.network.chunk_samples / 2) / self.sample_rate
+        return first / self.sample_rate, model.network.chunk_samples / self.sample_rate
 
     def _chunks_per_batch(self, model: Model) -> int:
         if self._device.type != "cpu":
@@ -214,16 +211,6 @@ def _prepare(network: Network, device: torch.device) -> None:
 def _variation(embedding: Tensor) -> Tensor:
     """Return the standard deviation over the chunks, (chunks, size) -> (size,); NaN for one chunk, which shows none."""
     return embedding.std(dim=0, correction=0) if len(embedding) > 1 else torch.full_like(embedding[0], torch.nan)
-
-
-def _passages(embedding: Tensor, length_s: float) -> Tensor:
-    """Return the means over the chunks in the first and in the last `PASSAGE_S`, (chunks, size) -> (2, size).
-
-    The chunks are spread evenly over the track. Of a short track, both are the mean over all of it.
-    """
-    count = len(embedding)
-    few = min(count, max(1, round(count * PASSAGE_S / max(length_s, PASSAGE_S))))
-    return torch.stack([embedding[:few].mean(dim=0), embedding[count - few :].mean(dim=0)])
 
 
 def _with_equal_inputs(models: Sequence[Model]) -> list[list[int]]:

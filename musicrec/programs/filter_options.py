@@ -292,6 +292,17 @@ def _range(option: str, text: str, hint: str, *, signed: bool = False) -> Limits
     return _ordered(option, text, low, high)
 
 
+def parse_place(text: str) -> float:
+    """Return a place in a track, "1:20", "1:02:03" or "80", in seconds.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    if not re.fullmatch(rf"(\d+:[0-5]\d|\d+):[0-5]\d|{_NUMBER}", text.strip()):
+        raise ConfigError(f"--at {text}: give a place in minutes and seconds, as in 1:20, or in seconds, as in 80")
+    return float(sum(60**power * float(part) for power, part in enumerate(reversed(text.strip().split(":")))))
+
+
 def _ordered(option: str, text: str, low: float | None, high: float | None) -> Limits:
     if low is not None and high is not None and low > high:
         raise ConfigError(f"{option} {text}: give the lower limit first")

@@ -19,6 +19,8 @@ OPTIONS = {
     "towards": "--to",
     "k": "-k",
     "preset": "--preset",
+    "at_s": "--at",
+    "preset.passage": "--passage",
     "similarity.metric": "--metric",
     "search": "--search",
     "reranking.hubs": "--hubs",
@@ -94,10 +96,22 @@ def query(
         str | None,
         typer.Option(metavar="LIST", help="What counts how much: tempo=3,key=2,embedding=1.", rich_help_panel=_ORDER),
     ] = None,
+    passage: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Which parts must fit: outro_to_intro, intro_to_outro, best (anywhere), or whole.",
+            rich_help_panel=_ORDER,
+        ),
+    ] = None,
     follow: Annotated[
         bool,
-        typer.Option("--follow", help="Compare the query's end with their beginnings.", rich_help_panel=_ORDER),
+        typer.Option("--follow", help="Short for --passage outro_to_intro.", rich_help_panel=_ORDER),
     ] = False,
+    at: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Ask by 30 s of the track from this place on, as in 1:20."),
+    ] = None,
     diverse: Annotated[
         bool,
         typer.Option("--diverse", help="Prefer tracks that differ; as --balance 0.6.", rich_help_panel=_ORDER),
@@ -155,6 +169,7 @@ def query(
       musicrec query new_track.mp3 --bpm 6% --key compatible --not-artist same
       musicrec query one.mp3 other.mp3 --unlike third.mp3
       musicrec query one.mp3 --to other.mp3 -k 6
+      musicrec query mix.mp3 --at 41:20
       musicrec query new_track.mp3 --json > answer.json
 
     What you liked, disliked or skipped (`musicrec like`) changes the order.
@@ -164,9 +179,11 @@ def query(
 
     with one_message(), named_options(OPTIONS):
         from musicrec.programs import library_commands
-        from musicrec.programs.filter_options import read_filters
+        from musicrec.programs.filter_options import parse_place, read_filters
         from musicrec.recommend.presets import read_preset
 
+        if follow and passage is not None:
+            raise ConfigError(f"--passage {passage}: leave out --follow, which is short for --passage outro_to_intro")
         startup.finish()
         words = {
             "genre": genre,
@@ -202,7 +219,8 @@ def query(
             filters=read_filters(base=base, **given) if given else None,
             tags={"any": listed(tags), "all": listed(all_tags), "none": listed(no_tags)},
             weights=parse_weights(weights),
-            passage="outro_to_intro" if follow else None,
+            passage="outro_to_intro" if follow else passage,
+            at_s=None if at is None else parse_place(at),
             metric=metric,
             hubs=hubs,
             balance=0.6 if diverse else balance,

@@ -16,6 +16,7 @@ from musicrec.recommend.filters import TagFilter
 from musicrec.recommend.library import Listing
 from musicrec.recommend.musical_filters import set_filters
 from musicrec.recommend.request import Recommendation, RecommendedTrack, Request
+from musicrec.recommend.reranking.passages import PassageMatch
 from musicrec.recommend.track import Track
 from musicrec.recommend.wording import counted
 
@@ -125,7 +126,7 @@ def compose_answer(
     ]
     others = [track.name for track in request.alike[1:]]
     return Answer(
-        remarks=[*remarks, *_remarks(found, request, size=size)],
+        remarks=[*remarks, *_remarks(found, request, heads=heads, size=size)],
         query={
             "id": query.audio_hash,
             **{name: getattr(query, name) for name in _FACTS},
@@ -138,6 +139,7 @@ def compose_answer(
             "also_like": others,
             "unlike": [track.name for track in request.unlike],
             "towards": None if request.towards is None else request.towards.name,
+            "at_s": request.at_s,
         },
         library={"path": str(library), "tracks": size, "left_out": found.left_out},
         filter=_tag_step(found, preset.tags) | {"musical": _musical_step(found)},
@@ -197,7 +199,7 @@ def _musical_texts(found: Recommendation) -> list[str]:
     return [*condition_texts(condition), *texts]
 
 
-def _remarks(found: Recommendation, request: Request, *, size: int) -> list[str]:
+def _remarks(found: Recommendation, request: Request, *, heads: Mapping[str, Head], size: int) -> list[str]:
     """Return what to know about an answer from a library of so many tracks."""
     remarks = list(found.remarks)
     if found.left_out:
@@ -214,11 +216,12 @@ def _remarks(found: Recommendation, request: Request, *, size: int) -> list[str]
         remarks.append(f"no track passes the filters; leave one out, or widen it{unknown}")
     elif found.matches and (few := _fewer(found, request, size=size)):
         remarks.append(few)
-    followed = request.preset.passage == "whole" or any("passage" in match.by_block for match in found.matches)
-    if found.matches and not followed:
+    compared = request.preset.passage == "whole" or any(match.passage is not None for match in found.matches)
+    if found.matches and request.towards is None and not compared:
+        tagged = any(head.role == "tag" for head in heads.values())
+        way_out = "index its sources again with `musicrec index`" if tagged else "that takes a model that predicts tags"
         remarks.append(
-            "the library does not know how these tracks begin and end, so whole tracks were compared; index its "
-            "sources again with `musicrec index`"
+            f"the library does not know the passages of these tracks, so whole tracks were compared; {way_out}"
         )
     return remarks
 
@@ -268,6 +271,7 @@ def _result(rank: int, match: RecommendedTrack, *, heads: Mapping[str, Head]) ->
         "similarity": round(match.similarity, 6),
         "similarity_by_block": {name: round(value, 6) for name, value in match.by_block.items()},
         "score": round(match.score, 6),
+        "passage": None if match.passage is None else _passage(match.passage),
         "why": match.why,
         "taste": match.taste,
         "remarks": [remark.text for remark in track.remarks],
@@ -281,6 +285,15 @@ def feature_texts(heads: Mapping[str, Head], track: Track) -> dict[str, str]:
 
 def _texts(heads: Mapping[str, Head], described: Description) -> dict[str, str]:
     return {name: _text(heads[name], answer, described) for name, answer in described.features.items()}
+
+
+def _passage(match: PassageMatch) -> dict[str, Any]:
+    """Return the passages that fit, in plain JSON types."""
+    return {
+        "similarity": round(match.similarity, 6),
+        "query_s": [round(at_s, 2) for at_s in match.query_s],
+        "track_s": [round(at_s, 2) for at_s in match.track_s],
+    }
 
 
 def _text(head: Head, answer: dict[str, Any], asked: Description) -> str:

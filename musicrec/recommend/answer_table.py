@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
 _TAGS = 6  # of a head or a group
 _WIDE = 100  # from this width in characters on, a key has its name beside its code
-_PASSAGE = {"passage": "follows"}  # a block without a weight of its own, and its title
+_PASSAGE = {"passage": "passage"}  # a block without a weight of its own, and its title
+_PASSAGES = {
+    "whole": "",
+    "outro_to_intro": "the end of the query against beginnings",
+    "intro_to_outro": "the beginning of the query against ends",
+    "best": "passages against passages",
+}
 _ROOM = 96  # what the table needs at that width without a column per block
 
 
@@ -60,7 +66,8 @@ def as_table(answer: "Answer", *, width: int) -> Group:
 
 def _others(query: dict[str, Any]) -> str:
     """Return the other tracks that were asked about."""
-    also = f"\nalso like   {', '.join(query['also_like'])}" if query["also_like"] else ""
+    also = f" from {length_text(query['at_s'])}" if query["at_s"] is not None else ""
+    also += f"\nalso like   {', '.join(query['also_like'])}" if query["also_like"] else ""
     also += f"\nunlike      {', '.join(query['unlike'])}" if query["unlike"] else ""
     return also + (f"\npath to     {query['towards']}" if query["towards"] else "")
 
@@ -69,7 +76,7 @@ def _last_order(answer: "Answer") -> str:
     """Return what happens to the order after the similarity, in words."""
     settings = answer.similarity
     parts = [
-        "the end of the query against beginnings" if settings["passage"] != "whole" else "",
+        _PASSAGES[settings["passage"]],
         "tracks that resemble everything count less" if settings["hubs"] else "",
         "then results that differ from each other" if settings["balance"] < 1 else "",
     ]

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from musicrec.audio.remark import Remark
+from musicrec.export.passages import Passages
 from musicrec.heads import Head
 from musicrec.recommend.exports import ExportRef
 from musicrec.recommend.space import Space
@@ -34,7 +35,7 @@ class Recording:
         probabilities: {head: (classes,) float32}, of all heads of the library.
         embedding: (size,) float32, the embeddings of the models side by side.
         variation: As for `Track`.
-        passages: As for `Track`.
+        passages: As for `Track`; None if unknown.
         descriptors: {name: value} of what was measured without a model.
         remarks: What to know about the audio.
         fingerprint: See `musicrec.recommend.fingerprint`; None if unknown.
@@ -46,7 +47,7 @@ class Recording:
     probabilities: Mapping[str, np.ndarray]
     embedding: np.ndarray
     variation: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
-    passages: np.ndarray = field(default_factory=lambda: np.zeros((2, 0), np.float32))
+    passages: Passages | None = None
     descriptors: Mapping[str, float] = field(default_factory=dict)
     remarks: Sequence[Remark] = ()
     fingerprint: bytes | None = None
@@ -236,8 +237,12 @@ class Library(Protocol):
     def values(self, ids: Sequence[int]) -> dict[str, np.ndarray]:
         """Return the values of some recordings, in their order; see `read`. A block that none of them has is NaN."""
 
-    def passages(self, ids: Sequence[int]) -> np.ndarray:
-        """Return the passages of some recordings, in their order, (recordings, 2, size) float32; NaN if unknown."""
+    def passages(self, ids: Sequence[int]) -> list[Passages]:
+        """Return the passages of some recordings, in their order, as `stored_passages` compares them.
+
+        A recording has none if no model predicts tags, or if they are unknown; two, its beginning and its end, in a
+        library of format 6.
+        """
 
     def fingerprints(
         self, *, shortest_s: float = 0.0, longest_s: float = math.inf

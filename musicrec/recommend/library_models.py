@@ -64,16 +64,17 @@ class LibraryModels:
             tell(remark)
         return named
 
-    def analyze_file(self, library: Library, name: str, coverage: float | None) -> Track:
+    def analyze_file(self, library: Library, name: str, coverage: float | None, *, at_s: float | None = None) -> Track:
         """Return an audio file that is not in the library, analysed by the models of the library.
 
         Args:
             library: The library.
             name: The file.
             coverage: Share of the file that the models hear, which must be that of the library; None for it.
+            at_s: Where the part of the file begins that is analysed; None for all of it.
 
         Raises:
-            AudioError: The file cannot be decoded.
+            AudioError: The file cannot be decoded, or ends before `at_s`.
             ConfigError: The coverage is not that of the library.
             ExportError: A model is missing or is not what the library was made with.
         """
@@ -84,6 +85,7 @@ class LibraryModels:
             sample_rate=exports.sample_rate_of(refs[0]),
             analyze=lambda decoded: self._load(refs, share).analyze(decoded),
             library=library,
+            at_s=at_s,
         )
 
     def of_library(self, library: Library) -> "TrackAnalyzer":

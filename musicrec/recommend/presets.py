@@ -14,7 +14,7 @@ from musicrec.recommend.key_relations import KeyTable
 from musicrec.recommend.musical_filters import MusicalFilters
 from musicrec.recommend.reranking.rerank import Reranking
 
-PASSAGES = ("whole", "outro_to_intro")
+PASSAGES = ("whole", "outro_to_intro", "intro_to_outro", "best")
 _SUFFIXES = (".yaml", ".yml")
 
 
@@ -29,7 +29,8 @@ class Preset:
         tags: The first step.
         filters: Filters on musical facts.
         reranking: How the best tracks are put in their last order: diversity, and hubs.
-        passage: "whole" compares whole tracks, "outro_to_intro" the end of the query with the beginning of the others.
+        passage: "whole" compares whole tracks. "outro_to_intro" also compares the end of the query with the beginnings
+            of the others, "intro_to_outro" its beginning with their ends, "best" the passages of both that fit best.
 
     Raises:
         ConfigError: A value is out of range.

@@ -36,9 +36,11 @@ class QueryNames:
         unlike: Tracks to be unlike.
         towards: The track to which a path leads; None for no path.
         playlist: Whether `alike` is a playlist.
+        at_s: Where in its file the part begins by which is asked, in seconds; None for the whole track.
 
     Raises:
-        ConfigError: No track is named, a name is empty or not UTF-8, or a path has more than one start.
+        ConfigError: No track is named, a name is empty or not UTF-8, a path has more than one start, or a place is in
+            more than one track.
     """
 
     def __init__(
@@ -48,7 +50,9 @@ class QueryNames:
         unlike: Sequence[str | Track] = (),
         towards: str | Track | None = None,
         playlist: bool = False,
+        at_s: float | None = None,
     ) -> None:
+        self._at_s = at_s
         self._alike = [alike] if isinstance(alike, (str, Track)) else list(alike)
         self._unlike, self._towards = list(unlike), towards
         if not self._alike:
@@ -56,15 +60,20 @@ class QueryNames:
         if towards is not None and (len(self._alike) > 1 or self._unlike or playlist):
             end = towards.name if isinstance(towards, Track) else towards
             raise ConfigError(f"towards={end}: a path leads from one track to another; name only one track beside it")
+        if at_s is not None and (len(self._alike) > 1 or towards is not None):
+            raise ConfigError(f"at_s={at_s:g}: this is a place in one track; name only one, and no path")
         for name in (*self._alike, *self._unlike, *([] if towards is None else [towards])):
             if isinstance(name, str):
                 check_name(name)
 
-    def find(self, find: Callable[[str], Track]) -> QueryTracks:
+    def find(
+        self, find: Callable[[str], Track], *, find_part: Callable[[str | Track, float], Track] | None = None
+    ) -> QueryTracks:
         """Return the tracks.
 
         Args:
             find: Returns the track of a name.
+            find_part: Returns the part of a track from some second on; is needed for `at_s`.
 
         Raises:
             ConfigError: A track to be like is also one to be unlike, or the end of a path.
@@ -73,8 +82,11 @@ class QueryNames:
         def track(name: str | Track) -> Track:
             return name if isinstance(name, Track) else find(name)
 
+        def alike(name: str | Track) -> Track:
+            return track(name) if self._at_s is None or find_part is None else find_part(name, self._at_s)
+
         found = QueryTracks(
-            alike=[track(name) for name in self._alike],
+            alike=[alike(name) for name in self._alike],
             unlike=[track(name) for name in self._unlike],
             towards=None if self._towards is None else track(self._towards),
         )

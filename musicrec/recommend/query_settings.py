@@ -50,7 +50,7 @@ def query_settings(
         tags: The first step, or changes of it.
         weights: Weights in place of those of the preset.
         metric: How a block is compared.
-        passage: Which parts of the tracks are compared.
+        passage: Which parts of the tracks are compared, see `Preset`.
         hubs: How far hubs are put back.
         balance: How much similarity counts against diversity.
 

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from unicodedata import normalize
 
+import numpy as np
+
 from musicrec.config.value_check import join_alternatives
-from musicrec.errors import ConfigError
+from musicrec.errors import AudioError, ConfigError
 from musicrec.recommend.library import Library, LibraryFile
 from musicrec.recommend.track import Track, audio_hash, content_hash, folded, folded_names, shown_name
+from musicrec.recommend.wording import length_text
 from musicrec.system.file_names import path_on_disk
 
 if TYPE_CHECKING:
@@ -19,8 +22,11 @@ if TYPE_CHECKING:
 
     from musicrec.audio.decode import Decoded, MeterFactory
     from musicrec.export.analyzer import TrackAnalysis
+    from musicrec.export.passages import Passages
 
 
+PART_S = 30.0
+"""How much of a file is analysed if a query names a place in it."""
 _ALL_NAMES = "; `musicrec export tracks.csv --all` lists its tracks"
 
 
@@ -126,6 +132,7 @@ def analyze_file(
     analyze: "Callable[[Decoded], TrackAnalysis]",
     library: Library,
     meter: "MeterFactory | None" = None,
+    at_s: float | None = None,
 ) -> Track:
     """Return a file as a track, which is not added to the library.
 
@@ -135,9 +142,11 @@ def analyze_file(
         analyze: Loads the models and answers; is called after the file was decoded, which may fail.
         library: Where versions of it are looked for.
         meter: Makes the `LoudnessMeter` that sees the audio; None for a plain one.
+        at_s: Analyse only `PART_S` from this second on, or the last `PART_S`; None for the whole file. Its loudness is
+            that of the file.
 
     Raises:
-        AudioError: The file cannot be decoded.
+        AudioError: The file cannot be decoded, or ends before `at_s`.
     """
     from musicrec.audio.decode import decode_track
     from musicrec.audio.remark import Remark
@@ -145,6 +154,13 @@ def analyze_file(
 
     path = Path(path_on_disk(Path(query).expanduser()))
     decoded = decode_track(path, sample_rate=sample_rate, meter=meter or LoudnessMeter)
+    whole, duration_s = decoded.waveform, len(decoded.waveform) / sample_rate
+    start_s = 0.0 if at_s is None else max(0.0, min(at_s, duration_s - PART_S))
+    if at_s is not None:
+        if at_s >= duration_s:
+            raise AudioError(f"{path}: it ends at {length_text(duration_s)}, before {length_text(at_s)}")
+        first = round(start_s * sample_rate)
+        decoded = replace(decoded, waveform=whole[first : first + round(PART_S * sample_rate)])
     answer = analyze(decoded)
 
     from musicrec.audio.file_tags import read_tags
@@ -155,9 +171,11 @@ def analyze_file(
     ((*values, problem),) = read_tags([str(path)]).select(*names, "problem").rows()
     remarks = [Remark(f"{path.name}: {problem}", unreliable=False)] if problem else []
     version_of = None
-    if sample_rate >= LEAST_RATE:
-        version_of = find_version(library, answer.duration_s, fingerprint(decoded.waveform, sample_rate))
-    if version_of is not None:
+    if at_s is not None and library.ids_of([of_whole := audio_hash(whole)]):
+        version_of = of_whole
+    elif sample_rate >= LEAST_RATE:
+        version_of = find_version(library, duration_s, fingerprint(whole, sample_rate))
+    if version_of is not None and at_s is None:
         (known, *_) = [one.name for one in _of_recording(library, version_of)] or ["a track whose file is gone"]
         remarks.append(
             Remark(f"the library has this recording already, in another encoding: {known}", unreliable=False)
@@ -174,11 +192,16 @@ def analyze_file(
         probabilities=answer.probabilities,
         embedding=answer.embedding,
         variation=answer.variation,
-        passages=answer.passages,
+        passages=_moved(answer.passages, start_s),
         descriptors=answer.descriptors,
         remarks=(*answer.remarks, *remarks),
         version_of=version_of,
     )
+
+
+def _moved(passages: "Passages", by_s: float) -> "Passages":
+    """Return passages at their places in the file of which a part was analysed."""
+    return replace(passages, start_s=passages.start_s + np.float32(by_s), end_s=passages.end_s + np.float32(by_s))
 
 
 def _of_recording(library: Library, audio_hash: str) -> list[Track]:

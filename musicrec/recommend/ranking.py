@@ -22,7 +22,7 @@ from musicrec.recommend.path_ranking import path_tracks
 from musicrec.recommend.read_request import ReadRequest
 from musicrec.recommend.request import Recommendation, RecommendedTrack, Request
 from musicrec.recommend.reranking.hubs import spread
-from musicrec.recommend.reranking.passages import passage_similarity
+from musicrec.recommend.reranking.passages import PassageMatch, match_passages
 from musicrec.recommend.reranking.several import Queries, combined_similarity, recency_weights
 from musicrec.recommend.reranking.weighting import with_block
 from musicrec.recommend.track_table import TrackTable, closeness
@@ -32,6 +32,7 @@ _PER_RESULT = 10  # but this many for each that is wanted
 _LONGER = (1, 5, 50)  # times as many, if limits per artist and the like leave too few of them
 _WITHOUT_COSINE = 2_000  # the shortlist is by cosine; other metrics and weights of single models need a longer one
 _PASSAGE_WEIGHT = 3.0  # as much as the sound of whole tracks
+_WITH_PASSAGES = 300  # the shortlist is by whole tracks; passages that fit need a longer one
 
 
 def recommend(library: Library, index: LibraryIndex, request: Request) -> Recommendation:
@@ -80,18 +81,20 @@ class _Comparison:
         ids: (tracks,) their ids.
         similarity: (tracks,) over all blocks.
         by_block: {block: (tracks,)} to the first query; NaN where a track has no value.
+        passages: {id: the passages that fit}, of the tracks for which they are known.
     """
 
     ids: np.ndarray
     similarity: np.ndarray
     by_block: dict[str, np.ndarray]
+    passages: dict[int, PassageMatch]
 
     def of(self, ids: np.ndarray) -> "_Comparison":
         """Return some of the tracks, in the order of their ids."""
         order = np.argsort(self.ids)
         rows = order[np.searchsorted(self.ids, ids, sorter=order)]
         by_block = {name: of_block[rows] for name, of_block in self.by_block.items()}
-        return _Comparison(ids=ids, similarity=self.similarity[rows], by_block=by_block)
+        return _Comparison(ids=ids, similarity=self.similarity[rows], by_block=by_block, passages=self.passages)
 
     def with_more(self, other: "_Comparison") -> "_Comparison":
         """Return these tracks and those of another comparison."""
@@ -103,6 +106,7 @@ class _Comparison:
                 name: np.concatenate([self.by_block.get(name, here), other.by_block.get(name, there)])
                 for name in self.by_block | other.by_block
             },
+            passages=self.passages | other.passages,
         )
 
 
@@ -152,6 +156,7 @@ class _Ranking:
                 similarity=float(similarity[row]),
                 by_block={name: float(of[row]) for name, of in compared.by_block.items() if not np.isnan(of[row])},
                 score=float(scores[row]),
+                passage=compared.passages.get(int(table.ids[row])),
                 taste=notes[row],
             )
             for row, track in zip(chosen.tolist(), self._library.tracks(table.ids[chosen].tolist()), strict=True)
@@ -171,6 +176,8 @@ class _Ranking:
         n = times * max(_SHORTLIST, _PER_RESULT * request.k) + len(asked.excluded)
         if request.similarity.metric != "cosine" or not set(request.similarity.weights) <= set(self._space.blocks):
             n = max(n, _WITHOUT_COSINE)
+        if request.preset.passage != "whole":
+            n = max(n, _WITH_PASSAGES)
         tables = [
             self._index.shortlist(vector, weights, condition, n=n, unreliable=request.include_unreliable)
             for vector, weights in zip(asked.vectors[: len(request.alike)], asked.weights, strict=False)
@@ -190,12 +197,14 @@ class _Ranking:
         totals, blocks = zip(*(compare.compare(one, of_tracks, statistics) for one in self._asked.values), strict=True)
         similarity = totals[0] if len(totals) == 1 else self._combined(totals)
         by_block = dict(blocks[0])
-        if request.preset.passage != "whole" and (passage := self._passages(ids)) is not None:
+        passages = self._passages(ids) if request.preset.passage != "whole" else {}
+        if passages:
+            of_passages = np.array([passages[one].similarity if one in passages else np.nan for one in ids.tolist()])
             known = {name: ~np.isnan(of_block) for name, of_block in by_block.items()}
             weight = np.sum([compare.weights[name] * has for name, has in known.items()], axis=0, initial=0.0)
-            similarity, _ = with_block(similarity, np.broadcast_to(weight, len(ids)), passage, _PASSAGE_WEIGHT)
-            by_block["passage"] = passage
-        return _Comparison(ids=ids, similarity=similarity, by_block=by_block)
+            similarity, _ = with_block(similarity, np.broadcast_to(weight, len(ids)), of_passages, _PASSAGE_WEIGHT)
+            by_block["passage"] = of_passages
+        return _Comparison(ids=ids, similarity=similarity, by_block=by_block, passages=passages)
 
     def _combined(self, totals: Sequence[np.ndarray]) -> np.ndarray:
         """Return one similarity to several queries; see `combined_similarity`."""
@@ -219,13 +228,18 @@ class _Ranking:
         unlike = queries(alike, len(totals), None) if request.unlike else None
         return combined_similarity(queries(0, alike, recent), unlike)
 
-    def _passages(self, ids: np.ndarray) -> np.ndarray | None:
-        """Return how well the tracks follow the query, (tracks,), NaN where it is unknown; None if it is for all."""
-        of_query, statistics = self._request.alike[0].passages, self._space.passages
-        of_tracks = self._library.passages(ids.tolist())
-        if statistics is None or not of_query.shape[1] == of_tracks.shape[2] == len(statistics[0]):
-            return None
-        return passage_similarity(of_query, of_tracks, mean=statistics[0], deviation=statistics[1])
+    def _passages(self, ids: np.ndarray) -> dict[int, PassageMatch]:
+        """Return {id: the passages that fit} of the tracks for which they are known."""
+        statistics = self._space.passages
+        if statistics is None:
+            return {}
+        found = match_passages(
+            self._asked.passages,
+            self._library.passages(ids.tolist()),
+            mode=self._request.preset.passage,
+            statistics=statistics,
+        )
+        return {number: match for number, match in zip(ids.tolist(), found, strict=True) if match is not None}
 
     def _order(self, table: TrackTable, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows of the tracks that are recommended, best first, and the scores of all."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from musicrec.export.passages import Passages
 from musicrec.heads import Head
 from musicrec.recommend.conditions import Condition
 from musicrec.recommend.filters import Tag, tag_key, tag_values
@@ -15,7 +16,9 @@ from musicrec.recommend.library_index import LibraryIndex
 from musicrec.recommend.musical_filters import MusicalFilters
 from musicrec.recommend.reasons import reason
 from musicrec.recommend.request import RecommendedTrack, Request
+from musicrec.recommend.reranking.passages import PassageMatch
 from musicrec.recommend.similarity import Statistics
+from musicrec.recommend.stored_passages import projected
 from musicrec.recommend.track import Track, split_embedding
 from musicrec.recommend.track_facts import TrackFacts
 from musicrec.recommend.track_table import TrackTable
@@ -157,6 +160,15 @@ class ReadRequest:
                 found |= {part: (parts[0][part], parts[1][part]) for part in parts[0]}
         return found
 
+    @cached_property
+    def passages(self) -> Passages:
+        """The passages of the first track, as `stored_passages` compares them; none if they are unknown."""
+        first = self.request.alike[0]
+        if first.passages is not None:
+            return projected(first.passages)
+        ids = self.library.ids_of([first.audio_hash])
+        return self.library.passages([ids[first.audio_hash]])[0] if ids else Passages.none()
+
     def recommended(
         self,
         track: Track,
@@ -167,6 +179,7 @@ class ReadRequest:
         similarity: float,
         by_block: dict[str, float],
         score: float,
+        passage: PassageMatch | None = None,
         taste: str = "",
     ) -> RecommendedTrack:
         """Return a track as it is recommended, described beside another one.
@@ -179,6 +192,7 @@ class ReadRequest:
             similarity: As in `RecommendedTrack`; so are the others.
             by_block: {block: similarity}.
             score: What it is ranked by.
+            passage: The passages that fit.
             taste: What the user's taste changed.
         """
         facts = TrackFacts.of_row(table.columns, row)
@@ -209,6 +223,8 @@ class ReadRequest:
                 tempo_change=tempo,
                 shift_semitones=shift,
                 vinyl=not self.filters.key_lock,
+                passage=passage,
             ),
+            passage=passage,
             taste=taste,
         )

@@ -7,10 +7,11 @@ import numpy as np
 
 from musicrec.heads.keys import RELATIONS, camelot_relations
 from musicrec.recommend.key_relations import CAMELOT_24, relation_text, sounding_text, transpose
+from musicrec.recommend.reranking.passages import PassageMatch
 from musicrec.recommend.sets.axes import LoudnessAxis, TimbreAxis
 from musicrec.recommend.sets.tempo import TempoRules, tempo_sign
 from musicrec.recommend.track_facts import TrackFacts
-from musicrec.recommend.wording import loudness_text, signed
+from musicrec.recommend.wording import length_text, loudness_text, signed
 
 AXES = {
     "tags": ("genre", "instruments", "attributes", "tags", "tags_mtt", "tags_msd"),
@@ -47,6 +48,7 @@ def reason(
     tempo_change: tuple[float, float] | None = None,
     shift_semitones: int = 0,
     vinyl: bool = False,
+    passage: PassageMatch | None = None,
     most: int = 4,
 ) -> str:
     """Return why a track is recommended, as "Both techno at 127 BPM (+1.7 %), as energetic; sounds alike".
@@ -65,6 +67,7 @@ def reason(
             that holds; None if a tempo is unknown.
         shift_semitones: By how much the track sounds higher than it is: by a key shift, or by the tempo.
         vinyl: Whether the tempo moves the key.
+        passage: The passages of both that fit; None if whole tracks were compared.
         most: The most axes that are named, besides tags.
     """
     contributions = {axis: _weighted(blocks, weights, scores) for axis, blocks in AXES.items()}
@@ -94,7 +97,8 @@ def reason(
         named.insert(0, lead)
     elif named:
         named[0] = named[0].removeprefix("at ")
-    parts = [", ".join(named), " and ".join(behind), f"but {_joined(faults)}" if faults else ""]
+    met = "" if passage is None else f"its {_span(passage.track_s)} fits {_span(passage.query_s)} of the query"
+    parts = [", ".join(named), " and ".join(behind), met, f"but {_joined(faults)}" if faults else ""]
     sentence = "; ".join(filter(None, parts)) or "nearest of all, and nothing stands out"
     return sentence[0].upper() + sentence[1:]
 
@@ -171,6 +175,11 @@ def _sound(similarity: float) -> str:
     if similarity < _SOMEWHAT:
         return ""
     return "sounds alike" if similarity >= _ALIKE else "sounds somewhat alike"
+
+
+def _span(place_s: tuple[float, float]) -> str:
+    """Return a part of a track as "1:20–1:30"."""
+    return "–".join(length_text(at_s) for at_s in place_s)
 
 
 def _joined(names: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from musicrec.config.number_types import Count
+from musicrec.config.number_types import Count, NotNegative
 from musicrec.config.value_check import check_value
 from musicrec.errors import ConfigError, LibraryError
 from musicrec.interchange.file_paths import parse_relocations
@@ -196,6 +196,7 @@ class Recommender:
         unlike: Sequence[str | Track] = (),
         playlist: bool = False,
         towards: str | Track | None = None,
+        at_s: float | None = None,
         k: int = 10,
         preset: Preset | str | None = None,
         filters: MusicalFilters | None = None,
@@ -223,6 +224,7 @@ class Recommender:
             playlist: Whether the tracks are a playlist that is to be continued; its last tracks count most.
             towards: A track to which a path leads from `track`: the answer is k tracks between both, in small steps,
                 each compared with the one before it.
+            at_s: Ask by a part of the file, 30 s from this second on; `passage` is then "best" unless it is given.
             k: Number of tracks to recommend.
             preset: Settings that belong together: "mix", "inspire", "explore", a YAML file, or your own. None for the
                 default, which weighs all blocks as `default_weights` does and has no musical filters.
@@ -231,7 +233,8 @@ class Recommender:
             tags: The first step in place of that of the preset, or settings of `TagFilter` that are changed in it.
             weights: Weights in place of those of the preset, for the blocks that are named.
             metric: "cosine", "euclidean" or "correlation".
-            passage: "whole" or "outro_to_intro", in place of that of the preset.
+            passage: Which parts of the tracks are compared, in place of that of the preset: "whole"; "outro_to_intro"
+                or "intro_to_outro", where they would meet in a mix; or "best", those that fit best, wherever they are.
             hubs: As in `Reranking`, in place of that of the preset.
             balance: As in `Reranking`, in place of that of the preset.
             min_pool: Number of tracks that the tag filter must leave; None for k, but at most half of the library.
@@ -252,7 +255,8 @@ class Recommender:
         check_value("k", k, Count)
         check_value("min_pool", min_pool, Count | None)
         check_value("include_unreliable", include_unreliable, bool)
-        names = QueryNames(track, unlike=unlike, towards=towards, playlist=playlist)
+        check_value("at_s", at_s, NotNegative | None)
+        names = QueryNames(track, unlike=unlike, towards=towards, playlist=playlist, at_s=at_s)
         chosen = read_preset(preset) if isinstance(preset, str) else preset
         library = self._opened()
         if not len(self._index(library, search)):
@@ -264,11 +268,14 @@ class Recommender:
             tags=tags,
             weights=weights,
             metric=metric,
-            passage=passage,
+            passage=passage or (None if at_s is None else "best"),
             hubs=hubs,
             balance=balance,
         )
-        asked = names.find(lambda name: self._asked(library, name, coverage))
+        asked = names.find(
+            lambda name: self._asked(library, name, coverage),
+            find_part=lambda name, at_s: self._part(library, name, coverage, at_s),
+        )
         request = Request(
             alike=asked.alike[::-1] if playlist else asked.alike,
             unlike=asked.unlike,
@@ -280,6 +287,7 @@ class Recommender:
             min_pool=min_pool,
             include_unreliable=include_unreliable,
             towards=asked.towards,
+            at_s=at_s,
         )
         with library.one_state():  # another program may have changed it while files were analysed
             index = index_with_tags(library, self._index(library, search), settings.preset.tags)
@@ -304,6 +312,12 @@ class Recommender:
     def _asked(self, library: Library, name: str, coverage: float | None) -> Track:
         """Return a track of the library, or a file that is analysed."""
         return find_track(library, name) or self._models.analyze_file(library, name, coverage)
+
+    def _part(self, library: Library, name: str | Track, coverage: float | None, at_s: float) -> Track:
+        """Return a part of a file, which may be in the library, as a track of its own."""
+        found = name if isinstance(name, Track) else find_track(library, name)
+        path = str(name) if found is None else found.path
+        return self._models.analyze_file(library, path, coverage, at_s=at_s)
 
     def build_set(
         self,

@@ -9,6 +9,7 @@ from musicrec.recommend.conditions import Condition
 from musicrec.recommend.filters import Tag, TagStep
 from musicrec.recommend.musical_filters import MusicalFilters
 from musicrec.recommend.presets import Preset
+from musicrec.recommend.reranking.passages import PassageMatch
 from musicrec.recommend.similarity import Similarity
 from musicrec.recommend.track import Track
 from musicrec.recommend.track_facts import TrackFacts
@@ -42,6 +43,7 @@ class Request:
         banned: Ids of recordings that must not come, nor versions of them.
         towards: A track to which a path leads from the first of `alike`: k tracks between the two, in small steps. The
             tags of the query do not filter then.
+        at_s: Where in its file the first track begins, in seconds, if it is a part of it.
     """
 
     alike: Sequence[Track]
@@ -56,6 +58,7 @@ class Request:
     taste: ByTaste | None = None
     banned: Sequence[int] = ()
     towards: Track | None = None
+    at_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,12 +69,13 @@ class RecommendedTrack:
         track: The track.
         facts: What is known of it.
         similarity: Its similarity to the query, over all blocks.
-        by_block: {block: similarity}, of the blocks that both have. "passage" is how well it follows.
+        by_block: {block: similarity}, of the blocks that both have. "passage" is how well their passages fit.
         score: What it is ranked by: the similarity, after hubs, taste and the like.
         shared_tags: The tags that it shares with the query, the most telling first.
         tempo_change: How much faster it is than the query in percent, and the multiple of its tempo for that; None if a
             tempo is unknown.
         why: One sentence.
+        passage: The passages that fit, if passages were compared and both have some.
         taste: What the user's taste changed, in one sentence; "" if nothing.
     """
 
@@ -83,6 +87,7 @@ class RecommendedTrack:
     shared_tags: list[str]
     tempo_change: tuple[float, float] | None
     why: str
+    passage: PassageMatch | None = None
     taste: str = ""
 
 

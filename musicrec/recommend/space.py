@@ -21,8 +21,10 @@ import numpy as np
 
 from musicrec.descriptors import DESCRIPTORS
 from musicrec.errors import LibraryError
+from musicrec.export.passages import Passages
 from musicrec.heads import Head
 from musicrec.recommend.filters import tag_values
+from musicrec.recommend.passage_statistics import PassageStatistics
 from musicrec.recommend.similarity import Similarity, Statistics
 
 FORMAT = 1
@@ -69,7 +71,7 @@ class Space:
         second: (size, size) float32, mean outer product of the vectors of the library; zeros as well.
         usual: {head: (classes,) float32}, the mean probabilities of the library's tags; see `filters.tag_values`.
         fitted_on: Number of tracks that it was fitted on.
-        passages: Mean and deviation of the passages of the library; None if it has none.
+        passages: How the passages of the library are distributed; None if it has none.
     """
 
     def __init__(
@@ -81,7 +83,7 @@ class Space:
         second: np.ndarray,
         usual: Mapping[str, np.ndarray],
         fitted_on: int,
-        passages: Statistics | None = None,
+        passages: PassageStatistics | None = None,
     ) -> None:
         self.heads, self._blocks, self.fitted_on = list(heads), list(blocks), fitted_on
         self.passages = passages
@@ -120,7 +122,7 @@ class Space:
         values: Mapping[str, np.ndarray],
         *,
         reliable: np.ndarray,
-        passages: np.ndarray | None = None,
+        passages: Sequence[Passages] = (),
     ) -> "Space":
         """Learn from the tracks of a library.
 
@@ -129,7 +131,7 @@ class Space:
             values: {block: (tracks, size)}, NaN where a track has no value. The embeddings of single models are passed
                 over: they are parts of "embedding".
             reliable: (tracks,) bool, the tracks to learn from; if there is none, all.
-            passages: (tracks, 2, size), see `Library.passages`.
+            passages: The passages of some tracks; see `Library.passages`.
         """
         names = [name for name in values if not name.startswith(("embedding.", "variation."))]
         chosen = reliable if reliable.any() else np.ones_like(reliable)
@@ -148,7 +150,7 @@ class Space:
             second=np.zeros((size, size), np.float32),
             usual={},
             fitted_on=len(reliable),
-            passages=None if passages is None else _passage_statistics(passages[chosen]),
+            passages=PassageStatistics.fit(passages, least=LEAST_TRACKS),
         )
         vectors, _ = space.vectors({name: values[name][chosen] for name in names}, dtype=np.float32)
         if enough:  # fewer tracks do not say what tracks are near to everything
@@ -220,7 +222,7 @@ class Space:
 
         arrays = {"mean": self.mean, "second": self.second} if self.second.any() else {}
         if self.passages is not None:
-            arrays |= {"passages/mean": self.passages[0], "passages/deviation": self.passages[1]}
+            arrays |= {"passages/mean": self.passages.mean, "passages/whitening": self.passages.whitening}
         arrays |= {f"usual/{name}": values for name, values in self.usual.items()}
         for block in self._blocks:
             parts = {"mean": block.mean, "deviation": block.deviation, "projection": block.projection}
@@ -260,8 +262,10 @@ class Space:
             ]
             usual = {name.removeprefix("usual/"): array for name, array in found.items() if name.startswith("usual/")}
             passages, size = None, sum(block.size for block in blocks)
-            if "passages/mean" in found:
-                passages = found["passages/mean"], found["passages/deviation"]
+            if "passages/whitening" in found:
+                passages = PassageStatistics(mean=found["passages/mean"], whitening=found["passages/whitening"])
+            elif "passages/mean" in found:  # of a version before 0.4
+                passages = PassageStatistics.from_ends(found["passages/mean"], found["passages/deviation"])
             return cls(
                 heads,
                 blocks,
@@ -298,17 +302,6 @@ def _fit_block(name: str, known: np.ndarray, raw_size: int, *, units: Similarity
         projection = np.ascontiguousarray(directions[:, : -most - 1 : -1]).astype(np.float32)
         size = most
     return Block(name=name, raw_size=raw_size, size=size, mean=mean, deviation=deviation, projection=projection)
-
-
-def _passage_statistics(passages: np.ndarray) -> Statistics | None:
-    known = passages.reshape(2 * len(passages), passages.shape[2])
-    known = known[~np.isnan(known).any(axis=1)]
-    if not known.size:
-        return None
-    if len(known) < 2 * LEAST_TRACKS:
-        return np.zeros(known.shape[1], np.float32), np.ones(known.shape[1], np.float32)
-    deviation = known.std(axis=0, dtype=np.float64).astype(np.float32)
-    return known.mean(axis=0, dtype=np.float64).astype(np.float32), deviation
 
 
 def _size_without_tracks(name: str, raw_size: int, units: Similarity) -> int:

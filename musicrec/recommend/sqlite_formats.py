@@ -3,9 +3,9 @@
 Format 2 added the remarks on a track's audio. Format 3 added the descriptors of a track, the name and the embedding
 size of each model, and the settings of the analysis. Format 4 added the variation of a track's sound. Until then a
 track was a file; format 5 has recordings, files and sources. Format 6 added what queries search in: the space and the
-summaries of the recordings; and passages and fingerprints. Files of older formats are read as they are, through views
-that look like the tables of format 6, and the first write turns them into format 6; what they do not hold stays
-unknown.
+summaries of the recordings; and fingerprints, and how a track begins and ends. Format 7 has passages of the whole
+track. Files of older formats are read as they are, through views that look like the tables of format 7, and the first
+write turns them into format 7; what they do not hold stays unknown.
 """
 
 import sqlite3
@@ -24,14 +24,19 @@ _UPGRADES = {  # {format: what turns the one before into it}
     4: "ALTER TABLE tracks ADD COLUMN variation BLOB;",
 }
 _ANSWERS = "audio_hash, duration_s, descriptors, remarks, probabilities, embedding, variation"
-_UNKNOWN = "NULL AS version_of, NULL AS passages, NULL AS fingerprint"
-_NOT_YET = {  # what only format 6 has
+_UNKNOWN = "NULL AS version_of, NULL AS fingerprint, NULL AS ends, NULL AS passages"
+_NOT_YET = {  # what formats before 6 do not have
     "names": "SELECT NULL AS name, NULL AS file WHERE 0",
     "space": "SELECT NULL AS described, NULL AS arrays WHERE 0",
     "summaries": "SELECT NULL AS recording, NULL AS content WHERE 0",
 }
 _OF_FORMAT_5 = {
     "recordings": f"SELECT rowid AS id, {_ANSWERS}, {_UNKNOWN} FROM main.recordings",
+}
+_OF_FORMAT_6 = {
+    "recordings": (
+        f"SELECT id, {_ANSWERS}, version_of, fingerprint, passages AS ends, NULL AS passages FROM main.recordings"
+    ),
 }
 # The tables of format 5 as selections from a table `tracks`. Of copies, the first that was described wins.
 _FROM_TRACKS = {
@@ -79,8 +84,8 @@ def show_as_newest(connection: sqlite3.Connection, version: int) -> None:
         "descriptors": "descriptors" if version > 2 else "'{}'",
         "variation": "variation" if version > 3 else "NULL",
     }
-    shown = _FROM_TRACKS if version < 5 else _OF_FORMAT_5
-    shown = shown | _NOT_YET | (_OLD_MODELS if version < 3 else {})
+    shown = _OF_FORMAT_6 if version == 6 else (_FROM_TRACKS if version < 5 else _OF_FORMAT_5) | _NOT_YET
+    shown = shown | (_OLD_MODELS if version < 3 else {})
     for name, selection in shown.items():
         connection.execute(f"CREATE TEMP VIEW {name} AS {selection.format(**columns)}")
 
@@ -99,6 +104,11 @@ def upgrade(connection: sqlite3.Connection) -> None:
     version = format_of(connection)
     hide_views(connection)
     if version == VERSION:
+        return
+    if version == 6:
+        connection.execute("ALTER TABLE recordings RENAME COLUMN passages TO ends")
+        connection.execute("ALTER TABLE recordings ADD COLUMN passages BLOB")
+        connection.execute(f"PRAGMA user_version={VERSION}")
         return
     if version == 5:
         run(connection, "ALTER TABLE recordings RENAME TO recordings_of_format_5;" + RECORDINGS)

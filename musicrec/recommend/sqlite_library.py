@@ -18,6 +18,7 @@ import numpy as np
 
 from musicrec.audio.remark import Remark
 from musicrec.errors import LibraryError
+from musicrec.export.passages import Passages
 from musicrec.heads import Head, from_dict, to_dict
 from musicrec.recommend import sqlite_formats, sqlite_reading, sqlite_schema, sqlite_writing
 from musicrec.recommend.exports import ExportRef, model_names
@@ -238,8 +239,8 @@ class SqliteLibrary:
             found = sqlite_reading.space_of(connection)
         return None if found is None else Space.from_bytes(*found, list(self.heads.values()))
 
-    def passages(self, ids: Sequence[int]) -> np.ndarray:
-        """Return the passages of some recordings, in their order, (recordings, 2, size) float32; NaN if unknown."""
+    def passages(self, ids: Sequence[int]) -> list[Passages]:
+        """Return the passages of some recordings, in their order, as passages to compare; none if unknown."""
         with self._reading() as connection:
             return sqlite_reading.passages_of_recordings(connection, ids)
 

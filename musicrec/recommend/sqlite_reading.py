@@ -9,15 +9,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from musicrec.audio.remark import Remark
+from musicrec.export.passages import Passages
 from musicrec.heads import Head
 from musicrec.recommend.library import LibraryFile, Listing, PresentTracks, Source
 from musicrec.recommend.sqlite_schema import FILE_FACTS
+from musicrec.recommend.stored_passages import stored_form
 from musicrec.recommend.track import Track, folded
 
 _AT_ONCE = 500  # values in a statement; SQLite has a limit
 _ROWS_AT_ONCE = 8192
 _OF_FILES = ", ".join(f"files.{name}" for name in FILE_FACTS)
-_ANSWERS = "duration_s, descriptors, remarks, probabilities, embedding, variation, passages"
+_ANSWERS = "duration_s, descriptors, remarks, probabilities, embedding, variation"
 _SOURCE = """(
     SELECT place FROM listings JOIN sources ON sources.id = listings.source WHERE listings.file = files.id
     ORDER BY sources.id DESC LIMIT 1
@@ -30,7 +32,6 @@ class _Answers(NamedTuple):
     probabilities: dict[str, np.ndarray]
     embedding: np.ndarray
     variation: np.ndarray
-    passages: np.ndarray
 
 
 def count_tracks(connection: sqlite3.Connection) -> int:
@@ -67,7 +68,6 @@ def all_tracks(
         probabilities,
         embedding,
         variation,
-        passages,
     ) in connection.execute(f"SELECT audio_hash, {_ANSWERS} FROM recordings"):
         if audio_hash not in rows:
             continue
@@ -77,7 +77,7 @@ def all_tracks(
         values = {name: of_head[number] for name, of_head in by_head.items()}
         if variation is not None:
             variations[number] = np.frombuffer(variation, "<f4")
-        answers = _Answers(values, embeddings[number], variations[number], _passages(passages))
+        answers = _Answers(values, embeddings[number], variations[number])
         found[number] = _track(row, duration_s, descriptors, remarks, answers)
     return [track for track in found if track is not None], by_head, embeddings, variations
 
@@ -210,17 +210,16 @@ def summaries(connection: sqlite3.Connection) -> Iterator[tuple[np.ndarray, np.n
         yield np.array([number for number, _ in some], dtype=np.int64), joined.reshape(len(some), -1)
 
 
-def passages_of_recordings(connection: sqlite3.Connection, ids: Sequence[int]) -> np.ndarray:
-    """Return the passages of recordings, (recordings, 2, size) float32; NaN if unknown, size 0 if of all."""
-    found: dict[int, np.ndarray] = {}
+def passages_of_recordings(connection: sqlite3.Connection, ids: Sequence[int]) -> list[Passages]:
+    """Return the passages of recordings, in their order, as passages to compare; none if they are unknown."""
+    found: dict[int, Passages] = {}
     for some in _in_parts(ids):
         marks = ", ".join("?" * len(some))
-        for number, passages in connection.execute(f"SELECT id, passages FROM recordings WHERE id IN ({marks})", some):
-            found[number] = _passages(passages)
-    size = max((one.shape[1] for one in found.values()), default=0)
-    unknown = np.full((2, size), np.nan, np.float32)
-    rows = [found[number] if found[number].shape[1] == size else unknown for number in ids]
-    return np.stack(rows) if rows else np.zeros((0, 2, 0), np.float32)
+        for number, *stored in connection.execute(
+            f"SELECT id, passages, ends, duration_s FROM recordings WHERE id IN ({marks})", some
+        ):
+            found[number] = stored_form(*stored)
+    return [found[int(number)] for number in ids]
 
 
 def some_ids(connection: sqlite3.Connection) -> list[int]:
@@ -294,7 +293,7 @@ def _select_tracks(
     connection: sqlite3.Connection, heads: Mapping[str, Head], condition: str, given: Sequence[Any]
 ) -> list[Track]:
     found, no_variation = [], np.full(_variation_size(connection), np.nan, np.float32)
-    for *row, duration_s, descriptors, remarks, probabilities, embedding, variation, passages in connection.execute(
+    for *row, duration_s, descriptors, remarks, probabilities, embedding, variation in connection.execute(
         f"SELECT {_OF_FILES}, {_SOURCE}, {_ANSWERS} "
         f"FROM files JOIN recordings ON recordings.audio_hash = files.audio_hash {condition}",
         given,
@@ -303,7 +302,7 @@ def _select_tracks(
         whole[0] = np.frombuffer(probabilities, "<f4")
         values = {name: of_head[0] for name, of_head in by_head.items()}
         varying = no_variation if variation is None else np.frombuffer(variation, "<f4")
-        answers = _Answers(values, np.frombuffer(embedding, "<f4"), varying, _passages(passages))
+        answers = _Answers(values, np.frombuffer(embedding, "<f4"), varying)
         found.append(_track(row, duration_s, descriptors, remarks, answers))
     return found
 
@@ -418,15 +417,9 @@ def _track(
         probabilities=answers.probabilities,
         embedding=answers.embedding,
         variation=answers.variation,
-        passages=answers.passages,
         descriptors=json.loads(descriptors),
         remarks=_remarks(remarks),
     )
-
-
-def _passages(stored: bytes | None) -> np.ndarray:
-    values = np.frombuffer(stored or b"", "<f2").astype(np.float32)
-    return values.reshape(2, len(values) // 2)
 
 
 def _remarks(text: str) -> tuple[Remark, ...]:

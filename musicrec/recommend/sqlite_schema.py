@@ -10,7 +10,7 @@ from musicrec.errors import LibraryError
 from musicrec.recommend.library import ANOTHER
 
 APPLICATION_ID = 0x6D757265  # "mure" in the header of the file: distinguishes libraries from other SQLite files
-VERSION = 6
+VERSION = 7
 FILE_FACTS = (
     "path", "audio_hash", "size", "mtime_ns", "content_hash", "track_id", "title", "artist", "album", "year", "genre",
     "missing_since",
@@ -36,8 +36,9 @@ CREATE TABLE recordings (
     probabilities BLOB NOT NULL, -- float32, the heads in the order of models.heads
     embedding BLOB NOT NULL,     -- float32, the models in the order of exports
     variation BLOB,              -- float32, the models with tags in the order of exports; NULL: unknown
-    passages BLOB,               -- float16, first and last passage, the models with tags; NULL: unknown
-    fingerprint BLOB             -- see musicrec.recommend.fingerprint; NULL: unknown
+    fingerprint BLOB,            -- see musicrec.recommend.fingerprint; NULL: unknown
+    ends BLOB,                   -- float16, the first and last 30 s, the models with tags; NULL except of format 6
+    passages BLOB                -- see musicrec.recommend.stored_passages; NULL: unknown. Last, as it is seldom read
 );
 CREATE INDEX with_variation ON recordings (audio_hash) WHERE variation IS NOT NULL;
 CREATE INDEX durations ON recordings (duration_s);

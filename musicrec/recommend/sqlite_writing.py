@@ -8,6 +8,7 @@ import numpy as np
 
 from musicrec.recommend.library import Changes, LibraryFile, Recording, Source, now
 from musicrec.recommend.sqlite_schema import FILE_FACTS
+from musicrec.recommend.stored_passages import to_bytes
 from musicrec.recommend.track import folded_names
 
 _WITHOUT_FILE = "audio_hash NOT IN (SELECT audio_hash FROM files)"
@@ -111,7 +112,7 @@ def _save_recordings(connection: sqlite3.Connection, recordings: Iterable[Record
     recordings = list(recordings)
     columns = (
         "audio_hash", "duration_s", "version_of", "descriptors", "remarks", "probabilities", "embedding", "variation",
-        "passages", "fingerprint",
+        "fingerprint", "ends", "passages",
     )  # fmt: skip
     connection.executemany(
         f"INSERT INTO recordings ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "
@@ -126,8 +127,9 @@ def _save_recordings(connection: sqlite3.Connection, recordings: Iterable[Record
                 np.concatenate([one.probabilities[name] for name in heads]).astype("<f4").tobytes(),
                 one.embedding.astype("<f4").tobytes(),
                 None if _unknown(one.variation) else one.variation.astype("<f4").tobytes(),
-                one.passages.astype("<f2").tobytes(),
                 one.fingerprint,
+                None,
+                None if one.passages is None else to_bytes(one.passages),
             )
             for one in recordings
         ],

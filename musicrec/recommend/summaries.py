@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from musicrec.errors import LibraryError
+from musicrec.export.passages import Passages
 from musicrec.heads import Head
 from musicrec.recommend.filters import TagFilter, tag_key, tag_values
 from musicrec.recommend.library_columns import genres, keys_of, tempi
@@ -25,6 +26,7 @@ _AT_ONCE = 4096  # recordings whose answers are in memory
 _MOST_BLOCKS = 32  # as many as `known` has bits
 _SMALL = 5_000  # a library of so many tracks gets a new space whenever it has changed
 _GROWTH = 1.25  # a larger one, when it has grown by this factor
+_MOST_HEARD = 2_000  # tracks whose passages tell how passages are distributed: up to 48,000 passages
 
 
 class SummaryLayout:
@@ -110,7 +112,7 @@ def bring_up_to_date(library: "Library", *, progress: bool | StepListener = True
     except LibraryError:  # damaged: made anew
         space = None
     new = None
-    if space is None or _outgrown(space, len(ids)):
+    if space is None or _outgrown(space, len(ids)) or _lacks_passages(space, library, ids):
         space = new = fit_space(library, ids)
         missing = ids
     else:
@@ -138,7 +140,7 @@ def fit_space(library: "Library", ids: np.ndarray) -> Space:
         list(library.heads.values()),
         library.values(numbers),
         reliable=~unreliable,
-        passages=library.passages(numbers),
+        passages=_some_passages(library, chosen if unreliable.all() else chosen[~unreliable]),
     )
     space.fitted_on = len(ids)
     return space
@@ -163,6 +165,19 @@ def tags_by(library: "Library", ids: np.ndarray, tag_filter: TagFilter) -> TagBi
         names = tuple(tag_key(head.name, tag) for head in tag_heads for tag in head.classes)
         parts.append(np.concatenate([tag_filter.has_tag(head, values[head.name]) for head in tag_heads], axis=1))
     return TagBits.pack(names, np.concatenate(parts))
+
+
+def _some_passages(library: "Library", ids: np.ndarray) -> list[Passages]:
+    """Return the passages of some recordings, or of a sample of them."""
+    chosen = np.unique(np.linspace(0, len(ids) - 1, min(len(ids), _MOST_HEARD)).astype(np.int64))
+    return library.passages(ids[chosen].tolist())
+
+
+def _lacks_passages(space: Space, library: "Library", ids: np.ndarray) -> bool:
+    """Return whether the library knows passages, and the space does not know how they are distributed."""
+    if space.passages is not None and not space.passages.of_ends:
+        return False
+    return any(len(one) for one in _some_passages(library, ids))
 
 
 def _outgrown(space: Space, tracks: int) -> bool:

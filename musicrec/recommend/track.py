@@ -9,6 +9,7 @@ from unicodedata import normalize
 import numpy as np
 
 from musicrec.audio.remark import Remark
+from musicrec.export.passages import Passages
 from musicrec.recommend.exports import ExportRef
 
 _BLOCK = 1 << 20  # bytes
@@ -36,8 +37,8 @@ class Track:
         embedding: (size,) float32, the embeddings of the models side by side.
         variation: (size,) float32, their standard deviation over the chunks, of the models that predict tags; NaN for a
             track of one chunk, empty if it was analysed before it was known.
-        passages: (2, size) float32, their mean over the first and over the last 30 s, of the models that predict tags;
-            (2, 0) if it was analysed before they were known.
+        passages: Of a file that is not in the library: the means over parts of the track, of the models that predict
+            tags. Those of tracks of the library are read with `Library.passages`; None.
         descriptors: What was measured from the audio without a model, such as its loudness, {name: value}.
         remarks: What to know about the audio, such as that it is silent.
         version_of: Of a file that is not in the library: the audio hash of the recording in it that this is another
@@ -60,7 +61,7 @@ class Track:
     probabilities: dict[str, np.ndarray]
     embedding: np.ndarray
     variation: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
-    passages: np.ndarray = field(default_factory=lambda: np.zeros((2, 0), np.float32))
+    passages: Passages | None = None
     descriptors: dict[str, float] = field(default_factory=dict)
     remarks: tuple[Remark, ...] = ()
     version_of: str | None = None

@@ -185,7 +185,7 @@ class QuerySettings(Strict):
     weights: dict[Word, Weight | dict[Word, Weight | None] | None] = Field({}, max_length=200)
     filters: QueryFilters = QueryFilters()
     tags: QueryTags = QueryTags()
-    passage: Literal["whole", "outro_to_intro"] | None = None
+    passage: Literal["whole", "outro_to_intro", "intro_to_outro", "best"] | None = None
     hubs: Share | None = None
     balance: Share | None = None
     metric: Literal["cosine", "euclidean", "correlation"] = "cosine"

@@ -178,7 +178,7 @@ def test_variation_is_the_deviation_over_the_chunks_of_the_models_with_tags():
     assert np.isnan(apart[0].variation).all() and len(apart[0].variation) == len(half)
 
 
-def test_passages_are_the_means_over_the_beginning_and_the_end_of_the_models_with_tags():
+def test_passages_are_the_means_over_parts_of_the_track_of_the_models_with_tags():
     tagger, other = (make_model(name, patches=False, chunk_samples=30_000) for name in ("tags", "other"))
     other = dataclasses.replace(other, heads=[Named(name="other", columns=("tags",), classes=tuple("abcde"))])
     analyzer = TrackAnalyzer([tagger, other], precision="float32")
@@ -186,12 +186,26 @@ def test_passages_are_the_means_over_the_beginning_and_the_end_of_the_models_wit
     chunks = [0.5 * np.sin(2 * np.pi * hertz * time_s) for hertz in (220, 900, 3000)]
     first, _, last = (analyzer.analyze(chunk) for chunk in chunks)
     size = len(first.variation)
-    seconds = analyzer.analyze(np.concatenate([chunks[0]] * 16 + [chunks[1]] * 4 + [chunks[2]] * 16))  # 30, 7.5, 30
-    assert seconds.passages.shape == (2, size)
-    np.testing.assert_allclose(seconds.passages[0], first.embedding[:size], atol=1e-4)
-    np.testing.assert_allclose(seconds.passages[1], last.embedding[:size], atol=1e-4)
+    parts = [chunks[0]] * 16 + [chunks[1]] * 6 + [chunks[2]] * 16  # 30, 11.25 and 30 s
+    found = analyzer.analyze(np.concatenate(parts)).passages
+    assert found.values.shape == (7, size)
+    middle = analyzer.analyze(chunks[1]).embedding[:size]
+    expected = [first.embedding[:size]] * 3 + [middle] + [last.embedding[:size]] * 3
+    np.testing.assert_allclose(found.values, expected, atol=1e-4)
+    edges = np.array([0, 10, 20, 30, 41.25, 51.25, 61.25, 71.25])  # chunks of 1.875 s are in one of them
+    assert (np.abs(found.start_s - edges[:-1]) < 1).all() and (np.abs(found.end_s - edges[1:]) < 1).all()
     short = analyzer.analyze(np.concatenate([chunks[0], chunks[2]]))
-    np.testing.assert_allclose(short.passages, [short.embedding[:size]] * 2, atol=1e-5)
+    np.testing.assert_allclose(short.passages.values, [short.embedding[:size]], atol=1e-5)
+
+
+def test_passages_are_where_the_models_listened(models):
+    """With a coverage below 1 of a track of more than two minutes."""
+    analyzer = TrackAnalyzer([make_model("tags", patches=False, chunk_samples=RATE * 3)], coverage=0.5)
+    long = np.random.default_rng(0).normal(size=RATE * 300).astype(np.float32) / 10
+    found = analyzer.analyze(long).passages
+    assert len(found) == 24 and len(TrackAnalyzer(models).analyze(long[: RATE * 20]).passages) == 2
+    assert (found.end_s <= 300).all() and (found.start_s[1:] >= found.end_s[:-1] - 3).all()
+    assert (found.end_s - found.start_s).max() <= 18 and found.start_s[0] < 6 and found.end_s[-1] > 294
 
 
 def test_what_is_said_over_time_is_what_the_mean_is_taken_of(models, files):

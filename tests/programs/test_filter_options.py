@@ -13,6 +13,7 @@ from musicrec.programs.filter_options import (
     parse_keys,
     parse_loudness,
     parse_multiples,
+    parse_place,
     parse_year,
     read_filters,
 )
@@ -169,3 +170,16 @@ def test_on_a_turntable_there_is_no_key_shift():
 def test_numbers_of_tracks():
     with pytest.raises(ConfigError, match="--max-per-artist -1: give a whole number; 0 for any number of tracks"):
         read_filters(max_per_artist=-1)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("80", 80), ("80.5", 80.5), ("1:20", 80), ("61:05", 3665), ("1:02:03", 3723), (" 0:00 ", 0)]
+)
+def test_places_in_a_track(text: str, seconds: float):
+    assert parse_place(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "1:60", "-5", "1:2", "1:99:00", "a", "1:20:", "nan"])
+def test_mistaken_places(text: str):
+    with pytest.raises(ConfigError, match=f"--at {text}: give a place in minutes and seconds, as in 1:20"):
+        parse_place(text)

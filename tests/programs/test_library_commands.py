@@ -138,6 +138,16 @@ def test_the_whole_answer_as_json_and_as_a_table(originals, machine, capsys):
     printed, _ = run(capsys, "query", "new.wav", "--library", "mine.sqlite")
     for text in ("genre", "energy", "of 10", "loudness", "LUFS", "from tags", "instrumentalness", "similarity"):
         assert text in printed
+    printed, _ = run(capsys, "query", "new.wav", "--library", "mine.sqlite", "--at", "0:01")
+    for text in ("new  0:02 from 0:01", "passages against passages", "its 0:00–0:02 fits 0:00–0:02 of the query"):
+        assert text in " ".join(printed.split()).replace("new 0:02", "new  0:02")
+    main_answer, _ = run(capsys, "query", "track 2", "--library", "mine.sqlite", "--json", "--follow")
+    answer = json.loads(main_answer)
+    assert (answer["query"]["at_s"], answer["similarity"]["passage"]) == (None, "outro_to_intro")
+    passage = answer["results"][0]["passage"]
+    assert passage["query_s"] == passage["track_s"] == [0, 2] and -1 <= passage["similarity"] <= 1
+    _, error = run(capsys, "query", "track 2", "--follow", "--passage", "best", "--library", "mine.sqlite", status=1)
+    assert "--passage best: leave out --follow" in error
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ import pytest
 
 from musicrec.audio.remark import Remark
 from musicrec.errors import LibraryError
+from musicrec.export.passages import Passages
 from musicrec.recommend.exports import ExportRef
 from musicrec.recommend.feedback import Feedback
 from musicrec.recommend.library import Changes, Library, LibraryFile, Listing, Recording, Source, values_of
@@ -75,11 +76,17 @@ def make(make_track: Callable) -> Callable[..., tuple[Recording, LibraryFile]]:
     def made(name: str, *, path: str | None = None, **facts: object) -> tuple[Recording, LibraryFile]:
         track = make_track(name)
         kept = {field.name for field in dataclasses.fields(Recording)} - {"fingerprint", "version_of"}
-        recording = Recording(**{name: getattr(track, name) for name in kept})
+        known = {name: getattr(track, name) for name in kept} | {"passages": Passages.none()}
+        recording = Recording(**known)
         facts = {"content_hash": f"bytes of {name}", "track_id": name} | facts
         return recording, LibraryFile(path=path or track.path, audio_hash=name, size=1, mtime_ns=2, **facts)
 
     return made
+
+
+def passages(value: float, *, count: int) -> Passages:
+    starts = 15 * np.arange(count, dtype=np.float32)
+    return Passages(values=np.full((count, 3), value, np.float32), start_s=starts, end_s=starts + 15)
 
 
 def filled(store: Library, make: Callable, names: str = "ab", place: str = "/music") -> None:
@@ -354,19 +361,23 @@ def test_fingerprints_by_length(store: Library, make: Callable):
     assert store.incomplete() == set()
     store.save(Changes(recordings=[dataclasses.replace(recordings[1], fingerprint=None)]))
     assert store.incomplete() == {"b"}
+    store.save(Changes(recordings=[dataclasses.replace(recordings[0], passages=None)]))
+    assert store.incomplete() == {"a", "b"} and store.passages(store.present().ids[:1].tolist())[0].values.size == 0
 
 
 def test_hashes_and_passages_in_the_order_that_was_asked_for(store: Library, make: Callable):
     made = [make(name) for name in "abc"]
     recordings = [
-        dataclasses.replace(recording, passages=np.full((2, 3), place, np.float32))
+        dataclasses.replace(recording, passages=passages(place, count=place))
         for place, (recording, _) in enumerate(made)
     ]
     store.save(Changes(recordings=recordings, files=[file for _, file in made]))
     ids = store.present().ids[[2, 0]].tolist()
     assert store.hashes_of(ids) == ["c", "a"]
-    assert store.passages(ids).tolist() == [[[2, 2, 2]] * 2, [[0, 0, 0]] * 2]
-    assert store.passages([]).shape == (0, 2, 0)
+    last, first = store.passages(ids)
+    np.testing.assert_allclose(last.values, [[2, 2, 2]] * 2, rtol=1e-6)
+    assert last.start_s.tolist() == [0, 15] and last.end_s.tolist() == [15, 30]
+    assert len(first) == 0 and store.passages([]) == []
     assert set(store.blocks()) == set(store.read()[1])
 
 

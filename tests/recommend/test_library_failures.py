@@ -34,6 +34,7 @@ INDEX = """
     import numpy as np
     from musicrec.audio.decode import decode_track
     from musicrec.recommend import indexing, music_source
+    from musicrec.export.passages import Passages
     from musicrec.recommend.sqlite_library import SqliteLibrary
 
     class Analyzer:  # without torch, whose import takes seconds
@@ -49,7 +50,7 @@ INDEX = """
             ones = {name: np.ones(len(head.classes), np.float32) for name, head in library.heads.items()}
             return SimpleNamespace(
                 duration_s=1.0, probabilities=ones, embedding=np.ones(4, np.float32), variation=np.zeros(0, np.float32),
-                passages=np.zeros((2, 0), np.float32), descriptors={}, remarks=(),
+                passages=Passages.none(), descriptors={}, remarks=(),
             )
 
     indexing.SAVE_EVERY_S = 0.02

@@ -140,7 +140,10 @@ def test_a_file_of_ones_own(tmp_path: Path):
         ("weights: {tempo: 1}\ntags: {match: some}", "filter.match=some: choose any or all"),
         ("weights: {tempo: 1}\nreranking: {balance: 2}", "reranking.balance=2: give a number from 0 to 1"),
         ("weights: {tempo: 1}\nreranking: {mmr: 2}", "reranking: no setting 'mmr'; choose from: hubs, balance"),
-        ("weights: {tempo: 1}\npassage: intro", "preset.passage=intro: choose whole or outro_to_intro"),
+        (
+            "weights: {tempo: 1}\npassage: intro",
+            "preset.passage=intro: choose whole, outro_to_intro, intro_to_outro or best",
+        ),
         ("weights: {tempo: 1", "line 1: it is no YAML"),
         ("- 1", "give settings, as in the file .*explore.yaml"),
     ],

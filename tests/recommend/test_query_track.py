@@ -2,13 +2,21 @@
 
 import dataclasses
 from collections.abc import Iterator
+from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
-from musicrec.errors import ConfigError, LibraryError, ManifestError
-from musicrec.recommend.query_track import find_track
+from musicrec.audio.decode import Decoded, decode_track
+from musicrec.errors import AudioError, ConfigError, LibraryError, ManifestError
+from musicrec.export.analyzer import TrackAnalysis
+from musicrec.export.passages import Passages
+from musicrec.recommend.query_track import analyze_file, find_track
 from musicrec.recommend.recommender import Recommender
 from musicrec.recommend.sqlite_library import SqliteLibrary
+from musicrec.recommend.track import audio_hash
+from tests.counting_analyzer import RATE, CountingAnalyzer
 from tests.other_user import as_nobody
 
 
@@ -85,3 +93,50 @@ def test_a_folder_that_may_not_be_opened_is_said(library: SqliteLibrary, tmp_pat
             find_track(library, str(folder / "a.wav"))
     finally:
         folder.chmod(0o755)
+
+
+class Listener(CountingAnalyzer):
+    """Remembers how long what it analyses is, and hears one passage in the first 5 s."""
+
+    def analyze(self, decoded: Decoded) -> TrackAnalysis:
+        self.heard_s = len(decoded.waveform) / RATE
+        passages = Passages(values=np.ones((1, 3), np.float32), start_s=np.float32([0]), end_s=np.float32([5]))
+        return dataclasses.replace(super().analyze(decoded), passages=passages)
+
+
+@pytest.mark.parametrize(("at_s", "from_s"), [(0, 0), (12.5, 12.5), (20, 15), (44, 15)])
+def test_a_part_of_a_file(library: SqliteLibrary, heads: dict, tmp_path: Path, at_s: float, from_s: float):
+    waveform = np.random.default_rng(0).uniform(-0.5, 0.5, 45 * RATE)
+    soundfile.write(tmp_path / "mix.wav", waveform, RATE)
+    listener = Listener(heads)
+    settings = {"sample_rate": RATE, "analyze": listener.analyze, "library": library}
+    track = analyze_file(str(tmp_path / "mix.wav"), **settings, at_s=at_s)
+    assert listener.heard_s == track.duration_s == 30
+    assert track.passages.start_s.tolist() == [from_s] and track.passages.end_s.tolist() == [from_s + 5]
+    assert track.version_of is None
+    digest = audio_hash(decode_track(tmp_path / "mix.wav", sample_rate=RATE).waveform)
+    library.add([dataclasses.replace(track, audio_hash=digest, path="/music/mix.wav", track_id="mix", size=1)])
+    again = analyze_file(str(tmp_path / "mix.wav"), **settings, at_s=at_s)
+    assert again.version_of == digest, "the answer is not to be the file that is asked about"
+    assert not any("another encoding" in remark.text for remark in again.remarks)
+
+
+def test_a_place_after_the_end(library: SqliteLibrary, heads: dict, tmp_path: Path):
+    soundfile.write(tmp_path / "short.wav", np.full(10 * RATE, 0.1), RATE)
+    with pytest.raises(AudioError, match=r"short\.wav: it ends at 0:10, before 1:15"):
+        analyze_file(
+            str(tmp_path / "short.wav"),
+            sample_rate=RATE,
+            analyze=Listener(heads).analyze,
+            library=library,
+            at_s=75,
+        )
+
+
+def test_a_place_is_in_one_track(library: SqliteLibrary):
+    with Recommender.open(library.path) as recommender:
+        for settings in ({"track": ["01", "02"]}, {"track": "01", "towards": "02"}):
+            with pytest.raises(ConfigError, match="at_s=3: this is a place in one track"):
+                recommender.query(**settings, at_s=3)
+        with pytest.raises(ConfigError, match="at_s=-1: give a number or null, 0 or more"):
+            recommender.query("01", at_s=-1)

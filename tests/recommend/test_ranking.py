@@ -1,10 +1,12 @@
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from musicrec.audio.remark import Remark
 from musicrec.errors import ConfigError
+from musicrec.export.passages import Passages
 from musicrec.recommend.answer import describe
 from musicrec.recommend.filters import TagFilter
 from musicrec.recommend.library import Changes
@@ -13,6 +15,7 @@ from musicrec.recommend.musical_filters import MusicalFilters, set_filters
 from musicrec.recommend.reranking.rerank import Reranking
 from musicrec.recommend.similarity import Similarity
 from musicrec.recommend.sqlite_library import SqliteLibrary
+from musicrec.recommend.stored_passages import to_bytes
 from tests.recommend.ask import ask, ids, of_embedding
 
 
@@ -198,19 +201,57 @@ def test_diversity_changes_the_order_and_not_the_first(corners: SqliteLibrary):
     assert plain[0] == diverse[0] and {name[0] for name in plain} == {"a"} < {name[0] for name in diverse}
 
 
-def test_the_end_of_the_query_meets_the_beginning_of_others(corners: SqliteLibrary, make_track):
-    (query,) = of_embedding(corners, "a0")
-    rng = np.random.default_rng(1)
-    passages = {f"{letter}{i}": rng.normal(size=(2, 4)) for letter in "abc" for i in range(10)}
-    passages["a7"][0] = 3 * passages["a0"][1]
+def with_passages(corners: SqliteLibrary, passages: dict[str, np.ndarray]) -> None:
+    """Give tracks passages of 15 s."""
     for name, values in passages.items():
-        blob = values.astype("<f2").tobytes()
+        starts = 15 * np.arange(len(values), dtype=np.float32)
+        heard = Passages(values=np.asarray(values, np.float32), start_s=starts, end_s=starts + 15)
+        blob = to_bytes(heard)
         corners._connection.execute("UPDATE recordings SET passages = ? WHERE audio_hash = ?", (blob, name))
+
+
+PASSAGES = {"weights": {"tempo": 0.1}, "tags": TagFilter(any=["house"]), "k": 3}
+
+
+def test_the_end_of_the_query_meets_the_beginning_of_others(corners: SqliteLibrary):
+    rng = np.random.default_rng(1)
+    passages = {f"{letter}{i}": rng.normal(size=(5, 40)) for letter in "abc" for i in range(10)}
+    passages["a7"][:2] = 3 * passages["a0"][-2:].mean(axis=0)
+    passages["a8"][-2:] = 3 * passages["a0"][:2].mean(axis=0)
+    with_passages(corners, passages)
     (query,) = of_embedding(corners, "a0")
-    settings = {"weights": {"tempo": 0.1}, "tags": TagFilter(any=["house"]), "k": 3}
-    found = ask(corners, query, passage="outro_to_intro", **settings)
+    found = ask(corners, query, passage="outro_to_intro", **PASSAGES)
     assert ids(found)[0] == "a7" and found.matches[0].by_block["passage"] > 0.9
-    assert "passage" not in ask(corners, query, **settings).matches[0].by_block
+    assert (found.matches[0].passage.query_s, found.matches[0].passage.track_s) == ((45, 75), (0, 30))
+    assert found.matches[0].why.endswith("; its 0:00–0:30 fits 0:45–1:15 of the query")
+    before = ask(corners, query, passage="intro_to_outro", **PASSAGES)
+    assert ids(before)[0] == "a8" and before.matches[0].passage.track_s == (45, 75)
+    plain = ask(corners, query, **PASSAGES).matches[0]
+    assert "passage" not in plain.by_block and plain.passage is None and "fits" not in plain.why
+
+
+def test_the_passages_that_fit_best(corners: SqliteLibrary, make_track: Callable):
+    rng = np.random.default_rng(1)
+    passages = {f"{letter}{i}": rng.normal(size=(5, 40)) for letter in "abc" for i in range(10)}
+    passages["a6"][3] = 2 * passages["a0"][1]
+    with_passages(corners, passages)
+    (query,) = of_embedding(corners, "a0")
+    (first, *_) = ask(corners, query, passage="best", **PASSAGES).matches
+    assert first.track.track_id == "a6" and first.passage.similarity > 0.99
+    assert (first.passage.query_s, first.passage.track_s) == ((15, 30), (45, 60))
+    values = np.float32(passages["a6"][2:3])
+    new = Passages(values=values, start_s=np.float32([100]), end_s=np.float32([110]))
+    other = dataclasses.replace(query, audio_hash="new", passages=new)
+    (first, *_) = ask(corners, other, passage="best", **PASSAGES).matches
+    assert first.track.track_id == "a6" and first.passage.query_s == (100, 110), "a file that is not in the library"
+
+
+def test_tracks_without_passages_keep_their_similarity(corners: SqliteLibrary):
+    with_passages(corners, {f"a{i}": np.random.default_rng(i).normal(size=(5, 4)) for i in range(9)})
+    (query,) = of_embedding(corners, "a0")
+    found = ask(corners, query, passage="best", weights={"embedding": 1}, tags=TagFilter(any=["house"]), k=9)
+    (without,) = [match for match in found.matches if match.track.track_id == "a9"]
+    assert without.passage is None and without.similarity == pytest.approx(without.by_block["embedding"])
 
 
 def test_a_taste_changes_the_order_and_bans(corners: SqliteLibrary):

@@ -247,7 +247,7 @@ def test_tags_by_other_limits(many: Recommender):
 def test_without_passages_whole_tracks_are_compared_and_the_answer_says_so(many: Recommender):
     answer = many.query("a0", passage="outro_to_intro", k=3)
     assert len(answer.results) == 3
-    assert any("does not know how these tracks begin and end" in remark for remark in answer.remarks)
+    assert any("does not know the passages of these tracks" in remark for remark in answer.remarks)
     assert not any("begin and end" in remark for remark in many.query("a0", k=3).remarks)
 
 

@@ -374,8 +374,35 @@ INSERT INTO sources VALUES (1, '/music', '', NULL, '{}'), (2, '/other', '', NULL
 INSERT INTO listings VALUES (7, 1, 'b', '{}'), (8, 1, 'a', '{}'), (9, 2, 'c', '{}');
 """
 
+# Format 6 of versions after 0.3.0: with ids, a space, summaries and names; of passages, the first and the last 30 s.
+FORMAT_6 = (
+    FORMAT_5.replace("user_version=5", "user_version=6")
+    .replace("    audio_hash TEXT NOT NULL UNIQUE", "    id INTEGER PRIMARY KEY, audio_hash TEXT NOT NULL UNIQUE")
+    .replace("    descriptors TEXT NOT NULL,", "    version_of TEXT, descriptors TEXT NOT NULL,")
+    .replace("variation BLOB\n", "variation BLOB, passages BLOB, fingerprint BLOB\n")
+    .replace("('one', 5.5,", "(4, 'one', 5.5, NULL,")
+    .replace("('two', 6.5,", "(5, 'two', 6.5, NULL,")
+    .replace("X'0000803F');\nINSERT", "X'0000803F', X'003C0044', X'');\nINSERT")
+    .replace("X'0000803F', NULL);", "X'0000803F', NULL, NULL, NULL);")
+    + """
+CREATE INDEX with_variation ON recordings (audio_hash) WHERE variation IS NOT NULL;
+CREATE INDEX durations ON recordings (duration_s);
+CREATE INDEX versions ON recordings (version_of) WHERE version_of IS NOT NULL;
+CREATE INDEX listings_of_track_id ON listings (track_id);
+CREATE TABLE names (
+    name TEXT NOT NULL, file INTEGER NOT NULL REFERENCES files (id) ON DELETE CASCADE,
+    PRIMARY KEY (name, file)
+) WITHOUT ROWID;
+CREATE INDEX names_of_file ON names (file);
+CREATE TABLE space (described TEXT NOT NULL, arrays BLOB NOT NULL);
+CREATE TABLE summaries (
+    recording INTEGER PRIMARY KEY REFERENCES recordings (id) ON DELETE CASCADE, content BLOB NOT NULL
+);
+"""
+)
 
-@pytest.mark.parametrize("old", [FORMAT_3, FORMAT_4, FORMAT_5], ids=["3", "4", "5"])
+
+@pytest.mark.parametrize("old", [FORMAT_3, FORMAT_4, FORMAT_5, FORMAT_6], ids=["3", "4", "5", "6"])
 def test_older_formats_are_read_as_they_are_and_turned_by_the_first_write(tmp_path: Path, old: str):
     path = tmp_path / "old.sqlite"
     with contextlib.closing(sqlite3.connect(path)) as connection:
@@ -388,6 +415,8 @@ def test_older_formats_are_read_as_they_are_and_turned_by_the_first_write(tmp_pa
         files = [(f.path, f.audio_hash, f.size, f.mtime_ns, f.sources, f.missing) for f in library.files()]
         sources = [(source.place, source.files) for source in library.sources()]
         numbers = {name: of_one.tolist() for name, of_one in values.items() if name != "variation"}
+        passages = [one.values.tolist() for one in library.passages(library.present().ids)]
+        numbers |= {"passages": passages, "incomplete": library.incomplete()}
         return facts, files, sources, numbers, library.remarks(), library.problems(), len(library)
 
     with SqliteLibrary.open(path) as library, SqliteLibrary.open(path) as reader:
@@ -399,6 +428,8 @@ def test_older_formats_are_read_as_they_are_and_turned_by_the_first_write(tmp_pa
         ]
         assert [file[0] for file in as_it_was[1]] == ["/music/a.wav", "/music/b.wav", "/other/c.wav"]
         assert as_it_was[2] == [("/music", 2), ("/other", 1)] and as_it_was[5] == []
+        assert as_it_was[3]["passages"] == ([[[1], [4]], []] if old is FORMAT_6 else [[], []])
+        assert as_it_was[3]["incomplete"] == {"one", "two"}
         assert ("variation" in library.read()[1]) == (old is not FORMAT_3)
         assert [track.path for track in library.find(track_id="b")] == ["/music/b.wav"]
         library.remove(["/no such file"])
@@ -416,5 +447,5 @@ def test_older_formats_are_read_as_they_are_and_turned_by_the_first_write(tmp_pa
 def test_a_format_of_the_future_is_refused(library: SqliteLibrary):
     library._connection.execute("PRAGMA user_version=99")
     library.close()
-    with pytest.raises(LibraryError, match="is a library of format 99, but this version reads formats up to 6; update"):
+    with pytest.raises(LibraryError, match="is a library of format 99, but this version reads formats up to 7; update"):
         SqliteLibrary.open(library.path)

@@ -37,12 +37,14 @@ class State:
     """The row of the table `state`.
 
     Attributes:
+        format: The format of the tables; the first write changes an older one to the newest.
         number: Number of finished writes.
         versions: {table: version}.
         next_id: The id of the next new recording.
         described: What describes the library, in plain JSON types.
     """
 
+    format: int
     number: int
     versions: dict[str, int]
     next_id: int
@@ -226,6 +228,7 @@ class Database:
         with package.named_errors(self.place), self._alone() as (state, lease):
             draft = Draft(self._connection, state, lease)
             try:
+                schema.upgrade(draft.touch, state.format)
                 yield draft
                 self._finish(draft)
             except BaseException:
@@ -244,6 +247,7 @@ class Database:
         """
         with package.named_errors(self.place), self._alone() as (state, lease):
             draft = Draft(self._connection, state, lease)
+            schema.upgrade(draft.touch, state.format)
             before(draft)
             for name in state.versions:
                 draft.touch(name).optimize(cleanup_older_than=_FOREVER)
@@ -295,6 +299,7 @@ class Database:
         if self._last is None or self._last[0] != version:
             row = self._state_row()
             state = State(
+                format=row["format"],
                 number=row["number"],
                 versions=json.loads(row["versions"]),
                 next_id=row["next_id"],
@@ -313,6 +318,7 @@ class Database:
         """Let the state name what a draft has made."""
         number = draft.state.number
         values = {
+            "format": schema.FORMAT,
             "number": number + 1,
             "versions": json.dumps(draft.versions),
             "next_id": draft.next_id,

@@ -12,6 +12,7 @@ import numpy as np
 
 from musicrec.audio.remark import Remark
 from musicrec.errors import LibraryError
+from musicrec.export.passages import Passages
 from musicrec.heads import Head, from_dict, to_dict
 from musicrec.recommend.exports import ExportRef
 from musicrec.recommend.lance import commits, package, reading, schema, search, summary_rows, writing
@@ -208,8 +209,8 @@ class LanceLibrary:
         found = None if space is None else LanceIndex(self, self._database, space, self._layout(space))
         return MemoryIndex(self) if found is None or len(found) < len(self) else found
 
-    def passages(self, ids: Sequence[int]) -> np.ndarray:
-        """Return the passages of some recordings, in their order, (recordings, 2, size) float32; NaN if unknown."""
+    def passages(self, ids: Sequence[int]) -> list[Passages]:
+        """Return the passages of some recordings, in their order, as passages to compare; none if unknown."""
         with self._database.reading() as tables:
             return reading.passages_of_recordings(tables, ids)
 

@@ -10,15 +10,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from musicrec.export.passages import Passages
 from musicrec.heads import Head
 from musicrec.recommend.lance.commits import Tables
 from musicrec.recommend.lance.schema import FILE_FACTS, SCHEMAS, SUMMARISED, remarks_of
 from musicrec.recommend.lance.sql import literal
 from musicrec.recommend.library import LibraryFile, Listing, PresentTracks, Source
+from musicrec.recommend.stored_passages import stored_form
 from musicrec.recommend.track import Track, folded
 
 _HERE = "missing_since IS NULL"
-_ANSWERS = ("id", "duration_s", "descriptors", "remarks", "probabilities", "embedding", "variation", "passages")
+_ANSWERS = ("id", "duration_s", "descriptors", "remarks", "probabilities", "embedding", "variation")
 
 
 class Values:
@@ -73,7 +75,6 @@ class Values:
             probabilities={name: values[place] for name, values in self.by_head.items()},
             embedding=self.embeddings[place],
             variation=self.variations[place],
-            passages=_passages(row["passages"]),
             descriptors=json.loads(row["descriptors"]),
             remarks=remarks_of(row["remarks"]),
         )
@@ -207,15 +208,20 @@ def audio_hashes(tables: Tables) -> set[str]:
     return set(tables.rows("recordings", ["audio_hash"])["audio_hash"].to_pylist())
 
 
-def passages_of_recordings(tables: Tables, ids: Sequence[int]) -> np.ndarray:
-    """Return the passages of recordings, (recordings, 2, size) float32; NaN if unknown, size 0 if of all."""
+def passages_of_recordings(tables: Tables, ids: Sequence[int]) -> list[Passages]:
+    """Return the passages of recordings, in their order, as passages to compare; none if they are unknown."""
     wanted = [int(number) for number in ids]
-    rows = tables.among("recordings", ["id", "passages"], "id", list(dict.fromkeys(wanted))).to_pylist()
-    found = {row["id"]: _passages(row["passages"]) for row in rows}
-    size = max((one.shape[1] for one in found.values()), default=0)
-    unknown = np.full((2, size), np.nan, np.float32)
-    whole = [found[number] if found[number].shape[1] == size else unknown for number in wanted]
-    return np.stack(whole) if whole else np.zeros((0, 2, 0), np.float32)
+    old = _is_format_1(tables)  # which has the ends in this column
+    columns = ["id", "duration_s", "passages", *([] if old else ["ends"])]
+    found: dict[int, Passages] = {}
+    for row in tables.among("recordings", columns, "id", list(dict.fromkeys(wanted))).to_pylist():
+        stored, ends = (None, row["passages"]) if old else (row["passages"], row["ends"])
+        found[row["id"]] = stored_form(stored, ends, row["duration_s"])
+    return [found[number] for number in wanted]
+
+
+def _is_format_1(tables: Tables) -> bool:
+    return "ends" not in tables.open("recordings").schema.names
 
 
 def fingerprints(tables: Tables, shortest_s: float, longest_s: float) -> list[tuple[str, float, bytes, str | None]]:
@@ -248,7 +254,8 @@ def some_ids(tables: Tables) -> list[int]:
 
 def incomplete(tables: Tables) -> set[str]:
     """Return the audio hashes of recordings with a file that were analysed before something was known of a track."""
-    rows = tables.rows("recordings", ["id", "audio_hash"], "passages IS NULL OR fingerprint IS NULL").to_pylist()
+    lacking = None if _is_format_1(tables) else "passages IS NULL OR fingerprint IS NULL"
+    rows = tables.rows("recordings", ["id", "audio_hash"], lacking).to_pylist()
     here = set(_present_among(tables, [row["id"] for row in rows]))
     return {row["audio_hash"] for row in rows if row["id"] in here}
 
@@ -386,12 +393,6 @@ def _places(tables: Tables) -> dict[int, str]:
 def _rows(batches: Iterable[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
     for batch in batches:
         yield from batch.to_pylist()
-
-
-def _passages(stored: bytes | None) -> np.ndarray:
-    if stored is None:
-        return np.zeros((2, 0), np.float32)
-    return np.frombuffer(stored, "<f2").astype(np.float32).reshape(2, -1)
 
 
 def _texts(column: pa.ChunkedArray) -> np.ndarray:

@@ -11,7 +11,7 @@
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,10 +19,11 @@ import pyarrow as pa
 
 from musicrec.audio.remark import Remark
 from musicrec.recommend.library import LibraryFile, Recording
+from musicrec.recommend.stored_passages import to_bytes
 from musicrec.recommend.track import folded_names
 
 APPLICATION = "musicrec"
-FORMAT = 1
+FORMAT = 2
 STATE = "state"
 FILE_FACTS = (
     "path", "audio_hash", "size", "mtime_ns", "content_hash", "track_id", "title", "artist", "album", "year", "genre",
@@ -65,10 +66,11 @@ SCHEMAS: dict[str, pa.Schema] = {
             "probabilities": _bytes,  # float32, the heads in their order
             "embedding": _bytes,  # float32, the models in their order
             "variation": _bytes,  # float32
-            "passages": _bytes,  # float16, first and last passage
             "fingerprint": _bytes,
+            "ends": _bytes,  # float16, the first and the last 30 s, in libraries that were made with format 1
+            "passages": _bytes,  # see musicrec.recommend.stored_passages
         },
-        optional=("version_of", "variation", "passages", "fingerprint"),
+        optional=("version_of", "variation", "fingerprint", "ends", "passages"),
     ),
     "files": _schema(
         {
@@ -101,6 +103,21 @@ SCHEMAS: dict[str, pa.Schema] = {
 KEYS = {"recordings": "audio_hash", "files": "path", "sources": "id", "summaries": "recording"}
 
 
+def upgrade(touch: Callable[[str], Any], version: int) -> None:
+    """Turn the tables of an older format into those of the newest one, within a write.
+
+    Format 1 had the first and the last 30 s of a track in the column `passages`. Readers do without the other columns.
+
+    Args:
+        touch: Returns a table, which is changed, by its name.
+        version: The format.
+    """
+    if version < 2:
+        recordings = touch("recordings")
+        recordings.alter_columns({"path": "passages", "rename": "ends"})
+        recordings.add_columns(pa.field("passages", _bytes))
+
+
 def recording_row(recording: Recording, number: int, heads: Sequence[str]) -> dict[str, Any]:
     """Return the row of a recording.
 
@@ -121,8 +138,9 @@ def recording_row(recording: Recording, number: int, heads: Sequence[str]) -> di
         "probabilities": np.concatenate([one.probabilities[name] for name in heads]).astype("<f4").tobytes(),
         "embedding": one.embedding.astype("<f4").tobytes(),
         "variation": one.variation.astype("<f4").tobytes() if known else None,
-        "passages": one.passages.astype("<f2").tobytes(),
         "fingerprint": one.fingerprint,
+        "ends": None,
+        "passages": None if one.passages is None else to_bytes(one.passages),
     }
 
 

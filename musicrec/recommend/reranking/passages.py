@@ -1,41 +1,87 @@
-"""How well two tracks fit where they meet: the end of one and the beginning of the other."""
+"""How well passages of two tracks fit: the end of one and the beginning of the other, or whichever fit best."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from musicrec.config.value_check import check_choice
+from musicrec.export.passages import END_S, Passages
+from musicrec.recommend.passage_statistics import PassageStatistics
 
-INTRO, OUTRO = 0, 1
-DIRECTIONS = ("after", "before", "either")
-_LEAST_DEVIATION = 1e-6  # a dimension that is the same in all tracks is centred and not scaled
+MODES = ("outro_to_intro", "intro_to_outro", "best")
 
 
-def passage_similarity(
-    query: np.ndarray, candidates: np.ndarray, *, mean: np.ndarray, deviation: np.ndarray, direction: str = "after"
-) -> np.ndarray:
-    """Return the cosine of the embeddings of two passages, centred and scaled.
+@dataclass(frozen=True, kw_only=True)
+class PassageMatch:
+    """A passage of the query and the passage of a track that fits it.
+
+    Attributes:
+        similarity: The cosine of their embeddings, centred and whitened, from -1 to 1.
+        query_s: Where the passage of the query begins and ends, in seconds.
+        track_s: Where the passage of the track begins and ends, in seconds.
+    """
+
+    similarity: float
+    query_s: tuple[float, float]
+    track_s: tuple[float, float]
+
+
+def match_passages(
+    query: Passages, tracks: Sequence[Passages], *, mode: str, statistics: PassageStatistics
+) -> list[PassageMatch | None]:
+    """Return how well passages of tracks fit those of a query.
 
     Args:
-        query: (2, size) embeddings of the first and of the last part of the query; NaN if unknown.
-        candidates: (tracks, 2, size), the same of the candidates.
-        mean: (size,) the mean of the passages of a library.
-        deviation: (size,) their standard deviation.
-        direction: "after" if the candidate is to be played after the query, so that the query's end is compared with
-            the candidate's beginning. "before" for the other way round. "either" for the better one of both.
+        query: The passages of the query, as `stored_passages` compares them.
+        tracks: Those of each track.
+        mode: "outro_to_intro" compares the last 30 s of the query with the first 30 s of a track, "intro_to_outro" the
+            first 30 s of the query with the last 30 s of a track, and "best" all passages of both.
+        statistics: How the passages of the library are distributed.
 
     Returns:
-        (tracks,) float64 from -1 to 1; NaN where a passage is unknown.
+        One match per track; None if its passages or those of the query are unknown, or of other models.
 
     Raises:
-        ConfigError: The direction is unknown.
+        ConfigError: The mode is unknown.
     """
-    check_choice("direction", direction, DIRECTIONS)
-    one, many = _unit(query, mean, deviation), _unit(candidates, mean, deviation)
-    after, before = many[:, INTRO] @ one[OUTRO], many[:, OUTRO] @ one[INTRO]
-    return {"after": after, "before": before, "either": np.fmax(after, before)}[direction]
+    check_choice("passage", mode, MODES)
+    found: list[PassageMatch | None] = [None] * len(tracks)
+    size = len(statistics.mean)
+    known = [number for number, one in enumerate(tracks) if len(one) and one.values.shape[1] == size]
+    if not known or not len(query) or query.values.shape[1] != size:
+        return found
+    of_query = _part(query, of_end={"outro_to_intro": True, "intro_to_outro": False}.get(mode))
+    of_tracks = [
+        _part(tracks[number], of_end={"outro_to_intro": False, "intro_to_outro": True}.get(mode)) for number in known
+    ]
+    vectors = statistics.vectors(np.concatenate([one.values for one in of_tracks]))
+    products = vectors @ statistics.vectors(of_query.values).T
+    edges = np.cumsum([0, *(len(one) for one in of_tracks)])
+    for number, one, start, stop in zip(known, of_tracks, edges[:-1], edges[1:], strict=True):
+        there, here = np.unravel_index(int(products[start:stop].argmax()), (stop - start, len(of_query)))
+        found[number] = PassageMatch(
+            similarity=float(products[start + there, here]),
+            query_s=(float(of_query.start_s[here]), float(of_query.end_s[here])),
+            track_s=(float(one.start_s[there]), float(one.end_s[there])),
+        )
+    return found
 
 
-def _unit(passages: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
-    scaled = (passages - np.asarray(mean, dtype=np.float64)) / np.where(deviation > _LEAST_DEVIATION, deviation, 1.0)
-    length = np.linalg.norm(scaled, axis=-1, keepdims=True)
-    # A passage that is exactly the mean has no direction: it is similar to nothing. NaN stays NaN.
-    return np.asarray(scaled / np.where(length == 0, 1.0, length))
+def _part(passages: Passages, *, of_end: bool | None) -> Passages:
+    """Return the last 30 s as one passage, or the first 30 s; None leaves the passages as they are.
+
+    Of a short track it is all of it.
+    """
+    if of_end is None:
+        return passages
+    middle = (passages.start_s + passages.end_s) / 2
+    if of_end:
+        rows = np.flatnonzero(middle >= passages.end_s[-1] - END_S)
+    else:
+        rows = np.flatnonzero(middle <= passages.start_s[0] + END_S)
+    return Passages(
+        values=passages.values[rows].mean(axis=0, keepdims=True),
+        start_s=passages.start_s[rows[:1]],
+        end_s=passages.end_s[rows[-1:]],
+    )

@@ -1,48 +1,62 @@
-"""The end of one track against the beginning of another, by arithmetic."""
+"""How well passages of two tracks fit."""
 
 import numpy as np
 import pytest
 
 from musicrec.errors import ConfigError
-from musicrec.recommend.reranking.passages import passage_similarity
-from musicrec.recommend.reranking.weighting import with_block
+from musicrec.export.passages import Passages
+from musicrec.recommend.passage_statistics import PassageStatistics
+from musicrec.recommend.reranking.passages import match_passages
 
-PLAIN = {"mean": np.zeros(2), "deviation": np.ones(2)}
-NORTH, EAST, SOUTH = [0.0, 2.0], [3.0, 0.0], [0.0, -1.0]
-
-
-def found(direction, candidates, **statistics):
-    query = np.array([SOUTH, NORTH])  # begins south, ends north
-    return passage_similarity(query, np.array(candidates), direction=direction, **(statistics or PLAIN))
+PLAIN = PassageStatistics(mean=np.zeros(3), whitening=np.eye(3))
+X, Y, Z = np.eye(3, dtype=np.float32)
 
 
-def test_directions():
-    candidates = [[NORTH, EAST], [EAST, SOUTH], [SOUTH, NORTH]]
-    np.testing.assert_allclose(found("after", candidates), [1, 0, -1])
-    np.testing.assert_allclose(found("before", candidates), [0, 1, -1])
-    np.testing.assert_allclose(found("either", candidates), [1, 1, -1])
+def passages(*values: np.ndarray, length_s: float = 15.0) -> Passages:
+    starts = np.arange(len(values), dtype=np.float32) * length_s
+    return Passages(values=np.array(values, np.float32), start_s=starts, end_s=starts + length_s)
 
 
-def test_passages_are_centred_and_scaled():
-    mean, deviation = np.array([1.0, 2.0]), np.array([2.0, 0.5])
-    query, candidates = np.array([[9.0, 9.0], [3.0, 2.5]]), np.array([[[3.0, 1.5], [0.0, 0.0]]])
-    # The query's end becomes (1, 1), the candidate's beginning (1, -1).
-    assert passage_similarity(query, candidates, mean=mean, deviation=deviation) == pytest.approx(0)
+def test_the_last_30_s_meet_the_first_30_s():
+    query, track = passages(X, X, Z, X, Y), passages(2 * X, 2 * Y, Z, Z)
+    (after,) = match_passages(query, [track], mode="outro_to_intro", statistics=PLAIN)
+    assert after.similarity == pytest.approx(1), "the mean of X and Y, both times"
+    assert (after.query_s, after.track_s) == ((45.0, 75.0), (0.0, 30.0))
+    (before,) = match_passages(query, [track], mode="intro_to_outro", statistics=PLAIN)
+    assert before.similarity == pytest.approx(0), "X and Z"
+    assert (before.query_s, before.track_s) == ((0.0, 30.0), (30.0, 60.0))
 
 
-def test_a_dimension_without_deviation_is_not_blown_up():
-    statistics = {"mean": np.zeros(2), "deviation": np.array([1.0, 0.0])}
-    assert np.isfinite(found("after", [[NORTH, EAST]], **statistics)).all()
+def test_the_best_passages_of_each_track():
+    query = passages(X, Y)
+    tracks = [passages(Z, Z, Y), passages(-X), passages(Z, X + Y, X + Z)]
+    found = match_passages(query, tracks, mode="best", statistics=PLAIN)
+    assert [one.similarity for one in found] == pytest.approx([1, 0, 0.5**0.5])
+    assert (found[0].query_s, found[0].track_s) == ((15.0, 30.0), (30.0, 45.0))
+    assert found[2].track_s[0] == 15.0 and found[2].query_s == (0.0, 15.0), "of equal ones the first"
 
 
-def test_unknown_passages():
-    unknown = [np.nan, np.nan]
-    np.testing.assert_array_equal(found("after", [[unknown, SOUTH], [[0.0, 0.0], EAST]]), [np.nan, 0])
-    np.testing.assert_array_equal(found("either", [[unknown, SOUTH]]), [1])
-    total, _ = with_block(np.array([0.4]), np.array([2.0]), found("after", [[unknown, SOUTH]]), 1.0)
-    assert total == pytest.approx(0.4)
+def test_passages_are_centred_and_whitened():
+    statistics = PassageStatistics(mean=np.float32([5, 5, 5]), whitening=np.diag([1, 0.1, 1]))
+    query, track = passages(5 + X + 10 * Y), passages(5 + X - 10 * Y)
+    (found,) = match_passages(query, [track], mode="best", statistics=statistics)
+    assert found.similarity == pytest.approx(0)
+    (found,) = match_passages(query, [passages(5 + 0 * X)], mode="best", statistics=statistics)
+    assert found.similarity == 0, "a passage without a direction"
 
 
-def test_directions_are_checked():
-    with pytest.raises(ConfigError, match="direction=up: choose after, before or either"):
-        found("up", [[NORTH, EAST]])
+def test_a_short_track_is_its_own_beginning_and_end():
+    (found,) = match_passages(passages(X, Y), [passages(X)], mode="outro_to_intro", statistics=PLAIN)
+    assert (found.query_s, found.track_s) == ((0.0, 30.0), (0.0, 15.0))
+
+
+def test_unknown_passages_and_those_of_other_models():
+    other = passages(np.ones(2))
+    assert match_passages(passages(X), [Passages.none(), other], mode="best", statistics=PLAIN) == [None, None]
+    assert match_passages(Passages.none(), [passages(X)], mode="best", statistics=PLAIN) == [None]
+    assert match_passages(other, [passages(X)], mode="best", statistics=PLAIN) == [None]
+
+
+def test_an_unknown_mode_is_refused():
+    with pytest.raises(ConfigError, match=r"passage=intro: choose outro_to_intro, intro_to_outro or best"):
+        match_passages(passages(X), [], mode="intro", statistics=PLAIN)
