@@ -30,7 +30,7 @@ SAVE = """
     from musicrec.recommend.lance.library import LanceLibrary
     from tests.recommend.lance.changes import changes_of
 
-    lease.LEASE_S = 5.0
+    lease.LEASE_S = 8.0  # machines that are busy renew late
     with LanceLibrary.open(sys.argv[1]) as library:
         (track,) = library.tracks([1])
         print("ready", flush=True)
@@ -85,7 +85,7 @@ def test_two_read_while_two_write_and_are_killed(
     from musicrec.recommend.lance import lease
     from musicrec.recommend.lance.library import LanceLibrary
 
-    monkeypatch.setattr(lease, "LEASE_S", 5.0)
+    monkeypatch.setattr(lease, "LEASE_S", 8.0)
     library.save(changes_of(make_tracks(1)))
     writers = [start(library.path, name) for name in ("first", "second")]
     try:
@@ -121,13 +121,13 @@ def test_a_killed_program_keeps_others_waiting_for_a_while(
     draft.delete_where("files", "true")  # and is killed here
     update, vain = lease.Lease._update, []
     monkeypatch.setattr(lease.Lease, "_update", lambda *asked: update(*asked) or vain.append(asked))
-    monkeypatch.setattr(lease, "LEASE_S", 2.0)
+    monkeypatch.setattr(lease, "LEASE_S", 5.0)
     started = time.monotonic()
     library.save(changes_of([second]))
-    assert 2 <= time.monotonic() - started < 20
+    assert 5 <= time.monotonic() - started < 60
     told = capsys.readouterr().err
     assert f"another program is writing {library.path}; waiting until it has saved\n" in told
-    assert "that program has not been heard of for 2 s; going on\n" in told
+    assert "that program has not been heard of for 5 s; going on\n" in told
     assert not vain, "who waits writes nothing"
     assert len(library) == 2 and library.problems() == []
     with pytest.raises(LibraryError, match="was written by another program meanwhile; try again"):
@@ -137,9 +137,8 @@ def test_a_killed_program_keeps_others_waiting_for_a_while(
     with pytest.raises(LibraryError, match="may have been written by another program meanwhile; try again"):
         draft.delete_where("files", "true")
     assert len(library) == 2 and library.problems() == []
-    started = time.monotonic()
     library.save(changes_of([third]))
-    assert len(library) == 3 and time.monotonic() - started < 2, "nobody waits any more"
+    assert len(library) == 3 and "waiting" not in capsys.readouterr().err
 
 
 def next_draft(library: "LanceLibrary", lease: object) -> object:
@@ -154,11 +153,11 @@ def test_a_long_write_is_not_taken_over(
 ):
     from musicrec.recommend.lance import lease
 
-    monkeypatch.setattr(lease, "LEASE_S", 3.0)
+    monkeypatch.setattr(lease, "LEASE_S", 8.0)
     library.save(changes_of(make_tracks(1)))
     with library._database.writing() as draft:
         other = start(library.path, "other")
-        time.sleep(7)
+        time.sleep(12)  # longer than the lease of either counts
         draft.delete_where("files", "path = ''")
     try:
         assert other.stdout is not None and other.stdout.readline() == "0\n"
