@@ -36,13 +36,15 @@ export function show(element, ...children) {
   return element;
 }
 
-/** Return a function that runs `act` once nobody has called it for `wait_ms`. */
+/** Return a function that runs `act` once nobody has called it for `wait_ms`; its `cancel` forgets the last call. */
 export function later(act, wait_ms = 150) {
   let timer = 0;
-  return (...values) => {
+  const run = (...values) => {
     clearTimeout(timer);
     timer = setTimeout(act, wait_ms, ...values);
   };
+  run.cancel = () => clearTimeout(timer);
+  return run;
 }
 
 let ids = 0;

@@ -17,6 +17,12 @@ function setFilter(name, value) {
   setPart("filters", name, JSON.stringify(value ?? null) === JSON.stringify(usual) ? undefined : value ?? null);
 }
 
+/** Ask anew with what a preset says. */
+function start(parts) {
+  askLater.cancel();
+  change({ ...parts, weights: {}, filters: {} });
+}
+
 const askLater = later((part, name, value) => setPart(part, name, value), 200);
 
 function weights() {
@@ -83,7 +89,7 @@ export function querySettings(signal) {
   const about = h("p", { class: "muted about" });
   const filterPart = h("div", { class: "filters" });
   const weightPart = h("div", { class: "weights" });
-  const reset = h("button", { type: "button", class: "quiet", text: "Reset to the preset", onclick: () => change({ weights: {}, filters: {} }) });
+  const reset = h("button", { type: "button", class: "quiet", text: "Reset to the preset", onclick: () => start({}) });
   const element = h("details", { class: "settings card", open: wide.matches }, h("summary", { text: "What counts" }),
     presets, about, h("h3", { text: "Filters" }), filterPart, h("h3", { text: "Weights" }), weightPart, reset);
   wide.addEventListener("change", () => { element.open = wide.matches; }, { signal });
@@ -93,7 +99,7 @@ export function querySettings(signal) {
     const place = element.contains(active) ? [...element.querySelectorAll("input, select, button")].indexOf(active) : -1;
     show(presets, [{ name: null, about: "all that the library knows, weighed evenly" }, ...store.presets.presets].map((one) => h("button", { type: "button",
       "aria-pressed": String((one.name ?? null) === query.preset), text: one.name ?? "balanced", title: one.about,
-      onclick: () => change({ preset: one.name ?? null, weights: {}, filters: {} }) })));
+      onclick: () => start({ preset: one.name ?? null }) })));
     about.textContent = query.preset ? preset().about : "Everything counts; nothing is filtered.";
     show(filterPart, filters());
     if (!weightPart.contains(active)) show(weightPart, weights());

@@ -66,7 +66,6 @@ export function setList(made, { locked, onorder, onlock, onban, focus = null }) 
     drag(grip, element, list, () => {
       const next = [...list.querySelectorAll(".set-track")].map((one) => one.dataset.track);
       if (next.join() !== ids.join()) onorder(next, row.id);
-      else list.classList.remove("sorting");
     });
     if (focus === row.id) queueMicrotask(() => grip.focus());
     return bindRow(element, row, { play: playing });
@@ -81,7 +80,7 @@ function drag(grip, element, list, done) {
   grip.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
     grip.setPointerCapture(event.pointerId);
-    for (const one of list.querySelectorAll(".transition")) one.hidden = true;
+    list.classList.add("sorting"); // the transitions keep their room, so that nothing jumps
     element.classList.add("dragged");
     const move = ({ clientY }) => {
       const others = [...list.querySelectorAll(".set-track")];
@@ -95,7 +94,7 @@ function drag(grip, element, list, done) {
     const end = () => {
       grip.removeEventListener("pointermove", move);
       element.classList.remove("dragged");
-      for (const one of list.querySelectorAll(".transition")) one.hidden = false;
+      list.classList.remove("sorting");
       done();
     };
     grip.addEventListener("pointermove", move);

@@ -1,0 +1,440 @@
+"""The page in a browser, as people use it: each test is a walk."""
+
+import json
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from musicrec.web.settings import ServerSettings
+from tests.web import page_server
+from tests.web.page_server import TITLES, Watched, find_browser, make_library, running, write_music
+
+pytestmark = pytest.mark.slow
+
+VIEWS = ("find", "library", "map", "sets", "playlists", "history")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    find_browser()
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=str(page_server.CHROMIUM), args=page_server.FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="module")
+def folder(browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with music and a library of it."""
+    folder = tmp_path_factory.mktemp("page")
+    make_library(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def base(folder: Path) -> Iterator[str]:
+    """The address of a server."""
+    with running(ServerSettings(library=folder / "library.sqlite", device="cpu")) as address:
+        yield address
+
+
+@pytest.fixture
+def open_page(browser, base: str) -> Iterator[Callable]:
+    """open_page("library", width=390): a page of its own. No test may leave an error in its console."""
+    opened = []
+
+    def make(view: str = "find", *, width: int = 1280, at: str = base, **settings):
+        context = browser.new_context(viewport={"width": width, "height": 900}, **settings)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.watched = Watched(page, at)
+        opened.append((context, page.watched))
+        page.goto(f"{at}#/{view}")
+        page.wait_for_selector("main > :not(noscript), dialog")
+        return page
+
+    yield make
+    for context, _ in opened:
+        context.close()
+    problems = [problem for _, watched in opened for problem in watched.problems]
+    assert not problems, problems
+
+
+def ask(page, title: str) -> None:
+    """Ask about a track of the library."""
+    page.get_by_role("combobox", name="Track to ask about").fill(title)
+    page.get_by_role("option", name=title).wait_for()
+    page.keyboard.press("Enter")
+    page.locator(".result:not(.skeleton)").first.wait_for()
+
+
+def until(page, condition: str, within_s: float = 10) -> None:
+    """Wait until a JavaScript expression is true. (wait_for_function needs eval, which the page's policy refuses.)"""
+    end = time.monotonic() + within_s
+    while not page.evaluate(condition):
+        assert time.monotonic() < end, f"still not true: {condition}"
+        page.wait_for_timeout(50)
+
+
+def titles(page) -> list[str]:
+    return page.locator(".result .title").all_inner_texts()
+
+
+def toast(page) -> str:
+    page.locator(".toast").last.wait_for()
+    return page.locator(".toast").last.inner_text()
+
+
+def choose_playlist(page, name: str) -> None:
+    page.get_by_role("dialog").get_by_role("combobox").fill(name)
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog").wait_for(state="detached")
+
+
+def test_a_dropped_file_is_analysed_and_gets_an_answer(open_page, tmp_path):
+    (file,) = write_music(tmp_path / "new", ("Meadow",), seed=5).iterdir()
+    page = open_page()
+    page.locator("input[type=file]").first.set_input_files([file])
+    page.locator(".uploads li").wait_for()
+    page.locator(".result:not(.skeleton)").first.wait_for(timeout=60_000)
+    assert "Meadow" in page.locator(".query-panel h2").inner_text()
+    assert len(titles(page)) == len(TITLES)
+    assert page.get_by_text("not in the library").is_visible()
+    page.get_by_text("Over time: spectrogram").click()
+    page.get_by_role("img", name=re.compile("Mel spectrogram")).wait_for(timeout=30_000)
+    assert page.get_by_role("img", name=re.compile("Zero crossings over time")).is_visible()
+    page.get_by_role("button", name="Play Ada – Meadow").first.click()
+    until(page, "document.querySelector('.clock').textContent !== '0:00'")
+
+
+def test_play_a_result_and_compare_it_with_the_query(open_page):
+    page = open_page()
+    ask(page, "Cedar")
+    page.locator(".result .play").first.click()
+    first = titles(page)[0]
+    until(page, "document.querySelector('.seek').value > 100")
+    assert first in page.locator(".player .now").inner_text()
+    page.keyboard.press("b")
+    page.locator(".player .now strong", has_text="Cedar").wait_for()
+    until(page, "document.querySelector('.seek').value > 100")  # it goes on at the same place
+    page.goto(page.url.split("#")[0] + "#/library")
+    page.locator(".table-row").first.wait_for()
+    assert page.locator(".player .now strong", has_text="Cedar").is_visible(), "it plays on while one browses"
+    page.keyboard.press("n")
+    page.keyboard.press(" ")
+
+
+def test_presets_weights_filters_and_the_wheel_change_the_answer(open_page):
+    page = open_page()
+    ask(page, "Cedar")
+    everything = titles(page)
+    page.get_by_role("button", name="mix", exact=True).click()
+    page.locator(".steps-text", has_text="BPM").wait_for()
+    assert page.get_by_label("Tempo", exact=True).input_value() == "6"
+    page.get_by_label("Tempo", exact=True).select_option("")
+    page.locator(".steps-text", has_text="BPM").wait_for(state="detached")
+    page.get_by_role("button", name="balanced").click()
+    until(page, f"document.querySelectorAll('.result').length == {len(everything)}")
+    page.get_by_label("Not this artist").check()
+    until(page, "[...document.querySelectorAll('.result .artist')].every((one) => one.textContent !== 'Cy')")
+    slider = page.get_by_role("slider", name="tempo", exact=True)
+    slider.focus()
+    page.keyboard.press("End")
+    page.locator(".slider.changed").wait_for()
+    page.get_by_text("Reset to the preset").click()
+    page.locator(".slider.changed").wait_for(state="detached")
+    code = page.locator(".result .key").first.inner_text()
+    page.get_by_role("group", name="Camelot wheel").get_by_role("button", name=f"{code},").click()
+    until(page, f"[...document.querySelectorAll('.result .key')].every((one) => one.textContent === '{code}')")
+    page.get_by_role("button", name=f"Only {code}").click()
+    until(page, f"document.querySelectorAll('.result').length == {len(everything)}")
+    page.locator(".result .why").first.click()
+    assert page.get_by_role("table").get_by_role("rowheader", name="tempo").is_visible()
+
+
+def test_several_seeds_and_unlike(open_page):
+    page = open_page()
+    ask(page, "Cedar")
+    page.locator(".result").first.focus()
+    second = titles(page)[0]
+    page.keyboard.press("a")
+    page.locator(".chip-of", has_text=second).wait_for()
+    until(page, f"document.querySelectorAll('.result').length == {len(TITLES) - 2}")
+    page.locator(".result").last.get_by_role("button", name="More for").click()
+    page.get_by_role("menuitem", name="Unlike").click()
+    page.locator(".chip-of.unlike").wait_for()
+    page.locator(".chip-of.unlike").get_by_role("button", name="Remove").click()
+    page.locator(".chip-of.unlike").wait_for(state="detached")
+
+
+def test_like_skip_never_again_and_undo(open_page):
+    page = open_page()
+    ask(page, "Dune")
+    liked, skipped, banned = titles(page)[:3]
+    row = page.locator(".result", has_text=liked).first
+    row.get_by_role("button", name="Like: ").click()
+    assert liked in toast(page)
+    assert row.get_by_role("button", name="Like: ").get_attribute("aria-pressed") == "true"
+    page.locator(".result", has_text=skipped).first.get_by_role("button", name="Not now").click()
+    page.locator(".result .title", has_text=skipped).wait_for(state="detached")
+    page.locator(".toast.done", has_text=skipped).get_by_role("button", name="Undo").click()
+    page.locator(".result .title", has_text=skipped).wait_for()
+    page.locator(".result", has_text=banned).first.focus()
+    page.keyboard.press("d")
+    page.locator(".result .title", has_text=banned).wait_for(state="detached")
+    page.keyboard.press("g")
+    page.keyboard.press("h")
+    page.locator(".events li", has_text=banned).wait_for()
+    assert "never again" in page.locator(".events li").first.inner_text()
+    page.get_by_role("button", name="Undo the last").click()
+    page.locator(".toast", has_text="Taken back").wait_for()
+    page.get_by_role("button", name="Undo the last").click()
+    page.locator(".events li:not(.muted)", has_text=liked).wait_for(state="detached")
+
+
+def test_a_playlist_is_made_ordered_continued_and_exported(open_page):
+    page = open_page()
+    ask(page, "Ember")
+    first, second = titles(page)[:2]
+    for title in (first, second):
+        page.locator(".result", has_text=title).first.focus()
+        page.keyboard.press("p")
+        choose_playlist(page, "Friday")
+        page.locator(".toast", has_text="Added to Friday").first.wait_for()
+    page.get_by_role("link", name="Playlists").click()
+    page.get_by_role("link", name="Friday").click()
+    rows = page.locator(".playlist-row strong")
+    rows.nth(1).wait_for()
+    assert rows.all_inner_texts() == [first, second]
+    page.get_by_role("button", name=f"Move Ada – {second} up").or_(
+        page.get_by_role("button", name=re.compile(f"Move .*{second} up"))
+    ).first.click()
+    until(page, f"document.querySelector('.playlist-row strong').textContent === '{second}'")
+    page.get_by_role("button", name="Continue it").click()
+    page.locator(".toast", has_text="Added:").wait_for()
+    assert rows.count() == 7
+    page.get_by_role("button", name="Export").click()
+    page.get_by_label("For", exact=True).select_option("m3u8")
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save file").click()
+    text = Path(saved.value.path()).read_text()
+    assert saved.value.suggested_filename == "Friday.m3u8"
+    assert text.index(second.lower()) < text.index(first.lower())
+    page.get_by_role("button", name="More for Friday").click()
+    page.get_by_role("menuitem", name="Delete").click()
+    page.locator(".toast", has_text="Deleted: Friday").get_by_role("button", name="Undo").click()
+    page.get_by_role("link", name="Friday").wait_for()
+
+
+def test_a_set_is_built_ordered_locked_and_exported(open_page):
+    page = open_page("sets")
+    page.get_by_role("combobox", name="Start with").fill("Amber")
+    page.get_by_role("option", name="Amber").wait_for()
+    page.keyboard.press("Enter")
+    page.get_by_label("Number of tracks").fill("5")
+    box = page.locator(".curve").bounding_box()
+    page.mouse.move(box["x"] + 30, box["y"] + 120)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 20, box["y"] + 30, steps=8)
+    page.mouse.up()
+    assert page.get_by_role("button", name="drawn").get_attribute("aria-pressed") == "true"
+    page.get_by_role("button", name="Build the set").click()
+    names = page.locator(".set-track strong")
+    names.nth(4).wait_for()
+    before = names.all_inner_texts()
+    assert before[0].endswith("Amber") and page.locator(".transition").count() == 4
+    assert page.get_by_role("img", name=re.compile("Set of 5 tracks")).is_visible()
+    page.get_by_role("button", name=f"Move {before[2]}").focus()
+    page.keyboard.press("ArrowDown")
+    until(page, f"document.querySelectorAll('.set-track strong')[3].textContent === {json.dumps(before[2])}")
+    assert "Move" in page.evaluate("document.activeElement.ariaLabel"), "the focus stays with the track"
+    grip = page.locator(".set-track .grip").nth(1)
+    grip.scroll_into_view_if_needed()
+    start, end = grip.bounding_box(), page.locator(".set-track").nth(2).bounding_box()
+    page.mouse.move(start["x"] + 10, start["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(start["x"] + 10, end["y"] + end["height"], steps=10)
+    page.mouse.up()
+    until(page, f"document.querySelectorAll('.set-track strong')[2].textContent === {json.dumps(before[1])}")
+    page.get_by_role("button", name=f"Lock {before[1]}").click()
+    page.get_by_role("button", name=f"Not in this set: {before[3]}").click()
+    page.get_by_text("not in this set:").wait_for()
+    names.filter(has_text=before[3]).wait_for(state="detached")
+    assert names.all_inner_texts()[2] == before[1], "what is locked keeps its place"
+    page.get_by_role("button", name="Export").click()
+    page.get_by_label("For", exact=True).select_option("rekordbox")
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save file").click()
+    assert 'Name="Amber"' in Path(saved.value.path()).read_text()
+
+
+def test_the_library_is_searched_filtered_and_sorted(open_page):
+    page = open_page("library")
+    page.locator(".table-row").nth(11).wait_for()
+    page.keyboard.press("/")
+    page.keyboard.type("gro")
+    until(page, "document.querySelectorAll('.table-row').length === 1")
+    page.get_by_label("Search").fill("")
+    until(page, "document.querySelectorAll('.table-row').length === 12")
+    page.get_by_role("columnheader", name="Year").get_by_role("button").click()
+    page.get_by_role("columnheader", name="Year").get_by_role("button").click()
+    until(page, "document.querySelector('.table-row .title').textContent === 'Lagoon'")
+    page.get_by_label("BPM from").fill("900")
+    page.get_by_label("BPM from").press("Enter")
+    page.get_by_text("No track passes").wait_for()
+    page.get_by_role("button", name="Clear search and filters").click()
+    page.locator(".table-row").nth(11).wait_for()
+
+
+def test_a_table_of_a_hundred_thousand_rows_has_few_elements(open_page):
+    page = open_page("history")
+    unknown = {"album": None, "year": None, "rating": None, "opinion": None, "unreliable": False}
+    row = unknown | {"artist": "Ada", "genre": "house", "duration_s": 200, "bpm": 120.0, "key": "A minor"}
+    row |= {"camelot": "8A", "energy": 5, "loudness": -9}
+
+    def answer(route) -> None:
+        offset = int(re.search(r"offset=(\d+)", route.request.url)[1])
+        rows = [row | {"id": f"{i:032x}", "title": f"Track {i}"} for i in range(offset, min(offset + 200, 100_000))]
+        route.fulfill(json={"total": 100_000, "offset": offset, "tracks": rows})
+
+    page.route(re.compile(r"/api/v1/tracks\?"), answer)
+    page.get_by_role("link", name="Library").click()
+    page.get_by_text("Track 0", exact=True).wait_for()
+    page.locator(".table-row").first.focus()
+    page.keyboard.press("End")
+    page.get_by_text("Track 99999", exact=True).wait_for()
+    assert page.locator(".table-row").count() < 60
+    assert page.evaluate("document.activeElement.getAttribute('aria-rowindex')") == "100001"
+    page.keyboard.press("Home")
+    page.get_by_text("Track 0", exact=True).wait_for()
+
+
+def test_the_map_plays_by_keyboard(open_page):
+    page = open_page("map")
+    page.get_by_text("12 tracks").wait_for()
+    page.get_by_role("application", name="Map of the library").focus()
+    page.keyboard.press("ArrowRight")
+    page.locator(".map-name strong").wait_for()
+    name = page.locator(".map-name strong").inner_text()
+    page.keyboard.press("Enter")
+    page.locator(".player .now strong", has_text=name.split(" – ")[-1]).wait_for()
+
+
+def test_a_folder_is_indexed_with_progress(open_page, browser, folder, tmp_path):
+    shutil.copy(folder / "library.sqlite", tmp_path / "library.sqlite")
+    write_music(tmp_path / "more", ("Moss", "Nettle"), seed=9)
+    with running(ServerSettings(library=tmp_path / "library.sqlite", device="cpu")) as address:
+        page = open_page("library", at=address)
+        page.get_by_role("button", name="Index a folder").click()
+        page.get_by_label("Folder", exact=True).fill(str(tmp_path / "more"))
+        page.get_by_role("button", name="Index this folder").click()
+        page.locator(".toast", has_text="2 new").wait_for(timeout=60_000)
+        page.get_by_role("button", name="Close", exact=True).last.click()
+        page.get_by_role("gridcell", name="Bo – Nettle").or_(page.get_by_text("Nettle")).first.wait_for()
+        assert page.locator("h1", has_text="14 tracks").is_visible()
+
+
+def test_an_empty_library_teaches(open_page, tmp_path):
+    with running(ServerSettings(library=tmp_path / "none.sqlite", device="cpu")) as address:
+        page = open_page(at=address)
+        page.get_by_role("heading", name="Start with your music").wait_for()
+        page.get_by_role("button", name="Index a folder").click()
+        page.get_by_role("dialog").wait_for()
+
+
+def test_people_are_apart(open_page, folder):
+    settings = ServerSettings(library=folder / "library.sqlite", device="cpu", users=True)
+    with running(settings) as address:
+        page = open_page(at=address)
+        for name in ("Anna", "Ben"):
+            if name == "Ben":
+                page.get_by_role("button", name="User: Anna").click()
+            page.get_by_label("Name").fill(name)
+            page.get_by_label(re.compile("PIN")).fill("4711")
+            page.get_by_role("button", name="I am new").click()
+            page.get_by_role("button", name=f"User: {name}").wait_for()
+            if name == "Anna":
+                ask(page, "Fjord")
+                page.locator(".result .like").first.click()
+                page.locator(".toast", has_text="You like").wait_for()
+        page.get_by_role("link", name="History").click()
+        page.get_by_text("Nothing yet").wait_for()
+        page.get_by_role("button", name="User: Ben").click()
+        page.get_by_role("button", name="Anna", exact=True).click()
+        page.get_by_label(re.compile("PIN")).fill("0000")
+        page.watched.expected.append("Failed to load resource")
+        page.get_by_role("button", name="Continue").click()
+        page.get_by_role("alert").filter(has_text=re.compile("PIN")).wait_for()
+        page.get_by_label(re.compile("PIN")).fill("4711")
+        page.get_by_role("button", name="Continue").click()
+        page.locator(".events .liked").wait_for()
+
+
+def test_keyboard_only(open_page):
+    page = open_page()
+    page.get_by_role("heading", name="Which track are you playing?").wait_for()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to content"
+    page.keyboard.press("Enter")
+    page.keyboard.press("?")
+    page.get_by_role("dialog", name="Keyboard").wait_for()
+    page.keyboard.press("Escape")
+    page.keyboard.press("/")
+    page.keyboard.type("grove")
+    page.get_by_role("option", name="Grove").wait_for()
+    page.keyboard.press("Enter")
+    page.locator(".result:not(.skeleton)").first.wait_for()
+    page.keyboard.press("Tab")
+    page.locator("body").press("j")
+    assert page.evaluate("document.activeElement.className").startswith("result")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    page.locator(".result.playing").wait_for()
+    page.keyboard.press("w")
+    page.locator(".why-panel").wait_for()
+    page.keyboard.press("4")
+    page.locator(".toast", has_text="★★★★").wait_for()
+    page.keyboard.press("z")
+    page.locator(".toast", has_text="Taken back").wait_for()
+    page.keyboard.press("q")
+    page.locator(".toast, .chip-of").first.wait_for()
+    for key, name in zip("lmsph", VIEWS[1:], strict=True):
+        page.keyboard.press("g")
+        page.keyboard.press(key)
+        until(page, f"document.getElementById('view').dataset.view === '{name}'")
+
+
+def test_a_silent_server_is_named_and_the_page_goes_on(open_page):
+    page = open_page()
+    page.watched.expected.append("net::ERR_FAILED")
+    page.route("**/api/v1/**", lambda route: route.abort())
+    page.get_by_role("combobox", name="Track to ask about").fill("Amber")
+    page.get_by_text("The server does not answer").wait_for()
+    page.unroute("**/api/v1/**")
+    page.get_by_text("The server does not answer").wait_for(state="hidden")
+
+
+@pytest.mark.parametrize("width", [360, 820])
+def test_nothing_is_wider_than_the_screen(open_page, width):
+    page = open_page(width=width)
+    ask(page, "Kelp")
+    for view in VIEWS:
+        page.goto(page.url.split("#")[0] + f"#/{view}")
+        until(page, f"document.getElementById('view').dataset.view === '{view}'")
+        page.wait_for_timeout(150)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, view
+
+
+def test_the_first_view_is_small(open_page):
+    page = open_page()
+    page.get_by_role("heading", name="Which track are you playing?").wait_for()
+    sizes = page.evaluate("performance.getEntriesByType('resource').map((one) => [one.name, one.decodedBodySize])")
+    files = {name: size for name, size in sizes if "/api/" not in name and "vendor" not in name}
+    assert sum(files.values()) < 150_000, files
+    assert page.evaluate("performance.getEntriesByType('layout-shift').reduce((sum, one) => sum + one.value, 0)") < 0.05
