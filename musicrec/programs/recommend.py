@@ -52,6 +52,7 @@ def query(cfg: DictConfig) -> None:
         unlike=[str(name) for name in listed(cfg.unlike)],
         playlist=cfg.playlist,
         towards=None if cfg.towards is None else str(cfg.towards),
+        at_s=cfg.at_s,
         k=cfg.k,
         models=export_folders(cfg),
         min_pool=cfg.min_pool,
