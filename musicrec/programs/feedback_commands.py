@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from musicrec.programs import startup
+from musicrec.programs.option_words import named_options
 from musicrec.programs.profile_options import (
     PANEL,
     Asked,
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from musicrec.recommend.profiles.records import Event
 
 app = typer.Typer(rich_markup_mode="rich")
+
+OPTIONS = {"track": "", "query": "", "after": "--after", "rating": "STARS", "count": "--last"}
+"""{setting that a message of the library may name: option or argument of these commands}; a track stands by itself."""
 
 _SAID = {
     "liked": "liked",
@@ -56,7 +60,7 @@ def like(
     """
     from musicrec.config.explain import one_message
 
-    with one_message():
+    with one_message(), named_options(OPTIONS):
         startup.finish()
         asked = Asked(library=library, user=user, profiles=profiles, as_json=as_json)
         with asked.feedback() as feedback:
@@ -81,7 +85,7 @@ def dislike(
     """
     from musicrec.config.explain import one_message
 
-    with one_message():
+    with one_message(), named_options(OPTIONS):
         startup.finish()
         asked = Asked(library=library, user=user, profiles=profiles, as_json=as_json)
         with asked.feedback() as feedback:
@@ -107,7 +111,7 @@ def rate(
     """
     from musicrec.config.explain import one_message
 
-    with one_message():
+    with one_message(), named_options(OPTIONS):
         startup.finish()
         asked = Asked(library=library, user=user, profiles=profiles, as_json=as_json)
         with asked.feedback() as feedback:
@@ -134,7 +138,7 @@ def skip(
     """
     from musicrec.config.explain import one_message
 
-    with one_message():
+    with one_message(), named_options(OPTIONS):
         startup.finish()
         asked = Asked(library=library, user=user, profiles=profiles, as_json=as_json)
         with asked.feedback() as feedback:
@@ -159,7 +163,7 @@ def pair(
     """
     from musicrec.config.explain import one_message
 
-    with one_message():
+    with one_message(), named_options(OPTIONS):
         startup.finish()
         asked = Asked(library=library, user=user, profiles=profiles, as_json=as_json)
         with asked.feedback() as feedback:
@@ -186,7 +190,7 @@ def undo(
     """
     from musicrec.config.explain import one_message
 
-    with one_message():
+    with one_message(), named_options(OPTIONS):
         startup.finish()
         asked = Asked(library=library, user=user, profiles=profiles, as_json=as_json)
         with asked.feedback() as feedback:
@@ -215,7 +219,7 @@ def history(
     """
     from musicrec.config.explain import one_message
 
-    with one_message():
+    with one_message(), named_options(OPTIONS):
         startup.finish()
         asked = Asked(library=library, user=user, profiles=profiles, as_json=as_json)
         with asked.feedback(read_only=True) as feedback:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from musicrec.programs import startup
+from musicrec.programs.option_words import named_options
 from musicrec.programs.profile_options import (
     Asked,
     JsonOption,
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from musicrec.recommend.profiles.playlist_tracks import PlaylistTrack
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich")
+
+OPTIONS = {"track": "", "query": "", "settings": "--settings", "k": "-k"}
+"""{setting that a message of the library may name: option of these commands}; a track stands by itself."""
 
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="The playlist.")]
 
@@ -50,7 +54,7 @@ def list_(
     """List your playlists."""
     from musicrec.config.explain import one_message
 
-    with one_message():
+    with one_message(), named_options(OPTIONS):
         from rich.text import Text
 
         from musicrec.system.console import answer_console, make_table
@@ -80,7 +84,7 @@ def show(
     """Show a playlist with tempo, key, energy and length of its tracks."""
     from musicrec.config.explain import one_message
 
-    with one_message():
+    with one_message(), named_options(OPTIONS):
         startup.finish()
         asked = Asked(library=library, user=user, profiles=profiles, as_json=as_json)
         with asked.feedback(read_only=True) as feedback:
@@ -112,7 +116,7 @@ def add(
     """
     from musicrec.config.explain import one_message
 
-    with one_message():
+    with one_message(), named_options(OPTIONS):
         startup.finish()
         asked = Asked(library=library, user=user, profiles=profiles, as_json=as_json)
         with asked.feedback() as feedback:
@@ -143,7 +147,7 @@ def remove(
     """
     from musicrec.config.explain import one_message
 
-    with one_message():
+    with one_message(), named_options(OPTIONS):
         startup.finish()
         asked = Asked(library=library, user=user, profiles=profiles, as_json=as_json)
         with asked.feedback() as feedback:
@@ -179,7 +183,7 @@ def rename(
     """Give a playlist another name."""
     from musicrec.config.explain import one_message
 
-    with one_message():
+    with one_message(), named_options(OPTIONS):
         startup.finish()
         asked = Asked(library=library, user=user, profiles=profiles, as_json=as_json)
         with asked.feedback() as feedback:
@@ -203,7 +207,7 @@ def delete(
     """
     from musicrec.config.explain import one_message
 
-    with one_message():
+    with one_message(), named_options(OPTIONS):
         from musicrec.errors import ProfileError
 
         startup.finish()
@@ -240,7 +244,7 @@ def continue_(
     """
     from musicrec.config.explain import one_message
 
-    with one_message():
+    with one_message(), named_options(OPTIONS):
         from musicrec.recommend.profiles.records import Entry
         from musicrec.recommend.sets.settings import read_set_settings
         from musicrec.recommend.sets.table import as_table

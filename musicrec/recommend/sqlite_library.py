@@ -6,7 +6,6 @@ program writes, others read (write-ahead logging); for that, SQLite keeps two fi
 
 import json
 import math
-import os
 import sqlite3
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -34,6 +33,7 @@ from musicrec.recommend.library import (
 )
 from musicrec.recommend.space import Space
 from musicrec.recommend.track import Track, split_embedding
+from musicrec.system.atomic_write import may_write_in
 
 BESIDE = ("-wal", "-shm", ".lock")
 """What the names of the files beside a library end with: two of SQLite, and the lock of the program that writes."""
@@ -120,8 +120,7 @@ class SqliteLibrary:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise LibraryError(f"{path} cannot be written: {error.strerror}; {ANOTHER}") from None
-        own = os.access in os.supports_effective_ids
-        if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=own):
+        if not may_write_in(path.parent):
             raise LibraryError(f"{path} cannot be made: nothing may be written in the folder {path.parent}; {ANOTHER}")
         connection = sqlite_schema.connect(path, mode="rwc")
         try:

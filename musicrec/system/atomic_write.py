@@ -217,3 +217,8 @@ def _finite(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def may_write_in(folder: str | os.PathLike[str]) -> bool:
+    """Return whether files can be made in a folder, by its permissions and those of its disk."""
+    return os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids)

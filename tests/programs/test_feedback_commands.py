@@ -104,10 +104,10 @@ def test_json(run: Run):
 def test_mistakes_get_one_message_with_the_way_out(run: Run, tmp_path: Path):
     (tmp_path / "new.wav").write_bytes(b"RIFF")
     for words, message in (
-        (("like", "Secnd"), "track=Secnd: there is no such file, and no such track in"),
+        (("like", "Secnd"), "error: Secnd: there is no such file, and no such track in"),
         (("like", "Secnd"), "did you mean Ada & Bo – Second?"),
         (("like", "new.wav"), "this file is not in"),
-        (("rate", "Second", "6"), "rating=6: give a whole number from 1 to 5"),
+        (("rate", "Second", "6"), "STARS 6: give a whole number from 1 to 5"),
         (("playlist", "show", "No"), "you have no playlist 'No'; there is none yet"),
         (("profile", "export", "me.txt"), "me.txt: give a file whose name ends in .json"),
         (("profile", "export"), "there is no user 'me'"),
@@ -116,7 +116,7 @@ def test_mistakes_get_one_message_with_the_way_out(run: Run, tmp_path: Path):
         (("profile", "delete", "Anna", "--yes"), "there is no user 'Anna'"),
         (("like", "Second", "--profiles", "mysql://u:secret@h/d"), "profiles are kept in SQLite or PostgreSQL"),
         (("like", "Second", "--library", "none.sqlite"), "no such library"),
-        (("playlist", "continue", "No", "--settings", "vinly"), "settings=vinly: choose default, harmonic or vinyl"),
+        (("playlist", "continue", "No", "--settings", "vinly"), "--settings vinly: choose default, harmonic or vinyl"),
     ):
         printed, error = run(*words, status=1)
         assert printed == "" and error.startswith("error: ") and message in error and "secret" not in error

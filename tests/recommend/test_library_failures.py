@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from musicrec.errors import LibraryError
+from musicrec.errors import LibraryError, ProfileError
 from musicrec.recommend.recommender import Recommender
 from musicrec.recommend.sqlite_library import SqliteLibrary
 from tests.counting_analyzer import RATE
@@ -230,6 +230,17 @@ def test_a_library_that_cannot_be_written_is_read(read_only: Path, monkeypatch: 
         with SqliteLibrary.open(read_only) as library, pytest.raises(LibraryError, match="readonly"):
             library.prune()
     assert read_only.read_bytes() == before and [file.name for file in read_only.parent.iterdir()] == [read_only.name]
+
+
+def test_feedback_in_a_library_that_cannot_be_written_counts(read_only: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("MUSICREC_MODELS", str(read_only.parent / "models"))
+    with Recommender.open(read_only) as recommender, recommender.feedback() as feedback:
+        feedback.dislike("b")
+    protect(read_only)
+    with as_nobody(), Recommender.open(read_only) as recommender:
+        assert recommender.query("a").results == [] and len(recommender.never_again()) == 1
+        with pytest.raises(ProfileError, match=r"cannot be written .*--profiles FILE keeps profiles in another file"):
+            recommender.feedback()
 
 
 def test_a_new_library_in_a_folder_that_cannot_be_written(read_only: Path):

@@ -13,6 +13,7 @@ from sqlalchemy.pool import NullPool, StaticPool
 
 from musicrec.errors import ProfileError
 from musicrec.recommend.profiles import schema
+from musicrec.system.atomic_write import may_write_in
 
 LIBRARY_ID, PROFILES_ID = 0x6D757265, 0x6D757270  # "mure", "murp" in the header of a file: a library, profiles alone
 _BUSY_S = 30.0
@@ -163,14 +164,24 @@ def _check_file(path: Path, *, create: bool, read_only: bool) -> None:
         with closing(sqlite3.connect(_address(path, read_only), uri=True, timeout=_BUSY_S)) as connection:
             found = connection.execute("PRAGMA application_id").fetchone()[0]
     except sqlite3.Error as error:
+        if "readonly" in str(error):
+            raise ProfileError(
+                f"{path} cannot be written ({error}); --profiles FILE keeps profiles in another file"
+            ) from None
         raise ProfileError(f"{path} holds no profiles ({error}); {_ANOTHER}") from None
     if found not in (LIBRARY_ID, PROFILES_ID):
         raise ProfileError(f"{path} is not a file of musicrec; {_ANOTHER}")
 
 
 def _address(path: Path, read_only: bool) -> str:
-    """Return the URI of a file. "rw" never creates it, and repairs what a killed program left."""
-    return f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
+    """Return the URI of a file. "rw" never creates it, and repairs what a killed program left.
+
+    Where nothing may be written in the folder, SQLite cannot make the files by which readers and a writer share a file,
+    and reads it as one that does not change. It would miss writes that a killed program left beside the file.
+    """
+    journal = Path(f"{path}-wal")
+    alone = read_only and not may_write_in(path.parent) and not (journal.exists() and journal.stat().st_size)
+    return f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}{'&immutable=1' if alone else ''}"
 
 
 def _sqlite(path: Path, read_only: bool) -> Engine:
