@@ -19,6 +19,7 @@ from musicrec.recommend.sets.track_set import TrackSet, describe_track, played_m
 from musicrec.recommend.sets.transition import Transition, TransitionScore
 
 _Tracks = Annotated[int, Ge(2)]
+_OFF = 1.5  # how far the energy may be from the curve on average, on the scale from 1 to 10, before a remark says so
 _TRIES = 4  # numbers of tracks that are tried for a set of so many minutes
 
 
@@ -224,7 +225,7 @@ def _described(plan: Plan, path: FoundSet, settings: SetSettings, *, remarks: Se
         transitions=tuple(transitions),
         score=float(np.mean([transition.score for transition in transitions])),
         minutes=float(times[-1]),
-        remarks=tuple([*remarks, *_remarks(transitions, settings)]),
+        remarks=tuple([*remarks, *_off_the_curve(plan, path.rows), *_remarks(transitions, settings)]),
     )
 
 
@@ -237,12 +238,17 @@ def _remarks(transitions: Sequence[Transition], settings: SetSettings) -> list[s
             f"track{'s' * many} {', '.join(fillers)} {'are fillers' if many else 'is a filler'}: nothing better leads "
             "to what follows; more tracks in the library, or a longer set, may help"
         )
-    remarks += [
-        f"track {place} → {place + 1} is a weak transition, {transition.score:.2f} and not {settings.least:.2f}: "
-        "no better set was found; another start, or more tracks in the library, may help"
+    weak = [
+        f"{place} → {place + 1} ({transition.score:.2f})"
         for place, transition in enumerate(transitions, 1)
         if round(transition.score, 2) < settings.least and not transition.filler
     ]
+    if weak:
+        are = "transitions are" if len(weak) > 1 else "transition is"
+        remarks.append(
+            f"{len(weak)} {are} below {settings.least:.2f}: {', '.join(weak)}; no better set was found: another start, "
+            "fewer tracks, or more music in the library may help"
+        )
     tempo = settings.transitions.tempo
     spent = sum(abs(transition.tempo_change_percent or 0.0) for transition in transitions)
     if tempo.set_percent is not None and spent > tempo.set_percent:
@@ -251,6 +257,18 @@ def _remarks(transitions: Sequence[Transition], settings: SetSettings) -> list[s
     if without:
         remarks.append(f"{without} of {len(transitions)} transitions could not be judged by key: it is unknown")
     return remarks
+
+
+def _off_the_curve(plan: Plan, rows: Sequence[int]) -> list[str]:
+    off = plan.columns.energy[list(rows[1:])] - plan.targets[1:]
+    off = off[~np.isnan(off)]
+    if not off.size or abs(off.mean()) < _OFF:
+        return []
+    side, other = ("below", "lower") if off.mean() < 0 else ("above", "higher")
+    return [
+        f"the energy is {abs(off.mean()):.1f} {side} the curve on average: few tracks there lead on; a {other} curve, "
+        "or more music in the library, may help"
+    ]
 
 
 def _judges(settings: SetSettings, axis: str) -> bool:

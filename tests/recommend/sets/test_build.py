@@ -170,10 +170,19 @@ def test_a_transition_below_the_floor_is_named(columns):
     made = build_set(columns(bpm=[100, 101, 113]), start=0, tracks=3, settings=only(TempoAxis()))
     assert [round(one.score, 2) for one in made.transitions] == [0.98, 0.05]
     assert made.remarks == (
-        "track 2 → 3 is a weak transition, 0.05 and not 0.50: no better set was found; another start, or more tracks "
-        "in the library, may help",
+        "1 transition is below 0.50: 2 → 3 (0.05); no better set was found: another start, fewer tracks, or more music "
+        "in the library may help",
     )
     assert made.weakest == pytest.approx(made.transitions[1].score)
+
+
+def test_energy_far_from_the_curve_is_said(columns):
+    """4, 4 and 4 where 6, 8 and 10 are wanted."""
+    facts = columns(bpm=[120] * 4, energy=[4] * 4)
+    made = build_set(facts, start=0, tracks=4, curve=EnergyCurve(shape="rise", low=4, high=10))
+    assert made.remarks[0].startswith("the energy is 4.0 below the curve on average: few tracks there lead on; a lower")
+    flat = build_set(facts, start=0, tracks=4, curve=EnergyCurve())
+    assert not any("curve" in remark for remark in flat.remarks)
 
 
 def test_the_tempo_budget_of_the_set(columns):
