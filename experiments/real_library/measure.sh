@@ -31,6 +31,7 @@ python $here/neighbours.py "$choosing/library.sqlite" --csv $here/choosing.csv -
     --weights tempo=1,key=1,energy=2,loudness=2,brightness=2,embedding=2,variation=1 \
     --weights tempo=1,key=1,energy=2,loudness=2,brightness=2,embedding=2,variation=2 \
     --weights tempo=1,key=1,energy=2,loudness=2,brightness=2,embedding=3,variation=2 \
+    --weights tempo=1,key=1,energy=2,loudness=2,brightness=2,embedding=3,variation=3 \
     --weights tempo=1.5,key=1.5,energy=2,loudness=2,brightness=2,embedding=3,variation=3
 python $here/reranking.py "$choosing/library.sqlite" --csv $here/reranking.csv --page $here/README.md \
     --weights mix:tempo=4,key=4,energy=3,embedding=3,variation=1,loudness=1,brightness=1 \

@@ -51,8 +51,9 @@ class Evaluation:
         self.parts = [name for name in self.rankings if " without " in name]
 
     def named(self, names: Iterable[str]) -> list[str]:
-        """Return the measures that there are."""
-        return [name for name in names if name in self.titles]
+        """Return the measures that there are, without those that have one value for all rankings and so say nothing."""
+        values = {name: {row["value"] for row in self.rows if row["measure"] == name} for name in names}
+        return [name for name in names if name in self.titles and len(values[name]) > 1]
 
     def table(self, first: str, measures: Sequence[str], lines: Iterable[tuple[str, Callable[[str], str]]]) -> str:
         """Return a table as Markdown.

@@ -23,6 +23,7 @@ OPTIONS = {
     "preset.passage": "--passage",
     "similarity.metric": "--metric",
     "search": "--search",
+    "reranking.neighbours": "--neighbours",
     "reranking.hubs": "--hubs",
     "reranking.balance": "--balance",
     "weights.": "--weights ",
@@ -120,6 +121,12 @@ def query(
         float | None,
         typer.Option(
             metavar="0…1", help="1: the most similar; less: they also differ from each other.", rich_help_panel=_ORDER
+        ),
+    ] = None,
+    neighbours: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="How many tracks around the query tell with it how it sounds.", rich_help_panel=_ORDER
         ),
     ] = None,
     hubs: Annotated[
@@ -222,6 +229,7 @@ def query(
             passage="outro_to_intro" if follow else passage,
             at_s=None if at is None else parse_place(at),
             metric=metric,
+            neighbours=neighbours,
             hubs=hubs,
             balance=0.6 if diverse else balance,
             search=search,

@@ -23,6 +23,7 @@ def settings_of(cfg: DictConfig) -> dict[str, Any]:
         "weights": plain(cfg.weights),
         "metric": cfg.similarity.metric,
         "passage": cfg.similarity.passage,
+        "neighbours": cfg.similarity.neighbours,
         "hubs": cfg.similarity.hubs,
         "balance": cfg.similarity.balance,
     }

@@ -147,6 +147,7 @@ def compose_answer(
             "preset": preset.name,
             "metric": request.similarity.metric,
             "weights": request.similarity.weights,
+            "neighbours": preset.reranking.neighbours,
             "hubs": preset.reranking.hubs,
             "balance": preset.reranking.balance,
             "passage": preset.passage,
@@ -158,6 +159,7 @@ def compose_answer(
 def _tag_step(found: Recommendation, tags: TagFilter) -> dict[str, Any]:
     return {
         "match": tags.match,
+        "possible": tags.possible,
         "chosen": {name: list(getattr(tags, name)) for name in ("any", "all", "none") if getattr(tags, name)},
         "min_pool": found.min_pool,
         "tags": [asdict(tag) for tag in found.tags],

@@ -77,6 +77,7 @@ def _last_order(answer: "Answer") -> str:
     settings = answer.similarity
     parts = [
         _PASSAGES[settings["passage"]],
+        "tracks around the query count with it" if settings["neighbours"] else "",
         "tracks that resemble everything count less" if settings["hubs"] else "",
         "then results that differ from each other" if settings["balance"] < 1 else "",
     ]

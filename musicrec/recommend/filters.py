@@ -11,7 +11,9 @@ from musicrec.config.value_check import check_choice, check_value
 from musicrec.heads import Head
 from musicrec.heads.tag_groups import TagGroups
 from musicrec.recommend.conditions import Condition
-from musicrec.recommend.tag_bits import TagBits
+from musicrec.recommend.tag_bits import POSSIBLE, TagBits
+
+_LEAST_ODDS = 0.25  # of those at which a track has a tag; measured in experiments/recommendation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +72,11 @@ def tag_key(head: str, tag: str) -> str:
     return f"{head}: {tag}"
 
 
+def possible_tag_key(head: str, tag: str) -> str:
+    """Return the name by which a library knows that a track may have a tag; see `TagFilter.may_have_tag`."""
+    return f"{POSSIBLE}{tag_key(head, tag)}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class TagFilter:
     """Keeps the tracks that share the most characteristic tags of the query, and asks for less if too few are left.
@@ -85,6 +92,8 @@ class TagFilter:
         at_least: Multi-label heads: if no tag reaches the threshold, a track has this many of its most probable tags.
         close: Heads with exclusive classes, such as genre: the query also has its second class if the probability is
             at most this much lower than that of the first.
+        possible: Also keep tracks that may have a tag of the query: those whose probability is not clearly below its
+            limit, see `may_have_tag`. False keeps only those that have it. Tags of your choice are always had.
         required: Never ask for less, even if no track is left.
         any: Tags of your choice in place of those of the query; a track has at least one of them. They are named as
             they are shown, such as "flute", or with the head of one model, as "tags: flute".
@@ -100,6 +109,7 @@ class TagFilter:
     threshold: Share | None = None
     at_least: Count = 3
     close: Share = 0.1
+    possible: bool = True
     required: bool = False
     any: Sequence[str] = ()
     all: Sequence[str] = ()
@@ -111,6 +121,7 @@ class TagFilter:
         check_value("filter.threshold", self.threshold, Share | None)
         check_value("filter.at_least", self.at_least, Count)
         check_value("filter.close", self.close, Share)
+        check_value("filter.possible", self.possible, bool)
         check_value("filter.required", self.required, bool)
         for name in ("any", "all", "none"):
             given: Any = getattr(self, name)
@@ -142,8 +153,43 @@ class TagFilter:
                 np.put_along_axis(has, order[:, 1:2], (first - second <= close)[:, None], axis=1)
             return has
         np.put_along_axis(has, order[:, : self.at_least], True, axis=1)
-        sure = probabilities >= (head.limits if self.threshold is None else self.threshold)
+        sure = probabilities >= self._limits(head)
         return np.where(sure.any(axis=1, keepdims=True), sure, has)
+
+    def may_have_tag(self, head: Head, probabilities: np.ndarray) -> np.ndarray:
+        """Return which tags of a head the tracks have or may have.
+
+        A limit tells how tags are shown. Two tracks that sound alike may lie on either side of it, so a track may have
+        a tag as long as the odds p / (1 - p) are at least a quarter of those at the limit. Of exclusive classes, each
+        counts whose probability is at least a quarter of that of the first.
+
+        Args:
+            head: The head.
+            probabilities: (tracks, classes).
+
+        Returns:
+            (tracks, classes) bool.
+        """
+        if head.exclusive:
+            return probabilities >= _LEAST_ODDS * probabilities.max(axis=1, keepdims=True, initial=0)
+        limits = np.broadcast_to(self._limits(head), probabilities.shape)
+        likely = probabilities * (1 - limits) >= _LEAST_ODDS * limits * (1 - probabilities)
+        return likely | self.has_tag(head, probabilities)
+
+    def _limits(self, head: Head) -> Any:
+        return head.limits if self.threshold is None else self.threshold
+
+    def tags_of_tracks(self, heads: Sequence[Head], probabilities: Mapping[str, np.ndarray]) -> TagBits:
+        """Return the tags that tracks have, and those that they may have.
+
+        Args:
+            heads: The tag heads.
+            probabilities: {head: (tracks, classes)}.
+        """
+        kinds = ((tag_key, self.has_tag), (possible_tag_key, self.may_have_tag))
+        names = [key(head.name, tag) for key, _ in kinds for head in heads for tag in head.classes]
+        found = [has(head, probabilities[head.name]) for _, has in kinds for head in heads]
+        return TagBits.pack(names, np.concatenate(found, axis=1) if found else np.zeros((0, 0), dtype=bool))
 
     def tags_of(
         self, query: Mapping[str, np.ndarray], heads: Sequence[Head], usual: Mapping[str, np.ndarray]
@@ -209,10 +255,11 @@ class TagFilter:
         if self.any or self.all:
             return own, [TagStep(tags=(), tracks=count(own))]
         sizes = range(self.top, len(tags) + 1) if self.match == "any" else range(min(self.top, len(tags)), 0, -1)
+        key = possible_tag_key if self.possible else tag_key
         steps: list[TagStep] = []
         for size in sizes or ([len(tags)] if tags else []):
             asked = tuple(tags[:size])
-            keys = [tag_key(tag.head, tag.name) for tag in asked]
+            keys = [key(tag.head, tag.name) for tag in asked]
             kept = own & (Condition(tags_any=keys) if self.match == "any" else Condition(tags_all=keys))
             steps.append(TagStep(tags=asked, tracks=count(kept)))
             if steps[-1].tracks >= min_pool or self.required:

@@ -38,6 +38,7 @@ def query_settings(
     weights: Weights | None = None,
     metric: str = "cosine",
     passage: str | None = None,
+    neighbours: int | None = None,
     hubs: float | None = None,
     balance: float | None = None,
 ) -> QuerySettings:
@@ -51,6 +52,7 @@ def query_settings(
         weights: Weights in place of those of the preset.
         metric: How a block is compared.
         passage: Which parts of the tracks are compared, see `Preset`.
+        neighbours: How many tracks around the query count with it.
         hubs: How far hubs are put back.
         balance: How much similarity counts against diversity.
 
@@ -61,7 +63,7 @@ def query_settings(
     heads, blocks = list(library.heads.values()), library.blocks()
     others = [name for name in blocks if name not in library.heads]
     if chosen is None:
-        chosen = Preset(name="default", weights=default_weights(heads, others), reranking=Reranking(hubs=0.0))
+        chosen = Preset(name="default", weights=default_weights(heads, others), reranking=Reranking(neighbours=5))
     else:
         chosen = replace(chosen, weights=chosen.weights_for(blocks))
     soft = set_filters(chosen.filters)
@@ -71,7 +73,7 @@ def query_settings(
         chosen,
         filters=filters or chosen.filters,
         tags=tags if isinstance(tags, TagFilter) else replace(chosen.tags, **_given(tags or {})),
-        reranking=replace(chosen.reranking, **_given({"hubs": hubs, "balance": balance})),
+        reranking=replace(chosen.reranking, **_given({"neighbours": neighbours, "hubs": hubs, "balance": balance})),
         passage=passage or chosen.passage,
     )
     own = {name: weight for name, weight in (weights or {}).items() if weight is not None}

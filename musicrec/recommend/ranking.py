@@ -3,13 +3,15 @@
 1. Conditions leave the tracks that fit: musical filters, and tags (`filters`, `musical_filters`).
 2. One product per track finds a shortlist of those that are most similar (`library_index`).
 3. The shortlist is compared again by all that is stored about its tracks (`similarity`), and gets its last order:
-   passages, several queries, what a user likes, hubs, diversity, a limit per artist (`reranking`).
+   passages, several queries, the tracks around the query, what a user likes, hubs, diversity, a limit per artist
+   (`reranking`).
 
 A path between two tracks has its own order (`path_ranking`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -21,16 +23,19 @@ from musicrec.recommend.library_index import LibraryIndex
 from musicrec.recommend.path_ranking import path_tracks
 from musicrec.recommend.read_request import ReadRequest
 from musicrec.recommend.request import Recommendation, RecommendedTrack, Request
+from musicrec.recommend.reranking.expansion import expanded_query
 from musicrec.recommend.reranking.hubs import spread
 from musicrec.recommend.reranking.passages import PassageMatch, match_passages
 from musicrec.recommend.reranking.several import Queries, combined_similarity, recency_weights
-from musicrec.recommend.reranking.weighting import with_block
+from musicrec.recommend.reranking.weighting import compared_vectors, with_block
+from musicrec.recommend.similarity import is_embedding
 from musicrec.recommend.track_table import TrackTable, closeness
 
 _SHORTLIST = 100  # tracks that are compared again by all that is stored
 _PER_RESULT = 10  # but this many for each that is wanted
 _LONGER = (1, 5, 50)  # times as many, if limits per artist and the like leave too few of them
 _WITHOUT_COSINE = 2_000  # the shortlist is by cosine; other metrics and weights of single models need a longer one
+_AROUND = 100  # tracks around a query, among which its neighbours are looked for
 _PASSAGE_WEIGHT = 3.0  # as much as the sound of whole tracks
 _WITH_PASSAGES = 300  # the shortlist is by whole tracks; passages that fit need a longer one
 
@@ -141,11 +146,11 @@ class _Ranking:
     def _ranked(self, table: TrackTable, compared: _Comparison) -> list[RecommendedTrack]:
         """Return the tracks of a shortlist that are recommended, best first."""
         request, similarity = self._request, compared.similarity
-        scores: np.ndarray = similarity
+        scores: np.ndarray = similarity + self._by_neighbours(table)
         notes: Sequence[str] = [""] * len(table)
         if request.taste is not None:
             query = closeness(self._space, self._asked.vectors[:1])[0]
-            scores, notes = request.taste(table, similarity, query)
+            scores, notes = request.taste(table, scores, query)
         chosen, scores = self._order(table, scores)
         return [
             self._asked.recommended(
@@ -161,6 +166,42 @@ class _Ranking:
             )
             for row, track in zip(chosen.tolist(), self._library.tracks(table.ids[chosen].tolist()), strict=True)
         ]
+
+    def _by_neighbours(self, table: TrackTable) -> np.ndarray:
+        """Return by how much the tracks around the query change the similarities of a shortlist, (tracks,)."""
+        if self._change is None:
+            return np.zeros(len(table))
+        return np.asarray(self._compared_vectors(table) @ self._change, dtype=np.float64)
+
+    @cached_property
+    def _change(self) -> np.ndarray | None:
+        """What the tracks around the query change in its vector, (size,); None for nothing.
+
+        They are the nearest by all blocks, and change the sound alone: the tempo and the key of the query are its own.
+        The conditions do not hold for them, as they need not be recommended. Several queries are expanded by each
+        other; and metrics other than the cosine are no products of vectors.
+        """
+        request, asked = self._request, self._asked
+        neighbours = request.preset.reranking.neighbours
+        sound = self._space.weighted(
+            np.ones(self._space.size, np.float32),
+            {name: 1.0 for name, weight in asked.weights[0].items() if weight and is_embedding(name)},
+        )
+        if not neighbours or len(request.alike) > 1 or request.similarity.metric != "cosine" or not sound.any():
+            return None
+        around = self._index.shortlist(
+            asked.vectors[0], asked.weights[0], asked.without_versions, n=_AROUND + len(asked.named)
+        )
+        around = around.take(np.flatnonzero(~np.isin(around.ids, asked.named)))
+        own = compared_vectors(asked.vectors[:1], self._weights[0], np.array([sum(asked.weights[0].values())]))
+        vectors = np.concatenate([own, self._compared_vectors(around)])
+        return sound * (expanded_query(vectors, neighbours=neighbours) - own[0])
+
+    def _compared_vectors(self, table: TrackTable) -> np.ndarray:
+        """Return vectors whose products are similarities by the weights of the query; see `compared_vectors`."""
+        of_blocks = np.array([self._asked.weights[0].get(name, 0.0) for name in self._space.blocks])
+        known = table.known_blocks(table.rows) @ of_blocks
+        return compared_vectors(table.vectors.astype(np.float32), self._weights[0], known)
 
     def _shortlist(self, condition: Condition, *, times: int) -> tuple[TrackTable, bool]:
         """Return the tracks that are most similar to any of the queries, without the queries themselves.

@@ -49,7 +49,8 @@ class ReadRequest:
         vectors: (tracks, size) float32, how the tracks sound in the space of the index, without weights.
         known: (tracks, blocks) bool, which blocks of the space they have.
         weights: For each track {block of the space: weight}, of the blocks that it has.
-        excluded: (recordings,) int64, ids of the tracks and of what is banned.
+        named: (recordings,) int64, ids of the tracks, as far as they are in the library.
+        excluded: (recordings,) int64, these and what is banned.
         facts: What is known of the first track.
         filters: The musical filters that are in force.
         condition: What they ask for.
@@ -69,6 +70,7 @@ class ReadRequest:
         self.weights = [self._weights_of(known) for known in self.known]
         asked = [track.version_of or track.audio_hash for track in named]
         ids = library.ids_of(asked)
+        self.named = np.array(sorted({*ids.values()}), dtype=np.int64)
         excluded = {*ids.values(), *request.banned}
         self.excluded = np.array(sorted(excluded), dtype=np.int64)
         self._excluded_tracks = index.table(self.excluded)

@@ -204,6 +204,7 @@ class Recommender:
         weights: Weights | None = None,
         metric: str = "cosine",
         passage: str | None = None,
+        neighbours: int | None = None,
         hubs: float | None = None,
         balance: float | None = None,
         min_pool: int | None = None,
@@ -235,6 +236,7 @@ class Recommender:
             metric: "cosine", "euclidean" or "correlation".
             passage: Which parts of the tracks are compared, in place of that of the preset: "whole"; "outro_to_intro"
                 or "intro_to_outro", where they would meet in a mix; or "best", those that fit best, wherever they are.
+            neighbours: As in `Reranking`, in place of that of the preset.
             hubs: As in `Reranking`, in place of that of the preset.
             balance: As in `Reranking`, in place of that of the preset.
             min_pool: Number of tracks that the tag filter must leave; None for k, but at most half of the library.
@@ -269,6 +271,7 @@ class Recommender:
             weights=weights,
             metric=metric,
             passage=passage or (None if at_s is None else "best"),
+            neighbours=neighbours,
             hubs=hubs,
             balance=balance,
         )

@@ -24,7 +24,7 @@ Statistics = tuple[np.ndarray, np.ndarray]
 """The mean and the standard deviation of each dimension of a block over the tracks of a library, both (size,)."""
 
 
-WITH_TAGS = {"embedding": 3.0, "variation": 3.0, "energy": 2.0, "loudness": 2.0, "brightness": 2.0}
+WITH_TAGS = {"embedding": 4.0, "variation": 3.0, "energy": 2.0, "loudness": 2.0, "brightness": 2.0}
 WITHOUT_TAGS = {"energy": 1.0}
 """The default weights of what is no head, in a library with and without a model that predicts tags."""
 

@@ -27,8 +27,8 @@ from musicrec.recommend.filters import tag_values
 from musicrec.recommend.passage_statistics import PassageStatistics
 from musicrec.recommend.similarity import Similarity, Statistics
 
-FORMAT = 1
-"""Changes when vectors of older versions cannot be compared with new ones."""
+FORMAT = 2
+"""Changes when vectors or summaries of older versions cannot be compared with new ones."""
 LEAST_TRACKS = 20  # in fewer tracks, the mean and the deviation say more about these tracks than about music
 MOST_FITTED = 50_000  # tracks that stand for a library
 _MOST_DIMENSIONS = {"embedding": 96, "variation": 64}

@@ -13,7 +13,7 @@ import numpy as np
 from musicrec.errors import LibraryError
 from musicrec.export.passages import Passages
 from musicrec.heads import Head
-from musicrec.recommend.filters import TagFilter, tag_key, tag_values
+from musicrec.recommend.filters import TagFilter, tag_values
 from musicrec.recommend.library_columns import genres, keys_of, tempi
 from musicrec.recommend.space import MOST_FITTED, Space
 from musicrec.recommend.tag_bits import TagBits
@@ -37,7 +37,7 @@ class SummaryLayout:
         space: The space of the vectors.
 
     Attributes:
-        tags: Names of the tags, as "head: tag", in the order of the bits.
+        tags: Names of the tags that tracks have and may have, in the order of the bits; see `filters.tag_key`.
         genres: Names of the genres, by their number.
         dtype: The type of a summary.
 
@@ -50,8 +50,7 @@ class SummaryLayout:
         if len(space.blocks) > _MOST_BLOCKS:
             raise LibraryError(f"the models have {len(space.blocks)} blocks; a library holds up to {_MOST_BLOCKS}")
         none = {head.name: np.zeros((0, len(head.classes)), np.float32) for head in heads}
-        self._tag_heads = tag_values(heads, none)[0]
-        self.tags = tuple(tag_key(head.name, tag) for head in self._tag_heads for tag in head.classes)
+        self.tags = TagFilter().tags_of_tracks(*tag_values(heads, none)).names
         self.genres = genres(none, heads)[0]
         self.dtype = np.dtype(
             [
@@ -91,9 +90,7 @@ class SummaryLayout:
         found["known"] = known @ (1 << np.arange(known.shape[1], dtype=np.uint32))
         heads, probabilities = tag_values(self._heads, values)
         if heads:
-            usual = TagFilter()
-            has = np.concatenate([usual.has_tag(head, probabilities[head.name]) for head in heads], axis=1)
-            found["tags"] = np.packbits(has, axis=1, bitorder="little")
+            found["tags"] = TagFilter().tags_of_tracks(heads, probabilities).bits
         return found
 
 
@@ -158,13 +155,11 @@ def summed_up(library: "Library", ids: np.ndarray, space: Space) -> Iterator[tup
 def tags_by(library: "Library", ids: np.ndarray, tag_filter: TagFilter) -> TagBits:
     """Return the tags that a filter gives to recordings. All their answers are read, which takes a while."""
     heads = list(library.heads.values())
-    parts: list[np.ndarray] = []
-    names: tuple[str, ...] = ()
-    for start in range(0, len(ids), _AT_ONCE):
-        tag_heads, values = tag_values(heads, library.values(ids[start : start + _AT_ONCE].tolist()))
-        names = tuple(tag_key(head.name, tag) for head in tag_heads for tag in head.classes)
-        parts.append(np.concatenate([tag_filter.has_tag(head, values[head.name]) for head in tag_heads], axis=1))
-    return TagBits.pack(names, np.concatenate(parts))
+    parts = [
+        tag_filter.tags_of_tracks(*tag_values(heads, library.values(ids[start : start + _AT_ONCE].tolist())))
+        for start in range(0, len(ids), _AT_ONCE)
+    ]
+    return TagBits(parts[0].names, np.concatenate([part.bits for part in parts]))
 
 
 def _some_passages(library: "Library", ids: np.ndarray) -> list[Passages]:

@@ -9,6 +9,8 @@ import numpy as np
 
 from musicrec.errors import ConfigError
 
+POSSIBLE = "may have "
+"""Begins the names of tags that a track may have. No word of a user means these; see `TagBits.named`."""
 _BITS = np.arange(8)
 
 
@@ -123,9 +125,10 @@ class TagBits:
         if word in self._numbers:
             return (word,)
         wanted = word.strip().lower()
-        found = [name for name in self.names if wanted in (name.lower(), name.partition(": ")[2].lower())]
+        names = [name for name in self.names if not name.startswith(POSSIBLE)]
+        found = [name for name in names if wanted in (name.lower(), name.partition(": ")[2].lower())]
         if not found:
-            raise ConfigError(unknown_name("tag", word, [name.partition(": ")[2] or name for name in self.names]))
+            raise ConfigError(unknown_name("tag", word, [name.partition(": ")[2] or name for name in names]))
         return tuple(found)
 
     def _bytes(self, names: Sequence[str]) -> list[tuple[int, np.uint8]]:

@@ -153,11 +153,11 @@ def test_json_output_holds_nothing_else(program: Callable, world: dict):
     answer = json.loads(done.stdout)
     assert [row["rank"] for row in answer["results"]] == [1, 2, 3]
     assert str(query) not in [row["path"] for row in answer["results"]], "the query is not recommended to itself"
-    similarities = [row["similarity"] for row in answer["results"]]
-    assert similarities == sorted(similarities, reverse=True) and -1 <= similarities[-1] <= similarities[0] <= 1
+    scores = [row["score"] for row in answer["results"]]
+    assert scores == sorted(scores, reverse=True) and all(-1 <= row["similarity"] <= 1 for row in answer["results"])
     weights = answer["similarity"]["weights"]
     assert weights == {
-        "tempo": 1, "key": 1, "embedding": 3, "variation": 3, "energy": 2, "loudness": 2, "brightness": 2,
+        "tempo": 1, "key": 1, "embedding": 4, "variation": 3, "energy": 2, "loudness": 2, "brightness": 2,
     }  # fmt: skip
     for row in answer["results"]:
         parts = row["similarity_by_block"]

@@ -6,7 +6,7 @@ import pytest
 from musicrec.errors import ConfigError
 from musicrec.heads.tags import TagHead
 from musicrec.recommend.conditions import Condition
-from musicrec.recommend.filters import TagFilter, tag_key, tag_values
+from musicrec.recommend.filters import TagFilter, possible_tag_key, tag_key, tag_values
 from musicrec.recommend.tag_bits import TagBits
 
 
@@ -35,6 +35,43 @@ def test_a_track_has_a_tag_from_the_threshold_of_the_export_on(heads: dict):
     assert TagFilter(threshold=0.5).has_tag(head, probabilities).tolist() == [[True, False, False, False]]
 
 
+def test_a_track_may_have_a_tag_down_to_a_quarter_of_the_odds(heads: dict):
+    head = dataclasses.replace(heads["instruments"], thresholds=(0.5, 0.2, 0.8, 0.5))
+    # The odds at the limits are 1, 1/4, 4 and 1; a quarter of them is reached at 0.2, 1/17, 0.5 and 0.2.
+    limits = np.array([0.2, 1 / 17, 0.5, 0.2])
+    either_side = np.stack([limits - 0.001, limits + 0.001]).astype(np.float32)
+    assert TagFilter(at_least=1).may_have_tag(head, either_side).tolist() == [[False] * 2 + [True, False], [True] * 4]
+    assert TagFilter(at_least=1).may_have_tag(head, either_side)[0, 2], "the first is had if none is sure"
+    equal = TagFilter(at_least=1, threshold=0.8).may_have_tag(head, values([0.9, 0.501, 0.499, 0.0]))
+    assert equal.tolist() == [[True, True, False, False]]
+    genre = TagFilter().may_have_tag(heads["genre"], values([0.8, 0.2, 0.1], [0.4, 0.3, 0.3]))
+    assert genre.tolist() == [[True, True, False], [True, True, True]]
+
+
+def test_tracks_that_may_have_a_tag_stay_unless_only_sure_ones_are_wanted(world):
+    tags, bits, everyone = world
+    possible = np.zeros((5, 4), dtype=bool)
+    possible[2, 0] = True  # the third track may have drums
+    has = np.stack([bits.column(name) for name in bits.names[:4]], axis=1)
+    lenient = tags, TagBits.pack(bits.names, np.hstack([has, has | possible])), everyone
+    assert pooled(lenient, TagFilter(top=1), min_pool=1)[0] == [0, 1, 2]
+    assert pooled(lenient, TagFilter(top=1, possible=False), min_pool=1)[0] == [0, 1]
+    assert pooled(lenient, TagFilter(any=["drums"]), min_pool=1)[0] == [0, 1], "chosen tags are had"
+    assert pooled(lenient, TagFilter(top=1, none=["drums"]), min_pool=1)[0] == [2]
+
+
+def test_the_tags_of_tracks_are_those_they_have_and_those_they_may_have(heads: dict):
+    chosen = [heads["genre"], heads["instruments"]]
+    probabilities = {"genre": values([0.1, 0.5, 0.4]), "instruments": values([0.9, 0.3, 0.1, 0.6])}
+    found = TagFilter().tags_of_tracks(chosen, probabilities).of_track(0)
+    assert found == (
+        "genre: jazz", "instruments: drums", "instruments: sax",
+        "may have genre: jazz", "may have genre: rock", "may have instruments: drums",
+        "may have instruments: flute", "may have instruments: sax",
+    )  # fmt: skip
+    assert TagFilter().tags_of_tracks([], {}).names == ()
+
+
 def test_tags_that_say_most_come_first(heads: dict):
     query = {"genre": values([0.1, 0.7, 0.2])[0], "instruments": values([0.95, 0.6, 0.1, 0.0])[0]}
     usual = {"genre": values([0.3, 0.3, 0.4])[0], "instruments": values([0.9, 0.05, 0.4, 0.4])[0]}
@@ -54,8 +91,8 @@ def world(heads: dict):
     has_tag = {"instruments": np.array([[1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1], [0, 0, 0, 0]], bool)}
     query = {"instruments": values([0.9, 0.8, 0.7, 0.6])[0]}
     tags = TagFilter().tags_of(query, [heads["instruments"]], {"instruments": np.zeros(4, np.float32)})
-    names = [tag_key("instruments", name) for name in heads["instruments"].classes]
-    return tags, TagBits.pack(names, has_tag["instruments"]), np.ones(5, dtype=bool)
+    names = [key("instruments", name) for key in (tag_key, possible_tag_key) for name in heads["instruments"].classes]
+    return tags, TagBits.pack(names, np.tile(has_tag["instruments"], 2)), np.ones(5, dtype=bool)
 
 
 def pooled(world, tag_filter: TagFilter, *, min_pool: int, tags: list | None = None) -> tuple[list[int], list[tuple]]:
@@ -112,7 +149,7 @@ def test_chosen_tags_are_not_relaxed(world):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"match": "some"}, {"top": 0}, {"at_least": 1.5}, {"threshold": 2}, {"close": "near"}]
+    "settings", [{"match": "some"}, {"top": 0}, {"at_least": 1.5}, {"threshold": 2}, {"close": "near"}, {"possible": 2}]
 )
 def test_settings_that_cannot_work_are_named(settings: dict):
     with pytest.raises(ConfigError, match=rf"filter\.{next(iter(settings))}="):

@@ -66,7 +66,8 @@ def test_inspire_is_for_producers():
     inspire = read_preset("inspire")
     assert max(inspire.weights, key=lambda block: inspire.weights[block]) == "embedding"
     assert inspire.filters.bpm_percent is None and inspire.filters.key == ()
-    assert not {"tempo", "key"} & set(inspire.weights)
+    assert "key" not in inspire.weights and inspire.weights["tempo"] < 0.1 * inspire.weights["embedding"]
+    assert inspire.reranking.neighbours > 0
 
 
 def test_explore_is_diverse():
@@ -139,7 +140,7 @@ def test_a_file_of_ones_own(tmp_path: Path):
         ("weights: {tempo: 1}\nfilters: {key_table: {same: 2}}", "keys.same=2: give a number from 0 to 1"),
         ("weights: {tempo: 1}\ntags: {match: some}", "filter.match=some: choose any or all"),
         ("weights: {tempo: 1}\nreranking: {balance: 2}", "reranking.balance=2: give a number from 0 to 1"),
-        ("weights: {tempo: 1}\nreranking: {mmr: 2}", "reranking: no setting 'mmr'; choose from: hubs, balance"),
+        ("weights: {tempo: 1}\nreranking: {mmr: 2}", "no setting 'mmr'; choose from: neighbours, hubs, balance"),
         (
             "weights: {tempo: 1}\npassage: intro",
             "preset.passage=intro: choose whole, outro_to_intro, intro_to_outro or best",

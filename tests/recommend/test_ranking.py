@@ -12,6 +12,7 @@ from musicrec.recommend.filters import TagFilter
 from musicrec.recommend.library import Changes
 from musicrec.recommend.library_index import MemoryIndex
 from musicrec.recommend.musical_filters import MusicalFilters, set_filters
+from musicrec.recommend.reranking.expansion import expanded_query
 from musicrec.recommend.reranking.rerank import Reranking
 from musicrec.recommend.similarity import Similarity
 from musicrec.recommend.sqlite_library import SqliteLibrary
@@ -199,6 +200,55 @@ def test_diversity_changes_the_order_and_not_the_first(corners: SqliteLibrary):
     plain = ids(ask(corners, query, k=8, weights={"embedding": 1}))
     diverse = ids(ask(corners, query, k=8, weights={"embedding": 1}, reranking=Reranking(hubs=0.0, balance=0.3)))
     assert plain[0] == diverse[0] and {name[0] for name in plain} == {"a"} < {name[0] for name in diverse}
+
+
+def test_the_tracks_around_a_query_change_how_it_sounds_and_nothing_else(corners: SqliteLibrary):
+    (query,) = of_embedding(corners, "a0")
+    settings = {"k": 29, "tags": TagFilter(any=["house"]), "weights": {"embedding": 3.0, "tempo": 1.0}}
+    plain = {match.track.track_id: match for match in ask(corners, query, **settings).matches}
+    found = ask(corners, query, **settings, reranking=Reranking(neighbours=3)).matches
+    space = MemoryIndex(corners).space
+    tracks, values = corners.read()
+    vectors, _ = space.vectors(values)
+    weights = space.weighted(np.ones(space.size, np.float32), {"embedding": 3.0, "tempo": 1.0})
+    compared = vectors.astype(np.float32) * np.sqrt(weights / 4)
+    names = [track.track_id for track in tracks]
+    own = compared[names.index("a0")]
+    near = np.argsort(-(compared @ own), kind="stable")
+    expanded = expanded_query(compared[[names.index("a0"), *(row for row in near if names[row] != "a0")]], neighbours=3)
+    sound = space.blocks["embedding"]
+    for match in found:
+        change = (expanded - own)[sound] @ compared[names.index(match.track.track_id), sound]
+        before = plain[match.track.track_id]
+        assert match.similarity == before.similarity and match.by_block == before.by_block
+        assert match.score == pytest.approx(before.score + change, abs=1e-3)
+    assert any(match.score != match.similarity for match in found)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"weights": {"tempo": 1.0}}, {"similarity": "euclidean"}, {"several": True}], ids=str
+)
+def test_where_the_tracks_around_a_query_do_not_count(corners: SqliteLibrary, heads: dict, settings: dict):
+    """Without a block of sound, with another metric than the cosine, and of several queries."""
+    alike = of_embedding(corners, "a0", "a1") if settings.pop("several", False) else of_embedding(corners, "a0")
+    if metric := settings.get("similarity"):
+        settings["similarity"] = Similarity(list(heads.values()), weights={"embedding": 1.0}, metric=metric)
+    lists = [
+        [match.score for match in ask(corners, *alike, **settings, reranking=Reranking(neighbours=n)).matches]
+        for n in (0, 3)
+    ]
+    assert lists[0] == lists[1]
+
+
+def test_neighbours_need_not_fit_the_filters(corners: SqliteLibrary):
+    (query,) = of_embedding(corners, "a0")
+    settings = {"k": 9, "weights": {"embedding": 1.0}, "reranking": Reranking(neighbours=3)}
+    everything = {match.track.track_id: match.score for match in ask(corners, query, **settings).matches}
+    filters = MusicalFilters(not_artist=[one.artist for one in of_embedding(corners, "a1", "a2", "a3") if one.artist])
+    fewer = ask(corners, query, **settings, filters=filters).matches
+    same = [match for match in fewer if match.track.track_id in everything]
+    assert 0 < len(same) < len(everything)
+    assert all(match.score == everything[match.track.track_id] for match in same)
 
 
 def with_passages(corners: SqliteLibrary, passages: dict[str, np.ndarray]) -> None:

@@ -124,10 +124,10 @@ def test_the_default_weights_are_those_of_what_the_library_has(heads: dict):
     descriptors = ["energy", "loudness", "brightness", "onset_rate"]
     everything = ["embedding", "embedding.tagger", "variation", *descriptors, "tempo"]
     assert Similarity([*tags, *features], blocks=everything).weights == {
-        "tempo": 1, "key": 1, "embedding": 3, "variation": 3, "energy": 2, "loudness": 2, "brightness": 2,
+        "tempo": 1, "key": 1, "embedding": 4, "variation": 3, "energy": 2, "loudness": 2, "brightness": 2,
     }  # fmt: skip
     assert Similarity(features, blocks=everything).weights == {"tempo": 1, "key": 1, "energy": 1}
-    assert Similarity([*tags, *features]).weights == {"tempo": 1, "key": 1, "embedding": 3}
+    assert Similarity([*tags, *features]).weights == {"tempo": 1, "key": 1, "embedding": 4}
     assert Similarity(features).weights == {"tempo": 1, "key": 1}
     assert Similarity(tags).weights == {"embedding": 1}
     assert Similarity([], blocks=["embedding", "energy"]).weights == {"energy": 1}

@@ -131,8 +131,9 @@ class QueryMaker:
     def with_parts(self, name: str, settings: QuerySettings, *, short: str | None = None) -> QueryRankers:
         """Return a query and the same without each of its parts.
 
-        The parts are the filter by tags ("tags first"), the musical filters ("filters"), the correction of hubs
-        ("hubs") and the diverse order ("diversity"), as far as the settings have them.
+        The parts are the filter by tags ("tags first"), the musical filters ("filters"), the tracks around the query
+        ("neighbours"), the correction of hubs ("hubs") and the diverse order ("diversity"), as far as the settings have
+        them.
 
         Args:
             name: Name of the query.
@@ -146,6 +147,9 @@ class QueryMaker:
         if set_filters(preset.filters):
             bare = replace(preset, filters=MusicalFilters())
             variants[f"{start} without filters"] = replace(settings, preset=bare, soft=frozenset()), True
+        if preset.reranking.neighbours:
+            bare = replace(preset, reranking=replace(preset.reranking, neighbours=0))
+            variants[f"{start} without neighbours"] = replace(settings, preset=bare), True
         if preset.reranking.hubs:
             bare = replace(preset, reranking=replace(preset.reranking, hubs=0.0))
             variants[f"{start} without hubs"] = replace(settings, preset=bare), True

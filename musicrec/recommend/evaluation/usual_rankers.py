@@ -17,6 +17,8 @@ from musicrec.recommend.similarity import Similarity, default_weights
 
 TWO_STEPS = "two steps before"
 FEATURES = "two steps by features"
+BEFORE = {"embedding": 3.0, "variation": 3.0, "energy": 2.0, "loudness": 2.0, "brightness": 2.0}
+"""Weights of the default before the tag step became lenient and neighbours counted; those of features were 1."""
 
 
 def baselines(search: ExactSearch, heads: Sequence[Head], columns: Columns, *, seed: int = 0) -> dict[str, Ranker]:
@@ -26,7 +28,7 @@ def baselines(search: ExactSearch, heads: Sequence[Head], columns: Columns, *, s
     - same genre: any tracks of the genre that the models hear in the query.
     - MFCC: the nearest by mel-frequency cepstral coefficients, if the search has them.
     - two steps by features: tags, then the features (tempo, key and the like), each with weight 1.
-    - two steps before: tags, then the default weights of the library and nothing else.
+    - two steps before: tags, then the default weights of earlier versions (`BEFORE`) and nothing else.
 
     Args:
         search: The tracks.
@@ -36,7 +38,9 @@ def baselines(search: ExactSearch, heads: Sequence[Head], columns: Columns, *, s
     """
     blocks = [name for name in search.values if name not in {head.name for head in heads} and name != BLOCK]
     features = {head.name: 1.0 for head in heads if head.role == "feature"}
-    default = {name: weight for name, weight in default_weights(heads, blocks).items() if weight}
+    before = {name: weight for name, weight in default_weights(heads, blocks).items() if weight}
+    if any(head.role == "tag" for head in heads):
+        before |= {name: weight for name, weight in BEFORE.items() if name in blocks}
     found: dict[str, Ranker] = {
         "random": random_ranker(seed),
         "same genre": same_class_ranker(columns.genre.tolist(), seed),
@@ -45,7 +49,7 @@ def baselines(search: ExactSearch, heads: Sequence[Head], columns: Columns, *, s
         found["MFCC"] = similarity_ranker(search, weighted(search, heads, {BLOCK: 1.0}))
     if features:
         found[FEATURES] = two_step_ranker(search, weighted(search, heads, features), heads=heads)
-    found[TWO_STEPS] = two_step_ranker(search, weighted(search, heads, default), heads=heads)
+    found[TWO_STEPS] = two_step_ranker(search, weighted(search, heads, before), heads=heads)
     return found
 
 

@@ -1,10 +1,10 @@
-"""The last step of a query: hubs lose their lead, and the best tracks are put in a diverse order."""
+"""How a shortlist is put in its last order: hubs lose their lead, and the best tracks are put in a diverse order."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from musicrec.config.number_types import Share
+from musicrec.config.number_types import Natural, Share
 from musicrec.config.value_check import check_fields
 from musicrec.recommend.reranking.diversity import diverse_order
 from musicrec.recommend.reranking.hubs import spread, without_hubs
@@ -16,6 +16,8 @@ class Reranking:
     """How a shortlist is put in its last order.
 
     Attributes:
+        neighbours: How many tracks around the query lend it their sound; 0 for none. See `expanded_query`, which comes
+            before this last order.
         hubs: How far tracks that are similar to everything are put back, from 0, not at all, to 1; see `without_hubs`.
         balance: λ of the maximal marginal relevance, from 0, tracks as different as possible, to 1, the most similar
             ones; see `diverse_order`.
@@ -24,6 +26,7 @@ class Reranking:
         ConfigError: A value is out of range.
     """
 
+    neighbours: Natural = 0
     hubs: Share = 0.0
     balance: Share = 1.0
 

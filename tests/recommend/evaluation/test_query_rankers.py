@@ -23,7 +23,7 @@ PRESET = Preset(
     weights={"embedding": 1.0, "tempo": 1.0},
     tags=TagFilter(top=1),
     filters=MusicalFilters(bpm_percent=6, key=("compatible",)),
-    reranking=Reranking(hubs=0.5, balance=0.7),
+    reranking=Reranking(neighbours=2, hubs=0.5, balance=0.7),
 )
 
 
@@ -63,7 +63,7 @@ def test_changed_audio_is_asked_with(corners: SqliteLibrary, search: ExactSearch
 
 def test_each_part_can_be_left_out(corners: SqliteLibrary, search: ExactSearch, maker: QueryMaker):
     made = maker.with_parts("preset own", query_settings(corners, preset=PRESET), short="own")
-    variants = {f"own without {part}" for part in ("tags first", "filters", "hubs", "diversity")}
+    variants = {f"own without {part}" for part in ("tags first", "filters", "neighbours", "hubs", "diversity")}
     assert made.variants == variants and set(made.rankers) == {"preset own", *variants} == set(made.continuations)
     assert set(made.whole().rankers) == {"preset own"}
     everything = maker.presets()
