@@ -32,6 +32,7 @@ class FullScan:
     def __init__(self, vectors: np.ndarray, *, threads: int | None = None) -> None:
         self.vectors = checked(vectors)
         self.threads = threads or min(_MOST_THREADS, os.cpu_count() or 1)
+        self._last: tuple[bytes, tuple[np.ndarray, float]] | None = None
 
     @cached_property
     def _greatest_length(self) -> float:
@@ -54,11 +55,18 @@ class FullScan:
         rows = np.arange(len(self.vectors)) if allowed is None else np.flatnonzero(allowed)
         if len(rows) > n:
             few = len(rows) <= _FEW * len(self.vectors)
-            scores, error = self._first_scores(self.vectors[rows] if few else self.vectors, query)
+            scores, error = self._first_scores(self.vectors[rows], query) if few else self._first_scores_of_all(query)
             scores = scores if few or allowed is None else scores[rows]
             nth = np.partition(scores, len(rows) - max(n, 1))[len(rows) - max(n, 1)]
             rows = rows[scores >= nth - 2 * error]
         return best_of(self.vectors, query, rows, n)
+
+    def _first_scores_of_all(self, query: np.ndarray) -> tuple[np.ndarray, float]:
+        """Return the first scores of all vectors. Those of the last query are kept: often it has two conditions."""
+        asked = query.tobytes()
+        if self._last is None or self._last[0] != asked:
+            self._last = asked, self._first_scores(self.vectors, query)
+        return self._last[1]
 
     def _first_scores(self, vectors: np.ndarray, query: np.ndarray) -> tuple[np.ndarray, float]:
         """Return the scores of vectors up to a factor, (tracks,) float32, and the largest error that they can have."""

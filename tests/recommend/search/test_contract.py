@@ -147,3 +147,18 @@ def test_the_last_weightings_are_kept(vectors):
 def test_negative_weights_are_refused_by_a_tree(vectors):
     with pytest.raises(ValueError, match="0 or more"):
         TreeSearch(vectors, kind="balltree").shortlist(np.ones(40), n=3, weights=-np.ones(40))
+
+
+def test_a_full_scan_answers_one_query_after_another_and_under_other_conditions():
+    """It keeps the scores of its last query, which must be those of no other."""
+    generator = np.random.default_rng(0)
+    vectors = generator.normal(size=(500, 8)).astype(np.float16)
+    first, second = generator.normal(size=(2, 8)).astype(np.float32)
+    allowed = generator.random(500) < 0.7
+    search = FullScan(vectors)
+    for query, among in ((first, None), (first, allowed), (second, allowed), (first, None)):
+        rows, scores = search.shortlist(query, n=9, allowed=among)
+        exact = vectors.astype(np.float64) @ query.astype(np.float64)
+        exact[~(allowed if among is not None else np.ones(500, dtype=bool))] = -np.inf
+        assert rows.tolist() == np.argsort(-exact, kind="stable")[:9].tolist()
+        np.testing.assert_allclose(scores, np.sort(exact)[::-1][:9])
