@@ -165,7 +165,8 @@ class TagGroups:
     """
 
     def __init__(self, heads: Iterable[Head]) -> None:
-        known = {head.name: head for head in heads if head.name in joined_heads()}
+        names = joined_heads()
+        known = {head.name: head for head in heads if head.name in names}
         self._found = _find_tags(tuple((name, tuple(head.classes)) for name, head in known.items()))
         self.tags, self.sources = list(self._found.tags), list(self._found.sources)
         self._heads = {name: known[name] for name in self.sources}

@@ -71,6 +71,8 @@ def serve(
     """
     from musicrec.config.explain import one_message
 
+    # Many small questions at once: threads of the linear algebra within each would only wait for each other.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with one_message():
         from musicrec.web.app import create_app
         from musicrec.web.request_log import set_up_logs

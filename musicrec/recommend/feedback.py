@@ -93,12 +93,7 @@ class Feedback:
         Raises:
             ProfileError: The profiles cannot be opened.
         """
-        place = place_of_profiles(library.path, profiles)
-        own = place != os.fspath(library.path)
-        if place == f"{os.fspath(library.path).removeprefix('lance:')}.profiles.sqlite" and not os.path.exists(place):
-            read_only = False  # nobody has named this file, so a reader makes it
-        store = ProfileStore.open(place, create=own and not read_only, read_only=read_only)
-        return cls(library, store, user=user, build_set=build_set)
+        return cls(library, open_profiles(library, profiles, read_only=read_only), user=user, build_set=build_set)
 
     def close(self) -> None:
         """Close the profiles; the library stays open."""
@@ -464,3 +459,18 @@ class Feedback:
             not installed.
         """
         return self._listeners.liking(self.user, audio_hashes)
+
+
+def open_profiles(
+    library: Library, profiles: str | os.PathLike[str] | None = None, *, read_only: bool = False
+) -> ProfileStore:
+    """Open the store of the profiles of a library; see `Feedback.open`.
+
+    Raises:
+        ProfileError: The profiles cannot be opened.
+    """
+    place = place_of_profiles(library.path, profiles)
+    own = place != os.fspath(library.path)
+    if place == f"{os.fspath(library.path).removeprefix('lance:')}.profiles.sqlite" and not os.path.exists(place):
+        read_only = False  # nobody has named this file, so a reader makes it
+    return ProfileStore.open(place, create=own and not read_only, read_only=read_only)

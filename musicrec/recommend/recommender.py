@@ -14,6 +14,7 @@ from musicrec.errors import ConfigError, LibraryError
 from musicrec.interchange.file_paths import parse_relocations
 from musicrec.recommend import maintenance, stores
 from musicrec.recommend.answer import Answer, compose_answer
+from musicrec.recommend.feedback_readers import FeedbackReaders
 from musicrec.recommend.filters import TagFilter
 from musicrec.recommend.library import Library
 from musicrec.recommend.library_index import LibraryIndex, open_index
@@ -65,6 +66,7 @@ class Recommender:
         self._models = LibraryModels(models, device=device)
         self._library: Library | None = None
         self._searched: tuple[Hashable, LibraryIndex] | None = None
+        self._readers = FeedbackReaders()
 
     @classmethod
     def open(
@@ -90,6 +92,7 @@ class Recommender:
 
     def close(self) -> None:
         """Close the library."""
+        self._readers.close()
         if self._library is not None:
             self._library.close()
         self._library = self._searched = None
@@ -297,8 +300,8 @@ class Recommender:
             if user and may_have_said(self.path, user, profiles=profiles):
                 from musicrec.recommend.profiles.query_taste import with_taste
 
-                with self.feedback(user, profiles=profiles, read_only=True) as feedback:
-                    found = recommend(library, index, with_taste(request, library, index, feedback))
+                feedback = self._readers.of(library, user, profiles)
+                found = recommend(library, index, with_taste(request, library, index, feedback))
             else:
                 found = recommend(library, index, request)
             shown = [*asked.every, *(match.track for match in found.matches)]

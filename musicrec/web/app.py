@@ -71,6 +71,8 @@ def create_app(settings: ServerSettings, *, open_recommender: Callable[[], Recom
     state = WebState(
         settings=settings,
         pool=RecommenderPool(opener, threads=settings.threads),
+        table_pool=RecommenderPool(opener, threads=1),
+        slow_pool=RecommenderPool(opener, threads=1),
         background=Background(settings),
     )
 
@@ -81,7 +83,8 @@ def create_app(settings: ServerSettings, *, open_recommender: Callable[[], Recom
             async with state.background:
                 yield
         finally:
-            state.pool.close()
+            for pool in (state.pool, state.table_pool, state.slow_pool):
+                pool.close()
 
     app = FastAPI(
         title="musicrec",

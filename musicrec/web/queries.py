@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from functools import cache
 from typing import Any
 
 from musicrec.errors import ConfigError
@@ -33,7 +34,12 @@ def shipped_preset(name: str | None) -> Preset | None:
         return None
     if name not in preset_names():
         raise ConfigError(f"preset={name}: choose from: {', '.join(preset_names())}")
-    return read_preset(name)
+    return _read_once(name)
+
+
+@cache
+def _read_once(name: str) -> Preset:
+    return read_preset(name)  # from YAML, which takes as long as a tenth of a query
 
 
 def changed_filters(base: MusicalFilters | None, given: Mapping[str, Any]) -> MusicalFilters | None:

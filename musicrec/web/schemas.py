@@ -173,6 +173,9 @@ class QueryFilters(Strict):
     keep_unknown: list[Word] | None = Field(None, max_length=20)
 
 
+ModelWeights = Annotated[dict[Word, Weight | None], Field(max_length=50, description="weights of single models")]
+
+
 class QuerySettings(Strict):
     """What is asked of the library."""
 
@@ -182,7 +185,7 @@ class QuerySettings(Strict):
     towards: TrackId | None = Field(None, description="a path leads to this track")
     k: int = Field(20, ge=1, le=1000)
     preset: Word | None = Field(None, description="the name of one that ships; see /presets")
-    weights: dict[Word, Weight | dict[Word, Weight | None] | None] = Field({}, max_length=200)
+    weights: dict[Word, Weight | ModelWeights | None] = Field({}, max_length=200)
     filters: QueryFilters = QueryFilters()
     tags: QueryTags = QueryTags()
     passage: Literal["whole", "outro_to_intro", "intro_to_outro", "best"] | None = None

@@ -2,6 +2,7 @@
 
 import secrets
 import socket
+import sys
 import webbrowser
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +15,7 @@ from musicrec.errors import ConfigError
 from musicrec.web.settings import ServerSettings
 
 _STOP_S = 5  # how long answers that have begun may still take
+_SWITCH_S = 0.001  # a thread that answers in a moment need not wait five milliseconds for one that computes
 
 
 class _Server(uvicorn.Server):
@@ -81,6 +83,7 @@ def serve(app: FastAPI, settings: ServerSettings, *, tell: Callable[[str], objec
     Raises:
         ConfigError: The address is in use, or not of this computer.
     """
+    sys.setswitchinterval(_SWITCH_S)
     with listen(settings) as listening:
         address = address_of(settings, listening.getsockname()[1])
 

@@ -11,6 +11,7 @@ MOST_MINUTES = 720
 
 Place = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,2}$", description="a place, from 1")]
 Axis = Literal["key", "bpm", "energy", "genre", "timbre", "loudness", "curve"]
+AxisSettings = Annotated[dict[Word, Number | Word], Field(max_length=20)]
 Point = tuple[Share, Annotated[float, Field(ge=1, le=10, allow_inf_nan=False)]]
 Curve = Literal["flat", "rise", "peak", "wave"] | Annotated[list[Point], Field(min_length=1, max_length=500)]
 
@@ -19,7 +20,7 @@ class SetTuning(Strict):
     """How tracks follow each other: settings that ship by their name, or changes of the usual ones."""
 
     name: Word | None = Field(None, description="default, vinyl or harmonic")
-    axes: dict[Axis, dict[Word, Number | Word]] = Field({}, max_length=7, description="settings of the axes")
+    axes: dict[Axis, AxisSettings] = Field({}, max_length=7, description="settings of the axes")
     keys: Word | None = Field(None, description="name of a table of keys; see /keys")
     tempo: dict[Word, Number | None] = Field({}, max_length=20)
     artist_gap: int | None = Field(None, ge=0, le=1000)

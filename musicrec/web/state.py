@@ -1,7 +1,8 @@
 """What the endpoints share. They get it with the type `State`, and the user with the type `User`."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
@@ -11,6 +12,7 @@ from musicrec.web.jobs import Jobs
 from musicrec.web.map import TrackMaps
 from musicrec.web.media import Media
 from musicrec.web.metrics import Metrics
+from musicrec.web.opinion_cache import OpinionCache
 from musicrec.web.pins import Attempts
 from musicrec.web.pool import RecommenderPool
 from musicrec.web.sessions import Session, Sessions
@@ -27,10 +29,15 @@ class WebState:
 
     Attributes:
         settings: Settings of the server.
-        pool: Answers questions to the recommender.
+        pool: Answers questions to the recommender: queries, and what users say.
+        table_pool: Answers those that take milliseconds, as they come with every letter that is typed. They need not
+            wait for queries.
+        slow_pool: Answers those that take seconds. No other needs to wait for them.
         background: Jobs, uploads, and what is played and drawn; it works while the server answers.
         track_lists: The library as a table.
+        library_facts: Version of the library, and what GET /library answers for it.
         maps: The map of the library.
+        opinions: What users think of the tracks.
         attempts: Wrong PINs.
         sessions: Who uses the page.
         metrics: What Prometheus reads.
@@ -38,9 +45,13 @@ class WebState:
 
     settings: ServerSettings
     pool: RecommenderPool
+    table_pool: RecommenderPool
+    slow_pool: RecommenderPool
     background: Background
     track_lists: TrackLists = field(default_factory=TrackLists)
+    library_facts: tuple[Hashable, dict[str, Any]] | None = None
     maps: TrackMaps = field(default_factory=TrackMaps)
+    opinions: OpinionCache = field(default_factory=OpinionCache)
     attempts: Attempts = field(default_factory=Attempts)
     sessions: Sessions = field(default_factory=Sessions)
     metrics: Metrics = field(default_factory=Metrics)

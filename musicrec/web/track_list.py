@@ -3,7 +3,7 @@
 import threading
 import unicodedata
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from musicrec.heads.keys import KEYS_24
 from musicrec.recommend.columns import Columns
 from musicrec.recommend.key_relations import CAMELOT_24, KeyTable
 from musicrec.recommend.track import shown_name
+from musicrec.recommend.track_table import read_table
 
 if TYPE_CHECKING:
     from musicrec.recommend.library import LibraryFile
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 SORTS = ("title", "artist", "album", "genre", "bpm", "key", "energy", "duration", "year")
 COMPATIBLE_FROM = 0.5  # score in the usual table from which a key mixes
-_KEPT_SEARCHES = 64
+_KEPT_SEARCHES = 256  # of 0.1 MB each in a library of 100,000 tracks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +80,9 @@ class TrackList:
         self.genres = [file.genre or str(guess) for file, guess in zip(files, columns.genre, strict=True)]
         self.paths = [file.path for file in files]
         self.names = [shown_name(file.artist, file.title, file.track_id) for file in files]
+        self._bpm, self._energy = _plain(columns.bpm), _plain(columns.energy)
+        self._loudness, self._duration_s = _plain(columns.loudness), _plain(columns.duration_s)
+        self._key, self._year = columns.key.tolist(), columns.year.tolist()
         words = zip(self.titles, self.artists, self.albums, strict=True)
         self._texts = [search_text(" ".join(of_track)) for of_track in words]
         self._orders: dict[tuple[str, bool], np.ndarray] = {}
@@ -143,12 +147,21 @@ class TrackList:
         return np.logical_and.reduce(parts) if parts else None
 
     def _search(self, word: str) -> np.ndarray:
+        """Return which rows have a word. Rows of a beginning of it that was looked for before are enough to look at."""
         found = self._found.get(word)
-        if found is None:
-            found = np.fromiter((word in text for text in self._texts), dtype=bool, count=len(self))
-            if len(self._found) >= _KEPT_SEARCHES:
-                self._found.clear()
-            self._found[word] = found
+        if found is not None:
+            return found
+        shorter = (self._found.get(word[:end]) for end in range(len(word) - 1, 0, -1))
+        among = next((one for one in shorter if one is not None), None)
+        if among is None:
+            found = np.array([word in text for text in self._texts], dtype=bool)
+        else:
+            rows = np.flatnonzero(among)
+            found = np.zeros(len(self), dtype=bool)
+            found[rows[[word in self._texts[row] for row in rows.tolist()]]] = True
+        if len(self._found) >= _KEPT_SEARCHES:
+            self._found.clear()
+        self._found[word] = found
         return found
 
     def _order(self, sort: str, descending: bool) -> np.ndarray:
@@ -184,8 +197,7 @@ class TrackList:
         Args:
             number: Its number.
         """
-        columns, key = self._columns, int(self._columns.key[number])
-        year = int(columns.year[number])
+        key, year = self._key[number], self._year[number]
         return {
             "id": self.hashes[number],
             "title": self.titles[number],
@@ -193,12 +205,12 @@ class TrackList:
             "album": self.albums[number] or None,
             "genre": self.genres[number] or None,
             "year": year if year >= 0 else None,
-            "duration_s": rounded(columns.duration_s[number], 1),
-            "bpm": rounded(columns.bpm[number], 1),
+            "duration_s": self._duration_s[number],
+            "bpm": self._bpm[number],
             "key": KEYS_24[key] if key >= 0 else None,
             "camelot": CAMELOT_24[key] if key >= 0 else None,
-            "energy": rounded(columns.energy[number], 1),
-            "loudness": rounded(columns.loudness[number], 1),
+            "energy": self._energy[number],
+            "loudness": self._loudness[number],
             "unreliable": bool(self._unreliable[number]),
         }
 
@@ -236,6 +248,11 @@ class TrackLists:
         self._lock = threading.Lock()
         self._newest: tuple[Hashable, TrackList] | None = None
 
+    def known(self, version: Hashable) -> TrackList | None:
+        """Return the tracks of a library as it is, if they have been read."""
+        newest = self._newest
+        return newest[1] if newest is not None and newest[0] == version else None
+
     def of(self, recommender: "Recommender") -> TrackList:
         """Return the tracks of a library; they are read again only if the library has changed.
 
@@ -244,6 +261,8 @@ class TrackLists:
         """
         library = recommender.library
         version = library.version()
+        if (known := self.known(version)) is not None:
+            return known
         with self._lock:
             if self._newest is None or self._newest[0] != version:
                 with library.one_state():
@@ -254,14 +273,14 @@ class TrackLists:
 
 def read_track_list(recommender: "Recommender") -> TrackList:
     """Return all tracks of a library that have a file which is there."""
-    library, table = recommender.library, recommender.library_index.everything()
+    library = recommender.library
+    table = read_table(library)  # not the one that queries search in, which would stay in memory with its vectors
     hashes = library.hashes_of(table.ids.tolist())
     files: dict[str, LibraryFile] = {}
     for file in library.files():  # in the order of their paths: of copies, the first one stands for all
         if not file.missing:
             files.setdefault(file.audio_hash, file)
-    facts = replace(table.columns, vectors=np.zeros((len(table), 0), np.float32))  # a table needs no vectors
-    return TrackList(facts, hashes=hashes, files=[files[one] for one in hashes], unreliable=table.unreliable)
+    return TrackList(table.columns, hashes=hashes, files=[files[one] for one in hashes], unreliable=table.unreliable)
 
 
 def facts_row(track: "Track | None", facts: "MixFacts | None") -> dict[str, Any]:
@@ -292,6 +311,6 @@ def search_text(text: str) -> str:
     return plain if plain.isascii() else "".join(one for one in plain if not unicodedata.combining(one))
 
 
-def rounded(value: float, digits: int) -> float | None:
-    """Return a number for JSON; None for NaN."""
-    return None if np.isnan(value) else round(float(value), digits)
+def _plain(values: np.ndarray) -> list[float | None]:
+    """Return numbers for JSON, with one digit; None for NaN."""
+    return [None if value != value else value for value in np.round(values.astype(np.float64), 1).tolist()]

@@ -7,7 +7,7 @@ import numpy as np
 
 from musicrec.recommend.library import Library
 from musicrec.recommend.library_index import LibraryIndex
-from musicrec.recommend.profiles.shortlist_ranking import MOST_SAMPLE, KnownTracks
+from musicrec.recommend.profiles.shortlist_ranking import MOST_SAMPLE, KnownTracks, never_again
 from musicrec.recommend.request import Request
 from musicrec.recommend.track_table import TrackTable
 
@@ -32,7 +32,7 @@ def with_taste(request: Request, library: Library, index: LibraryIndex, feedback
         vectors=heard.columns.vectors,
         sample=index.sample(MOST_SAMPLE).columns.vectors,
     )
-    banned = library.ids_of(feedback.never_again())
+    banned = library.ids_of(never_again(events))
 
     def taste(table: TrackTable, scores: np.ndarray, query: np.ndarray) -> tuple[np.ndarray, list[str]]:
         ranked = feedback.rerank(

@@ -53,7 +53,7 @@ async def export(state: State, user: User, asked: ExportRequest) -> Response:
             )  # fmt: skip
             return file.read_bytes()
 
-    content = await state.pool.run(written)
+    content = await state.slow_pool.run(written)
     return Response(content, media_type=kind, headers={"Content-Disposition": attachment(f"{file_name(name)}{suffix}")})
 
 

@@ -16,9 +16,12 @@ async def library(state: State, user: User) -> dict:
     """Return counts, models, genres, the limits of tempo and energy, and the sources that were indexed."""
 
     def facts(recommender: Recommender) -> dict:
+        version = recommender.library.version()
+        if state.library_facts is not None and state.library_facts[0] == version:
+            return state.library_facts[1]
         status, tracks = recommender.status(), state.track_lists.of(recommender)
         state.metrics.tracks.set(len(tracks))
-        return {
+        found = {
             "path": status.path,
             "tracks": status.tracks,
             "missing": status.missing,
@@ -29,5 +32,7 @@ async def library(state: State, user: User) -> dict:
             "sources": [asdict(source) for source in status.sources],
             "remarks": status.remarks,
         }
+        state.library_facts = version, found
+        return found
 
-    return await state.pool.run(facts)
+    return await state.table_pool.run(facts)

@@ -39,7 +39,7 @@ async def track_map(state: State, user: User) -> JSONResponse:
             table = recommender.library_index.everything()
             return version, tracks, table.ids, table.columns.vectors
 
-    version, tracks, ids, vectors = await state.pool.run(sounds)
+    version, tracks, ids, vectors = await state.slow_pool.run(sounds)
     if vectors is None:
         drawn = state.maps.known(version)
     else:

@@ -99,4 +99,4 @@ async def _path_of(state: WebState, track: str) -> str:
     Raises:
         WebError: The library has no such track (404).
     """
-    return await state.pool.run(lambda recommender: path_of(recommender, state, track))
+    return await state.table_pool.run(lambda recommender: path_of(recommender, state, track))

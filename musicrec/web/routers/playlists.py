@@ -143,7 +143,7 @@ async def go_on(state: State, user: User, name: Name, asked: ContinueRequest) ->
             _existing(feedback.playlists(), name)
             return with_ids(feedback.continue_playlist(name, k=asked.k))
 
-    return JSONResponse(await state.pool.run(found))
+    return JSONResponse(await state.slow_pool.run(found))
 
 
 def _find(playlists: list[Playlist], name: str) -> Playlist | None:

@@ -27,7 +27,8 @@ async def session(request: Request, state: State) -> dict:
 
     def facts(recommender: Recommender) -> dict:
         try:
-            tracks = len(recommender)
+            table = state.track_lists.known(recommender.library.version())
+            tracks = len(recommender) if table is None else len(table)
             names = _names(recommender, state) if settings.users else []
         except LibraryError:
             tracks, names = None, []
@@ -39,7 +40,7 @@ async def session(request: Request, state: State) -> dict:
         "needs_pin": settings.users,
         "can_index": settings.index,
         "version": VERSION,
-        **await state.pool.run(facts),
+        **await state.table_pool.run(facts),
     }
 
 

@@ -45,7 +45,7 @@ async def build(state: State, user: User, asked: SetRequest) -> JSONResponse:
             )
         )
 
-    return JSONResponse(await state.pool.run(made))
+    return JSONResponse(await state.slow_pool.run(made))
 
 
 @router.post("/sets/order", summary="Explain a set in a given order", response_model=SetAnswer)
@@ -66,4 +66,4 @@ async def order(state: State, user: User, asked: OrderRequest) -> JSONResponse:
             )
         )
 
-    return JSONResponse(await state.pool.run(made))
+    return JSONResponse(await state.slow_pool.run(made))

@@ -63,7 +63,7 @@ async def tracks(
             "tracks": table.rows(found[offset : offset + limit], opinions),
         }
 
-    return JSONResponse(await state.pool.run(page))
+    return JSONResponse(await state.table_pool.run(page))
 
 
 @router.get("/tracks/{id}", summary="Return all that is known of a track", response_model=TrackDetails)
@@ -92,4 +92,4 @@ async def track(state: State, user: User, id: Annotated[TrackId, Path()]) -> dic
             "has": has,
         }
 
-    return await state.pool.run(details)
+    return await state.table_pool.run(details)
