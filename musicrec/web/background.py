@@ -16,7 +16,7 @@ from musicrec.web.worker_process import WorkerProcess
 INDEX = "index"
 """The lane of indexing, which has a worker process of its own, so that uploads do not wait for it."""
 _MOST_DETAILS, _MOST_INDEX = 20, 5  # jobs that wait
-_IDLE_S = 120.0
+_IDLE_S, _MODELS_IDLE_S = 120.0, 1800.0
 _INDEX_PRIORITY = 10
 
 
@@ -41,7 +41,7 @@ class Background:
     def __init__(self, settings: ServerSettings) -> None:
         self._settings, self._stack = settings, ExitStack()
         self.models = {"library": _absolute(settings.library), "device": settings.device}
-        self._analysis, self._drawing = WorkerProcess(), WorkerProcess(idle_s=_IDLE_S)
+        self._analysis, self._drawing = WorkerProcess(idle_s=_MODELS_IDLE_S), WorkerProcess(idle_s=_IDLE_S)
         self.indexing = WorkerProcess(idle_s=_IDLE_S, priority=_INDEX_PRIORITY)
         self._sweeping: asyncio.Task[None] | None = None
 

@@ -15,7 +15,7 @@ MOST_POINTS = 1000
 _FRAME_S, _LEAST_HOP_S = 0.032, 0.06
 _AUDIBLE = 1e-3  # sum of the magnitudes of a sine of -60 dBFS
 _BATCH = 2048  # frames
-_MOST_TAGS = 12
+_MOST_TAGS, _MOST_TIMES = 12, 400
 
 OverTime = Mapping[str, tuple[np.ndarray, np.ndarray]]
 """{head: (middles of the chunks in seconds (chunks,), probabilities (chunks, classes))}."""
@@ -36,14 +36,13 @@ def curves_of(waveform: np.ndarray, sample_rate: int) -> dict[str, Any]:
     duration_s = len(waveform) / sample_rate
     points = max(1, min(MOST_POINTS, math.ceil(duration_s / _LEAST_HOP_S)))
     edges = np.arange(points + 1, dtype=np.int64) * len(waveform) // points
-    negative = np.signbit(waveform + np.float32(0))  # -0 is 0
-    crossings = np.concatenate([[0], np.cumsum(negative[1:] != negative[:-1])])
-    counts = crossings[np.maximum(edges[1:] - 1, 0)] - crossings[np.maximum(edges[:-1] - 1, 0)]
+    negative = (waveform < 0).view(np.int8)  # -0 is 0
+    crossings = np.add.reduceat(np.diff(negative, prepend=negative[:1]) != 0, edges[:-1], dtype=np.int32)
     seconds = np.maximum(np.diff(edges), 1) / sample_rate
     return {
         "hop_s": round(duration_s / points, 6),
         "roll_off_hz": _roll_offs(np.pad(waveform, (0, max(0, size - len(waveform)))), sample_rate, size, points),
-        "zero_crossings_per_s": np.round(counts / seconds, 1).tolist(),
+        "zero_crossings_per_s": np.round(crossings / seconds, 1).tolist(),
     }
 
 
@@ -82,6 +81,7 @@ def predictions_of(heads: Mapping[str, Head], over_time: OverTime) -> dict[str, 
         return {"times_s": [], "tags": {}, "bpm": [], "key": []}
     tagged = [name for name in over_time if heads[name].role == "tag"]
     times = max((over_time[name][0] for name in tagged or over_time), key=len)
+    times = times[:: math.ceil(len(times) / _MOST_TIMES)]
     values = {name: of[_nearest(middles, times)] for name, (middles, of) in over_time.items()}
     facts = [
         [heads[name].dj_facts(heads[name].decode(row)) for row in of]
