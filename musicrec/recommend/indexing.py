@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from musicrec.audio.decode import Decoded
 from musicrec.audio.file_tags import read_tags
+from musicrec.audio.peaks import peaks_of
 from musicrec.data.checks import count_of, first_few
 from musicrec.errors import AudioError
 from musicrec.recommend.fingerprint import LEAST_RATE, fingerprint
@@ -320,6 +321,7 @@ class _Indexing:
                 embedding=answer.embedding,
                 variation=answer.variation,
                 passages=answer.passages,
+                peaks=peaks_of(decoded.waveform),
                 descriptors=answer.descriptors,
                 remarks=answer.remarks,
                 fingerprint=printed,

@@ -36,6 +36,7 @@ class Recording:
         embedding: (size,) float32, the embeddings of the models side by side.
         variation: As for `Track`.
         passages: As for `Track`; None if unknown.
+        peaks: The outline of the waveform, see `musicrec.audio.peaks`; None if unknown.
         descriptors: {name: value} of what was measured without a model.
         remarks: What to know about the audio.
         fingerprint: See `musicrec.recommend.fingerprint`; None if unknown.
@@ -48,6 +49,7 @@ class Recording:
     embedding: np.ndarray
     variation: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
     passages: Passages | None = None
+    peaks: np.ndarray | None = None
     descriptors: Mapping[str, float] = field(default_factory=dict)
     remarks: Sequence[Remark] = ()
     fingerprint: bytes | None = None
@@ -243,6 +245,9 @@ class Library(Protocol):
         A recording has none if no model predicts tags, or if they are unknown; two, its beginning and its end, in a
         library of format 6.
         """
+
+    def peaks(self, ids: Sequence[int]) -> list[np.ndarray | None]:
+        """Return the outlines of the waveforms of some recordings, in their order, uint8; None if unknown."""
 
     def fingerprints(
         self, *, shortest_s: float = 0.0, longest_s: float = math.inf

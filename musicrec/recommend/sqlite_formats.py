@@ -4,8 +4,8 @@ Format 2 added the remarks on a track's audio. Format 3 added the descriptors of
 size of each model, and the settings of the analysis. Format 4 added the variation of a track's sound. Until then a
 track was a file; format 5 has recordings, files and sources. Format 6 added what queries search in: the space and the
 summaries of the recordings; and fingerprints, and how a track begins and ends. Format 7 has passages of the whole
-track. Files of older formats are read as they are, through views that look like the tables of format 7, and the first
-write turns them into format 7; what they do not hold stays unknown.
+track, and outlines of waveforms. Files of older formats are read as they are, through views that look like the tables
+of format 7, and the first write turns them into format 7; what they do not hold stays unknown.
 """
 
 import sqlite3
@@ -24,7 +24,7 @@ _UPGRADES = {  # {format: what turns the one before into it}
     4: "ALTER TABLE tracks ADD COLUMN variation BLOB;",
 }
 _ANSWERS = "audio_hash, duration_s, descriptors, remarks, probabilities, embedding, variation"
-_UNKNOWN = "NULL AS version_of, NULL AS fingerprint, NULL AS ends, NULL AS passages"
+_UNKNOWN = "NULL AS version_of, NULL AS fingerprint, NULL AS ends, NULL AS passages, NULL AS peaks"
 _NOT_YET = {  # what formats before 6 do not have
     "names": "SELECT NULL AS name, NULL AS file WHERE 0",
     "space": "SELECT NULL AS described, NULL AS arrays WHERE 0",
@@ -35,7 +35,8 @@ _OF_FORMAT_5 = {
 }
 _OF_FORMAT_6 = {
     "recordings": (
-        f"SELECT id, {_ANSWERS}, version_of, fingerprint, passages AS ends, NULL AS passages FROM main.recordings"
+        f"SELECT id, {_ANSWERS}, version_of, fingerprint, passages AS ends, NULL AS passages, NULL AS peaks "
+        "FROM main.recordings"
     ),
 }
 # The tables of format 5 as selections from a table `tracks`. Of copies, the first that was described wins.
@@ -108,6 +109,7 @@ def upgrade(connection: sqlite3.Connection) -> None:
     if version == 6:
         connection.execute("ALTER TABLE recordings RENAME COLUMN passages TO ends")
         connection.execute("ALTER TABLE recordings ADD COLUMN passages BLOB")
+        connection.execute("ALTER TABLE recordings ADD COLUMN peaks BLOB")
         connection.execute(f"PRAGMA user_version={VERSION}")
         return
     if version == 5:

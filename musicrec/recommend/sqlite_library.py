@@ -243,6 +243,11 @@ class SqliteLibrary:
         with self._reading() as connection:
             return sqlite_reading.passages_of_recordings(connection, ids)
 
+    def peaks(self, ids: Sequence[int]) -> list[np.ndarray | None]:
+        """Return the outlines of some recordings, in their order; None if unknown."""
+        with self._reading() as connection:
+            return sqlite_reading.peaks_of_recordings(connection, ids)
+
     def fingerprints(
         self, *, shortest_s: float = 0.0, longest_s: float = math.inf
     ) -> list[tuple[str, float, bytes, str | None]]:

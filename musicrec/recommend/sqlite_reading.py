@@ -222,6 +222,16 @@ def passages_of_recordings(connection: sqlite3.Connection, ids: Sequence[int]) -
     return [found[int(number)] for number in ids]
 
 
+def peaks_of_recordings(connection: sqlite3.Connection, ids: Sequence[int]) -> list[np.ndarray | None]:
+    """Return the outlines of recordings, in their order, uint8; None if unknown."""
+    found: dict[int, np.ndarray | None] = {}
+    for some in _in_parts(ids):
+        marks = ", ".join("?" * len(some))
+        for number, stored in connection.execute(f"SELECT id, peaks FROM recordings WHERE id IN ({marks})", some):
+            found[number] = None if stored is None else np.frombuffer(stored, np.uint8)
+    return [found[int(number)] for number in ids]
+
+
 def some_ids(connection: sqlite3.Connection) -> list[int]:
     """Return a recording with a file that is there, if possible one with descriptors."""
     selection = (

@@ -38,7 +38,8 @@ CREATE TABLE recordings (
     variation BLOB,              -- float32, the models with tags in the order of exports; NULL: unknown
     fingerprint BLOB,            -- see musicrec.recommend.fingerprint; NULL: unknown
     ends BLOB,                   -- float16, the first and last 30 s, the models with tags; NULL except of format 6
-    passages BLOB                -- see musicrec.recommend.stored_passages; NULL: unknown. Last, as it is seldom read
+    passages BLOB,               -- see musicrec.recommend.stored_passages; NULL: unknown. Last, as it is seldom read
+    peaks BLOB                   -- see musicrec.audio.peaks; NULL: unknown
 );
 CREATE INDEX with_variation ON recordings (audio_hash) WHERE variation IS NOT NULL;
 CREATE INDEX durations ON recordings (duration_s);

@@ -112,7 +112,7 @@ def _save_recordings(connection: sqlite3.Connection, recordings: Iterable[Record
     recordings = list(recordings)
     columns = (
         "audio_hash", "duration_s", "version_of", "descriptors", "remarks", "probabilities", "embedding", "variation",
-        "fingerprint", "ends", "passages",
+        "fingerprint", "ends", "passages", "peaks",
     )  # fmt: skip
     connection.executemany(
         f"INSERT INTO recordings ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "
@@ -130,6 +130,7 @@ def _save_recordings(connection: sqlite3.Connection, recordings: Iterable[Record
                 one.fingerprint,
                 None,
                 None if one.passages is None else to_bytes(one.passages),
+                None if one.peaks is None else one.peaks.astype(np.uint8).tobytes(),
             )
             for one in recordings
         ],

@@ -42,6 +42,7 @@ class Background:
         self._settings, self._stack = settings, ExitStack()
         self.models = {"library": _absolute(settings.library), "device": settings.device}
         self._analysis, self._drawing = WorkerProcess(idle_s=_MODELS_IDLE_S), WorkerProcess(idle_s=_IDLE_S)
+        self._converter = WorkerProcess(idle_s=_IDLE_S)
         self.indexing = WorkerProcess(idle_s=_IDLE_S, priority=_INDEX_PRIORITY)
         self._sweeping: asyncio.Task[None] | None = None
 
@@ -50,7 +51,12 @@ class Background:
         limits = self._settings.uploads
         self.jobs = Jobs({ANALYSIS: limits.waiting + _MOST_DETAILS, INDEX: _MOST_INDEX})
         self.uploads = Uploads(
-            folder.below("uploads"), limits=limits, jobs=self.jobs, worker=self._analysis, models=self.models
+            folder.below("uploads"),
+            limits=limits,
+            jobs=self.jobs,
+            worker=self._analysis,
+            converter=self._converter,
+            models=self.models,
         )
         self.media = Media(
             jobs=self.jobs,
@@ -67,8 +73,9 @@ class Background:
         if self._sweeping is not None:
             self._sweeping.cancel()
         await self.jobs.stop()
+        await self.uploads.stop()
         await self.media.stop()
-        for worker in (self._analysis, self._drawing, self.indexing):
+        for worker in (self._analysis, self._drawing, self._converter, self.indexing):
             await worker.stop()
         await asyncio.to_thread(self._stack.close)
 

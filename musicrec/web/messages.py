@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from musicrec.audio.remark import Remark
+from musicrec.export.passages import Passages
 from musicrec.recommend.track import Track
 
 MOST_BYTES = 1 << 26
@@ -63,7 +64,9 @@ def track_of(values: dict[str, Any]) -> Track:
     known = {field.name for field in fields(Track)}
     try:
         remarks = tuple(Remark(str(text), unreliable=bool(unreliable)) for text, unreliable in values["remarks"])
-        return Track(**{name: value for name, value in values.items() if name in known} | {"remarks": remarks})
+        passages = None if values["passages"] is None else Passages(**values["passages"])
+        kept = {name: value for name, value in values.items() if name in known}
+        return Track(**kept | {"remarks": remarks, "passages": passages})
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a track: {error}") from None
 
@@ -88,8 +91,8 @@ def _from_json(found: dict[str, Any]) -> Any:
             return base64.b64decode(found[_BYTES], validate=True)
         if _ARRAY in found:
             dtype, shape, content = found[_ARRAY]
-            if dtype not in _DTYPES:
-                raise ValueError(f"no array of {dtype}")
+            if dtype not in _DTYPES or any(int(size) < 0 for size in shape):
+                raise ValueError(f"no array of {dtype} and {shape}")
             return np.frombuffer(base64.b64decode(content, validate=True), dtype).reshape([int(n) for n in shape])
     except (binascii.Error, TypeError) as error:
         raise ValueError(f"not an array: {error}") from None

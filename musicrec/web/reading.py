@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from musicrec.web.errors import WebError, no_such_track
+from musicrec.web.media import Outline
 
 if TYPE_CHECKING:
     from musicrec.recommend.recommender import Recommender
@@ -51,6 +52,18 @@ def path_of(recommender: "Recommender", state: "WebState", track: str) -> str:
     check_ids(recommender, state, [track])
     table = state.track_lists.of(recommender)
     return table.paths[table.row_of[track]]
+
+
+def stored_outline(recommender: "Recommender", state: "WebState", track: str) -> Outline | None:
+    """Return the outline of a track that the library has stored; None if it was indexed by an older version.
+
+    Raises:
+        WebError: As for `check_ids`.
+    """
+    check_ids(recommender, state, [track])
+    numbers = list(recommender.library.ids_of([track]).values())
+    (peaks,), (durations_s, _) = recommender.library.peaks(numbers), recommender.library.audio_facts(numbers)
+    return None if peaks is None else Outline(duration_s=float(durations_s[0]), peaks=peaks)
 
 
 def asked_tracks(recommender: "Recommender", state: "WebState", user: str, ids: Sequence[str]) -> "list[Track]":

@@ -7,6 +7,7 @@ are removed when the upload is deleted, an hour after it was last asked for, or 
 import asyncio
 import contextlib
 import errno
+import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -28,10 +29,13 @@ from musicrec.web.settings import UploadLimits
 from musicrec.web.upload_names import safe_suffix, shown_name
 from musicrec.web.worker_process import TaskLimits, WorkerProcess
 
+log = logging.getLogger("musicrec.web")
+
 ANALYSIS = "analysis"
 """The lane of jobs that need the models."""
 KEEP_S = 3600.0
 LIMITS = TaskLimits(wall_s=15 * 60.0, cpu_s=60 * 60.0, memory_bytes=6 << 30)
+_CONVERT_LIMITS = TaskLimits(wall_s=15 * 60.0, cpu_s=60.0, memory_bytes=1 << 30)
 ADDRESSES_BYTES = 5 << 30
 """How much more memory than its models the worker process may ask for; the audio of two hours takes about two GB."""
 _STALLED_S = 30.0  # without a byte
@@ -55,8 +59,9 @@ class Upload:
         peaks: The outline of its waveform, (1500,) uint8; None before.
         details: Curves and predictions over time, in plain JSON types; None before.
         spectrogram: A PNG; b"" before.
-        preview: What the player plays: the file itself or an MP3 of it; None if there is none.
+        preview: What the player plays: the file itself or an MP3 of it; None if there is none, or not yet.
         media_type: Its type.
+        converting: Makes the MP3; None if that is not needed.
         used: When it was last asked for, on the clock of `Uploads`.
     """
 
@@ -70,6 +75,7 @@ class Upload:
     spectrogram: bytes = b""
     preview: Path | None = None
     media_type: str = MEDIA_TYPE
+    converting: "asyncio.Task[None] | None" = None
     used: float
 
     @property
@@ -89,6 +95,7 @@ class Uploads:
         limits: How much may be uploaded.
         jobs: Where analyses wait.
         worker: Does them.
+        converter: Converts what browsers do not play, so that analyses do not wait for it.
         models: What the worker needs to find the models: "library" and "device".
         clock: The time in seconds.
     """
@@ -100,11 +107,12 @@ class Uploads:
         limits: UploadLimits,
         jobs: Jobs,
         worker: WorkerProcess,
+        converter: WorkerProcess,
         models: Mapping[str, str],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folder, self._limits, self._jobs, self._worker = folder, limits, jobs, worker
-        self._models, self._clock = dict(models), clock
+        self._converter, self._models, self._clock = converter, dict(models), clock
         self._uploads: dict[str, Upload] = {}
         self._busy = 0  # being received, waiting, or being analysed
 
@@ -167,6 +175,24 @@ class Uploads:
         track = self.find(upload_id, owner).track
         assert track is not None
         return track
+
+    async def playable(self, upload_id: str, owner: str | None = None) -> tuple[Path, str]:
+        """Return the file that the player plays and its media type; wait until it is converted.
+
+        Raises:
+            WebError: As for `find`; or it could not be converted (404).
+        """
+        upload = self.find(upload_id, owner)
+        if upload.converting is not None:
+            await asyncio.wait({upload.converting})
+        if upload.preview is None:
+            raise WebError(404, "there is no preview of this upload, because it could not be converted")
+        return upload.preview, upload.media_type
+
+    async def stop(self) -> None:
+        """End what is being converted."""
+        for upload in list(self._uploads.values()):
+            self._remove(upload)
 
     def delete(self, upload_id: str, owner: str | None = None) -> None:
         """Remove an upload, and stop its analysis.
@@ -232,10 +258,11 @@ class Uploads:
 
         def end(job: Job) -> None:
             self._busy -= 1
-            path.unlink(missing_ok=True)
             upload = self._uploads.get(upload_id)
             if upload is not None and upload.track is None:  # it failed or was cancelled
                 self._remove(upload)
+            if upload is None or upload.converting is None:
+                path.unlink(missing_ok=True)
 
         job = self._jobs.submit("analysis", analyse, lane=ANALYSIS, owner=owner, track=upload_id, on_end=end)
         job.message = name
@@ -254,16 +281,8 @@ class Uploads:
             self._remove(oldest)
 
     async def _analyse(self, upload: Upload, path: Path, control: JobControl) -> dict[str, Any]:
-        preview = self._folder / upload.id
-        arguments = {
-            **self._models,
-            "path": str(path),
-            "name": upload.name,
-            "longest_s": self._limits.duration_s,
-            "memory_bytes": ADDRESSES_BYTES,
-            "preview": str(preview),
-            "preview_bytes": int(self._limits.duration_s * BITS_PER_S / 8),
-        }
+        limits = {"longest_s": self._limits.duration_s, "memory_bytes": ADDRESSES_BYTES}
+        arguments = {**self._models, "path": str(path), "name": upload.name, **limits}
         try:
             done = await self._worker.run("analyse", arguments, limits=LIMITS, control=control)
             kept = self._uploads.get(upload.id)
@@ -272,21 +291,35 @@ class Uploads:
             upload.track = messages.track_of(done["track"])
             upload.peaks, upload.details, upload.spectrogram = done["peaks"], done["details"], done["spectrogram"]
             if done["playable"] in BROWSER_TYPES:
-                path.replace(preview)
-                upload.media_type = done["playable"]
-            upload.preview = preview if preview.is_file() else None
+                upload.preview, upload.media_type = path.replace(self._folder / upload.id), done["playable"]
+            else:
+                upload.converting = asyncio.ensure_future(self._convert(upload, path))
+                upload.converting.add_done_callback(lambda _: path.unlink(missing_ok=True))
         except (KeyError, TypeError, ValueError):
             raise MusicrecError(f"{upload.name}: the analysis gave no answer") from None
         except MusicrecError as error:
             text = str(error).replace(str(path), upload.name).replace(path.name, upload.name)
             raise MusicrecError(text if upload.name in text else f"{upload.name}: {text}") from None
+        return {"track": upload.id, "name": upload.name}
+
+    async def _convert(self, upload: Upload, path: Path) -> None:
+        """Make what the player plays of a file that browsers do not play, and remove the file."""
+        preview = self._folder / upload.id
+        most_bytes = int(self._limits.duration_s * BITS_PER_S / 8)
+        arguments = {"path": str(path), "preview": str(preview), "preview_bytes": most_bytes}
+        try:
+            await self._converter.run("preview", arguments, limits=_CONVERT_LIMITS)
+            upload.preview = preview if preview.is_file() else None
+        except MusicrecError as error:
+            log.info("%s cannot be converted: %s", upload.name, error)
         finally:
             if upload.preview is None:
                 preview.unlink(missing_ok=True)
-        return {"track": upload.id, "name": upload.name}
 
     def _remove(self, upload: Upload) -> None:
         self._uploads.pop(upload.id, None)
+        if upload.converting is not None:
+            upload.converting.cancel()
         if upload.preview is not None:
             upload.preview.unlink(missing_ok=True)
             upload.preview = None

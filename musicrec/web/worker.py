@@ -4,7 +4,6 @@ It is started as `python -m musicrec.web.worker PARENT`, with the number of the 
 """
 
 import functools
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from musicrec.export.analyzer import TrackAnalysis, TrackAnalyzer
 
 _PEAKS_RATE = 16_000
-_SMALL_BYTES = 64 << 20  # of an upload that is kept for the player as it is
 
 
 class LimitedMeter(LoudnessMeter):
@@ -86,14 +84,13 @@ class Tasks:
         """Analyse an upload.
 
         Args:
-            arguments: "library", "device"; "path" of the file, the "name" that is shown; what it may take, "longest_s"
-                and "memory_bytes"; "preview", the file to write for the player, and its "preview_bytes".
+            arguments: "library", "device"; "path" of the file, the "name" that is shown; and what it may take,
+                "longest_s" and "memory_bytes".
             report: Gets the progress.
 
         Returns:
-            "track", see `messages.track_fields`; "peaks" (uint8); "details" and "spectrogram", see `details`; and how
-            it can be played: "playable", the media type of the upload itself if browsers play it and it is small;
-            otherwise "preview", whether there is one.
+            "track", see `messages.track_fields`; "peaks" (uint8); "details" and "spectrogram", see `details`; and
+            "playable", the media type of the upload if browsers play it as it is, or None.
 
         Raises:
             AudioError: The file cannot be decoded, or is too long.
@@ -128,13 +125,26 @@ class Tasks:
             "peaks": peaks_of(decoded.waveform),
             **self._details(analyzer, decoded, answer),
         }
-        if os.path.getsize(path) <= _SMALL_BYTES and (media_type := browser_type(path)) is not None:
-            return {**result, "playable": media_type, "preview": False}
-        try:
-            write_preview(path, Path(arguments["preview"]), most_bytes=arguments["preview_bytes"], check=report.check)
-        except AudioError:
-            return {**result, "playable": None, "preview": False}
-        return {**result, "playable": None, "preview": True}
+        return {**result, "playable": browser_type(path)}
+
+    def preview(self, arguments: Mapping[str, Any], report: Report) -> dict[str, Any]:
+        """Convert an upload for the player.
+
+        Args:
+            arguments: "path" of the file, "preview", the file to write, and "preview_bytes", its greatest size.
+            report: Says whether it is still wanted.
+
+        Raises:
+            AudioError: It cannot be converted.
+        """
+        limit_files()
+        write_preview(
+            arguments["path"],
+            Path(arguments["preview"]),
+            most_bytes=arguments["preview_bytes"],
+            check=report.check,
+        )
+        return {}
 
     def details(self, arguments: Mapping[str, Any], report: Report) -> dict[str, Any]:
         """Look into a track of the library.
@@ -250,7 +260,7 @@ def _named(track: Track, path: str, name: str) -> Track:
 def make_tasks() -> dict[str, Task]:
     """Return the tasks of a worker process."""
     tasks = Tasks()
-    return {name: getattr(tasks, name) for name in ("analyse", "details", "peaks", "index")}
+    return {name: getattr(tasks, name) for name in ("analyse", "details", "peaks", "preview", "index")}
 
 
 def main() -> None:

@@ -75,7 +75,7 @@ def make(make_track: Callable) -> Callable[..., tuple[Recording, LibraryFile]]:
 
     def made(name: str, *, path: str | None = None, **facts: object) -> tuple[Recording, LibraryFile]:
         track = make_track(name)
-        kept = {field.name for field in dataclasses.fields(Recording)} - {"fingerprint", "version_of"}
+        kept = {field.name for field in dataclasses.fields(Recording)} - {"fingerprint", "version_of", "peaks"}
         known = {name: getattr(track, name) for name in kept} | {"passages": Passages.none()}
         recording = Recording(**known)
         facts = {"content_hash": f"bytes of {name}", "track_id": name} | facts
@@ -379,6 +379,19 @@ def test_hashes_and_passages_in_the_order_that_was_asked_for(store: Library, mak
     assert last.start_s.tolist() == [0, 15] and last.end_s.tolist() == [15, 30]
     assert len(first) == 0 and store.passages([]) == []
     assert set(store.blocks()) == set(store.read()[1])
+
+
+def test_outlines_in_the_order_that_was_asked_for(store: Library, again: Callable, make: Callable):
+    made = [make(name) for name in "abc"]
+    outline = np.arange(1500).astype(np.uint8)
+    recordings = [recording for recording, _ in made]
+    recordings[0] = dataclasses.replace(recordings[0], peaks=outline)
+    store.save(Changes(recordings=recordings, files=[file for _, file in made]))
+    with closing(again()) as other:
+        for opened in (store, other):
+            nothing, found, same = opened.peaks(opened.present().ids[[2, 0, 0]].tolist())
+            assert nothing is None and found.dtype == np.uint8
+            assert found.tolist() == same.tolist() == outline.tolist() and opened.peaks([]) == []
 
 
 def test_tracks_are_found_by_their_names(store: Library, make: Callable):

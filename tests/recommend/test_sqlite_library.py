@@ -416,6 +416,7 @@ def test_older_formats_are_read_as_they_are_and_turned_by_the_first_write(tmp_pa
         sources = [(source.place, source.files) for source in library.sources()]
         numbers = {name: of_one.tolist() for name, of_one in values.items() if name != "variation"}
         passages = [one.values.tolist() for one in library.passages(library.present().ids)]
+        numbers |= {"peaks": library.peaks(library.present().ids)}
         numbers |= {"passages": passages, "incomplete": library.incomplete()}
         return facts, files, sources, numbers, library.remarks(), library.problems(), len(library)
 
@@ -429,6 +430,7 @@ def test_older_formats_are_read_as_they_are_and_turned_by_the_first_write(tmp_pa
         assert [file[0] for file in as_it_was[1]] == ["/music/a.wav", "/music/b.wav", "/other/c.wav"]
         assert as_it_was[2] == [("/music", 2), ("/other", 1)] and as_it_was[5] == []
         assert as_it_was[3]["passages"] == ([[[1], [4]], []] if old is FORMAT_6 else [[], []])
+        assert as_it_was[3]["peaks"] == [None, None]
         assert as_it_was[3]["incomplete"] == {"one", "two"}
         assert ("variation" in library.read()[1]) == (old is not FORMAT_3)
         assert [track.path for track in library.find(track_id="b")] == ["/music/b.wav"]

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 from fastapi.testclient import TestClient
 
-from musicrec.recommend.library import Changes
+from musicrec.recommend.library import Changes, LibraryFile, Recording
 from musicrec.recommend.sqlite_library import SqliteLibrary
 from musicrec.web import worker_process
 from musicrec.web.app import create_app
@@ -121,6 +121,7 @@ def test_the_folder_of_the_server_is_removed_when_it_stops(settings: ServerSetti
     with TestClient(create_app(settings), base_url=BASE) as client:
         sent = send(client, b"play")
         events(client, sent["job"]["id"])
+        assert client.get(f"{API}/tracks/{sent['id']}/audio").content == b"an mp3"
         assert [file for file in settings.temporary.rglob("u-*") if file.is_file()]
     assert [path.name for path in settings.temporary.iterdir()] == [".lock"]
 
@@ -190,6 +191,17 @@ def test_details_of_a_track_of_the_library(client: TestClient, music: dict[str, 
     assert events(client, job.json()["id"])[-1][0] == "done"
     assert client.get(f"{url}/spectrogram.png").content == b"\x89PNG of " + os.fsencode(path)
     assert client.get(f"{url}/peaks").json()["peaks"] == [1.0] * 1500
+
+
+def test_a_waveform_that_the_library_has_needs_no_file(client: TestClient, library: Path, make_track: Callable):
+    track = make_track(200, path="/gone/200.wav")
+    kept = ("audio_hash", "duration_s", "probabilities", "embedding")
+    recording = Recording(**{name: getattr(track, name) for name in kept}, peaks=np.full(1500, 51, np.uint8))
+    file = LibraryFile(path=track.path, audio_hash=track.audio_hash, size=1, mtime_ns=1, track_id="200")
+    with SqliteLibrary.open(library) as opened:
+        opened.save(Changes(recordings=[recording], files=[file]))
+    found = client.get(f"{API}/tracks/{track_id(200)}/peaks").json()
+    assert found == {"duration_s": 380.0, "peaks": [0.2] * 1500}
 
 
 def test_folders(client: TestClient, tmp_path: Path):

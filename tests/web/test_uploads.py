@@ -28,15 +28,19 @@ def run(
     folder: Path, use: Callable[..., Coroutine[Any, Any, Any]], *, limits: UploadLimits = LIMITS, **settings
 ) -> Any:
     async def main() -> Any:
-        jobs, worker = Jobs({ANALYSIS: 50}), WorkerProcess(FAKE)
+        jobs, worker, converter = Jobs({ANALYSIS: 50}), WorkerProcess(FAKE), WorkerProcess(FAKE)
         models = {"library": "/none", "device": "cpu"}
-        uploads = Uploads(folder, limits=limits, jobs=jobs, worker=worker, models=models, **settings)
+        uploads = Uploads(
+            folder, limits=limits, jobs=jobs, worker=worker, converter=converter, models=models, **settings
+        )
         jobs.start()
         try:
             return await asyncio.wait_for(use(uploads, SimpleNamespace(jobs=jobs, worker=worker)), 60)
         finally:
             await jobs.stop(grace_s=0.1)
+            await uploads.stop()
             await worker.stop()
+            await converter.stop()
 
     return asyncio.run(main())
 
@@ -49,6 +53,9 @@ async def body(*parts: bytes) -> AsyncIterator[bytes]:
 async def analysed(upload: Upload) -> Upload:
     while upload.job.ended is None:
         await asyncio.sleep(0.01)
+    if upload.converting is not None:
+        await asyncio.wait({upload.converting})
+        await asyncio.sleep(0)
     return upload
 
 
@@ -85,6 +92,33 @@ def test_what_the_player_needs_is_kept_until_it_is_deleted(content: bytes, media
         assert list(tmp_path.iterdir()) == [upload.preview] and upload.media_type == media_type
         assert upload.preview.read_bytes() == {b"ogg": b"ogg", b"play": b"an mp3"}[content]
         uploads.delete(upload.id)
+        assert not list(tmp_path.iterdir())
+
+    run(tmp_path, use)
+
+
+def test_what_cannot_be_converted_is_analysed_all_the_same(tmp_path: Path):
+    async def use(uploads: Uploads, _: Any) -> None:
+        upload = await analysed(await uploads.receive("a.wma", body(b"x"), owner="me"))
+        assert uploads.track(upload.id).title == "A title"
+        with pytest.raises(WebError, match="could not be converted") as caught:
+            await uploads.playable(upload.id)
+        assert status_of(caught) == 404 and not list(tmp_path.iterdir())
+
+    run(tmp_path, use)
+
+
+@pytest.mark.parametrize("pause_s", [0.0, 0.5])
+def test_deleting_stops_the_converting(pause_s: float, tmp_path: Path):
+    async def use(uploads: Uploads, _: Any) -> None:
+        upload = await uploads.receive("a.wma", body(b"long"), owner="me")
+        while upload.converting is None:
+            await asyncio.sleep(0)
+        await asyncio.sleep(pause_s)
+        assert len(list(tmp_path.iterdir())) == 1
+        uploads.delete(upload.id)
+        await asyncio.wait({upload.converting})
+        await asyncio.sleep(0)
         assert not list(tmp_path.iterdir())
 
     run(tmp_path, use)
@@ -235,7 +269,7 @@ def test_two_thousand_at_once(tmp_path: Path):
 
         async def send(number: int) -> int:
             try:
-                await uploads.receive(f"{number}.mp3", body(b"some", b"sound"), owner="me")
+                await uploads.receive(f"{number}.mp3", body(b"ogg ", b"sound"), owner="me")
             except WebError as error:
                 return error.status
             return 202
@@ -248,7 +282,8 @@ def test_two_thousand_at_once(tmp_path: Path):
         uploads.delete(blocked.id)
         while parts.jobs.all()[-1].ended is None:
             await asyncio.sleep(0.02)
-        assert not list(tmp_path.iterdir()) and {job.state for job in parts.jobs.all()} == {"cancelled", "done"}
+        assert {job.state for job in parts.jobs.all()} == {"cancelled", "done"}
+        assert len(list(tmp_path.iterdir())) == 19, "what the player needs"
 
     run(tmp_path, use, limits=dataclasses.replace(LIMITS, waiting=20))
 

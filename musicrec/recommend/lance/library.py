@@ -214,6 +214,11 @@ class LanceLibrary:
         with self._database.reading() as tables:
             return reading.passages_of_recordings(tables, ids)
 
+    def peaks(self, ids: Sequence[int]) -> list[np.ndarray | None]:
+        """Return the outlines of some recordings, in their order; None if unknown."""
+        with self._database.reading() as tables:
+            return reading.peaks_of_recordings(tables, ids)
+
     def fingerprints(
         self, *, shortest_s: float = 0.0, longest_s: float = math.inf
     ) -> list[tuple[str, float, bytes, str | None]]:

@@ -220,6 +220,17 @@ def passages_of_recordings(tables: Tables, ids: Sequence[int]) -> list[Passages]
     return [found[number] for number in wanted]
 
 
+def peaks_of_recordings(tables: Tables, ids: Sequence[int]) -> list[np.ndarray | None]:
+    """Return the outlines of recordings, in their order, uint8; None if unknown."""
+    wanted = [int(number) for number in ids]
+    found: dict[int, bytes | None] = {}
+    if not _is_format_1(tables):
+        rows = tables.among("recordings", ["id", "peaks"], "id", list(dict.fromkeys(wanted))).to_pylist()
+        found = {row["id"]: row["peaks"] for row in rows}
+    stored = [found.get(number) for number in wanted]
+    return [None if one is None else np.frombuffer(one, np.uint8) for one in stored]
+
+
 def _is_format_1(tables: Tables) -> bool:
     return "ends" not in tables.open("recordings").schema.names
 

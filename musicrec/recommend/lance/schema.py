@@ -69,8 +69,9 @@ SCHEMAS: dict[str, pa.Schema] = {
             "fingerprint": _bytes,
             "ends": _bytes,  # float16, the first and the last 30 s, in libraries that were made with format 1
             "passages": _bytes,  # see musicrec.recommend.stored_passages
+            "peaks": _bytes,  # see musicrec.audio.peaks
         },
-        optional=("version_of", "variation", "fingerprint", "ends", "passages"),
+        optional=("version_of", "variation", "fingerprint", "ends", "passages", "peaks"),
     ),
     "files": _schema(
         {
@@ -115,7 +116,7 @@ def upgrade(touch: Callable[[str], Any], version: int) -> None:
     if version < 2:
         recordings = touch("recordings")
         recordings.alter_columns({"path": "passages", "rename": "ends"})
-        recordings.add_columns(pa.field("passages", _bytes))
+        recordings.add_columns([pa.field("passages", _bytes), pa.field("peaks", _bytes)])
 
 
 def recording_row(recording: Recording, number: int, heads: Sequence[str]) -> dict[str, Any]:
@@ -141,6 +142,7 @@ def recording_row(recording: Recording, number: int, heads: Sequence[str]) -> di
         "fingerprint": one.fingerprint,
         "ends": None,
         "passages": None if one.passages is None else to_bytes(one.passages),
+        "peaks": None if one.peaks is None else one.peaks.astype(np.uint8).tobytes(),
     }
 
 

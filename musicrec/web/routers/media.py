@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse, Response
 from musicrec.web.errors import WebError
 from musicrec.web.job_schemas import DetailsFacts, JobFacts, PeaksFacts
 from musicrec.web.media import Outline, Picture, existing_file
-from musicrec.web.reading import path_of
+from musicrec.web.reading import path_of, stored_outline
 from musicrec.web.schemas import TrackId
 from musicrec.web.state import State, User, WebState
 
@@ -32,10 +32,7 @@ Track = Annotated[TrackId, Path()]
 async def get_audio(track: Track, state: State, user: User) -> FileResponse:
     """Return the audio of a track: its file, or an MP3 of it if browsers do not play it. Ranges are answered."""
     if is_upload(track):
-        upload = state.uploads.find(track, user)
-        if upload.preview is None:
-            raise WebError(404, "there is no preview of this upload, because it could not be converted")
-        file, headers = existing_file(upload.preview, upload.media_type), dict[str, str]()
+        file, headers = existing_file(*await state.uploads.playable(track, user)), dict[str, str]()
     else:
         file, headers = await state.media.audio(track, await _path_of(state, track)), _FOR_A_WHILE
     return FileResponse(file.path, media_type=file.media_type, stat_result=file.facts, headers=headers)
@@ -49,7 +46,8 @@ async def get_peaks(track: Track, state: State, user: User, response: Response) 
         assert upload.peaks is not None and upload.track is not None
         outline = Outline(duration_s=upload.track.duration_s, peaks=upload.peaks)
     else:
-        outline = await state.media.outline(track, await _path_of(state, track))
+        stored = await state.pool.run(lambda recommender: stored_outline(recommender, state, track))
+        outline = stored or await state.media.outline(track, await _path_of(state, track))
         response.headers.update(_FOR_A_WHILE)
     peaks = np.round(outline.peaks / 255, 3).tolist()
     return PeaksFacts(duration_s=round(outline.duration_s, 3), peaks=peaks)

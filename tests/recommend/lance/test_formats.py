@@ -26,7 +26,7 @@ def format_1(lance: "LanceLibrary", make_tracks: Callable, monkeypatch: pytest.M
     from musicrec.recommend.lance import commits, schema
 
     place = Path(lance.path.removeprefix("lance:")).parent / "old"
-    columns = [field for field in schema.SCHEMAS["recordings"] if field.name != "ends"]
+    columns = [field for field in schema.SCHEMAS["recordings"] if field.name not in ("ends", "peaks")]
     old = schema.SCHEMAS | {"recordings": pa.schema(columns)}
     with monkeypatch.context() as patch:
         patch.setattr(schema, "SCHEMAS", old)
@@ -46,6 +46,7 @@ def format_1(lance: "LanceLibrary", make_tracks: Callable, monkeypatch: pytest.M
 def seen(library: "LanceLibrary") -> tuple:
     tracks, values = library.read()
     passages = [(one.values.tolist(), one.start_s.tolist()) for one in library.passages(library.present().ids.tolist())]
+    assert library.peaks(library.present().ids.tolist()) == [None, None]
     return [track.path for track in tracks], values["embedding"].tolist(), passages, library.incomplete()
 
 
