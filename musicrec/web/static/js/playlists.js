@@ -139,7 +139,10 @@ export async function mount(view, { signal, params }) {
 
   show(view, h("div", { class: "view-head" }, h("h1", { text: "Playlists" }), h("button", { type: "button", onclick: make }, icon("add"), "New playlist")), h("div", { class: "playlists" }, lists, detail));
   listen("player", () => { for (const one of list?.children ?? []) one.update(); }, signal);
-  listen("playlists", () => { readLists().catch(report); readDetail().catch(report); }, signal);
+  listen("playlists", () => {
+    if (!chosen) dispatchEvent(new Event("hashchange"));
+    else Promise.all([readLists(), readDetail()]).catch(report);
+  }, signal);
   const found = await readLists();
   if (!chosen && found.length) {
     history.replaceState(null, "", addressOf(found[0].name));

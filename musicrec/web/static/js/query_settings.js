@@ -20,7 +20,7 @@ function setFilter(name, value) {
 /** Ask anew with what a preset says. */
 function start(parts) {
   askLater.cancel();
-  change({ ...parts, weights: {}, filters: {} });
+  change({ ...parts, weights: {}, filters: {}, passage: null });
 }
 
 const askLater = later((part, name, value) => setPart(part, name, value), 200);
@@ -68,12 +68,16 @@ function genres() {
     onclick: () => setFilter("genre", chosen.length > 1 ? chosen.filter((other) => other !== one) : null) }))));
 }
 
+const COMPARE = [["", "as the preset says"], ["whole", "whole tracks"], ["outro_to_intro", "what can follow: end with beginnings"],
+  ["intro_to_outro", "what can lead in: beginning with ends"], ["best", "the passages that fit best"]];
+
 function filters() {
   const key = (filterOf("key") ?? []).join(",");
   const keys = KEYS.some(([value]) => value === key) ? KEYS : [...KEYS, [key, key.replaceAll(",", ", ")]];
   const percent = String(filterOf("bpm_percent") ?? "");
   const percents = PERCENTS.some(([value]) => value === percent) ? PERCENTS : [...PERCENTS, [percent, `± ${percent} %`]];
   return [
+    field("Compare", select(COMPARE, query.passage ?? "", (one) => change({ passage: one || null }))),
     field("Tempo", select(percents, percent, (one) => setFilter("bpm_percent", one ? Number(one) : null))),
     field("Key", select(keys, key, (one) => setFilter("key", one ? one.split(",") : null))),
     range("Energy", "energy", 1, 10), range("Year", "year", 1900, 2100), genres(),
@@ -103,7 +107,7 @@ export function querySettings(signal) {
     about.textContent = query.preset ? preset().about : "Everything counts; nothing is filtered.";
     show(filterPart, filters());
     if (!weightPart.contains(active)) show(weightPart, weights());
-    reset.hidden = !Object.keys(query.weights).length && !Object.keys(query.filters).length;
+    reset.hidden = !query.passage && !Object.keys({ ...query.weights, ...query.filters }).length;
     if (place >= 0 && !active.isConnected) element.querySelectorAll("input, select, button")[place]?.focus();
   };
   listen("query", update, signal);

@@ -6,7 +6,7 @@ import { learn, store } from "./store.js";
 import { announce, report, toast } from "./toast.js";
 
 const KEPT = "musicrec.query";
-const usual = () => ({ seeds: [], unlike: [], playlist: false, preset: null, weights: {}, filters: {}, k: 20 });
+const usual = () => ({ seeds: [], unlike: [], playlist: false, preset: null, weights: {}, filters: {}, passage: null, k: 20 });
 
 export const query = { ...usual(), answer: null, asking: false };
 let asking = new AbortController();
@@ -52,7 +52,7 @@ export async function ask() {
   try {
     const answer = await post("query", {
       tracks: query.seeds.map((one) => one.id), unlike: query.unlike.map((one) => one.id), playlist: query.playlist, k: query.k,
-      preset: query.preset, weights: query.weights, filters: query.filters,
+      preset: query.preset, weights: query.weights, filters: query.filters, passage: query.passage,
     }, { signal });
     query.answer = answer;
     query.asking = false;

@@ -4,7 +4,7 @@ import { listen } from "./api.js";
 import { keyPill } from "./camelot.js";
 import { h, iconButton, show } from "./dom.js";
 import { addToPlaylist } from "./feedback.js";
-import { blockName, counted, fixed, signed, trackName } from "./format.js";
+import { blockName, counted, fixed, length, signed, trackName } from "./format.js";
 import { icon } from "./icons.js";
 import { isPlaying, play, player, switchAB, toggle } from "./player.js";
 import { queryRow } from "./query_panel.js";
@@ -38,18 +38,22 @@ function axisBars(list) {
 }
 
 /** Return the waveforms of the query and a result, one above the other: a click plays from there, equally loud. */
-function sideBySide(asked, row, options, signal) {
+function sideBySide(asked, row, options, passage, signal) {
   const lane = (letter, track, from) => {
     const wave = h("div", { class: "wave without-peaks" });
     makeWaveform(wave, { height: 40, signal, start: from }).show(track);
     return h("div", { class: "lane" }, h("button", { type: "button", class: "lane-name", "aria-label": `Play ${letter}, ${trackName(track)}`, onclick: () => from(track, 0), text: letter }), wave);
   };
+  const part = (letter, track, [from, to], start) => h("button", { type: "button", class: "chip", text: `${letter} ${length(from)}–${length(to)}`,
+    onclick: () => start(track, from / (track.duration_s || 1)) });
   const playB = (track, from) => play(row, { ...options, from });
   const playA = async (track, from) => {
     if (player.compare?.b.id !== row.id) await play(row, { ...options, from });
     if (player.track.id === row.id) await switchAB(from);
   };
-  return h("div", { class: "side-by-side", role: "group", "aria-label": "Compare A, the query, with B" }, lane("A", asked, playA), lane("B", row, playB));
+  return h("div", { class: "side-by-side", role: "group", "aria-label": "Compare A, the query, with B" }, lane("A", asked, playA), lane("B", row, playB),
+    passage && h("p", {}, h("span", { class: "label", text: "these parts fit " }),
+      part("A", asked, passage.query_s, playA), " ", part("B", row, passage.track_s, playB), ` ${fixed(passage.similarity, 2)}`));
 }
 
 function whyPanel(result, list, weights) {
@@ -86,7 +90,7 @@ function resultRow(result, rows, weights, signal) {
     closed.abort();
     if (panel.hidden) return;
     closed = new AbortController();
-    show(panel, sideBySide(asked, row, options, AbortSignal.any([closed.signal, signal])), whyPanel(result, list, weights));
+    show(panel, sideBySide(asked, row, options, result.passage, AbortSignal.any([closed.signal, signal])), whyPanel(result, list, weights));
   };
   const changed = result.tempo_change_percent;
   const multiple = MULTIPLES[Number(result.tempo_multiple?.toFixed(4))] ?? "";
@@ -137,7 +141,8 @@ export function results(signal) {
   const head = h("div", { class: "results-head" });
   const remarks = h("div", { class: "remarks" });
   const list = h("ol", { class: "results plain", "aria-label": "Tracks that go with the query" });
-  const element = h("section", { class: "found", "aria-label": "Results" }, head, remarks, list);
+  const columns = h("div", { class: "result result-columns", "aria-hidden": "true" });
+  const element = h("section", { class: "found", "aria-label": "Results" }, head, remarks, columns, list);
   let of = null;
 
   const update = () => {
@@ -165,6 +170,10 @@ export function results(signal) {
     show(list, items, query.k <= shown.length && h("li", { class: "more-row" },
       h("button", { type: "button", text: "Show more", onclick: () => change({ k: query.k + 20 }) })));
     for (const one of items) one.update();
+    const names = shown.length ? axes(shown[0], answer.similarity?.weights ?? {}).map(([name]) => blockName(name)) : [];
+    columns.hidden = !shown.length;
+    show(columns, h("span", { class: "of-tempo", text: "BPM" }), h("span", { text: "key" }), h("span", { text: "energy" }),
+      h("span", { title: names.join("\n"), text: "axes" }), h("span", { class: "of-score", text: "score" }));
     const again = active && items.find((one) => one.dataset.track === active);
     if (again) { items[0].tabIndex = -1; again.tabIndex = 0; again.focus({ preventScroll: true }); }
   };

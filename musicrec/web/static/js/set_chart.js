@@ -3,15 +3,16 @@
 import { h, svg } from "./dom.js";
 import { fixed } from "./format.js";
 
-const [WIDTH, LEFT, RIGHT] = [960, 44, 16];
+const [LEFT, RIGHT] = [44, 16];
 const ROWS = { bpm: [14, 96], energy: [132, 212], key: [228, 252] }; // top and bottom
 
 /** Return the picture. @param {object} made A set as the server returns it. */
 export function setChart(made) {
   const { tracks, minutes } = made;
+  const width = Math.max(320, Math.min(960, innerWidth - 50)); // so that its words are no smaller on a phone
   const all = Math.max(minutes, 0.1);
   const middle = (track, i) => track.starts_min + ((tracks[i + 1]?.starts_min ?? all) - track.starts_min) / 2;
-  const x = (minute) => LEFT + (minute / all) * (WIDTH - LEFT - RIGHT);
+  const x = (minute) => LEFT + (minute / all) * (width - LEFT - RIGHT);
   const tempi = tracks.map((one) => one.bpm).filter((one) => one !== null);
   const [low, high] = tempi.length ? [Math.min(...tempi) - 3, Math.max(...tempi) + 3] : [100, 140];
   const scale = ([top, bottom], from, to) => (value) => bottom - ((value - from) / (to - from || 1)) * (bottom - top);
@@ -30,10 +31,10 @@ export function setChart(made) {
       svg("rect", { class: "key-bar", x: from, y: ROWS.key[0], width: Math.max(1, to - from - 2), height: 24, rx: 3 }, svg("title", {}, `${one.name}: ${one.camelot}`)),
       to - from > 30 && text((from + to) / 2, ROWS.key[0] + 16.5, one.camelot, { class: "key-text", "text-anchor": "middle" }));
   });
-  const stride = [5, 10, 15, 20, 30, 60].find((one) => all / one <= 12) ?? 60;
+  const stride = [5, 10, 15, 20, 30, 60].find((one) => all / one <= width / 75) ?? 60;
   const marks = Array.from({ length: Math.floor(all / stride) + 1 }, (_, i) => i * stride);
   const label = `Set of ${tracks.length} tracks over ${fixed(minutes, 0)} minutes: tempo ${fixed(low + 3)} to ${fixed(high - 3)} BPM, energy ${tracks.map((one) => fixed(one.energy)).join(", ")}, keys ${tracks.map((one) => one.camelot ?? "unknown").join(", ")}`;
-  return h("figure", {}, svg("svg", { class: "set-chart", viewBox: `0 0 ${WIDTH} 276`, role: "img", "aria-label": label },
+  return h("figure", {}, svg("svg", { class: "set-chart", viewBox: `0 0 ${width} 276`, role: "img", "aria-label": label },
     marks.map((minute) => [svg("line", { class: "grid", x1: x(minute), x2: x(minute), y1: 8, y2: ROWS.key[1] }), text(x(minute), 270, `${minute} min`, { "text-anchor": minute ? "middle" : "start" })]).flat(),
     text(4, 20, "BPM"), text(4, ROWS.bpm[1] + 4, fixed(low + 3, 0)), text(4, 40, fixed(high - 3, 0)),
     line("bpm", bpm, "bpm-line"), ...dots("bpm", bpm, "bpm-dot").filter(Boolean),
