@@ -51,7 +51,7 @@ def _stamp(place: str) -> Hashable:
     """Return what differs after each write to an SQLite file; None for a server, of which it is not known."""
     if "://" in place:
         return None
-    found = []
+    found: list[Hashable] = []
     for path in (place, f"{place}-wal"):
         try:
             facts = os.stat(path)

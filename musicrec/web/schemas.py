@@ -188,7 +188,9 @@ class QuerySettings(Strict):
     weights: dict[Word, Weight | ModelWeights | None] = Field({}, max_length=200)
     filters: QueryFilters = QueryFilters()
     tags: QueryTags = QueryTags()
+    at_s: float | None = Field(None, ge=0, le=86_400, allow_inf_nan=False, description="a place in the first track")
     passage: Literal["whole", "outro_to_intro", "intro_to_outro", "best"] | None = None
+    neighbours: int | None = Field(None, ge=0, le=1000, description="how many tracks around the query count with it")
     hubs: Share | None = None
     balance: Share | None = None
     metric: Literal["cosine", "euclidean", "correlation"] = "cosine"

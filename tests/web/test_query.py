@@ -27,6 +27,10 @@ CASES = {
     ),
     "tags": ({"tags": {"any": ["piano"], "none": ["flute"]}}, ["--tags", "piano", "--no-tags", "flute"]),
     "order": ({"balance": 0.6, "passage": "outro_to_intro"}, ["--diverse", "--follow"]),
+    "neighbours": (
+        {"neighbours": 3, "hubs": 0.5, "metric": "euclidean"},
+        ["--neighbours", "3", "--hubs", "0.5", "--metric", "euclidean"],
+    ),
     "unlike": ({"unlike": [track_id(9)]}, ["--unlike", "09.wav"]),
     "several": ({"tracks": [track_id(3), track_id(4)]}, ["04.wav"]),
     "playlist": ({"tracks": [track_id(3), track_id(4)], "playlist": True}, ["04.wav", "--continue"]),

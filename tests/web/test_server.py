@@ -1,0 +1,111 @@
+"""`musicrec serve` as a process: it starts quickly, answers, logs, and stops when asked."""
+
+import json
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from musicrec.errors import ConfigError
+from musicrec.web.server import address_of, listen, new_token
+from musicrec.web.settings import ServerSettings
+
+ROOT = Path(__file__).parents[2]
+HEAVY = {"hydra", "matplotlib", "optuna", "pytorch_lightning", "scipy", "sklearn", "torch"}
+
+
+@pytest.fixture
+def start(library: Path) -> Iterator[Callable[..., tuple[subprocess.Popen, str]]]:
+    """start("--users", …): a server, and its address."""
+    running = []
+
+    def run(*options: str) -> tuple[subprocess.Popen, str]:
+        words = [
+            sys.executable,
+            "-m",
+            "musicrec",
+            "serve",
+            "--library",
+            str(library),
+            "--port",
+            "0",
+            "--no-open",
+            *options,
+        ]
+        process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        running.append(process)
+        return process, process.stdout.readline().split()[1]
+
+    yield run
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def get(address: str, path: str) -> tuple[int, bytes]:
+    try:
+        with urllib.request.urlopen(address.partition("?")[0] + path, timeout=30) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_answers_and_stops(start, number: int):
+    process, address = start()
+    assert address.startswith("http://127.0.0.1:") and "token" not in address
+    assert get(address, "healthz") == (200, b'{"status":"ok"}')
+    assert json.loads(get(address, "api/v1/tracks")[1])["total"] == 24
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == (0 if number == signal.SIGINT else -signal.SIGTERM) and (out, err) == ("", "")
+
+
+@pytest.mark.slow
+def test_others_need_the_token_and_requests_are_logged(start):
+    process, address = start("--host", "0.0.0.0", "--json-logs", "--root-path", "/music/")
+    assert address.startswith("http://127.0.0.1:") and len(address.partition("?token=")[2]) > 40
+    assert get(address, "api/v1/tracks")[0] == 401
+    assert get(address, f"?token={address.partition('=')[2]}")[0] in (401, 404), "without the cookie, it ends there"
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    lines = err.splitlines()
+    assert sum("give it only to people you trust" in line for line in lines) == 1
+    logged = [json.loads(line) for line in lines if '"path"' in line]
+    assert [(line["path"], line["status"]) for line in logged][:2] == [("/api/v1/tracks", 401), ("/", 303)]
+    assert address.partition("=")[2] not in err and all(
+        {"time", "ms", "client", "method"} <= line.keys() for line in logged
+    )
+
+
+def test_help_and_app_load_nothing_that_takes_long(library: Path):
+    code = (
+        "import sys; from musicrec.web.app import create_app; from musicrec.web.settings import ServerSettings; "
+        f"create_app(ServerSettings(library={str(library)!r})); print(*({HEAVY} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.stdout.split(), done.stderr) == ([], ""), "python -X importtime tells which import loads it"
+    code = "import sys, musicrec.programs.command; print(*({'fastapi', 'uvicorn', 'numpy'} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout == "\n"
+
+
+def test_a_port_that_is_in_use_is_one_message():
+    with listen(ServerSettings(port=0)) as listening:
+        port = listening.getsockname()[1]
+        with pytest.raises(ConfigError, match=f"port={port}: cannot listen there: .*; choose another port with --port"):
+            listen(ServerSettings(port=port))
+    with pytest.raises(ConfigError, match=r"host=192.0.2.1, port=0: cannot listen there"):
+        listen(ServerSettings(host="192.0.2.1", port=0, token=new_token()))
+
+
+def test_addresses():
+    for host, wanted in (("127.0.0.1", "http://127.0.0.1:80/"), ("::1", "http://[::1]:80/")):
+        assert address_of(ServerSettings(host=host), 80) == wanted
+    shown = address_of(ServerSettings(host="0.0.0.0", token="a token of some length & more"), 80)
+    assert shown == "http://127.0.0.1:80/?token=a%20token%20of%20some%20length%20%26%20more"
