@@ -27,6 +27,7 @@ FLAGS = [
     "--disable-sync", "--no-first-run", "--mute-audio", "--autoplay-policy=no-user-gesture-required",
 ]  # fmt: skip
 RATE = 16_000
+PATIENCE_S = 30  # a machine may do other things at the same time
 TITLES = ("Amber", "Birch", "Cedar", "Dune", "Ember", "Fjord", "Grove", "Harbour", "Island", "Jade", "Kelp", "Lagoon")
 
 

@@ -52,7 +52,7 @@ def open_page(browser, base: str) -> Iterator[Callable]:
     def make(view: str = "find", *, width: int = 1280, at: str = base, **settings):
         context = browser.new_context(viewport={"width": width, "height": 900}, **settings)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(page_server.PATIENCE_S * 1000)
         page.watched = Watched(page, at)
         opened.append((context, page.watched))
         page.goto(f"{at}#/{view}")
@@ -74,7 +74,7 @@ def ask(page, title: str) -> None:
     page.locator(".result:not(.skeleton)").first.wait_for()
 
 
-def until(page, condition: str, within_s: float = 10) -> None:
+def until(page, condition: str, within_s: float = page_server.PATIENCE_S) -> None:
     """Wait until a JavaScript expression is true. (wait_for_function needs eval, which the page's policy refuses.)"""
     end = time.monotonic() + within_s
     while not page.evaluate(condition):
@@ -155,7 +155,7 @@ def test_presets_weights_filters_and_the_wheel_change_the_answer(open_page):
     page.get_by_role("button", name=f"Only {code}").click()
     until(page, f"document.querySelectorAll('.result').length == {len(everything)}")
     page.locator(".result .why").first.click()
-    assert page.get_by_role("table").get_by_role("rowheader", name="tempo").is_visible()
+    page.get_by_role("table").get_by_role("rowheader", name="tempo").wait_for()
 
 
 def test_several_seeds_and_unlike(open_page):
@@ -437,4 +437,8 @@ def test_the_first_view_is_small(open_page):
     sizes = page.evaluate("performance.getEntriesByType('resource').map((one) => [one.name, one.decodedBodySize])")
     files = {name: size for name, size in sizes if "/api/" not in name and "vendor" not in name}
     assert sum(files.values()) < 150_000, files
-    assert page.evaluate("performance.getEntriesByType('layout-shift').reduce((sum, one) => sum + one.value, 0)") < 0.05
+    shifts = page.evaluate(
+        "new Promise((done) => { new PerformanceObserver((list) => done(list.getEntries().map((one) => one.value)))"
+        ".observe({ type: 'layout-shift', buffered: true }); setTimeout(done, 500, []); })"
+    )
+    assert sum(shifts) < 0.1, shifts

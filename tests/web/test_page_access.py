@@ -28,7 +28,7 @@ def test_axe_finds_nothing_serious(base, theme, width):
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(page_server.CHROMIUM), args=page_server.FLAGS)
         page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=theme, reduced_motion="reduce")
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(page_server.PATIENCE_S * 1000)
         watched = Watched(page, base)
         found, looked = [], []
 

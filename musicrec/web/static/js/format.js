@@ -49,3 +49,6 @@ export function blockName(block) {
   const words = { embedding: "sound", variation: "changes over time", tags_mtt: "tags (MTT)", tags_msd: "tags (MSD)" };
   return words[block] ?? (block.startsWith("embedding.") ? `sound (${block.slice(10)})` : block.replaceAll("_", " "));
 }
+
+/** Return how a tempo is counted, such as "÷2" for half of it; "" for as it is. */
+export const tempoMultiple = (by) => ({ 2: "×2", 0.5: "÷2", 1.5: "3:2", 0.6667: "2:3" })[Number(by?.toFixed(4))] ?? "";

@@ -9,7 +9,8 @@ import { readLibrary, readSession, store } from "./store.js";
 import { report } from "./toast.js";
 import { startTools } from "./tools.js";
 import { dropZone } from "./uploads.js";
-import { chooseUser } from "./users.js";
+
+const chooseUser = async (options) => (await import("./users.js")).chooseUser(options);
 
 const VIEWS = {
   find: { title: "Find", load: () => import("./find.js") },

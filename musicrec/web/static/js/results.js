@@ -4,18 +4,16 @@ import { listen } from "./api.js";
 import { keyPill } from "./camelot.js";
 import { h, iconButton, show } from "./dom.js";
 import { addToPlaylist } from "./feedback.js";
-import { blockName, counted, fixed, length, signed, trackName } from "./format.js";
+import { blockName, counted, fixed, signed, tempoMultiple, trackName } from "./format.js";
 import { icon } from "./icons.js";
-import { isPlaying, play, player, switchAB, toggle } from "./player.js";
+import { isPlaying, player, toggle } from "./player.js";
 import { queryRow } from "./query_panel.js";
 import { change, query } from "./query_state.js";
 import { opinionOf, rowOf } from "./store.js";
 import { bindRow, trackButtons } from "./track_buttons.js";
 import { shortcut } from "./shortcuts.js";
-import { makeWaveform } from "./waveform.js";
 
 const hidden = new Set(); // tracks that were skipped or are never wanted again, until the next answer
-const MULTIPLES = { 2: "×2", 0.5: "÷2", 1.5: "3:2", 0.6667: "2:3" };
 
 const saveTracks = async (...values) => (await import("./export_dialog.js")).exportTracks(...values);
 
@@ -37,43 +35,6 @@ function axisBars(list) {
     list.map(([, score]) => h("i", { style: { "--share": Math.max(0.03, score) } })));
 }
 
-/** Return the waveforms of the query and a result, one above the other: a click plays from there, equally loud. */
-function sideBySide(asked, row, options, passage, signal) {
-  const lane = (letter, track, from) => {
-    const wave = h("div", { class: "wave without-peaks" });
-    makeWaveform(wave, { height: 40, signal, start: from }).show(track);
-    return h("div", { class: "lane" }, h("button", { type: "button", class: "lane-name", "aria-label": `Play ${letter}, ${trackName(track)}`, onclick: () => from(track, 0), text: letter }), wave);
-  };
-  const part = (letter, track, [from, to], start) => h("button", { type: "button", class: "chip", text: `${letter} ${length(from)}–${length(to)}`,
-    onclick: () => start(track, from / (track.duration_s || 1)) });
-  const playB = (track, from) => play(row, { ...options, from });
-  const playA = async (track, from) => {
-    if (player.compare?.b.id !== row.id) await play(row, { ...options, from });
-    if (player.track.id === row.id) await switchAB(from);
-  };
-  return h("div", { class: "side-by-side", role: "group", "aria-label": "Compare A, the query, with B" }, lane("A", asked, playA), lane("B", row, playB),
-    passage && h("p", {}, h("span", { class: "label", text: "these parts fit " }),
-      part("A", asked, passage.query_s, playA), " ", part("B", row, passage.track_s, playB), ` ${fixed(passage.similarity, 2)}`));
-}
-
-function whyPanel(result, list, weights) {
-  return h("div", { class: "why-panel" },
-    h("table", {}, h("caption", { class: "unseen", text: "Score per axis" }),
-      h("thead", { class: "unseen" }, h("tr", {}, ["axis", "score", "weight"].map((text) => h("th", { scope: "col", text })))),
-      h("tbody", {}, list.map(([name, score, weight]) => h("tr", {}, h("th", { scope: "row", text: blockName(name) }),
-        h("td", {}, h("span", { class: "bar", style: { "--share": Math.max(0, score) } }), h("span", { class: "number", text: fixed(score, 2) })),
-        h("td", { class: "muted", text: `× ${Number(weight.toFixed(2))}` }))))),
-    h("div", {},
-      result.taste && h("p", { class: "taste", text: result.taste }),
-      result.shared_tags.length > 0 && h("p", {}, h("span", { class: "label", text: "shares " }), result.shared_tags.join(", ")),
-      result.tempo_change_percent !== null && h("p", {}, h("span", { class: "label", text: "tempo " }),
-        `${signed(result.tempo_change_percent)} % ${MULTIPLES[Number(result.tempo_multiple?.toFixed(4))] ?? ""}`),
-      h("p", {}, h("span", { class: "label", text: "similarity " }), fixed(result.similarity, 3),
-        result.score !== result.similarity && ` · with your taste, variety and hubs ${fixed(result.score, 3)}`),
-      (result.collections ?? []).map((one) => h("p", { class: "muted", text: `${one.program ?? "collection"}: ${[one.bpm && `${fixed(one.bpm)} BPM`, one.key].filter(Boolean).join(", ")}` })),
-      result.remarks.map((text) => h("p", { class: "warning", text }))));
-}
-
 function resultRow(result, rows, weights, signal) {
   const row = rowOf(result);
   const asked = queryRow();
@@ -84,16 +45,18 @@ function resultRow(result, rows, weights, signal) {
   const panel = h("div", { class: "why-place", hidden: true });
   const why = h("button", { type: "button", class: "why", "aria-expanded": "false", title: "Why this one?", onclick: () => openWhy() }, result.why || "Why this one?");
   let closed = new AbortController();
-  const openWhy = () => {
+  const openWhy = async () => {
     panel.hidden = !panel.hidden;
     why.setAttribute("aria-expanded", String(!panel.hidden));
     closed.abort();
     if (panel.hidden) return;
     closed = new AbortController();
-    show(panel, sideBySide(asked, row, options, result.passage, AbortSignal.any([closed.signal, signal])), whyPanel(result, list, weights));
+    const stop = AbortSignal.any([closed.signal, signal]);
+    const { sideBySide, whyPanel } = await import("./why_panel.js");
+    if (!stop.aborted) show(panel, sideBySide(asked, row, options, result.passage, stop), whyPanel(result, list));
   };
   const changed = result.tempo_change_percent;
-  const multiple = MULTIPLES[Number(result.tempo_multiple?.toFixed(4))] ?? "";
+  const multiple = tempoMultiple(result.tempo_multiple);
   const element = h("li", { class: "result", tabindex: -1 },
     h("span", { class: "rank", text: result.rank }), button,
     h("div", { class: "names" }, h("span", { class: "title", text: row.title || row.track_id }),
@@ -141,7 +104,7 @@ export function results(signal) {
   const head = h("div", { class: "results-head" });
   const remarks = h("div", { class: "remarks" });
   const list = h("ol", { class: "results plain", "aria-label": "Tracks that go with the query" });
-  const columns = h("div", { class: "result result-columns", "aria-hidden": "true" });
+  const columns = h("div", { class: "result-columns", "aria-hidden": "true" });
   const element = h("section", { class: "found", "aria-label": "Results" }, head, remarks, columns, list);
   let of = null;
 

@@ -7,7 +7,6 @@ import { jobsButton } from "./jobs.js";
 import { shortcut, showShortcuts } from "./shortcuts.js";
 import { store } from "./store.js";
 import { announce } from "./toast.js";
-import { chooseUser } from "./users.js";
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
@@ -22,7 +21,7 @@ function switchTheme() {
 
 /** Fill the corner. */
 export function startTools(element) {
-  const people = h("button", { type: "button", class: "quiet person", onclick: () => chooseUser() });
+  const people = h("button", { type: "button", class: "quiet person", onclick: async () => (await import("./users.js")).chooseUser() });
   const named = () => {
     const { user, users } = store.session;
     people.hidden = !users;
