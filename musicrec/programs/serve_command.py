@@ -1,5 +1,6 @@
 """`musicrec serve`: the page and its API."""
 
+import logging
 import os
 import sys
 from typing import Annotated
@@ -18,9 +19,14 @@ _NETWORK = "For others"
 def serve(
     library: LibraryOption = None,
     host: Annotated[
-        str, typer.Option(help="The address to listen on; 0.0.0.0 lets others in.", rich_help_panel=_NETWORK)
+        str,
+        typer.Option(
+            envvar="MUSICREC_HOST", help="The address to listen on; 0.0.0.0 lets others in.", rich_help_panel=_NETWORK
+        ),
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8765,
+    port: Annotated[
+        int, typer.Option(envvar="MUSICREC_PORT", min=0, max=65535, help="The port; 0 takes a free one.")
+    ] = 8765,
     token: Annotated[
         str | None,
         typer.Option(
@@ -30,17 +36,31 @@ def serve(
         ),
     ] = None,
     users: Annotated[
-        bool, typer.Option("--users", help="Several people, each with a name and a PIN.", rich_help_panel=_NETWORK)
+        bool,
+        typer.Option(
+            "--users",
+            envvar="MUSICREC_USERS",
+            help="Several people, each with a name and a PIN.",
+            rich_help_panel=_NETWORK,
+        ),
     ] = False,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME", help="A name of this server, as others write it; repeatable.", rich_help_panel=_NETWORK
+            envvar="MUSICREC_ALLOW_HOST",
+            metavar="NAME",
+            help="A name of this server, as others write it; repeatable.",
+            rich_help_panel=_NETWORK,
         ),
     ] = None,
     root_path: Annotated[
         str,
-        typer.Option(metavar="PATH", help="Where a reverse proxy shows it: /music.", rich_help_panel=_NETWORK),
+        typer.Option(
+            envvar="MUSICREC_ROOT_PATH",
+            metavar="PATH",
+            help="Where a reverse proxy shows it: /music.",
+            rich_help_panel=_NETWORK,
+        ),
     ] = "",
     index: Annotated[
         bool | None,
@@ -51,9 +71,14 @@ def serve(
         ),
     ] = None,
     json_logs: Annotated[
-        bool, typer.Option("--json-logs", help="Log each request as JSON.", rich_help_panel=_NETWORK)
+        bool,
+        typer.Option(
+            "--json-logs", envvar="MUSICREC_JSON_LOGS", help="Log each request as JSON.", rich_help_panel=_NETWORK
+        ),
     ] = False,
-    threads: Annotated[int, typer.Option(min=1, max=64, help="How many questions at the same time.")] = 2,
+    threads: Annotated[
+        int, typer.Option(envvar="MUSICREC_THREADS", min=1, max=64, help="How many questions at the same time.")
+    ] = 2,
     open_page: Annotated[
         bool | None, typer.Option("--open/--no-open", help="Open the page in a browser; by default on a desktop.")
     ] = None,
@@ -63,13 +88,15 @@ def serve(
     """Open the page: your library, questions, sets and playlists in a browser.
 
     Only this computer can reach it, unless --host says otherwise. Then a token
-    is needed, which is part of the address that is printed. Ctrl-C stops it.
+    is needed, which is part of the address that is printed; one that you give
+    is not printed. Ctrl-C stops it.
 
       musicrec serve
       musicrec serve --port 9000 --no-open
       musicrec serve --host 0.0.0.0 --users
     """
     from musicrec.config.explain import one_message
+    from musicrec.errors import ConfigError
 
     # Many small questions at once: threads of the linear algebra within each would only wait for each other.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -84,6 +111,11 @@ def serve(
         startup.finish()
         names = all_hosts(allow_host or ())
         alone = is_loopback(host) and not names
+        if json_logs and not (alone or token):
+            raise ConfigError(
+                f"host={host}: others can reach this server, so it needs a token, which is never written to logs; "
+                "give one with MUSICREC_TOKEN"
+            )
         settings = ServerSettings(
             library=library,
             host=host,
@@ -101,7 +133,12 @@ def serve(
         set_up_logs(as_json=json_logs)
 
         def tell(address: str) -> None:
-            print(f"musicrec: {address}  (Ctrl-C stops it)", flush=True)
+            place, _, secret = address.partition("?token=")
+            if json_logs:
+                logging.getLogger("musicrec.web").info("listening at %s", place)
+                return
+            shown = f"{place}?token=…" if secret and token else address  # a token that was given may be a secret here
+            print(f"musicrec: {shown}  (Ctrl-C stops it)", flush=True)
             if not alone:
                 print(
                     "Others can reach this server. Who has the token in it can use the page; give it only to people "

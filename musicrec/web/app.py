@@ -11,6 +11,7 @@ from musicrec.recommend.recommender import Recommender
 from musicrec.system.version import VERSION
 from musicrec.web import errors
 from musicrec.web.background import Background
+from musicrec.web.metrics import Metrics
 from musicrec.web.pool import RecommenderPool
 from musicrec.web.request_log import RequestLog
 from musicrec.web.routers import (
@@ -68,12 +69,14 @@ def create_app(settings: ServerSettings, *, open_recommender: Callable[[], Recom
         open_recommender: Opens the recommender of a thread; None opens the library of the settings.
     """
     opener = open_recommender or (lambda: Recommender.open(settings.library, device=settings.device))
+    metrics = Metrics()
     state = WebState(
         settings=settings,
+        metrics=metrics,
         pool=RecommenderPool(opener, threads=settings.threads),
         table_pool=RecommenderPool(opener, threads=1),
         slow_pool=RecommenderPool(opener, threads=1),
-        background=Background(settings),
+        background=Background(settings, count=metrics.job_ended),
     )
 
     @asynccontextmanager
@@ -105,5 +108,5 @@ def create_app(settings: ServerSettings, *, open_recommender: Callable[[], Recom
     app.add_exception_handler(SubsonicError, opensubsonic.answer_error)
     app.mount("/", StaticFiles(directory=STATIC, html=True), name="page")
     app.add_middleware(Security, settings=settings, sessions=state.sessions)
-    app.add_middleware(RequestLog, metrics=state.metrics)  # outermost: it counts what is refused, too
+    app.add_middleware(RequestLog, metrics=metrics, api=API)  # outermost: it counts what is refused, too
     return app

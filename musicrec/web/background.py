@@ -1,6 +1,7 @@
 """What works in the background of a server: jobs, worker processes, uploads and previews, from start to end."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -25,6 +26,7 @@ class Background:
 
     Args:
         settings: Of the server.
+        count: Receives kind and state of each job that ends.
 
     Attributes:
         jobs: The jobs.
@@ -38,8 +40,10 @@ class Background:
     uploads: Uploads
     media: Media
 
-    def __init__(self, settings: ServerSettings) -> None:
-        self._settings, self._stack = settings, ExitStack()
+    def __init__(
+        self, settings: ServerSettings, *, count: Callable[[str, str], None] = lambda kind, state: None
+    ) -> None:
+        self._settings, self._count, self._stack = settings, count, ExitStack()
         self.models = {"library": _absolute(settings.library), "device": settings.device}
         self._analysis, self._drawing = WorkerProcess(idle_s=_MODELS_IDLE_S), WorkerProcess(idle_s=_IDLE_S)
         self._converter = WorkerProcess(idle_s=_IDLE_S)
@@ -49,7 +53,7 @@ class Background:
     async def __aenter__(self) -> "Background":
         folder = self._stack.enter_context(ServerFolder(self._settings.temporary))
         limits = self._settings.uploads
-        self.jobs = Jobs({ANALYSIS: limits.waiting + _MOST_DETAILS, INDEX: _MOST_INDEX})
+        self.jobs = Jobs({ANALYSIS: limits.waiting + _MOST_DETAILS, INDEX: _MOST_INDEX}, count=self._count)
         self.uploads = Uploads(
             folder.below("uploads"),
             limits=limits,
@@ -68,6 +72,11 @@ class Background:
         self.jobs.start()
         self._sweeping = asyncio.ensure_future(self.uploads.sweep())
         return self
+
+    def stop_soon(self) -> None:
+        """Cancel all jobs, so that those who watch them hang up before the server waits for them."""
+        if hasattr(self, "jobs"):
+            self.jobs.cancel_all()
 
     async def __aexit__(self, *exception: object) -> None:
         if self._sweeping is not None:

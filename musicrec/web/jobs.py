@@ -129,6 +129,7 @@ class Jobs:
         keep_s: How long a job is known after its end.
         most_kept: The most jobs that are known after their end.
         clock: The time in seconds.
+        count: Receives kind and state of each job that ends.
     """
 
     def __init__(
@@ -138,7 +139,9 @@ class Jobs:
         keep_s: float = 3600.0,
         most_kept: int = 200,
         clock: Callable[[], float] = time.monotonic,
+        count: Callable[[str, str], None] = lambda kind, state: None,
     ) -> None:
+        self._count = count
         self._most_waiting, self._keep_s, self._most_kept, self._clock = dict(lanes), keep_s, most_kept, clock
         self._waiting: dict[str, deque[Job]] = {lane: deque() for lane in lanes}
         self._wake = {lane: asyncio.Event() for lane in lanes}
@@ -152,15 +155,19 @@ class Jobs:
 
     async def stop(self, *, grace_s: float = 5.0) -> None:
         """Cancel all jobs, and wait a little for those that save what they have done."""
-        self._closed = True
-        for job in list(self._jobs.values()):
-            self._cancel(job)
+        self.cancel_all()
         until = time.monotonic() + grace_s
         while any(job.state == "running" for job in self._jobs.values()) and time.monotonic() < until:
             await asyncio.sleep(0.02)
         for runner in self._runners:
             runner.cancel()
         await asyncio.gather(*self._runners, return_exceptions=True)
+
+    def cancel_all(self) -> None:
+        """Cancel all jobs, and take no more. Whoever watches one is told."""
+        self._closed = True
+        for job in list(self._jobs.values()):
+            self._cancel(job)
 
     def submit(
         self,
@@ -264,7 +271,7 @@ class Jobs:
             for waiting in self._waiting.values():
                 with contextlib.suppress(ValueError):
                     waiting.remove(job)
-            job._end("cancelled", self._clock(), message="it was cancelled")
+            self._end(job, "cancelled", message="it was cancelled")
         elif job.state == "running":
             job._control.cancelled.set()
             job._update(message="it is being cancelled")
@@ -283,18 +290,22 @@ class Jobs:
     async def _run(self, job: Job) -> None:
         try:
             result = await job._work(job._control)
-            job._end("done", self._clock(), result=result, message="", done=max(job.done, job.total))
+            self._end(job, "done", result=result, message="", done=max(job.done, job.total))
         except JobCancelled as cancelled:
             result = job.result if cancelled.result is None else cancelled.result
-            job._end("cancelled", self._clock(), result=result, message="it was cancelled")
+            self._end(job, "cancelled", result=result, message="it was cancelled")
         except (MusicrecError, WebError) as error:
-            job._end("failed", self._clock(), message=str(error))
+            self._end(job, "failed", message=str(error))
         except asyncio.CancelledError:
-            job._end("cancelled", self._clock(), message="the server was stopped")
+            self._end(job, "cancelled", message="the server was stopped")
             raise
         except Exception:
             log.exception("job %s failed", job.id)
-            job._end("failed", self._clock(), message="this failed because of a mistake in musicrec")
+            self._end(job, "failed", message="this failed because of a mistake in musicrec")
+
+    def _end(self, job: Job, state: JobState, **progress: Any) -> None:
+        self._count(job.kind, state)
+        job._end(state, self._clock(), **progress)
 
     def _forget(self) -> None:
         """Forget jobs that ended long ago, and the oldest of too many."""

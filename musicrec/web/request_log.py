@@ -2,9 +2,13 @@
 
 import json
 import logging
+import re
+import secrets
 import time
+from contextvars import ContextVar
 from datetime import datetime, timezone
 
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from musicrec.web.metrics import Metrics
@@ -12,19 +16,24 @@ from musicrec.web.security import route_path
 
 log = logging.getLogger("musicrec.web.requests")
 
+_request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+_A_REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+
 
 class RequestLog:
     """ASGI middleware that counts each request in the metrics, and logs it.
 
-    Neither query nor headers are logged, which may hold a token.
+    Neither query nor headers nor bodies are logged, which may hold a token or a PIN. Each request has an id: that of
+    the header X-Request-ID, which a proxy sends, or else a new one. The answer tells it in the same header.
 
     Args:
         app: What answers.
         metrics: Where requests are counted.
+        api: The path below which the endpoints of the API are.
     """
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
-        self._app, self._metrics = app, metrics
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, api: str) -> None:
+        self._app, self._metrics, self._api = app, metrics, api
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request and count it."""
@@ -32,11 +41,15 @@ class RequestLog:
             await self._app(scope, receive, send)
             return
         status, begin = 499, time.perf_counter()  # 499: the client left before the answer began
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _A_REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        _request_id.set(request_id)  # of the task of this request only
 
         async def observed(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                MutableHeaders(scope=message)["x-request-id"] = request_id
             await send(message)
 
         try:
@@ -46,17 +59,29 @@ class RequestLog:
             raise
         finally:
             seconds = time.perf_counter() - begin
-            route = getattr(scope.get("route"), "path", "")
+            route, session = self._route(scope), scope.get("musicrec.session")
             self._metrics.observe(scope["method"], route, status, seconds)
-            client = (scope.get("client") or [""])[0]
             facts = {
+                "user": session and session.user,
                 "method": scope["method"],
+                "route": route,
                 "path": route_path(scope),
                 "status": status,
                 "ms": round(1000 * seconds, 1),
-                "client": client,
+                "client": (scope.get("client") or [""])[0],
             }
             log.info("%s %s %s", facts["method"], facts["path"], status, extra={"facts": facts})
+
+    def _route(self, scope: Scope) -> str:
+        """Return the path of the endpoint with its parameters by name; "page" for a file of the page, "" for neither.
+
+        FastAPI tells the path of a route below that of its router; older versions tell the whole path.
+        """
+        route: str = getattr(scope.get("route"), "path", "")
+        if not route:
+            return "page" if "endpoint" in scope else ""
+        below = route_path(scope).startswith(f"{self._api}/") and not route.startswith(f"{self._api}/")
+        return self._api + route if below else route
 
 
 class JsonFormatter(logging.Formatter):
@@ -66,6 +91,8 @@ class JsonFormatter(logging.Formatter):
         """Return the line."""
         at = datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds")
         content = {"time": at, "level": record.levelname.lower(), "logger": record.name}
+        if (request_id := _request_id.get()) is not None:
+            content["request"] = request_id
         content |= getattr(record, "facts", None) or {"message": record.getMessage()}
         if record.exc_info:
             content["traceback"] = self.formatException(record.exc_info)
@@ -76,7 +103,7 @@ def set_up_logs(*, as_json: bool) -> None:
     """Write logs to standard error: as JSON with each request, or as text with warnings only.
 
     Args:
-        as_json: Which of both.
+        as_json: Which of both. With JSON, warnings of other packages are lines of JSON, too.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter() if as_json else logging.Formatter("%(levelname)s: %(message)s"))
@@ -85,3 +112,6 @@ def set_up_logs(*, as_json: bool) -> None:
         logger.handlers = [] if name == "uvicorn.error" else [handler]  # that one hands its records to uvicorn
         logger.setLevel(logging.INFO if as_json else logging.WARNING)
         logger.propagate = name == "uvicorn.error"
+    if as_json:
+        logging.getLogger().handlers = [handler]
+        logging.captureWarnings(True)

@@ -34,6 +34,8 @@ HEADERS = {
 }
 _UPLOADS = "/api/v1/uploads"
 _OPEN = ("/healthz",)  # answered without a token
+_PROXIES = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+"""Headers of proxies. Who can reach a proxy is not known, so behind one a token is needed."""
 _PLAYERS = "/rest/"  # OpenSubsonic, whose endpoints ask for the token themselves, and refuse in its form
 
 
@@ -96,6 +98,11 @@ class Security:
             return 421, (
                 "the header Host names another server; if this one is reached by that name, start it with "
                 "--allow-host NAME"
+            )
+        if self._settings.token is None and any(name in headers for name in _PROXIES):
+            return 403, (
+                "the request comes through a proxy, so others may have sent it; start the server with --allow-host "
+                "NAME, the name that they call it by, and it asks for a token"
             )
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
         if origin is not None and method not in SAFE_METHODS and not _same(origin, host):

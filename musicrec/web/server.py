@@ -14,22 +14,29 @@ from fastapi import FastAPI
 from musicrec.errors import ConfigError
 from musicrec.web.settings import ServerSettings
 
-_STOP_S = 5  # how long answers that have begun may still take
+_STOP_S = 3  # how long answers that have begun may still take; Docker kills what has not stopped after 10 s
 _SWITCH_S = 0.001  # a thread that answers in a moment need not wait five milliseconds for one that computes
 
 
 class _Server(uvicorn.Server):
-    """A server that says when it answers."""
+    """A server that says when it begins to answer, and when it begins to stop."""
 
-    def __init__(self, config: uvicorn.Config, *, started: Callable[[], object]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, *, started: Callable[[], object], stopping: Callable[[], object]
+    ) -> None:
         super().__init__(config)
-        self._tell_started = started
+        self._tell_started, self._tell_stopping = started, stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to answer."""
         await super().startup(sockets)
         if self.started:
             self._tell_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop, when what has begun has ended, or after a while."""
+        self._tell_stopping()
+        await super().shutdown(sockets)
 
 
 def new_token() -> str:
@@ -75,7 +82,7 @@ def serve(app: FastAPI, settings: ServerSettings, *, tell: Callable[[str], objec
     """Answer until Ctrl-C or SIGTERM.
 
     Args:
-        app: The app.
+        app: The app, as `create_app` makes it.
         settings: Its settings.
         tell: Receives the address once the server answers.
         open_page: Whether to open it in a browser.
@@ -105,4 +112,4 @@ def serve(app: FastAPI, settings: ServerSettings, *, tell: Callable[[str], objec
             timeout_graceful_shutdown=_STOP_S,
         )
         with suppress(KeyboardInterrupt):  # uvicorn raises it again once it has stopped
-            _Server(config, started=started).run(sockets=[listening])
+            _Server(config, started=started, stopping=app.state.web.background.stop_soon).run(sockets=[listening])

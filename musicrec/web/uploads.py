@@ -121,6 +121,16 @@ class Uploads:
         """How much may be uploaded."""
         return self._limits
 
+    @property
+    def busy(self) -> int:
+        """Number of uploads that are being received, wait, or are being analysed."""
+        return self._busy
+
+    @property
+    def kept(self) -> int:
+        """Number of uploads that can be asked about."""
+        return sum(upload.track is not None for upload in self._uploads.values())
+
     async def receive(
         self, name: str, body: AsyncIterator[bytes], *, owner: str, stated_bytes: int | None = None
     ) -> Upload:

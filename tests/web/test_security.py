@@ -163,3 +163,14 @@ def test_below_a_path_of_a_proxy(serve, settings: ServerSettings):
     for path in ("/api/v1/library", "/music/api/v1/library", "/", "/music/"):
         assert client.get(path, headers=headers).status_code == 200, path
     assert client.get("/music/healthz").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip"])
+def test_behind_a_proxy_a_token_is_needed(serve, client: TestClient, settings: ServerSettings, name: str):
+    """A proxy that does not pass the name on looks like this computer, whoever asks it."""
+    answer = client.get("/api/v1/tracks", headers={name: "192.0.2.7"})
+    assert answer.status_code == 403 and "--allow-host" in answer.json()["detail"]
+    client = serve(settings, token=TOKEN, allowed_hosts=("dj.example",))
+    headers = {"host": "dj.example", name: "192.0.2.7"}
+    assert client.get("/api/v1/tracks", headers=headers).status_code == 401
+    assert client.get("/api/v1/tracks", headers=headers | {"authorization": f"Bearer {TOKEN}"}).status_code == 200
