@@ -218,6 +218,8 @@ def _remarks(found: Recommendation, request: Request, *, heads: Mapping[str, Hea
         remarks.append(f"no track passes the filters; leave one out, or widen it{unknown}")
     elif found.matches and (few := _fewer(found, request, size=size)):
         remarks.append(few)
+    if request.towards is not None and request.preset.passage != "whole":
+        remarks.append("a path compares whole tracks; passages do not count in it")
     compared = request.preset.passage == "whole" or any(match.passage is not None for match in found.matches)
     if found.matches and request.towards is None and not compared:
         tagged = any(head.role == "tag" for head in heads.values())

@@ -74,9 +74,12 @@ def _others(query: dict[str, Any]) -> str:
 
 def _last_order(answer: "Answer") -> str:
     """Return what happens to the order after the similarity, in words."""
+    if answer.query["towards"]:  # a path has an order of its own
+        return ""
     settings = answer.similarity
+    compared = any(row["passage"] for row in answer.results)  # the passages of old or untagged tracks are unknown
     parts = [
-        _PASSAGES[settings["passage"]],
+        _PASSAGES[settings["passage"]] if compared else "",
         "tracks around the query count with it" if settings["neighbours"] else "",
         "tracks that resemble everything count less" if settings["hubs"] else "",
         "then results that differ from each other" if settings["balance"] < 1 else "",

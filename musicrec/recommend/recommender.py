@@ -5,6 +5,7 @@ imported where it is needed, after the settings have been checked.
 """
 
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from musicrec.recommend.feedback import Feedback
     from musicrec.recommend.index_report import IndexReport
     from musicrec.system.progress import StepListener
+
+_SAID_OF_TRACKS = ("track_id", "title", "artist", "album", "year", "genre")
 
 
 class Recommender:
@@ -322,8 +325,11 @@ class Recommender:
     def _part(self, library: Library, name: str | Track, coverage: float | None, at_s: float) -> Track:
         """Return a part of a file, which may be in the library, as a track of its own."""
         found = name if isinstance(name, Track) else find_track(library, name)
-        path = str(name) if found is None else found.path
-        return self._models.analyze_file(library, path, coverage, at_s=at_s)
+        if found is None:
+            return self._models.analyze_file(library, str(name), coverage, at_s=at_s)
+        part = self._models.analyze_file(library, found.path, coverage, at_s=at_s)
+        # The library may know an artist from a manifest or a collection, where the file has no tags.
+        return replace(part, **{fact: getattr(found, fact) for fact in _SAID_OF_TRACKS})
 
     def build_set(
         self,

@@ -122,3 +122,13 @@ def test_a_long_path_is_not_broken():
     path = "/a/folder/with/a/long/name/music.sqlite"
     console.print(Group(remark_text(f"to use musicnn as well, delete {path} and index again", width=30)), crop=False)
     assert console.export_text().split("\n") == ["to use musicnn as well, delete", path, "and index again", ""]
+
+
+def test_a_path_has_an_order_of_its_own(crate: SqliteLibrary):
+    with Recommender.open(crate.path) as recommender:
+        plain, path = (recommender.query("b", passage="best", hubs=0.5, k=2, towards=end) for end in (None, "d"))
+    hubs = "tracks that resemble everything count less"
+    shown_plain, shown_path = (" ".join(" ".join(shown(one, 120)).split()) for one in (plain, path))
+    assert hubs in shown_plain and hubs not in shown_path
+    assert "passages against" not in shown_plain + shown_path, "nobody knows the passages of these tracks"
+    assert "a path compares whole tracks; passages do not count in it" in path.remarks

@@ -12,6 +12,7 @@ from musicrec.audio.decode import Decoded, decode_track
 from musicrec.errors import AudioError, ConfigError, LibraryError, ManifestError
 from musicrec.export.analyzer import TrackAnalysis
 from musicrec.export.passages import Passages
+from musicrec.recommend.library_models import LibraryModels
 from musicrec.recommend.query_track import analyze_file, find_track
 from musicrec.recommend.recommender import Recommender
 from musicrec.recommend.sqlite_library import SqliteLibrary
@@ -140,3 +141,14 @@ def test_a_place_is_in_one_track(library: SqliteLibrary):
                 recommender.query(**settings, at_s=3)
         with pytest.raises(ConfigError, match="at_s=-1: give a number or null, 0 or more"):
             recommender.query("01", at_s=-1)
+
+
+def test_a_part_of_a_track_keeps_what_the_library_knows(library: SqliteLibrary, monkeypatch: pytest.MonkeyPatch):
+    """The artist may stand in a manifest, and the file has no tags; "not_artist same" is then still about Ada."""
+    (whole,) = library.find(track_id="01")
+    of_file = {"track_id": "file", "artist": None, "title": None, "audio_hash": "part", "version_of": whole.audio_hash}
+    monkeypatch.setattr(LibraryModels, "analyze_file", lambda *_, **__: dataclasses.replace(whole, **of_file))
+    with Recommender.open(library.path) as recommender:
+        asked = recommender.query("01", at_s=3, k=9)
+    assert (asked.query["artist"], asked.query["title"], asked.query["track_id"]) == ("Ada", "Été", "01")
+    assert "01" not in [row["track_id"] for row in asked.results]
