@@ -1,4 +1,4 @@
-"""Numbers with limits, as types of constructor parameters. `validation.py` checks settings against them."""
+"""Numbers with limits, as types of constructor parameters. `value_check` checks settings against them."""
 
 from typing import Annotated
 

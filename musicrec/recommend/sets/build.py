@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 import numpy as np
-from annotated_types import Ge
+from annotated_types import Ge, Le
 
 from musicrec.config.number_types import Count, Natural, NotNegative, Positive, Share
 from musicrec.config.value_check import check_fields, check_value
@@ -33,7 +33,8 @@ class SetSettings:
             to choose from, after half of the others: otherwise the rule would choose the tracks, and not the music.
         mix_s: How long two tracks overlap, in seconds; for the length of a set in minutes.
         least: The score that every transition should reach. One that does not is taken only if it pays, and named.
-        shortfall_costs: What a transition loses for each point that it is below `least`; see `worth`.
+        shortfall_costs: What a transition loses for each point that it is below `least`; see `worth`. At most 100: the
+            search would weigh more against the artist rule.
         width: Sets that are kept at each place. More finds better sets and takes longer.
         shortlist: Tracks that are looked at closely, of a library with more.
     """
@@ -42,7 +43,7 @@ class SetSettings:
     artist_gap: Natural = 4
     mix_s: NotNegative = 15.0
     least: Share = 0.5
-    shortfall_costs: NotNegative = 10.0
+    shortfall_costs: Annotated[float, Ge(0), Le(100)] = 10.0
     width: Count = 512
     shortlist: Count = 400
 
@@ -122,7 +123,7 @@ def build_set(
         made = Plan(columns=columns, tracks=count, locked=at_places, eligible=eligible, targets=targets)
         if made.available < count:
             raise ConfigError(
-                f"a set of {count} tracks: there are only {made.available} different ones to choose from; "
+                f"a set of {count} tracks: there are only {made.available} to choose from; "
                 "ask for a shorter set, or ban and filter less"
             )
         return made

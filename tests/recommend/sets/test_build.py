@@ -111,7 +111,7 @@ def test_a_filter_and_a_recording_once():
     assert len(set(taken)) == len(taken) and not {0, 1} & set(made.rows)
     allowed = np.isin(np.arange(12), [4, 5, 6])
     assert set(build_set(facts, start=0, tracks=4, allowed=allowed).rows) == {0, 4, 5, 6}
-    with pytest.raises(ConfigError, match="a set of 10 tracks: there are only 9 different ones"):
+    with pytest.raises(ConfigError, match="a set of 10 tracks: there are only 9 to choose from"):
         build_set(facts, start=11, tracks=10)
     with pytest.raises(ConfigError, match="a recording is asked for at two places"):
         build_set(facts, start=0, end=1, tracks=5)

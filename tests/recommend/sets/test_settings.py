@@ -57,6 +57,7 @@ def test_a_file_of_the_user_says_what_differs(tmp_path: Path):
         ("axes: {key: {mode: tape}}", "axes.key.mode=tape: choose key_lock or vinyl"),
         ("keys: {same: 3}", "keys.same=3: give a number from 0 to 1"),
         ("tempo: fast", "tempo=fast: give settings by name, as in conf/set/default.yaml"),
+        ("shortfall_costs: .inf", "set.shortfall_costs=inf: give a number from 0 to 100"),
         ("mix_s: -1", "set.mix_s=-1: give a number, 0 or more"),
         ("- 1", "give settings by name, as in conf/set/default.yaml"),
         ("a: [", "is no YAML"),
