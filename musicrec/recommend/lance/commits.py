@@ -86,17 +86,17 @@ class Tables:
 class Draft:
     """A write that is not finished.
 
+    Args:
+        connection: The connection to LanceDB.
+        state: The state before the write.
+        lease: The right to write, in an object store; None in a folder, which is locked.
+
     Attributes:
         tables: The tables after the changes so far.
         state: The state before the write.
         next_id: The id of the next new recording.
         described: See `State`; replace it to change it.
-        lease: The right to write, in an object store.
-
-    Args:
-        connection: The connection to LanceDB.
-        state: The state before the write.
-        lease: The right to write, in an object store.
+        lease: As given.
     """
 
     def __init__(self, connection: Any, state: State, lease: Lease | None) -> None:
