@@ -216,7 +216,8 @@ def main() -> None:
     console.print(f"mistakes: {len(found['mistakes'])}", *found["mistakes"][:5], sep="\n")
     used = f"{found['processor'] / options.seconds:.2f} of a core"
     console.print(f"server: ready after {found['up']:.1f} s, {found['peak']:,.0f} MB at most, {used}")
-    sys.exit(bool(found["mistakes"]))
+    if found["mistakes"]:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

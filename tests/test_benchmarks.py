@@ -264,6 +264,13 @@ def test_whole_queries(table, tmp_path: Path):
     assert all(float(cell.replace(",", "")) > 0 for cell in (sides["300"][1], sides["300"][-1]))
 
 
+def test_load_on_the_server(table, tmp_path: Path):
+    asked = ("--rows", "300", "--clients", "3", "--seconds", "3", "--pause", "0.05", "--out", str(tmp_path))
+    rows = table("server", *asked)  # a mistake ends it with status 1
+    assert {"audio", "feedback", "query", "search", "table"} == rows.keys() - {"request", "-" * 10}
+    assert all(float(rows[name][3].replace(",", "")) > 0 for name in ("search", "query"))
+
+
 def test_search_in_both_stores(table, tmp_path: Path):
     pytest.importorskip("lancedb")
     table("library_search", "--rows", "300", "--queries", "3", "--out", str(tmp_path))

@@ -77,8 +77,8 @@ def serve(
         ),
     ] = False,
     threads: Annotated[
-        int, typer.Option(envvar="MUSICREC_THREADS", min=1, max=64, help="How many questions at the same time.")
-    ] = 2,
+        int, typer.Option(envvar="MUSICREC_THREADS", min=1, max=64, help="How many queries at the same time.")
+    ] = 1,
     open_page: Annotated[
         bool | None, typer.Option("--open/--no-open", help="Open the page in a browser; by default on a desktop.")
     ] = None,

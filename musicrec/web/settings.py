@@ -40,7 +40,8 @@ class ServerSettings:
         allowed_hosts: Names of this server besides its address, as in the header Host.
         profiles: Where profiles are kept; None for MUSICREC_PROFILES, or else the file of the library.
         device: Where the models run, as for `Recommender.open`.
-        threads: How many questions are answered at the same time.
+        threads: How many queries are answered at the same time. One is best but where queries take long: threads share
+            what Python computes, and each holds the library in memory.
         index: Whether folders of this computer can be indexed from the page.
         json_logs: Whether each request is logged as a line of JSON.
         uploads: How much may be uploaded.
@@ -59,7 +60,7 @@ class ServerSettings:
     allowed_hosts: tuple[str, ...] = ()
     profiles: str | None = None
     device: str = "auto"
-    threads: int = 2
+    threads: int = 1
     index: bool = True
     json_logs: bool = False
     uploads: UploadLimits = field(default_factory=UploadLimits)
