@@ -136,7 +136,7 @@ export function results(signal) {
     const names = shown.length ? axes(shown[0], answer.similarity?.weights ?? {}).map(([name]) => blockName(name)) : [];
     columns.hidden = !shown.length;
     show(columns, h("span", { class: "of-tempo", text: "BPM" }), h("span", { text: "key" }), h("span", { text: "energy" }),
-      h("span", { title: names.join("\n"), text: "axes" }), h("span", { class: "of-score", text: "score" }));
+      h("span", { title: names.join("\n"), text: "axes" }), h("span", { class: "of-score", text: "similar", title: "Similarity. The order also follows your taste, variety, and how often a track is near to everything." }));
     const again = active && items.find((one) => one.dataset.track === active);
     if (again) { items[0].tabIndex = -1; again.tabIndex = 0; again.focus({ preventScroll: true }); }
   };
