@@ -22,11 +22,13 @@ class Passages:
         values: (passages, size) float32, the mean embedding of each passage.
         start_s: (passages,) float32, where what was heard of each passage begins, in seconds; increasing.
         end_s: (passages,) float32, where it ends.
+        only_ends: Whether only the first and the last `END_S` are known, as in libraries of older versions.
     """
 
     values: np.ndarray
     start_s: np.ndarray
     end_s: np.ndarray
+    only_ends: bool = False
 
     def __len__(self) -> int:
         """Return the number of passages."""

@@ -21,12 +21,13 @@ class PassageStatistics:
     Attributes:
         mean: (size,) float32, what is subtracted.
         whitening: (size, size) float32, what the difference is multiplied by.
-        of_ends: Whether they are those of the beginnings and ends of tracks, which a library of format 6 had.
+        share_of_ends: Share of the tracks of which only the beginning and the end were known, as in libraries of format
+            6, from 0 to 1.
     """
 
     mean: np.ndarray
     whitening: np.ndarray
-    of_ends: bool = False
+    share_of_ends: float = 0.0
 
     @classmethod
     def fit(cls, tracks: Sequence[Passages], *, least: int) -> "PassageStatistics | None":
@@ -47,12 +48,20 @@ class PassageStatistics:
         size = max(set(sizes), key=sizes.count)
         known = [one.values for one in tracks if len(one) and one.values.shape[1] == size]
         if len(known) < least:
-            return cls(mean=np.zeros(size, np.float32), whitening=np.eye(size, dtype=np.float32))
+            return cls(
+                mean=np.zeros(size, np.float32),
+                whitening=np.eye(size, dtype=np.float32),
+                share_of_ends=share_of_ends(tracks),
+            )
         values = np.concatenate(known).astype(np.float64)
         mean = values.mean(axis=0)
         variance, directions = np.linalg.eigh(np.cov((values - mean).T, ddof=0).reshape(size, size))
         lifted = np.maximum(variance, 0) + _RIDGE * max(float(variance.mean()), _LEAST_DEVIATION**2)
-        return cls(mean=mean.astype(np.float32), whitening=(directions / np.sqrt(lifted)).astype(np.float32))
+        return cls(
+            mean=mean.astype(np.float32),
+            whitening=(directions / np.sqrt(lifted)).astype(np.float32),
+            share_of_ends=share_of_ends(tracks),
+        )
 
     @classmethod
     def from_ends(cls, mean: np.ndarray, deviation: np.ndarray) -> "PassageStatistics":
@@ -64,7 +73,7 @@ class PassageStatistics:
         if matrix is not None:
             mean, deviation = mean @ matrix, np.sqrt(np.square(deviation) @ np.square(matrix))
         scale = 1 / np.where(deviation > _LEAST_DEVIATION, deviation, 1.0)
-        return cls(mean=mean.astype(np.float32), whitening=np.diag(scale).astype(np.float32), of_ends=True)
+        return cls(mean=mean.astype(np.float32), whitening=np.diag(scale).astype(np.float32), share_of_ends=1.0)
 
     def vectors(self, values: np.ndarray) -> np.ndarray:
         """Return vectors of unit length, (passages, size), of the values of passages."""
@@ -72,3 +81,9 @@ class PassageStatistics:
         length = np.linalg.norm(whitened, axis=1, keepdims=True)
         # A passage that is exactly the mean has no direction: it is similar to nothing.
         return np.asarray(whitened / np.where(length == 0, 1.0, length))
+
+
+def share_of_ends(tracks: Sequence[Passages]) -> float:
+    """Return the share of tracks of which only the beginning and the end are known, among those with passages."""
+    known = [one.only_ends for one in tracks if len(one)]
+    return sum(known) / len(known) if known else 0.0

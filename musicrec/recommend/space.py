@@ -230,6 +230,7 @@ class Space:
         described = {
             "format": FORMAT,
             "fitted_on": self.fitted_on,
+            "share_of_ends": 0.0 if self.passages is None else self.passages.share_of_ends,
             "blocks": [{"name": one.name, "raw_size": one.raw_size, "size": one.size} for one in self._blocks],
         }
         return json.dumps(described), save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
@@ -263,7 +264,11 @@ class Space:
             usual = {name.removeprefix("usual/"): array for name, array in found.items() if name.startswith("usual/")}
             passages, size = None, sum(block.size for block in blocks)
             if "passages/whitening" in found:
-                passages = PassageStatistics(mean=found["passages/mean"], whitening=found["passages/whitening"])
+                passages = PassageStatistics(
+                    mean=found["passages/mean"],
+                    whitening=found["passages/whitening"],
+                    share_of_ends=float(read.get("share_of_ends", 0.0)),
+                )
             elif "passages/mean" in found:  # of a version before 0.4
                 passages = PassageStatistics.from_ends(found["passages/mean"], found["passages/deviation"])
             return cls(

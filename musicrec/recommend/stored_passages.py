@@ -8,6 +8,7 @@ nearest neighbors and the fast Johnson-Lindenstrauss transform").
 
 import hashlib
 import struct
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -38,7 +39,7 @@ def projected(passages: Passages) -> Passages:
     matrix = projection(passages.values.shape[1])
     if matrix is None:
         return passages
-    return Passages(values=passages.values @ matrix, start_s=passages.start_s, end_s=passages.end_s)
+    return replace(passages, values=passages.values @ matrix)
 
 
 def to_bytes(passages: Passages) -> bytes:
@@ -78,7 +79,7 @@ def from_ends(stored: bytes, duration_s: float) -> Passages:
         return Passages.none()
     starts = np.array([0, max(0.0, duration_s - END_S)], np.float32)
     ends = np.array([min(END_S, duration_s), duration_s], np.float32)
-    return projected(Passages(values=values, start_s=starts, end_s=ends))
+    return projected(Passages(values=values, start_s=starts, end_s=ends, only_ends=True))
 
 
 def stored_form(stored: bytes | None, ends: bytes | None, duration_s: float) -> Passages:

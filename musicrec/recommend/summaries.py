@@ -15,6 +15,7 @@ from musicrec.export.passages import Passages
 from musicrec.heads import Head
 from musicrec.recommend.filters import TagFilter, tag_values
 from musicrec.recommend.library_columns import genres, keys_of, tempi
+from musicrec.recommend.passage_statistics import share_of_ends
 from musicrec.recommend.space import MOST_FITTED, Space
 from musicrec.recommend.tag_bits import TagBits
 from musicrec.system.progress import StepListener, track_progress
@@ -26,6 +27,7 @@ _AT_ONCE = 4096  # recordings whose answers are in memory
 _MOST_BLOCKS = 32  # as many as `known` has bits
 _SMALL = 5_000  # a library of so many tracks gets a new space whenever it has changed
 _GROWTH = 1.25  # a larger one, when it has grown by this factor
+_FEWER_ENDS = 0.1  # smaller differences may be those of the sample
 _MOST_HEARD = 2_000  # tracks whose passages tell how passages are distributed: up to 48,000 passages
 
 
@@ -109,7 +111,7 @@ def bring_up_to_date(library: "Library", *, progress: bool | StepListener = True
     except LibraryError:  # damaged: made anew
         space = None
     new = None
-    if space is None or _outgrown(space, len(ids)) or _lacks_passages(space, library, ids):
+    if space is None or _outgrown(space, len(ids)) or _knows_more_passages(space, library, ids):
         space = new = fit_space(library, ids)
         missing = ids
     else:
@@ -163,16 +165,25 @@ def tags_by(library: "Library", ids: np.ndarray, tag_filter: TagFilter) -> TagBi
 
 
 def _some_passages(library: "Library", ids: np.ndarray) -> list[Passages]:
-    """Return the passages of some recordings, or of a sample of them."""
+    """Return the passages of some recordings, or of an evenly spaced sample of them."""
     chosen = np.unique(np.linspace(0, len(ids) - 1, min(len(ids), _MOST_HEARD)).astype(np.int64))
     return library.passages(ids[chosen].tolist())
 
 
-def _lacks_passages(space: Space, library: "Library", ids: np.ndarray) -> bool:
-    """Return whether the library knows passages, and the space does not know how they are distributed."""
-    if space.passages is not None and not space.passages.of_ends:
+def _knows_more_passages(space: Space, library: "Library", ids: np.ndarray) -> bool:
+    """Return whether the library knows passages, and the space does not know how they are distributed.
+
+    It may have been fitted while a library of an older version was half analysed again, so that it knows only the
+    beginnings and ends of many tracks. It is fitted again when these have become clearly fewer, and when none is left.
+    """
+    before = 1.0 if space.passages is None else space.passages.share_of_ends
+    if not before:
         return False
-    return any(len(one) for one in _some_passages(library, ids))
+    known = _some_passages(library, ids)
+    if space.passages is None:
+        return any(len(one) for one in known)
+    now = share_of_ends(known)
+    return now < before and (not now or now <= before - _FEWER_ENDS)
 
 
 def _outgrown(space: Space, tracks: int) -> bool:

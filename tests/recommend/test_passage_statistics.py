@@ -51,7 +51,7 @@ def test_statistics_of_older_formats(size: int):
     mean, deviation = rng.normal(size=size), rng.uniform(0.5, 2, size)
     values = projected(passages(rng.normal(mean, deviation, (20_000, size)))).values
     found = PassageStatistics.from_ends(mean, deviation)
-    assert found.of_ends
+    assert found.share_of_ends == 1
     scaled = (values - found.mean) @ found.whitening
     np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=0.05)
     np.testing.assert_allclose(scaled.std(axis=0), 1, rtol=0.05)

@@ -1,17 +1,19 @@
 """What a query sees of a library: the same whether summaries are stored, missing or partly there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
 
 from musicrec.errors import LibraryError
+from musicrec.export.passages import Passages
 from musicrec.recommend import summaries
 from musicrec.recommend.evaluation.exact_search import ExactSearch, library_columns
 from musicrec.recommend.library_index import MemoryIndex
 from musicrec.recommend.similarity import Similarity
 from musicrec.recommend.space import Space
 from musicrec.recommend.sqlite_library import SqliteLibrary
+from musicrec.recommend.stored_passages import to_bytes
 from musicrec.recommend.track_table import TrackTable, read_table
 
 GENRES = ("house", "jazz", "rock")
@@ -144,6 +146,41 @@ def test_the_space_is_fitted_again_when_a_library_grows(filled: SqliteLibrary, m
     assert space is not None and again is not None
     assert (space.fitted_on, again.fitted_on) == (30, 31)
     assert sum(len(ids) for ids, _ in filled.summaries()) == 31
+
+
+def test_passages_are_fitted_again_as_an_old_library_is_completed(filled: SqliteLibrary):
+    """Analysing a library of format 6 again may be interrupted as often as one likes."""
+    rng = np.random.default_rng(1)
+    hashes = sorted(track.audio_hash for track in filled.read()[0])
+
+    def store(hashes: Sequence[str]) -> None:
+        for name in hashes:
+            starts = np.arange(5, dtype=np.float32) * 10
+            values = rng.normal(5, 1, (5, 4)).astype(np.float32)
+            blob = to_bytes(Passages(values=values, start_s=starts, end_s=starts + 10))
+            filled._connection.execute("UPDATE recordings SET passages = ? WHERE audio_hash = ?", (blob, name))
+        summaries.bring_up_to_date(filled)
+
+    def fitted() -> tuple[float, float]:
+        """The share of tracks of which it knows the ends alone, and what it takes for the mean."""
+        statistics = filled.space().passages
+        return statistics.share_of_ends, round(float(statistics.mean.mean()))
+
+    for name in hashes:
+        ends = rng.normal(0, 1, (2, 4)).astype("<f2").tobytes()
+        filled._connection.execute("UPDATE recordings SET ends = ? WHERE audio_hash = ?", (ends, name))
+    summaries.bring_up_to_date(filled)
+    assert fitted() == (1, 0)
+    store(hashes[:2])
+    assert fitted() == (1, 0), "too few to be worth new summaries"
+    store(hashes[2:15])
+    assert fitted() == (0.5, 4)
+    store(hashes[15:17])
+    assert fitted()[0] == 0.5
+    store(hashes[17:29])
+    assert fitted()[0] == pytest.approx(1 / 30)
+    store(hashes[29:])
+    assert fitted() == (0, 5)
 
 
 def test_a_block_without_dimensions_is_similar_to_nothing(heads: dict):
