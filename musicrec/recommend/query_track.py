@@ -170,6 +170,14 @@ def analyze_file(
     names = ("title", "artist", "album", "genre", "year")
     ((*values, problem),) = read_tags([str(path)]).select(*names, "problem").rows()
     remarks = [Remark(f"{path.name}: {problem}", unreliable=False)] if problem else []
+    if at_s is not None and start_s < at_s:
+        remarks.append(
+            Remark(
+                f"fewer than {PART_S:.0f} s are left from {length_text(at_s)} on, so the part begins at "
+                f"{length_text(start_s)}",
+                unreliable=False,
+            )
+        )
     version_of = None
     if at_s is not None and library.ids_of([of_whole := audio_hash(whole)]):
         version_of = of_whole
@@ -196,6 +204,7 @@ def analyze_file(
         descriptors=answer.descriptors,
         remarks=(*answer.remarks, *remarks),
         version_of=version_of,
+        from_s=None if at_s is None else start_s,
     )
 
 

@@ -231,7 +231,8 @@ class Recommender:
             playlist: Whether the tracks are a playlist that is to be continued; its last tracks count most.
             towards: A track to which a path leads from `track`: the answer is k tracks between both, in small steps,
                 each compared with the one before it.
-            at_s: Ask by a part of the file, 30 s from this second on; `passage` is then "best" unless it is given.
+            at_s: Ask by a part of the file, 30 s from this second on, or its last 30 s; `passage` is then "best" unless
+                it is given.
             k: Number of tracks to recommend.
             preset: Settings that belong together: "mix", "inspire", "explore", a YAML file, or your own. None for the
                 default, which weighs all blocks as `default_weights` does and has no musical filters.
@@ -296,7 +297,7 @@ class Recommender:
             min_pool=min_pool,
             include_unreliable=include_unreliable,
             towards=asked.towards,
-            at_s=at_s,
+            at_s=asked.alike[0].from_s,  # earlier than `at_s` near the end of a file
         )
         with library.one_state():  # another program may have changed it while files were analysed
             index = index_with_tags(library, self._index(library, search), settings.preset.tags)

@@ -43,6 +43,7 @@ class Track:
         remarks: What to know about the audio, such as that it is silent.
         version_of: Of a file that is not in the library: the audio hash of the recording in it that this is another
             encoding or remaster of; None if of none.
+        from_s: Of a part of a file: where in the file it begins, in seconds; None for a whole file.
     """
 
     path: str
@@ -65,6 +66,7 @@ class Track:
     descriptors: dict[str, float] = field(default_factory=dict)
     remarks: tuple[Remark, ...] = ()
     version_of: str | None = None
+    from_s: float | None = None
 
     @property
     def name(self) -> str:

@@ -1,17 +1,20 @@
 """How a query names a track of the library, and what is said if it does not."""
 
 import dataclasses
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from rich.console import Console
 
 from musicrec.audio.decode import Decoded, decode_track
 from musicrec.errors import AudioError, ConfigError, LibraryError, ManifestError
 from musicrec.export.analyzer import TrackAnalysis
 from musicrec.export.passages import Passages
+from musicrec.recommend.answer_table import as_table
 from musicrec.recommend.library_models import LibraryModels
 from musicrec.recommend.query_track import analyze_file, find_track
 from musicrec.recommend.recommender import Recommender
@@ -112,7 +115,8 @@ def test_a_part_of_a_file(library: SqliteLibrary, heads: dict, tmp_path: Path, a
     listener = Listener(heads)
     settings = {"sample_rate": RATE, "analyze": listener.analyze, "library": library}
     track = analyze_file(str(tmp_path / "mix.wav"), **settings, at_s=at_s)
-    assert listener.heard_s == track.duration_s == 30
+    assert listener.heard_s == track.duration_s == 30 and track.from_s == from_s
+    assert any("the part begins at 0:15" in remark.text for remark in track.remarks) == (from_s < at_s)
     assert track.passages.start_s.tolist() == [from_s] and track.passages.end_s.tolist() == [from_s + 5]
     assert track.version_of is None
     digest = audio_hash(decode_track(tmp_path / "mix.wav", sample_rate=RATE).waveform)
@@ -146,9 +150,20 @@ def test_a_place_is_in_one_track(library: SqliteLibrary):
 def test_a_part_of_a_track_keeps_what_the_library_knows(library: SqliteLibrary, monkeypatch: pytest.MonkeyPatch):
     """The artist may stand in a manifest, and the file has no tags; "not_artist same" is then still about Ada."""
     (whole,) = library.find(track_id="01")
-    of_file = {"track_id": "file", "artist": None, "title": None, "audio_hash": "part", "version_of": whole.audio_hash}
+    of_file = {
+        "from_s": 1.5,
+        "track_id": "file",
+        "artist": None,
+        "title": None,
+        "audio_hash": "part",
+        "version_of": whole.audio_hash,
+    }
     monkeypatch.setattr(LibraryModels, "analyze_file", lambda *_, **__: dataclasses.replace(whole, **of_file))
     with Recommender.open(library.path) as recommender:
         asked = recommender.query("01", at_s=3, k=9)
     assert (asked.query["artist"], asked.query["title"], asked.query["track_id"]) == ("Ada", "Été", "01")
+    assert asked.query["at_s"] == 1.5, "where the part begins, which is earlier near the end of a file"
+    text = Console(file=io.StringIO(), width=100)
+    text.print(as_table(asked, width=100))
+    assert "from 0:01" in text.file.getvalue()
     assert "01" not in [row["track_id"] for row in asked.results]
