@@ -14,6 +14,7 @@ from prometheus_client import (
 
 from musicrec.system.version import VERSION
 
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0)
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")
 _ACTIVE = ("waiting", "running")
@@ -51,7 +52,7 @@ class Metrics:
         """Count a request.
 
         Args:
-            method: Its method.
+            method: Its method. Clients may invent any number of them, so unusual ones count as "other".
             route: The path of the endpoint with its parameters by name, "" if there is none.
             status: The HTTP status.
             seconds: How long it took.

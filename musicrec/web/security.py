@@ -3,9 +3,11 @@
 docs/security.md says what this defends, and what it does not.
 """
 
+import asyncio
 import hmac
 import ipaddress
 import json
+import time
 from collections.abc import Iterable, Mapping
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -18,6 +20,8 @@ from musicrec.web.sessions import COOKIE, LIFETIME_S, Session, Sessions
 from musicrec.web.settings import LOOPBACK, ServerSettings
 
 JSON_BYTES = 2**20
+JSON_S = 30.0
+"""Time in which all of a body of JSON must come; that of an upload is limited by `uploads`."""
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 CONTENT_POLICY = (
     "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; style-src 'self'; script-src 'self'; "
@@ -89,7 +93,8 @@ class Security:
         if not declared.isdecimal() or int(declared) > most:
             await answer.refuse(413, _too_large(most))
             return
-        await self._app(scope, _Bounded(receive, most).receive, answer.send)
+        bounded = _Bounded(receive, most, most_s=None if _is_upload(path) else JSON_S)
+        await self._app(scope, bounded.receive, answer.send)
 
     def _refused(self, method: str, path: str, headers: Headers) -> tuple[int, str] | None:
         """Return status and reason if a request is not for this server, or not from its page."""
@@ -126,7 +131,7 @@ class Security:
         return name == self._settings.host.lower() or name in LOOPBACK or _is_address(name)
 
     def _most_bytes(self, path: str) -> int:
-        return self._settings.uploads.size_bytes if path.rstrip("/") == _UPLOADS else JSON_BYTES
+        return self._settings.uploads.size_bytes if _is_upload(path) else JSON_BYTES
 
 
 def is_authorised(scope: Scope, settings: ServerSettings) -> bool:
@@ -155,19 +160,40 @@ def _query(scope: Scope) -> dict[str, str]:
     return dict(parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True))
 
 
-class _Bounded:
-    """The body of a request, of which only so many bytes are read."""
+def _is_upload(path: str) -> bool:
+    return path.rstrip("/") == _UPLOADS
 
-    def __init__(self, receive: Receive, most: int) -> None:
+
+class _Bounded:
+    """The body of a request, of which only so many bytes are read, and for so long.
+
+    Args:
+        receive: What receives the messages of the request.
+        most: The most bytes.
+        most_s: The most seconds until all of it is there; None for no limit.
+    """
+
+    def __init__(self, receive: Receive, most: int, *, most_s: float | None) -> None:
         self._receive, self._most, self._left = receive, most, most
+        self._until = None if most_s is None else time.monotonic() + most_s
 
     async def receive(self) -> Message:
-        message = await self._receive()
+        message = await self._next()
         if message["type"] == "http.request":
             self._left -= len(message.get("body", b""))
             if self._left < 0:
                 raise HTTPException(413, _too_large(self._most))
+        if not message.get("more_body"):
+            self._until = None  # what follows is the end of the connection, for which an answer in parts waits
         return message
+
+    async def _next(self) -> Message:
+        if self._until is None:
+            return await self._receive()
+        try:
+            return await asyncio.wait_for(self._receive(), max(0.0, self._until - time.monotonic()))
+        except asyncio.TimeoutError:
+            raise HTTPException(408, "the request comes too slowly", {"connection": "close"}) from None
 
 
 class _Answer:

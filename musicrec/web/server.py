@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from musicrec.errors import ConfigError
+from musicrec.web.connections import HttpConnection
 from musicrec.web.settings import ServerSettings
 
 _STOP_S = 3  # how long answers that have begun may still take; Docker kills what has not stopped after 10 s
@@ -105,7 +106,7 @@ def serve(app: FastAPI, settings: ServerSettings, *, tell: Callable[[str], objec
             access_log=False,
             server_header=False,
             date_header=True,
-            http="h11",
+            http=HttpConnection,
             loop="asyncio",
             ws="none",
             proxy_headers=True,

@@ -248,6 +248,8 @@ class Uploads:
                     parts.append(chunk)
                     waiting += len(chunk)
                     if waiting >= _WRITTEN_BYTES:
+                        if free_bytes(self._folder) < _LEFT_BYTES:  # others write, too, and not all say how much
+                            raise _no_room()
                         await asyncio.to_thread(file.writelines, parts)
                         parts, waiting = [], 0
                 file.writelines(parts)

@@ -46,3 +46,7 @@ def test_page_health_and_metrics(client: TestClient):
     assert client.get("/healthz").json() == {"status": "ok"}
     text = client.get("/metrics").text
     assert 'musicrec_requests_total{method="GET",route="/healthz",status="200"} 1.0' in text
+    for number in range(3):
+        client.request(f"INVENTED{number}", "/healthz")
+    text = client.get("/metrics").text
+    assert "INVENTED" not in text and 'method="other"' in text, "clients cannot make the figures grow"

@@ -1,10 +1,13 @@
 """Which requests are refused before an endpoint sees them."""
 
+import asyncio
+
 import pytest
 from fastapi.testclient import TestClient
+from starlette.exceptions import HTTPException
 
 from musicrec.errors import ConfigError
-from musicrec.web.security import CONTENT_POLICY, host_name
+from musicrec.web.security import CONTENT_POLICY, _Bounded, host_name
 from musicrec.web.settings import ServerSettings
 from tests.web.conftest import BASE, track_id
 
@@ -135,6 +138,37 @@ def test_bodies_are_bounded(client: TestClient):
         assert client.post("/api/v1/query", headers={"content-length": length}).status_code == 413
     deep = "[" * 100_000
     assert client.post("/api/v1/query", content=deep).status_code == 422
+
+
+def test_a_body_that_comes_in_drops_is_cut_off():
+    async def dripping() -> dict:
+        await asyncio.sleep(0.05)
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    async def read() -> int:
+        body, read = _Bounded(dripping, 1000, most_s=0.3), 0
+        with pytest.raises(HTTPException) as caught:
+            while read < 100:
+                read += len((await body.receive())["body"])
+        assert caught.value.status_code == 408
+        return read
+
+    assert 1 <= asyncio.run(read()) <= 6
+
+
+def test_a_body_that_has_come_leaves_time_for_the_answer():
+    """Answers in parts wait for the end of the connection with the same function."""
+    messages = [{"type": "http.request", "body": b"{}", "more_body": False}, {"type": "http.disconnect"}]
+
+    async def receive() -> dict:
+        await asyncio.sleep(0.1 * (2 - len(messages)))
+        return messages.pop(0)
+
+    async def read() -> list[str]:
+        body = _Bounded(receive, 1000, most_s=0.05)
+        return [(await body.receive())["type"] for _ in range(2)]
+
+    assert asyncio.run(read()) == ["http.request", "http.disconnect"]
 
 
 @pytest.mark.parametrize(

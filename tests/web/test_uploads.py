@@ -261,6 +261,20 @@ def test_no_room_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     run(tmp_path, use)
 
 
+def test_the_room_is_looked_at_while_a_file_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A client need not say how much it sends, and others write to the same disk."""
+    room = [2 << 30, 2 << 30]
+    monkeypatch.setattr(uploads_module, "free_bytes", lambda folder: room.pop(0) if room else 1000)
+    monkeypatch.setattr(uploads_module, "_WRITTEN_BYTES", 10)
+
+    async def use(uploads: Uploads, _: Any) -> None:
+        with pytest.raises(WebError, match="no room") as caught:
+            await uploads.receive("a.mp3", body(b"x" * 10, b"x" * 10, b"x" * 10), owner="me")
+        assert status_of(caught) == 507 and not room and not [file for file in tmp_path.rglob("*.mp3")]
+
+    run(tmp_path, use)
+
+
 def test_two_thousand_at_once(tmp_path: Path):
     """Twenty are taken; the others are told to come back, at once."""
 
