@@ -227,6 +227,11 @@ def _remarks(found: Recommendation, request: Request, *, heads: Mapping[str, Hea
         remarks.append(
             f"the library does not know the passages of these tracks, so whole tracks were compared; {way_out}"
         )
+    if request.preset.passage == "best" and any(one.passage and one.passage.only_ends for one in found.matches):
+        remarks.append(
+            "of tracks that an older version analysed, the library knows only the first and the last 30 s; `musicrec "
+            "index` with their sources finds the other passages"
+        )
     return remarks
 
 

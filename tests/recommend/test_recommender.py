@@ -1,5 +1,6 @@
 """The object behind the commands, on libraries of invented tracks."""
 
+import contextlib
 import dataclasses
 import os
 import shutil
@@ -7,6 +8,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import musicrec
@@ -248,7 +250,22 @@ def test_without_passages_whole_tracks_are_compared_and_the_answer_says_so(many:
     answer = many.query("a0", passage="outro_to_intro", k=3)
     assert len(answer.results) == 3
     assert any("does not know the passages of these tracks" in remark for remark in answer.remarks)
-    assert not any("begin and end" in remark for remark in many.query("a0", k=3).remarks)
+    assert not any("not know the passages" in remark for remark in many.query("a0", k=3).remarks)
+
+
+def test_the_answer_says_that_only_beginnings_and_ends_are_known(many: Recommender):
+    """As in a library of format 6 that was not analysed again."""
+    rng = np.random.default_rng(0)
+    with contextlib.closing(sqlite3.connect(many.path)) as connection, connection:
+        for (number,) in connection.execute("SELECT id FROM recordings").fetchall():
+            ends = rng.normal(size=(2, 4)).astype("<f2").tobytes()
+            connection.execute("UPDATE recordings SET ends = ? WHERE id = ?", (ends, number))
+    found = {mode: many.query("a0", passage=mode, k=3) for mode in ("best", "outro_to_intro")}
+    assert found["best"].results[0]["passage"] is not None
+    said = {mode: [one for one in answer.remarks if "30 s" in one] for mode, answer in found.items()}
+    (remark,) = said["best"]
+    assert "only the first and the last 30 s; `musicrec index`" in remark
+    assert said["outro_to_intro"] == [], "that is all it takes for these"
 
 
 def test_a_library_that_is_damaged_in_the_middle_is_verified(corners: SqliteLibrary):

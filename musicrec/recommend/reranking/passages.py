@@ -20,11 +20,13 @@ class PassageMatch:
         similarity: The cosine of their embeddings, centred and whitened, from -1 to 1.
         query_s: Where the passage of the query begins and ends, in seconds.
         track_s: Where the passage of the track begins and ends, in seconds.
+        only_ends: Whether of one of the two, the library knows only the first and the last 30 s.
     """
 
     similarity: float
     query_s: tuple[float, float]
     track_s: tuple[float, float]
+    only_ends: bool = False
 
 
 def match_passages(
@@ -64,6 +66,7 @@ def match_passages(
             similarity=float(products[start + there, here]),
             query_s=(float(of_query.start_s[here]), float(of_query.end_s[here])),
             track_s=(float(one.start_s[there]), float(one.end_s[there])),
+            only_ends=query.only_ends or tracks[number].only_ends,
         )
     return found
 
