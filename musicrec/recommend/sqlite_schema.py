@@ -215,5 +215,9 @@ def named_errors(path: Path) -> Iterator[None]:
                 f"{path} is damaged ({text}); `musicrec verify --library {path}` says where; put back a copy, or "
                 "delete the file and index again"
             ) from None
-        way_out = "; make it and its folder writable, or name another library" if "readonly" in text else ""
-        raise LibraryError(f"{path}: {text}; earlier writes are kept{way_out}") from None
+        if "readonly" in text or "unable to open" in text:  # the second one if SQLite can make no file beside it
+            raise LibraryError(
+                f"{path} cannot be written: the file or its folder is read-only ({text}); earlier writes are kept; "
+                "make both writable, or copy the library to a folder that is and name the copy (--library FILE)"
+            ) from None
+        raise LibraryError(f"{path}: {text}; earlier writes are kept") from None

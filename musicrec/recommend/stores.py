@@ -121,7 +121,10 @@ def only_writer(path: Path | str) -> Iterator[None]:
     try:
         waiting.__enter__()
     except OSError as error:
-        raise LibraryError(f"{path} cannot be written: {error.strerror}") from None
+        raise LibraryError(
+            f"{path} cannot be written: no file can be made in its folder ({error.strerror}); make it writable, or "
+            "copy the library to a folder that is and name the copy (--library FILE)"
+        ) from None
     try:
         yield
     finally:

@@ -227,7 +227,12 @@ def test_a_library_that_cannot_be_written_is_read(read_only: Path, monkeypatch: 
         assert [row["track_id"] for row in recommender.query("a").results] == ["b"]
         with pytest.raises(LibraryError, match="cannot be written"):
             recommender.prune()
-        with SqliteLibrary.open(read_only) as library, pytest.raises(LibraryError, match="readonly"):
+        with (
+            SqliteLibrary.open(read_only) as library,
+            pytest.raises(
+                LibraryError, match=r"sqlite cannot be written: the file or its folder is read-only \(.*name the copy"
+            ),
+        ):
             library.prune()
     assert read_only.read_bytes() == before and [file.name for file in read_only.parent.iterdir()] == [read_only.name]
 
@@ -239,8 +244,24 @@ def test_feedback_in_a_library_that_cannot_be_written_counts(read_only: Path, mo
     protect(read_only)
     with as_nobody(), Recommender.open(read_only) as recommender:
         assert recommender.query("a").results == [] and len(recommender.never_again()) == 1
-        with pytest.raises(ProfileError, match=r"cannot be written .*--profiles FILE keeps profiles in another file"):
+        with pytest.raises(
+            ProfileError, match=r"sqlite cannot be written: the file or its folder is read-only .*--profiles FILE"
+        ):
             recommender.feedback()
+
+
+def test_a_file_that_may_be_written_in_a_folder_that_may_not(read_only: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("MUSICREC_MODELS", str(read_only.parent / "models"))
+    protect(read_only)
+    read_only.chmod(0o666)
+    with as_nobody(), Recommender.open(read_only) as recommender:
+        with pytest.raises(ProfileError, match=r"^\S+sqlite cannot be written: the file or its folder is read-only"):
+            recommender.feedback()
+        with (
+            SqliteLibrary.open(read_only) as library,
+            pytest.raises(LibraryError, match=r"^\S+sqlite cannot be written: the file or its folder is read-only"),
+        ):
+            library.prune()
 
 
 def test_a_new_library_in_a_folder_that_cannot_be_written(read_only: Path):

@@ -112,8 +112,9 @@ class ProfileDatabase:
             yield
         except DBAPIError as error:
             reason = str(error.orig).strip().partition("\n")[0]
-            hint = "; --profiles FILE keeps profiles in another file" if "readonly" in reason else ""
-            raise ProfileError(f"{self.name}: {reason}; earlier feedback is kept{hint}") from None
+            if _is_read_only(reason):
+                raise ProfileError(f"{_read_only_text(self.name, reason)}; earlier feedback is kept") from None
+            raise ProfileError(f"{self.name}: {reason}; earlier feedback is kept") from None
 
 
 def _server(where: str | os.PathLike[str]) -> URL | None:
@@ -164,13 +165,23 @@ def _check_file(path: Path, *, create: bool, read_only: bool) -> None:
         with closing(sqlite3.connect(_address(path, read_only), uri=True, timeout=_BUSY_S)) as connection:
             found = connection.execute("PRAGMA application_id").fetchone()[0]
     except sqlite3.Error as error:
-        if "readonly" in str(error):
-            raise ProfileError(
-                f"{path} cannot be written ({error}); --profiles FILE keeps profiles in another file"
-            ) from None
+        if not read_only and _is_read_only(str(error)):
+            raise ProfileError(_read_only_text(path, str(error))) from None
         raise ProfileError(f"{path} holds no profiles ({error}); {_ANOTHER}") from None
     if found not in (LIBRARY_ID, PROFILES_ID):
         raise ProfileError(f"{path} is not a file of musicrec; {_ANOTHER}")
+
+
+def _is_read_only(reason: str) -> bool:
+    """Return whether SQLite says that a file cannot be written, or that it can make no file beside it."""
+    return "readonly" in reason or "unable to open" in reason
+
+
+def _read_only_text(path: Path | str, reason: str) -> str:
+    return (
+        f"{path} cannot be written: the file or its folder is read-only ({reason}); make both writable, or keep "
+        "profiles in another file with --profiles FILE"
+    )
 
 
 def _address(path: Path, read_only: bool) -> str:
