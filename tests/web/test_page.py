@@ -344,6 +344,12 @@ def test_an_empty_library_teaches(open_page, tmp_path):
     with running(ServerSettings(library=tmp_path / "none.sqlite", device="cpu")) as address:
         page = open_page(at=address)
         page.get_by_role("heading", name="Start with your music").wait_for()
+        for name in VIEWS[1:]:
+            page.get_by_role("link", name=name.capitalize()).click()
+            until(page, f"document.getElementById('view').dataset.view === '{name}'")
+        page.get_by_text("Nothing yet").wait_for()
+        assert not page.locator(".toast.error").count()
+        page.get_by_role("link", name="Find").click()
         page.get_by_role("button", name="Index a folder").click()
         page.get_by_role("dialog").wait_for()
 
@@ -418,6 +424,36 @@ def test_a_silent_server_is_named_and_the_page_goes_on(open_page):
     page.get_by_text("The server does not answer").wait_for()
     page.unroute("**/api/v1/**")
     page.get_by_text("The server does not answer").wait_for(state="hidden")
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_long_name_of_a_dropped_file_stays_in_its_panel(open_page, tmp_path, width):
+    (file,) = write_music(tmp_path / "new", ("A long name without any tags " * 6,), seed=5).iterdir()
+    page = open_page(width=width)
+    page.locator("input[type=file]").first.set_input_files([file])
+    page.locator(".uploads li").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.locator(".result:not(.skeleton)").first.wait_for(timeout=60_000)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    panel, figures = (page.locator(one).bounding_box() for one in (".query-main", ".query-main .figures"))
+    assert figures["x"] + figures["width"] <= panel["x"] + panel["width"] + 1, "it does not lie over the wheel"
+
+
+def test_a_set_is_still_there_after_a_reload(open_page):
+    page = open_page("sets")
+    page.get_by_role("combobox", name="Start with").fill("Amber")
+    page.get_by_role("option", name="Amber").wait_for()
+    page.keyboard.press("Enter")
+    page.get_by_label("Number of tracks").fill("4")
+    page.get_by_role("button", name="Build the set").click()
+    names = page.locator(".set-track strong")
+    names.nth(3).wait_for()
+    before = names.all_inner_texts()
+    page.get_by_role("button", name=f"Lock {before[1]}").click()
+    page.reload()
+    names.nth(3).wait_for()
+    assert names.all_inner_texts() == before
+    assert page.locator(".set-track [aria-pressed=true]").count() == 1, "the lock is kept, too"
 
 
 @pytest.mark.parametrize("width", [360, 820])

@@ -6,6 +6,7 @@ import { undo } from "./feedback.js";
 import { moment } from "./format.js";
 import { icon } from "./icons.js";
 import { askById } from "./query_state.js";
+import { isEmpty } from "./store.js";
 import { report } from "./toast.js";
 
 const WORDS = { liked: "liked", disliked: "never again", rated: "rated", skipped: "not now", paired: "works after", played: "played" };
@@ -21,7 +22,7 @@ export async function mount(view, { signal }) {
   const button = h("button", { type: "button", onclick: undo }, icon("undo"), "Undo the last");
   show(view, h("div", { class: "view-head" }, h("h1", { text: "History" }), button), h("div", { class: "card" }, list));
   const read = async () => {
-    const found = await get("history", { limit: SHOWN }, { signal });
+    const found = isEmpty() ? [] : await get("history", { limit: SHOWN }, { signal }); // no library has no history
     const events = found.events ?? found;
     button.disabled = !events.some((one) => !one.undone_at);
     show(list, events.map((event) => h("li", { class: event.undone_at ? "muted" : "" }, h("span", { class: "muted clock", text: moment(event.at) }),

@@ -36,9 +36,9 @@ export async function mount(view, { signal }) {
   const name = h("div", { class: "map-name", hidden: true });
   const legend = h("div", { class: "legend", role: "group", "aria-label": "Genres: show only one" });
   const tool = (text, label, act) => h("button", { type: "button", "aria-label": label, title: label, text, onclick: act });
-  const size = h("small", { text: "…" });
+  const size = h("small", { text: "is drawn…" });
   heading.append(size);
-  show(view, h("div", { class: "view-head" }, heading, h("p", { class: "muted", id: "map-help", text: "What sounds alike is near. Click plays; drag moves; the wheel zooms." })),
+  show(view, h("div", { class: "view-head" }, heading, h("p", { class: "muted", id: "map-help", text: "What sounds alike is near. Click plays; drag moves; the wheel or two fingers zoom." })),
     h("div", { class: "map" }, canvas, name, h("div", { class: "map-tools" }, tool("+", "Zoom in", () => zoom(1.5)), tool("−", "Zoom out", () => zoom(1 / 1.5)), tool("⤢", "Show all", () => { shown.reset(); draw(); }))), legend);
   const data = await get("map", {}, { signal });
   size.textContent = counted(data.ids.length);

@@ -9,7 +9,7 @@ import { counted, fixed, length, moment, trackName } from "./format.js";
 import { icon } from "./icons.js";
 import { isPlaying, play, player, toggle } from "./player.js";
 import { useAsQuery } from "./query_state.js";
-import { learn } from "./store.js";
+import { isEmpty, learn } from "./store.js";
 import { announce, report, toast } from "./toast.js";
 import { trackPicker } from "./track_picker.js";
 import { bindRow, openMenu } from "./track_buttons.js";
@@ -57,7 +57,7 @@ export async function mount(view, { signal, params }) {
   let list = null;
 
   const readLists = async () => {
-    const found = await get("playlists", {}, { signal });
+    const found = isEmpty() ? [] : await get("playlists", {}, { signal }); // no library has no playlists
     show(lists, found.map((one) => h("a", { href: addressOf(one.name), "aria-current": one.name === chosen ? "page" : null, title: `changed ${moment(one.changed)}` },
       h("span", { class: "name", text: one.name }), h("span", { class: "muted", text: one.tracks }))),
     !found.length && h("p", { class: "muted", text: "No playlist yet." }));

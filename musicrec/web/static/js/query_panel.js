@@ -69,7 +69,7 @@ export function queryPanel(signal) {
     const button = iconButton(icon(isPlaying(row.id) ? "pause" : "play"), `${isPlaying(row.id) ? "Pause" : "Play"} ${trackName(row)}`,
       () => toggle(row), { class: "play big" });
     const inLibrary = !String(row.id).startsWith("u-");
-    show(head, button, h("div", { class: "names" }, h("h2", { text: row.title || row.name || row.track_id }),
+    show(head, button, h("div", { class: "names" }, h("h2", { text: row.title || row.name || row.track_id, title: trackName(row) }),
       h("p", { class: "muted", text: [row.artist, row.album, row.year, inLibrary ? null : "not in the library"].filter(Boolean).join(" · ") })),
     h("div", { class: "row-buttons" }, inLibrary && trackButtons(row)));
     show(facts,

@@ -11,15 +11,35 @@ import { icon } from "./icons.js";
 import { play } from "./player.js";
 import { setChart } from "./set_chart.js";
 import { rowOfSetTrack, setList } from "./set_list.js";
-import { isEmpty, learn } from "./store.js";
+import { isEmpty, learn, store } from "./store.js";
 import { announce, report, toast } from "./toast.js";
 import { trackPicker } from "./track_picker.js";
 
 const RULES = [["default", "key lock"], ["vinyl", "vinyl: the tempo moves the key"], ["harmonic", "harmonic: key above all"]];
 
-// What is asked and what was made, while the page is open.
+const KEPT = "musicrec.set";
+
+// What is asked and what was made. It is kept while the tab is open, also when the page is loaded again.
 const state = { start: null, end: null, unit: "tracks", tracks: 10, minutes: 60, rules: "default", curve: null, made: null, locked: new Set(), banned: [], before: [] };
-listen("user", () => Object.assign(state, { start: null, end: null, made: null, locked: new Set(), banned: [], before: [] }));
+listen("user", () => {
+  Object.assign(state, { start: null, end: null, made: null, locked: new Set(), banned: [], before: [] });
+  keep();
+});
+
+function keep() {
+  const { before: _, locked, ...rest } = state;
+  sessionStorage.setItem(KEPT, JSON.stringify({ ...rest, locked: [...locked], user: store.session?.user ?? null }));
+}
+
+function restore() {
+  try {
+    const { locked = [], user = null, ...rest } = JSON.parse(sessionStorage.getItem(KEPT) ?? "{}");
+    if (user === (store.session?.user ?? null)) Object.assign(state, rest, { locked: new Set(locked) });
+  } catch {
+    sessionStorage.removeItem(KEPT);
+  }
+}
+restore();
 
 function chosenTrack(track, onclear) {
   return h("span", { class: "chip-of" }, h("span", { class: "name", text: trackName(track) }),
@@ -102,6 +122,7 @@ export async function mount(view, { signal, params }) {
   };
   const draw = (focus = null) => {
     const { made } = state;
+    keep();
     if (!made) {
       show(result, h("div", { class: "welcome" }, h("h2", { text: "A set from your library" }),
         h("p", { text: "Choose a first track, draw how the energy should go, and build. Every transition says why it works; drag tracks where you want them, lock what must stay, ban what must not come." })));

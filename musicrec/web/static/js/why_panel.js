@@ -38,7 +38,7 @@ export function whyPanel(result, list) {
       result.tempo_change_percent !== null && h("p", {}, h("span", { class: "label", text: "tempo " }),
         `${signed(result.tempo_change_percent)} % ${tempoMultiple(result.tempo_multiple)}`),
       h("p", {}, h("span", { class: "label", text: "similarity " }), fixed(result.similarity, 3),
-        result.score !== result.similarity && ` · with your taste, variety and hubs ${fixed(result.score, 3)}`),
+        result.score !== result.similarity && ` · with your taste and for variety ${fixed(result.score, 3)}`),
       (result.collections ?? []).map((one) => h("p", { class: "muted", text: `${one.program ?? "collection"}: ${[one.bpm && `${fixed(one.bpm)} BPM`, one.key].filter(Boolean).join(", ")}` })),
       result.remarks.map((text) => h("p", { class: "warning", text }))));
 }
