@@ -61,7 +61,7 @@ export async function ask() {
   } catch (error) {
     if (signal.aborted) return undefined;
     query.asking = false;
-    query.answer = query.answer && { ...query.answer, results: [], remarks: [error.message] };
+    query.answer = error.status !== 0 && query.answer && { ...query.answer, results: [], remarks: [error.message] } || null; // null is asked again when the server answers
     tell("answer");
     report(error);
     if (error.status === 404) forget();
