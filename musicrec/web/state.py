@@ -1,4 +1,8 @@
-"""What the endpoints share. They get it with the type `State`, and the user with the type `User`."""
+"""What the endpoints share. They get it with the type `State`, and the user with the type `User`.
+
+Functions that endpoints depend on are `async`, also those that wait for nothing: FastAPI calls others in a thread,
+where jobs, uploads and the like must not be used.
+"""
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
@@ -72,7 +76,7 @@ class WebState:
         return self.background.media
 
 
-def _state(request: Request) -> WebState:
+async def _state(request: Request) -> WebState:
     return request.app.state.web
 
 
@@ -85,7 +89,7 @@ def session_of(request: Request) -> Session | None:
     return request.scope.get("musicrec.session")
 
 
-def _user(request: Request, state: State) -> str:
+async def _user(request: Request, state: State) -> str:
     if not state.settings.users:
         return USUAL_USER
     session = session_of(request)

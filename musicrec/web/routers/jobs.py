@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -43,12 +43,17 @@ async def cancel_job(job: JobId, state: State, user: User) -> JobFacts:
     return JobFacts(**state.jobs.cancel(job, user).as_dict())
 
 
-def _watched(job: JobId, state: State, user: User) -> Job:
-    """Return a job that may be watched, before the answer begins."""
+async def _watched(job: JobId, state: State, user: User) -> AsyncIterator[Job]:
+    """Yield a job that may be watched, before the answer begins; its place is free again when the answer ends."""
+    global _streams
     found = state.jobs.find(job, user)
     if _streams >= _MOST_STREAMS:
         raise WebError(503, "too many jobs are being watched; close some of the pages", headers={"Retry-After": "5"})
-    return found
+    _streams += 1
+    try:
+        yield found
+    finally:
+        _streams -= 1
 
 
 @router.get("/jobs/{job}/events", response_class=EventSourceResponse)
@@ -61,16 +66,11 @@ async def watch_job(
 
     The data of each event is the job. Whoever comes back with Last-Event-ID misses nothing that still counts.
     """
-    global _streams
     after = int(last_event_id) if last_event_id and last_event_id.isdecimal() else 0
-    _streams += 1
-    try:
-        async for number, job_state, facts in state.jobs.changes(watched, after=after):
-            event = job_state if job_state in ENDED else "progress"
-            yield ServerSentEvent(event=event, id=str(number), data=facts)
-        yield ServerSentEvent(comment="the job has ended", retry=_COME_BACK_MS)
-    finally:
-        _streams -= 1
+    async for number, job_state, facts in state.jobs.changes(watched, after=after):
+        event = job_state if job_state in ENDED else "progress"
+        yield ServerSentEvent(event=event, id=str(number), data=facts)
+    yield ServerSentEvent(comment="the job has ended", retry=_COME_BACK_MS)
 
 
 @router.post("/library/index", status_code=202)

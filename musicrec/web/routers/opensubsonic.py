@@ -28,7 +28,7 @@ Count = Annotated[int, Query(ge=1, le=MOST)]
 _UNUSED: dict = {"response_class": Response, "responses": {200: {"content": {"application/json": {}, "text/xml": {}}}}}
 
 
-def _check(request: Request, state: State) -> None:
+async def _check(request: Request, state: State) -> None:
     given = request.query_params
     if state.settings.token is None or is_authorised(request.scope, state.settings):
         return
