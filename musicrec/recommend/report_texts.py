@@ -1,5 +1,6 @@
 """What indexing and the upkeep of a library did, as text for people."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from musicrec.recommend.maintenance import LibraryStatus, PruneReport, RelocateReport, VerifyReport
 
 _SHOWN = 20  # names of a kind; but each unreadable file is named
+_NAMED = 3  # files with the same remark
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")  # lengths and levels, in which remarks of a kind differ
 
 _MOST_PROBLEMS = 100
 
@@ -35,10 +38,15 @@ def index_text(report: "IndexReport", *, library: Path | str) -> Text:
         text.append("left out ", "yellow").append(_with_names(what.removesuffix(" left out"), names)).append("\n")
     for path, reason in report.unreadable:
         text.append("skipped ", "yellow").append(reason if path in reason else f"{path}: {reason}").append("\n")
-    for path, remarks in report.remarked[:_SHOWN]:
-        text.append("remark  ", "yellow").append(f"{path}: {'; '.join(remark.text for remark in remarks)}\n")
-    if len(report.remarked) > _SHOWN:
-        text.append("remark  ", "yellow").append(f"and {len(report.remarked) - _SHOWN:,} more tracks with remarks\n")
+    kinds: dict[str, list[tuple[str, str]]] = {}
+    for path, remarks in report.remarked:
+        said = "; ".join(remark.text for remark in remarks)
+        kinds.setdefault(_NUMBER.sub("#", said), []).append((path, said))
+    for alike in list(kinds.values())[:_SHOWN]:
+        text.append("remark  ", "yellow").append(f"{_of_kind(alike)}\n")
+    if len(kinds) > _SHOWN:
+        more = sum(map(len, list(kinds.values())[_SHOWN:]))
+        text.append("remark  ", "yellow").append(f"and {counted(more, 'more track')} with other remarks\n")
     counts = {
         "new": report.added,
         "changed": report.changed,
@@ -71,6 +79,16 @@ def index_text(report: "IndexReport", *, library: Path | str) -> Text:
             f"{3600 * analysed / report.wall_s:,.0f} tracks per hour"
         )
     return text
+
+
+def _of_kind(alike: Sequence[tuple[str, str]]) -> str:
+    """Return remarks that differ in their numbers only as one: that of the first file, and how many have it, too."""
+    (path, said), *others = alike
+    if not others:
+        return f"{path}: {said}"
+    named = ", ".join(one for one, _ in others[: _NAMED - 1])
+    more = f" and {len(others) - _NAMED + 1:,} more" if len(others) >= _NAMED else ""
+    return f"{path}: {said}; and likewise {counted(len(others), 'other file')}: {named}{more}"
 
 
 def _with_names(what: str, names: Sequence[str]) -> str:

@@ -15,11 +15,13 @@ from mutagen.id3 import TIT2, TKEY, TPE1
 
 from musicrec.audio.decode import decode_track
 from musicrec.audio.file_tags import read_tags
+from musicrec.audio.remark import Remark
 from musicrec.data.manifest import write_manifest
 from musicrec.errors import ConfigError, ManifestError, PlaylistError
 from musicrec.interchange.collection import Collection, CollectionPlaylist, CollectionTrack
 from musicrec.interchange.traktor import write_traktor
 from musicrec.recommend import indexing, music_source
+from musicrec.recommend.index_report import IndexReport
 from musicrec.recommend.report_texts import index_text
 from musicrec.recommend.sqlite_library import SqliteLibrary
 from musicrec.recommend.track import audio_hash
@@ -79,6 +81,21 @@ def test_remarks_are_kept_with_the_track(run, library: SqliteLibrary, music: Pat
     soundfile.write(path, np.full(RATE, 0.5), RATE)
     assert run(music)[0].remarked == []
     assert not any(track.remarks for track in library.read()[0])
+
+
+def test_remarks_of_a_kind_are_one_line():
+    def short(length_s: float) -> tuple[Remark, ...]:
+        return (Remark(f"the audio lasts {length_s} s, but the models need 3.00 s", unreliable=True),)
+
+    report = IndexReport(remarked=[(f"/m/{i}.wav", short(i / 4)) for i in range(14)] + [("/m/x.wav", (SILENT,))])
+    first, second, *_ = index_text(report, library="l").plain.splitlines()
+    assert first == (
+        "remark  /m/0.wav: the audio lasts 0.0 s, but the models need 3.00 s; and likewise 13 other files: /m/1.wav, "
+        "/m/2.wav and 11 more"
+    )
+    assert second.startswith("remark  /m/x.wav: the audio is silent")
+    report.remarked = report.remarked[:3]
+    assert "likewise 2 other files: /m/1.wav, /m/2.wav\n" in index_text(report, library="l").plain
 
 
 def test_a_track_with_an_inverted_channel_is_indexed_by_one_channel_with_a_remark(run, library: SqliteLibrary, music):
