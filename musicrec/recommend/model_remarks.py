@@ -11,8 +11,8 @@ def model_remarks(library: Library) -> list[str]:
     since = [name for name in catalogue.default_models() if name not in used]
     if since and all(name in known for name in used):
         return [
-            f"this library uses only {', '.join(used)}; to use {' and '.join(since)} as well, delete {library.path} "
-            "and index again, or index into another file (--library FILE)"
+            f"this library uses only {', '.join(used)}; to use {' and '.join(since)} as well, index into another file "
+            "(--library FILE)"
         ]
     if not tagged:
         return [

@@ -101,11 +101,10 @@ def test_without_a_tagger_it_works_and_says_how_to_get_one(originals, machine, c
 
     fetch(originals, machine)
     printed, _ = run(capsys, "query", "track 2")
-    hint = "this library uses only tempo, key; to use musicnn_mtt as well, delete"
-    unwrapped = printed.replace(" ", "")  # a long path is folded
-    assert hint.replace(" ", "") in unwrapped and f"delete {library} and index again".replace(" ", "") in unwrapped
+    hint = "this library uses only tempo, key; to use musicnn_mtt as well, index into another file (--library FILE)"
+    assert hint in " ".join(printed.split())
     printed, _ = run(capsys, "index", "~/Music")
-    assert hint in printed and "5 unchanged" in printed, "a hint, not an error"
+    assert hint in " ".join(printed.split()) and "5 unchanged" in printed, "a hint, not an error"
 
     library.unlink()
     printed, _ = run(capsys, "index", "~/Music")
@@ -139,7 +138,7 @@ def test_the_whole_answer_as_json_and_as_a_table(originals, machine, capsys):
     for text in ("genre", "energy", "of 10", "loudness", "LUFS", "from tags", "instrumentalness", "similarity"):
         assert text in printed
     printed, _ = run(capsys, "query", "new.wav", "--library", "mine.sqlite", "--at", "0:01")
-    for text in ("track 1 0:02 from 0:01", "passages against passages", "its 0:00–0:02 fits 0:00–0:02 of the query"):
+    for text in ("track 1 0:02 from 0:00", "passages against passages", "its 0:00–0:02 fits 0:00–0:02 of the query"):
         assert text in " ".join(printed.split())
     main_answer, _ = run(capsys, "query", "track 2", "--library", "mine.sqlite", "--json", "--follow")
     answer = json.loads(main_answer)
