@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 SORTS = ("title", "artist", "album", "genre", "bpm", "key", "energy", "duration", "year")
 COMPATIBLE_FROM = 0.5  # score in the usual table from which a key mixes
+_PLAIN_LETTERS = str.maketrans(
+    {"æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "ħ": "h", "ı": "i", "þ": "th"}
+)
+"""Letters that Unicode does not take apart."""
 _KEPT_SEARCHES = 256  # of 0.1 MB each in a library of 100,000 tracks
 
 
@@ -308,7 +312,9 @@ def facts_row(track: "Track | None", facts: "MixFacts | None") -> dict[str, Any]
 def search_text(text: str) -> str:
     """Return text as it is searched: small letters without accents."""
     plain = unicodedata.normalize("NFKD", text.casefold())
-    return plain if plain.isascii() else "".join(one for one in plain if not unicodedata.combining(one))
+    if plain.isascii():
+        return plain
+    return "".join(one for one in plain if not unicodedata.combining(one)).translate(_PLAIN_LETTERS)
 
 
 def _plain(values: np.ndarray) -> list[float | None]:

@@ -45,6 +45,7 @@ def test_filters(library):
 
 def test_letters_are_found_without_their_accents():
     assert search_text("Émile ÇA Straße Ōta") == "emile ca strasse ota"
+    assert search_text("Björk Ærø, Łódź Œuvre") == "bjork aero, lodz oeuvre"
 
 
 def test_a_change_of_the_library_is_seen(library):
