@@ -65,6 +65,9 @@ def test_a_name_is_taken_once(shared: TestClient, library):
     shared.post("/api/v1/users", json={"name": "Anna", "pin": "1234"})
     taken = shared.post("/api/v1/users", json={"name": " Anna ", "pin": "4321"})
     assert taken.status_code == 409 and "choose another name" in taken.json()["detail"]
+    for alike in ("anna", "Ａnna", "An\u200bna"):
+        refused = shared.post("/api/v1/users", json={"name": alike, "pin": "4321"})
+        assert refused.status_code == 409 and "looks alike" in refused.json()["detail"], alike
     assert shared.post("/api/v1/users", json={"name": "Cora", "pin": "4321"}).status_code == 201
     assert len(shared.get("/api/v1/history").json()["events"]) == 1, "a profile of the command gets its PIN here"
     for wrong in ({"name": "", "pin": "1234"}, {"name": "x", "pin": "123"}, {"name": "x" * 101, "pin": "1234"}):

@@ -1,6 +1,7 @@
 """Who uses the page."""
 
 import math
+import unicodedata
 
 from fastapi import APIRouter, Request
 
@@ -87,12 +88,17 @@ async def add(request: Request, state: State, asked: NewUser) -> dict:
 
     def added(recommender: Recommender) -> bool:
         with recommender.feedback(name, profiles=state.settings.profiles) as feedback:
-            if len(feedback.users()) >= _MOST_USERS:
+            users = [user.name for user in feedback.users()]
+            if name not in users and _look(name) in map(_look, users):
+                return False
+            if len(users) >= _MOST_USERS:
                 raise WebError(409, f"there are {_MOST_USERS:,} users already, which is the most")
             return feedback.set_pin(hash_pin(asked.pin))
 
     if not await state.pool.run(added):
-        raise WebError(409, f"{name}: there is a user of this name already; choose another name")
+        raise WebError(
+            409, f"{name}: there is a user of this name already, or of one that looks alike; choose another name"
+        )
     _begin(request, state, name)
     return await session(request, state)
 
@@ -113,3 +119,9 @@ def _begin(request: Request, state: WebState, user: str | None) -> None:
 def _names(recommender: Recommender, state: WebState) -> list[str]:
     with recommender.feedback(profiles=state.settings.profiles) as feedback:
         return feedback.users_with_pin()
+
+
+def _look(name: str) -> str:
+    """Return what two names have in common that people take for the same: capitals, widths and unseen letters aside."""
+    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return " ".join("".join(one for one in plain if unicodedata.category(one) != "Cf").split())
