@@ -263,10 +263,12 @@ def test_a_set_is_built_ordered_locked_and_exported(open_page):
     page.mouse.up()
     until(page, f"document.querySelectorAll('.set-track strong')[2].textContent === {json.dumps(before[1])}")
     page.get_by_role("button", name=f"Lock {before[1]}").click()
+    moved = names.all_inner_texts()
     page.get_by_role("button", name=f"Not in this set: {before[3]}").click()
     page.get_by_text("not in this set:").wait_for()
     names.filter(has_text=before[3]).wait_for(state="detached")
-    assert names.all_inner_texts()[2] == before[1], "what is locked keeps its place"
+    kept = [new for old, new in zip(moved, names.all_inner_texts(), strict=True) if old != before[3]]
+    assert kept == [name for name in moved if name != before[3]], "only what is banned is replaced"
     page.get_by_role("button", name="Export").click()
     page.get_by_label("For", exact=True).select_option("rekordbox")
     with page.expect_download() as saved:
@@ -439,11 +441,31 @@ def test_a_long_name_of_a_dropped_file_stays_in_its_panel(open_page, tmp_path, w
     assert figures["x"] + figures["width"] <= panel["x"] + panel["width"] + 1, "it does not lie over the wheel"
 
 
+def test_a_waveform_without_a_file_says_so(open_page):
+    def gone(route):
+        answer = route.fetch()
+        facts = answer.json()
+        route.fulfill(response=answer, json=facts | {"has": facts["has"] | {"audio": False, "peaks": False}})
+
+    page = open_page()
+    page.route(re.compile(r"/tracks/[^/?]+$"), gone)
+    ask(page, "Amber")
+    missing = page.locator(".query-panel .wave[data-missing]")
+    missing.wait_for()
+    said = missing.evaluate("one => getComputedStyle(one, '::before').content")
+    assert said == '"the file is not there"'
+
+
 def test_a_set_is_still_there_after_a_reload(open_page):
     page = open_page("sets")
     page.get_by_role("combobox", name="Start with").fill("Amber")
     page.get_by_role("option", name="Amber").wait_for()
     page.keyboard.press("Enter")
+    page.get_by_label("Number of tracks").fill("4")
+    page.locator(".curve").click()
+    page.reload()
+    drawn = page.get_by_role("button", name="drawn")
+    assert drawn.get_attribute("aria-pressed") == "true", "the curve is kept before a set is built"
     page.get_by_label("Number of tracks").fill("4")
     page.get_by_role("button", name="Build the set").click()
     names = page.locator(".set-track strong")

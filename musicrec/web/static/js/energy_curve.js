@@ -12,8 +12,11 @@ const SPAN = 3; // how much higher its top is
 const SHAPES = { flat: () => 0, rise: (x) => x, peak: (x) => (x < 0.7 ? x / 0.7 : (1 - x) / 0.3), wave: (x) => 0.5 - 0.5 * Math.cos(4 * Math.PI * x) };
 const sample = (shape, low) => Array.from({ length: POINTS }, (_, i) => low + (Math.min(HIGH, low + SPAN) - low) * shape(i / (POINTS - 1)));
 
-/** Return {element, value(), state(), startAt(energy)}: the value is [[place, energy], …], or null for no curve. */
-export function energyCurve(initial, signal) {
+/**
+ * Return {element, value(), state(), startAt(energy)}: the value is [[place, energy], …], or null for no curve.
+ * `onchange(state)` is told what was drawn or chosen.
+ */
+export function energyCurve(initial, signal, onchange = () => {}) {
   let kind = initial?.kind ?? "peak";
   let low = initial?.low ?? USUAL;
   let heights = initial?.heights ?? sample(SHAPES.peak, low);
@@ -56,6 +59,7 @@ export function energyCurve(initial, signal) {
     kind = value;
     if (SHAPES[value]) heights = sample(SHAPES[value], low);
     update();
+    onchange(state());
     buttons.querySelector("[aria-pressed=true]")?.focus();
   };
   const setNumber = (at, energy) => {
@@ -64,6 +68,7 @@ export function energyCurve(initial, signal) {
     heights = heights.map((_, i) => { const part = Math.min(3, Math.floor(i / 4)); return five[part] + (five[part + 1] - five[part]) * (i / 4 - part); });
     kind = "drawn";
     update();
+    onchange(state());
     numbers.querySelectorAll("input")[at].focus();
   };
   const paint = (event) => {
@@ -79,9 +84,10 @@ export function energyCurve(initial, signal) {
     kind = "drawn";
     draw();
   };
+  const state = () => ({ kind, heights, low });
   canvas.addEventListener("pointerdown", (event) => { canvas.setPointerCapture(event.pointerId); heights = [...heights]; last = null; paint(event); });
   canvas.addEventListener("pointermove", (event) => { if (event.buttons) paint(event); });
-  canvas.addEventListener("pointerup", update);
+  canvas.addEventListener("pointerup", () => { update(); onchange(state()); });
   new ResizeObserver(draw).observe(canvas);
   addEventListener("themechange", draw, { signal });
   update();
@@ -89,7 +95,7 @@ export function energyCurve(initial, signal) {
     element: h("div", { class: "field" }, h("span", { class: "label", text: "Energy: draw it" }), canvas, buttons,
       h("details", {}, h("summary", { class: "label", text: "As numbers" }), numbers)),
     value: () => (kind === "none" ? null : heights.map((energy, i) => [Number((i / (POINTS - 1)).toFixed(4)), Number(energy.toFixed(2))])),
-    state: () => ({ kind, heights, low }),
+    state,
     startAt: (energy) => {
       low = energy ?? USUAL;
       if (SHAPES[kind]) heights = sample(SHAPES[kind], low);

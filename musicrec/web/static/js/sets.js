@@ -60,7 +60,7 @@ export async function mount(view, { signal, params }) {
       report(error);
     }
   }
-  const curve = energyCurve(state.curve, signal);
+  const curve = energyCurve(state.curve, signal, (drawn) => { state.curve = drawn; keep(); });
   const result = h("section", { class: "set-result", "aria-label": "The set" });
   const ends = h("div", { class: "set-form" });
   const size = h("div", { class: "field" });
@@ -112,6 +112,21 @@ export async function mount(view, { signal, params }) {
       go.disabled = false;
     }
   };
+  // Another track at the place of one that is banned; all others stay where they are, also those that were moved by hand.
+  const replace = async (row) => {
+    const ids = state.made.tracks.map((one) => one.id);
+    const last = ids.length - 1;
+    const locked = Object.fromEntries(ids.map((id, i) => [i + 1, id]).filter(([place, id]) => place > 1 && place <= last && id !== row.id));
+    try {
+      take(await post("sets", {
+        start: ids[0], end: ids[last] === row.id ? null : ids[last], tracks: ids.length, curve: curve.value(), locked,
+        banned: state.banned.map((one) => one.id), settings: { name: state.rules },
+      }));
+    } catch (error) {
+      report(error);
+      draw();
+    }
+  };
   const order = async (ids, focus) => {
     try {
       take(await post("sets/order", { tracks: ids, curve: curve.value(), settings: { name: state.rules } }), focus);
@@ -133,8 +148,8 @@ export async function mount(view, { signal, params }) {
       onlock: (row) => { if (!state.locked.delete(row.id)) state.locked.add(row.id); draw(); },
       onban: (row) => {
         state.banned.push(row);
-        if (row.id === state.start?.id || row.id === state.end?.id) return order(made.tracks.filter((one) => one.id !== row.id).map((one) => one.id));
-        return build();
+        if ([state.start?.id, state.end?.id, made.tracks[0].id].includes(row.id)) return order(made.tracks.filter((one) => one.id !== row.id).map((one) => one.id));
+        return replace(row);
       } });
     const add = trackPicker({ label: "Add a track to the end of the set", placeholder: "Add a track…", onpick: (track) => order([...rows.map((one) => one.id), track.id], track.id), signal });
     show(result, h("div", { class: "view-head" }, h("div", { class: "set-summary" },
