@@ -66,6 +66,7 @@ class TrackPage(BaseModel):
 class Has(BaseModel):
     """What can be had of a track besides its facts."""
 
+    audio: bool = Field(description="whether its file is there")
     peaks: bool
     details: bool = Field(description="whether they have been computed; POST to details does it")
 

@@ -176,6 +176,15 @@ def test_a_file_that_was_missing_when_its_folder_was_indexed(client: TestClient,
         assert client.get(f"{API}/tracks/{wav}/{part}").status_code == 404
 
 
+def test_the_waveform_of_a_file_that_is_not_there(client: TestClient, music: dict[str, Path]):
+    (wav, path), *_ = music.items()
+    assert client.get(f"{API}/tracks/{wav}").json()["has"] == {"audio": True, "peaks": True, "details": False}
+    path.unlink()
+    for answer in (client.get(f"{API}/tracks/{wav}/peaks"), client.post(f"{API}/tracks/{wav}/details")):
+        assert answer.status_code == 404 and "the file of this track is not there" in answer.json()["detail"]
+    assert client.get(f"{API}/tracks/{wav}").json()["has"] == {"audio": False, "peaks": False, "details": False}
+
+
 @pytest.mark.parametrize("name", ["..%2f..%2fetc%2fpasswd", "%2fetc%2fpasswd", "a.wav", "u-", "u-..", "a%00b"])
 def test_an_id_is_never_a_path(name: str, client: TestClient, music: dict[str, Path]):
     for part in ("audio", "peaks", "details", "spectrogram.png"):

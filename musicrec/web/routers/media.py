@@ -1,5 +1,7 @@
 """What is played and drawn of a track: of one of the library, or of an upload."""
 
+import asyncio
+from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 import numpy as np
@@ -47,7 +49,7 @@ async def get_peaks(track: Track, state: State, user: User, response: Response) 
         outline = Outline(duration_s=upload.track.duration_s, peaks=upload.peaks)
     else:
         stored = await state.pool.run(lambda recommender: stored_outline(recommender, state, track))
-        outline = stored or await state.media.outline(track, await _path_of(state, track))
+        outline = stored or await state.media.outline(track, await _existing_path_of(state, track))
         response.headers.update(_FOR_A_WHILE)
     peaks = np.round(outline.peaks / 255, 3).tolist()
     return PeaksFacts(duration_s=round(outline.duration_s, 3), peaks=peaks)
@@ -59,7 +61,8 @@ async def compute_details(track: Track, state: State, user: User) -> JobFacts:
     if is_upload(track):
         state.uploads.find(track, user)
         return JobFacts(**state.jobs.finished("details", owner=user, track=track).as_dict())
-    return JobFacts(**state.media.look(track, await _path_of(state, track), owner=user).as_dict())
+    path = await _existing_path_of(state, track)
+    return JobFacts(**state.media.look(track, path, owner=user).as_dict())
 
 
 @router.get("/tracks/{track}/details")
@@ -98,3 +101,14 @@ async def _path_of(state: WebState, track: str) -> str:
         WebError: The library has no such track (404).
     """
     return await state.table_pool.run(lambda recommender: path_of(recommender, state, track))
+
+
+async def _existing_path_of(state: WebState, track: str) -> str:
+    """Return the file of a track of the library, which is there.
+
+    Raises:
+        WebError: The library has no such track, or its file is not there (404).
+    """
+    path = await _path_of(state, track)
+    await asyncio.to_thread(existing_file, FilePath(path), "")
+    return path

@@ -1,5 +1,6 @@
 """The tracks of the library: the table, and all that is known of one."""
 
+import os
 from dataclasses import asdict
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from musicrec.recommend.answer import collection_facts, describe, feature_texts
 from musicrec.recommend.library_tracks import mix_facts
 from musicrec.recommend.recommender import Recommender
 from musicrec.web.opinions import opinions_of
-from musicrec.web.reading import UPLOAD, asked_tracks
+from musicrec.web.reading import UPLOAD, asked_tracks, stored_outline
 from musicrec.web.schemas import Camelot, Opinion, Order, Sort, TrackDetails, TrackId, TrackPage, Word
 from musicrec.web.state import State, User
 from musicrec.web.track_list import RowFilter, facts_row
@@ -76,10 +77,12 @@ async def track(state: State, user: User, id: Annotated[TrackId, Path()]) -> dic
         if id.startswith(UPLOAD):
             row = facts_row(found, mix_facts(library.heads, found)) | {"id": id, "rating": None, "opinion": None}
             upload = state.uploads.find(id, user)
-            has = {"peaks": upload.peaks is not None, "details": upload.details is not None}
+            has = {"audio": True, "peaks": upload.peaks is not None, "details": upload.details is not None}
         else:
             table = state.track_lists.of(recommender)
-            has = {"peaks": True, "details": state.media.picture(id) is not None}
+            audio = os.path.isfile(found.path)
+            peaks = audio or stored_outline(recommender, state, id) is not None
+            has = {"audio": audio, "peaks": peaks, "details": state.media.picture(id) is not None}
             (row,) = table.rows([table.row_of[id]], opinions_of(recommender, state, user))
         described = asdict(describe(library.heads, found))
         return {

@@ -69,7 +69,14 @@ export function makeWaveform(element, { height = 72, signal, start = (track, fro
     shown = track;
     clear();
     element.classList.toggle("without-peaks", true);
+    delete element.dataset.missing;
     if (!track) return;
+    const { has } = await get(trackPath(track.id), {}, { signal });
+    if (shown !== track || signal?.aborted) return;
+    if (!has.peaks) {
+      if (!has.audio) element.dataset.missing = "the file is not there"; // asked first, because a refused request fills the console
+      return;
+    }
     const { peaks } = await get(trackPath(track.id, "/peaks"), {}, { signal });
     if (shown !== track || signal?.aborted) return;
     element.classList.toggle("without-peaks", false);
