@@ -173,6 +173,20 @@ def test_several_seeds_and_unlike(open_page):
     page.locator(".chip-of.unlike").wait_for(state="detached")
 
 
+def test_a_path_to_another_track(open_page):
+    page = open_page()
+    ask(page, "Cedar")
+    page.get_by_role("combobox", name="Path to").fill("Amber")
+    page.get_by_role("option", name="Amber").wait_for()
+    page.keyboard.press("Enter")
+    page.locator(".chip-of.towards", has_text="Amber").wait_for()
+    until(page, "[...document.querySelectorAll('.result .title')].every((one) => !one.textContent.includes('Amber'))")
+    page.locator(".towards").get_by_role("button", name="Remove").click()
+    page.locator(".chip-of.towards").wait_for(state="detached")
+    until(page, f"document.querySelectorAll('.result').length == {len(TITLES) - 1}")
+    assert page.get_by_role("combobox", name="Path to").is_visible()
+
+
 def test_like_skip_never_again_and_undo(open_page):
     page = open_page()
     ask(page, "Dune")

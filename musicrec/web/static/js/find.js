@@ -4,7 +4,7 @@ import { listen } from "./api.js";
 import { h, show } from "./dom.js";
 import { icon } from "./icons.js";
 import { querySettings } from "./query_settings.js";
-import { ask, askById, query, removeSeed, putFirst, restore } from "./query_state.js";
+import { ask, askById, leadTo, mayBePath, query, removeSeed, putFirst, restore } from "./query_state.js";
 import { queryPanel } from "./query_panel.js";
 import { results } from "./results.js";
 import { isEmpty, store } from "./store.js";
@@ -36,6 +36,12 @@ function hint() {
     h("p", { class: "muted" }, "Press ", h("kbd", { text: "/" }), " to search and ", h("kbd", { text: "?" }), " for all keys."));
 }
 
+function endOfPath(track) {
+  const name = trackName(track);
+  return h("li", { class: "chip-of towards" }, h("span", { class: "kind", text: "path to" }), h("span", { class: "name", text: name }),
+    h("button", { type: "button", class: "close", "aria-label": `Remove ${name}`, onclick: () => leadTo(null) }, icon("close")));
+}
+
 function chip(track, list, first) {
   const name = trackName(track);
   return h("li", { class: `chip-of ${list}` },
@@ -55,11 +61,13 @@ export async function mount(view, { signal, params }) {
   const body = h("div", { class: "find-body" });
   const settings = querySettings(signal);
   const picker = trackPicker({ label: "Track to ask about", placeholder: "Search a track to ask about…", onpick: (track) => useAsQuery(track), key: "/", signal });
+  const path = trackPicker({ label: "Path to", placeholder: "Path to another track…", onpick: leadTo, signal });
   show(view, h("h1", { class: "unseen", text: "Find" }),
-    h("div", { class: "ask" }, picker, fileButton(""), chips), uploads, body);
+    h("div", { class: "ask" }, picker, fileButton(""), chips, path), uploads, body);
 
   const update = () => {
-    show(chips, query.seeds.map((one, i) => chip(one, "seeds", i === 0)), query.unlike.map((one) => chip(one, "unlike")));
+    show(chips, query.seeds.map((one, i) => chip(one, "seeds", i === 0)), query.unlike.map((one) => chip(one, "unlike")), query.towards && endOfPath(query.towards));
+    path.hidden = !mayBePath() || Boolean(query.towards);
     chips.hidden = !query.seeds.length && !query.unlike.length;
     const state = isEmpty() ? "empty" : query.seeds.length ? "query" : "hint";
     if (body.dataset.state === state) return;

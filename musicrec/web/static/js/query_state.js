@@ -6,7 +6,7 @@ import { learn, store } from "./store.js";
 import { announce, report, toast } from "./toast.js";
 
 const KEPT = "musicrec.query";
-const usual = () => ({ seeds: [], unlike: [], playlist: false, preset: null, weights: {}, filters: {}, passage: null, k: 20 });
+const usual = () => ({ seeds: [], unlike: [], towards: null, playlist: false, preset: null, weights: {}, filters: {}, passage: null, k: 20 });
 
 export const query = { ...usual(), answer: null, asking: false };
 let asking = new AbortController();
@@ -51,7 +51,7 @@ export async function ask() {
   tell("asking");
   try {
     const answer = await post("query", {
-      tracks: query.seeds.map((one) => one.id), unlike: query.unlike.map((one) => one.id), playlist: query.playlist, k: query.k,
+      tracks: query.seeds.map((one) => one.id), unlike: query.unlike.map((one) => one.id), playlist: query.playlist, towards: query.towards?.id ?? null, k: query.k,
       preset: query.preset, weights: query.weights, filters: query.filters, passage: query.passage,
     }, { signal });
     query.answer = answer;
@@ -71,6 +71,7 @@ export async function ask() {
 
 /** Let go of seeds that the server no longer knows, such as uploads of an earlier day. */
 async function forget() {
+  if (query.towards && await get(trackPath(query.towards.id)).then(() => false, (error) => error.status === 404)) change({ towards: null });
   for (const list of ["seeds", "unlike"]) {
     const known = await Promise.all(query[list].map((one) => get(trackPath(one.id)).then(() => true, (error) => error.status !== 404)));
     if (known.includes(false)) {
@@ -82,9 +83,13 @@ async function forget() {
   }
 }
 
+/** Return whether a path can lead from what is asked about: from one track only. */
+export const mayBePath = () => query.seeds.length === 1 && !query.unlike.length && !query.playlist;
+
 /** Change a part of the query, and ask again. */
 export function change(parts) {
   Object.assign(query, parts);
+  if (!mayBePath()) query.towards = null;
   tell("query");
   return ask();
 }
@@ -98,7 +103,7 @@ const goToFind = () => { if (!location.hash.startsWith("#/find")) location.hash 
 export function useAsQuery(tracks, { playlist = false } = {}) {
   goToFind();
   const seeds = [tracks].flat().map(slim);
-  return change({ seeds, unlike: query.unlike.filter((one) => !seeds.some((seed) => seed.id === one.id)), playlist });
+  return change({ seeds, unlike: query.unlike.filter((one) => !seeds.some((seed) => seed.id === one.id)), towards: null, playlist });
 }
 
 /** Add a track that the answer should be like, or unlike. */
@@ -114,6 +119,12 @@ export function addSeed(track, list = "seeds") {
   }
   toast(list === "seeds" ? `Also like ${trackName(track)}` : `Unlike ${trackName(track)}`);
   return change({ [list]: [...without(query[list], track), slim(track)], [other]: without(query[other], track) });
+}
+
+/** Ask for a path from the track of the query to another one; null asks for what goes with it again. */
+export function leadTo(track) {
+  if (track && track.id === query.seeds[0].id) return toast("A path leads to another track than the one you ask about.");
+  return change({ towards: track && slim(track) });
 }
 
 /** Take a track out of the query. */
