@@ -91,7 +91,7 @@ def test_a_killed_index_loses_nothing_that_was_saved_and_doubles_nothing(
 ):
     path, chance = library.path, random.Random(3)
     library.close()
-    before, kills, times = 0, 0, int(os.environ.get("MUSICREC_KILLS", 8))
+    before, kills, times = 0, 0, int(os.environ.get("MUSICREC_KILLS", 5))
     for _ in range(times):
         process = start(INDEX, path, many)
         assert process.stdout is not None

@@ -72,7 +72,8 @@ def place_of(library: "LanceLibrary") -> Path:
 def test_a_killed_program_loses_nothing_that_was_saved(lance: "LanceLibrary", make_tracks: Callable):
     lance.save(changes_of(make_tracks(1)))
     path, chance, saved, batch = place_of(lance), random.Random(5), 1, 0
-    for _ in range(6):
+    kills = int(os.environ.get("MUSICREC_KILLS", 3))
+    for _ in range(kills):
         process = start(SAVE, path, batch)
         assert process.stdout is not None and process.stderr is not None
         assert process.stdout.readline() == "ready\n", process.stderr.read()
@@ -88,7 +89,7 @@ def test_a_killed_program_loses_nothing_that_was_saved(lance: "LanceLibrary", ma
             assert all(len(file.sources) == 1 for file in files)
             assert len(tracks) - 10 * batch in (1, 11), "the last save may have ended before its number was printed"
             batch, saved = len(tracks) // 10, len(tracks)
-    assert saved > 60
+    assert saved > 10 * kills
 
 
 def test_a_write_that_was_not_finished_is_taken_back(
@@ -211,7 +212,7 @@ def test_a_creation_that_was_killed_leaves_nothing(lance: "LanceLibrary", heads:
 
 def test_a_library_of_a_newer_version(lance: "LanceLibrary"):
     lance._database._state_table.update(values={"format": 99})
-    with pytest.raises(LibraryError, match="is a library of format 99, but this version reads formats up to 1; upd"):
+    with pytest.raises(LibraryError, match=r"is a library of format 99, but this version reads formats up to \d+; upd"):
         opened(place_of(lance))
     lance._database._state_table.update(values={"format": 1, "application": "another"})
     with pytest.raises(LibraryError, match="is not a library of musicrec"):
