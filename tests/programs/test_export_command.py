@@ -165,7 +165,7 @@ def test_mistakes(run: Run, tmp_path: Path):  # noqa: F811
         (("a.xml", "--set", "answer.json"), "--set answer.json: is no set; write one with `musicrec set TRACK --json"),
         (("a.xml", "--set", "older.json"), "does not say which recordings it has; build the set again with --json"),
         (("a.xml", "--playlist", "No"), "you have no playlist 'No'; there is none yet"),
-        (("none/a.xml", "--query", "x"), "query=x: there is no such file, and no such track"),
+        (("none/a.xml", "--query", "x"), "--query x: there is no such file, and no such track"),
     ):
         printed, error = run("export", *words, status=1)
         assert printed == "" and message in error

@@ -60,7 +60,7 @@ def test_json(capsys):
 
 def test_twelve_tracks_unless_a_length_is_given():
     asked = Recommender()
-    with pytest.raises(ConfigError, match="a set of 12 tracks: there are only 6 different ones"):
+    with pytest.raises(ConfigError, match="a set of 12 tracks: there are only 6 to choose from"):
         set_command.build(asked, "0")
     set_command.build(asked, "0", minutes=9.0)
     assert asked.asked["tracks"] is None
