@@ -2,9 +2,6 @@
 ARG BASE=debian:bookworm-slim
 
 FROM ${BASE} AS build
-# PyTorch comes from its index of CPU builds. With an empty value it comes from where pip takes everything else, with
-# libraries for GPUs that this image does not use (4 GB more).
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 # Extras of setup.cfg; postgres keeps profiles in PostgreSQL.
 ARG EXTRAS=postgres
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -13,10 +10,9 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 RUN python3 -m venv /opt/musicrec
 WORKDIR /source
+# PyTorch first, in a layer that changes of the code leave as it is.
 COPY constraints.txt .
-# --no-deps, because that index has only some versions of what PyTorch needs.
-RUN /opt/musicrec/bin/pip install --no-deps --constraint constraints.txt \
-      ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch torchaudio
+RUN /opt/musicrec/bin/pip install --no-deps --constraint constraints.txt torch torchaudio
 COPY . .
 RUN /opt/musicrec/bin/pip install --constraint constraints.txt ".${EXTRAS:+[$EXTRAS]}" \
  && /opt/musicrec/bin/pip uninstall --yes pip setuptools
