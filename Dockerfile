@@ -12,7 +12,7 @@ RUN python3 -m venv /opt/musicrec
 WORKDIR /source
 # PyTorch first, in a layer that changes of the code leave as it is.
 COPY constraints.txt .
-RUN /opt/musicrec/bin/pip install --no-deps --constraint constraints.txt torch torchaudio
+RUN /opt/musicrec/bin/pip install --constraint constraints.txt torch torchaudio
 COPY . .
 RUN /opt/musicrec/bin/pip install --constraint constraints.txt ".${EXTRAS:+[$EXTRAS]}" \
  && /opt/musicrec/bin/pip uninstall --yes pip setuptools
