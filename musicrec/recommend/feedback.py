@@ -5,7 +5,7 @@ moved or tagged anew.
 """
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -69,6 +69,7 @@ class Feedback:
         self._build_set = build_set
         self._taste, self._others = taste or TasteSettings(), others or CollaborativeSettings()
         self._listeners = OtherListeners(store, taste=self._taste, settings=self._others)
+        self._read: tuple[Hashable, tuple[Event, ...]] | None = None
 
     @classmethod
     def open(
@@ -161,6 +162,13 @@ class Feedback:
             undone: Also return what was taken back.
         """
         return self._store.history(self.user, limit=limit, undone=undone)
+
+    def events(self) -> tuple[Event, ...]:
+        """Return `history()`, which is read again only if the user has said something since."""
+        version = self._store.history_version(self.user)
+        if self._read is None or self._read[0] != version:
+            self._read = version, tuple(self._store.history(self.user))
+        return self._read[1]
 
     def ratings(self) -> dict[str, int]:
         """Return the last rating of each recording, {audio hash: stars}."""
@@ -427,7 +435,7 @@ class Feedback:
             query_hash: The recording that was asked about.
             query_vector: How the query sounds.
             k: Length of the answer.
-            events: `history()`, if it was read already.
+            events: What the user said, if it was read already.
             now: The time from which the age of events is counted; None for the present.
         """
         others = self.others(audio_hashes)

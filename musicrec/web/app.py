@@ -1,12 +1,14 @@
 """The app: state, middleware, endpoints, and the files of the page."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
 
+from musicrec.errors import MusicrecError
 from musicrec.recommend.recommender import Recommender
 from musicrec.system.version import VERSION
 from musicrec.web import errors
@@ -61,6 +63,12 @@ Errors are `{"detail": "one message"}`. Without `--token`, only programs on this
 `Authorization: Bearer TOKEN`."""
 
 
+async def _warm_up(state: WebState) -> None:
+    """Read the table, for which the first page would wait: two seconds for 100,000 tracks."""
+    with suppress(MusicrecError):  # such as no library yet; a request says so
+        await state.table_pool.run(state.track_lists.of)
+
+
 def create_app(settings: ServerSettings, *, open_recommender: Callable[[], Recommender] | None = None) -> FastAPI:
     """Return the app of a server.
 
@@ -84,7 +92,9 @@ def create_app(settings: ServerSettings, *, open_recommender: Callable[[], Recom
         """Start what works in the background, and stop it."""
         try:
             async with state.background:
+                warming = asyncio.ensure_future(_warm_up(state))
                 yield
+                warming.cancel()
         finally:
             for pool in (state.pool, state.table_pool, state.slow_pool):
                 pool.close()

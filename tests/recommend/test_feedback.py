@@ -65,6 +65,26 @@ def test_everything_that_can_be_said(feedback):
     assert len(feedback.undo(99)) == 5 and feedback.undo() == []
 
 
+def test_events_are_read_again_only_when_something_was_said(recommender):
+    """By this feedback or another one, also if the events have the same ids as before."""
+    with recommender.feedback("Anna") as reader, recommender.feedback("Anna") as writer:
+        assert reader.events() == ()
+        writer.like("a")
+        first = reader.events()
+        assert said(first) == [("liked", "a", "", None)] and reader.events() is first
+        with recommender.feedback("Bo") as other:
+            other.like("b")
+        assert reader.events() is first
+        writer.undo()
+        assert reader.events() == ()
+        writer.like("a", "b")
+        assert said(reader.events()) == [("liked", "b", "", None), ("liked", "a", "", None)]
+        writer.delete_user()
+        assert reader.events() == ()
+        writer.like("c")
+        assert list(reader.events()) == reader.history() and said(reader.events()) == [("liked", "c", "", None)]
+
+
 def test_a_later_opinion_lifts_a_ban(feedback):
     feedback.dislike("a", "b", "c")
     feedback.like("a")

@@ -24,7 +24,7 @@ def with_taste(request: Request, library: Library, index: LibraryIndex, feedback
         index: What is searched in.
         feedback: What the user said.
     """
-    events = feedback.history()
+    events = feedback.events()
     ids = library.ids_of(feedback.heard(events))
     heard = index.table(np.array(list(ids.values()), dtype=np.int64))
     known = KnownTracks(

@@ -1,7 +1,7 @@
 """The store of profiles: users, what they did and said, and their playlists."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
@@ -131,6 +131,16 @@ class ProfileStore:
             query = query.where(schema.events.c.undone_at.is_(None))
         with self._database.reading() as connection:
             return [rows.event_of(row) for row in connection.execute(query)]
+
+    def history_version(self, user: str) -> Hashable:
+        """Return what differs whenever `history` may differ, and is read faster than it."""
+        table = schema.events
+        said, undone = table.c.at, table.c.undone_at
+        facts = [func.count(), func.max(table.c.id), func.count(undone), func.max(undone)]
+        facts += [func.min(said), func.max(said)]  # as SQLite uses the ids of deleted events again
+        query = select(*facts).join_from(table, schema.users, table.c.user_id == schema.users.c.id)
+        with self._database.reading() as connection:
+            return tuple(connection.execute(query.where(*rows.of_user(user))).one())
 
     def histories(self) -> dict[str, list[Event]]:
         """Return the events of all users that count, {user: events}, the first recorded first."""
