@@ -167,6 +167,12 @@ async def load(address: str, library: str, *, clients: int, seconds: float, paus
 def measure(library: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Start a server, let the clients ask, and stop it; return what `load` found and the memory of the server."""
     words = [sys.executable, "-m", "musicrec", "serve", "--library", str(library), "--port", "0", "--no-open"]
+    if options.processes is not None:
+        words += ["--processes", str(options.processes)]
+    profiles = library.with_name("server-profiles.sqlite")
+    for file in library.parent.glob(f"{profiles.name}*"):
+        file.unlink()
+    words += ["--profiles", str(profiles)]
     started = time.perf_counter()
     server = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
     assert server.stdout is not None
@@ -196,6 +202,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--pause", type=float, default=1.0, help="mean pause between two things of a client in seconds")
+    parser.add_argument("--processes", type=int, help="of the server for queries; without it, what it chooses itself")
     parser.add_argument("--out", type=Path, help="folder for the library, which is kept and used again")
     parser.add_argument("--ask", metavar="ADDRESS", help=argparse.SUPPRESS)
     parser.add_argument("--library", help=argparse.SUPPRESS)

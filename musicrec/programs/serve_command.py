@@ -76,9 +76,16 @@ def serve(
             "--json-logs", envvar="MUSICREC_JSON_LOGS", help="Log each request as JSON.", rich_help_panel=_NETWORK
         ),
     ] = False,
-    threads: Annotated[
-        int, typer.Option(envvar="MUSICREC_THREADS", min=1, max=64, help="How many queries at the same time.")
-    ] = 1,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            envvar="MUSICREC_PROCESSES",
+            min=0,
+            max=64,
+            help="How many queries at the same time; each holds the library in memory. 0 saves memory. By default, "
+            "what suits this computer.",
+        ),
+    ] = None,
     open_page: Annotated[
         bool | None, typer.Option("--open/--no-open", help="Open the page in a browser; by default on a desktop.")
     ] = None,
@@ -126,7 +133,7 @@ def serve(
             allowed_hosts=names,
             profiles=profiles,
             device=device,
-            threads=threads,
+            processes=processes,
             index=alone if index is None else index,
             json_logs=json_logs,
         )

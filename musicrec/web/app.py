@@ -12,9 +12,11 @@ from musicrec.errors import MusicrecError
 from musicrec.recommend.recommender import Recommender
 from musicrec.system.version import VERSION
 from musicrec.web import errors
+from musicrec.web.asking import library_names
 from musicrec.web.background import Background
+from musicrec.web.errors import WebError
 from musicrec.web.metrics import Metrics
-from musicrec.web.pool import RecommenderPool
+from musicrec.web.recommender_thread import RecommenderThread
 from musicrec.web.request_log import RequestLog
 from musicrec.web.routers import (
     export,
@@ -64,9 +66,10 @@ Errors are `{"detail": "one message"}`. Without `--token`, only programs on this
 
 
 async def _warm_up(state: WebState) -> None:
-    """Read the table, for which the first page would wait: two seconds for 100,000 tracks."""
-    with suppress(MusicrecError):  # such as no library yet; a request says so
+    """Read the library, for which the first page and the first query would wait: seconds for 100,000 tracks."""
+    with suppress(MusicrecError, WebError):  # such as no library yet; a request says so
         await state.table_pool.run(state.track_lists.of)
+        await library_names(state)
 
 
 def create_app(settings: ServerSettings, *, open_recommender: Callable[[], Recommender] | None = None) -> FastAPI:
@@ -81,9 +84,9 @@ def create_app(settings: ServerSettings, *, open_recommender: Callable[[], Recom
     state = WebState(
         settings=settings,
         metrics=metrics,
-        pool=RecommenderPool(opener, threads=settings.threads),
-        table_pool=RecommenderPool(opener, threads=1),
-        slow_pool=RecommenderPool(opener, threads=1),
+        pool=RecommenderThread(opener, name="feedback"),
+        table_pool=RecommenderThread(opener, name="table"),
+        slow_pool=RecommenderThread(opener, name="sets"),
         background=Background(settings, count=metrics.job_ended),
     )
 

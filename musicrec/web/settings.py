@@ -3,12 +3,11 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from musicrec.config.number_types import Count
-from musicrec.config.value_check import check_value
 from musicrec.errors import ConfigError
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 LEAST_TOKEN = 16  # characters
+MOST_PROCESSES = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +39,9 @@ class ServerSettings:
         allowed_hosts: Names of this server besides its address, as in the header Host.
         profiles: Where profiles are kept; None for MUSICREC_PROFILES, or else the file of the library.
         device: Where the models run, as for `Recommender.open`.
-        threads: How many queries are answered at the same time. One is best but where queries take long: threads share
-            what Python computes, and each holds the library in memory.
+        processes: How many queries are answered at the same time, each in a process of its own that holds the library
+            in memory; the second one is started when two queries come together. 0 answers them in the server itself,
+            one after the other, which saves memory. None takes what suits this computer.
         index: Whether folders of this computer can be indexed from the page.
         json_logs: Whether each request is logged as a line of JSON.
         uploads: How much may be uploaded.
@@ -60,14 +60,15 @@ class ServerSettings:
     allowed_hosts: tuple[str, ...] = ()
     profiles: str | None = None
     device: str = "auto"
-    threads: int = 1
+    processes: int | None = None
     index: bool = True
     json_logs: bool = False
     uploads: UploadLimits = field(default_factory=UploadLimits)
     temporary: Path | None = None
 
     def __post_init__(self) -> None:
-        check_value("threads", self.threads, Count)
+        if self.processes is not None and not 0 <= self.processes <= MOST_PROCESSES:
+            raise ConfigError(f"processes={self.processes}: give a number from 0 to {MOST_PROCESSES}")
         if not 0 <= self.port <= 65535:
             raise ConfigError(f"port={self.port}: give a number from 0 to 65535")
         if self.root_path and (not self.root_path.startswith("/") or self.root_path.endswith("/")):

@@ -18,7 +18,7 @@ from musicrec.web.media import Media
 from musicrec.web.metrics import Metrics
 from musicrec.web.opinion_cache import OpinionCache
 from musicrec.web.pins import Attempts
-from musicrec.web.pool import RecommenderPool
+from musicrec.web.recommender_thread import RecommenderThread
 from musicrec.web.sessions import Session, Sessions
 from musicrec.web.settings import ServerSettings
 from musicrec.web.track_list import TrackLists
@@ -33,7 +33,7 @@ class WebState:
 
     Attributes:
         settings: Settings of the server.
-        pool: Answers questions to the recommender: queries, and what users say.
+        pool: Answers questions to the recommender: what users say, and queries if there is no process for them.
         table_pool: Answers those that take milliseconds, as they come with every letter that is typed. They need not
             wait for queries.
         slow_pool: Answers those that take seconds. No other needs to wait for them.
@@ -48,9 +48,9 @@ class WebState:
     """
 
     settings: ServerSettings
-    pool: RecommenderPool
-    table_pool: RecommenderPool
-    slow_pool: RecommenderPool
+    pool: RecommenderThread
+    table_pool: RecommenderThread
+    slow_pool: RecommenderThread
     background: Background
     track_lists: TrackLists = field(default_factory=TrackLists)
     library_facts: tuple[Hashable, dict[str, Any]] | None = None

@@ -4,7 +4,7 @@ Files from outside are decoded here and nowhere else, so that a crash, a hang or
 not the server. It ends with the server, whatever ended that: Linux kills it, and elsewhere its input ends.
 
 Requests: {"number", "task", "arguments", "cpu_s"} and {"cancel": number}. Answers: {"number", "progress": {…}}, and at
-last {"number", "done": result} or {"number", "failed": message, "expected": bool}.
+last {"number", "done": result} or {"number", "failed": message, "kind": name of the error, "expected": bool}.
 """
 
 import contextlib
@@ -158,7 +158,7 @@ def _answer(tasks: Mapping[str, Task], request: dict[str, Any], report: Report) 
     except Cancelled:
         return {"number": number, "failed": "it was cancelled", "expected": True}
     except MusicrecError as error:
-        return {"number": number, "failed": str(error), "expected": True}
+        return {"number": number, "failed": str(error), "kind": type(error).__name__, "expected": True}
     except MemoryError:
         return {"number": number, "failed": "it needs more memory than it may have", "expected": False}
     except Exception as error:

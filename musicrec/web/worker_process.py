@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from musicrec import errors
 from musicrec.errors import MusicrecError
 from musicrec.web import messages
 from musicrec.web.jobs import JobCancelled, JobControl
@@ -41,12 +42,12 @@ class TaskLimits:
     Attributes:
         wall_s: Time in seconds; None for any.
         cpu_s: Processor time in seconds; None for any.
-        memory_bytes: Resident memory of the process.
+        memory_bytes: Resident memory of the process; None for any.
     """
 
     wall_s: float | None = None
     cpu_s: float | None = None
-    memory_bytes: int = 4 << 30
+    memory_bytes: int | None = 4 << 30
 
 
 class WorkerProcess:
@@ -128,11 +129,12 @@ class WorkerProcess:
         except (JobCancelled, _Failed) as ended:
             finished = not isinstance(ended, _Failed) or ended.expected
             if isinstance(ended, _Failed):
-                raise MusicrecError(str(ended)) from None
+                raise ended.as_error() from None
             raise
         finally:
             if not finished:  # its state is not known, or it must stop at once
                 await asyncio.shield(self._kill())
+                self._log()
 
     async def _answer(
         self, process: asyncio.subprocess.Process, number: int, limits: TaskLimits, control: JobControl
@@ -148,7 +150,7 @@ class WorkerProcess:
                 elif "done" in message:
                     return message["done"]
                 elif "failed" in message:
-                    raise _Failed(str(message["failed"]), expected=message.get("expected") is True)
+                    raise _Failed(message)
             now = time.monotonic()
             if control.cancelled.is_set() and cancelled_at is None:
                 cancelled_at = now
@@ -158,7 +160,7 @@ class WorkerProcess:
                 raise JobCancelled(None)
             if limits.wall_s is not None and now > begin + limits.wall_s:
                 raise WorkerError(f"it was stopped because it took longer than {limits.wall_s:g} s")
-            if (resident_bytes(process.pid) or 0) > limits.memory_bytes:
+            if limits.memory_bytes is not None and (resident_bytes(process.pid) or 0) > limits.memory_bytes:
                 raise WorkerError(
                     f"it was stopped because it took more than {limits.memory_bytes / 2**30:.1f} GB of memory"
                 )
@@ -194,11 +196,16 @@ class WorkerProcess:
         status = process.returncode
         if status == -signal.SIGXCPU:
             raise WorkerError("it was stopped because it took too much processor time")
-        if self._logged:
-            log.warning("the worker process says: %s", self._logged.decode(errors="replace").strip()[-2000:])
+        self._log()
         if status is not None and status < 0:
             return f"killed by {signal.Signals(-status).name}"
         return f"status {status}"
+
+    def _log(self) -> None:
+        """Log what the process has said about its end."""
+        if self._logged:
+            log.warning("the worker process says: %s", self._logged.decode(errors="replace").strip()[-2000:])
+            self._logged = b""
 
     async def _started(self) -> asyncio.subprocess.Process:
         if self._process is not None and self._process.returncode is None:
@@ -256,12 +263,28 @@ class WorkerProcess:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
+        await asyncio.wait(self._helpers[:1], timeout=1)  # what it has said last
 
 
 class _Failed(Exception):
-    def __init__(self, message: str, *, expected: bool) -> None:
-        super().__init__(message)
-        self.expected = expected
+    """A task says why it failed.
+
+    Args:
+        message: What the process said.
+    """
+
+    def __init__(self, message: Mapping[str, Any]) -> None:
+        super().__init__(str(message["failed"]))
+        self.expected, self._kind = message.get("expected") is True, message.get("kind")
+
+    def as_error(self) -> MusicrecError:
+        """Return the error that the task has raised, or a `WorkerError` for one that nobody expected."""
+        if not self.expected:
+            return WorkerError(str(self))
+        kind = getattr(errors, self._kind, None) if isinstance(self._kind, str) else None
+        if isinstance(kind, type) and issubclass(kind, MusicrecError):
+            return kind(str(self))
+        return MusicrecError(str(self))
 
 
 _PROGRESS = ("done", "total", "message", "result")

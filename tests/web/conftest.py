@@ -94,7 +94,8 @@ def library(library_file: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def settings(library: Path, tmp_path: Path) -> ServerSettings:
-    return ServerSettings(library=library, temporary=tmp_path / "serve")
+    """Without query processes, which take a second to start: both ways answer with the same function."""
+    return ServerSettings(library=library, temporary=tmp_path / "serve", processes=0)
 
 
 @pytest.fixture

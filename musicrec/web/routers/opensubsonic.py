@@ -3,7 +3,8 @@
 Only what the extension "sonicSimilarity" needs is here. Players sign in with an API key, which is the token.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Literal
 
 import numpy as np
@@ -12,9 +13,11 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from musicrec.errors import MusicrecError
 from musicrec.recommend.recommender import Recommender
 from musicrec.web import subsonic
+from musicrec.web.asking import ask
 from musicrec.web.errors import WebError
 from musicrec.web.opinions import opinions_of
-from musicrec.web.reading import library_tracks
+from musicrec.web.reading import check_ids
+from musicrec.web.schemas import QuerySettings
 from musicrec.web.security import is_authorised
 from musicrec.web.state import USUAL_USER, State, WebState
 from musicrec.web.subsonic import SubsonicError
@@ -66,13 +69,9 @@ async def similar(state: State, id: Id = None, count: Count = 10, f: Form = "xml
     if id is None:
         raise SubsonicError(subsonic.MISSING, "id: is missing")
 
-    def matches(recommender: Recommender) -> list[dict]:
-        (track,) = library_tracks(recommender, state, [id])
-        answer = recommender.query(track, k=count, user=_taste(state), profiles=state.settings.profiles)
-        found = [(one["id"], min(1.0, max(0.0, one["similarity"]))) for one in answer.results]
-        return _entries(recommender, state, found)
-
-    return subsonic.respond({"sonicMatch": await _found(state, matches)}, _form(f))
+    found = await _answer(state, [id], k=count)
+    similar = [(one["id"], min(1.0, max(0.0, one["similarity"]))) for one in found]
+    return await _respond(state, lambda recommender: _entries(recommender, state, similar), _form(f))
 
 
 @router.get("/findSonicPath", summary="Return a path between two tracks", dependencies=[Depends(_check)], **_UNUSED)
@@ -87,25 +86,39 @@ async def path(
     """Return tracks from one to the other in small steps, with both ends."""
     if startSongId is None or endSongId is None:
         raise SubsonicError(subsonic.MISSING, "startSongId and endSongId are needed")
-    start, end = startSongId, endSongId
+    between: list[dict] = []
+    if count > 2 and startSongId != endSongId:
+        between = await _answer(state, [startSongId, endSongId], k=count - 2)
+    ids = list(dict.fromkeys([startSongId, *(one["id"] for one in between), endSongId]))
 
     def matches(recommender: Recommender) -> list[dict]:
-        first, last = library_tracks(recommender, state, [start, end])
-        between: list[str] = []
-        if count > 2 and first.audio_hash != last.audio_hash:
-            answer = recommender.query(
-                first, towards=last, k=count - 2, user=_taste(state), profiles=state.settings.profiles
-            )
-            between = [one["id"] for one in answer.results]
-        ids = list(dict.fromkeys([start, *between, end]))
+        check_ids(recommender, state, ids)
         return _entries(recommender, state, list(zip(ids, _likeness(recommender, ids), strict=True)))
 
-    return subsonic.respond({"sonicMatch": await _found(state, matches)}, _form(f))
+    return await _respond(state, matches, _form(f))
 
 
-async def _found(state: WebState, matches: Callable[[Recommender], list[dict]]) -> list[dict]:
+async def _answer(state: WebState, tracks: list[str], *, k: int) -> list[dict]:
+    """Return what is like a track, or leads from one to the other."""
+    with _in_its_terms():
+        await state.table_pool.run(lambda recommender: check_ids(recommender, state, tracks))  # refuses uploads
+        # The ids are not checked by their form: players get the same answer for every id that is not there.
+        asked = QuerySettings.model_construct(tracks=tracks[:1], towards=(*tracks[1:], None)[0], k=k)
+        return (await ask(state, asked, user=USUAL_USER, taste=_taste(state)))["results"]
+
+
+async def _respond(
+    state: WebState, matches: Callable[[Recommender], list[dict]], form: Literal["json", "xml"]
+) -> Response:
+    with _in_its_terms():
+        return subsonic.respond({"sonicMatch": await state.pool.run(matches)}, form)
+
+
+@contextmanager
+def _in_its_terms() -> Iterator[None]:
+    """Turn mistakes into those of OpenSubsonic."""
     try:
-        return await state.pool.run(matches)
+        yield
     except WebError as error:
         raise SubsonicError(subsonic.NOT_FOUND if error.status == 404 else subsonic.GENERIC, error.detail) from None
     except MusicrecError as error:

@@ -6,13 +6,12 @@ from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse
 
 from musicrec.errors import ConfigError
-from musicrec.recommend.answer import Answer
 from musicrec.recommend.key_relations import CAMELOT_24, KeyTable
 from musicrec.recommend.presets import key_table_names, preset_names, read_key_table, read_preset
 from musicrec.recommend.query_settings import query_settings
-from musicrec.recommend.recommender import Recommender
-from musicrec.web.queries import changed_filters, preset_facts, shipped_preset
-from musicrec.web.reading import UPLOAD, asked_tracks
+from musicrec.web.asking import ask, library_names
+from musicrec.web.queries import preset_facts
+from musicrec.web.reading import UPLOAD
 from musicrec.web.schemas import Presets, QueryAnswer, QuerySettings, Word
 from musicrec.web.state import State, User
 
@@ -22,35 +21,7 @@ router = APIRouter(tags=["query"])
 @router.post("/query", summary="Ask which tracks go with a track, or with several", response_model=QueryAnswer)
 async def query(state: State, user: User, asked: QuerySettings) -> JSONResponse:
     """Answer as `musicrec query --json` does. Each result, and the query, has the id of its track."""
-    preset = shipped_preset(asked.preset)
-    filters = changed_filters(None if preset is None else preset.filters, asked.filters.model_dump(exclude_unset=True))
-
-    def answer(recommender: Recommender) -> Answer:
-        ends = [] if asked.towards is None else [asked.towards]
-        tracks = asked_tracks(recommender, state, user, [*asked.tracks, *asked.unlike, *ends])
-        alike, others = tracks[: len(asked.tracks)], tracks[len(asked.tracks) :]
-        return recommender.query(
-            alike,
-            unlike=others[: len(asked.unlike)],
-            playlist=asked.playlist,
-            towards=others[-1] if ends else None,
-            k=asked.k,
-            preset=preset,
-            filters=filters,
-            tags=asked.tags.model_dump(exclude_defaults=True),
-            weights=asked.weights,
-            metric=asked.metric,
-            at_s=asked.at_s,
-            passage=asked.passage,
-            neighbours=asked.neighbours,
-            hubs=asked.hubs,
-            balance=asked.balance,
-            include_unreliable=asked.include_unreliable,
-            user=user,
-            profiles=state.settings.profiles,
-        )
-
-    content = (await state.pool.run(answer)).as_dict()
+    content = await ask(state, asked, user=user)
     shown = asked.tracks[-1 if asked.playlist else 0]
     if shown.startswith(UPLOAD):  # its audio hash names nothing here
         content["query"] = content["query"] | {"id": shown, "path": None}
@@ -60,19 +31,13 @@ async def query(state: State, user: User, asked: QuerySettings) -> JSONResponse:
 @router.get("/presets", summary="Return what a query can be asked with", response_model=Presets)
 async def presets(state: State, user: User) -> dict:
     """Return the presets, the weights that count without one, and the names that weights and filters know."""
-
-    def facts(recommender: Recommender) -> dict:
-        library, index = recommender.library, recommender.library_index
-        return {
-            "default": preset_facts(query_settings(library).preset),
-            "presets": [preset_facts(read_preset(name)) for name in preset_names()],
-            "blocks": library.blocks(),
-            "genres": sorted(genre for genre in index.genres if genre),
-            "tags": list(index.tags.names),
-            "key_tables": key_table_names(),
-        }
-
-    return await state.pool.run(facts)
+    usual = await state.table_pool.run(lambda recommender: query_settings(recommender.library).preset)
+    return {
+        "default": preset_facts(usual),
+        "presets": [preset_facts(read_preset(name)) for name in preset_names()],
+        "key_tables": key_table_names(),
+        **await library_names(state),
+    }
 
 
 @router.get("/keys", summary="Return how well keys follow each other")

@@ -1,0 +1,88 @@
+"""Processes that answer queries, so that what Python computes for one does not keep the server from everything else."""
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from musicrec.recommend.profiles.presence import PROFILES_VARIABLE
+from musicrec.recommend.track import Track
+from musicrec.web.errors import WebError
+from musicrec.web.messages import track_fields
+from musicrec.web.worker_process import TaskLimits, WorkerError, WorkerProcess
+
+log = logging.getLogger("musicrec.web")
+
+COMMAND = (sys.executable, "-m", "musicrec.web.query_tasks")
+_LIMITS = TaskLimits(wall_s=300.0, memory_bytes=None)
+_IDLE_S = 600.0
+_MOST_USUAL = 4
+
+
+def usual_processes() -> int:
+    """Return how many query processes suit this computer: one core is for the server itself."""
+    return max(1, min(_MOST_USUAL, (os.cpu_count() or 1) - 1))
+
+
+class QueryProcesses:
+    """Answers queries in processes of their own, as many at the same time as there are. It is for one event loop.
+
+    Each reads the library when it is first needed, and again when it has changed. The one that was used last is used
+    first, so that only as many are started as are needed; all but it end when they have nothing to do.
+
+    Args:
+        count: The most processes.
+        library: Address of the library.
+        profiles: Where profiles are kept; None for MUSICREC_PROFILES, or else the file of the library.
+    """
+
+    def __init__(self, count: int, *, library: str, profiles: str | None) -> None:
+        self._library, self._profiles = library, profiles or os.environ.get(PROFILES_VARIABLE)
+        self._processes = [WorkerProcess(COMMAND, idle_s=_IDLE_S if number else None) for number in range(count)]
+        self._idle: asyncio.LifoQueue[WorkerProcess] = asyncio.LifoQueue()
+        for process in reversed(self._processes):
+            self._idle.put_nowait(process)
+
+    async def query(self, asked: Mapping[str, Any], *, uploads: Mapping[str, Track], user: str) -> dict[str, Any]:
+        """Answer a query; see `query_tasks.answer_query`.
+
+        Raises:
+            MusicrecError: As there.
+            WebError: A process failed.
+        """
+        fields = {one: track_fields(track) for one, track in uploads.items()}
+        arguments = {"asked": dict(asked), "uploads": fields, "user": user, "profiles": self._profiles}
+        return await self._run("query", arguments)
+
+    async def names(self) -> dict[str, list[str]]:
+        """Return what weights and filters can name; see `query_tasks.names_of_library`.
+
+        Raises:
+            MusicrecError: The library cannot be read.
+            WebError: A process failed.
+        """
+        return await self._run("names", {})
+
+    async def stop(self) -> None:
+        """End the processes."""
+        for process in self._processes:
+            await process.stop()
+
+    async def _run(self, task: str, arguments: Mapping[str, Any]) -> Any:
+        """Run a task in the first process that is free. It is finished also if nobody waits for it any longer."""
+        process = await self._idle.get()
+
+        def end(done: "asyncio.Future[Any]") -> None:
+            self._idle.put_nowait(process)
+            if not done.cancelled():
+                done.exception()  # otherwise asyncio complains that nobody has looked at it
+
+        done = asyncio.ensure_future(process.run(task, {**arguments, "library": self._library}, limits=_LIMITS))
+        done.add_done_callback(end)
+        try:
+            return await asyncio.shield(done)
+        except WorkerError as error:
+            log.error("a query failed: %s", error)
+            raise WebError(500, "the query failed; the log of the server says more") from None

@@ -1,0 +1,50 @@
+"""A recommender in a thread of its own, to which the event loop hands questions."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from musicrec.recommend.recommender import Recommender
+
+Result = TypeVar("Result")
+
+
+class RecommenderThread:
+    """Answers questions to a recommender, one after the other, in the order in which they came.
+
+    Example:
+        answer = await thread.run(lambda recommender: recommender.query(track, k=20))
+
+    Args:
+        open_recommender: Opens the recommender; called by the first question.
+        name: Name of the thread.
+    """
+
+    def __init__(self, open_recommender: "Callable[[], Recommender]", *, name: str) -> None:
+        self._open = open_recommender
+        self._recommender: Recommender | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
+
+    async def run(self, question: "Callable[[Recommender], Result]") -> Result:
+        """Return the answer of a function that gets the recommender. It runs in the thread.
+
+        A question for which nobody waits any longer is still answered if it has begun.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._answer, question)
+
+    def close(self) -> None:
+        """Wait for what is being answered, and close the recommender."""
+        self._thread.submit(self._end)
+        self._thread.shutdown(wait=True)
+
+    def _answer(self, question: "Callable[[Recommender], Result]") -> Result:
+        if self._recommender is None:
+            self._recommender = self._open()
+        return question(self._recommender)
+
+    def _end(self) -> None:
+        if self._recommender is not None:
+            self._recommender.close()
+            self._recommender = None

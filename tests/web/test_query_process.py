@@ -1,0 +1,74 @@
+"""Queries in processes of their own: equal answers and mistakes, several at a time, and what ends in the middle."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from musicrec.errors import ConfigError, LibraryError
+from musicrec.web.query_process import QueryProcesses, usual_processes
+from musicrec.web.schemas import QuerySettings
+from musicrec.web.settings import ServerSettings
+from tests.web.conftest import track_id
+
+pytestmark = pytest.mark.slow
+
+QUESTIONS = (
+    {"tracks": [track_id(3)]},
+    {"tracks": [track_id(3), track_id(5)], "unlike": [track_id(7)], "k": 4, "preset": "mix"},
+    {"tracks": [track_id(3)], "towards": track_id(9), "k": 3},
+    {"tracks": [track_id(1)], "filters": {"bpm": [100, 118]}, "tags": {"any": ["piano"]}, "weights": {"tempo": 2}},
+)
+
+
+def test_both_ways_answer_alike(serve: Callable, settings: ServerSettings):
+    """Answers, what can be named, OpenSubsonic and mistakes; and what a user said counts in both."""
+    here, apart = serve(settings), serve(settings, processes=1, temporary=settings.temporary / "other")
+    assert here.post("/api/v1/feedback", json={"kind": "like", "track": track_id(4)}).status_code == 200
+
+    def compare(method: str, path: str, status: int = 200, **asked) -> None:
+        one, other = here.request(method, path, **asked), apart.request(method, path, **asked)
+        assert (one.status_code, one.text) == (status, other.text) and other.status_code == status
+
+    for question in QUESTIONS:
+        compare("POST", "/api/v1/query", json=question)
+    compare("GET", "/api/v1/presets")
+    compare("GET", "/rest/getSonicSimilarTracks", params={"id": track_id(2), "f": "json"})
+    compare("GET", "/rest/findSonicPath", params={"startSongId": track_id(2), "endSongId": track_id(8)})
+    compare("POST", "/api/v1/query", 404, json={"tracks": ["f" * 32]})
+    compare("POST", "/api/v1/query", 400, json={"tracks": [track_id(1)], "preset": "no"})
+    compare("POST", "/api/v1/query", 400, json={"tracks": [track_id(1)], "weights": {"no": 1}})
+
+
+def test_mistakes_keep_their_kind_and_a_killed_process_is_replaced(library: Path, tmp_path: Path):
+    async def use() -> None:
+        asked = QuerySettings(tracks=[track_id(1)], k=3).model_dump() | {"filters": {}, "tags": {}}
+        processes = QueryProcesses(2, library=str(library), profiles=None)
+        nothing = QueryProcesses(1, library=str(tmp_path / "none.sqlite"), profiles=None)
+        try:
+            first, second = await asyncio.gather(*(processes.query(asked, uploads={}, user="me") for _ in range(2)))
+            assert first == second and len(first["results"]) == 3
+            pids = [one.pid for one in processes._processes]
+            assert None not in pids and len(set(pids)) == 2, "two at the same time need two processes"
+            for pid in pids:
+                os.kill(pid, signal.SIGKILL)
+            assert await processes.query(asked, uploads={}, user="me") == first
+            with pytest.raises(ConfigError, match=r"f{32}: the library has no track with this id any more"):
+                await processes.query(asked | {"tracks": ["f" * 32]}, uploads={}, user="me")
+            with pytest.raises(LibraryError, match=r"none\.sqlite"):
+                await nothing.names()
+            assert await processes.query(asked, uploads={}, user="me") == first
+        finally:
+            await asyncio.gather(processes.stop(), nothing.stop())
+        assert all(one.pid is None for one in processes._processes)
+
+    asyncio.run(asyncio.wait_for(use(), 120))
+
+
+def test_one_core_is_left_for_the_server(monkeypatch: pytest.MonkeyPatch):
+    for cores, wanted in ((1, 1), (2, 1), (4, 3), (64, 4), (None, 1)):
+        monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
+        assert usual_processes() == wanted
