@@ -432,6 +432,37 @@ def test_keyboard_only(open_page):
         until(page, f"document.getElementById('view').dataset.view === '{name}'")
 
 
+def test_enter_before_the_answer_takes_the_first_match(open_page):
+    """Whoever types and presses Enter at once gets the first match of what was typed, not of a part of it."""
+    page = open_page()
+    held = []
+    page.route(re.compile(r"/tracks\?.*search="), lambda route: held.append(route))  # no answer comes yet
+
+    def wait_for_request(text: str) -> None:
+        end = time.monotonic() + page_server.PATIENCE_S
+        while not any(f"search={text}&" in route.request.url for route in held):
+            assert time.monotonic() < end, [route.request.url for route in held]
+            page.wait_for_timeout(20)
+
+    field = page.get_by_role("combobox", name="Track to ask about")
+    field.fill("r")  # of Amber, Birch and others
+    wait_for_request("r")
+    field.fill("grove")
+    page.keyboard.press("Enter")
+    wait_for_request("grove")
+    assert not page.locator(".chip-of").count()
+    for route in held:
+        route.continue_()
+    page.unroute_all()
+    page.locator(".chip-of", has_text="Grove").wait_for()
+    page.locator(".result:not(.skeleton)").first.wait_for()
+    assert field.input_value() == "" and not page.get_by_role("option", name="Grove").is_visible()
+    field.fill("no such name")
+    page.keyboard.press("Enter")
+    page.get_by_text("No track of the library has these words.").wait_for()
+    assert page.locator(".chip-of").count() == 1
+
+
 def test_a_silent_server_is_named_and_the_page_goes_on(open_page):
     page = open_page()
     page.watched.expected.append("net::ERR_FAILED")

@@ -20,7 +20,8 @@ export function openDialog(title, content, { must = false, wide = false } = {}) 
   const closed = new Promise((resolve) => {
     element.addEventListener("close", () => {
       element.remove();
-      if (before?.isConnected) before.focus();
+      // The browser gave the focus back when the dialog closed; this event may come after the next keys.
+      if (before?.isConnected && document.activeElement === document.body) before.focus();
       resolve();
     });
   });

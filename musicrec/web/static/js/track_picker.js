@@ -22,9 +22,14 @@ export function trackPicker({ label, placeholder = "Search…", onpick, key, sig
   const list = h("ul", { class: "options", role: "listbox", id, "aria-label": label, hidden: true });
   let found = [];
   let at = -1;
+  let changed = false; // whether the list answers other words than those in the field
+  let pickFirst = false; // whether Enter came before the answer
   let asking = new AbortController();
 
   const close = () => {
+    search.cancel();
+    asking.abort();
+    changed = pickFirst = false;
     list.hidden = true;
     at = -1;
     input.setAttribute("aria-expanded", "false");
@@ -43,14 +48,20 @@ export function trackPicker({ label, placeholder = "Search…", onpick, key, sig
       list.children[at].scrollIntoView({ block: "nearest" });
     }
   };
-  const search = later(async () => {
+  const find = async () => {
     asking.abort();
     asking = new AbortController();
+    const { signal: dropped } = asking;
     const text = input.value.trim();
     if (!text) return close();
     try {
-      const page = await get("tracks", { search: text, limit: SHOWN }, { signal: asking.signal });
+      const page = await get("tracks", { search: text, limit: SHOWN }, { signal: dropped });
+      if (dropped.aborted) return undefined;
       found = learn(page.tracks);
+      changed = input.value.trim() !== text;
+      if (pickFirst && found.length) return pick(found[0]);
+      pickFirst = false;
+      if (document.activeElement !== input) return close();
       show(list, found.map((track, i) => h("li", { role: "option", id: `${id}-${i}`, "aria-selected": "false",
         onpointerdown: (event) => { event.preventDefault(); pick(track); } },
       h("span", { class: "name", text: trackName(track) }), h("span", { class: "bpm", text: fixed(track.bpm) }), keyPill(track.camelot, track.key))),
@@ -60,19 +71,34 @@ export function trackPicker({ label, placeholder = "Search…", onpick, key, sig
       mark(found.length ? 0 : -1);
       announce(counted(page.total));
     } catch (error) {
+      if (!dropped.aborted) pickFirst = false;
       report(error);
     }
     return undefined;
-  }, 120);
+  };
+  const search = later(find, 120);
+  const enter = () => {
+    if (changed && input.value.trim()) {
+      if (pickFirst) return true;
+      pickFirst = true;
+      search.cancel();
+      find();
+    } else if (!list.hidden && found[at]) pick(found[at]);
+    else return false;
+    return true;
+  };
 
-  input.addEventListener("input", search);
-  input.addEventListener("blur", close);
+  input.addEventListener("input", () => {
+    changed = true;
+    pickFirst = false;
+    search();
+  });
+  input.addEventListener("blur", () => pickFirst || close());
   input.addEventListener("keydown", (event) => {
     const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (by && found.length && !list.hidden) mark((at + by + found.length) % found.length);
-    else if (event.key === "Enter" && !list.hidden && found[at]) pick(found[at]);
     else if (event.key === "Escape" && !list.hidden) close();
-    else return;
+    else if (event.key !== "Enter" || event.isComposing || !enter()) return;
     event.preventDefault();
     event.stopPropagation();
   });
