@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -89,6 +90,14 @@ def serve(
     open_page: Annotated[
         bool | None, typer.Option("--open/--no-open", help="Open the page in a browser; by default on a desktop.")
     ] = None,
+    temporary: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="MUSICREC_TEMPORARY",
+            metavar="FOLDER",
+            help="Where uploads and previews are written; by default in your cache folder.",
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …; auto takes the GPU if there is one.")] = "auto",
     profiles: ProfilesOption = None,
 ) -> None:
@@ -136,6 +145,7 @@ def serve(
             processes=processes,
             index=alone if index is None else index,
             json_logs=json_logs,
+            temporary=temporary,
         )
         set_up_logs(as_json=json_logs)
 

@@ -1,6 +1,12 @@
-"""Connections of a server: those that do not ask anything are closed, so that they cannot use up its sockets."""
+"""Connections of a server: those that do not ask anything are closed, so that they cannot use up its sockets.
+
+Nor can one client use them up with requests: each address may have a quarter of the connections.
+"""
 
 import asyncio
+import ipaddress
+import logging
+import resource
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -9,24 +15,67 @@ REQUEST_S = 20.0
 """Time in which a client must send the head of a request, all of it. uvicorn itself waits for ever."""
 REST_S = 600.0
 """Time for the rest of a body that was answered before its end. Browsers read the answer when they have sent it all."""
+STALLED_S = 300.0
+"""Time in which a client must take 64 kB of an answer that waits for it, as that of a player that pauses does. Browsers
+ask for the rest again."""
+LEAST_TAKEN_BYTES = 65_536
+_MOST, _FILES_EACH = 1_000, 3  # a connection, the file that it sends, and one for all others
+_SHARE = 4
+_FULL = b"too many connections; close some of the pages, and try again\n"
+_REFUSAL = (
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain\r\nretry-after: 5\r\nconnection: close\r\n"
+    b"content-length: %d\r\n\r\n%s" % (len(_FULL), _FULL)
+)
+log = logging.getLogger("musicrec.web")
+
+
+def most_connections() -> int:
+    """Return how many connections a server may have, which depends on how many files the process may open."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return _MOST if files == resource.RLIM_INFINITY else min(_MOST, max(_SHARE, files // _FILES_EACH))
+
+
+def client_of(address: str) -> str:
+    """Return what counts as one client: an address of IPv4, or a network of IPv6, as people have whole ones."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:  # a socket of Unix
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    return str(found.ipv4_mapped or ipaddress.ip_network((int(found), 64), strict=False))
 
 
 class HttpConnection(H11Protocol):
     """A connection of HTTP/1.1 that is closed if no request begins in time, or if its head comes in drops.
 
-    A request that is being answered is not limited here: see `security` and `uploads` for bodies. Between two requests,
-    uvicorn closes a connection on which nothing comes.
+    It is also closed if there are too many, or if the answer is not read. A body that comes slowly is not limited here:
+    see `security` and `uploads`. Between two requests, uvicorn closes a connection on which nothing comes.
+
+    Attributes:
+        of: The client, as `client_of` tells it.
     """
 
+    of: str = ""
     _limit: asyncio.TimerHandle | None = None
+    _stalled: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for the first request."""
+        """Begin to wait for the first request, or refuse the connection."""
         super().connection_made(transport)
+        self.of, most = client_of((self.client or ("",))[0]), most_connections()
+        same = sum(isinstance(other, HttpConnection) and other.of == self.of for other in self.connections)
+        if len(self.connections) > most or same > max(1, most // _SHARE):
+            log.info("a connection of %s is refused: there are %d, and %d of it", self.of, len(self.connections), same)
+            transport.write(_REFUSAL)
+            transport.close()
+            return
         self._wait()
 
     def data_received(self, data: bytes) -> None:
         """Take what has come. If it does not complete a request, the rest must come in time."""
+        if self.transport.is_closing():
+            return
         super().data_received(data)
         if self._is_answering():
             self._stop_waiting()
@@ -39,10 +88,37 @@ class HttpConnection(H11Protocol):
         if self._is_answering():
             self._stop_waiting()
 
+    def pause_writing(self) -> None:
+        """Wait until the client has read what was sent, but not for ever."""
+        super().pause_writing()
+        if self._stalled is None:
+            self._watch(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """Go on with the answer."""
+        self._stop_watching()
+        super().resume_writing()
+
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._stop_waiting()
+        self._stop_watching()
         super().connection_lost(exc)
+
+    def _watch(self, left_bytes: int) -> None:
+        self._stalled = self.loop.call_later(STALLED_S, self._check_taken, left_bytes)
+
+    def _check_taken(self, before_bytes: int) -> None:
+        left_bytes = self.transport.get_write_buffer_size()
+        if before_bytes - left_bytes < LEAST_TAKEN_BYTES:
+            self.transport.abort()  # closing would wait until it has been sent
+        else:
+            self._watch(left_bytes)
+
+    def _stop_watching(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
 
     def _is_answering(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete

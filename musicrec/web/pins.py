@@ -54,6 +54,7 @@ class Attempts:
     """Counts wrong PINs of each name, and says how long to wait before the next one.
 
     Three are free. After that, the wait doubles from two seconds up to five minutes; a right PIN starts anew.
+    Names that nobody has are forgotten when there are many of them. Those of users are not: nobody can push them out.
 
     Args:
         clock: The time in seconds.
@@ -61,20 +62,34 @@ class Attempts:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._wrong: OrderedDict[str, tuple[int, float]] = OrderedDict()  # {name: (wrong ones, time of the next)}
+        self._invented: OrderedDict[str, tuple[int, float]] = OrderedDict()  # {name: (wrong ones, time of the next)}
+        self._users: dict[str, tuple[int, float]] = {}
 
     def wait_s(self, name: str) -> float:
         """Return in how many seconds a PIN of this name is looked at; 0 for now."""
-        return max(0.0, self._wrong.get(name, (0, 0.0))[1] - self._clock())
+        return max(0.0, self._wrong(name)[1] - self._clock())
 
     def begin(self, name: str) -> None:
         """Count an attempt as wrong before it is looked at, so that many at once are counted."""
-        wrong = self._wrong.pop(name, (0, 0.0))[0] + 1
-        wait = 0.0 if wrong < FREE_ATTEMPTS else min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0 ** (wrong - FREE_ATTEMPTS))
-        self._wrong[name] = wrong, self._clock() + wait
-        while len(self._wrong) > _MOST_NAMES:
-            self._wrong.popitem(last=False)
+        wrong = self._wrong(name)[0] + 1
+        doubled = min(wrong - FREE_ATTEMPTS, 32)
+        wait = 0.0 if doubled < 0 else min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2.0**doubled)
+        counted = self._users if name in self._users else self._invented
+        counted[name] = wrong, self._clock() + wait
+        if counted is self._invented:
+            self._invented.move_to_end(name)
+        while len(self._invented) > _MOST_NAMES:
+            self._invented.popitem(last=False)
+
+    def keep(self, name: str) -> None:
+        """Never forget the wrong ones of a name again: it is that of a user."""
+        if name in self._invented:
+            self._users[name] = self._invented.pop(name)
 
     def succeed(self, name: str) -> None:
         """Forget the wrong ones."""
-        self._wrong.pop(name, None)
+        self._invented.pop(name, None)
+        self._users.pop(name, None)
+
+    def _wrong(self, name: str) -> tuple[int, float]:
+        return self._users.get(name) or self._invented.get(name) or (0, 0.0)

@@ -7,10 +7,11 @@ import asyncio
 import hmac
 import ipaddress
 import json
+import re
 import time
 from collections.abc import Iterable, Mapping
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
@@ -40,6 +41,7 @@ _UPLOADS = "/api/v1/uploads"
 _OPEN = ("/healthz",)  # answered without a token
 _PROXIES = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 """Headers of proxies. Who can reach a proxy is not known, so behind one a token is needed."""
+_HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::[0-9]{0,5})?", re.IGNORECASE | re.ASCII)
 _PLAYERS = "/rest/"  # OpenSubsonic, whose endpoints ask for the token themselves, and refuse in its form
 
 
@@ -77,7 +79,9 @@ class Security:
             rest = urlencode({name: value for name, value in query.items() if name != "token"})
             place = f"{scope.get('root_path', '')}/{'?' * bool(rest)}{rest}"
             trusted = session is not None and session.trusted
-            await answer.redirect(place, session if trusted else self._sessions.start(trusted=True))
+            if not trusted:
+                session = self._sessions.start(trusted=True, address=(scope.get("client") or ("",))[0])
+            await answer.redirect(place, session)
             return
         if not (path in _OPEN or path.startswith(_PLAYERS) or is_authorised(scope, self._settings)):
             await answer.refuse(
@@ -259,14 +263,11 @@ def route_path(scope: Scope) -> str:
 
 def host_name(host: str) -> str | None:
     """Return the name or address in a Host header, without its port and in small letters; None if it is none."""
-    try:
-        parts = urlsplit(f"//{host}")
-        parts.port  # noqa: B018  (raises if it is no number)
-    except ValueError:
+    found = _HOST.fullmatch(host)
+    if found is None:
         return None
-    if parts.path or parts.query or parts.fragment or "@" in host or "#" in host or "?" in host or not parts.hostname:
-        return None
-    return parts.hostname.rstrip(".")
+    address, name = found.groups()
+    return address.lower() if address else name.lower().rstrip(".") or None
 
 
 def printable_origin(origin: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from musicrec.audio.preview import WALL_S, limit_program, preview_command
 from musicrec.errors import AudioError
 from musicrec.web.errors import WebError
+from musicrec.web.worker_process import environment
 
 MOST_BYTES = 2 << 30
 """Of all previews together."""
@@ -100,6 +101,7 @@ class Previews:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
+            env=environment(),
         )
         limit_program(program.pid)
         try:

@@ -20,11 +20,17 @@ from musicrec.web.jobs import JobCancelled, JobControl
 log = logging.getLogger("musicrec.web")
 
 COMMAND = (sys.executable, "-m", "musicrec.web.worker")
-_SECRETS = ("MUSICREC_TOKEN",)  # which what reads hostile files need not know
+SECRETS = ("MUSICREC_TOKEN", "MUSICREC_PROFILES", "PGPASSWORD", "PGPASSFILE", "PGSERVICEFILE")
+"""Names of environment variables that what reads hostile files need not know."""
 _LOOK_EVERY_S = 0.25
 _CANCEL_S = 10.0  # from the wish to cancel to the end of the process; indexing ends after the track that it is at
 _LOGGED_BYTES = 8192
 _ROOT = Path(__file__).resolve().parents[2]
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a program that reads files of others: that of this process, without its secrets."""
+    return {name: value for name, value in os.environ.items() if name not in SECRETS}
 
 
 class WorkerError(MusicrecError):
@@ -212,7 +218,6 @@ class WorkerProcess:
             return self._process
         await self._kill()
         paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-        environment = {name: value for name, value in os.environ.items() if name not in _SECRETS}
         self._process = await asyncio.create_subprocess_exec(
             *self._command,
             str(os.getpid()),
@@ -222,7 +227,7 @@ class WorkerProcess:
             limit=messages.MOST_BYTES,
             start_new_session=True,  # Ctrl-C reaches only the server; what the process has started ends with it
             cwd="/",
-            env={**environment, "PYTHONPATH": os.pathsep.join(paths)},
+            env={**environment(), "PYTHONPATH": os.pathsep.join(paths)},
         )
         if self._priority:
             with contextlib.suppress(OSError):

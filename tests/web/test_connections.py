@@ -3,25 +3,28 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 import uvicorn
 
 from musicrec.web import connections
-from musicrec.web.connections import HttpConnection
+from musicrec.web.connections import HttpConnection, client_of, most_connections
 
 LIMIT_S = 0.3
+LARGE_BYTES = 32 << 20
 HEAD = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n"
 SLOW = b"GET /slow HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
 async def answer(scope: dict, receive: Callable, send: Callable) -> None:
-    """Answer at once, without the body; /slow takes longer than a client may wait with its request."""
+    """Answer at once, without the body; /slow takes longer than a client may wait, and /large is not sent at once."""
     if scope["path"] == "/slow":
         await asyncio.sleep(2 * LIMIT_S)
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-    await send({"type": "http.response.body", "body": b"ok"})
+    body = bytes(LARGE_BYTES) if scope["path"] == "/large" else b"ok"
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
+    await send({"type": "http.response.body", "body": body})
 
 
 def with_server(use: Callable[[int], Awaitable[None]]) -> None:
@@ -85,3 +88,58 @@ def test_several_requests_at_once_are_all_answered():
         assert answers.count(b"200 OK") == 21
 
     with_server(use)
+
+
+def test_one_client_has_a_part_of_the_connections(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(connections, "most_connections", lambda: 8)
+    monkeypatch.setattr(connections, "client_of", lambda address: "one" if len(held) < 3 else "other")
+    held: list[asyncio.StreamWriter] = []
+
+    async def use(port: int) -> None:
+        for _ in range(2):
+            held.append((await asyncio.open_connection("127.0.0.1", port))[1])
+            await asyncio.sleep(0.02)
+        refused, _ = await talk(port, HEAD)
+        assert refused.startswith(b"HTTP/1.1 503") and b"too many connections" in refused
+        held.append(held[0])  # from now on, it is another client
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(HEAD)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        held[0].close()
+        held[1].close()
+        writer.close()
+        await asyncio.sleep(0.05)
+        held.clear()
+        answered, _ = await talk(port, SLOW)
+        assert answered.endswith(b"ok"), "those that have gone are not counted"
+
+    with_server(use)
+
+
+def test_an_answer_that_nobody_reads_ends(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(connections, "STALLED_S", LIMIT_S)
+
+    async def use(port: int) -> None:
+        stuck, stuck_writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 10)
+        slow, slow_writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 10)
+        for writer in (stuck_writer, slow_writer):
+            writer.write(b"GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        got = 0
+        for _ in range(8):
+            got += len(await slow.readexactly(1 << 20))
+            await asyncio.sleep(LIMIT_S / 2)
+        got += len(await asyncio.wait_for(slow.read(), 4))
+        assert got > LARGE_BYTES, "one that is read slowly goes on"
+        with suppress(ConnectionError):
+            assert len(await asyncio.wait_for(stuck.read(), 4)) < LARGE_BYTES
+        stuck_writer.close()
+        slow_writer.close()
+
+    with_server(use)
+
+
+def test_clients():
+    names = ("192.0.2.7", "::ffff:192.0.2.7", "2001:db8::1", "2001:db8::ffff:2", "2001:db8:0:1::1", "fe80::1%eth0", "")
+    found = [client_of(name) for name in names]
+    assert found[0] == found[1] and found[2] == found[3] != found[4] and found[5] == "fe80::/64" and found[6] == ""
+    assert 4 <= most_connections() <= 1_000

@@ -25,7 +25,8 @@ def test_names_of_this_computer(client: TestClient, host: str):
 @pytest.mark.parametrize(
     "host",
     ["evil.example", "evil.example:8765", "127.0.0.1.evil.example", "localhost@evil.example", "192.168.1.4", "", "[",
-     "a b", "localhost/x", "localhost:x", "localhost#", "127.0.0.1:8765:1"],
+     "a b", "localhost/x", "localhost:x", "localhost#", "127.0.0.1:8765:1",
+     "[::1]x", "[::1]evil.example", "[::1]:8765x", "localhost:+1", "."],
 )  # fmt: skip
 def test_a_rebound_name_is_refused(client: TestClient, host: str):
     answer = client.get("/api/v1/library", headers={"host": host})
@@ -182,8 +183,11 @@ def test_no_path_leads_to_a_file(client: TestClient, path: str):
 
 
 def test_host_names():
-    found = [host_name(host) for host in ("a.b:1", "A.B", "[::1]:5", "a@b", "a/b", "a:b", "", ":1", "a?b", "127.0.0.1")]
-    assert found == ["a.b", "a.b", "::1", None, None, None, None, None, None, "127.0.0.1"]
+    found = [
+        host_name(host)
+        for host in ("a.b:1", "A.B", "[::1]:5", "a:٣", "a@b", "a/b", "a:b", "", ":1", "a?b", "127.0.0.1")
+    ]
+    assert found == ["a.b", "a.b", "::1", None, None, None, None, None, None, None, "127.0.0.1"]
 
 
 def test_below_a_path_of_a_proxy(serve, settings: ServerSettings):

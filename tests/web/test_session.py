@@ -4,6 +4,9 @@ import pytest
 from fastapi.testclient import TestClient
 
 from musicrec.recommend.recommender import Recommender
+from musicrec.web import pins
+from musicrec.web import sessions as session_store
+from musicrec.web.look_alikes import look, mixed_scripts
 from musicrec.web.pins import FREE_ATTEMPTS, Attempts, hash_pin, matches
 from musicrec.web.sessions import LIFETIME_S, Sessions
 from musicrec.web.settings import ServerSettings
@@ -65,7 +68,7 @@ def test_a_name_is_taken_once(shared: TestClient, library):
     shared.post("/api/v1/users", json={"name": "Anna", "pin": "1234"})
     taken = shared.post("/api/v1/users", json={"name": " Anna ", "pin": "4321"})
     assert taken.status_code == 409 and "choose another name" in taken.json()["detail"]
-    for alike in ("anna", "Ａnna", "An\u200bna"):
+    for alike in ("anna", "Ａnna", "An\u200bna", "Anna\u2800", "Ann\ufe0fa"):
         refused = shared.post("/api/v1/users", json={"name": alike, "pin": "4321"})
         assert refused.status_code == 409 and "looks alike" in refused.json()["detail"], alike
     assert shared.post("/api/v1/users", json={"name": "Cora", "pin": "4321"}).status_code == 201
@@ -108,3 +111,68 @@ def test_sessions_end():
     assert sessions.find(made.key) is made and sessions.find(None) is sessions.find("x") is None
     now = LIFETIME_S + 1.0
     assert sessions.find(made.key) is None
+
+
+@pytest.mark.parametrize(
+    "one, other",
+    [("Cope", "Соре"), ("BOSS", "ВОЅЅ"), ("Bo1", "Bol"), ("Zoe", "Zοe"), ("Anna", "𝐀nna"), ("ſam", "Sam"), ("X", "Χ")],
+)
+def test_names_that_look_alike(one: str, other: str):
+    assert look(one) == look(other)
+
+
+def test_names_of_two_scripts(shared: TestClient):
+    for name in (
+        "Zoë",
+        "Łukasz",
+        "Жанна",
+        "Ζωή",
+        "ジョンー々DJ",
+        "김 DJ",
+        "佐藤さん",
+        "DJ 🎧 2",
+        "عمر",
+        "Ann-Marie O’Neill",
+    ):
+        assert mixed_scripts(name) == [], name
+    assert mixed_scripts("Аnnа") == ["Cyrillic", "Latin"] and mixed_scripts("αda") == ["Greek", "Latin"]
+    refused = shared.post("/api/v1/users", json={"name": "Аnnа", "pin": "4321"})
+    assert refused.status_code == 400 and "Cyrillic and Latin" in refused.json()["detail"]
+    assert shared.post("/api/v1/users", json={"name": "Сара", "pin": "4321"}).status_code == 201
+    assert shared.post("/api/v1/users", json={"name": "Capa", "pin": "4321"}).status_code == 409
+
+
+def test_invented_names_push_no_user_out(shared: TestClient, monkeypatch: pytest.MonkeyPatch):
+    """The wrong PINs of users stay counted, whatever else is tried."""
+    monkeypatch.setattr(pins, "_MOST_NAMES", 5)
+    shared.post("/api/v1/users", json={"name": "Anna", "pin": "1234"})
+
+    def status(name: str) -> int:
+        return shared.post("/api/v1/session", json={"user": name, "pin": "0000"}).status_code
+
+    assert [status("Anna") for _ in range(FREE_ATTEMPTS + 1)] == [403] * FREE_ATTEMPTS + [429]
+    assert {status(f"nobody {number}") for number in range(8)} == {403}
+    assert status("Anna") == 429
+    attempts = shared.app.state.web.attempts
+    assert len(attempts._invented) == 5 and len(attempts._users) == 1
+
+
+def test_waits_do_not_overflow():
+    attempts = Attempts(clock=lambda: 0.0)
+    for _ in range(2_000):
+        attempts.begin("Anna")
+    assert attempts.wait_s("Anna") == 300
+
+
+def test_nobody_pushes_the_sessions_of_others_out(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(session_store, "_MOST", 6)
+    sessions = Sessions()
+    anna, guest = sessions.start(trusted=True, user="Anna"), sessions.start(trusted=True, address="192.0.2.1")
+    of_bo = [sessions.start(trusted=True, user="Bo") for _ in range(20)]
+    more = [sessions.start(trusted=True, address="192.0.2.2") for _ in range(20)]
+    kept = [one for one in [anna, guest, *of_bo, *more] if sessions.find(one.key)]
+    assert len(kept) == 6 and kept[:2] == [anna, guest] and {one.user for one in kept[2:]} == {"Bo", None}
+    for one in kept:
+        sessions.end(one)
+        sessions.end(one)
+    assert not sessions._counts

@@ -193,3 +193,16 @@ def test_it_does_not_work_for_a_parent_that_has_ended():
     process = subprocess.Popen([*FAKE, "1"], stdin=subprocess.PIPE)
     assert process.wait(30) == 1
     process.stdin.close()
+
+
+def test_it_knows_no_secrets(monkeypatch: pytest.MonkeyPatch):
+    for name in worker_process.SECRETS:
+        monkeypatch.setenv(name, "a-secret")
+    monkeypatch.setenv("MUSICREC_MODELS", "/models")
+
+    async def use(worker: WorkerProcess) -> str:
+        answer = await worker.run("echo", {}, limits=LIMITS)
+        return Path(f"/proc/{answer['pid']}/environ").read_text()
+
+    environment = run(use)
+    assert "MUSICREC_MODELS=/models" in environment and "a-secret" not in environment

@@ -1,7 +1,6 @@
 """Who uses the page."""
 
 import math
-import unicodedata
 
 from fastapi import APIRouter, Request
 
@@ -10,6 +9,7 @@ from musicrec.recommend.profiles.records import checked
 from musicrec.recommend.recommender import Recommender
 from musicrec.system.version import VERSION
 from musicrec.web.errors import WebError
+from musicrec.web.look_alikes import look, mixed_scripts
 from musicrec.web.pins import hash_pin, matches, nobodys_pin
 from musicrec.web.profile_schemas import NewUser, SignIn
 from musicrec.web.schemas import SessionFacts
@@ -60,12 +60,16 @@ async def sign_in(request: Request, state: State, asked: SignIn) -> dict:
         )
     state.attempts.begin(name)
 
-    def is_right(recommender: Recommender) -> bool:
+    def is_right(recommender: Recommender) -> tuple[bool, bool]:
         with recommender.feedback(name, profiles=state.settings.profiles) as feedback:
             stored = feedback.pin()
-        return matches(asked.pin or "", stored or nobodys_pin()) and stored is not None
+        known = stored is not None
+        return known, matches(asked.pin or "", stored or nobodys_pin()) and known
 
-    if not await state.pool.run(is_right):
+    known, right = await state.pool.run(is_right)
+    if known:
+        state.attempts.keep(name)
+    if not right:
         raise WebError(403, "this name and this PIN do not belong together")
     state.attempts.succeed(name)
     _begin(request, state, name)
@@ -89,8 +93,14 @@ async def add(request: Request, state: State, asked: NewUser) -> dict:
     def added(recommender: Recommender) -> bool:
         with recommender.feedback(name, profiles=state.settings.profiles) as feedback:
             users = [user.name for user in feedback.users()]
-            if name not in users and _look(name) in map(_look, users):
-                return False
+            if name not in users:
+                if mixed := mixed_scripts(name):
+                    scripts = " and ".join(mixed)
+                    raise WebError(
+                        400, f"{name}: {scripts} letters in one name may look alike; use those of one script"
+                    )
+                if look(name) in map(look, users):
+                    return False
             if len(users) >= _MOST_USERS:
                 raise WebError(409, f"there are {_MOST_USERS:,} users already, which is the most")
             return feedback.set_pin(hash_pin(asked.pin))
@@ -113,15 +123,10 @@ def _begin(request: Request, state: WebState, user: str | None) -> None:
     before = session_of(request)
     if before is not None:
         state.sessions.end(before)
-    set_session(request.scope, state.sessions.start(trusted=True, user=user))
+    address = "" if request.client is None else request.client.host
+    set_session(request.scope, state.sessions.start(trusted=True, user=user, address=address))
 
 
 def _names(recommender: Recommender, state: WebState) -> list[str]:
     with recommender.feedback(profiles=state.settings.profiles) as feedback:
         return feedback.users_with_pin()
-
-
-def _look(name: str) -> str:
-    """Return what two names have in common that people take for the same: capitals, widths and unseen letters aside."""
-    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    return " ".join("".join(one for one in plain if unicodedata.category(one) != "Cf").split())
