@@ -63,6 +63,8 @@ class ProfileDatabase:
 
     def _prepare(self) -> None:
         with self.reading() as connection:
+            if connection.dialect.name == "postgresql":
+                self._check_encoding(connection)
             found = schema.version_of(connection)
         schema.check_version(found, name=self.name)
         if found == max(schema.STEPS):
@@ -77,6 +79,15 @@ class ProfileDatabase:
         else:  # nobody has a profile here
             self._engine.dispose()
             self._engine = _empty()
+
+    def _check_encoding(self, connection: Connection) -> None:
+        """Raise ProfileError if a server cannot keep every name and title."""
+        encoding = connection.exec_driver_sql("SHOW server_encoding").scalar()
+        if encoding != "UTF8":
+            raise ProfileError(
+                f"{self.name}: the database keeps text as {encoding}, which has not all letters; make one with "
+                "CREATE DATABASE musicrec TEMPLATE template0 ENCODING 'UTF8'"
+            )
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -223,7 +234,9 @@ def _begin(connection: Connection) -> None:
 
 
 def _postgresql(url: URL, read_only: bool) -> Engine:
-    options: dict[str, Any] = {"execution_options": {"postgresql_readonly": True}} if read_only else {}
+    options: dict[str, Any] = {"connect_args": {"client_encoding": "utf8"}}  # whatever the environment says
+    if read_only:
+        options["execution_options"] = {"postgresql_readonly": True}
     try:
         return create_engine(url, pool_pre_ping=True, **options)
     except ModuleNotFoundError as error:

@@ -54,6 +54,17 @@ def test_the_tables_are_those_that_the_queries_name(store: ProfileStore):
                 assert nullable == table.c[name].nullable or name in key
 
 
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_that_has_not_all_letters_is_refused(server: str, encoding: str):
+    import psycopg
+
+    name = f"in_{encoding.lower()}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'")
+    with pytest.raises(ProfileError, match=f"{encoding}.*ENCODING 'UTF8'"):
+        ProfileStore.open(server.replace("/postgres?", f"/{name}?"))
+
+
 def test_a_user_is_created_once(store: ProfileStore):
     before = datetime.now(timezone.utc)
     anna = store.user(" Anna ")
