@@ -82,6 +82,20 @@ class HttpConnection(H11Protocol):
         elif self._limit is None:
             self._wait()
 
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is not HTTP. Whatever answers the request to which it belongs learns that nobody reads it."""
+        if self._is_answering():
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            self.flow.resume_writing()
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            super().send_400_response(msg)
+        else:  # an answer has begun
+            self.transport.close()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: whoever asks for another protocol is answered in this one."""
+
     def on_response_complete(self) -> None:
         """Go on with requests that came meanwhile."""
         super().on_response_complete()

@@ -42,7 +42,8 @@ _OPEN = ("/healthz",)  # answered without a token
 _PROXIES = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 """Headers of proxies. Who can reach a proxy is not known, so behind one a token is needed."""
 _HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::[0-9]{0,5})?", re.IGNORECASE | re.ASCII)
-_PLAYERS = "/rest/"  # OpenSubsonic, whose endpoints ask for the token themselves, and refuse in its form
+_PLAYERS = re.compile(r"/rest/[A-Za-z]+(\.view)?", re.ASCII)
+"""Endpoints of OpenSubsonic, which ask for the token themselves, and refuse in its form. No way leads out with `..`."""
 
 
 class Security:
@@ -69,6 +70,9 @@ class Security:
             scope["root_path"] = self._settings.root_path
         headers, path = Headers(scope=scope), route_path(scope)
         answer = _Answer(send, secure=scope.get("scheme") == "https", path=scope.get("root_path", "") or "/")
+        if _is_ambiguous(scope, headers):
+            await answer.refuse(400, "the length of the request is not clear", {"connection": "close"})
+            return
         if refused := self._refused(scope["method"], path, headers):
             await answer.refuse(*refused)
             return
@@ -83,7 +87,7 @@ class Security:
                 session = self._sessions.start(trusted=True, address=(scope.get("client") or ("",))[0])
             await answer.redirect(place, session)
             return
-        if not (path in _OPEN or path.startswith(_PLAYERS) or is_authorised(scope, self._settings)):
+        if not (path in _OPEN or _PLAYERS.fullmatch(path) or is_authorised(scope, self._settings)):
             await answer.refuse(
                 401,
                 "this server needs its token: open the address that `musicrec serve` printed, or send the header "
@@ -138,6 +142,12 @@ class Security:
         return self._settings.uploads.size_bytes if _is_upload(path) else JSON_BYTES
 
 
+def _is_ambiguous(scope: Scope, headers: Headers) -> bool:
+    """Return whether a proxy may see another end of the request: what follows might be a request that it never saw."""
+    chunked = "transfer-encoding" in headers
+    return chunked and ("content-length" in headers or scope.get("http_version", "1.1") != "1.1")
+
+
 def is_authorised(scope: Scope, settings: ServerSettings) -> bool:
     """Return whether a request may be answered: it shows the token, or its session has shown it, or there is none.
 
@@ -152,7 +162,7 @@ def is_authorised(scope: Scope, settings: ServerSettings) -> bool:
         return True
     if _is_token(settings, _bearer(Headers(scope=scope))):
         return True
-    return route_path(scope).startswith(_PLAYERS) and _is_token(settings, _query(scope).get("apiKey", ""))
+    return bool(_PLAYERS.fullmatch(route_path(scope))) and _is_token(settings, _query(scope).get("apiKey", ""))
 
 
 def _is_token(settings: ServerSettings, given: str) -> bool:

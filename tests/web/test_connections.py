@@ -143,3 +143,23 @@ def test_clients():
     found = [client_of(name) for name in names]
     assert found[0] == found[1] and found[2] == found[3] != found[4] and found[5] == "fe80::/64" and found[6] == ""
     assert 4 <= most_connections() <= 1_000
+
+
+def test_a_body_that_is_not_http_ends_the_answer_quietly(caplog: pytest.LogCaptureFixture):
+    chunked = b"Host: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    async def use(port: int) -> None:
+        for path in (b"/", b"/slow"):
+            refused, _ = await talk(port, b"POST %s HTTP/1.1\r\n%sZZ\r\n" % (path, chunked))
+            assert refused.startswith(b"HTTP/1.1 400") and refused.count(b"HTTP/1.1") == 1
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /large HTTP/1.1\r\n" + chunked)
+        await reader.readexactly(1_000)
+        writer.write(b"ZZ\r\n")
+        with suppress(ConnectionError):
+            assert len(await asyncio.wait_for(reader.read(), 4)) <= LARGE_BYTES
+        writer.close()
+        await asyncio.sleep(2 * LIMIT_S)
+
+    with_server(use)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]

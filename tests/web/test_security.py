@@ -131,6 +131,26 @@ def test_the_token(serve, settings: ServerSettings):
     assert "; Secure" in secure.headers["set-cookie"]
 
 
+def test_requests_of_unclear_length_are_refused(client: TestClient):
+    """A proxy that goes by the other header would take what follows for a part of this request."""
+    answer = client.post(
+        "/api/v1/query", content=b"{}", headers={"transfer-encoding": "chunked", "content-length": "2"}
+    )
+    assert answer.status_code == 400 and answer.headers["connection"] == "close"
+
+
+def test_no_file_of_the_page_is_below_the_endpoints_of_players(serve, settings: ServerSettings):
+    client = serve(settings, token=TOKEN)
+    for path in (
+        "/rest/%2e%2e/index.html",
+        "/rest/..%2fstyle.css",
+        "/rest/%2e%2e/",
+        "/rest/x/%2e%2e/%2e%2e/index.html",
+    ):
+        assert client.get(path).status_code == 401, path
+    assert client.get("/rest/ping.view").status_code == client.get("/rest/ping").status_code == 200
+
+
 def test_bodies_are_bounded(client: TestClient):
     for content in (b"x" * (2**20 + 1), iter([b"x" * 2**19] * 3)):  # with a length, and in parts
         answer = client.post("/api/v1/query", content=content, headers={"content-type": "application/json"})
