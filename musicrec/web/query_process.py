@@ -19,6 +19,7 @@ COMMAND = (sys.executable, "-m", "musicrec.web.query_tasks")
 _LIMITS = TaskLimits(wall_s=300.0, memory_bytes=None)
 _IDLE_S = 600.0
 _MOST_USUAL = 4
+_SECRETS = ("MUSICREC_TOKEN",)  # they read no files of others, and profiles may be in PostgreSQL
 
 
 def usual_processes() -> int:
@@ -40,7 +41,9 @@ class QueryProcesses:
 
     def __init__(self, count: int, *, library: str, profiles: str | None) -> None:
         self._library, self._profiles = library, profiles or os.environ.get(PROFILES_VARIABLE)
-        self._processes = [WorkerProcess(COMMAND, idle_s=_IDLE_S if number else None) for number in range(count)]
+        self._processes = [
+            WorkerProcess(COMMAND, idle_s=_IDLE_S if number else None, secrets=_SECRETS) for number in range(count)
+        ]
         self._idle: asyncio.LifoQueue[WorkerProcess] = asyncio.LifoQueue()
         for process in reversed(self._processes):
             self._idle.put_nowait(process)

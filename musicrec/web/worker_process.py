@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,9 +28,9 @@ _LOGGED_BYTES = 8192
 _ROOT = Path(__file__).resolve().parents[2]
 
 
-def environment() -> dict[str, str]:
+def environment(secrets: Collection[str] = SECRETS) -> dict[str, str]:
     """Return the environment of a program that reads files of others: that of this process, without its secrets."""
-    return {name: value for name, value in os.environ.items() if name not in SECRETS}
+    return {name: value for name, value in os.environ.items() if name not in secrets}
 
 
 class WorkerError(MusicrecError):
@@ -66,11 +66,19 @@ class WorkerProcess:
             added.
         idle_s: End the process when it had nothing to do for so long; None never does.
         priority: By how much it gives way to other programs, 0 to 19.
+        secrets: Names of environment variables that it does not get.
     """
 
-    def __init__(self, command: Sequence[str] | None = None, *, idle_s: float | None = None, priority: int = 0) -> None:
+    def __init__(
+        self,
+        command: Sequence[str] | None = None,
+        *,
+        idle_s: float | None = None,
+        priority: int = 0,
+        secrets: Collection[str] = SECRETS,
+    ) -> None:
         self._command = list(command or COMMAND)
-        self._idle_s, self._priority = idle_s, priority
+        self._idle_s, self._priority, self._secrets = idle_s, priority, secrets
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[bytes] | None = None
         self._helpers: list[asyncio.Task[None]] = []
@@ -227,7 +235,7 @@ class WorkerProcess:
             limit=messages.MOST_BYTES,
             start_new_session=True,  # Ctrl-C reaches only the server; what the process has started ends with it
             cwd="/",
-            env={**environment(), "PYTHONPATH": os.pathsep.join(paths)},
+            env={**environment(self._secrets), "PYTHONPATH": os.pathsep.join(paths)},
         )
         if self._priority:
             with contextlib.suppress(OSError):
