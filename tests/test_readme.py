@@ -1,11 +1,15 @@
 """Every command of README.md, docs/evaluation.md and docs/robustness.md runs, with settings that make it quick."""
 
+import json
 import os
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 import soundfile
@@ -112,6 +116,18 @@ def test_command(line: str, world: Path, program: Callable, monkeypatch: pytest.
     monkeypatch.setenv("MUSICREC_MODELS", str(world / "models"))
     for name in ("MUSICREC_CACHE", "MUSICREC_LIBRARY", "XDG_DATA_HOME"):
         monkeypatch.delenv(name, raising=False)
+    if line == "musicrec serve":
+        words = [sys.executable, "-m", "musicrec", "serve", "--port", "0", "--no-open"]
+        with subprocess.Popen(
+            words, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)}
+        ) as run:
+            try:
+                address = run.stdout.readline().split()[1]
+                with urlopen(address) as page, urlopen(f"{address}api/v1/library") as library:
+                    assert b"musicrec" in page.read() and json.load(library)["tracks"] == 24
+            finally:
+                run.terminate()
+        return
     name, *arguments = quick(line)
     program(name, *arguments, folder=world)
 
