@@ -1,6 +1,6 @@
 """The tracks that a query is asked with, as a user names them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from musicrec.errors import ConfigError
@@ -97,3 +97,19 @@ class QueryNames:
                     f"{other.name} is named twice: an answer cannot be like it and unlike it, or lead to it"
                 )
         return found
+
+
+def refuse_on_paths(order: Mapping[str, float | None]) -> None:
+    """Refuse settings of the order of an answer, which a path has not: its tracks follow each other.
+
+    Args:
+        order: {setting of `Reranking`: value}; None where it is not given.
+
+    Raises:
+        ConfigError: One is given.
+    """
+    for name, value in order.items():
+        if value is not None:
+            raise ConfigError(
+                f"reranking.{name}={value:g}: a path between two tracks has an order of its own; leave it out"
+            )

@@ -25,7 +25,7 @@ from musicrec.recommend.model_remarks import model_remarks
 from musicrec.recommend.musical_filters import MusicalFilters
 from musicrec.recommend.presets import Preset, read_preset
 from musicrec.recommend.profiles.presence import may_have_said
-from musicrec.recommend.query_names import QueryNames
+from musicrec.recommend.query_names import QueryNames, refuse_on_paths
 from musicrec.recommend.query_settings import index_with_tags, query_settings
 from musicrec.recommend.query_track import find_track
 from musicrec.recommend.ranking import recommend
@@ -245,7 +245,7 @@ class Recommender:
                 or "intro_to_outro", where they would meet in a mix; or "best", those that fit best, wherever they are.
             neighbours: As in `Reranking`, in place of that of the preset.
             hubs: As in `Reranking`, in place of that of the preset.
-            balance: As in `Reranking`, in place of that of the preset.
+            balance: As in `Reranking`, in place of that of the preset. A path takes none of these three.
             min_pool: Number of tracks that the tag filter must leave; None for k, but at most half of the library.
             include_unreliable: Recommend tracks even if they are silent or very short.
             search: How the nearest tracks are found: "exact", "kdtree", "balltree", or "lance" in a library in LanceDB;
@@ -266,6 +266,8 @@ class Recommender:
         check_value("include_unreliable", include_unreliable, bool)
         check_value("at_s", at_s, NotNegative | None)
         names = QueryNames(track, unlike=unlike, towards=towards, playlist=playlist, at_s=at_s)
+        if towards is not None:
+            refuse_on_paths({"neighbours": neighbours, "hubs": hubs, "balance": balance})
         chosen = read_preset(preset) if isinstance(preset, str) else preset
         library = self._opened()
         if not len(self._index(library, search)):

@@ -9,12 +9,15 @@ import pytest
 from rich.console import Console, Group
 
 from musicrec.audio.remark import Remark
+from musicrec.errors import ConfigError
 from musicrec.heads.tags import TagHead
 from musicrec.recommend.answer import Answer
 from musicrec.recommend.answer_table import as_table
 from musicrec.recommend.library import Changes
 from musicrec.recommend.musical_filters import MusicalFilters
+from musicrec.recommend.presets import read_preset
 from musicrec.recommend.recommender import Recommender
+from musicrec.recommend.reranking.rerank import Reranking
 from musicrec.recommend.sqlite_library import SqliteLibrary
 from musicrec.system.console import remark_text
 
@@ -126,7 +129,13 @@ def test_a_long_path_is_not_broken():
 
 def test_a_path_has_an_order_of_its_own(crate: SqliteLibrary):
     with Recommender.open(crate.path) as recommender:
-        plain, path = (recommender.query("b", passage="best", hubs=0.5, k=2, towards=end) for end in (None, "d"))
+        mix = dataclasses.replace(read_preset("mix"), reranking=Reranking(hubs=0.5), passage="best")
+        plain, path = (recommender.query("b", preset=mix, k=2, towards=end) for end in (None, "d"))
+        for name, value in (("neighbours", 5), ("hubs", 0.5), ("balance", 0.9)):
+            with pytest.raises(
+                ConfigError, match=rf"reranking\.{name}={value}: a path between two tracks has an order"
+            ):
+                recommender.query("b", towards="d", **{name: value})
     hubs = "tracks that resemble everything count less"
     shown_plain, shown_path = (" ".join(" ".join(shown(one, 120)).split()) for one in (plain, path))
     assert hubs in shown_plain and hubs not in shown_path
