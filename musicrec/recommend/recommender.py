@@ -46,7 +46,8 @@ if TYPE_CHECKING:
     from musicrec.recommend.index_report import IndexReport
     from musicrec.system.progress import StepListener
 
-_SAID_OF_TRACKS = ("track_id", "title", "artist", "album", "year", "genre")
+SAID_OF_TRACKS = ("track_id", "title", "artist", "album", "year", "genre")
+"""What a part of a track has from the whole one."""
 
 
 class Recommender:
@@ -332,7 +333,7 @@ class Recommender:
             return self._models.analyze_file(library, str(name), coverage, at_s=at_s)
         part = self._models.analyze_file(library, found.path, coverage, at_s=at_s)
         # The library may know an artist from a manifest or a collection, where the file has no tags.
-        return replace(part, **{fact: getattr(found, fact) for fact in _SAID_OF_TRACKS})
+        return replace(part, **{fact: getattr(found, fact) for fact in SAID_OF_TRACKS})
 
     def build_set(
         self,

@@ -1,10 +1,14 @@
 """Queries of a server: who may ask with which track, and where the answer is computed."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from musicrec.errors import AudioError, ConfigError
+from musicrec.recommend.recommender import SAID_OF_TRACKS
 from musicrec.recommend.track import Track
 from musicrec.web.query_tasks import answer_query, names_of_library
-from musicrec.web.reading import UPLOAD, check_ids
+from musicrec.web.reading import UPLOAD, check_ids, library_tracks
 from musicrec.web.schemas import QuerySettings
 from musicrec.web.state import WebState
 
@@ -30,15 +34,37 @@ async def ask(state: WebState, wanted: QuerySettings, *, user: str, taste: str |
     of_library = [one for one in named if not one.startswith(UPLOAD)]
     await state.table_pool.run(lambda recommender: check_ids(recommender, state, of_library))
     uploads: dict[str, Track] = {one: state.uploads.track(one, user) for one in named if one.startswith(UPLOAD)}
+    if wanted.at_s is not None:
+        uploads[wanted.tracks[0]] = await _part(state, wanted, wanted.at_s, user=user)
+        asked |= {"at_s": None, "passage": wanted.passage or "best"}
     taste, processes = user if taste is None else taste, state.background.queries
-    if processes is not None and wanted.at_s is None:
+    if processes is not None:
         return await processes.query(asked, uploads=uploads, user=taste)
-    # A part of a track must be analysed, for which this process keeps the models.
     return await state.pool.run(
         lambda recommender: answer_query(
             recommender, asked, uploads=uploads, user=taste, profiles=state.settings.profiles
         )
     )
+
+
+async def _part(state: WebState, wanted: QuerySettings, at_s: float, *, user: str) -> Track:
+    """Return the part of a track by which is asked. It is decoded where all files are: not in this process."""
+    if len(wanted.tracks) > 1 or wanted.towards is not None:
+        raise ConfigError(f"at_s={at_s:g}: this is a place in one track; name only one, and no path")
+    one = wanted.tracks[0]
+    if one.startswith(UPLOAD):
+        whole, file = state.uploads.track(one, user), str((await state.uploads.playable(one, user))[0])
+    else:
+        (whole,) = await state.table_pool.run(lambda recommender: library_tracks(recommender, state, [one]))
+        file = whole.path
+    try:
+        part = await state.media.part(file, at_s)
+    except AudioError as error:
+        raise AudioError(str(error).replace(file, whole.path)) from None
+    remarks = tuple(
+        replace(remark, text=remark.text.replace(Path(file).name, Path(whole.path).name)) for remark in part.remarks
+    )
+    return replace(part, path=whole.path, remarks=remarks, **{fact: getattr(whole, fact) for fact in SAID_OF_TRACKS})
 
 
 async def library_names(state: WebState) -> dict[str, list[str]]:

@@ -15,8 +15,10 @@ from musicrec.audio import preview
 from musicrec.audio.peaks import PEAKS
 from musicrec.audio.stream_kind import browser_type
 from musicrec.errors import MusicrecError
+from musicrec.recommend.track import Track
 from musicrec.web.errors import WebError
 from musicrec.web.jobs import Job, JobControl, Jobs
+from musicrec.web.messages import track_of
 from musicrec.web.transcode import Previews
 from musicrec.web.uploads import ADDRESSES_BYTES, ANALYSIS, LIMITS
 from musicrec.web.worker_process import TaskLimits, WorkerProcess
@@ -25,7 +27,7 @@ LONGEST_S = 4 * 3600.0
 """Longest audio whose waveform is held in memory to draw it."""
 _PEAKS_LIMITS = TaskLimits(wall_s=300.0, cpu_s=300.0, memory_bytes=4 << 30)
 _PEAKS_BYTES = 3 << 30
-_MOST_PEAKS, _MOST_DETAILS, _MOST_WAITING = 5000, 64, 100
+_MOST_PEAKS, _MOST_DETAILS, _MOST_WAITING, _MOST_PARTS = 5000, 64, 100, 4
 
 Value = TypeVar("Value")
 
@@ -121,6 +123,7 @@ class Media:
         self._outlines, self._pictures = Recent[Outline](_MOST_PEAKS), Recent[Picture](_MOST_DETAILS)
         self._drawn: dict[str, asyncio.Task[Outline]] = {}
         self._looked_at: dict[str, Job] = {}
+        self._parts = 0  # that are waited for
 
     async def audio(self, track_id: str, path: str) -> PlayableFile:
         """Return the file of a track, or a preview of it if browsers do not play its format.
@@ -197,6 +200,29 @@ class Media:
         job = self._jobs.submit("details", work, lane=ANALYSIS, owner=owner, track=track_id, on_end=end)
         self._looked_at[track_id] = job
         return job
+
+    async def part(self, path: str, at_s: float) -> Track:
+        """Return a part of a file as a track, analysed in the worker process.
+
+        Args:
+            path: The file.
+            at_s: Where the part begins in seconds.
+
+        Raises:
+            MusicrecError: The file cannot be decoded, or ends before.
+            WebError: Too many parts are being analysed (503).
+        """
+        if self._parts >= _MOST_PARTS:
+            raise WebError(503, "too many parts of tracks are being analysed; try again", headers={"Retry-After": "5"})
+        self._parts += 1
+        try:
+            limits = {"longest_s": LONGEST_S, "memory_bytes": ADDRESSES_BYTES}
+            arguments = {**self._models, "path": path, "at_s": at_s, **limits}
+            return track_of((await self._analysis.run("part", arguments, limits=LIMITS))["track"])
+        except (KeyError, TypeError, ValueError):
+            raise MusicrecError("the worker process gave no track") from None
+        finally:
+            self._parts -= 1
 
     async def stop(self) -> None:
         """End what is being drawn."""

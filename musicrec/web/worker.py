@@ -173,6 +173,34 @@ class Tasks:
         report(done=2, total=3, message="analysing")
         return self._details(analyzer, decoded, analyzer.analyze(decoded))
 
+    def part(self, arguments: Mapping[str, Any], report: Report) -> dict[str, Any]:
+        """Analyse a part of a file, to ask with it.
+
+        Args:
+            arguments: "library", "device", "path", "longest_s" and "memory_bytes", as for `analyse`; and "at_s", where
+                it begins.
+            report: Says whether it is still wanted.
+
+        Returns:
+            "track", see `messages.track_fields`.
+
+        Raises:
+            AudioError: The file cannot be decoded, is too long, or ends before the part.
+        """
+        recommender = self._open(arguments)
+        analyzer = recommender.load_models()
+        self._limit(arguments["memory_bytes"])
+        self._check_length(arguments["path"], arguments["longest_s"])
+        track = analyze_file(
+            arguments["path"],
+            sample_rate=analyzer.sample_rate,
+            analyze=analyzer.analyze,
+            library=recommender.library,
+            meter=self._meter(report, arguments["longest_s"]),
+            at_s=arguments["at_s"],
+        )
+        return {"track": track_fields(track)}
+
     def peaks(self, arguments: Mapping[str, Any], report: Report) -> dict[str, Any]:
         """Return the outline of a file, without any model.
 
@@ -260,7 +288,7 @@ def _named(track: Track, path: str, name: str) -> Track:
 def make_tasks() -> dict[str, Task]:
     """Return the tasks of a worker process."""
     tasks = Tasks()
-    return {name: getattr(tasks, name) for name in ("analyse", "details", "peaks", "preview", "index")}
+    return {name: getattr(tasks, name) for name in ("analyse", "details", "part", "peaks", "preview", "index")}
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from musicrec.audio.remark import Remark
 from musicrec.errors import AudioError
 from musicrec.recommend.track import Track
 from musicrec.web.messages import track_fields
@@ -133,6 +134,31 @@ def analyse(arguments: dict, report: Report) -> Any:
     }
 
 
+def part(arguments: dict, report: Report) -> Any:
+    """Answer as the analysis of a part does; the remark says of what."""
+    if arguments["at_s"] > 100:
+        raise AudioError(f"{arguments['path']}: it ends at 0:12")
+    from musicrec.heads.key import KeyHead
+    from musicrec.heads.tempo import TempoHead
+
+    sizes = {"genre": 3, "instruments": 4, "tempo": len(TempoHead().centres_bpm), "key": len(KeyHead().classes)}
+    track = Track(
+        path=arguments["path"],
+        track_id=Path(arguments["path"]).stem,
+        source="",
+        size=0,
+        mtime_ns=0,
+        audio_hash="e" * 32,
+        duration_s=30.0,
+        probabilities={head: np.full(size, 1 / size, np.float32) for head, size in sizes.items()},
+        embedding=np.ones(4, np.float32),
+        descriptors={},
+        remarks=(Remark(f"{Path(arguments['path']).name}: {os.getpid()}", unreliable=False),),
+        from_s=arguments["at_s"],
+    )
+    return {"track": track_fields(track)}
+
+
 def preview(arguments: dict, report: Report) -> Any:
     """Answer as the converting of an upload does."""
     content = Path(arguments["path"]).read_bytes()
@@ -157,7 +183,23 @@ def details(arguments: dict, report: Report) -> Any:
 
 TASKS = {
     task.__name__: task
-    for task in (echo, count, hang, fail, mistake, crash, grow, burn, garbage, child, analyse, preview, peaks, details)
+    for task in (
+        echo,
+        count,
+        hang,
+        fail,
+        mistake,
+        crash,
+        grow,
+        burn,
+        garbage,
+        child,
+        analyse,
+        part,
+        preview,
+        peaks,
+        details,
+    )
 }
 
 if __name__ == "__main__":

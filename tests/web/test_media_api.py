@@ -244,3 +244,25 @@ def test_jobs_that_do_not_exist(client: TestClient):
     for job, status in (("0" * 16, 404), ("x", 422), ("..", 404)):
         assert client.get(f"{API}/jobs/{job}").status_code == status
         assert client.get(f"{API}/jobs/{job}/events").status_code == status
+
+
+def test_a_part_of_a_track_is_analysed_in_the_worker_process(client: TestClient, music: dict[str, Path]):
+    """No file is decoded in the process of the server, nor is the name of an upload taken for a path."""
+    track, file = next(iter(music.items()))
+    asked = {"at_s": 7, "k": 2}
+    answer = client.post(f"{API}/query", json=asked | {"tracks": [track]})
+    assert answer.status_code == 200, answer.text
+    query = answer.json()["query"]
+    assert (query["at_s"], query["title"], query["path"]) == (7.0, "Song 100", str(file))
+    name, pid = answer.json()["remarks"][0].split(": ")
+    assert name == file.name and int(pid) != os.getpid()
+    sent = send(client, b"play", "~root.mp3")
+    events(client, sent["job"]["id"])
+    answer = client.post(f"{API}/query", json=asked | {"tracks": [sent["id"]]}).json()
+    assert answer["query"]["id"] == sent["id"] and answer["query"]["path"] is None
+    assert answer["query"]["title"] == "A title" and answer["remarks"][0].startswith("~root.mp3: ")
+    late = client.post(f"{API}/query", json={"tracks": [sent["id"]], "at_s": 101})
+    assert (late.status_code, late.json()["detail"]) == (415, "~root.mp3: it ends at 0:12")
+    for more in ({"tracks": [track, track_id(1)]}, {"tracks": [track], "towards": track_id(1)}):
+        refused = client.post(f"{API}/query", json=asked | more)
+        assert refused.status_code == 400 and "name only one, and no path" in refused.json()["detail"]
