@@ -12,7 +12,7 @@ from musicrec.interchange.file_paths import has_undecoded_bytes
 MARK = "musicrec"  # stands in the head of the collections that this package writes
 _HEAD_BYTES = 1024
 _SHOWN = 3
-_NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def check_output(path: str | os.PathLike, *, suffixes: Iterable[str], replace: bool) -> Path:
@@ -54,7 +54,7 @@ def check_paths(tracks: Iterable[CollectionTrack], *, output: Path, xml: bool = 
     bad = [
         track.path.encode(errors="backslashreplace").decode()
         for track in tracks
-        if has_undecoded_bytes(track.path) or (xml and _NOT_IN_XML.search(track.path))
+        if has_undecoded_bytes(track.path) or (xml and NOT_IN_XML.search(track.path))
     ]
     if bad:
         raise PlaylistError(
@@ -66,7 +66,7 @@ def check_paths(tracks: Iterable[CollectionTrack], *, output: Path, xml: bool = 
 
 def clean_text(text: str) -> str:
     """Return a text without what XML cannot hold and tables should not: control characters, halves of characters."""
-    return _NOT_IN_XML.sub("", text)
+    return NOT_IN_XML.sub("", text)
 
 
 def _is_ours(path: Path) -> bool:

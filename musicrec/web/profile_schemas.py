@@ -2,13 +2,25 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from musicrec.web.pins import LEAST_PIN, LONGEST_PIN
 from musicrec.web.schemas import MOST_TRACKS, Strict, TrackId, TrackRow
 
+
+def _not_a_step(name: str) -> str:
+    """Refuse what browsers take for a step in a path; a playlist of such a name could never be opened again."""
+    if name in (".", ".."):
+        raise ValueError("choose another name")
+    return name
+
+
 UserName = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
-PlaylistName = Annotated[str, StringConstraints(min_length=1, max_length=300, strip_whitespace=True)]
+PlaylistName = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=300, strip_whitespace=True),
+    AfterValidator(_not_a_step),
+]
 FileName = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 
 

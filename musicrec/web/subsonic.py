@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 from fastapi.responses import JSONResponse, Response
 
+from musicrec.interchange.output_files import NOT_IN_XML
 from musicrec.system.version import VERSION
 from musicrec.web.errors import printable
 
@@ -104,4 +105,4 @@ def _attributes(values: Mapping[str, Any]) -> dict[str, str]:
 
 def _clean(text: str) -> str:
     """Return text without what XML cannot hold."""
-    return "".join(one if one >= " " or one in "\t\n\r" else "�" for one in printable(text))
+    return NOT_IN_XML.sub("�", text)

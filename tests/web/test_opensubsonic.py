@@ -6,6 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from musicrec.web.settings import ServerSettings
+from musicrec.web.subsonic import respond
 from tests.web.conftest import track_id
 
 TOKEN = "a-token-of-some-length"
@@ -83,3 +84,8 @@ def test_players_sign_in_with_the_token(serve, settings: ServerSettings):
     assert ask(client, "ping", apiKey=TOKEN)["status"] == "ok"
     assert len(ask(client, "getSonicSimilarTracks", apiKey=TOKEN, id=track_id(1))["sonicMatch"]) == 10
     assert client.get("/api/v1/library", params={"apiKey": TOKEN}).status_code == 401, "for players only"
+
+
+def test_xml_holds_no_character_that_it_must_not():
+    answer = respond({"sonicMatch": [{"title": "a\x00\x1b\ufffe\uffff\ud800\udc80 <b>&"}]}, "xml")
+    assert ElementTree.fromstring(answer.body)[0].get("title") == "a\ufffd\ufffd\ufffd\ufffd\ufffd\ufffd <b>&"

@@ -1,5 +1,7 @@
 """Feedback, history and playlists."""
 
+from urllib.parse import quote
+
 import pytest
 from fastapi.testclient import TestClient
 
@@ -7,6 +9,7 @@ from musicrec.recommend.library import Changes
 from musicrec.recommend.profiles.records import Entry
 from musicrec.recommend.recommender import Recommender
 from musicrec.recommend.sqlite_library import SqliteLibrary
+from musicrec.web.routers import playlists as playlist_router
 from tests.web.conftest import track_id
 
 
@@ -127,3 +130,32 @@ def test_what_is_missing_stays_in_a_playlist(client: TestClient, library):
     turned = client.put("/api/v1/playlists/Friday", json={"tracks": [row["id"] for row in rows[::-1]]})
     assert titles(turned.json()) == ["Of another library", "Song 2", "Song 1"]
     assert client.get(f"/api/v1/tracks/{track_id(2)}").status_code == 404
+
+
+def test_every_name_of_a_playlist_can_be_opened_and_deleted(client: TestClient):
+    for name in ("Friday / Nacht?", "a/tracks", "x/continue", "100%", "a\\b", "…", "/", "<b>"):
+        assert client.post("/api/v1/playlists", json={"name": name, "tracks": [track_id(1)]}).status_code == 201
+        path = f"/api/v1/playlists/{quote(name, safe='')}"
+        assert titles(client.get(path).json()) == ["Song 1"], name
+        assert titles(client.post(f"{path}/tracks", json={"tracks": [track_id(2)]}).json()) == ["Song 1", "Song 2"]
+        assert titles(client.delete(f"{path}/tracks/1").json()) == ["Song 2"]
+        assert client.delete(path).status_code == 204 and client.get("/api/v1/playlists").json() == []
+    for name in (".", "..", " .. "):  # which browsers take for a step in the path
+        assert client.post("/api/v1/playlists", json={"name": name}).status_code == 422
+
+
+def test_playlists_have_limits(client: TestClient, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(playlist_router, "MOST_TRACKS", 3)
+    monkeypatch.setattr(playlist_router, "_MOST_ENTRIES", 5)
+    monkeypatch.setattr(playlist_router, "_MOST_PLAYLISTS", 2)
+    tracks = [track_id(number) for number in (1, 2, 3)]
+
+    def add(name: str, count: int) -> int:
+        return client.post(f"/api/v1/playlists/{name}/tracks", json={"tracks": tracks[:count]}).status_code
+
+    assert [add("A", 2), add("A", 1), add("A", 1)] == [200, 200, 409]
+    assert [add("B", 3), add("B", 2)] == [409, 200], "five in all"
+    assert client.put("/api/v1/playlists/B", json={"tracks": tracks}).status_code == 409
+    client.put("/api/v1/playlists/A", json={"tracks": []})
+    assert client.post("/api/v1/playlists", json={"name": "C"}).status_code == 409, "two in all"
+    assert client.put("/api/v1/playlists/B", json={"tracks": tracks, "name": "D"}).status_code == 200

@@ -114,6 +114,7 @@ def test_exports(client: TestClient):
 
 def test_names_of_files():
     assert file_name("../../etc/passwd") == "_.._etc_passwd" and file_name(" . ") == "musicrec" == file_name("")
+    assert file_name("song\u202egnp.exe") == "songgnp.exe"
     assert file_name('a\r\n"b\x00') == "a_b_" and len(file_name("x" * 500)) == 100
     assert attachment('a"\r\nSet-Cookie: x.csv').isprintable() and "\udc80" not in attachment("\udc80.csv")
 

@@ -2,12 +2,13 @@
 
 import re
 import tempfile
+import unicodedata
 from pathlib import Path
 from urllib.parse import quote
 
 from fastapi import APIRouter, Response
 
-from musicrec.errors import ConfigError
+from musicrec.errors import ConfigError, PlaylistError
 from musicrec.recommend.recommender import Recommender
 from musicrec.web.profile_schemas import ExportRequest
 from musicrec.web.reading import check_ids
@@ -47,10 +48,13 @@ async def export(state: State, user: User, asked: ExportRequest) -> Response:
             check_ids(recommender, state, asked.tracks)
         with tempfile.TemporaryDirectory(prefix="musicrec-export-") as folder:
             file = Path(folder) / f"musicrec{suffix}"
-            recommender.export(
-                file, tracks, name=name if tracks is not None else None, key_notation=asked.key_notation,
-                ratings=ratings,
-            )  # fmt: skip
+            try:
+                recommender.export(
+                    file, tracks, name=name if tracks is not None else None, key_notation=asked.key_notation,
+                    ratings=ratings,
+                )  # fmt: skip
+            except PlaylistError as error:
+                raise PlaylistError(str(error).replace(str(file), file.name)) from None
             return file.read_bytes()
 
     content = await state.slow_pool.run(written)
@@ -59,7 +63,8 @@ async def export(state: State, user: User, asked: ExportRequest) -> Response:
 
 def file_name(name: str) -> str:
     """Return a name that every system takes as that of a file."""
-    plain = re.sub(r'[\x00-\x1f\x7f<>:"/\\|?*]+', "_", name).strip(" .")
+    seen = "".join(one for one in name if unicodedata.category(one) != "Cf")  # they can hide what its suffix is
+    plain = re.sub(r'[\x00-\x1f\x7f<>:"/\\|?*]+', "_", seen).strip(" .")
     return plain[:_LONGEST_NAME] or "musicrec"
 
 

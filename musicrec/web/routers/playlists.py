@@ -20,13 +20,15 @@ from musicrec.web.profile_schemas import (
     PlaylistFacts,
     PlaylistName,
 )
+from musicrec.web.schemas import MOST_TRACKS
 from musicrec.web.set_schemas import SetAnswer
 from musicrec.web.sets import with_ids
 from musicrec.web.state import State, User, WebState
 
 router = APIRouter(prefix="/playlists", tags=["playlists"])
 
-Name = Annotated[PlaylistName, Path(description="name of the playlist")]
+_MOST_PLAYLISTS, _MOST_ENTRIES = 500, 100_000  # of a user; each request reads all of them
+Name = Annotated[PlaylistName, Path(description="name of the playlist, which may hold slashes")]
 
 
 @router.get("", summary="List the playlists", response_model=list[PlaylistFacts])
@@ -50,28 +52,34 @@ async def create(state: State, user: User, asked: NewPlaylist) -> dict:
     def made(recommender: Recommender) -> dict:
         entries = entries_of(recommender.library, state.track_lists.of(recommender), asked.tracks)
         with recommender.feedback(user, profiles=state.settings.profiles) as feedback:
-            if _find(feedback.playlists(), asked.name) is not None:
+            known = feedback.playlists()
+            if _find(known, asked.name) is not None:
                 raise WebError(409, f"{asked.name}: there is such a playlist already; choose another name")
+            _check_room(known, asked.name, len(entries))
             feedback.create_playlist(asked.name, entries=entries)
         return _content(recommender, state, user, asked.name)
 
     return await state.pool.run(made)
 
 
-@router.get("/{name}", summary="Return a playlist", response_model=PlaylistContent)
+@router.get("/{name:path}", summary="Return a playlist", response_model=PlaylistContent)
 async def playlist(state: State, user: User, name: Name) -> dict:
     """Return the tracks of a playlist, also those whose file is missing."""
     return await state.pool.run(lambda recommender: _content(recommender, state, user, name))
 
 
-@router.put("/{name}", summary="Rename a playlist, or put its tracks in another order", response_model=PlaylistContent)
+@router.put(
+    "/{name:path}", summary="Rename a playlist, or put its tracks in another order", response_model=PlaylistContent
+)
 async def change(state: State, user: User, name: Name, asked: PlaylistChange) -> dict:
     """Replace the tracks, the name, or both."""
 
     def changed(recommender: Recommender) -> dict:
         with recommender.feedback(user, profiles=state.settings.profiles) as feedback:
-            _existing(feedback.playlists(), name)
-            if asked.name not in (None, name) and _find(feedback.playlists(), asked.name) is not None:
+            known = feedback.playlists()
+            _existing(known, name)
+            _check_room(known, name, len(asked.tracks or ()))
+            if asked.name not in (None, name) and _find(known, asked.name) is not None:
                 raise WebError(409, f"{asked.name}: there is such a playlist already; choose another name")
             if asked.tracks is not None:
                 wanted, table = asked.tracks, state.track_lists.of(recommender)
@@ -83,43 +91,7 @@ async def change(state: State, user: User, name: Name, asked: PlaylistChange) ->
     return await state.pool.run(changed)
 
 
-@router.delete("/{name}", summary="Delete a playlist", status_code=204)
-async def delete(state: State, user: User, name: Name) -> Response:
-    """Delete a playlist for good; audio files are not touched."""
-
-    def deleted(recommender: Recommender) -> None:
-        with recommender.feedback(user, profiles=state.settings.profiles) as feedback:
-            _existing(feedback.playlists(), name)
-            feedback.delete_playlist(name)
-
-    await state.pool.run(deleted)
-    return Response(status_code=204)
-
-
-@router.post("/{name}/tracks", summary="Add tracks to a playlist", response_model=PlaylistContent)
-async def add(state: State, user: User, name: Name, asked: AddedTracks) -> dict:
-    """Add tracks; the playlist is made if there is none of this name."""
-
-    def added(recommender: Recommender) -> dict:
-        library, table = recommender.library, state.track_lists.of(recommender)
-
-        def inserted(there: tuple[Entry, ...]) -> list[Entry]:
-            at = len(there) + 1 if asked.at is None else asked.at
-            if at > len(there) + 1:
-                raise ConfigError(f"at={at}: the playlist has {len(there)} tracks; leave it out to add last")
-            return [*there[: at - 1], *entries_of(library, table, asked.tracks, there), *there[at - 1 :]]
-
-        with recommender.feedback(user, profiles=state.settings.profiles) as feedback:
-            if _find(feedback.playlists(), name) is not None:
-                feedback.edit_playlist(name, inserted)
-            else:
-                feedback.append_entries(name, inserted(()))
-        return _content(recommender, state, user, name)
-
-    return await state.pool.run(added)
-
-
-@router.delete("/{name}/tracks/{place}", summary="Take a track out of a playlist", response_model=PlaylistContent)
+@router.delete("/{name:path}/tracks/{place}", summary="Take a track out of a playlist", response_model=PlaylistContent)
 async def remove(state: State, user: User, name: Name, place: Annotated[int, Path(ge=1, le=1_000_000)]) -> dict:
     """Take out the track at a place, from 1."""
 
@@ -134,7 +106,46 @@ async def remove(state: State, user: User, name: Name, place: Annotated[int, Pat
     return await state.pool.run(removed)
 
 
-@router.post("/{name}/continue", summary="Find tracks that go on after a playlist", response_model=SetAnswer)
+@router.delete("/{name:path}", summary="Delete a playlist", status_code=204)
+async def delete(state: State, user: User, name: Name) -> Response:
+    """Delete a playlist for good; audio files are not touched."""
+
+    def deleted(recommender: Recommender) -> None:
+        with recommender.feedback(user, profiles=state.settings.profiles) as feedback:
+            _existing(feedback.playlists(), name)
+            feedback.delete_playlist(name)
+
+    await state.pool.run(deleted)
+    return Response(status_code=204)
+
+
+@router.post("/{name:path}/tracks", summary="Add tracks to a playlist", response_model=PlaylistContent)
+async def add(state: State, user: User, name: Name, asked: AddedTracks) -> dict:
+    """Add tracks; the playlist is made if there is none of this name."""
+
+    def added(recommender: Recommender) -> dict:
+        library, table = recommender.library, state.track_lists.of(recommender)
+
+        def inserted(there: tuple[Entry, ...]) -> list[Entry]:
+            at = len(there) + 1 if asked.at is None else asked.at
+            if at > len(there) + 1:
+                raise ConfigError(f"at={at}: the playlist has {len(there)} tracks; leave it out to add last")
+            return [*there[: at - 1], *entries_of(library, table, asked.tracks, there), *there[at - 1 :]]
+
+        with recommender.feedback(user, profiles=state.settings.profiles) as feedback:
+            known = feedback.playlists()
+            found = _find(known, name)
+            _check_room(known, name, len(asked.tracks) + len(found.entries if found else ()))
+            if found is not None:
+                feedback.edit_playlist(name, inserted)
+            else:
+                feedback.append_entries(name, inserted(()))
+        return _content(recommender, state, user, name)
+
+    return await state.pool.run(added)
+
+
+@router.post("/{name:path}/continue", summary="Find tracks that go on after a playlist", response_model=SetAnswer)
 async def go_on(state: State, user: User, name: Name, asked: ContinueRequest) -> JSONResponse:
     """Return a set that begins with the last track of the playlist; nothing is added."""
 
@@ -144,6 +155,17 @@ async def go_on(state: State, user: User, name: Name, asked: ContinueRequest) ->
             return with_ids(feedback.continue_playlist(name, k=asked.k))
 
     return JSONResponse(await state.slow_pool.run(found))
+
+
+def _check_room(playlists: list[Playlist], name: str, size: int) -> None:
+    """Raise WebError if a playlist would have too many tracks, or its user too many in all or too many playlists."""
+    others = [one for one in playlists if one.name != checked("playlist", name)]
+    if size > MOST_TRACKS:
+        raise WebError(409, f"{name}: a playlist has at most {MOST_TRACKS:,} tracks here; make another one")
+    if len(others) >= _MOST_PLAYLISTS or sum(len(one.entries) for one in others) + size > _MOST_ENTRIES:
+        raise WebError(
+            409, f"you have {_MOST_PLAYLISTS} playlists, or {_MOST_ENTRIES:,} tracks in them, which is the most here"
+        )
 
 
 def _find(playlists: list[Playlist], name: str) -> Playlist | None:
