@@ -85,6 +85,7 @@ def build(
         banned=list(ban),
         without=without,
         settings=None if settings is None else read_set_settings(settings),
+        progress=True,
     )
     if files:
         draw(made, files)

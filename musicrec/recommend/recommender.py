@@ -347,6 +347,7 @@ class Recommender:
         banned: Sequence[str] = (),
         without: Collection[str] = (),
         settings: SetSettings | None = None,
+        progress: "bool | StepListener" = False,
     ) -> TrackSet:
         """Return a set from tracks of the library. Silent and very short ones are left out unless they are named.
 
@@ -361,6 +362,8 @@ class Recommender:
             without: Audio hashes of recordings to leave out, with their versions, unless they are named, such as
                 `Feedback.never_again`.
             settings: How the set is searched; None for the usual ones.
+            progress: Show the progress on standard error if it takes long; or what is told each step instead, which may
+                raise an error to end it.
 
         Raises:
             ConfigError: A track is not in the library, a setting is out of range, or there are too few tracks.
@@ -380,6 +383,7 @@ class Recommender:
                 banned=banned,
                 without=without,
                 settings=settings,
+                progress=progress,
             )
 
     def feedback(self, user: str = "me", *, profiles: str | Path | None = None, read_only: bool = False) -> "Feedback":

@@ -44,7 +44,13 @@ class Advance(Protocol):
 
 @contextmanager
 def track_progress(
-    doing: str, done: str, total: int, *, what: str = "tracks", shown: bool | StepListener = True
+    doing: str,
+    done: str,
+    total: int,
+    *,
+    what: str = "tracks",
+    shown: bool | StepListener = True,
+    after_s: float = 0.0,
 ) -> Iterator[Advance]:
     """Show on standard error how far work on tracks has come.
 
@@ -57,6 +63,7 @@ def track_progress(
         total: Number of tracks.
         what: What is counted, if not tracks.
         shown: False for no output; or what is told each step instead, before the first one, too.
+        after_s: Show the bar only if the work takes longer than so many seconds.
 
     Yields:
         A function to call after each track.
@@ -80,13 +87,22 @@ def track_progress(
         yield tell
     elif console.is_terminal:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(what))
-        with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console) as bar:
-            task = bar.add_task(doing, total=total)
+        bar = Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console)
+        task = bar.add_task(doing, total=total)
+        due = time.monotonic() + after_s
 
-            def move(name: str | None = None, problem: str | None = None) -> None:
-                bar.advance(task)
+        def move(name: str | None = None, problem: str | None = None) -> None:
+            bar.advance(task)
+            if not bar.live.is_started and time.monotonic() > due:
+                bar.start()
 
+        if not after_s:
+            bar.start()
+        try:
             yield move
+        finally:
+            if bar.live.is_started:
+                bar.stop()
     else:
         begin = time.monotonic()
         due = begin + _LINE_EVERY_S

@@ -1,5 +1,8 @@
-"""Queries of a server: who may ask with which track, and where the answer is computed."""
+"""Queries and sets of a server: who may ask with which track, and where the answer is computed."""
 
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,10 +10,17 @@ from typing import Any
 from musicrec.errors import AudioError, ConfigError
 from musicrec.recommend.recommender import SAID_OF_TRACKS
 from musicrec.recommend.track import Track
-from musicrec.web.query_tasks import answer_query, names_of_library
+from musicrec.system.progress import Step
+from musicrec.web import sets
+from musicrec.web.errors import WebError
+from musicrec.web.jobs import JobCancelled, JobControl
 from musicrec.web.reading import UPLOAD, check_ids, library_tracks
+from musicrec.web.recommender_tasks import answer_query, names_of_library
 from musicrec.web.schemas import QuerySettings
+from musicrec.web.set_schemas import OrderRequest, SetRequest, SetTuning
 from musicrec.web.state import WebState
+
+_LOOK_EVERY_S = 0.5
 
 
 async def ask(state: WebState, wanted: QuerySettings, *, user: str, taste: str | None = None) -> dict[str, Any]:
@@ -37,7 +47,7 @@ async def ask(state: WebState, wanted: QuerySettings, *, user: str, taste: str |
     if wanted.at_s is not None:
         uploads[wanted.tracks[0]] = await _part(state, wanted, wanted.at_s, user=user)
         asked |= {"at_s": None, "passage": wanted.passage or "best"}
-    taste, processes = user if taste is None else taste, state.background.queries
+    taste, processes = user if taste is None else taste, state.background.processes
     if processes is not None:
         return await processes.query(asked, uploads=uploads, user=taste)
     return await state.pool.run(
@@ -74,5 +84,67 @@ async def library_names(state: WebState) -> dict[str, list[str]]:
         MusicrecError: The library cannot be read.
         WebError: A process failed.
     """
-    processes = state.background.queries
+    processes = state.background.processes
     return await (state.pool.run(names_of_library) if processes is None else processes.names())
+
+
+async def build_set(
+    state: WebState, wanted: SetRequest, *, user: str, hung_up: Callable[[], Awaitable[bool]]
+) -> dict[str, Any]:
+    """Build a set; see `sets.build`.
+
+    Args:
+        state: The state of the server.
+        wanted: What is asked.
+        user: Who asks.
+        hung_up: Says whether nobody waits for it any longer, which ends it.
+
+    Raises:
+        MusicrecError: As for `sets.build`.
+        WebError: There is no such track (404), or nobody waits any longer.
+    """
+    ids = [wanted.start, *([] if wanted.end is None else [wanted.end]), *wanted.locked.values()]
+    await state.table_pool.run(lambda recommender: check_ids(recommender, state, ids))
+    asked = wanted.model_dump() | {"settings": _tuning(wanted.settings)}
+    control, ended = JobControl(), threading.Event()
+
+    def end_if_unwanted(step: Step) -> None:
+        if ended.is_set():
+            raise WebError(408, "nobody waits for this set any longer")
+
+    if (processes := state.background.processes) is not None:
+        work = asyncio.ensure_future(processes.build_set(asked, user=user, control=control))
+    else:
+        work = asyncio.ensure_future(
+            state.slow_pool.run(
+                lambda recommender: sets.build(
+                    recommender, asked, user=user, profiles=state.settings.profiles, progress=end_if_unwanted
+                )
+            )
+        )
+    while not (await asyncio.wait({work}, timeout=_LOOK_EVERY_S))[0]:
+        if await hung_up():
+            control.cancelled.set()
+            ended.set()
+    try:
+        return work.result()
+    except JobCancelled:
+        raise WebError(408, "nobody waits for this set any longer") from None
+
+
+async def explain_set(state: WebState, wanted: OrderRequest) -> dict[str, Any]:
+    """Explain a set in a given order; see `sets.explain`.
+
+    Raises:
+        MusicrecError: As for `sets.explain`.
+        WebError: There is no such track (404).
+    """
+    await state.table_pool.run(lambda recommender: check_ids(recommender, state, wanted.tracks))
+    asked = wanted.model_dump() | {"settings": _tuning(wanted.settings)}
+    if (processes := state.background.processes) is not None:
+        return await processes.explain_set(asked)
+    return await state.slow_pool.run(lambda recommender: sets.explain(recommender, asked))
+
+
+def _tuning(tuning: SetTuning) -> dict[str, Any]:
+    return tuning.model_dump(exclude_defaults=True)

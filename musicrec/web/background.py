@@ -8,7 +8,7 @@ from pathlib import Path
 from musicrec.recommend import stores
 from musicrec.web.jobs import Jobs
 from musicrec.web.media import Media
-from musicrec.web.query_process import QueryProcesses, usual_processes
+from musicrec.web.recommender_processes import RecommenderProcesses, usual_processes
 from musicrec.web.server_folder import ServerFolder
 from musicrec.web.settings import ServerSettings
 from musicrec.web.transcode import Previews
@@ -33,7 +33,7 @@ class Background:
         jobs: The jobs.
         uploads: The uploads.
         media: What is played and drawn of tracks.
-        queries: Processes that answer queries; None if the server itself does.
+        processes: Processes that answer queries and build sets; None if the server itself does.
         indexing: The worker process that indexes.
         models: What the worker processes need to find library and models: "library" and "device".
     """
@@ -52,7 +52,7 @@ class Background:
         self.indexing = WorkerProcess(idle_s=_IDLE_S, priority=_INDEX_PRIORITY)
         count_of = usual_processes() if settings.processes is None else settings.processes
         place = self.models["library"]
-        self.queries = QueryProcesses(count_of, library=place, profiles=settings.profiles) if count_of else None
+        self.processes = RecommenderProcesses(count_of, library=place, profiles=settings.profiles) if count_of else None
         self._sweeping: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> "Background":
@@ -91,8 +91,8 @@ class Background:
         await self.media.stop()
         for worker in (self._analysis, self._drawing, self._converter, self.indexing):
             await worker.stop()
-        if self.queries is not None:
-            await self.queries.stop()
+        if self.processes is not None:
+            await self.processes.stop()
         await asyncio.to_thread(self._stack.close)
 
 

@@ -232,7 +232,7 @@ class _Task:
 
     def __init__(self, subject: Subject, rows: np.ndarray, among: np.ndarray, settings: EvaluationSettings) -> None:
         self.subject, self.rows, self.among, self.settings = subject, rows, among, settings
-        self.queries = [stored_query(subject.search, int(row)) for row in rows]
+        self.processes = [stored_query(subject.search, int(row)) for row in rows]
         self.objective = TagsAndFeatures(subject.search, subject.heads, among=among)
         self.held_out: list[HoldOut] = playlists.hold_out(
             subject.playlists, least=settings.least_playlist, share=settings.hidden, seed=settings.seed
@@ -247,11 +247,11 @@ class _Task:
         """
         labels, rows, k = self.subject.labels, self.rows, self.settings.k
         longest = max(k, self.settings.label_k)
-        lists = ranked_lists(ranker, self.queries, among=self.among, k=longest)
+        lists = ranked_lists(ranker, self.processes, among=self.among, k=longest)
         ranked = lists[:, :k]
         found: dict[str, np.ndarray] = {}
         if self.filtered:
-            apart = ranked_lists(ranker, self.queries, among=self.among, k=k, apart=self.apart)
+            apart = ranked_lists(ranker, self.processes, among=self.among, k=k, apart=self.apart)
             found["genre_precision"] = accuracy.label_precision(apart, rows, labels.genre)
             if labels.tags.shape[1]:
                 found["tag_ndcg"] = accuracy.tag_ndcg(apart, rows, labels.tags, among=self.among, apart=self.apart)

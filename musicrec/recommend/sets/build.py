@@ -17,9 +17,11 @@ from musicrec.recommend.sets.search import FoundSet, SetSearch
 from musicrec.recommend.sets.shortlist import shortlist
 from musicrec.recommend.sets.track_set import TrackSet, describe_track, played_minutes, usual_length_s
 from musicrec.recommend.sets.transition import Transition, TransitionScore
+from musicrec.system.progress import StepListener, track_progress
 
 _Tracks = Annotated[int, Ge(2)]
 _OFF = 1.5  # how far the energy may be from the curve on average, on the scale from 1 to 10, before a remark says so
+_SHOWN_AFTER_S = 2.0
 _TRIES = 4  # numbers of tracks that are tried for a set of so many minutes
 
 
@@ -71,6 +73,7 @@ def build_set(
     banned: Collection[int] = (),
     allowed: np.ndarray | None = None,
     settings: SetSettings | None = None,
+    progress: bool | StepListener = False,
 ) -> TrackSet:
     """Return a good set; the same one each time.
 
@@ -85,6 +88,7 @@ def build_set(
         banned: Rows that must not be in the set.
         allowed: (rows,) bool, such as what a filter leaves. Locked tracks, start and end need not be among them.
         settings: How the set is searched. None takes the usual ones.
+        progress: Show the progress on standard error if it takes long; or what is told each step instead.
 
     Raises:
         ConfigError: A row or a place does not exist, a track is asked for twice, or there are too few tracks.
@@ -130,14 +134,20 @@ def build_set(
 
     if tracks is not None:
         made = plan(tracks)
-        return _described(made, _search(made, settings)[0], settings)
+        return _described(made, _search(made, settings, progress)[0], settings)
     assert minutes is not None
     least = max(2, max(places) + 1 + (last is not None))
-    return _of_minutes(plan, columns, minutes, least=least, settings=settings)
+    return _of_minutes(plan, columns, minutes, least=least, settings=settings, progress=progress)
 
 
 def _of_minutes(
-    plan: Callable[[int], Plan], columns: Columns, minutes: float, *, least: int, settings: SetSettings
+    plan: Callable[[int], Plan],
+    columns: Columns,
+    minutes: float,
+    *,
+    least: int,
+    settings: SetSettings,
+    progress: bool | StepListener,
 ) -> TrackSet:
     """Return the best of the sets whose length is near.
 
@@ -151,7 +161,7 @@ def _of_minutes(
     while count not in tried and len(tried) < _TRIES:
         made = plan(count)
         found = []
-        for path in _search(made, settings):
+        for path in _search(made, settings, progress):
             length = float(played_minutes(columns, path.rows, mix_s=settings.mix_s)[-1])
             worth = path.worth / (count - 1) - abs(length - minutes) / minutes - len(path.relaxed)
             found.append((worth, length, path))
@@ -170,19 +180,13 @@ def _of_minutes(
     return _described(made, path, settings, remarks=remarks)
 
 
-def _search(plan: Plan, settings: SetSettings) -> list[FoundSet]:
-    rows = shortlist(
-        plan, settings.transitions, size=max(settings.shortlist, 2 * plan.tracks), artist_gap=settings.artist_gap
-    )
-    search = SetSearch(
-        plan,
-        settings.transitions,
-        rows,
-        artist_gap=settings.artist_gap,
-        width=settings.width,
-        worth=settings.worth,
-    )
-    return search.run()
+def _search(plan: Plan, settings: SetSettings, progress: bool | StepListener) -> list[FoundSet]:
+    gap, places = settings.artist_gap, 2 * (plan.tracks - 1)  # each place is looked at twice
+    with track_progress("building", "built", places, what="steps", shown=progress, after_s=_SHOWN_AFTER_S) as advance:
+        size = max(settings.shortlist, 2 * plan.tracks)
+        rows = shortlist(plan, settings.transitions, size=size, artist_gap=gap, advance=advance)
+        search = SetSearch(plan, settings.transitions, rows, artist_gap=gap, width=settings.width, worth=settings.worth)
+        return search.run(advance)
 
 
 def _check_once(columns: Columns, asked: Sequence[int], banned: Collection[int]) -> None:

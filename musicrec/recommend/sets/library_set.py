@@ -12,6 +12,7 @@ from musicrec.recommend.sets.build import SetSettings, build_set
 from musicrec.recommend.sets.curve import EnergyCurve
 from musicrec.recommend.sets.track_set import TrackSet
 from musicrec.recommend.track_table import TrackTable
+from musicrec.system.progress import StepListener
 
 
 def build_library_set(
@@ -27,6 +28,7 @@ def build_library_set(
     banned: Sequence[str] = (),
     without: Collection[str] = (),
     settings: SetSettings | None = None,
+    progress: bool | StepListener = False,
 ) -> TrackSet:
     """Return a set from tracks of a library; see `Recommender.build_set`.
 
@@ -42,6 +44,7 @@ def build_library_set(
         banned: Tracks that must not be in the set.
         without: Audio hashes of recordings to leave out, with their versions, unless they are named.
         settings: How the set is searched; None for the usual ones.
+        progress: As for `build_set`.
 
     Raises:
         ConfigError: A track is not in the library, a setting is out of range, or there are too few tracks.
@@ -72,6 +75,7 @@ def build_library_set(
         banned=left_out,
         allowed=_allowed(library, table, without),
         settings=settings,
+        progress=progress,
     )
     chosen = library.tracks(table.ids[list(made.rows)].tolist())
     return made.named(

@@ -77,8 +77,10 @@ class SetSearch:
         self._scores = self._transitions()
         self._future = self._look_ahead()
 
-    def run(self) -> list[FoundSet]:
+    def run(self, advance: Callable[[], object] = lambda: None) -> list[FoundSet]:
         """Return the sets of the last step, best first; the same ones each time.
+
+        `advance` is called for each place.
 
         A set is continued by the tracks with the highest sum of three: its worth, that of the transition, and the best
         that could follow if tracks could be repeated (`_look_ahead`). Of sets with the same tracks and the same last
@@ -94,6 +96,7 @@ class SetSearch:
             relaxed=np.zeros((1, 1), dtype=bool),
         )
         for place in range(1, self._plan.tracks):
+            advance()
             beam = self._continued(beam, place)
         order = np.lexsort((-beam.worth, beam.relaxed.sum(axis=1)))
         return [

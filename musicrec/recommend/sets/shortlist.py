@@ -1,5 +1,7 @@
 """The shortlist of a large library: a few hundred tracks that a set could be made of, found by scoring all tracks."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from musicrec.recommend.columns import Columns
@@ -10,7 +12,9 @@ _WIDTH = 4  # paths that are followed at once
 _PER_ARTIST = 3  # tracks of an artist that a step may add: a library can hold hundreds of tracks of one artist
 
 
-def shortlist(plan: Plan, scoring: TransitionScore, *, size: int, artist_gap: int) -> np.ndarray:
+def shortlist(
+    plan: Plan, scoring: TransitionScore, *, size: int, artist_gap: int, advance: Callable[[], object] = lambda: None
+) -> np.ndarray:
     """Return rows that a set could be made of.
 
     From the start, a few good paths are followed. At each place, all tracks of the library are scored as followers of
@@ -22,6 +26,7 @@ def shortlist(plan: Plan, scoring: TransitionScore, *, size: int, artist_gap: in
         scoring: Scores the transitions.
         size: Number of rows to return at most; the locked ones come in addition.
         artist_gap: An artist returns after this many other tracks at the earliest, so the paths do without.
+        advance: Called for each place, where all tracks are scored.
 
     Returns:
         Rows, ascending; all eligible ones if there are no more than `size`.
@@ -36,6 +41,7 @@ def shortlist(plan: Plan, scoring: TransitionScore, *, size: int, artist_gap: in
     paths = [[plan.locked[0]]]
     toward: dict[int, np.ndarray] = {}  # {locked row: (rows,) score of leading to it}
     for place in range(1, plan.tracks):
+        advance()
         if place in plan.locked:
             paths = [[*path, plan.locked[place]] for path in paths]
             continue

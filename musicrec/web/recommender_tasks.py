@@ -1,12 +1,13 @@
-"""What a query process does, see `query_process`. It is started as `python -m musicrec.web.query_tasks PARENT`."""
+"""What a process of `recommender_processes` does; started as `python -m musicrec.web.recommender_tasks PARENT`."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from musicrec.errors import ConfigError
 from musicrec.recommend.recommender import Recommender
 from musicrec.recommend.track import Track
+from musicrec.web import sets
 from musicrec.web.messages import track_of
 from musicrec.web.queries import changed_filters, shipped_preset
 from musicrec.web.worker_loop import Report, Task, serve
@@ -100,6 +101,20 @@ class _Tasks:
         """See `names_of_library`."""
         return names_of_library(self._open(arguments["library"]))
 
+    def build_set(self, arguments: Mapping[str, Any], report: Report) -> dict[str, Any]:
+        """See `sets.build`."""
+        return sets.build(
+            self._open(arguments["library"]),
+            arguments["asked"],
+            user=arguments["user"],
+            profiles=arguments["profiles"],
+            progress=lambda step: report(done=step.done, total=step.total),
+        )
+
+    def explain_set(self, arguments: Mapping[str, Any], report: Report) -> dict[str, Any]:
+        """See `sets.explain`."""
+        return sets.explain(self._open(arguments["library"]), arguments["asked"])
+
     def _open(self, library: str) -> Recommender:
         if self._recommender is None:
             self._recommender = Recommender.open(library)
@@ -109,8 +124,7 @@ class _Tasks:
 def make_tasks() -> dict[str, Task]:
     """Return the tasks of a query process."""
     tasks = _Tasks()
-    of_name: dict[str, Callable[[Mapping[str, Any], Report], Any]] = {"query": tasks.query, "names": tasks.names}
-    return of_name
+    return {name: getattr(tasks, name) for name in ("query", "names", "build_set", "explain_set")}
 
 
 if __name__ == "__main__":

@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 from musicrec.errors import ConfigError, LibraryError
-from musicrec.web.query_process import QueryProcesses, usual_processes
+from musicrec.web import asking
+from musicrec.web.errors import WebError
+from musicrec.web.recommender_processes import RecommenderProcesses, usual_processes
 from musicrec.web.schemas import QuerySettings
+from musicrec.web.set_schemas import SetRequest
 from musicrec.web.settings import ServerSettings
-from tests.web.conftest import track_id
+from tests.web.conftest import TRACKS, track_id
 
 pytestmark = pytest.mark.slow
 
@@ -36,6 +39,10 @@ def test_both_ways_answer_alike(serve: Callable, settings: ServerSettings):
     for question in QUESTIONS:
         compare("POST", "/api/v1/query", json=question)
     compare("GET", "/api/v1/presets")
+    asked = {"start": track_id(4), "tracks": 6, "curve": [[0, 3], [1, 8]], "locked": {"3": track_id(9)}}
+    compare("POST", "/api/v1/sets", json=asked | {"banned": [track_id(1)], "settings": {"artist_gap": 1}})
+    compare("POST", "/api/v1/sets/order", json={"tracks": [track_id(number) for number in (4, 2, 9)]})
+    compare("POST", "/api/v1/sets", 400, json={"start": track_id(4), "settings": {"name": "no"}})
     compare("GET", "/rest/getSonicSimilarTracks", params={"id": track_id(2), "f": "json"})
     compare("GET", "/rest/findSonicPath", params={"startSongId": track_id(2), "endSongId": track_id(8)})
     compare("POST", "/api/v1/query", 404, json={"tracks": ["f" * 32]})
@@ -46,8 +53,8 @@ def test_both_ways_answer_alike(serve: Callable, settings: ServerSettings):
 def test_mistakes_keep_their_kind_and_a_killed_process_is_replaced(library: Path, tmp_path: Path):
     async def use() -> None:
         asked = QuerySettings(tracks=[track_id(1)], k=3).model_dump() | {"filters": {}, "tags": {}}
-        processes = QueryProcesses(2, library=str(library), profiles=None)
-        nothing = QueryProcesses(1, library=str(tmp_path / "none.sqlite"), profiles=None)
+        processes = RecommenderProcesses(2, library=str(library), profiles=None)
+        nothing = RecommenderProcesses(1, library=str(tmp_path / "none.sqlite"), profiles=None)
         try:
             first, second = await asyncio.gather(*(processes.query(asked, uploads={}, user="me") for _ in range(2)))
             assert first == second and len(first["results"]) == 3
@@ -66,6 +73,27 @@ def test_mistakes_keep_their_kind_and_a_killed_process_is_replaced(library: Path
         assert all(one.pid is None for one in processes._processes)
 
     asyncio.run(asyncio.wait_for(use(), 120))
+
+
+@pytest.mark.parametrize("processes", [0, 1])
+def test_a_set_that_nobody_waits_for_is_not_built(
+    processes: int, serve: Callable, settings: ServerSettings, monkeypatch: pytest.MonkeyPatch
+):
+    client = serve(settings, processes=processes)
+    state = client.app.state.web
+    monkeypatch.setattr(asking, "_LOOK_EVERY_S", 0.001)
+
+    async def gone() -> bool:
+        return True
+
+    async def build() -> None:
+        wanted = SetRequest(start=track_id(1), tracks=TRACKS, settings={"artist_gap": 0})
+        with pytest.raises(WebError, match="nobody waits for this set") as caught:
+            await asking.build_set(state, wanted, user="me", hung_up=gone)
+        assert caught.value.status == 408
+
+    client.portal.call(build)
+    assert len(client.post("/api/v1/sets", json={"start": track_id(1), "tracks": 4}).json()["tracks"]) == 4
 
 
 def test_one_core_is_left_for_the_server(monkeypatch: pytest.MonkeyPatch):
