@@ -1,11 +1,23 @@
 """People, what they say of tracks, playlists and exports, as the API takes and answers them."""
 
+import unicodedata
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from musicrec.web.pins import LEAST_PIN, LONGEST_PIN
 from musicrec.web.schemas import MOST_TRACKS, Strict, TrackId, TrackRow
+
+_TURNS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")  # kinds of characters that change direction
+
+
+def _in_one_direction(name: str) -> str:
+    """Refuse what changes the order of the letters around it on the page, and what begins a new line."""
+    if any(
+        unicodedata.category(char) in ("Cc", "Zl", "Zp") or unicodedata.bidirectional(char) in _TURNS for char in name
+    ):
+        raise ValueError("control characters cannot be part of a name")
+    return name
 
 
 def _not_a_step(name: str) -> str:
@@ -34,7 +46,7 @@ class SignIn(Strict):
 class NewUser(Strict):
     """Somebody new."""
 
-    name: UserName
+    name: Annotated[UserName, AfterValidator(_in_one_direction)]
     pin: str = Field(min_length=LEAST_PIN, max_length=LONGEST_PIN)
 
 

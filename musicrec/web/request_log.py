@@ -17,6 +17,7 @@ from musicrec.web.security import route_path
 log = logging.getLogger("musicrec.web.requests")
 
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+_SHOWN = 300  # characters of a path, so that nobody fills the disk with logs
 _A_REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
@@ -63,9 +64,9 @@ class RequestLog:
             self._metrics.observe(scope["method"], route, status, seconds)
             facts = {
                 "user": session and session.user,
-                "method": scope["method"],
+                "method": scope["method"][:_SHOWN],
                 "route": route,
-                "path": route_path(scope),
+                "path": route_path(scope)[:_SHOWN],
                 "status": status,
                 "ms": round(1000 * seconds, 1),
                 "client": (scope.get("client") or [""])[0],

@@ -9,8 +9,7 @@ import ipaddress
 import json
 import re
 import time
-from collections.abc import Iterable, Mapping
-from http.cookies import CookieError, SimpleCookie
+from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -76,7 +75,7 @@ class Security:
         if refused := self._refused(scope["method"], path, headers):
             await answer.refuse(*refused)
             return
-        session = self._sessions.find(_cookie(headers))
+        session = next(filter(None, map(self._sessions.find, _cookies(headers))), None)
         scope["musicrec.session"] = session
         query = _query(scope)
         if path in ("", "/") and scope["method"] == "GET" and _is_token(self._settings, query.get("token", "")):
@@ -306,15 +305,13 @@ def _bearer(headers: Headers) -> str:
     return value.strip() if kind.lower() == "bearer" else ""
 
 
-def _cookie(headers: Headers) -> str | None:
+def _cookies(headers: Headers) -> Iterator[str]:
+    """Yield the values of our cookie. Another program on the same host may set one of this name, and any others."""
     for line in headers.getlist("cookie"):
-        try:
-            found = SimpleCookie(line).get(COOKIE)
-        except CookieError:
-            continue
-        if found is not None:
-            return found.value
-    return None
+        for pair in line.split(";"):
+            name, _, value = pair.partition("=")
+            if name.strip() == COOKIE:
+                yield value.strip().strip('"')
 
 
 def all_hosts(names: Iterable[str]) -> tuple[str, ...]:

@@ -104,6 +104,7 @@ def test_logs_tell_who_asked_what_and_no_secret(start: Callable[..., Server]):
     client.post("/api/v1/query", json={"tracks": [track_id(1)]})
     client.get("/rest/getSonicSimilarTracks", params={"apiKey": TOKEN, "id": "x"})
     client.get("/api/v1/nothing", params={"token": TOKEN})
+    client.get(f"/{'long' * 10_000}")
     server.process.send_signal(signal.SIGTERM)
     out, _ = server.process.communicate(timeout=15)
 
@@ -121,7 +122,9 @@ def test_logs_tell_who_asked_what_and_no_secret(start: Callable[..., Server]):
         (None, "POST", "/api/v1/query", 401),
         (None, "GET", "/rest/getSonicSimilarTracks", 200),
         (None, "GET", "page", 404),
+        (None, "GET", "page", 404),
     ]
+    assert max(len(line["path"]) for line in requests) == 300, "nobody fills the disk with logs"
     ids = [line["request"] for line in requests]
     assert ids[3] == "from-the-proxy-1" and len(set(ids)) == len(ids)
     assert all(len(one) == 16 for place, one in enumerate(ids) if place != 3)

@@ -131,6 +131,26 @@ def test_the_token(serve, settings: ServerSettings):
     assert "; Secure" in secure.headers["set-cookie"]
 
 
+def test_cookies_of_others_do_no_harm(serve, settings: ServerSettings):
+    """Cookies know no ports: another program on this computer may set any, also one of our name."""
+    client = serve(settings, token=TOKEN)
+    answer = client.get(f"/?token={TOKEN}", follow_redirects=False)
+    ours = answer.headers["set-cookie"].partition(";")[0]
+    client.cookies.clear()
+    for around in (
+        "{}",
+        '{{"a": [1]}}; {}',
+        "{}; musicrec=theirs",
+        "musicrec=theirs; {}",
+        'a="b; {}',
+        "a[]=1;{}",
+        "; ;{};=",
+    ):
+        assert client.get("/api/v1/library", headers={"cookie": around.format(ours)}).status_code == 200, around
+    for wrong in ("musicrec", "musicrec=", "xmusicrec" + ours[8:], ours + "x", f"a={ours}"):
+        assert client.get("/api/v1/library", headers={"cookie": wrong}).status_code == 401, wrong
+
+
 def test_requests_of_unclear_length_are_refused(client: TestClient):
     """A proxy that goes by the other header would take what follows for a part of this request."""
     answer = client.post(

@@ -73,6 +73,8 @@ def test_a_name_is_taken_once(shared: TestClient, library):
         assert refused.status_code == 409 and "looks alike" in refused.json()["detail"], alike
     assert shared.post("/api/v1/users", json={"name": "Cora", "pin": "4321"}).status_code == 201
     assert len(shared.get("/api/v1/history").json()["events"]) == 1, "a profile of the command gets its PIN here"
+    for odd in ("Bo\u202e", "Bo\u2066b", "Bo\nb", "Bo\x1bb", "Bo\u2028b", "\n"):
+        assert shared.post("/api/v1/users", json={"name": odd, "pin": "1234"}).status_code == 422, odd
     for wrong in ({"name": "", "pin": "1234"}, {"name": "x", "pin": "123"}, {"name": "x" * 101, "pin": "1234"}):
         assert shared.post("/api/v1/users", json=wrong).status_code == 422
 
