@@ -16,7 +16,7 @@ from musicrec.web.asking import library_names
 from musicrec.web.background import Background
 from musicrec.web.errors import WebError
 from musicrec.web.metrics import Metrics
-from musicrec.web.recommender_thread import RecommenderThread
+from musicrec.web.recommender_thread import MOST_SLOW, RecommenderThread
 from musicrec.web.request_log import RequestLog
 from musicrec.web.routers import (
     export,
@@ -86,7 +86,7 @@ def create_app(settings: ServerSettings, *, open_recommender: Callable[[], Recom
         metrics=metrics,
         pool=RecommenderThread(opener, name="feedback"),
         table_pool=RecommenderThread(opener, name="table"),
-        slow_pool=RecommenderThread(opener, name="sets"),
+        slow_pool=RecommenderThread(opener, name="sets", most=MOST_SLOW),
         background=Background(settings, count=metrics.job_ended),
     )
 

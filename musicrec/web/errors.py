@@ -32,6 +32,11 @@ def no_such_track(track: str) -> WebError:
     return WebError(404, f"{track}: the library has no track with this id")
 
 
+def too_busy() -> WebError:
+    """Return the error for a question before which too many others wait."""
+    return WebError(503, "the server has too much to do; try again", headers={"Retry-After": "5"})
+
+
 def status_of(error: MusicrecError) -> int:
     """Return the HTTP status of a mistake of the user."""
     if isinstance(error, LibraryError):

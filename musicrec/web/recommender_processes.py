@@ -9,9 +9,10 @@ from typing import Any
 
 from musicrec.recommend.profiles.presence import PROFILES_VARIABLE
 from musicrec.recommend.track import Track
-from musicrec.web.errors import WebError
+from musicrec.web.errors import WebError, too_busy
 from musicrec.web.jobs import JobControl
 from musicrec.web.messages import track_fields
+from musicrec.web.recommender_thread import MOST, MOST_SLOW
 from musicrec.web.worker_process import TaskLimits, WorkerError, WorkerProcess
 
 log = logging.getLogger("musicrec.web")
@@ -48,6 +49,7 @@ class RecommenderProcesses:
         ]
         self._sets = WorkerProcess(COMMAND, idle_s=_IDLE_S, secrets=_SECRETS)
         self._idle: asyncio.LifoQueue[WorkerProcess] = asyncio.LifoQueue()
+        self._waiting = self._sets_asked = 0
         for process in reversed(self._processes):
             self._idle.put_nowait(process)
 
@@ -56,7 +58,7 @@ class RecommenderProcesses:
 
         Raises:
             MusicrecError: As there.
-            WebError: A process failed.
+            WebError: A process failed (500), or too many wait (503).
         """
         fields = {one: track_fields(track) for one, track in uploads.items()}
         arguments = {"asked": dict(asked), "uploads": fields, "user": user, "profiles": self._profiles}
@@ -67,7 +69,7 @@ class RecommenderProcesses:
 
         Raises:
             MusicrecError: The library cannot be read.
-            WebError: A process failed.
+            WebError: A process failed (500), or too many wait (503).
         """
         return await self._run("names", {})
 
@@ -77,19 +79,19 @@ class RecommenderProcesses:
         Raises:
             JobCancelled: It is no longer wanted, which `control` says.
             MusicrecError: As there.
-            WebError: The process failed.
+            WebError: The process failed (500), or too many wait (503).
         """
         arguments = {"asked": dict(asked), "user": user, "profiles": self._profiles}
-        return await self._finish(self._sets, "build_set", arguments, control)
+        return await self._of_set("build_set", arguments, control)
 
     async def explain_set(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Explain a set in a given order; see `sets.explain`.
 
         Raises:
             MusicrecError: As there.
-            WebError: The process failed.
+            WebError: The process failed (500), or too many wait (503).
         """
-        return await self._finish(self._sets, "explain_set", {"asked": dict(asked)})
+        return await self._of_set("explain_set", {"asked": dict(asked)})
 
     async def stop(self) -> None:
         """End the processes."""
@@ -98,7 +100,13 @@ class RecommenderProcesses:
 
     async def _run(self, task: str, arguments: Mapping[str, Any]) -> Any:
         """Run a task in the first process that is free. It is finished also if nobody waits for it any longer."""
-        process = await self._idle.get()
+        if self._waiting >= MOST:
+            raise too_busy()
+        self._waiting += 1
+        try:
+            process = await self._idle.get()
+        finally:
+            self._waiting -= 1
 
         def end(done: "asyncio.Future[Any]") -> None:
             self._idle.put_nowait(process)
@@ -108,6 +116,15 @@ class RecommenderProcesses:
         done = asyncio.ensure_future(self._finish(process, task, arguments))
         done.add_done_callback(end)
         return await asyncio.shield(done)
+
+    async def _of_set(self, task: str, arguments: Mapping[str, Any], control: JobControl | None = None) -> Any:
+        if self._sets_asked >= MOST_SLOW:
+            raise too_busy()
+        self._sets_asked += 1
+        try:
+            return await self._finish(self._sets, task, arguments, control)
+        finally:
+            self._sets_asked -= 1
 
     async def _finish(
         self, process: WorkerProcess, task: str, arguments: Mapping[str, Any], control: JobControl | None = None

@@ -5,9 +5,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
+from musicrec.web.errors import too_busy
+
 if TYPE_CHECKING:
     from musicrec.recommend.recommender import Recommender
 
+MOST = 500
+"""Questions that take milliseconds."""
+MOST_SLOW = 32
+"""Questions that take seconds."""
 Result = TypeVar("Result")
 
 
@@ -20,10 +26,11 @@ class RecommenderThread:
     Args:
         open_recommender: Opens the recommender; called by the first question.
         name: Name of the thread.
+        most: The most questions that wait or are being answered. Clients may go away; what they asked stays here.
     """
 
-    def __init__(self, open_recommender: "Callable[[], Recommender]", *, name: str) -> None:
-        self._open = open_recommender
+    def __init__(self, open_recommender: "Callable[[], Recommender]", *, name: str, most: int = MOST) -> None:
+        self._open, self._most, self._count = open_recommender, most, 0
         self._recommender: Recommender | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
 
@@ -31,8 +38,17 @@ class RecommenderThread:
         """Return the answer of a function that gets the recommender. It runs in the thread.
 
         A question for which nobody waits any longer is still answered if it has begun.
+
+        Raises:
+            WebError: Too many wait (503).
         """
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._answer, question)
+        if self._count >= self._most:
+            raise too_busy()
+        self._count += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._answer, question)
+        finally:
+            self._count -= 1
 
     def close(self) -> None:
         """Wait for what is being answered, and close the recommender."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from musicrec.errors import ConfigError, LibraryError
-from musicrec.web import asking
+from musicrec.web import asking, recommender_processes
 from musicrec.web.errors import WebError
 from musicrec.web.recommender_processes import RecommenderProcesses, usual_processes
 from musicrec.web.schemas import QuerySettings
@@ -100,3 +100,27 @@ def test_one_core_is_left_for_the_server(monkeypatch: pytest.MonkeyPatch):
     for cores, wanted in ((1, 1), (2, 1), (4, 3), (64, 4), (None, 1)):
         monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
         assert usual_processes() == wanted
+
+
+def test_only_so_many_wait(library: Path, monkeypatch: pytest.MonkeyPatch):
+    """Clients may go away and come again, and what they asked before would still wait here."""
+    monkeypatch.setattr(recommender_processes, "MOST", 2)
+    monkeypatch.setattr(recommender_processes, "MOST_SLOW", 0)
+
+    async def use() -> None:
+        processes = RecommenderProcesses(1, library=str(library), profiles=None)
+        busy = await processes._idle.get()
+        waiting = [asyncio.ensure_future(processes.names()) for _ in range(2)]
+        await asyncio.sleep(0)
+        for refused in (processes.names(), processes.explain_set({})):
+            with pytest.raises(WebError, match="too much to do") as caught:
+                await refused
+            assert caught.value.status == 503 and caught.value.headers == {"Retry-After": "5"}
+        for one in waiting:
+            one.cancel()
+        await asyncio.wait(waiting)
+        processes._idle.put_nowait(busy)
+        assert processes._waiting == processes._sets_asked == 0
+        await processes.stop()
+
+    asyncio.run(use())

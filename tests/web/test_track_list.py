@@ -10,6 +10,7 @@ import pytest
 from musicrec.recommend.library import Changes
 from musicrec.recommend.recommender import Recommender
 from musicrec.recommend.sqlite_library import SqliteLibrary
+from musicrec.web.errors import WebError
 from musicrec.web.recommender_thread import RecommenderThread
 from musicrec.web.track_list import SORTS, RowFilter, TrackLists, search_text
 
@@ -75,9 +76,17 @@ def test_a_recommender_stays_in_its_thread_and_is_closed():
         late = asyncio.ensure_future(one.run(lambda stub: time.sleep(0.05)))
         await asyncio.sleep(0.01)
         late.cancel()
+        full = RecommenderThread(_Stub, name="full", most=2)
+        two = [asyncio.ensure_future(full.run(lambda stub: time.sleep(0.05))) for _ in range(2)]
+        await asyncio.sleep(0.01)
+        with pytest.raises(WebError, match="too much to do"):
+            await full.run(lambda stub: 7)
+        await asyncio.gather(*two)
+        assert await full.run(lambda stub: 7) == 7
+        full.close()
         assert await one.run(lambda stub: 7) == 7, "a question that nobody waits for does not hold the others up"
         one.close()
         return answers
 
     answers = asyncio.run(ask())
-    assert len(set(answers)) == 1 and answers[0][1] != threading.get_ident() and _Stub.closed == 1
+    assert len(set(answers)) == 1 and answers[0][1] != threading.get_ident() and _Stub.closed == 2
