@@ -4,28 +4,14 @@ Some tracks, evenly chosen, are placed by t-SNE (van der Maaten & Hinton 2008). 
 them that sound most like it, so that a library of any size takes seconds.
 """
 
-import threading
+import asyncio
 from collections.abc import Hashable
-from dataclasses import dataclass
 
 import numpy as np
 
 LANDMARKS = 1_500
 _NEAREST = 5
 _AT_ONCE = 4_096
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class TrackMap:
-    """The places of tracks.
-
-    Attributes:
-        ids: (tracks,) by which the library knows the recordings.
-        places: (tracks, 2) float32 from 0 to 1.
-    """
-
-    ids: np.ndarray
-    places: np.ndarray
 
 
 def place_tracks(vectors: np.ndarray, *, landmarks: int = LANDMARKS) -> np.ndarray:
@@ -78,26 +64,26 @@ def _tsne(vectors: np.ndarray) -> np.ndarray:
 
 
 class TrackMaps:
-    """The map of the library as it is; it is drawn again when the library has changed."""
+    """The map of the library as it is sent; it is drawn again when the library has changed. It is for one event loop.
+
+    Attributes:
+        turn: Is held by whoever looks for the map or draws it, so that the vectors are in memory once.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._newest: tuple[Hashable, TrackMap] | None = None
+        self.turn = asyncio.Lock()
+        self._newest: tuple[Hashable, bytes] | None = None
 
-    def of(self, version: Hashable, ids: np.ndarray, vectors: np.ndarray) -> TrackMap:
-        """Return the map of a library; it takes seconds if it is a new one, and others wait meanwhile.
-
-        Args:
-            version: Of the library.
-            ids: (tracks,) its tracks.
-            vectors: (tracks, size) how they sound.
-        """
-        with self._lock:
-            if self._newest is None or self._newest[0] != version:
-                self._newest = version, TrackMap(ids=ids, places=place_tracks(vectors))
-            return self._newest[1]
-
-    def known(self, version: Hashable) -> TrackMap | None:
+    def known(self, version: Hashable) -> bytes | None:
         """Return the map of a library if it has been drawn."""
         newest = self._newest
         return newest[1] if newest is not None and newest[0] == version else None
+
+    def keep(self, version: Hashable, content: bytes) -> None:
+        """Keep the map of a library.
+
+        Args:
+            version: Of the library.
+            content: What is sent.
+        """
+        self._newest = version, content

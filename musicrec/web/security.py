@@ -20,6 +20,7 @@ from musicrec.web.sessions import COOKIE, LIFETIME_S, Session, Sessions
 from musicrec.web.settings import LOOPBACK, ServerSettings
 
 JSON_BYTES = 2**20
+_PART_BYTES = 2**18
 JSON_S = 30.0
 """Time in which all of a body of JSON must come; that of an upload is limited by `uploads`."""
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -209,6 +210,17 @@ class _Bounded:
             raise HTTPException(408, "the request comes too slowly", {"connection": "close"}) from None
 
 
+def _parts(message: Message) -> Iterator[Message]:
+    """Yield a message, a large body in parts: the next one is sent when the client has read most of this one."""
+    body = message.get("body", b"")
+    if len(body) <= _PART_BYTES:
+        yield message
+        return
+    for begin in range(0, len(body), _PART_BYTES):
+        end = begin + _PART_BYTES
+        yield {**message, "body": body[begin:end], "more_body": end < len(body) or message.get("more_body", False)}
+
+
 class _Answer:
     """Sends an answer with the headers of this module.
 
@@ -231,7 +243,8 @@ class _Answer:
             headers.setdefault("cache-control", "no-store")
             if self.cookie is not None:
                 headers.append("set-cookie", cookie_of(self.cookie, secure=self._secure, path=self._path))
-        await self._send(message)
+        for part in _parts(message):
+            await self._send(part)
 
     async def refuse(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
         body = json.dumps({"detail": detail}, ensure_ascii=False).encode()

@@ -2,6 +2,7 @@
 
 import threading
 import unicodedata
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -99,13 +100,13 @@ class TrackList:
     @cached_property
     def genre_counts(self) -> list[tuple[str, int]]:
         """(genre, number of tracks), the most frequent first."""
-        names, counts = np.unique(np.array(self.genres, dtype=str), return_counts=True)
-        pairs = zip(names.tolist(), counts.tolist(), strict=True)
-        return sorted(((name, count) for name, count in pairs if name), key=lambda pair: (-pair[1], pair[0]))
+        counts = Counter(self.genres)
+        return sorted(((name, count) for name, count in counts.items() if name), key=lambda pair: (-pair[1], pair[0]))
 
     @cached_property
-    def _genre_array(self) -> np.ndarray:
-        return np.array(self.genres, dtype=str)
+    def _genre_numbers(self) -> tuple[dict[str, int], np.ndarray]:
+        """({genre: number}, number of each track). An array of texts would be as wide as the longest tag."""
+        return _numbered(self.genres)
 
     def limits(self, fact: str) -> tuple[float, float] | None:
         """Return the least and the greatest tempo or energy; None if no track has one.
@@ -133,7 +134,8 @@ class TrackList:
         for word in search_text(wanted.search).split():
             parts.append(self._search(word))
         if wanted.genres:
-            parts.append(np.isin(self._genre_array, list(wanted.genres)))
+            numbers, of_track = self._genre_numbers
+            parts.append(np.isin(of_track, [numbers[one] for one in wanted.genres if one in numbers]))
         for fact, (low, high) in (("bpm", wanted.bpm), ("energy", wanted.energy)):
             values = getattr(self._columns, fact)
             parts += [values >= low] if low is not None else []
@@ -177,9 +179,8 @@ class TrackList:
     def _sorted(self, sort: str, descending: bool) -> np.ndarray:
         texts = {"title": self.titles, "artist": self.artists, "album": self.albums, "genre": self.genres}
         if sort in texts:
-            folded = np.array([search_text(text) for text in texts[sort]], dtype=str)
-            _, ranks = np.unique(folded, return_inverse=True)
-            unknown = folded == ""
+            numbers, ranks = _numbered([search_text(text) for text in texts[sort]])
+            unknown = ranks == numbers.get("", -1)
         else:
             values = self._numbers(sort)
             unknown = np.isnan(values)
@@ -307,6 +308,12 @@ def facts_row(track: "Track | None", facts: "MixFacts | None") -> dict[str, Any]
         "loudness": None if track is None else track.descriptors.get("loudness"),
         "unreliable": track is not None and track.unreliable,
     }
+
+
+def _numbered(texts: Sequence[str]) -> tuple[dict[str, int], np.ndarray]:
+    """Return the place of each text among all different ones in their order, and that of each row, (rows,)."""
+    places = {text: place for place, text in enumerate(sorted(set(texts)))}
+    return places, np.array([places[text] for text in texts], dtype=np.int64)
 
 
 def search_text(text: str) -> str:

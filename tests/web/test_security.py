@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 from starlette.exceptions import HTTPException
 
 from musicrec.errors import ConfigError
-from musicrec.web.security import CONTENT_POLICY, _Bounded, host_name
+from musicrec.web.security import CONTENT_POLICY, _Bounded, _parts, host_name
 from musicrec.web.settings import ServerSettings
 from tests.web.conftest import BASE, track_id
 
@@ -252,3 +252,15 @@ def test_behind_a_proxy_a_token_is_needed(serve, client: TestClient, settings: S
     headers = {"host": "dj.example", name: "192.0.2.7"}
     assert client.get("/api/v1/tracks", headers=headers).status_code == 401
     assert client.get("/api/v1/tracks", headers=headers | {"authorization": f"Bearer {TOKEN}"}).status_code == 200
+
+
+def test_a_large_answer_is_sent_in_parts(client: TestClient):
+    """A client that does not read keeps one part of it in the memory of the server, not a copy of all."""
+    content = bytes(range(256)) * 4_000
+    for more in (False, True):
+        parts = list(_parts({"type": "http.response.body", "body": content, "more_body": more}))
+        assert b"".join(part["body"] for part in parts) == content and max(len(part["body"]) for part in parts) == 2**18
+        assert [part["more_body"] for part in parts] == [True, True, True, more]
+    (start,) = _parts({"type": "http.response.start", "status": 200})
+    (empty,) = _parts({"type": "http.response.body"})
+    assert start["status"] == 200 and empty == {"type": "http.response.body"}

@@ -1,8 +1,11 @@
 """The table of the library, and the pool of recommenders."""
 
 import asyncio
+import dataclasses
 import threading
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -90,3 +93,16 @@ def test_a_recommender_stays_in_its_thread_and_is_closed():
 
     answers = asyncio.run(ask())
     assert len(set(answers)) == 1 and answers[0][1] != threading.get_ident() and _Stub.closed == 2
+
+
+def test_one_long_tag_does_not_widen_the_memory_of_all(library: Path, make_track: Callable):
+    long = dataclasses.replace(make_track(90), genre="g" * 1_000, title="t" * 1_000)
+    with SqliteLibrary.open(library) as store:
+        store.add([long])
+    with Recommender.open(library) as recommender:
+        table = TrackLists().of(recommender)
+    row = table.row_of[long.audio_hash]
+    assert table.find(RowFilter(genres=["g" * 1_000, "nothing"])).tolist() == [row]
+    assert table.find(RowFilter(genres=["nothing"])).tolist() == [] and table.find(RowFilter(), sort="title")[-1] == row
+    numbers, of_track = table._genre_numbers
+    assert of_track.nbytes == 8 * len(table) and len(numbers) == 4 and ("g" * 1_000, 1) in table.genre_counts

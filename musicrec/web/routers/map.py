@@ -3,11 +3,12 @@
 import asyncio
 
 import numpy as np
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 
 from musicrec.recommend.recommender import Recommender
+from musicrec.web.map import place_tracks
 from musicrec.web.state import State, User
 from musicrec.web.track_list import TrackList
 
@@ -27,26 +28,26 @@ class MapFacts(BaseModel):
 
 
 @router.get("/map", summary="Return a map of the library", response_model=MapFacts)
-async def track_map(state: State, user: User) -> JSONResponse:
+async def track_map(state: State, user: User) -> Response:
     """Return a place in two dimensions for each track. The first time after a change takes seconds."""
 
     def sounds(recommender: Recommender) -> tuple:
         library = recommender.library
         with library.one_state():
             version, tracks = library.version(), state.track_lists.of(recommender)
-            if (known := state.maps.known(version)) is not None:
-                return version, tracks, known.ids, None
-            table = recommender.library_index.everything()
-            return version, tracks, table.ids, table.columns.vectors
+            if state.maps.known(version) is not None:
+                return version, tracks, None
+            return version, tracks, recommender.library_index.everything().columns.vectors
 
-    version, tracks, ids, vectors = await state.slow_pool.run(sounds)
-    if vectors is None:
-        drawn = state.maps.known(version)
-    else:
-        drawn = await asyncio.to_thread(state.maps.of, version, ids, vectors)
-    if drawn is None:  # the library has changed at this moment
-        return await track_map(state, user)
-    return JSONResponse(await asyncio.to_thread(_facts, drawn.places, tracks))
+    async with state.maps.turn:
+        version, tracks, vectors = await state.slow_pool.run(sounds)
+        if vectors is not None:
+            state.maps.keep(version, await asyncio.to_thread(_drawn, vectors, tracks))
+        return Response(state.maps.known(version), media_type="application/json")
+
+
+def _drawn(vectors: np.ndarray, tracks: TrackList) -> bytes:
+    return bytes(JSONResponse(_facts(place_tracks(vectors), tracks)).body)
 
 
 def _facts(places: np.ndarray, tracks: TrackList) -> dict:
