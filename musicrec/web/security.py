@@ -39,7 +39,10 @@ HEADERS = {
 }
 _UPLOADS = "/api/v1/uploads"
 _OPEN = ("/healthz",)  # answered without a token
-_PROXIES = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+_PROXIES = (
+    "cf-connecting-ip", "forwarded", "true-client-ip", "via", "x-client-ip", "x-forwarded-for", "x-forwarded-host",
+    "x-forwarded-port", "x-forwarded-prefix", "x-forwarded-proto", "x-forwarded-server", "x-real-ip",
+)  # fmt: skip
 """Headers of proxies. Who can reach a proxy is not known, so behind one a token is needed."""
 _HOST = re.compile(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::[0-9]{0,5})?", re.IGNORECASE | re.ASCII)
 _PLAYERS = re.compile(r"/rest/[A-Za-z]+(\.view)?", re.ASCII)
@@ -118,7 +121,7 @@ class Security:
                 "NAME, the name that they call it by, and it asks for a token"
             )
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
-        if origin is not None and method not in SAFE_METHODS and not _same(origin, host):
+        if origin is not None and not _same(origin, host):
             return 403, f"the request comes from a page of {printable_origin(origin)}, not from this server"
         if origin is None and method not in SAFE_METHODS and site not in (None, "same-origin"):
             return 403, "the request comes from a page of another server"
