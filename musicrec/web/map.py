@@ -52,6 +52,7 @@ def place_tracks(vectors: np.ndarray, *, landmarks: int = LANDMARKS) -> np.ndarr
 def _tsne(vectors: np.ndarray) -> np.ndarray:
     from sklearn.decomposition import PCA  # here: it takes a second to import
     from sklearn.manifold import TSNE
+    from threadpoolctl import threadpool_limits
 
     begin = np.zeros((len(vectors), 2))
     if (vectors != vectors[0]).any():
@@ -60,7 +61,9 @@ def _tsne(vectors: np.ndarray) -> np.ndarray:
         begin *= 1e-4 / begin[:, 0].std()
     perplexity = min(30.0, (len(vectors) - 1) / 3)
     made = TSNE(perplexity=perplexity, init=begin.astype(np.float32), max_iter=500, random_state=0, n_jobs=1)
-    return np.asarray(made.fit_transform(vectors.astype(np.float32)), np.float32)
+    # Its steps are tiny: with several threads, which wait for each other, they take 40 times as long on a busy machine.
+    with threadpool_limits(1):
+        return np.asarray(made.fit_transform(vectors.astype(np.float32)), np.float32)
 
 
 class TrackMaps:
