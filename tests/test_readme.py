@@ -63,7 +63,11 @@ def quick_settings(program: str, arguments: list[str]) -> list[str]:
     if program == "robustness":
         few = [] if "deformation" in keys else ["deformation=polarity"]
         return [*few, *QUICK, *music, "tracks=2", "measurement.workers=0"]
-    return [*QUICK, *music, "trainer.max_epochs=1" if program == "train" else "bootstrap.resamples=100"]
+    if program == "train":
+        return [*QUICK, *music, "trainer.max_epochs=1"]
+    # tests/programs/test_evaluate.py and tests/figures/ draw everything.
+    drawn = [text for text in ("plots=false", "figure_tracks=0") if text.split("=")[0] not in keys]
+    return [*QUICK, *music, "bootstrap.resamples=100", *drawn]
 
 
 @pytest.fixture(scope="module")

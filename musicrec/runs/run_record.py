@@ -1,6 +1,7 @@
 """The record of a run in run.json: its settings, how it ended, and its results."""
 
 import datetime
+import functools
 import platform
 import socket
 import sys
@@ -97,8 +98,9 @@ class RunRecord:
             write_json(self.path, self.facts)
 
 
+@functools.cache
 def packages() -> dict[str, str]:
-    """Return {name: version} of all installed packages."""
+    """Return {name: version} of all packages that are installed when it is first called."""
     installed = [found.metadata for found in distributions()]  # each access reads and parses a file
     versions = {about["Name"]: about["Version"] for about in installed if about["Name"]}
     return dict(sorted(versions.items(), key=lambda item: item[0].lower()))

@@ -1,9 +1,13 @@
 """Packages that are not installed: one message that names the way out."""
 
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -35,6 +39,27 @@ def run_without(package: str, *arguments: str, folder: Path) -> subprocess.Compl
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
+@contextmanager
+def as_if_missing(package: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let this process import musicrec anew, and find no such package."""
+
+    def take_away() -> dict[str, ModuleType]:
+        return {name: sys.modules.pop(name) for name in [*sys.modules] if name.split(".")[0] in (package, "musicrec")}
+
+    before, on_interrupt = take_away(), signal.getsignal(signal.SIGINT)
+    finder: dict = {}
+    monkeypatch.setenv("MISSING", package)
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+    exec(FINDER, finder)
+    try:
+        yield
+    finally:
+        monkeypatch.undo()
+        take_away()
+        sys.modules.update(before)
+        signal.signal(signal.SIGINT, on_interrupt)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("package", "arguments", "way_out"),
@@ -47,6 +72,22 @@ def run_without(package: str, *arguments: str, folder: Path) -> subprocess.Compl
             "pip install 'musicrec[tensorboard]', or do without it: logger=csv",
         ),
         ("matplotlib", ["evaluate", "export=x"], "pip install matplotlib (docs/dependencies.md)"),
+    ],
+)
+def test_one_message_of_a_program_names_the_way_out(
+    program: Callable, package: str, arguments: list[str], way_out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """In this process: a new one would import PyTorch first."""
+    monkeypatch.setenv("MUSICREC_CACHE", str(tmp_path))
+    with as_if_missing(package, monkeypatch):
+        done = program("musicrec/__main__.py", *arguments, folder=tmp_path, status=1)
+    assert done.stderr == f"error: No module named '{package}'; install it with: {way_out}\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("package", "arguments", "way_out"),
+    [
         ("optuna", ["train", "-m", "sweep=optuna", "logger=csv"], "pip install optuna (docs/dependencies.md)"),
         ("mido", ["render-midi", ".", "--sound-font", "x.sf2", "--out", "out"], "pip install 'musicrec[midi]'"),
     ],
