@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from musicrec.recommend import stores
@@ -57,8 +58,10 @@ class Background:
 
     async def __aenter__(self) -> "Background":
         folder = self._stack.enter_context(ServerFolder(self._settings.temporary))
-        limits = self._settings.uploads
-        self.jobs = Jobs({ANALYSIS: limits.waiting + _MOST_DETAILS, INDEX: _MOST_INDEX}, count=self._count)
+        limits, share = self._settings.uploads, 0.5 if self._settings.users else 1.0  # so that others have some room
+        limits = replace(limits, each=limits.each or max(1, int(share * limits.waiting)))
+        lanes = {ANALYSIS: limits.waiting + _MOST_DETAILS, INDEX: _MOST_INDEX}
+        self.jobs = Jobs(lanes, share=share, count=self._count)
         self.uploads = Uploads(
             folder.below("uploads"),
             limits=limits,

@@ -126,6 +126,7 @@ class Jobs:
 
     Args:
         lanes: {lane: the most jobs that wait in it}. The jobs of a lane are done one after the other.
+        share: The largest part of these that may be of one user.
         keep_s: How long a job is known after its end.
         most_kept: The most jobs that are known after their end.
         clock: The time in seconds.
@@ -136,12 +137,13 @@ class Jobs:
         self,
         lanes: Mapping[str, int],
         *,
+        share: float = 1.0,
         keep_s: float = 3600.0,
         most_kept: int = 200,
         clock: Callable[[], float] = time.monotonic,
         count: Callable[[str, str], None] = lambda kind, state: None,
     ) -> None:
-        self._count = count
+        self._count, self._share = count, share
         self._most_waiting, self._keep_s, self._most_kept, self._clock = dict(lanes), keep_s, most_kept, clock
         self._waiting: dict[str, deque[Job]] = {lane: deque() for lane in lanes}
         self._wake = {lane: asyncio.Event() for lane in lanes}
@@ -196,6 +198,9 @@ class Jobs:
             raise WebError(503, "the server is stopping")
         if len(self._waiting[lane]) >= self._most_waiting[lane]:
             raise too_many(f"{self._most_waiting[lane]} jobs are waiting already")
+        own = sum(job.owner == owner for job in self._waiting[lane])
+        if own >= max(1.0, self._share * self._most_waiting[lane]):
+            raise too_many(f"{own} of your jobs are waiting already")
         self._forget()
         job = Job(id=secrets.token_hex(8), kind=kind, owner=owner, track=track, _work=work, _on_end=on_end)
         self._jobs[job.id] = job

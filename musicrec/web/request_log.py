@@ -100,6 +100,15 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(content, ensure_ascii=True)
 
 
+class TextFormatter(logging.Formatter):
+    """Writes a log record as text, without what a file from outside could tell a terminal to do."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the text."""
+        text = super().format(record)
+        return "".join(one if one.isprintable() or one in "\n\t" else "�" for one in text)
+
+
 def set_up_logs(*, as_json: bool) -> None:
     """Write logs to standard error: as JSON with each request, or as text with warnings only.
 
@@ -107,7 +116,7 @@ def set_up_logs(*, as_json: bool) -> None:
         as_json: Which of both. With JSON, warnings of other packages are lines of JSON, too.
     """
     handler = logging.StreamHandler()
-    handler.setFormatter(JsonFormatter() if as_json else logging.Formatter("%(levelname)s: %(message)s"))
+    handler.setFormatter(JsonFormatter() if as_json else TextFormatter("%(levelname)s: %(message)s"))
     for name in ("musicrec.web", "uvicorn", "uvicorn.error"):
         logger = logging.getLogger(name)
         logger.handlers = [] if name == "uvicorn.error" else [handler]  # that one hands its records to uvicorn

@@ -18,11 +18,13 @@ class UploadLimits:
         size_bytes: The most bytes of one file.
         duration_s: The longest audio in seconds.
         waiting: The most uploads that wait for their analysis.
+        each: The most of them of one user; None for all.
     """
 
     size_bytes: int = 300 * 2**20
     duration_s: float = 2 * 3600.0
     waiting: int = 20
+    each: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

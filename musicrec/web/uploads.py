@@ -10,6 +10,7 @@ import errno
 import logging
 import secrets
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,7 +115,7 @@ class Uploads:
         self._folder, self._limits, self._jobs, self._worker = folder, limits, jobs, worker
         self._converter, self._models, self._clock = converter, dict(models), clock
         self._uploads: dict[str, Upload] = {}
-        self._busy = 0  # being received, waiting, or being analysed
+        self._busy: Counter[str] = Counter()  # {owner: number}: being received, waiting, or being analysed
 
     @property
     def limits(self) -> UploadLimits:
@@ -124,7 +125,7 @@ class Uploads:
     @property
     def busy(self) -> int:
         """Number of uploads that are being received, wait, or are being analysed."""
-        return self._busy
+        return self._busy.total()
 
     @property
     def kept(self) -> int:
@@ -148,17 +149,17 @@ class Uploads:
         """
         if stated_bytes is not None and stated_bytes > self._limits.size_bytes:
             raise self._too_large()
-        if self._busy >= self._limits.waiting:
-            raise too_many(f"{self._limits.waiting} uploads are waiting already")
+        if self.busy >= self._limits.waiting or self._busy[owner] >= (self._limits.each or self._limits.waiting):
+            raise too_many(f"{self._busy[owner]} of your uploads, and {self.busy} in all, are waiting already")
         if free_bytes(self._folder) < (stated_bytes or 0) + _LEFT_BYTES:
             raise _no_room()
-        self._busy += 1
+        self._busy[owner] += 1
         path = self._folder / f"{secrets.token_hex(16)}{safe_suffix(name)}"
         try:
             await self._write(path, body)
             return self._wait(path, shown_name(name), owner)
         except BaseException:
-            self._busy -= 1
+            self._busy[owner] -= 1
             path.unlink(missing_ok=True)
             raise
 
@@ -269,7 +270,7 @@ class Uploads:
             return await self._analyse(self._uploads[upload_id], path, control)
 
         def end(job: Job) -> None:
-            self._busy -= 1
+            self._busy[owner] -= 1
             upload = self._uploads.get(upload_id)
             if upload is not None and upload.track is None:  # it failed or was cancelled
                 self._remove(upload)

@@ -144,6 +144,20 @@ def test_too_many():
     run(use, {"a": 2})
 
 
+def test_one_user_leaves_room_for_others():
+    async def use(jobs: Jobs) -> None:
+        first = jobs.submit("index", until_cancelled, lane="a", owner="ada")
+        await asyncio.sleep(0.01)
+        for _ in range(2):
+            jobs.submit("index", nothing, lane="a", owner="ada")
+        with pytest.raises(WebError, match="2 of your jobs are waiting already"):
+            jobs.submit("index", nothing, lane="a", owner="ada")
+        jobs.submit("index", nothing, lane="a", owner="bo")
+        jobs.cancel(first.id)
+
+    run(use, {"a": 4}, share=0.5)
+
+
 def test_old_jobs_are_forgotten():
     clock = [0.0]
 

@@ -50,7 +50,7 @@ def test_jobs_and_uploads(client: TestClient):
     assert begin["musicrec_jobs", "analysis", "waiting"] == begin["musicrec_uploads_waiting",] == 0
     web = client.app.state.web
     web.metrics.job_ended("analysis", "failed")
-    web.uploads._busy = 2
+    web.uploads._busy.update(ada=1, bo=1)
     after = samples(client)
     assert after["musicrec_jobs_ended_total", "analysis", "failed"] == 1 and after["musicrec_uploads_waiting",] == 2
 

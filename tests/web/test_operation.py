@@ -1,6 +1,7 @@
 """What who operates a server relies on: its logs, and how it stops, or is killed."""
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from musicrec.web.request_log import TextFormatter
 from tests.web.conftest import track_id
 
 ROOT = Path(__file__).parents[2]
@@ -163,3 +165,8 @@ def test_what_a_killed_server_leaves_is_removed_by_the_next(start: Callable[...,
     after = start()
     assert not folders[0].exists() and len(after.folders()) == 1
     assert after.client.post("/api/v1/query", json={"tracks": [track_id(1)]}).status_code == 200
+
+
+def test_a_file_cannot_write_to_the_terminal_of_the_log():
+    record = logging.LogRecord("x", logging.WARNING, "", 0, "it says: %s", ("\x1b[2J\x9b31mred\u202e\nline ä",), None)
+    assert TextFormatter("%(levelname)s: %(message)s").format(record) == "WARNING: it says: �[2J�31mred�\nline ä"

@@ -302,6 +302,24 @@ def test_two_thousand_at_once(tmp_path: Path):
     run(tmp_path, use, limits=dataclasses.replace(LIMITS, waiting=20))
 
 
+def test_one_user_leaves_room_for_others(tmp_path: Path):
+    """Also while the files are received, which may take hours."""
+
+    async def use(uploads: Uploads, _: Any) -> None:
+        slow = [asyncio.ensure_future(uploads.receive("a.mp3", stalled(), owner="ada")) for _ in range(2)]
+        await asyncio.sleep(0.02)
+        with pytest.raises(WebError, match="2 of your uploads, and 2 in all, are waiting already") as caught:
+            await uploads.receive("a.mp3", body(b"ogg "), owner="ada")
+        assert status_of(caught) == 429
+        await uploads.receive("a.mp3", body(b"ogg "), owner="bo")
+        for one in slow:
+            one.cancel()
+        await asyncio.wait(slow)
+        await uploads.receive("a.mp3", body(b"ogg "), owner="ada")
+
+    run(tmp_path, use, limits=dataclasses.replace(LIMITS, waiting=4, each=2))
+
+
 @pytest.mark.parametrize(
     ("given", "shown"),
     [
