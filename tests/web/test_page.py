@@ -345,7 +345,7 @@ def test_the_map_plays_by_keyboard(open_page):
 def test_a_folder_is_indexed_with_progress(open_page, browser, folder, tmp_path):
     shutil.copy(folder / "library.sqlite", tmp_path / "library.sqlite")
     write_music(tmp_path / "more", ("Moss", "Nettle"), seed=9)
-    with running(ServerSettings(library=tmp_path / "library.sqlite", device="cpu")) as address:
+    with running(ServerSettings(library=tmp_path / "library.sqlite", device="cpu", processes=0)) as address:
         page = open_page("library", at=address)
         page.get_by_role("button", name="Index a folder").click()
         page.get_by_label("Folder", exact=True).fill(str(tmp_path / "more"))
@@ -357,7 +357,7 @@ def test_a_folder_is_indexed_with_progress(open_page, browser, folder, tmp_path)
 
 
 def test_an_empty_library_teaches(open_page, tmp_path):
-    with running(ServerSettings(library=tmp_path / "none.sqlite", device="cpu")) as address:
+    with running(ServerSettings(library=tmp_path / "none.sqlite", device="cpu", processes=0)) as address:
         page = open_page(at=address)
         page.get_by_role("heading", name="Start with your music").wait_for()
         for name in VIEWS[1:]:
@@ -371,7 +371,7 @@ def test_an_empty_library_teaches(open_page, tmp_path):
 
 
 def test_people_are_apart(open_page, folder):
-    settings = ServerSettings(library=folder / "library.sqlite", device="cpu", users=True)
+    settings = ServerSettings(library=folder / "library.sqlite", device="cpu", users=True, processes=0)
     with running(settings) as address:
         page = open_page(at=address)
         for name in ("Anna", "Ben"):

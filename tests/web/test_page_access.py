@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     find_browser()
     library: Path = make_library(tmp_path_factory.mktemp("page"))
-    with running(ServerSettings(library=library, device="cpu")) as address:
+    with running(ServerSettings(library=library, device="cpu", processes=0)) as address:
         yield address
 
 
