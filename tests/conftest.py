@@ -37,7 +37,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--fuzz-files", type=int, default=54, help="how many damaged files tests/fuzz reads")
+    parser.addoption("--fuzz-files", type=int, default=27, help="how many damaged files tests/fuzz reads")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
