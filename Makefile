@@ -17,7 +17,7 @@ help:
 	@echo 'make demo                 recommend on synthetic music, then train three networks and recommend with them (2 to 7 minutes)'
 	@echo 'make demo SETTING=small   the same with a few tracks, to see whether it runs (2 minutes)'
 	@echo 'make pretrained data.manifest=PATH   train the weights that ship, on one thread: the same bits every time'
-	@echo 'make test                 run all tests on up to four cores; PYTEST="tests/data -x" passes arguments to pytest'
+	@echo 'make test                 run all tests on up to four cores; WORKERS=N chooses how many at a time; PYTEST="tests/data -x" passes arguments to pytest'
 	@echo 'make test-fast            run the tests that are not marked slow, to use while writing (under 60 s on 2 cores)'
 	@echo 'make coverage             run all tests and list the lines of musicrec that none of them runs; slower'
 	@echo 'make check-docs           check that documents, tables and code agree'
@@ -87,7 +87,10 @@ pretrained: $(INSTALLED)
 	done
 
 # tests/conftest.py puts the files with most slow tests first.
-ALL_TESTS := -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --ignore tests/docs
+# One process more than there are cores, as some tests wait for browsers, servers and clocks; four at most, for their
+# memory.
+WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 4 ? cores + 1 : 4)))
+ALL_TESTS := -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --ignore tests/docs
 
 test: $(INSTALLED)
 	$(RUN) $(ALL_TESTS) $(PYTEST)
