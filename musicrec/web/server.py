@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from musicrec.errors import ConfigError
 from musicrec.web.connections import HttpConnection
+from musicrec.web.server_folder import make_place, usual_place
 from musicrec.web.settings import ServerSettings
 
 _STOP_S = 3  # how long answers that have begun may still take; Docker kills what has not stopped after 10 s
@@ -91,8 +92,9 @@ def serve(app: FastAPI, settings: ServerSettings, *, tell: Callable[[str], objec
         open_page: Whether to open it in a browser.
 
     Raises:
-        ConfigError: The address is in use, or not of this computer.
+        ConfigError: The address is in use, or not of this computer; or there is no folder for temporary files.
     """
+    make_place(settings.temporary or usual_place())  # here, where a mistake is one message
     sys.setswitchinterval(_SWITCH_S)
     with listen(settings) as listening:
         address = address_of(settings, listening.getsockname()[1])

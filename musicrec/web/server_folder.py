@@ -4,12 +4,14 @@ import contextlib
 import os
 import secrets
 import shutil
+import stat
 import threading
 from contextlib import ExitStack
 from pathlib import Path
 
 import platformdirs
 
+from musicrec.errors import ConfigError
 from musicrec.system.lock import try_lock, wait_for_lock
 
 _LOCK = ".lock"
@@ -26,10 +28,13 @@ class ServerFolder:
     """A new folder that only this user can read, for the time of a `with` block.
 
     Args:
-        place: Where to make it. What servers that no longer run left there is removed.
+        place: Where to make it, a folder of this user. What servers that no longer run left there is removed.
 
     Attributes:
         path: The folder.
+
+    Raises:
+        ConfigError: As for `make_place`.
     """
 
     def __init__(self, place: Path | None = None) -> None:
@@ -38,7 +43,7 @@ class ServerFolder:
         self.path = self._place / f"server-{secrets.token_hex(8)}"
 
     def __enter__(self) -> "ServerFolder":
-        self._place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_place(self._place)
         with _ALONE, wait_for_lock(self._place / _LOCK):
             self._remove_stale()
             self.path.mkdir(mode=0o700)
@@ -65,6 +70,21 @@ class ServerFolder:
             with contextlib.suppress(OSError), try_lock(folder / _LOCK) as gone:
                 if gone:
                     shutil.rmtree(folder, ignore_errors=True)
+
+
+def make_place(place: Path) -> None:
+    """Make the folder in which those of servers are.
+
+    Raises:
+        ConfigError: It cannot be made, or others can write there, and so put links there.
+    """
+    try:
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        facts = place.stat()
+    except OSError as error:
+        raise ConfigError(f"temporary={place}: cannot be made: {error.strerror}; name another folder") from None
+    if facts.st_mode & stat.S_IWOTH or facts.st_uid not in (os.getuid(), 0):
+        raise ConfigError(f"temporary={place}: other users can write there; name a folder of your own")
 
 
 def free_bytes(folder: Path) -> int:

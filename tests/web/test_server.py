@@ -2,6 +2,7 @@
 
 import json
 import signal
+import stat
 import subprocess
 import sys
 import urllib.error
@@ -13,6 +14,7 @@ import pytest
 
 from musicrec.errors import ConfigError
 from musicrec.web.server import address_of, listen, new_token
+from musicrec.web.server_folder import ServerFolder
 from musicrec.web.settings import ServerSettings
 
 ROOT = Path(__file__).parents[2]
@@ -117,3 +119,26 @@ def test_addresses():
         assert address_of(ServerSettings(host=host), 80) == wanted
     shown = address_of(ServerSettings(host="0.0.0.0", token="a token of some length & more"), 80)
     assert shown == "http://127.0.0.1:80/?token=a%20token%20of%20some%20length%20%26%20more"
+
+
+def test_temporary_files_are_in_a_folder_of_this_user(tmp_path: Path):
+    """Others could put links there, which the server would follow."""
+    place = tmp_path / "of_all"
+    place.mkdir()
+    place.chmod(0o777)
+    (tmp_path / "file").touch()
+    for folder, message in ((place, "other users can write there"), (tmp_path / "file" / "x", "cannot be made")):
+        with pytest.raises(ConfigError, match=f"temporary={folder}: {message}"), ServerFolder(folder):
+            pass
+    with ServerFolder(tmp_path / "new" / "one"):
+        assert stat.S_IMODE((tmp_path / "new" / "one").stat().st_mode) == 0o700
+
+
+@pytest.mark.slow
+def test_the_folder_of_temporary_files_is_an_option(library: Path, tmp_path: Path):
+    command = [sys.executable, "-m", "musicrec", "serve", "--library", str(library), "--port", "0", "--no-open"]
+    (tmp_path / "file").touch()
+    refused = subprocess.run(
+        [*command, "--temporary", str(tmp_path / "file" / "x")], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert refused.returncode == 1 and refused.stderr.count("\n") == 1 and "cannot be made" in refused.stderr
