@@ -15,6 +15,8 @@ from musicrec.recommend.library import Changes, LibraryFile, Recording
 from musicrec.recommend.sqlite_library import SqliteLibrary
 from musicrec.web import worker_process
 from musicrec.web.app import create_app
+from musicrec.web.errors import WebError
+from musicrec.web.routers import jobs as jobs_router
 from musicrec.web.settings import ServerSettings, UploadLimits
 from tests.web.conftest import BASE, track_id
 from tests.web.test_worker_process import FAKE
@@ -266,3 +268,30 @@ def test_a_part_of_a_track_is_analysed_in_the_worker_process(client: TestClient,
     for more in ({"tracks": [track, track_id(1)]}, {"tracks": [track], "towards": track_id(1)}):
         refused = client.post(f"{API}/query", json=asked | more)
         assert refused.status_code == 400 and "name only one, and no path" in refused.json()["detail"]
+
+
+def test_one_user_cannot_hold_all_streams_of_progress(client: TestClient, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(jobs_router, "_MOST_STREAMS", 3)
+    monkeypatch.setattr(jobs_router, "_MOST_OF_USER", 2)
+    state = client.app.state.web
+
+    async def use() -> None:
+        jobs = {user: state.jobs.finished("details", owner=user).id for user in ("ada", "bo", "cy")}
+
+        async def watch(user: str) -> Any:
+            stream = jobs_router._watched(jobs[user], state, user)
+            await anext(stream)
+            return stream
+
+        held = [await watch("ada"), await watch("ada")]
+        with pytest.raises(WebError, match="too many jobs are being watched"):
+            await watch("ada")
+        held.append(await watch("bo"))
+        with pytest.raises(WebError, match="too many jobs are being watched"):
+            await watch("cy")
+        for stream in held:
+            await stream.aclose()
+        assert not jobs_router._streams
+        await (await watch("cy")).aclose()
+
+    client.portal.call(use)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import AsyncIterable, AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,10 +20,10 @@ from musicrec.web.worker_process import TaskLimits
 router = APIRouter(tags=["jobs"])
 
 _INDEX_LIMITS = TaskLimits(memory_bytes=1 << 50)  # the files are those of the user, who may have any number
-_MOST_STREAMS = 256
+_MOST_STREAMS, _MOST_OF_USER = 256, 64
 _MOST_FOLDERS = 2000
 _COME_BACK_MS = 60_000
-_streams = 0
+_streams: Counter[str] = Counter()  # {user: number}
 
 
 @router.get("/jobs")
@@ -45,15 +46,16 @@ async def cancel_job(job: JobId, state: State, user: User) -> JobFacts:
 
 async def _watched(job: JobId, state: State, user: User) -> AsyncIterator[Job]:
     """Yield a job that may be watched, before the answer begins; its place is free again when the answer ends."""
-    global _streams
     found = state.jobs.find(job, user)
-    if _streams >= _MOST_STREAMS:
+    if _streams.total() >= _MOST_STREAMS or _streams[user] >= _MOST_OF_USER:
         raise WebError(503, "too many jobs are being watched; close some of the pages", headers={"Retry-After": "5"})
-    _streams += 1
+    _streams[user] += 1
     try:
         yield found
     finally:
-        _streams -= 1
+        _streams[user] -= 1
+        if not _streams[user]:
+            del _streams[user]
 
 
 @router.get("/jobs/{job}/events", response_class=EventSourceResponse)
