@@ -250,13 +250,14 @@ def choose(settings: dict) -> Iterator[dict]:
     for name, values in {
         "focus": (1.0, 1.5, 2.0, 3.0),
         "strength": (0.25, 0.5, 1.0, 2.0),
-        "evidence_half": (1.0, 3.0, 10.0),
+        "evidence_half": (1.0, 3.0, 6.0, 10.0),
         "dislike_share": (0.0, 0.5, 1.0),
     }.items():
         for value in values:
             yield from rows(name, value, *likes(few, seed, replace(default, **{name: value})))
-    for value in (0.01, 0.1, 1.0, 10.0):
-        yield from rows("ridge", value, pairs(few, seed, replace(default, ridge=value)))
+    for name, values in {"ridge": (0.01, 0.1, 1.0, 10.0), "pairs_half": (1.0, 3.0, 10.0, 30.0)}.items():
+        for value in values:
+            yield from rows(name, value, pairs(few, seed, replace(default, **{name: value})))
     few = {**settings, "worlds": 1, "crowd_asked": 60}
     for name, values in {
         "factors": (8, 32, 128),

@@ -43,6 +43,16 @@ def test_the_tables_are_those_of_the_file(rows: list[dict]):
     assert found == len(rows)
 
 
+def test_three_clicks_do_not_turn_an_answer_over():
+    page = (FOLDER / "README.md").read_text()
+    with (FOLDER / "moves.csv").open(newline="") as file:
+        moves = {row.pop("said"): [float(value) for value in row.values()] for row in csv.DictReader(file)}
+    for said, (move, first, five) in moves.items():
+        assert f"| {said} | {move:.1f} | {first:.2f} | {five:.2f} |" in page, said
+    assert moves["2 likes, 1 skip"][0] < 2 and moves["2 likes, 1 skip"][2] > 0.8
+    assert moves["1 like"][0] < moves["5 likes"][0] < moves["10 likes"][0] < moves["30 likes"][0]
+
+
 def test_ten_likes_raise_the_hit_rate(rows: list[dict]):
     ten = next(row for row in rows if (row["question"], row["ranking"], row["count"]) == ("likes", "likes", "10"))
     assert float(ten["gain_low"]) > 0
@@ -70,6 +80,7 @@ def test_the_page_has_the_weights_of_the_defaults():
         f"every {settings.half_life_days:g} days",
         f"strength · n / (n + {settings.evidence_half:g})",
         f"`strength` is {settings.strength:g}",
+        f"strength · m / (m + {settings.pairs_half:g})",
         f"gets {settings.pair_bonus:g} more",
     ):
         assert words in page.replace("\n", " "), words

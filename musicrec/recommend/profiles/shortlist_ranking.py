@@ -17,7 +17,7 @@ from musicrec.recommend.profiles.taste import Taste, learn_taste
 from musicrec.recommend.profiles.taste_ranking import rerank
 from musicrec.recommend.profiles.taste_settings import TasteSettings
 
-_SAID = 0.005  # a smaller change is not worth a reason
+_SAID = 0.01  # a smaller change is not worth a reason
 MOST_SAMPLE = 1024  # tracks; the spread of the usual closeness is then known within about 2 %
 
 
@@ -46,7 +46,7 @@ class Moved:
         before: Its rank without feedback, from 1.
         after: Its rank with feedback; None if it never comes again.
         change: What was added to its score; None if it never comes again.
-        reason: Why, in plain words.
+        reason: Why, in plain words; "" if only others moved.
     """
 
     row: int
@@ -189,12 +189,16 @@ class _Reasons:
         others: np.ndarray | None,
     ) -> None:
         self._titles: dict[str, str] = {}
+        judged: set[str] = set()
         for event in events:
             for audio_hash, title in ((event.audio_hash, event.title), (event.after_hash or "", event.after_title)):
                 if title:
                     self._titles.setdefault(audio_hash, title)
+            if event.kind in ("liked", "disliked", "rated") and event.undone_at is None:
+                judged.add(event.audio_hash)
         self._hashes, self._vectors, self._taste, self._asked, self._others = hashes, vectors, taste, asked, others
         self._weights = dict(zip(said.rows.tolist(), said.weights.tolist(), strict=True))
+        self._judged = {row for row in self._weights if hashes[row] in judged}
         self._banned = set(said.banned.tolist())
         self._pairs, self._skips = len(said.pairs), len(said.skips)
         self._follows = {after for before, after in said.pairs.tolist() if before == asked}
@@ -205,19 +209,19 @@ class _Reasons:
         return row in self._follows
 
     def of(self, row: int, *, taste: float, metric: float) -> str:
-        """Return why a track moved, in plain words."""
+        """Return why a track moved, in plain words; "" if nothing was said that moved it."""
         if row in self._banned:
             return "never again, as you said"
-        parts = []
+        parts, up = [], taste + metric > 0  # what pulls the other way did not move it
         if row in self._follows:
             parts.append(f"works after {self._named(self._asked)}, as you said")
         elif row in self._skipped:
-            parts.append(f"skipped after {self._named(self._asked)}")
-        elif abs(metric) >= _SAID:
-            parts.append(self._of_metric(up=metric > 0))
-        if abs(taste) >= _SAID:
-            parts.append(self._of_taste(row, up=taste > 0))
-        return ", ".join(parts) or "others moved"
+            parts.append(f"you skipped it after {self._named(self._asked)}")
+        elif abs(metric) >= _SAID and (metric > 0) == up:
+            parts.append(self._of_metric(up=up))
+        if abs(taste) >= _SAID and (taste > 0) == up:
+            parts.append(self._of_taste(row, up=up))
+        return "; ".join(part for part in parts if part)
 
     def _of_metric(self, *, up: bool) -> str:
         """Return what the metric was learnt from: remembered pairs, skips, or both."""
@@ -225,18 +229,24 @@ class _Reasons:
             return f"{'fits' if up else 'does not fit'} the pairs that you remembered"
         if not self._pairs:
             return f"{'unlike' if up else 'like'} what you skipped"
-        return f"{'fits' if up else 'does not fit'} what you paired and skipped"
+        return f"{'fits' if up else 'does not fit'} your pairs and skips"
 
     def _of_taste(self, row: int, *, up: bool) -> str:
         own = self._weights.get(row, 0.0)
         if own and (own > 0) == up:
-            return "you like it" if up else "you do not like it"
+            return "" if row in self._skipped and row not in self._judged else f"you {self._verb(row, up=up)} it"
         nearest = self._nearest(row, liked=up)
         if nearest is not None:
-            return f"sounds like {self._named(nearest)}, which you {'like' if up else 'do not like'}"
+            return f"sounds like {self._named(nearest)}, which you {self._verb(nearest, up=up)}"
         if self._others is not None:
             return f"listeners with your taste {'like' if up else 'do not like'} it"
         return "nearer to what you like" if up else "unlike what you like"
+
+    def _verb(self, row: int, *, up: bool) -> str:
+        """Return what a user did with a recording: who played or skipped it has not said that they like it, or not."""
+        if row in self._judged:
+            return "like" if up else "do not like"
+        return "play" if up else "skipped"
 
     def _nearest(self, row: int, *, liked: bool) -> int | None:
         """Return the recording of that opinion which sounds most like a track; None if none does."""

@@ -111,7 +111,8 @@ def rerank(
     if query is not None and len(known.pairs) + len(known.skips):
         one = vectors[query] if isinstance(query, int | np.integer) else query
         weights = learn_metric(vectors, known.pairs, known.skips, ridge=settings.ridge)
-        metric[rows] = vectors[rows] @ ((weights - 1) * one).astype(np.float32)
+        learnt = vectors[rows] @ ((weights - 1) * one).astype(np.float32)
+        metric[rows] = settings.of_pairs(len(known.pairs) + len(known.skips)) * np.tanh(learnt / settings.strength)
         if isinstance(query, int | np.integer):
             metric[known.pairs[known.pairs[:, 0] == query, 1]] += settings.pair_bonus
     scores = np.where(allowed, similarity + added + metric, -np.inf)

@@ -23,8 +23,10 @@ class TasteSettings:
         focus: Exponent of the cosine. 1 looks for what is between the liked recordings, more for what is near some.
         dislike_share: Weight of what was not liked, beside 1 for what was.
         most_recordings: The most liked, and the most disliked, recordings that are compared with.
-        strength: How much the taste can add to a similarity, or take from it, with much evidence.
+        strength: How much the taste can add to a similarity, or take from it, with much evidence; and so can what
+            pairs and skips teach.
         evidence_half: Number of likes at which half of the strength is reached.
+        pairs_half: Number of pairs and skips at which half of it is reached for what they teach.
         ridge: How far the learnt metric stays from the pairs, and near the metric without feedback.
         pair_bonus: What is added to the similarity of a track that works after the query.
 
@@ -39,8 +41,9 @@ class TasteSettings:
     focus: Positive = 2.0
     dislike_share: NotNegative = 0.5
     most_recordings: Count = 200
-    strength: NotNegative = 0.5
-    evidence_half: Positive = 3.0
+    strength: Positive = 0.5
+    evidence_half: Positive = 6.0
+    pairs_half: Positive = 10.0
     ridge: Positive = 1.0
     pair_bonus: NotNegative = 0.3
 
@@ -50,3 +53,7 @@ class TasteSettings:
     def strength_of(self, amount: float) -> float:
         """Return the strength with an amount of evidence, in likes: 0 without any, near `strength` with much."""
         return self.strength * amount / (amount + self.evidence_half)
+
+    def of_pairs(self, count: int) -> float:
+        """Return the strength of what a number of pairs and skips teach, as `strength_of` does for likes."""
+        return self.strength * count / (count + self.pairs_half)
