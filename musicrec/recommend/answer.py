@@ -11,6 +11,7 @@ from musicrec.heads import Head
 from musicrec.heads.answers import DJFacts
 from musicrec.heads.keys import camelot, parse_pitch_class
 from musicrec.heads.tag_groups import TagGroups
+from musicrec.recommend import ways_out
 from musicrec.recommend.condition_text import camelot_codes, condition_texts, either
 from musicrec.recommend.filters import TagFilter
 from musicrec.recommend.library import Listing
@@ -206,15 +207,14 @@ def _remarks(found: Recommendation, request: Request, *, heads: Mapping[str, Hea
     remarks = list(found.remarks)
     if found.left_out:
         remarks.append(
-            f"left out: {counted(found.left_out, 'silent or very short track')}; "
-            "--include-unreliable takes them in (include_unreliable=true of `musicrec recommend`)"
+            f"left out: {counted(found.left_out, 'silent or very short track')}; {ways_out.TAKE_IN_UNRELIABLE}"
         )
     nothing_asked = not found.filtered and not found.condition
     if nothing_asked and not found.left_out:
         remarks.append("the query is the only track in the library")
     elif not found.matches and not nothing_asked:
         by_year = {"year", "year_within"} & set_filters(found.filters) and "year" not in found.filters.keep_unknown
-        unknown = "; tracks of unknown year pass with --keep-unknown year" if by_year else ""
+        unknown = f"; {ways_out.KEEP_UNKNOWN_YEAR}" if by_year else ""
         remarks.append(f"no track passes the filters; leave one out, or widen it{unknown}")
     elif found.matches and (few := _fewer(found, request, size=size)):
         remarks.append(few)
@@ -223,14 +223,14 @@ def _remarks(found: Recommendation, request: Request, *, heads: Mapping[str, Hea
     compared = request.preset.passage == "whole" or any(match.passage is not None for match in found.matches)
     if found.matches and request.towards is None and not compared:
         tagged = any(head.role == "tag" for head in heads.values())
-        way_out = "index its sources again with `musicrec index`" if tagged else "that takes a model that predicts tags"
+        way_out = ways_out.INDEX_AGAIN if tagged else "that takes a model that predicts tags"
         remarks.append(
             f"the library does not know the passages of these tracks, so whole tracks were compared; {way_out}"
         )
     if request.preset.passage == "best" and any(one.passage and one.passage.only_ends for one in found.matches):
         remarks.append(
-            "of tracks that an older version analysed, the library knows only the first and the last 30 s; `musicrec "
-            "index` with their sources finds the other passages"
+            "of tracks that an older version analysed, the library knows only the first and the last 30 s; "
+            + ways_out.INDEX_FOR_PASSAGES
         )
     return remarks
 
@@ -246,7 +246,7 @@ def _fewer(found: Recommendation, request: Request, *, size: int) -> str:
     elif tagged < request.k:
         why = f"the tags leave {tagged:,} of {found.filtered:,}"
     elif found.filters.max_per_artist is not None:
-        why = f"at most {found.filters.max_per_artist} per artist come; --max-per-artist changes that"
+        why = f"at most {found.filters.max_per_artist} per artist come; {ways_out.MORE_PER_ARTIST}"
     else:
         why = "the key that sounds at the query's tempo leaves no more" if _filters_later(found) else ""
     return f"{results:,} of the {request.k:,} tracks that were asked for" + (f": {why}" if why else "")

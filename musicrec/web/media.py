@@ -17,7 +17,7 @@ from musicrec.audio.stream_kind import browser_type
 from musicrec.errors import MusicrecError
 from musicrec.recommend.track import Track
 from musicrec.web.errors import WebError
-from musicrec.web.jobs import Job, JobControl, Jobs
+from musicrec.web.jobs import Job, JobCancelled, JobControl, Jobs
 from musicrec.web.messages import track_of
 from musicrec.web.transcode import Previews
 from musicrec.web.uploads import ADDRESSES_BYTES, ANALYSIS, LIMITS
@@ -189,7 +189,12 @@ class Media:
             if self._pictures.get(track_id) is None:
                 limits = {"longest_s": LONGEST_S, "memory_bytes": ADDRESSES_BYTES}
                 arguments = {**self._models, "path": path, **limits}
-                done = await self._analysis.run("details", arguments, limits=LIMITS, control=control)
+                try:
+                    done = await self._analysis.run("details", arguments, limits=LIMITS, control=control)
+                except JobCancelled as late:  # it may have been done by then, and holds a picture, which no job can
+                    if late.result is not None:
+                        self._pictures.put(track_id, picture_of(late.result))
+                    raise JobCancelled({"track": track_id}) from None
                 self._pictures.put(track_id, picture_of(done))
             return {"track": track_id}
 

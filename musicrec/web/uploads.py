@@ -24,7 +24,7 @@ from musicrec.errors import MusicrecError
 from musicrec.recommend.track import Track
 from musicrec.web import messages
 from musicrec.web.errors import WebError
-from musicrec.web.jobs import Job, JobControl, Jobs, too_many
+from musicrec.web.jobs import Job, JobCancelled, JobControl, Jobs, too_many
 from musicrec.web.server_folder import free_bytes
 from musicrec.web.settings import UploadLimits
 from musicrec.web.upload_names import safe_suffix, shown_name
@@ -308,6 +308,8 @@ class Uploads:
             else:
                 upload.converting = asyncio.ensure_future(self._convert(upload, path))
                 upload.converting.add_done_callback(lambda _: path.unlink(missing_ok=True))
+        except JobCancelled:  # what was done by then holds arrays, which no job can
+            raise JobCancelled from None
         except (KeyError, TypeError, ValueError):
             raise MusicrecError(f"{upload.name}: the analysis gave no answer") from None
         except MusicrecError as error:

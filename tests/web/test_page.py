@@ -130,6 +130,80 @@ def test_play_a_result_and_compare_it_with_the_query(open_page):
     page.keyboard.press(" ")
 
 
+def test_the_other_track_is_loaded_before_one_switches_to_it(open_page):
+    page = open_page()
+    ask(page, "Cedar")
+    page.locator(".result .play").first.click()
+    first, fetched = titles(page)[0], []
+    until(page, "performance.getEntriesByType('resource').filter((one) => one.name.endsWith('/audio')).length >= 2")
+    until(page, "document.querySelector('.seek').value > 100")
+    page.on("request", lambda request: fetched.append(request.url))
+    for name in ("Cedar", first):
+        page.keyboard.press("b")
+        page.locator(".player .now strong", has_text=name).wait_for()
+        until(page, "document.querySelector('.player .play').title === 'Pause'")
+    assert not [url for url in fetched if url.endswith("/audio")], "so A/B has no gap"
+    page.keyboard.press(" ")
+    until(page, "document.querySelector('.player .play').title === 'Play'")
+
+
+def test_measuring_a_track_can_be_cancelled_and_left(open_page):
+    job = {"id": "0" * 16, "kind": "details", "state": "running", "done": 1, "total": 3, "message": "decoding"}
+    job |= {"track": None, "result": None}
+    cancelled = []
+
+    def answer(route):
+        if route.request.method == "DELETE":
+            cancelled.append(job["id"])
+            job["state"] = "cancelled"
+        if route.request.url.endswith("/events"):
+            route.fulfill(content_type="text/event-stream", body=": nothing yet\n\n")
+        else:
+            route.fulfill(json=job)
+
+    def start(route):
+        job["state"] = "running"
+        route.fulfill(json=job)
+
+    page = open_page()
+    page.route(re.compile("/jobs/0+"), answer)
+    page.route(re.compile("/details$"), start)
+    ask(page, "Lagoon")
+    page.get_by_text("Over time: spectrogram").click()
+    page.get_by_text("Measuring the track: decoding").wait_for()
+    page.get_by_role("button", name="Cancel").click()
+    again = page.get_by_role("button", name="Measure the track")
+    again.wait_for()
+    assert len(cancelled) == 1
+    again.click()
+    page.get_by_text("Measuring the track: decoding").wait_for()
+    ask(page, "Kelp")
+    until(page, "document.querySelector('.query-panel h2').textContent === 'Kelp'")
+    page.wait_for_timeout(200)
+    assert len(cancelled) == 2, "what nobody waits for is given up"
+
+
+def test_on_a_phone_the_menu_has_what_the_row_has_no_room_for(open_page):
+    page = open_page("library", width=390)
+    page.get_by_role("button", name=re.compile("More for .*Birch")).click()
+    page.get_by_role("menuitem", name="Never again").click()
+    page.locator(".toast", has_text="Never again").get_by_role("button", name="Undo").click()
+    page.locator(".toast", has_text="Taken back").wait_for()
+
+
+def test_an_answer_shows_what_was_said_before_the_page_was_opened(open_page):
+    page = open_page()
+    ask(page, "Cedar")
+    title = titles(page)[2]
+    page.locator(".result", has_text=title).locator(".like").click()
+    page.locator(".toast", has_text="You like").wait_for()
+    page.reload()
+    row = page.locator(".result:not(.skeleton)", has=page.get_by_text(title, exact=True))
+    row.locator(".like[aria-pressed=true]").wait_for()
+    page.keyboard.press("z")
+    page.locator(".toast", has_text="Taken back").wait_for()
+
+
 def test_presets_weights_filters_and_the_wheel_change_the_answer(open_page):
     page = open_page()
     ask(page, "Cedar")
@@ -463,6 +537,24 @@ def test_enter_before_the_answer_takes_the_first_match(open_page):
     assert page.locator(".chip-of").count() == 1
 
 
+def test_what_has_the_focus_is_in_sight_and_tab_passes_the_rows_of_the_table(open_page):
+    page = open_page()
+    ask(page, "Grove")
+    place = "(() => { const box = document.activeElement.getBoundingClientRect(); return [box.top, box.bottom]; })()"
+    player = page.locator(".player").bounding_box()["y"]
+    for _ in range(45):
+        page.keyboard.press("Tab")
+        top, bottom = page.evaluate(place)
+        assert top >= 0 and bottom <= player + 1, page.evaluate("document.activeElement.outerHTML")
+    page.goto(page.url.split("#")[0] + "#/library")
+    page.locator(".table-row").nth(3).focus()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.ariaLabel").startswith("Like: ")
+    for _ in range(3):
+        page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('.player') !== null")
+
+
 def test_a_silent_server_is_named_and_the_page_goes_on(open_page):
     page = open_page()
     page.watched.expected.append("net::ERR_FAILED")
@@ -495,10 +587,17 @@ def test_a_waveform_without_a_file_says_so(open_page):
     page = open_page()
     page.route(re.compile(r"/tracks/[^/?]+$"), gone)
     ask(page, "Amber")
-    missing = page.locator(".query-panel .wave[data-missing]")
-    missing.wait_for()
-    said = missing.evaluate("one => getComputedStyle(one, '::before').content")
-    assert said == '"the file is not there"'
+    note = page.locator(".query-panel .wave").get_by_role("status")
+    note.filter(has_text="The file is not there any more").wait_for()
+
+
+def test_a_file_that_cannot_be_decoded_says_so_in_place_of_its_waveform(open_page):
+    page = open_page()
+    page.watched.expected.append("Failed to load resource")
+    why = "song.mp3: it cannot be decoded"
+    page.route(re.compile(r"/peaks$"), lambda route: route.fulfill(status=422, json={"detail": why}))
+    ask(page, "Amber")
+    page.locator(".query-panel .wave").get_by_role("status").filter(has_text=why).wait_for()
 
 
 def test_a_set_is_still_there_after_a_reload(open_page):

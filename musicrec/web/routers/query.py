@@ -10,6 +10,8 @@ from musicrec.recommend.key_relations import CAMELOT_24, KeyTable
 from musicrec.recommend.presets import key_table_names, preset_names, read_key_table, read_preset
 from musicrec.recommend.query_settings import query_settings
 from musicrec.web.asking import ask, library_names
+from musicrec.web.opinions import opinions_of
+from musicrec.web.page_words import on_the_page
 from musicrec.web.queries import preset_facts
 from musicrec.web.reading import UPLOAD
 from musicrec.web.schemas import Presets, QueryAnswer, QuerySettings, Word
@@ -20,8 +22,15 @@ router = APIRouter(tags=["query"])
 
 @router.post("/query", summary="Ask which tracks go with a track, or with several", response_model=QueryAnswer)
 async def query(state: State, user: User, asked: QuerySettings) -> JSONResponse:
-    """Answer as `musicrec query --json` does. Each result, and the query, has the id of its track."""
+    """Answer as `musicrec query --json` does. Each result, and the query, has the id of its track.
+
+    Beside what the command prints, each result has what the user thinks of it, "opinion" and "rating", and remarks
+    speak of the controls of the page.
+    """
     content = await ask(state, asked, user=user)
+    opinions = await state.table_pool.run(lambda recommender: opinions_of(recommender, state, user))
+    content["remarks"] = on_the_page(content["remarks"])
+    content["results"] = [opinions.added_to(result) for result in content["results"]]
     shown = asked.tracks[-1 if asked.playlist else 0]
     if shown.startswith(UPLOAD):  # its audio hash names nothing here
         content["query"] = content["query"] | {"id": shown, "path": None}

@@ -92,7 +92,7 @@ export function energyCurve(initial, signal, onchange = () => {}) {
   addEventListener("themechange", draw, { signal });
   update();
   return {
-    element: h("div", { class: "field" }, h("span", { class: "label", text: "Energy: draw it" }), canvas, buttons,
+    element: h("div", { class: "field curve-part" }, h("span", { class: "label", text: "Energy: draw it" }), canvas, buttons,
       h("details", {}, h("summary", { class: "label", text: "As numbers" }), numbers)),
     value: () => (kind === "none" ? null : heights.map((energy, i) => [Number((i / (POINTS - 1)).toFixed(4)), Number(energy.toFixed(2))])),
     state,

@@ -62,12 +62,14 @@ export async function mount(view, { signal, params }) {
   const settings = querySettings(signal);
   const picker = trackPicker({ label: "Track to ask about", placeholder: "Search a track to ask about…", onpick: (track) => useAsQuery(track), key: "/", signal });
   const path = trackPicker({ label: "Path to", placeholder: "Path to another track…", onpick: leadTo, signal });
+  const asking = h("div", { class: "ask" }, picker, fileButton(""), chips, path);
   show(view, h("h1", { class: "unseen", text: "Find" }),
-    h("div", { class: "ask" }, picker, fileButton(""), chips, path), uploads, body);
+    asking, uploads, body);
 
   const update = () => {
     show(chips, query.seeds.map((one, i) => chip(one, "seeds", i === 0)), query.unlike.map((one) => chip(one, "unlike")), query.towards && endOfPath(query.towards));
     path.hidden = !mayBePath() || Boolean(query.towards);
+    asking.hidden = isEmpty();
     chips.hidden = !query.seeds.length && !query.unlike.length;
     const state = isEmpty() ? "empty" : query.seeds.length ? "query" : "hint";
     if (body.dataset.state === state) return;

@@ -1,11 +1,13 @@
-/** The player: one audio element, a queue, and the switch between the query (A) and a result (B) at the same place. */
+/** The player: two audio elements, a queue, and the switch between the query (A) and a result (B) at the same place. */
 
-import { address, tell, trackPath } from "./api.js";
+import { address, get, tell, trackPath } from "./api.js";
 import { trackName } from "./format.js";
 import { report, toast } from "./toast.js";
 
-export const audio = new Audio();
-audio.preload = "auto";
+// While one deck plays, the other one holds the track to compare with, so that A/B has no gap.
+const decks = [new Audio(), new Audio()];
+for (const deck of decks) deck.preload = "auto";
+export let audio = decks[0]; // the deck that is heard
 
 export const player = {
   track: null,
@@ -43,20 +45,44 @@ function showOnKeys(track) {
   navigator.mediaSession.metadata = new MediaMetadata({ title: track.title || track.name || "", artist: track.artist ?? "", album: track.album ?? "" });
 }
 
+const holds = (deck, track) => deck.dataset.track === String(track.id) && !deck.error;
+
+function load(deck, track) {
+  if (holds(deck, track)) return;
+  deck.dataset.track = track.id;
+  deck.src = address(trackPath(track.id, "/audio"));
+}
+
+/** Return the deck for a track: the one that holds it; else the one that is heard, unless that holds the query. */
+function deckFor(track) {
+  const query = player.compare?.a;
+  return decks.find((one) => holds(one, track)) ?? (query && holds(audio, query) ? decks.find((one) => one !== audio) : audio);
+}
+
 async function start(track, from) {
   const turn = ++wanted.turn;
-  wanted.share = from;
+  const before = audio;
   player.track = track;
+  audio = deckFor(track);
+  wanted.share = from;
+  load(audio, track);
+  if (audio.readyState >= 1) place();
   setVolume();
   showOnKeys(track);
-  audio.src = address(trackPath(track.id, "/audio"));
   tell("player");
   try {
     await audio.play();
   } catch (error) {
-    if (turn !== wanted.turn || error.name === "AbortError") return;
-    if (error.name === "NotAllowedError") toast("The browser blocks sound until you press play once.");
+    if (turn === wanted.turn && error.name === "NotAllowedError") toast("The browser blocks sound until you press play once.");
   }
+  if (before !== audio) before.pause(); // not earlier: it is heard until the other one sounds
+  const { compare } = player;
+  if (compare && turn === wanted.turn) load(decks.find((one) => one !== audio), track.id === compare.a.id ? compare.b : compare.a);
+}
+
+function place() {
+  if (wanted.share !== null) audio.currentTime = wanted.share * audio.duration;
+  wanted.share = null;
 }
 
 /**
@@ -104,23 +130,23 @@ export const seekBy = (seconds) => seek((audio.currentTime + seconds) / (audio.d
 export const isRunning = () => !audio.paused && !audio.error;
 export const isPlaying = (id) => player.track?.id === id && isRunning();
 
-audio.addEventListener("loadedmetadata", () => {
-  if (wanted.share) audio.currentTime = wanted.share * audio.duration;
-  wanted.share = null;
-});
-for (const name of ["play", "pause", "ended", "loadedmetadata", "waiting", "playing"]) {
-  audio.addEventListener(name, () => tell("player"));
-}
-audio.addEventListener("timeupdate", () => tell("time"));
-audio.addEventListener("ended", () => {
+/** Listen to both decks; only the one that is heard counts. */
+const on = (name, act) => { for (const deck of decks) deck.addEventListener(name, () => { if (deck === audio) act(); }); };
+on("loadedmetadata", place);
+for (const name of ["play", "pause", "ended", "loadedmetadata", "waiting", "playing"]) on(name, () => tell("player"));
+on("timeupdate", () => tell("time"));
+on("ended", () => {
   tell("played", player.track);
   const at = player.queue.findIndex((one) => one.id === player.track?.id);
   if (at >= 0 && player.queue[at + 1]) step(1);
 });
-audio.addEventListener("error", () => {
-  if (!player.track || !audio.src) return;
-  report(Object.assign(new Error(`${trackName(player.track)}: the audio cannot be played; is its file still there?`), { status: 404 }));
+on("error", async () => {
+  const { track } = player;
+  if (!track || !audio.src) return;
   tell("player");
+  const { has } = await get(trackPath(track.id)).catch(() => ({}));
+  const why = has?.audio === false ? "its file is not there any more" : "its file cannot be decoded; it may be damaged";
+  report(Object.assign(new Error(`${trackName(track)} cannot be played: ${why}.`), { status: 404 }));
 });
 for (const [name, act] of Object.entries({ play: () => toggle(), pause: () => toggle(), nexttrack: () => step(1), previoustrack: () => step(-1) })) {
   navigator.mediaSession?.setActionHandler(name, act);

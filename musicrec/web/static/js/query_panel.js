@@ -9,7 +9,6 @@ import { isPlaying, toggle } from "./player.js";
 import { filterOf, query, setPart } from "./query_state.js";
 import { rowOf, store } from "./store.js";
 import { trackButtons } from "./track_buttons.js";
-import { trackDetails } from "./track_details.js";
 import { makeWaveform } from "./waveform.js";
 
 const GROUPS = { genre: "genre", instruments: "instruments", mood: "mood", voice: "voice" };
@@ -52,14 +51,21 @@ function chooseKey(code) {
 export function queryPanel(signal) {
   const head = h("div", { class: "query-head" });
   const facts = h("div", { class: "figures" });
-  const wave = h("div", { class: "wave without-peaks", "aria-hidden": "true" });
+  const wave = h("div", { class: "wave without-peaks" });
   const tags = h("div", { class: "query-tags" });
   const wheel = h("div", { class: "query-wheel" });
-  const details = trackDetails(signal);
+  const place = h("div", { class: "track-details" });
+  let details = null; // its code is fetched with the first query
+  const showDetails = async (row) => {
+    const { trackDetails } = await import("./track_details.js");
+    if (signal.aborted) return;
+    if (!details) place.replaceWith((details = trackDetails(signal)).element);
+    if (of === row.id) details.show(row);
+  };
   const waveform = makeWaveform(wave, { height: 96, signal });
   const panel = h("section", { class: "query-panel card", "aria-label": "The query" },
     h("div", { class: "query-main" }, h("div", { class: "query-top" }, head, facts), wave, tags),
-    h("details", { class: "wheel-part", open: matchMedia("(min-width: 701px)").matches }, h("summary", { class: "muted", text: "Keys that mix" }), wheel), details.element);
+    h("details", { class: "wheel-part", open: matchMedia("(min-width: 701px)").matches }, h("summary", { class: "muted", text: "Keys that mix" }), wheel), place);
   let of = null;
 
   const update = () => {
@@ -89,7 +95,7 @@ export function queryPanel(signal) {
     if (of !== row.id) {
       of = row.id;
       waveform.show(row);
-      details.show(row);
+      showDetails(row);
     }
   };
   for (const name of ["query", "answer", "player"]) listen(name, update, signal);

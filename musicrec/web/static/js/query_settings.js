@@ -20,7 +20,7 @@ function setFilter(name, value) {
 /** Ask anew with what a preset says. */
 function start(parts) {
   askLater.cancel();
-  change({ ...parts, weights: {}, filters: {}, passage: null });
+  change({ ...parts, weights: {}, filters: {}, passage: null, unreliable: false });
 }
 
 const askLater = later((part, name, value) => setPart(part, name, value), 200);
@@ -80,9 +80,11 @@ function filters() {
     field("Compare", select(COMPARE, query.passage ?? "", (one) => change({ passage: one || null }))),
     field("Tempo", select(percents, percent, (one) => setFilter("bpm_percent", one ? Number(one) : null))),
     field("Key", select(keys, key, (one) => setFilter("key", one ? one.split(",") : null))),
-    range("Energy", "energy", 1, 10), range("Year", "year", 1900, 2100), genres(),
+    range("Energy", "energy", 1, 10), range("Year", "year", 1900, 2100),
+    filterOf("year") && check("Unknown years, too", Boolean(filterOf("keep_unknown")?.includes("year")), (on) => setFilter("keep_unknown", on ? ["year"] : null)), genres(),
     check("Not this artist", Boolean(filterOf("not_artist")?.includes("same")), (on) => setFilter("not_artist", on ? ["same"] : null)),
     check("One track per artist", filterOf("max_per_artist") === 1, (on) => setFilter("max_per_artist", on ? 1 : null)),
+    check("Silent or very short tracks, too", query.unreliable, (on) => change({ unreliable: on })),
   ];
 }
 
@@ -107,7 +109,7 @@ export function querySettings(signal) {
     about.textContent = query.preset ? preset().about : "Everything counts; nothing is filtered.";
     show(filterPart, filters());
     if (!weightPart.contains(active)) show(weightPart, weights());
-    reset.hidden = !query.passage && !Object.keys({ ...query.weights, ...query.filters }).length;
+    reset.hidden = !query.passage && !query.unreliable && !Object.keys({ ...query.weights, ...query.filters }).length;
     if (place >= 0 && !active.isConnected) element.querySelectorAll("input, select, button")[place]?.focus();
   };
   listen("query", update, signal);

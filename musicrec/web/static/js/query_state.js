@@ -6,7 +6,7 @@ import { learn, store } from "./store.js";
 import { announce, report, toast } from "./toast.js";
 
 const KEPT = "musicrec.query";
-const usual = () => ({ seeds: [], unlike: [], towards: null, playlist: false, preset: null, weights: {}, filters: {}, passage: null, k: 20 });
+const usual = () => ({ seeds: [], unlike: [], towards: null, playlist: false, preset: null, weights: {}, filters: {}, passage: null, unreliable: false, k: 20 });
 
 export const query = { ...usual(), answer: null, asking: false };
 let asking = new AbortController();
@@ -52,8 +52,9 @@ export async function ask() {
   try {
     const answer = await post("query", {
       tracks: query.seeds.map((one) => one.id), unlike: query.unlike.map((one) => one.id), playlist: query.playlist, towards: query.towards?.id ?? null, k: query.k,
-      preset: query.preset, weights: query.weights, filters: query.filters, passage: query.passage,
+      preset: query.preset, weights: query.weights, filters: query.filters, passage: query.passage, include_unreliable: query.unreliable,
     }, { signal });
+    learn(answer.results);
     query.answer = answer;
     query.asking = false;
     tell("answer");

@@ -95,7 +95,8 @@ function heading(answer, shown) {
   const steps = filter.steps?.at(-1);
   const tags = steps?.tags?.length ? `${filter.match} of ${steps.tags.join(", ")}` : null;
   const parts = [...(filter.musical?.texts ?? []), tags].filter(Boolean);
-  return [h("h2", {}, shown.length ? `${counted(shown.length)} that ${shown.length === 1 ? "goes" : "go"} with it` : "Nothing passes"),
+  const found = query.towards ? `${counted(shown.length)} on the way to ${trackName(query.towards)}` : `${counted(shown.length)} that ${shown.length === 1 ? "goes" : "go"} with it`;
+  return [h("h2", {}, shown.length ? found : library.tracks > 1 ? "Nothing passes" : "No other track yet"),
     h("p", { class: "muted steps-text", text: parts.length ? `of ${library.tracks.toLocaleString("en")}: ${parts.join(" · ")}` : `of ${library.tracks.toLocaleString("en")}` })];
 }
 

@@ -65,6 +65,31 @@ export async function mount(view, { signal, params }) {
   const ends = h("div", { class: "set-form" });
   const size = h("div", { class: "field" });
   const go = h("button", { type: "submit", class: "primary large", text: "Build the set" });
+  const seconds = h("span", { class: "muted" });
+  const doing = h("div", { class: "building", hidden: true }, h("span", {}, h("progress", { "aria-label": "Building the set" }), seconds),
+    h("button", { type: "button", text: "Cancel", onclick: () => stop() }));
+  let stop = () => {};
+  // Have a set built, and say for how long already; null if it was cancelled, which the server notices.
+  const built = async (asked) => {
+    const giveUp = new AbortController();
+    stop = () => giveUp.abort();
+    const begun = Date.now();
+    const clock = setInterval(() => { // most sets take less than the first tick
+      doing.hidden = false;
+      seconds.textContent = `building, ${Math.round((Date.now() - begun) / 1000)} s`;
+    }, 500);
+    try {
+      return await post("sets", asked, { signal: giveUp.signal });
+    } catch (error) {
+      if (giveUp.signal.aborted) return null;
+      throw error;
+    } finally {
+      clearInterval(clock);
+      const focused = doing.contains(document.activeElement);
+      doing.hidden = true;
+      if (focused) go.focus();
+    }
+  };
   let list = null;
 
   const place = (name, label, missing) => {
@@ -98,18 +123,20 @@ export async function mount(view, { signal, params }) {
       ends.querySelector("input")?.focus();
       return;
     }
-    go.disabled = true;
+    go.setAttribute("aria-disabled", "true"); // not disabled: the focus stays
     state.curve = curve.state();
     try {
       const places = Object.fromEntries((state.made?.tracks ?? []).map((one, i, all) => [i + 1, one.id, i > 0 && i < all.length - 1]).filter(([, id, inside]) => inside && state.locked.has(id)));
-      take(await post("sets", {
+      const made = await built({
         start: state.start.id, end: state.end?.id ?? null, tracks: state.unit === "tracks" ? state.tracks : null, minutes: state.unit === "minutes" ? state.minutes : null,
         curve: curve.value(), locked: places, banned: state.banned.map((one) => one.id), settings: { name: state.rules },
-      }));
+      });
+      if (made) take(made);
+      else announce("Cancelled");
     } catch (error) {
       report(error);
     } finally {
-      go.disabled = false;
+      go.removeAttribute("aria-disabled");
     }
   };
   // Another track at the place of one that is banned; all others stay where they are, also those that were moved by hand.
@@ -118,16 +145,18 @@ export async function mount(view, { signal, params }) {
     const last = ids.length - 1;
     const locked = Object.fromEntries(ids.map((id, i) => [i + 1, id]).filter(([place, id]) => place > 1 && place <= last && id !== row.id));
     try {
-      take(await post("sets", {
+      const made = await built({
         start: ids[0], end: ids[last] === row.id ? null : ids[last], tracks: ids.length, curve: curve.value(), locked,
         banned: state.banned.map((one) => one.id), settings: { name: state.rules },
-      }));
+      });
+      if (made) return take(made);
+      state.banned = state.banned.filter((one) => one !== row);
     } catch (error) {
       report(error);
-      draw();
     }
+    return draw();
   };
-  const order = async (ids, focus) => {
+  const judged = async (ids, focus) => {
     try {
       take(await post("sets/order", { tracks: ids, curve: curve.value(), settings: { name: state.rules } }), focus);
     } catch (error) {
@@ -135,6 +164,8 @@ export async function mount(view, { signal, params }) {
       draw(focus);
     }
   };
+  let ordering = null; // the last change of the order; what comes next waits until it is known
+  const order = (ids, focus) => (ordering = judged(ids, focus));
   const draw = (focus = null) => {
     const { made } = state;
     keep();
@@ -145,8 +176,9 @@ export async function mount(view, { signal, params }) {
     }
     const rows = made.tracks.map(rowOfSetTrack);
     list = setList(made, { locked: state.locked, focus, onorder: order,
-      onlock: (row) => { if (!state.locked.delete(row.id)) state.locked.add(row.id); draw(); },
-      onban: (row) => {
+      onlock: async (row) => { await ordering; if (!state.locked.delete(row.id)) state.locked.add(row.id); draw(); },
+      onban: async (row) => {
+        await ordering;
         state.banned.push(row);
         if ([state.start?.id, state.end?.id, made.tracks[0].id].includes(row.id)) return order(made.tracks.filter((one) => one.id !== row.id).map((one) => one.id));
         return replace(row);
@@ -165,8 +197,8 @@ export async function mount(view, { signal, params }) {
       onclick: () => { state.banned = state.banned.filter((other) => other !== one); draw(); } }))));
   };
   show(view, h("h1", { class: "unseen", text: "Sets" }), h("div", { class: "sets" },
-    h("form", { class: "set-form card", novalidate: true, onsubmit: (event) => { event.preventDefault(); build(); } }, ends, size, curve.element,
-      field("Rules", select(RULES, state.rules, (value) => { state.rules = value; })), go), result));
+    h("form", { class: "set-form card", novalidate: true, onsubmit: (event) => { event.preventDefault(); if (!go.hasAttribute("aria-disabled")) build(); } }, ends, size, curve.element,
+      field("Rules", select(RULES, state.rules, (value) => { state.rules = value; })), go, doing), result));
   showEnds();
   if (state.start && !state.curve) curve.startAt(state.start.energy);
   showSize();

@@ -71,6 +71,8 @@ export function trackButtons(track, { small = false, after = null } = {}) {
 function menuButton(track, { after }) {
   const name = trackName(track);
   const items = [
+    ["Like", () => like(track)],
+    ["Never again", () => dislike(track)],
     ["Use as query", () => useAsQuery(track)],
     ["Add as another seed", () => addSeed(track)],
     ["Unlike: fewer like this", () => addSeed(track, "unlike")],

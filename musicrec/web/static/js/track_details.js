@@ -1,10 +1,10 @@
 /** How a track changes: mel spectrogram, roll-off, zero crossings, and predictions over time. Computed when asked for. */
 
-import { address, get, listen, post, trackPath } from "./api.js";
+import { address, get, listen, post, remove, trackPath } from "./api.js";
 import { h, show } from "./dom.js";
 import { drawCurve, drawKeys, drawTags } from "./curves.js";
 import { fixed, length } from "./format.js";
-import { progressBar, watch } from "./jobs.js";
+import { progressBar, progressText, watch } from "./jobs.js";
 import { player, play, seek, share } from "./player.js";
 
 const OPEN = "musicrec.details_open";
@@ -18,6 +18,29 @@ export function trackDetails(signal) {
   let track = null;
   let loaded = null;
   let draws = [];
+  let job = null; // what is measured now
+  const giveUp = () => { // nobody waits for it any longer, so others need not wait for it, either
+    if (job) remove(`jobs/${job.id}`).catch(() => {});
+    job = null;
+  };
+  signal.addEventListener("abort", giveUp);
+
+  /** Have a track measured, with its progress; return whether it was. */
+  const measure = async (wanted, path) => {
+    const bar = progressBar("Measuring the track");
+    const now = h("span", { text: "waiting" });
+    show(body, h("div", { class: "measuring muted" }, h("span", {}, "Measuring the track: ", now), bar.element,
+      h("button", { type: "button", text: "Cancel", onclick: giveUp })));
+    const started = await post(path);
+    job = started;
+    if (track !== wanted || signal.aborted) giveUp();
+    const last = await watch(started, (one) => {
+      bar.set(one);
+      now.textContent = one.message || progressText(one);
+    });
+    if (job === started) job = null;
+    return last.state === "done";
+  };
 
   const load = async () => {
     if (!element.open || !track || loaded === track.id) return;
@@ -28,13 +51,18 @@ export function trackDetails(signal) {
       show(body, h("p", { class: "muted", text: "Reading…" }));
       const { has } = await get(trackPath(wanted.id), {}, { signal });
       if (!has?.details) {
-        const bar = progressBar("Measuring the track");
-        show(body, h("p", { class: "muted" }, "Measuring the track… ", bar.element));
-        await watch(await post(path), bar.set);
+        if (!(await measure(wanted, path))) {
+          if (track !== wanted || signal.aborted) return;
+          loaded = null;
+          show(body, h("p", { class: "buttons center" }, h("button", { type: "button", text: "Measure the track", onclick: load })));
+          body.querySelector("button").focus();
+          return;
+        }
       }
       const details = await get(path, {}, { signal });
       if (track === wanted && !signal.aborted) draw(wanted, details);
     } catch (error) {
+      if (track !== wanted) return;
       loaded = null;
       if (error.name !== "AbortError") show(body, h("p", { class: "error", text: error.message }), h("button", { type: "button", text: "Try again", onclick: load }));
     }
@@ -88,6 +116,7 @@ export function trackDetails(signal) {
     load();
   });
   return { element, show: (one) => {
+    giveUp();
     track = one;
     draws = [];
     loaded = null;

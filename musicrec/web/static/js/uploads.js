@@ -66,8 +66,9 @@ async function send(upload) {
     await change(upload.first ? { seeds: [seed], playlist: false } : { seeds: [...others, seed] });
     setTimeout(drop, 1500, upload);
   } catch (error) {
-    say("failed", error.message);
-    if (error.status !== 0) report(Object.assign(new Error(`${upload.name}: ${error.message}`), { status: error.status || 500 }));
+    const why = error.message.replace(`${upload.name}: `, ""); // the name stands beside it
+    say("failed", why);
+    if (error.status !== 0) report(Object.assign(new Error(`${upload.name}: ${why}`), { status: error.status || 500 }));
   }
   return undefined;
 }

@@ -71,14 +71,20 @@ export function virtualTable({ label, columns, fetchPage, makeRow, onsort, rowHe
       }
       const row = rows.get(index);
       row.style.top = `${index * tall - top + body.scrollTop}px`;
-      row.tabIndex = index === at ? 0 : -1;
+      letTab(row, index === at);
     }
-    if (!rows.has(at) && rows.size) rows.get(Math.min(...rows.keys())).tabIndex = 0;
+    if (!rows.has(at) && rows.size) letTab(rows.get(Math.min(...rows.keys())), true);
+  }
+
+  /** Let Tab reach a row and its buttons, or pass it over: only one row is on the way through the page. */
+  function letTab(row, on) {
+    row.tabIndex = on ? 0 : -1;
+    for (const button of row.querySelectorAll(".buttons-cell button")) button.tabIndex = on ? 0 : -1;
   }
 
   function reach(index) {
     at = index;
-    for (const [one, row] of rows) row.tabIndex = one === at ? 0 : -1;
+    for (const [one, row] of rows) letTab(row, one === at);
   }
 
   function scrollTo(index) {

@@ -1,6 +1,7 @@
 /** A waveform from stored peaks, by wavesurfer.js. It never decodes audio, and it shows where the player is. */
 
 import { get, listen, trackPath } from "./api.js";
+import { h } from "./dom.js";
 import { player, play, seek, share } from "./player.js";
 import { colour } from "./colours.js";
 import WaveSurfer from "../vendor/wavesurfer.esm.js";
@@ -43,6 +44,9 @@ const colours = () => ({ waveColor: colour("--wave"), progressColor: colour("--a
  * @returns {{show: function(object)}} `show(track)` shows that of a track; null shows none.
  */
 export function makeWaveform(element, { height = 72, signal, start = (track, from) => play(track, { from }) } = {}) {
+  const place = h("div", { class: "wave-place", "aria-hidden": "true" });
+  const note = h("p", { class: "wave-note", role: "status" }); // is there before it speaks, or screen readers miss it
+  element.append(place, note);
   let shown = null;
   let surfer = null;
   const clear = () => { surfer?.destroy(); surfer = null; };
@@ -54,7 +58,7 @@ export function makeWaveform(element, { height = 72, signal, start = (track, fro
   const draw = (track, peaks) => {
     clear();
     surfer = withoutInlineStyle(() => WaveSurfer.create({
-      container: element, height, peaks: [peaks], duration: track.duration_s || 1, media: document.createElement("audio"),
+      container: place, height, peaks: [peaks], duration: track.duration_s || 1, media: document.createElement("audio"),
       barWidth: 2, barGap: 1, barRadius: 1, cursorWidth: 1, dragToSeek: true, hideScrollbar: true, normalize: true, ...colours(),
     }));
     surfer.on("ready", follow);
@@ -69,14 +73,12 @@ export function makeWaveform(element, { height = 72, signal, start = (track, fro
     shown = track;
     clear();
     element.classList.toggle("without-peaks", true);
-    delete element.dataset.missing;
+    note.textContent = "";
     if (!track) return;
     const { has } = await get(trackPath(track.id), {}, { signal });
     if (shown !== track || signal?.aborted) return;
-    if (!has.peaks) {
-      if (!has.audio) element.dataset.missing = "the file is not there"; // asked first, because a refused request fills the console
-      return;
-    }
+    if (!has.audio) note.textContent = "The file is not there any more, so it cannot be played.";
+    if (!has.peaks) return; // asked first, because a refused request fills the console
     const { peaks } = await get(trackPath(track.id, "/peaks"), {}, { signal });
     if (shown !== track || signal?.aborted) return;
     element.classList.toggle("without-peaks", false);
@@ -86,5 +88,7 @@ export function makeWaveform(element, { height = 72, signal, start = (track, fro
   listen("player", follow, signal);
   addEventListener("themechange", () => surfer?.setOptions(colours()), { signal });
   signal?.addEventListener("abort", clear);
-  return { show: (track) => load(track).catch(() => {}) }; // without peaks, a line stands for the waveform
+  return { show: (track) => load(track).catch((error) => { // without peaks, a line stands for the waveform
+    if (shown === track && error.status) note.textContent = error.message;
+  }) };
 }

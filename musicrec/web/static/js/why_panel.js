@@ -33,12 +33,11 @@ export function whyPanel(result, list) {
         h("td", {}, h("span", { class: "bar", style: { "--share": Math.max(0, score) } }), h("span", { class: "number", text: fixed(score, 2) })),
         h("td", { class: "muted", text: `× ${Number(weight.toFixed(2))}` }))))),
     h("div", {},
-      result.taste && h("p", { class: "taste", text: result.taste }),
       result.shared_tags.length > 0 && h("p", {}, h("span", { class: "label", text: "shares " }), result.shared_tags.join(", ")),
       result.tempo_change_percent !== null && h("p", {}, h("span", { class: "label", text: "tempo " }),
         `${signed(result.tempo_change_percent)} % ${tempoMultiple(result.tempo_multiple)}`),
-      h("p", {}, h("span", { class: "label", text: "similarity " }), fixed(result.similarity, 3),
-        result.score !== result.similarity && ` · with your taste and for variety ${fixed(result.score, 3)}`),
+      h("p", {}, h("span", { class: "label", text: "similarity " }), fixed(result.similarity, 2),
+        fixed(result.score, 2) !== fixed(result.similarity, 2) && ` · ranked by ${fixed(result.score, 2)}, with your taste and for variety`),
       (result.collections ?? []).map((one) => h("p", { class: "muted", text: `${one.program ?? "collection"}: ${[one.bpm && `${fixed(one.bpm)} BPM`, one.key].filter(Boolean).join(", ")}` })),
       result.remarks.map((text) => h("p", { class: "warning", text }))));
 }
