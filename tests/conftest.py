@@ -101,7 +101,7 @@ def public_crnn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The checkpoint of a small untrained CRNN with 50 outputs, with the names of sota-music-tagging-models."""
     import torch
 
-    from musicrec.export.public_checkpoint import ARCHITECTURES, ORIGINAL_NAMES
+    from musicrec.export.public_names import ARCHITECTURES, ORIGINAL_NAMES
 
     weights = {}
     for name, tensor in ARCHITECTURES["crnn"]({"tags": 50}, width=8, gru_size=8).state_dict().items():

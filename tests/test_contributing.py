@@ -24,7 +24,7 @@ from musicrec.data.manifest import read_manifest
 from musicrec.evaluation.head_scores import score_heads
 from musicrec.export import catalogue, fetch
 from musicrec.export.folder import read_export
-from musicrec.export.public_checkpoint import ARCHITECTURES, ORIGINAL_NAMES
+from musicrec.export.public_names import ARCHITECTURES, ORIGINAL_NAMES
 from musicrec.figures.scores import plot_scores
 from musicrec.heads import Head, from_dict, head_classes, to_dict
 from musicrec.recommend.columns import Columns

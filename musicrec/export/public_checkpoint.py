@@ -20,54 +20,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from musicrec.errors import ConfigError, ExportError
-from musicrec.models.crnn import CRNN
+from musicrec.errors import ExportError
+from musicrec.export.public_names import ARCHITECTURES, HEAD, checked_architecture, original_name, settings_of
 from musicrec.models.frontends.mel import MelSpectrogram
-from musicrec.models.short_chunk_resnet import ShortChunkResNet
-
-ARCHITECTURES: dict[str, type[CRNN] | type[ShortChunkResNet]] = {"crnn": CRNN, "short_chunk_resnet": ShortChunkResNet}
-
-HEAD = "tags"
-
-# Our names of the modules, and those of the original repository.
-ORIGINAL_NAMES = {
-    "crnn": {
-        "input_norm": "spec_bn",
-        **{f"blocks.{block}.conv": f"layer{block + 1}.conv" for block in range(4)},
-        **{f"blocks.{block}.norm": f"layer{block + 1}.bn" for block in range(4)},
-        "gru": "layer5",
-        f"classifier.linears.{HEAD}": "dense",
-    },
-    "short_chunk_resnet": {
-        "input_norm": "spec_bn",
-        **{
-            f"blocks.{block}.{ours}": f"layer{block + 1}.{original}"
-            for block in range(7)
-            for ours, original in (
-                ("conv1", "conv_1"),
-                ("norm1", "bn_1"),
-                ("conv2", "conv_2"),
-                ("norm2", "bn_2"),
-                ("shortcut", "conv_3"),
-                ("shortcut_norm", "bn_3"),
-            )
-        },
-        "hidden": "dense1",
-        "hidden_norm": "bn",
-        f"classifier.linears.{HEAD}": "dense2",
-    },
-}
 
 OTHER_SPELLING = {
-    r"^(?:conv_|res_|residual_)?block(\d)\.": r"layer\1.",
-    r"^(layer\d)\.conv(\d)\.": r"\1.conv_\2.",
-    r"^(layer\d)\.batch_norm(\d)\.": r"\1.bn_\2.",
-    r"^(layer\d)\.batch_norm\.": r"\1.bn.",
+    r"^(?:conv_|res_|residual_)?block(\d+)\.": r"layer\1.",
+    r"^(layer\d+)\.conv(\d)\.": r"\1.conv_\2.",
+    r"^(layer\d+)\.batch_norm(\d)\.": r"\1.bn_\2.",
+    r"^(layer\d+)\.batch_norm\.": r"\1.bn.",
     r"^gru\.": "layer5.",
     r"^(?:fc|linear)(\d?)\.": r"dense\1.",
     r"^batch_norm\.": "bn.",
 }
-FRONT_END = re.compile(r"^(spec|mel_spectrogram|to_db)\.")
+FRONT_END = re.compile(r"^(spec|mel_spectrogram|to_db|hstft\.spec|hstft\.amplitude_to_db)\.")
 
 
 def read_state_dict(path: str | Path) -> dict[str, Tensor]:
@@ -139,7 +105,7 @@ def translate_state_dict(
 
     Args:
         state_dict: Tensors by name, in either spelling.
-        architecture: `crnn` or `short_chunk_resnet`.
+        architecture: One of `ARCHITECTURES`, or what the original repository calls it (`MODEL_TYPES`).
         source: Name of the state dict in messages, such as the path of the file.
 
     Returns:
@@ -150,12 +116,11 @@ def translate_state_dict(
         ConfigError: There is no such architecture.
         ExportError: The checkpoint is of another architecture. The message names missing and surplus keys.
     """
-    if architecture not in ARCHITECTURES:
-        raise ConfigError(f"architecture = {architecture!r}; choose from: {', '.join(ARCHITECTURES)}")
+    architecture = checked_architecture(architecture)
     cls = ARCHITECTURES[architecture]
     weights, front_end = _original_spelling(state_dict)
     with torch.device("meta"):
-        ours = {_original_name(key, architecture): key for key in cls({HEAD: 1}).state_dict()}
+        ours = {original_name(key, architecture): key for key in cls({HEAD: 1}).state_dict()}
     for key in ours:
         if key.endswith(".num_batches_tracked"):  # missing from old checkpoints, and without effect here
             weights.setdefault(key, torch.tensor(0))
@@ -168,7 +133,7 @@ def translate_state_dict(
             )
         )
 
-    settings = _settings(weights, architecture, _mel_bands(front_end, source))
+    settings = settings_of(weights, architecture, _mel_bands(front_end, source))
     translated = {ours[key]: value for key, value in weights.items()}
     with torch.device("meta"):
         expected = cls(**settings).state_dict()
@@ -202,25 +167,6 @@ def _original_spelling(state_dict: dict[str, Tensor]) -> tuple[dict[str, Tensor]
             }
     front_end = {key: weights.pop(key) for key in list(weights) if FRONT_END.match(key)}
     return weights, front_end
-
-
-def _original_name(key: str, architecture: str) -> str:
-    module, _, leaf = key.rpartition(".")
-    return f"{ORIGINAL_NAMES[architecture][module]}.{leaf}"
-
-
-def _settings(weights: dict[str, Tensor], architecture: str, n_mels: int | None) -> dict:
-    """Return the constructor arguments that follow from the shapes of the weights."""
-    settings: dict[str, object]
-    if architecture == "crnn":
-        settings = {
-            "outputs": {HEAD: len(weights["dense.bias"])},
-            "width": len(weights["layer1.conv.bias"]),
-            "gru_size": weights["layer5.weight_hh_l0"].shape[-1],
-        }
-    else:
-        settings = {"outputs": {HEAD: len(weights["dense2.bias"])}, "width": len(weights["layer1.conv_1.bias"])}
-    return settings | ({"n_mels": n_mels} if n_mels else {})
 
 
 def _mel_bands(front_end: dict[str, Tensor], source: str | Path) -> int | None:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from musicrec.errors import ConfigError
 from musicrec.export.folder import write_export
-from musicrec.export.public_checkpoint import ARCHITECTURES, HEAD, read_state_dict, translate_state_dict
+from musicrec.export.public_checkpoint import read_state_dict, translate_state_dict
+from musicrec.export.public_names import ARCHITECTURES, HEAD, checked_architecture, front_end
 from musicrec.heads.tags import TagHead
-from musicrec.models.frontends.mel import MelSpectrogram
 
 
 def import_checkpoint(
@@ -23,7 +23,7 @@ def import_checkpoint(
 
     Args:
         weights: A .pth file. Code in it is never executed (PyTorch's weights-only mode).
-        architecture: "crnn" or "short_chunk_resnet".
+        architecture: One of `ARCHITECTURES`, or what the original repository calls it, such as "short_res".
         classes: Names of the outputs, in their order.
         out: The export folder to write.
         licence: Licence of the weights, for the model card.
@@ -36,8 +36,7 @@ def import_checkpoint(
         ExportError: The file does not hold such weights.
         ConfigError: The architecture is unknown, or the number of names is wrong.
     """
-    if architecture not in ARCHITECTURES:
-        raise ConfigError(f"architecture {architecture!r} is unknown; choose {' or '.join(ARCHITECTURES)}")
+    architecture = checked_architecture(architecture)
     if isinstance(classes, str) or len(set(classes)) != len(classes):
         raise ConfigError("classes must be a list of distinct names, one per output")
     state, settings = translate_state_dict(read_state_dict(weights), architecture=architecture, source=str(weights))
@@ -52,7 +51,7 @@ def import_checkpoint(
         out,
         network=network,
         heads=[TagHead(name=head, classes=tuple(classes))],
-        frontend=MelSpectrogram(n_mels=network.n_mels),
+        frontend=front_end(architecture, network),
         metrics={},
         data={"weights": Path(weights).name, "origin": "sota-music-tagging-models"},
         licence=licence,

@@ -4,12 +4,12 @@ import itertools
 import operator
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from musicrec.config.number_types import Count, Natural, Share
 from musicrec.errors import ConfigError
 from musicrec.models._classifier import Classifier, check_batch_size
+from musicrec.models._convolutions import pooled_convolutions
 
 POOLS = ((2, 2), (3, 3), (4, 4), (4, 4))
 POOLED = 96  # 2·3·4·4: the number of mel bands and of frames that are pooled into one recurrent step
@@ -71,9 +71,7 @@ class CRNN(nn.Module):
         self.embedding_size = gru_size + sum(mean_sizes)
 
         self.input_norm = nn.BatchNorm2d(1)
-        self.blocks = nn.Sequential(
-            *(_Block(*sizes, pool=pool) for sizes, pool in zip(itertools.pairwise(channels), POOLS, strict=True))
-        )
+        self.blocks = pooled_convolutions(channels, POOLS)
         self.gru = nn.GRU(frame_sizes[-1], gru_size, num_layers=2, batch_first=True)
         # The means differ little between tracks. Without normalisation, a linear layer learns slowly from them.
         self.mean_norm = nn.BatchNorm1d(sum(mean_sizes), affine=False) if mean_blocks else None
@@ -109,18 +107,3 @@ class CRNN(nn.Module):
         if self.mean_norm is not None:
             embedding = torch.cat([embedding, self.mean_norm(torch.cat(means, dim=1))], dim=1)
         return embedding, self.classifier(embedding)
-
-
-class _Block(nn.Module):
-    """A 3×3 convolution, batch normalisation, ReLU and max pooling over `pool` = (mel bands, frames)."""
-
-    def __init__(self, inputs: int, outputs: int, *, pool: tuple[int, int]) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, 3, padding=1)
-        self.norm = nn.BatchNorm2d(outputs)
-        self.pool = pool
-
-    def forward(self, features: Tensor) -> Tensor:
-        features = self.norm(self.conv(features))
-        # ReLU is monotonic, so it commutes with max pooling. After the pooling, it has fewer values to process.
-        return F.relu(F.max_pool2d(features, self.pool))

@@ -20,7 +20,10 @@ PANEL = "Tools"
 @app.command(rich_help_panel=PANEL)
 def import_checkpoint(
     weights: Annotated[Path, typer.Argument(metavar="WEIGHTS", help="The checkpoint, a .pth file.")],
-    architecture: Annotated[str, typer.Option(metavar="NAME", help="crnn or short_chunk_resnet.")],
+    architecture: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="crnn, short_chunk_resnet … (docs/networks.md), or the name it has there."),
+    ],
     classes: Annotated[
         Path, typer.Option(metavar="FILE", help="Text file that names the network's outputs in order, one per line.")
     ],

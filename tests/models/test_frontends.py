@@ -12,11 +12,15 @@ from nnAudio import features
 
 from musicrec.errors import ConfigError
 from musicrec.models.frontends.constant_q import ConstantQSpectrogram
+from musicrec.models.frontends.linear import LinearSpectrogram
 from musicrec.models.frontends.log_frequency import LogFrequencySpectrogram
 from musicrec.models.frontends.mel import MelSpectrogram
+from musicrec.models.frontends.waveform import Waveform
 
-ALL_FRONTENDS = pytest.mark.parametrize("kind", [MelSpectrogram, LogFrequencySpectrogram, ConstantQSpectrogram])
-OF_ONE_WINDOW = pytest.mark.parametrize("kind", [MelSpectrogram, LogFrequencySpectrogram])
+ALL_FRONTENDS = pytest.mark.parametrize(
+    "kind", [MelSpectrogram, LogFrequencySpectrogram, ConstantQSpectrogram, LinearSpectrogram]
+)
+OF_ONE_WINDOW = pytest.mark.parametrize("kind", [MelSpectrogram, LogFrequencySpectrogram, LinearSpectrogram])
 
 
 @pytest.fixture(scope="module")
@@ -296,3 +300,37 @@ def test_constant_q_rejects_impossible_settings():
         ConstantQSpectrogram(n_mels=99)
     with pytest.raises(ConfigError, match=r"frontend\.frame_rate=20000: is above frontend\.sample_rate=16000"):
         ConstantQSpectrogram(frame_rate=20_000)
+
+
+def test_linear_equals_torchaudio(waveform):
+    spectrum = torchaudio.transforms.Spectrogram(n_fft=512)(waveform[:1])
+    expected = torchaudio.transforms.AmplitudeToDB()(spectrum)
+    torch.testing.assert_close(LinearSpectrogram()(waveform[:1])[:, 0], expected, atol=1e-2, rtol=0)
+
+
+def test_linear_has_a_tone_in_its_bin():
+    frontend = LinearSpectrogram(sample_rate=8000, n_fft=800, hop_length=400, n_mels=401)
+    tone = torch.sin(2 * math.pi * 1230 / 8000 * torch.arange(8000))[None]
+    assert frontend(tone)[0, 0, :, 10].argmax() == frontend.band_of(1230) == 123
+
+
+def test_linear_rejects_other_numbers_of_bins():
+    with pytest.raises(ConfigError, match=r"frontend\.n_mels=256: a transform of frontend\.n_fft=512 samples has 257"):
+        LinearSpectrogram(n_mels=256)
+
+
+def test_the_waveform_is_one_row_of_its_samples(waveform):
+    frontend = Waveform()
+    assert torch.equal(frontend(waveform), waveform[:, None, None])
+    integers = torch.tensor([[-32768, 0, 16384]], dtype=torch.int16)
+    assert frontend(integers).tolist() == [[[[-1.0, 0.0, 0.5]]]]
+    assert frontend.power(integers).tolist() == [[[1.0, 0.0, 0.25]]]
+    assert math.isnan(frontend.band_of(440.0))
+    assert frontend.state_dict() == {} and Waveform(**frontend.settings).settings == frontend.settings
+    with pytest.raises(ValueError, match="waveform must be"):
+        frontend(waveform[None])
+
+
+def test_the_waveform_has_no_bands():
+    with pytest.raises(ConfigError, match=r"frontend\.n_mels=96: frontend=waveform gives one row; choose a network"):
+        Waveform(n_mels=96)

@@ -30,7 +30,7 @@ class Frontend(Protocol):
             waveform: (batch, samples), floating point in [-1, 1] or int16.
 
         Returns:
-            (batch, 1, n_mels, samples // hop_length + 1) float32.
+            (batch, 1, n_mels, samples // hop_length + 1) float32; the waveform itself has as many columns as samples.
         """
         ...
 

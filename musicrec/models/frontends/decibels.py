@@ -68,7 +68,7 @@ def decibels(
     Raises:
         ValueError: If the waveform has another shape or type.
     """
-    waveform = _to_floating_point(waveform)
+    waveform = to_floating_point(waveform)
     samples = waveform.shape[1]
     shortest = n_fft // 2 + 1  # the reflection at both ends needs more than half a window
     # Quiet bands are up to 100 dB below loud ones, so reduced precision could change them by 10 dB.
@@ -100,7 +100,7 @@ def power_spectrum(
     return spectrum.real.square() + spectrum.imag.square()
 
 
-def _to_floating_point(waveform: Tensor) -> Tensor:
+def to_floating_point(waveform: Tensor) -> Tensor:
     """Convert int16 to floating point. Raises ValueError for other integers, and for shapes but (batch, samples)."""
     if waveform.ndim != 2:
         raise ValueError(f"waveform must be (batch, samples), not {tuple(waveform.shape)}")

@@ -1,0 +1,94 @@
+"""k2c2: five convolutions over bands and time, the FCN in the form in which it was compared with the CRNN."""
+
+import itertools
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from musicrec.config.number_types import Count, Share
+from musicrec.errors import ConfigError
+from musicrec.models._choi_2017 import check_frames
+from musicrec.models._classifier import Classifier
+from musicrec.models._time_pooling import Pooling, TimePooling
+from musicrec.models.fcn import POOLED_BANDS, POOLS
+
+
+class K2C2(nn.Module):
+    """Fully convolutional network for tagging long chunks, with two-dimensional kernels.
+
+    Choi et al., "Convolutional recurrent neural networks for music classification", ICASSP 2017, where it is compared
+    with `K1C2`, `K2C1` and the CRNN at the same number of parameters: one million, with the default width. It differs
+    from `FCN` in its widths, which increase up to the last block, and in ELU in place of ReLU.
+
+    Args:
+        outputs: {head: number of logits}.
+        n_mels: Number of mel bands, at least 96.
+        chunk_samples: Length of the training chunks, in samples.
+        width: Channels of the first block. The others have about 2, 2, 3 and 4 times as many.
+        dropout: Dropout before the linear layers of the heads.
+        pooling: Over time, in chunks of more than 1,280 frames: "max", "mean", or "attention".
+
+    Raises:
+        ConfigError: If there are too few mel bands for the pooling, or if there is no such pooling.
+    """
+
+    def __init__(
+        self,
+        outputs: dict[str, int],
+        *,
+        n_mels: Count = 96,
+        chunk_samples: Count = 464_000,
+        width: Count = 67,
+        dropout: Share = 0.5,
+        pooling: Pooling = "max",
+    ) -> None:
+        super().__init__()
+        if n_mels < POOLED_BANDS:
+            raise ConfigError(
+                f"model.n_mels={n_mels}: k2c2 pools {POOLED_BANDS} bands into one; give {POOLED_BANDS} or more"
+            )
+        self.settings = {
+            "n_mels": n_mels,
+            "chunk_samples": chunk_samples,
+            "width": width,
+            "dropout": dropout,
+            "pooling": pooling,
+        }
+        # The published widths are 67, 135, 135, 203 and 271: multiples of 67.7, rounded.
+        channels = (1, width, 2 * width + 1, 2 * width + 1, 3 * width + 2, 4 * width + 3)
+        self.n_mels, self.chunk_samples, self.embedding_size = n_mels, chunk_samples, channels[-1]
+        self.input_norm = nn.BatchNorm2d(1)
+        self.blocks = nn.Sequential(
+            *(_Block(*sizes, pool) for sizes, pool in zip(itertools.pairwise(channels), POOLS, strict=True))
+        )
+        self.time_pooling = TimePooling(channels[-1], pooling)
+        self.classifier = Classifier(channels[-1], outputs, dropout=dropout)
+
+    def forward(self, decibels: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the embedding and the logits of a batch of chunks.
+
+        Args:
+            decibels: (batch, 1, n_mels, frames) with at least 1,280 frames.
+
+        Returns:
+            The embedding (batch, 4 * width + 3) and the logits {head: (batch, outputs[head])}.
+
+        Raises:
+            ConfigError: If there are fewer frames.
+        """
+        check_frames(decibels, self.chunk_samples)
+        embedding = self.time_pooling(self.blocks(self.input_norm(decibels)).amax(dim=2))
+        return embedding, self.classifier(embedding)
+
+
+class _Block(nn.Module):
+    """A 3×3 convolution, batch normalisation, ELU and max pooling over (mel bands, frames)."""
+
+    def __init__(self, inputs: int, outputs: int, pool: tuple[int, int]) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.norm = nn.BatchNorm2d(outputs)
+        self.pool = pool
+
+    def forward(self, features: Tensor) -> Tensor:
+        return F.elu(F.max_pool2d(self.norm(self.conv(features)), self.pool))
