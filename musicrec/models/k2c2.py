@@ -54,7 +54,7 @@ class K2C2(nn.Module):
             "dropout": dropout,
             "pooling": pooling,
         }
-        # The published widths are 67, 135, 135, 203 and 271: multiples of 67.7, rounded.
+        # 67, 135, 135, 203 and 271, multiples of 67.7, have together one million parameters.
         channels = (1, width, 2 * width + 1, 2 * width + 1, 3 * width + 2, 4 * width + 3)
         self.n_mels, self.chunk_samples, self.embedding_size = n_mels, chunk_samples, channels[-1]
         self.input_norm = nn.BatchNorm2d(1)

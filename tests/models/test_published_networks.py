@@ -137,7 +137,7 @@ def test_more_than_64_chunks():
 
 
 # -- Choi et al. 2017 ----------------------------------------------------------------------------------------------
-def test_widths_of_the_paper_with_a_million_parameters():
+def test_widths_with_a_million_parameters():
     with torch.device("meta"):
         flat, tall, square = K1C2({"tags": 50}), K2C1({"tags": 50}), K2C2({"tags": 50})
     assert [block.conv.out_channels for block in tall.blocks] == [152, 152, 152, 304, 304]
