@@ -56,7 +56,7 @@ def open_page(browser, base: str) -> Iterator[Callable]:
         page.watched = Watched(page, at)
         opened.append((context, page.watched))
         page.goto(f"{at}#/{view}")
-        page.wait_for_selector("main > :not(noscript), dialog")
+        page.wait_for_selector("main[data-view] > *, dialog")
         return page
 
     yield make

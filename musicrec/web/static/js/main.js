@@ -86,6 +86,7 @@ async function start() {
     event.preventDefault();
     view.focus();
   });
+  const opening = setTimeout(() => show(view, h("p", { class: "empty-note", role: "status", text: "Opening the library…" })), 400);
   try {
     const session = await readSession();
     startTools(document.getElementById("tools"));
@@ -94,6 +95,7 @@ async function start() {
   } catch (error) {
     report(error);
   }
+  clearTimeout(opening);
   let asking = false;
   listen("signed out", async () => { // a session ended, or somebody else signed out in another tab
     if (asking || !store.session?.users) return;

@@ -106,7 +106,7 @@ export function querySettings(signal) {
     show(presets, [{ name: null, about: "all that the library knows, weighed evenly" }, ...store.presets.presets].map((one) => h("button", { type: "button",
       "aria-pressed": String((one.name ?? null) === query.preset), text: one.name ?? "balanced", title: one.about,
       onclick: () => start({ preset: one.name ?? null }) })));
-    about.textContent = query.preset ? preset().about : "Everything counts; nothing is filtered.";
+    about.textContent = query.preset ? preset().about : "Everything counts. Only the tags filter.";
     show(filterPart, filters());
     if (!weightPart.contains(active)) show(weightPart, weights());
     reset.hidden = !query.passage && !query.unreliable && !Object.keys({ ...query.weights, ...query.filters }).length;

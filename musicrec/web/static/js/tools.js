@@ -26,7 +26,7 @@ export function startTools(element) {
     const { user, users } = store.session;
     people.hidden = !users;
     people.setAttribute("aria-label", `User: ${user ?? "nobody"}; switch`);
-    show(people, icon("user"), h("span", { text: user ?? "Who are you?" }));
+    show(people, icon("user"), h("span", { text: user ?? "Sign in" }));
   };
   named();
   listen("user", named);
