@@ -68,7 +68,7 @@ Errors are `{"detail": "one message"}`. Without `--token`, only programs on this
 async def _warm_up(state: WebState) -> None:
     """Read the library, for which the first page and the first query would wait: seconds for 100,000 tracks."""
     with suppress(MusicrecError, WebError):  # such as no library yet; a request says so
-        await state.table_pool.run(state.track_lists.of)
+        await state.table_reader.run(state.track_lists.of)
         await library_names(state)
 
 
@@ -84,9 +84,9 @@ def create_app(settings: ServerSettings, *, open_recommender: Callable[[], Recom
     state = WebState(
         settings=settings,
         metrics=metrics,
-        pool=RecommenderThread(opener, name="feedback"),
-        table_pool=RecommenderThread(opener, name="table"),
-        slow_pool=RecommenderThread(opener, name="sets", most=MOST_SLOW),
+        recommender=RecommenderThread(opener, name="feedback"),
+        table_reader=RecommenderThread(opener, name="table"),
+        slow_recommender=RecommenderThread(opener, name="sets", most=MOST_SLOW),
         background=Background(settings, count=metrics.job_ended),
     )
 
@@ -99,8 +99,8 @@ def create_app(settings: ServerSettings, *, open_recommender: Callable[[], Recom
                 yield
                 warming.cancel()
         finally:
-            for pool in (state.pool, state.table_pool, state.slow_pool):
-                pool.close()
+            for thread in (state.recommender, state.table_reader, state.slow_recommender):
+                thread.close()
 
     app = FastAPI(
         title="musicrec",

@@ -42,7 +42,7 @@ async def ask(state: WebState, wanted: QuerySettings, *, user: str, taste: str |
     }
     named = [*wanted.tracks, *wanted.unlike, *([] if wanted.towards is None else [wanted.towards])]
     of_library = [one for one in named if not one.startswith(UPLOAD)]
-    await state.table_pool.run(lambda recommender: check_ids(recommender, state, of_library))
+    await state.table_reader.run(lambda recommender: check_ids(recommender, state, of_library))
     uploads: dict[str, Track] = {one: state.uploads.track(one, user) for one in named if one.startswith(UPLOAD)}
     if wanted.at_s is not None:
         uploads[wanted.tracks[0]] = await _part(state, wanted, wanted.at_s, user=user)
@@ -50,7 +50,7 @@ async def ask(state: WebState, wanted: QuerySettings, *, user: str, taste: str |
     taste, processes = user if taste is None else taste, state.background.processes
     if processes is not None:
         return await processes.query(asked, uploads=uploads, user=taste)
-    return await state.pool.run(
+    return await state.recommender.run(
         lambda recommender: answer_query(
             recommender, asked, uploads=uploads, user=taste, profiles=state.settings.profiles
         )
@@ -65,7 +65,7 @@ async def _part(state: WebState, wanted: QuerySettings, at_s: float, *, user: st
     if one.startswith(UPLOAD):
         whole, file = state.uploads.track(one, user), str((await state.uploads.playable(one, user))[0])
     else:
-        (whole,) = await state.table_pool.run(lambda recommender: library_tracks(recommender, state, [one]))
+        (whole,) = await state.table_reader.run(lambda recommender: library_tracks(recommender, state, [one]))
         file = whole.path
     try:
         part = await state.media.part(file, at_s)
@@ -85,7 +85,7 @@ async def library_names(state: WebState) -> dict[str, list[str]]:
         WebError: A process failed.
     """
     processes = state.background.processes
-    return await (state.pool.run(names_of_library) if processes is None else processes.names())
+    return await (state.recommender.run(names_of_library) if processes is None else processes.names())
 
 
 async def build_set(
@@ -104,7 +104,7 @@ async def build_set(
         WebError: There is no such track (404), or nobody waits any longer.
     """
     ids = [wanted.start, *([] if wanted.end is None else [wanted.end]), *wanted.locked.values()]
-    await state.table_pool.run(lambda recommender: check_ids(recommender, state, ids))
+    await state.table_reader.run(lambda recommender: check_ids(recommender, state, ids))
     asked = wanted.model_dump() | {"settings": _tuning(wanted.settings)}
     control, ended = JobControl(), threading.Event()
 
@@ -116,7 +116,7 @@ async def build_set(
         work = asyncio.ensure_future(processes.build_set(asked, user=user, control=control))
     else:
         work = asyncio.ensure_future(
-            state.slow_pool.run(
+            state.slow_recommender.run(
                 lambda recommender: sets.build(
                     recommender, asked, user=user, profiles=state.settings.profiles, progress=end_if_unwanted
                 )
@@ -139,11 +139,11 @@ async def explain_set(state: WebState, wanted: OrderRequest) -> dict[str, Any]:
         MusicrecError: As for `sets.explain`.
         WebError: There is no such track (404).
     """
-    await state.table_pool.run(lambda recommender: check_ids(recommender, state, wanted.tracks))
+    await state.table_reader.run(lambda recommender: check_ids(recommender, state, wanted.tracks))
     asked = wanted.model_dump() | {"settings": _tuning(wanted.settings)}
     if (processes := state.background.processes) is not None:
         return await processes.explain_set(asked)
-    return await state.slow_pool.run(lambda recommender: sets.explain(recommender, asked))
+    return await state.slow_recommender.run(lambda recommender: sets.explain(recommender, asked))
 
 
 def _tuning(tuning: SetTuning) -> dict[str, Any]:

@@ -33,10 +33,10 @@ class WebState:
 
     Attributes:
         settings: Settings of the server.
-        pool: Answers questions to the recommender: what users say, and queries if there is no process for them.
-        table_pool: Answers those that take milliseconds, as they come with every letter that is typed. They need not
+        recommender: Answers questions to the recommender: what users say, and queries if there is no process for them.
+        table_reader: Answers those that take milliseconds, as they come with every letter that is typed. They need not
             wait for queries.
-        slow_pool: Answers those that take seconds. No other needs to wait for them.
+        slow_recommender: Answers those that take seconds. No other needs to wait for them.
         background: Jobs, uploads, and what is played and drawn; it works while the server answers.
         track_lists: The library as a table.
         library_facts: Version of the library, and what GET /library answers for it.
@@ -48,9 +48,9 @@ class WebState:
     """
 
     settings: ServerSettings
-    pool: RecommenderThread
-    table_pool: RecommenderThread
-    slow_pool: RecommenderThread
+    recommender: RecommenderThread
+    table_reader: RecommenderThread
+    slow_recommender: RecommenderThread
     background: Background
     track_lists: TrackLists = field(default_factory=TrackLists)
     library_facts: tuple[Hashable, dict[str, Any]] | None = None

@@ -57,7 +57,7 @@ async def export(state: State, user: User, asked: ExportRequest) -> Response:
                 raise PlaylistError(str(error).replace(str(file), file.name)) from None
             return file.read_bytes()
 
-    content = await state.slow_pool.run(written)
+    content = await state.slow_recommender.run(written)
     return Response(content, media_type=kind, headers={"Content-Disposition": attachment(f"{file_name(name)}{suffix}")})
 
 

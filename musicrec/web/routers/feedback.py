@@ -42,7 +42,7 @@ async def say(state: State, user: User, said: Said) -> dict:
                 return feedback.played(track)
             return feedback.like(track) if said.kind == "like" else feedback.dislike(track)
 
-    return {"events": [event_facts(event) for event in await state.pool.run(record)]}
+    return {"events": [event_facts(event) for event in await state.recommender.run(record)]}
 
 
 @router.post("/feedback/undo", summary="Take back what was said last", response_model=Undone)
@@ -53,7 +53,7 @@ async def undo(state: State, user: User) -> dict:
         with recommender.feedback(user, profiles=state.settings.profiles) as feedback:
             return feedback.undo()
 
-    return {"undone": [event_facts(event) for event in await state.pool.run(taken_back)]}
+    return {"undone": [event_facts(event) for event in await state.recommender.run(taken_back)]}
 
 
 @router.get("/history", summary="Return what was said, the last first", response_model=Events)
@@ -69,7 +69,7 @@ async def history(
         with recommender.feedback(user, profiles=state.settings.profiles, read_only=True) as feedback:
             return feedback.history(limit=limit, undone=undone)
 
-    return {"events": [event_facts(event) for event in await state.pool.run(events)]}
+    return {"events": [event_facts(event) for event in await state.recommender.run(events)]}
 
 
 def event_facts(event: Event) -> dict:

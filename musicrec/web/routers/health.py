@@ -24,7 +24,7 @@ async def healthz() -> dict[str, str]:
 async def metrics(state: State) -> Response:
     """Return requests and seconds per endpoint, jobs and uploads, and the size of the library."""
     with contextlib.suppress(MusicrecError, asyncio.TimeoutError):  # then the figure of the last time stays
-        state.metrics.tracks.set(await asyncio.wait_for(state.pool.run(len), _PATIENCE_S))
+        state.metrics.tracks.set(await asyncio.wait_for(state.recommender.run(len), _PATIENCE_S))
     jobs: Counter[tuple[str, str]] = Counter((job.kind, job.state) for job in state.jobs.all())
     state.metrics.set_work(jobs, uploads_waiting=state.uploads.busy, uploads_kept=state.uploads.kept)
     return Response(state.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -35,4 +35,4 @@ async def library(state: State, user: User) -> dict:
         state.library_facts = version, found
         return found
 
-    return await state.table_pool.run(facts)
+    return await state.table_reader.run(facts)

@@ -40,7 +40,7 @@ async def track_map(state: State, user: User) -> Response:
             return version, tracks, recommender.library_index.everything().columns.vectors
 
     async with state.maps.turn:
-        version, tracks, vectors = await state.slow_pool.run(sounds)
+        version, tracks, vectors = await state.slow_recommender.run(sounds)
         if vectors is not None:
             state.maps.keep(version, await asyncio.to_thread(_drawn, vectors, tracks))
         return Response(state.maps.known(version), media_type="application/json")

@@ -48,7 +48,7 @@ async def get_peaks(track: Track, state: State, user: User, response: Response) 
         assert upload.peaks is not None and upload.track is not None
         outline = Outline(duration_s=upload.track.duration_s, peaks=upload.peaks)
     else:
-        stored = await state.pool.run(lambda recommender: stored_outline(recommender, state, track))
+        stored = await state.recommender.run(lambda recommender: stored_outline(recommender, state, track))
         outline = stored or await state.media.outline(track, await _existing_path_of(state, track))
         response.headers.update(_FOR_A_WHILE)
     peaks = np.round(outline.peaks / 255, 3).tolist()
@@ -100,7 +100,7 @@ async def _path_of(state: WebState, track: str) -> str:
     Raises:
         WebError: The library has no such track (404).
     """
-    return await state.table_pool.run(lambda recommender: path_of(recommender, state, track))
+    return await state.table_reader.run(lambda recommender: path_of(recommender, state, track))
 
 
 async def _existing_path_of(state: WebState, track: str) -> str:

@@ -101,7 +101,7 @@ async def path(
 async def _answer(state: WebState, tracks: list[str], *, k: int) -> list[dict]:
     """Return what is like a track, or leads from one to the other."""
     with _in_its_terms():
-        await state.table_pool.run(lambda recommender: check_ids(recommender, state, tracks))  # refuses uploads
+        await state.table_reader.run(lambda recommender: check_ids(recommender, state, tracks))  # refuses uploads
         # The ids are not checked by their form: players get the same answer for every id that is not there.
         asked = QuerySettings.model_construct(tracks=tracks[:1], towards=(*tracks[1:], None)[0], k=k)
         return (await ask(state, asked, user=USUAL_USER, taste=_taste(state)))["results"]
@@ -111,7 +111,7 @@ async def _respond(
     state: WebState, matches: Callable[[Recommender], list[dict]], form: Literal["json", "xml"]
 ) -> Response:
     with _in_its_terms():
-        return subsonic.respond({"sonicMatch": await state.pool.run(matches)}, form)
+        return subsonic.respond({"sonicMatch": await state.recommender.run(matches)}, form)
 
 
 @contextmanager

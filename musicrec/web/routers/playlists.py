@@ -42,7 +42,7 @@ async def playlists(state: State, user: User) -> list:
                 for one in feedback.playlists()
             ]
 
-    return await state.pool.run(listed)
+    return await state.recommender.run(listed)
 
 
 @router.post("", summary="Make a playlist", response_model=PlaylistContent, status_code=201)
@@ -59,13 +59,13 @@ async def create(state: State, user: User, asked: NewPlaylist) -> dict:
             feedback.create_playlist(asked.name, entries=entries)
         return _content(recommender, state, user, asked.name)
 
-    return await state.pool.run(made)
+    return await state.recommender.run(made)
 
 
 @router.get("/{name:path}", summary="Return a playlist", response_model=PlaylistContent)
 async def playlist(state: State, user: User, name: Name) -> dict:
     """Return the tracks of a playlist, also those whose file is missing."""
-    return await state.pool.run(lambda recommender: _content(recommender, state, user, name))
+    return await state.recommender.run(lambda recommender: _content(recommender, state, user, name))
 
 
 @router.put(
@@ -88,7 +88,7 @@ async def change(state: State, user: User, name: Name, asked: PlaylistChange) ->
                 feedback.rename_playlist(name, asked.name)
         return _content(recommender, state, user, asked.name or name)
 
-    return await state.pool.run(changed)
+    return await state.recommender.run(changed)
 
 
 @router.delete("/{name:path}/tracks/{place}", summary="Take a track out of a playlist", response_model=PlaylistContent)
@@ -103,7 +103,7 @@ async def remove(state: State, user: User, name: Name, place: Annotated[int, Pat
             feedback.remove_from_playlist(name, place)
         return _content(recommender, state, user, name)
 
-    return await state.pool.run(removed)
+    return await state.recommender.run(removed)
 
 
 @router.delete("/{name:path}", summary="Delete a playlist", status_code=204)
@@ -115,7 +115,7 @@ async def delete(state: State, user: User, name: Name) -> Response:
             _existing(feedback.playlists(), name)
             feedback.delete_playlist(name)
 
-    await state.pool.run(deleted)
+    await state.recommender.run(deleted)
     return Response(status_code=204)
 
 
@@ -142,7 +142,7 @@ async def add(state: State, user: User, name: Name, asked: AddedTracks) -> dict:
                 feedback.append_entries(name, inserted(()))
         return _content(recommender, state, user, name)
 
-    return await state.pool.run(added)
+    return await state.recommender.run(added)
 
 
 @router.post("/{name:path}/continue", summary="Find tracks that go on after a playlist", response_model=SetAnswer)
@@ -154,7 +154,7 @@ async def go_on(state: State, user: User, name: Name, asked: ContinueRequest) ->
             _existing(feedback.playlists(), name)
             return with_ids(feedback.continue_playlist(name, k=asked.k))
 
-    return JSONResponse(await state.slow_pool.run(found))
+    return JSONResponse(await state.slow_recommender.run(found))
 
 
 def _check_room(playlists: list[Playlist], name: str, size: int) -> None:

@@ -28,7 +28,7 @@ async def query(state: State, user: User, asked: QuerySettings) -> JSONResponse:
     speak of the controls of the page.
     """
     content = await ask(state, asked, user=user)
-    opinions = await state.table_pool.run(lambda recommender: opinions_of(recommender, state, user))
+    opinions = await state.table_reader.run(lambda recommender: opinions_of(recommender, state, user))
     content["remarks"] = on_the_page(content["remarks"])
     content["results"] = [opinions.added_to(result) for result in content["results"]]
     shown = asked.tracks[-1 if asked.playlist else 0]
@@ -40,7 +40,7 @@ async def query(state: State, user: User, asked: QuerySettings) -> JSONResponse:
 @router.get("/presets", summary="Return what a query can be asked with", response_model=Presets)
 async def presets(state: State, user: User) -> dict:
     """Return the presets, the weights that count without one, and the names that weights and filters know."""
-    usual = await state.table_pool.run(lambda recommender: query_settings(recommender.library).preset)
+    usual = await state.table_reader.run(lambda recommender: query_settings(recommender.library).preset)
     return {
         "default": preset_facts(usual),
         "presets": [preset_facts(read_preset(name)) for name in preset_names()],

@@ -41,7 +41,7 @@ async def session(request: Request, state: State) -> dict:
         "needs_pin": settings.users,
         "can_index": settings.index,
         "version": VERSION,
-        **await state.table_pool.run(facts),
+        **await state.table_reader.run(facts),
     }
 
 
@@ -66,7 +66,7 @@ async def sign_in(request: Request, state: State, asked: SignIn) -> dict:
         known = stored is not None
         return known, matches(asked.pin or "", stored or nobodys_pin()) and known
 
-    known, right = await state.pool.run(is_right)
+    known, right = await state.recommender.run(is_right)
     if known:
         state.attempts.keep(name)
     if not right:
@@ -105,7 +105,7 @@ async def add(request: Request, state: State, asked: NewUser) -> dict:
                 raise WebError(409, f"there are {_MOST_USERS:,} users already, which is the most")
             return feedback.set_pin(hash_pin(asked.pin))
 
-    if not await state.pool.run(added):
+    if not await state.recommender.run(added):
         raise WebError(
             409, f"{name}: there is a user of this name already, or of one that looks alike; choose another name"
         )

@@ -64,7 +64,7 @@ async def tracks(
             "tracks": table.rows(found[offset : offset + limit], opinions),
         }
 
-    return JSONResponse(await state.table_pool.run(page))
+    return JSONResponse(await state.table_reader.run(page))
 
 
 @router.get("/tracks/{id}", summary="Return all that is known of a track", response_model=TrackDetails)
@@ -95,4 +95,4 @@ async def track(state: State, user: User, id: Annotated[TrackId, Path()]) -> dic
             "has": has,
         }
 
-    return await state.table_pool.run(details)
+    return await state.table_reader.run(details)
