@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,7 +42,14 @@ class ChunkDataset(Dataset):
     """Reads whole batches of chunks, which are given as (track, first sample) pairs."""
 
     def __init__(
-        self, store: WaveformStore, *, split: str, rows: np.ndarray, targets: dict[str, Tensor], samples: int
+        self,
+        store: WaveformStore,
+        *,
+        split: str,
+        rows: np.ndarray,
+        targets: dict[str, Tensor],
+        samples: int,
+        cuts: Mapping[str, Callable[..., Tensor]] | None = None,
     ) -> None:
         """Describe the chunks of a split.
 
@@ -52,8 +59,10 @@ class ChunkDataset(Dataset):
             rows: (tracks,) int64, the row of the store of each track.
             targets: The labels of each head, {head: (tracks, …)}.
             samples: Length of every chunk, in samples.
+            cuts: {head: its method that cuts the labels of tracks to those of chunks} of heads whose labels have times.
         """
         self.store, self.split, self.rows, self.targets, self.samples = store, split, rows, targets, samples
+        self.cuts = cuts or {}
 
     def __getitems__(self, chunks: list[tuple[int, int]]) -> dict:
         """Read a batch.
@@ -62,13 +71,17 @@ class ChunkDataset(Dataset):
             chunks: (track, first sample) of every chunk.
 
         Returns:
-            "waveform" (batch, samples) int16, "track" (batch,) int64, and "target" {head: (batch, …)}.
+            "waveform" (batch, samples) int16, "track" (batch,) int64, "start_s" (batch,) float64, and "target"
+            {head: (batch, …)}.
         """
         track, start = np.asarray(chunks, dtype=np.int64).T
         waveform = self.store.read(self.rows[track], start, self.samples)
         index = torch.from_numpy(track.copy())
         target = {name: values[index] for name, values in self.targets.items()}
-        return {"waveform": torch.from_numpy(waveform), "track": index, "target": target}
+        start_s = torch.from_numpy(start / self.store.sample_rate)
+        for name, cut in self.cuts.items():
+            target[name] = cut(target[name], start_s=start_s)
+        return {"waveform": torch.from_numpy(waveform), "track": index, "start_s": start_s, "target": target}
 
 
 class RandomChunks(Sampler):

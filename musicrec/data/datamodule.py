@@ -35,6 +35,7 @@ from musicrec.data.store_group import StoreGroup
 from musicrec.data.subset import TrackSelection, keep_at_most, keep_fraction, keep_where
 from musicrec.errors import ManifestError
 from musicrec.heads import Head
+from musicrec.heads.frames import is_frame_wise
 from musicrec.models.frontends import Frontend
 from musicrec.models.frontends.decibels import INT16_SCALE
 
@@ -272,7 +273,8 @@ class MusicDataModule(lightning.LightningDataModule):
         frame = self.tracks(split)
         targets = {head.name: self.labels(head, frame) for head in self.heads}
         rows = self.store.rows(frame["track_id"])
-        return ChunkDataset(self.store, split=split, rows=rows, targets=targets, samples=samples)
+        cuts = {head.name: head.cut for head in self.heads if is_frame_wise(head)}
+        return ChunkDataset(self.store, split=split, rows=rows, targets=targets, samples=samples, cuts=cuts)
 
     def _share(self) -> dict[str, int]:
         """Return which part of the chunks is for this process."""
@@ -304,10 +306,14 @@ class MusicDataModule(lightning.LightningDataModule):
             step: Number of the training batch, from which the augmentation draws; None for no augmentation.
 
         Returns:
-            "mel" (batch, 1, mel channels, frames) float32, "track" and "target". After a mixup also "partner", the
-            labels of the chunk that was laid over each one, and "share", the weight of the first in the loss.
+            "mel" (batch, 1, mel channels, frames) float32, "track", "start_s" and "target". After a mixup also
+            "partner", the labels of the chunk that was laid over each one, and "share", the weight of the first in the
+            loss.
         """
-        waveform, prepared = batch["waveform"], {"track": batch["track"], "target": dict(batch["target"])}
+        waveform = batch["waveform"]
+        prepared = {name: batch[name] for name in ("track", "start_s") if name in batch} | {
+            "target": dict(batch["target"])
+        }
         self.frontend.to(waveform.device)
         augmentation = self.augmentation
         if step is None or augmentation.is_empty:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from scipy.optimize import minimize_scalar
 from torch import Tensor
 from torchmetrics.functional.classification import binary_calibration_error
@@ -35,12 +36,24 @@ def concatenate_predictions(parts: Sequence[Mapping[str, tuple[Tensor, Tensor]]]
         parts: For each part {head: (probabilities, target)}.
 
     Returns:
-        {head: (probabilities, target)} of all tracks.
+        {head: (probabilities, target)} of all tracks. Where parts differ in the number of frames or beats, the shorter
+        ones end with NaN.
     """
     return {
-        name: tuple(torch.cat(tensors) for tensors in zip(*(part[name] for part in parts), strict=True))
+        name: tuple(_joined(tensors) for tensors in zip(*(part[name] for part in parts), strict=True))
         for name in parts[0]
     }
+
+
+def _joined(tensors: Sequence[Tensor]) -> Tensor:
+    """Concatenate (tracks, …), padded with NaN to the largest sizes."""
+    sizes = [max(sizes) for sizes in zip(*(tensor.shape[1:] for tensor in tensors), strict=True)]
+    padded = []
+    for tensor in tensors:
+        missing = [size - own for size, own in zip(sizes, tensor.shape[1:], strict=True)]
+        padding = [number for size in reversed(missing) for number in (0, size)]
+        padded.append(F.pad(tensor, padding, value=math.nan) if any(missing) else tensor)
+    return torch.cat(padded)
 
 
 def calibrate(

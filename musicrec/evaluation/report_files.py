@@ -12,6 +12,7 @@ from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.evaluation.head_scores import HeadScore
 from musicrec.evaluation.result import Result
 from musicrec.heads import Head
+from musicrec.heads.frames import is_frame_wise
 from musicrec.system.atomic_write import write_json, write_text
 from musicrec.system.csv_table import write_csv
 
@@ -80,10 +81,19 @@ def prediction_rows(
     Returns:
         Columns split, track_id, head, class, label, prediction and probability; an unknown label is empty. Exclusive
         classes: one row per track, label and prediction in words, the probability of the most likely class, an empty
-        class. Tags: one row per track and class, label and prediction 1 or 0.
+        class. Frame-wise heads: the same without a probability. Tags: one row per track and class, label and prediction
+        1 or 0.
     """
-    answer = head.answer(probabilities)
-    if head.exclusive:
+    if is_frame_wise(head):
+        columns = {
+            "track_id": list(track_ids),
+            "class": [None] * len(target),
+            "label": [head.truth_text(truth) or None for truth in target],
+            "prediction": [head.text(head.decode(track)) for track in probabilities.numpy()],
+            "probability": [None] * len(target),
+        }
+    elif head.exclusive:
+        answer = head.answer(probabilities)
         columns = {
             "track_id": list(track_ids),
             "class": [None] * len(target),
@@ -92,6 +102,7 @@ def prediction_rows(
             "probability": probabilities.max(dim=1).values.tolist(),
         }
     else:
+        answer = head.answer(probabilities)
         columns = {
             "track_id": [track for track in track_ids for _ in head.classes],
             "class": list(head.classes) * len(target),

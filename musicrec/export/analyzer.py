@@ -26,7 +26,9 @@ from musicrec.export.description import Model
 from musicrec.export.folder import read_export
 from musicrec.export.model_set import BATCH_S, ModelSet
 from musicrec.export.passages import Passages
+from musicrec.export.phrases import find_phrases, levels_of_beats
 from musicrec.export.track_queue import Stopped, TrackQueue
+from musicrec.heads.beat_grid import BeatGrid
 from musicrec.system.memory import keep_freed_memory
 
 _SILENT_PEAK = 1e-3  # -60 dBFS
@@ -57,6 +59,11 @@ class TrackAnalysis:
             `musicrec.descriptors.DESCRIPTORS`.
         over_time: What the models said of single chunks, not calibrated: {head: (middles of the chunks in seconds
             (chunks,), probabilities (chunks, classes) float32)}.
+        frames: What frame-wise heads say of the track, {head: (classes, frames) float32}, such as beats and downbeats;
+            NaN where nothing was heard.
+        beat_grid: The beats at a constant tempo, of a model with the head `beats`; None without one, or without a beat.
+        phrases: Where phrases of two, four and eight bars begin on that grid, {beats of a phrase: seconds (phrases,)
+            float64}, such as 8, 16 and 32; see `musicrec.export.phrases`.
     """
 
     duration_s: float
@@ -69,6 +76,9 @@ class TrackAnalysis:
     remarks: tuple[Remark, ...] = ()
     descriptors: dict[str, float] = field(default_factory=dict)
     over_time: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    frames: dict[str, np.ndarray] = field(default_factory=dict)
+    beat_grid: BeatGrid | None = None
+    phrases: dict[int, np.ndarray] = field(default_factory=dict)
 
     @property
     def feature_vector(self) -> np.ndarray:
@@ -94,7 +104,9 @@ class TrackAnalyzer:
 
     Attributes:
         models: The models, in their form for inference.
-        heads: The heads that are answered, {name: head}.
+        heads: The heads that are answered once per track, {name: head}.
+        frame_heads: The heads that are answered for every frame, {name: head}.
+        embedding_sizes: What each model adds to the embedding of a track; 0 where it only has frame-wise heads.
         passed_over: One sentence for each head of a model that is not used because an earlier model has it, too.
         sample_rate: Sample rate of the waveforms in Hz.
 
@@ -116,7 +128,8 @@ class TrackAnalyzer:
         self.device, self.coverage = torch.device(device), float(coverage)
         self._set = ModelSet(models, device=self.device, batch_size=batch_size, precision=precision)
         self.models, self.heads, self.passed_over = self._set.models, self._set.heads, self._set.passed_over
-        self.sample_rate = self._set.sample_rate
+        self.sample_rate, self.frame_heads = self._set.sample_rate, self._set.frame_heads
+        self.embedding_sizes = self._set.embedding_sizes
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -283,9 +296,21 @@ class TrackAnalyzer:
                 remarks=(*track.decoded.remarks, *self.remarks(track.samples)),
                 descriptors=track.descriptors,
                 over_time=answer.over_time,
+                frames=answer.frames,
+                **self._beats(track.samples, answer.frames),
             )
             for track, answer in zip(tracks, answers, strict=True)
         ]
+
+    def _beats(self, samples: np.ndarray, frames: dict[str, np.ndarray]) -> dict[str, Any]:
+        """Return the beat grid and the phrases of a track, as fields of its analysis."""
+        for name, of_track in frames.items():
+            head, frontend = self.frame_heads[name], self._set.answering[name].frontend
+            grid = head.grid(of_track)
+            if grid is not None:
+                levels = levels_of_beats(samples, grid, frontend, device=self.device)
+                return {"beat_grid": grid, "phrases": find_phrases(levels, grid)}
+        return {}
 
 
 @dataclass(frozen=True)

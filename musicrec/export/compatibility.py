@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from musicrec.config.class_lookup import find_classes
 from musicrec.errors import ConfigError
 from musicrec.heads import Head
+from musicrec.heads.frames import is_frame_wise
 from musicrec.models import Network
 from musicrec.models.frontends import Frontend
 
@@ -13,7 +14,8 @@ from musicrec.models.frontends import Frontend
 def check_parts(network: Network, heads: Sequence[Head], frontend: Frontend) -> None:
     """Check that front end, network and heads agree. If they do not, training would give nonsense without an error.
 
-    A setting that both the network and the front end have must have one value. A network whose outputs have a fixed
+    A setting that both the network and the front end have must have one value. A frame-wise head needs a network with
+    frames, which has an attribute `output_rate`. A network whose outputs have a fixed
     meaning, such as a tempo each, has a method `check_heads(heads)` that raises ConfigError if a head differs.
 
     Args:
@@ -34,6 +36,12 @@ def check_parts(network: Network, heads: Sequence[Head], frontend: Frontend) -> 
             if name != "n_mels":
                 advice = f"leave out model.{name}, which follows the front end"
             raise ConfigError(f"frontend.{name}={given}: the network takes {taken}; {advice}")
+    for head in heads:
+        if is_frame_wise(head) and not hasattr(network, "output_rate"):
+            raise ConfigError(
+                f"task.heads.{head.name}: {type(network).__name__} answers once per chunk, but this head needs every "
+                "frame; take model=beat_net, or leave the head out"
+            )
     check_heads = getattr(network, "check_heads", None)
     if check_heads is not None:
         check_heads(heads)

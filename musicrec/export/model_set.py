@@ -16,6 +16,7 @@ from musicrec.export.passages import HeardChunks, Passages, passages_of
 from musicrec.export.precision import bf16_keeps_answers, has_fast_bf16
 from musicrec.export.track_queue import Stopped
 from musicrec.heads import Head
+from musicrec.heads.frames import FrameWise, by_track, is_frame_wise, join_chunks
 from musicrec.models import Network
 
 BATCH_S = 96.0
@@ -26,10 +27,12 @@ class TrackAnswer(NamedTuple):
     """What the models answer about a track.
 
     Attributes:
-        embedding: (size,) float32, the mean over the chunks of the embeddings of the models, side by side.
+        embedding: (size,) float32, the mean over the chunks of the embeddings of the models, side by side; without
+            those of models that only have frame-wise heads.
         variation: (size of the models with tags,) float32, their standard deviation over the chunks; NaN for one chunk.
         passages: The passages of the track, by the models with tags.
         probabilities: {head: (classes,) float32}, calibrated.
+        frames: {frame-wise head: (classes, frames) float32} of the whole track; NaN where nothing was heard.
         over_time: {head: (middles of the chunks in seconds (chunks,), probabilities (chunks, classes) float32)}, not
             calibrated.
     """
@@ -38,6 +41,7 @@ class TrackAnswer(NamedTuple):
     variation: np.ndarray
     passages: Passages
     probabilities: dict[str, np.ndarray]
+    frames: dict[str, np.ndarray]
     over_time: dict[str, tuple[np.ndarray, np.ndarray]]
 
 
@@ -56,7 +60,10 @@ class ModelSet:
 
     Attributes:
         models: The models in their form for inference, on the device.
-        heads: The heads that are answered, {name: head}.
+        heads: The heads that are answered once per track, {name: head}.
+        frame_heads: The heads that are answered for every frame, {name: head}.
+        answering: The model that answers each head, {name: model}.
+        embedding_sizes: What each model adds to the embedding of a track; 0 where it only has frame-wise heads.
         passed_over: One sentence for each head of a model that is not used because an earlier model has it, too.
         sample_rate: Sample rate of the waveforms in Hz.
 
@@ -76,14 +83,18 @@ class ModelSet:
         self.models = [model.for_inference() for model in models]
         self._device, self._batch_size = device, batch_size
         self.heads: dict[str, Head] = {}
+        self.frame_heads: dict[str, FrameWise] = {}
         self.passed_over: list[str] = []
-        answering: dict[str, Model] = {}
+        self.answering: dict[str, Model] = {}
         for model in self.models:
             for head in model.heads:
-                self.heads.setdefault(head.name, head)
-                if answering.setdefault(head.name, model) is not model:
+                if is_frame_wise(head):
+                    self.frame_heads.setdefault(head.name, head)
+                else:
+                    self.heads.setdefault(head.name, head)
+                if self.answering.setdefault(head.name, model) is not model:
                     self.passed_over.append(
-                        f"{head.name}: {answering[head.name].source} is used, as it is named first; this head of "
+                        f"{head.name}: {self.answering[head.name].source} is used, as it is named first; this head of "
                         f"{model.source} is not used"
                     )
             _prepare(model.network.eval(), device)
@@ -91,6 +102,11 @@ class ModelSet:
         fast = precision == "auto" and has_fast_bf16(device)
         self._bf16 = [fast and bf16_keeps_answers(model, device) for model in self.models]
         self._sharing = _with_equal_inputs(self.models)
+        self._embeds = [bool(by_track(model.heads)) for model in self.models]
+        self.embedding_sizes = [
+            model.network.embedding_size if embeds else 0
+            for model, embeds in zip(self.models, self._embeds, strict=True)
+        ]
 
     def predict(self, chunks: Tensor) -> dict[str, np.ndarray]:
         """Return the probabilities {head: (chunks, classes) float32} of (chunks, samples), without calibration."""
@@ -123,6 +139,7 @@ class ModelSet:
         variations: list[list[Tensor]] = [[] for _ in self.models]
         heard: list[list[HeardChunks]] = [[] for _ in self.models]
         probabilities: list[dict[str, np.ndarray]] = [{} for _ in waveforms]
+        frames: list[dict[str, np.ndarray]] = [{} for _ in waveforms]
         over_time: list[dict[str, tuple[np.ndarray, np.ndarray]]] = [{} for _ in waveforms]
         for numbers in self._sharing:
             first = self.models[numbers[0]]
@@ -151,18 +168,28 @@ class ModelSet:
                 for name in batches[0][1]:
                     values = torch.cat([answer[name] for _, answer in batches]).split(counts)
                     for track, of_chunks in enumerate(values):
+                        if name in self.frame_heads:
+                            frames[track][name] = join_chunks(
+                                of_chunks.numpy(),
+                                places[track][0],
+                                frame_rate=self.frame_heads[name].frame_rate,
+                                duration_s=len(waveforms[track]) / self.sample_rate,
+                            )
+                            continue
                         probabilities[track][name] = self.heads[name].calibrated(of_chunks.mean(dim=0)).numpy()
                         start_s, length_s = places[track]
                         over_time[track][name] = start_s + length_s / 2, of_chunks.numpy()
+        embedding = [of_model for of_model, answers in zip(embeddings, self._embeds, strict=True) if answers]
         taggers = [i for i, model in enumerate(self.models) if any(head.role == "tag" for head in model.heads)]
         return [
             TrackAnswer(
-                embedding=torch.cat([of_model[track] for of_model in embeddings]).numpy(),
+                embedding=torch.cat([torch.zeros(0), *(of_model[track] for of_model in embedding)]).numpy(),
                 variation=torch.cat([torch.zeros(0), *(variations[number][track] for number in taggers)]).numpy(),
                 passages=passages_of(
                     [heard[number][track] for number in taggers], len(waveforms[track]) / self.sample_rate
                 ),
                 probabilities={name: answer[name] for name in self.heads},
+                frames=frames[track],
                 over_time={name: over_time[track][name] for name in self.heads},
             )
             for track, answer in enumerate(probabilities)
@@ -183,7 +210,8 @@ class ModelSet:
         model = self.models[number]
         with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._bf16[number]):
             embedding, logits = model.network(spectrogram)
-        heads = [head for head in model.heads if self.heads[head.name] is head]
+        answering = {**self.heads, **self.frame_heads}
+        heads = [head for head in model.heads if answering[head.name] is head]
         return embedding.float().cpu(), {
             head.name: head.probabilities(logits[head.name].float()).cpu() for head in heads
         }

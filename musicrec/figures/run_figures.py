@@ -23,6 +23,7 @@ from musicrec.figures.reliability import plot_reliability
 from musicrec.figures.scores import plot_scores
 from musicrec.figures.style import save
 from musicrec.figures.tracks import saliency_figure, track_figure
+from musicrec.heads.frames import by_track
 
 
 def choose_tracks(data: MusicDataModule, tracks: int | str | Sequence[str] | None) -> list[str]:
@@ -116,7 +117,8 @@ def draw_figures(
     for track_id in tracks:
         predicted = predict_track(model, data, track_id, device=device)
         write(f"track_{track_id}", track_figure(predicted))
-        write(f"saliency_{track_id}", saliency_figure(predicted))
+        if by_track(model.heads):
+            write(f"saliency_{track_id}", saliency_figure(predicted))
     for score in scores:
         write(f"{score.split}_{score.head.name}_classes", class_figure(score, dataset=dataset))
     for split in predictions:

@@ -42,6 +42,8 @@ def plot_scores(
             continue
         probabilities, target = predictions[score.split][score.head.name]
         kind = score.head.picture().kind
+        if kind == "none":
+            continue
         path = folder / f"{file_name(score.split)}_{file_name(score.head.name)}_{kind}.png"
         paths.append(save(_FIGURES[kind](score, probabilities, target, dataset=dataset), path))
     return paths

@@ -11,6 +11,7 @@ from musicrec.figures.saliency import saliency
 from musicrec.figures.signals import HOP_LENGTH, spectral_rolloff, zero_crossing_rate
 from musicrec.figures.style import COLOURS, GREY, OPPOSING, SHARE, SPECTROGRAM, SUPPORTING, shortened, text
 from musicrec.heads import Head
+from musicrec.heads.frames import by_track
 from musicrec.models.frontends import Frontend
 from musicrec.models.frontends.mel import MelSpectrogram
 
@@ -23,7 +24,7 @@ _NAME_LENGTH = 22  # characters of the name of a class
 
 def track_figure(track: TrackPredictions) -> Figure:
     """Draw the waveform, spectrogram, roll-off and zero-crossing rate, and below them the answers of every head."""
-    heads = track.model.heads
+    heads = by_track(track.model.heads)
     rows = {head.name: choose_rows(head, track) for head in heads}
     heights = [0.9, 2.0, 0.75, 0.75, *(0.9 if h.unit else 0.2 * len(rows[h.name]) for h in heads)]
     figure = Figure(figsize=(10, sum(heights) + 0.22 * len(heights) + 0.8), layout="constrained")
@@ -79,8 +80,11 @@ def is_true(head: Head, track: TrackPredictions, output: int) -> bool:
 
 
 def saliency_figure(track: TrackPredictions) -> Figure:
-    """Draw the saliency of the most likely answer of every head, in the window where it is most certain."""
-    model, heads = track.model, track.model.heads
+    """Draw the saliency of the most likely answer of every head, in the window where it is most certain.
+
+    Frame-wise heads are left out; the model has another one.
+    """
+    model, heads = track.model, by_track(track.model.heads)
     figure = Figure(figsize=(10, 1.75 * len(heads) + 1.0), layout="constrained")
     panels = figure.subplots(len(heads), 1, squeeze=False)[:, 0]
     device = next(model.network.parameters()).device

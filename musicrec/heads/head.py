@@ -26,7 +26,8 @@ class Head(Protocol):
     - (tracks, size) float32 of 0 and 1 where it is false: a track may have any number of classes.
 
     NaN is a missing label everywhere. Logits and probabilities are (tracks, size). During training, a "track" of these
-    shapes is a chunk of one.
+    shapes is a chunk of one. A head that answers for every frame has other shapes and more methods: it is a `FrameWise`
+    (`musicrec.heads.frames`).
 
     Attributes:
         name: Unique among the heads of a model; the name of the network's output and of the metrics.

@@ -63,4 +63,16 @@ class ScatterPicture:
     metrics: tuple[str, ...]
 
 
-Picture = ConfusionPicture | CurvesPicture | ScatterPicture
+@dataclass(frozen=True, kw_only=True)
+class NoPicture:
+    """Nothing is drawn.
+
+    Attributes:
+        metrics: Names of the metrics that matter most.
+    """
+
+    kind: ClassVar[Literal["none"]] = "none"
+    metrics: tuple[str, ...] = ()
+
+
+Picture = ConfusionPicture | CurvesPicture | ScatterPicture | NoPicture

@@ -18,7 +18,8 @@ class Network(Protocol):
 
     A network may also have `chunk_frames`, the length of a chunk in frames. Its inputs are then cut from the
     spectrogram of a whole track, one after the other, instead of being spectrograms of chunks of the waveform. It may
-    have `channels_last`, False if that memory layout makes it slower on a CPU.
+    have `output_rate`, the frames per second of the logits (batch, classes, frames) of frame-wise heads
+    (`musicrec.heads.frames`). It may have `channels_last`, False if that memory layout makes it slower on a CPU.
     """
 
     settings: dict[str, Any]

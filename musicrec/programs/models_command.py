@@ -23,7 +23,7 @@ def models(
 ) -> None:
     """List the models that have a name; fetch and remove them.
 
-    A name works wherever an export folder does. `tempo` and `key` ship with
+    A name works wherever an export folder does. `tempo`, `key` and `beats` ship with
     musicrec. Others are fetched once, with their checksum verified, into the
     folder that `musicrec models path` prints; the environment variable
     MUSICREC_MODELS names another one. No other program downloads anything.

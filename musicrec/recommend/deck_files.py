@@ -1,7 +1,8 @@
 """Write tracks of a library for DJ programs, players and spreadsheets. Audio files are never touched.
 
 Tempo and key are ours. What a collection that was indexed says besides (cues, beat grid, rating, comment, dates) is
-written with the track, and its own tempo and key stand beside ours in JSON, as `source`.
+written with the track, and its own tempo and key stand beside ours in JSON, as `source`. Where it has no beat grid,
+ours is written, if the library was made with a model of beats.
 """
 
 import os
@@ -34,6 +35,8 @@ FORMATS = {
     ".json": "programs",
 }
 """{suffix: what reads it}."""
+LEAST_CONFIDENCE = 0.2
+"""A beat grid of less is not written: the music has no constant tempo, or its beat was not understood."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,8 +100,18 @@ def export_tracks(
     if not chosen:
         raise ConfigError(f"{path}: there is no track to write{': ' + '; '.join(left_out[:3]) if left_out else ''}")
     said = library.listings(track.audio_hash for track in chosen)
+    grids = library.beat_grids(track.audio_hash for track in chosen)
     rows = [
-        _moved(collection_track(library, track, said.get(track.audio_hash, ()), ratings=ratings), relocate)
+        _moved(
+            collection_track(
+                library,
+                track,
+                said.get(track.audio_hash, ()),
+                ratings=ratings,
+                beat_grid=grids.get(track.audio_hash),
+            ),
+            relocate,
+        )
         for track in chosen
     ]
     listed = () if tracks is None else (CollectionPlaylist(name=name or path.stem, tracks=tuple(order)),)
@@ -127,7 +140,12 @@ def export_tracks(
 
 
 def collection_track(
-    library: Library, track: Track, listings: Sequence[Listing], *, ratings: Mapping[str, int]
+    library: Library,
+    track: Track,
+    listings: Sequence[Listing],
+    *,
+    ratings: Mapping[str, int],
+    beat_grid: Mapping[str, Any] | None = None,
 ) -> CollectionTrack:
     """Return a track as DJ programs know it.
 
@@ -136,6 +154,7 @@ def collection_track(
         track: The track.
         listings: What collections say of it. Of several, the first one that says something counts.
         ratings: {audio hash: stars} of the user.
+        beat_grid: Ours, as in the library. It is written, with its tempo, where no collection has one, if it is sure.
     """
     said: dict[str, Any] = {}
     source: dict[str, str] = {}
@@ -146,6 +165,11 @@ def collection_track(
                 source.setdefault(f"{program}.{field}", str(listing.metadata[field]))
         said = {**listing.metadata, **said}
     facts = mix_facts(library.heads, track)
+    bpm = said.get("bpm") if facts.bpm is None else round(facts.bpm, 2)
+    grid = tuple(GridPoint(**point) for point in said.get("beat_grid", ()))
+    if not grid and beat_grid is not None and beat_grid["confidence"] >= LEAST_CONFIDENCE:
+        grid = (grid_point(beat_grid),)
+        bpm = round(grid[0].bpm, 2)
     key = parse_key_class(said["key"]) if facts.key is None and "key" in said else facts.key
     return CollectionTrack(
         path=track.path,
@@ -155,17 +179,24 @@ def collection_track(
         genre=track.genre,
         year=track.year,
         duration_s=track.duration_s,
-        bpm=said.get("bpm") if facts.bpm is None else round(facts.bpm, 2),
+        bpm=bpm,
         key_class=key,
         rating=ratings.get(track.audio_hash, said.get("rating")),
         comment=said.get("comment"),
         cues=tuple(Cue(**{**cue, "colour": _colour(cue)}) for cue in said.get("cues", ())),
-        beat_grid=tuple(GridPoint(**point) for point in said.get("beat_grid", ())),
+        beat_grid=grid,
         play_count=said.get("play_count"),
         date_added=_day(said.get("date_added")),
         last_played=_day(said.get("last_played")),
         source=source,
     )
+
+
+def grid_point(beat_grid: Mapping[str, Any]) -> GridPoint:
+    """Return the first downbeat of a beat grid of the library, from which DJ programs count beats and bars."""
+    metre, bpm = int(beat_grid["beats_per_bar"]), float(beat_grid["bpm"])
+    before = (1 - int(beat_grid["first_place"])) % metre
+    return GridPoint(position_s=float(beat_grid["first_beat_s"]) + before * 60 / bpm, bpm=bpm, metre=f"{metre}/4")
 
 
 def _chosen(library: Library, audio_hashes: Sequence[str] | None) -> tuple[list[Track], list[int], list[str]]:

@@ -165,8 +165,7 @@ def _where_it_is(export: ExportRef, *, library: Path | str) -> ExportRef:
 def with_sizes(exports: Sequence[ExportRef], analyzer: "TrackAnalyzer") -> list[ExportRef]:
     """Return the exports with the embedding sizes of the models that were loaded from them, in the same order."""
     return [
-        replace(export, embedding_size=model.network.embedding_size)
-        for export, model in zip(exports, analyzer.models, strict=True)
+        replace(export, embedding_size=size) for export, size in zip(exports, analyzer.embedding_sizes, strict=True)
     ]
 
 

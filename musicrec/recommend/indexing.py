@@ -323,6 +323,7 @@ class _Indexing:
                 passages=answer.passages,
                 peaks=peaks_of(decoded.waveform),
                 descriptors=answer.descriptors,
+                beat_grid=None if answer.beat_grid is None else answer.beat_grid.as_dict(),
                 remarks=answer.remarks,
                 fingerprint=printed,
                 version_of=self._version_of(digest, answer.duration_s, printed),

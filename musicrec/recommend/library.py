@@ -38,6 +38,7 @@ class Recording:
         passages: As for `Track`; None if unknown.
         peaks: The outline of the waveform, see `musicrec.audio.peaks`; None if unknown.
         descriptors: {name: value} of what was measured without a model.
+        beat_grid: As `musicrec.heads.beat_grid.BeatGrid.as_dict` describes it; None if unknown.
         remarks: What to know about the audio.
         fingerprint: See `musicrec.recommend.fingerprint`; None if unknown.
         version_of: The audio hash of the recording that this is another encoding or remaster of; None if of none.
@@ -51,6 +52,7 @@ class Recording:
     passages: Passages | None = None
     peaks: np.ndarray | None = None
     descriptors: Mapping[str, float] = field(default_factory=dict)
+    beat_grid: Mapping[str, Any] | None = None
     remarks: Sequence[Remark] = ()
     fingerprint: bytes | None = None
     version_of: str | None = None
@@ -248,6 +250,9 @@ class Library(Protocol):
 
     def peaks(self, ids: Sequence[int]) -> list[np.ndarray | None]:
         """Return the outlines of the waveforms of some recordings, in their order, uint8; None if unknown."""
+
+    def beat_grids(self, audio_hashes: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Return {audio_hash: beat grid, as of a `Recording`} of the recordings that have one."""
 
     def fingerprints(
         self, *, shortest_s: float = 0.0, longest_s: float = math.inf

@@ -138,7 +138,7 @@ class LibraryModels:
             path,
             exports=exports.with_sizes(refs, analyzer),
             heads=list(analyzer.heads.values()),
-            embedding_size=sum(model.network.embedding_size for model in analyzer.models),
+            embedding_size=sum(analyzer.embedding_sizes),
             analysis=analyzer.settings,
         )
         return library, analyzer

@@ -248,6 +248,11 @@ class SqliteLibrary:
         with self._reading() as connection:
             return sqlite_reading.peaks_of_recordings(connection, ids)
 
+    def beat_grids(self, audio_hashes: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Return {audio_hash: beat grid} of the recordings that have one."""
+        with self._reading() as connection:
+            return sqlite_reading.beat_grids(connection, audio_hashes)
+
     def fingerprints(
         self, *, shortest_s: float = 0.0, longest_s: float = math.inf
     ) -> list[tuple[str, float, bytes, str | None]]:

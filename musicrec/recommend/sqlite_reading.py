@@ -12,7 +12,7 @@ from musicrec.audio.remark import Remark
 from musicrec.export.passages import Passages
 from musicrec.heads import Head
 from musicrec.recommend.library import LibraryFile, Listing, PresentTracks, Source
-from musicrec.recommend.sqlite_schema import FILE_FACTS
+from musicrec.recommend.sqlite_schema import FILE_FACTS, has_beat_grids
 from musicrec.recommend.stored_passages import stored_form
 from musicrec.recommend.track import Track, folded
 
@@ -230,6 +230,24 @@ def peaks_of_recordings(connection: sqlite3.Connection, ids: Sequence[int]) -> l
         for number, stored in connection.execute(f"SELECT id, peaks FROM recordings WHERE id IN ({marks})", some):
             found[number] = None if stored is None else np.frombuffer(stored, np.uint8)
     return [found[int(number)] for number in ids]
+
+
+def beat_grids(connection: sqlite3.Connection, audio_hashes: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return {audio_hash: beat grid} of the recordings that have one."""
+    found: dict[str, dict[str, Any]] = {}
+    if not has_beat_grids(connection):
+        return found
+    wanted = list(dict.fromkeys(audio_hashes))
+    for start in range(0, len(wanted), _AT_ONCE):
+        some = wanted[start : start + _AT_ONCE]
+        marks = ", ".join("?" * len(some))
+        for audio_hash, grid in connection.execute(
+            "SELECT audio_hash, grid FROM recordings JOIN beat_grids ON recording = recordings.id "
+            f"WHERE audio_hash IN ({marks})",
+            some,
+        ):
+            found[audio_hash] = json.loads(grid)
+    return found
 
 
 def some_ids(connection: sqlite3.Connection) -> list[int]:

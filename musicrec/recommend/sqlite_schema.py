@@ -84,6 +84,13 @@ CREATE INDEX listings_of_source ON listings (source);
 CREATE INDEX listings_of_track_id ON listings (track_id);
 """
 
+BEAT_GRIDS = """
+CREATE TABLE IF NOT EXISTS main.beat_grids ( -- made with the first grid; versions that do not know it pass it over
+    recording INTEGER PRIMARY KEY REFERENCES recordings (id) ON DELETE CASCADE,
+    grid TEXT NOT NULL           -- JSON
+);
+"""
+
 
 def connect(path: Path, *, mode: str = "rw") -> sqlite3.Connection:
     """Open the file.
@@ -187,6 +194,11 @@ def mark_of(connection: sqlite3.Connection) -> int | None:
         return None
     found = connection.execute("SELECT mark FROM main.changes").fetchone()
     return None if found is None else int(found[0])
+
+
+def has_beat_grids(connection: sqlite3.Connection) -> bool:
+    """Return whether a beat grid has ever been saved."""
+    return bool(connection.execute("SELECT 1 FROM main.sqlite_master WHERE name = 'beat_grids'").fetchone())
 
 
 def run(connection: sqlite3.Connection, statements: str) -> None:

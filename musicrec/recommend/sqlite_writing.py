@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from musicrec.recommend.library import Changes, LibraryFile, Recording, Source, now
-from musicrec.recommend.sqlite_schema import FILE_FACTS
+from musicrec.recommend.sqlite_schema import BEAT_GRIDS, FILE_FACTS, has_beat_grids, run
 from musicrec.recommend.stored_passages import to_bytes
 from musicrec.recommend.track import folded_names
 
@@ -138,6 +138,21 @@ def _save_recordings(connection: sqlite3.Connection, recordings: Iterable[Record
     connection.executemany(
         "DELETE FROM summaries WHERE recording = (SELECT id FROM recordings WHERE audio_hash = ?)",
         [(one.audio_hash,) for one in recordings],
+    )
+    _save_beat_grids(connection, recordings)
+
+
+def _save_beat_grids(connection: sqlite3.Connection, recordings: Sequence[Recording]) -> None:
+    grids = [(json.dumps(dict(one.beat_grid)), one.audio_hash) for one in recordings if one.beat_grid is not None]
+    if not grids and not has_beat_grids(connection):
+        return
+    run(connection, BEAT_GRIDS)
+    connection.executemany(
+        "DELETE FROM beat_grids WHERE recording = (SELECT id FROM recordings WHERE audio_hash = ?)",
+        [(one.audio_hash,) for one in recordings],
+    )
+    connection.executemany(
+        "INSERT INTO beat_grids (grid, recording) VALUES (?, (SELECT id FROM recordings WHERE audio_hash = ?))", grids
     )
 
 

@@ -107,7 +107,7 @@ def split_embedding(embedding: np.ndarray, exports: Sequence[ExportRef]) -> dict
         return {"embedding": embedding}
     parts = np.split(embedding, np.cumsum(known)[:-1], axis=-1)
     return {"embedding": embedding} | {
-        f"embedding.{export.name}": part for export, part in zip(exports, parts, strict=True)
+        f"embedding.{export.name}": part for export, part in zip(exports, parts, strict=True) if export.embedding_size
     }
 
 

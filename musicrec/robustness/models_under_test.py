@@ -1,5 +1,6 @@
 """The models that a report tests."""
 
+import dataclasses
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 from musicrec.errors import ConfigError
 from musicrec.export.checkpoint import read_model
 from musicrec.export.description import Model
+from musicrec.heads.frames import by_track
 from musicrec.recommend.exports import fingerprint
 
 
@@ -33,11 +35,12 @@ def read_models(paths: Sequence[str]) -> list[ModelUnderTest]:
         paths: Export folders or checkpoint files.
 
     Raises:
-        ConfigError: No model is given, one is given twice, or the models need audio at different sample rates.
+        ConfigError: No model is given, one is given twice or has only frame-wise heads, or the models need audio at
+            different sample rates.
     """
     if not paths:
         raise ConfigError("export: no model is given; give export=PATH, an export folder or a checkpoint of train.py")
-    models = [ModelUnderTest(name=path, model=read_model(path), fingerprint=_fingerprint(path)) for path in paths]
+    models = [ModelUnderTest(name=path, model=_by_track(path), fingerprint=_fingerprint(path)) for path in paths]
     first = models[0]
     for index, tested in enumerate(models):
         if tested.fingerprint in [other.fingerprint for other in models[:index]]:
@@ -57,6 +60,22 @@ def comparison_remarks(models: Sequence[ModelUnderTest]) -> list[str]:
     if len(models) < 2 or sum(map(len, names)) > len(set.union(*names)):
         return []
     return ["comparison of the models: no two of them have a head in common"]
+
+
+def _by_track(path: str) -> Model:
+    """Read a model without its frame-wise heads, whose labels have times: a report scores answers to whole tracks.
+
+    Raises:
+        ConfigError: It has no other heads.
+    """
+    model = read_model(path)
+    heads = by_track(model.heads)
+    if not heads:
+        raise ConfigError(
+            f"export={path}: {', '.join(head.name for head in model.heads)} answers for every frame, which a "
+            "robustness report does not score; experiments/beats measures beats at other speeds"
+        )
+    return dataclasses.replace(model, heads=heads)
 
 
 def _fingerprint(path: str) -> str:

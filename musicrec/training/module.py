@@ -13,12 +13,13 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 from torchmetrics import MeanMetric
 
+from musicrec.data.chunk_sampling import ChunkDataset
 from musicrec.errors import ExportError, MusicrecError
 from musicrec.export.compatibility import first_difference
 from musicrec.export.description import build_from, describe
 from musicrec.export.transfer import freeze
 from musicrec.heads import Head
-from musicrec.training.pooling import TrackPooling
+from musicrec.training.pooling import pooling_of
 from musicrec.training.recipes import Recipe
 
 
@@ -169,9 +170,7 @@ class MusicModule(lightning.LightningModule):
         self._pools = [
             nn.ModuleDict(
                 {
-                    head.name: TrackPooling(
-                        len(dataset.rows), len(head.classes), pooling=self.pooling, activation=head.activation
-                    )
+                    head.name: pooling_of(head, len(dataset.rows), longest_s=_longest_s(dataset), pooling=self.pooling)
                     for head in self.heads
                 }
             ).to(self.device)
@@ -182,7 +181,9 @@ class MusicModule(lightning.LightningModule):
         """Add the chunks of a batch to their tracks, and return the loss."""
         _, logits = self(batch["mel"])
         for head in self.heads:
-            self._pools[loader][head.name].update(head.probabilities(logits[head.name]), batch["track"])
+            self._pools[loader][head.name].update(
+                head.probabilities(logits[head.name]), batch["track"], batch["start_s"]
+            )
         return self._losses(logits, batch["target"])[0]
 
     def _score_tracks(self, loader: int) -> tuple[dict[str, float], dict[str, tuple[Tensor, Tensor]]]:
@@ -273,3 +274,8 @@ class MusicModule(lightning.LightningModule):
                 "of the run that wrote it"
             )
         self.stage = checkpoint["stage"]
+
+
+def _longest_s(dataset: ChunkDataset) -> float:
+    """Return the length of the longest track of a dataset, in seconds."""
+    return float(dataset.store.lengths[dataset.rows].max()) / dataset.store.sample_rate

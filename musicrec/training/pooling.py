@@ -2,9 +2,13 @@
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchmetrics import Metric
+
+from musicrec.heads import Head
+from musicrec.heads.frames import edge_weights, is_frame_wise
 
 POOLINGS = ("mean", "max", "attention")
 
@@ -35,12 +39,13 @@ class TrackPooling(Metric):
         self.add_state("total", torch.full((tracks, classes), start, dtype=torch.float64), dist_reduce_fx=reduce)
         self.add_state("weight", torch.zeros(tracks, dtype=torch.float64), dist_reduce_fx="sum")
 
-    def update(self, probabilities: Tensor, track: Tensor) -> None:
+    def update(self, probabilities: Tensor, track: Tensor, start_s: Tensor | None = None) -> None:
         """Add a batch of chunks.
 
         Args:
             probabilities: (batch, classes).
             track: (batch,) int64, the number of the track of each chunk.
+            start_s: Not needed: every chunk counts the same, wherever it begins.
         """
         probabilities = probabilities.to(self.total.dtype)
         if self.pooling == "max":
@@ -58,6 +63,60 @@ class TrackPooling(Metric):
             highest = torch.where(self.total.isinf(), torch.nan, self.total)
             return (highest if self.activation == "sigmoid" else highest / highest.sum(dim=1, keepdim=True)).float()
         return (self.total / self.weight[:, None]).float()
+
+
+class FramePooling(Metric):
+    """Collects the probabilities of the frames of chunks, and joins them to those of every track.
+
+    Where chunks overlap, their mean counts, weighted as in `musicrec.heads.frames.edge_weights`.
+
+    Args:
+        tracks: Number of tracks.
+        classes: Number of classes.
+        frame_rate: Frames per second.
+        longest_s: Length of the longest track, in seconds.
+    """
+
+    full_state_update = False
+
+    def __init__(self, tracks: int, classes: int, *, frame_rate: float, longest_s: float) -> None:
+        super().__init__()
+        self.frame_rate, frames = frame_rate, int(longest_s * frame_rate) + 1
+        self.add_state("total", torch.zeros(tracks, classes, frames), dist_reduce_fx="sum")
+        self.add_state("weight", torch.zeros(tracks, frames), dist_reduce_fx="sum")
+
+    def update(self, probabilities: Tensor, track: Tensor, start_s: Tensor) -> None:
+        """Add a batch of chunks.
+
+        Args:
+            probabilities: (batch, classes, frames).
+            track: (batch,) int64, the number of the track of each chunk.
+            start_s: (batch,), where each chunk begins, in seconds.
+        """
+        weights = torch.from_numpy(edge_weights(probabilities.shape[2], self.frame_rate)).to(self.total.device)
+        first = np.round(start_s.cpu().numpy() * self.frame_rate).astype(int).tolist()
+        for chunk, number, begin in zip(probabilities, track.tolist(), first, strict=True):
+            here = min(chunk.shape[1], self.total.shape[2] - begin)
+            self.total[number, :, begin : begin + here] += chunk[:, :here] * weights[:here]
+            self.weight[number, begin : begin + here] += weights[:here]
+
+    def compute(self) -> Tensor:
+        """Return the probabilities, (tracks, classes, frames) float32; NaN where no chunk was."""
+        return self.total / torch.where(self.weight > 0, self.weight, torch.nan)[:, None]
+
+
+def pooling_of(head: Head, tracks: int, *, longest_s: float, pooling: str) -> TrackPooling | FramePooling:
+    """Return what collects the chunks of tracks for a head.
+
+    Args:
+        head: The head.
+        tracks: Number of tracks.
+        longest_s: Length of the longest track, in seconds.
+        pooling: As in `TrackPooling`. Frames have a place, so for a frame-wise head nothing is to be chosen.
+    """
+    if is_frame_wise(head):
+        return FramePooling(tracks, len(head.classes), frame_rate=head.frame_rate, longest_s=longest_s)
+    return TrackPooling(tracks, len(head.classes), pooling=pooling, activation=head.activation)
 
 
 def sureness(probabilities: Tensor, activation: str) -> Tensor:

@@ -23,6 +23,7 @@ from musicrec.deformations.sometimes import Sometimes
 from musicrec.deformations.spec_augment import SpecAugment
 from musicrec.deformations.time_stretch import TimeStretch
 from musicrec.errors import ManifestError
+from musicrec.heads.beats import BeatHead
 from musicrec.heads.key import KeyHead
 from musicrec.heads.tags import TagHead
 from musicrec.heads.tempo import TempoHead
@@ -167,6 +168,24 @@ def test_a_batch_holds_the_samples_and_the_targets_of_its_tracks():
     assert batch["target"]["tempo"].isnan().tolist() == [True, False, False]
     assert batch["target"]["tempo"][1:].tolist() == [100.0, 110.0]
     assert batch["target"]["tags"].tolist() == [[0, 0, 1], [1, 0, 0], [0, 1, 0]]
+
+
+def test_labels_with_times_are_those_of_the_chunk():
+    beats = BeatHead().encode(pl.DataFrame({"beats": ["0.5/1 1.0/2", None, "2.0/1"]}))
+    dataset = ChunkDataset(
+        Store(LENGTHS),
+        split="train",
+        rows=np.array([3, 6, 2]),
+        targets={"beats": beats},
+        samples=4,
+        cuts={"beats": BeatHead().cut},
+    )
+    batch = dataset.__getitems__([(2, 0), (0, 8), (1, 0)])
+    start_s = 8 / Store.sample_rate
+    assert batch["start_s"].tolist() == [0, start_s, 0]
+    assert batch["target"]["beats"][:2, 0, 0].tolist() == pytest.approx([2.0, 0.5 - start_s])
+    assert batch["target"]["beats"][2].isnan().all()
+    assert beats[0, 0, 0] == 0.5, "the labels of the tracks stay"
 
 
 def test_the_training_loader_reads_what_the_deformations_need():

@@ -4,18 +4,23 @@ import csv
 import dataclasses
 import json
 import math
+import re
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 import torch
 
 from musicrec.errors import ConfigError, MusicrecError
 from musicrec.evaluation.bootstrap import Bootstrap
+from musicrec.evaluation.calibration import concatenate_predictions
 from musicrec.evaluation.head_scores import score_heads
 from musicrec.evaluation.report_files import prediction_rows, write_report
 from musicrec.evaluation.result import Result, read_result
 from musicrec.evaluation.score_tables import print_calibration, print_per_class, print_scores
+from musicrec.heads.beat_times import write_beats
+from musicrec.heads.beats import BeatHead
 from musicrec.heads.classes import ClassHead
 from musicrec.heads.key import KeyHead
 from musicrec.heads.tags import TagHead
@@ -158,6 +163,28 @@ def test_predictions_are_written_as_class_names():
     assert tags.filter(pl.col("track_id") == "c")["class"].to_list() == ["piano", "drums", "harp"]
     assert tags.filter(pl.col("track_id") == "c")["prediction"].to_list() == ["0", "1", "1"]
     assert tags.filter(pl.col("track_id") == "d")["label"].null_count() == 3
+
+
+def test_beats_are_written_as_grids():
+    times = np.arange(0.3, 20, 0.5)
+    frames = np.full((2, 2, 1251), 0.02, np.float32)
+    frames[0, 0, np.round(times * 62.5).astype(int)] = 0.9
+    frames[0, 1, np.round(times[::4] * 62.5).astype(int)] = 0.9
+    target = BeatHead().encode(pl.DataFrame({"beats": [write_beats(times, [1, 2, 3, 4] * 10), None]}))
+    rows = prediction_rows(BeatHead(), torch.from_numpy(frames), target, track_ids=["a", "b"], split="test")
+    assert rows["track_id"].to_list() == ["a", "b"] and rows["probability"].null_count() == 2
+    assert rows["label"].to_list() == ["40 beats from 0.30 s", None]
+    assert re.fullmatch(r"(119\.9|120\.0).* BPM from 0\.(29|30).* s \(0\..*\)", rows["prediction"][0])
+    assert rows["prediction"][1] == "no beat"
+
+
+def test_parts_of_a_split_with_other_lengths_are_joined():
+    short, long = torch.rand(1, 2, 5), torch.rand(2, 2, 8)
+    parts = [{"beats": (short, torch.rand(1, 3, 2))}, {"beats": (long, torch.rand(2, 4, 2))}]
+    probabilities, target = concatenate_predictions(parts)["beats"]
+    assert probabilities.shape == (3, 2, 8) and target.shape == (3, 4, 2)
+    assert torch.equal(probabilities[0, :, :5], short[0]) and probabilities[0, :, 5:].isnan().all()
+    assert torch.equal(probabilities[1:], long) and target[0, 3].isnan().all()
 
 
 def test_an_error_names_the_folder_that_cannot_be_written(tmp_path: Path):

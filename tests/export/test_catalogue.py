@@ -50,7 +50,7 @@ def test_other_paths_are_returned_unchanged(tmp_path: Path):
     ("name", "message"),
     [
         ("temp", r"temp: there is no such file or folder, and no model has this name; did you mean tempo\? the models "
-                 r"are tempo, key, musicnn_mtt, musicnn_msd, mtat_crnn, skey"),
+                 r"are tempo, key, beats, musicnn_mtt, musicnn_msd, mtat_crnn, skey"),
         ("Musicnn_MSD", "did you mean musicnn_msd"),
         ("zzz", "no model has this name; the models are tempo, key"),
         ("musicnn_mtt", r"has not been fetched; run `musicrec models get musicnn_mtt` \(29 MB, ISC licence\)"),
@@ -67,12 +67,12 @@ def test_the_default_set_is_what_ships_then_what_was_fetched(folders: Path):
     assert catalogue.default_models() == []
     for name in ("mtat_crnn", "musicnn_msd"):
         put(folders / name)
-    for name in ("key", "tempo"):
+    for name in ("key", "beats", "tempo"):
         put(catalogue.SHIPPED / name)
-    assert catalogue.default_models() == ["tempo", "key", "musicnn_msd", "mtat_crnn"]
+    assert catalogue.default_models() == ["tempo", "key", "beats", "musicnn_msd", "mtat_crnn"]
     assert catalogue.default_remarks() == []
     put(folders / "musicnn_mtt")
-    assert catalogue.default_models() == ["tempo", "key", "musicnn_mtt", "musicnn_msd"]
+    assert catalogue.default_models() == ["tempo", "key", "beats", "musicnn_mtt", "musicnn_msd"]
     assert catalogue.default_remarks() == ["mtat_crnn is not used: musicnn_mtt answers the same; choose with --models"]
 
 

@@ -127,7 +127,7 @@ def test_the_same_training_gives_the_same_files(program, tiny_music, tmp_path):
     assert str(tmp_path).encode() not in b"".join(published[0].values())
 
 
-@pytest.mark.parametrize("name", ["tempo", "key"])
+@pytest.mark.parametrize("name", ["tempo", "key", "beats"])
 def test_what_ships_is_as_its_record_says_and_names_no_folder_of_a_machine(name):
     folder = SHIPPED / name
     assert not find_damage(folder)

@@ -28,6 +28,7 @@ NAMES = [
 ]
 # With 50 outputs. tests/export/sota_networks.json has those of the reference implementations, too.
 PARAMETERS = {
+    "BeatNet": 63_716,
     "CRNN": 394_100,
     "FCN": 447_732,
     "GenreSliceCNN": 4_267_860,

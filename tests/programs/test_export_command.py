@@ -10,7 +10,7 @@ import pytest
 from musicrec.interchange.m3u import read_m3u
 from musicrec.interchange.rekordbox import read_rekordbox
 from musicrec.interchange.traktor import read_traktor
-from musicrec.recommend.library import Changes, Listing, Source
+from musicrec.recommend.library import Changes, Listing, Recording, Source
 from musicrec.recommend.sqlite_library import SqliteLibrary
 from tests.programs.test_feedback_commands import Run, library, make_track, run  # noqa: F401  fixtures
 
@@ -104,6 +104,39 @@ def test_places_on_another_computer(run: Run, tmp_path: Path):  # noqa: F811
     assert "\n../2.flac\n" in (tmp_path / "b.m3u8").read_text()
     _, error = run("export", "b.xml", "--playlist", "Friday", "--relative-to", "/music", status=1)
     assert "paths in .xml are absolute; say where folders are there with relocate" in error
+
+
+def test_our_beat_grid_is_written_where_it_is_sure(run: Run, library: Path, tmp_path: Path):  # noqa: F811
+    """The third beat of a bar at 0.3 s: at 120 BPM, the bar begins at 1.3 s."""
+    sure = {"bpm": 120.0, "first_beat_s": 0.3, "beats_per_bar": 4, "first_place": 3, "confidence": 0.9}
+    with SqliteLibrary.open(library) as opened:
+        tracks = {track.title: track for track in opened.read()[0]}
+        grids = {"Second": sure, "Third 🎧": sure | {"confidence": 0.1}}
+        recordings = [
+            Recording(
+                audio_hash=tracks[title].audio_hash,
+                duration_s=tracks[title].duration_s,
+                probabilities=tracks[title].probabilities,
+                embedding=tracks[title].embedding,
+                beat_grid=grid,
+            )
+            for title, grid in grids.items()
+        ]
+        opened.save(Changes(recordings=recordings))
+    run("playlist", "add", "Friday", *grids)
+    for name, read in (("g.xml", read_rekordbox), ("g.nml", read_traktor)):
+        run("export", name, "--playlist", "Friday")
+        second, third = read(name).tracks
+        (point,) = second.beat_grid
+        assert (point.position_s, point.bpm, point.beat) == (pytest.approx(1.3, abs=1e-3), 120, 1)
+        assert second.bpm == 120
+        assert third.beat_grid == () and third.bpm != 120
+
+    rbxml = pytest.importorskip("pyrekordbox.rbxml", reason="pyrekordbox is not installed; pip install pyrekordbox")
+    second, third = rbxml.RekordboxXml("g.xml").get_tracks()
+    (tempo,) = second.tempos
+    assert (tempo.Inizio, tempo.Bpm, tempo.Metro, tempo.Battito) == (pytest.approx(1.3, abs=1e-3), 120.0, "4/4", 1)
+    assert third.tempos == []
 
 
 def test_ours_and_theirs(run: Run, library: Path, tmp_path: Path):  # noqa: F811

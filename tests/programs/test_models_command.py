@@ -98,8 +98,9 @@ def test_the_list_says_what_every_model_is(capsys, tmp_path, monkeypatch):
     assert "ROC-AUC 0.880 on Million Song Dataset test" in printed
     assert run("--json") == 0
     listed = json.loads(capsys.readouterr().out)
-    assert [model["name"] for model in listed] == ["tempo", "key", "musicnn_mtt", "musicnn_msd", "mtat_crnn", "skey"]
-    assert listed[3]["download"]["requirement"] == "musicnn==0.1.0" and listed[3]["bytes"] is None
+    names = ["tempo", "key", "beats", "musicnn_mtt", "musicnn_msd", "mtat_crnn", "skey"]
+    assert [model["name"] for model in listed] == names
+    assert listed[4]["download"]["requirement"] == "musicnn==0.1.0" and listed[4]["bytes"] is None
 
 
 @pytest.mark.slow

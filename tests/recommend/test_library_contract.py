@@ -80,7 +80,12 @@ def make(make_track: Callable) -> Callable[..., tuple[Recording, LibraryFile]]:
 
     def made(name: str, *, path: str | None = None, **facts: object) -> tuple[Recording, LibraryFile]:
         track = make_track(name)
-        kept = {field.name for field in dataclasses.fields(Recording)} - {"fingerprint", "version_of", "peaks"}
+        kept = {field.name for field in dataclasses.fields(Recording)} - {
+            "fingerprint",
+            "version_of",
+            "peaks",
+            "beat_grid",
+        }
         known = {name: getattr(track, name) for name in kept} | {"passages": Passages.none()}
         recording = Recording(**known)
         facts = {"content_hash": f"bytes of {name}", "track_id": name} | facts
@@ -397,6 +402,23 @@ def test_outlines_in_the_order_that_was_asked_for(store: Library, again: Callabl
             nothing, found, same = opened.peaks(opened.present().ids[[2, 0, 0]].tolist())
             assert nothing is None and found.dtype == np.uint8
             assert found.tolist() == same.tolist() == outline.tolist() and opened.peaks([]) == []
+
+
+def test_beat_grids_are_kept_until_a_recording_is_analysed_again(store: Library, again: Callable, make: Callable):
+    grid = {"bpm": 128.01, "first_beat_s": 0.25, "beats_per_bar": 4, "first_place": 3, "confidence": 0.9}
+    made = [make(name) for name in "abc"]
+    recordings = [dataclasses.replace(recording, descriptors={"loudness": -9.0}) for recording, _ in made]
+    store.save(Changes(recordings=recordings, files=[file for _, file in made]))
+    assert store.beat_grids("abc") == {}
+    store.save(Changes(recordings=[dataclasses.replace(one, beat_grid=grid) for one in recordings[:2]]))
+    with closing(again()) as other:
+        for opened in (store, other):
+            assert opened.beat_grids(["b", "a", "b", "c", "unknown"]) == {"a": grid, "b": grid}
+            assert opened.beat_grids([]) == {}
+            assert {tuple(track.descriptors) for track in opened.read()[0]} == {("loudness",)}
+            assert "beat_grid" not in opened.blocks() and opened.problems() == []
+    store.save(Changes(recordings=[recordings[0]]))
+    assert store.beat_grids("abc") == {"b": grid}
 
 
 def test_tracks_are_found_by_their_names(store: Library, make: Callable):

@@ -50,7 +50,7 @@ INDEX = """
             ones = {name: np.ones(len(head.classes), np.float32) for name, head in library.heads.items()}
             return SimpleNamespace(
                 duration_s=1.0, probabilities=ones, embedding=np.ones(4, np.float32), variation=np.zeros(0, np.float32),
-                passages=Passages.none(), descriptors={}, remarks=(),
+                passages=Passages.none(), descriptors={}, beat_grid=None, remarks=(),
             )
 
     indexing.SAVE_EVERY_S = 0.02

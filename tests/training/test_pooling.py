@@ -4,12 +4,16 @@ import math
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from musicrec.training.pooling import POOLINGS, TrackPooling, sureness
+from musicrec.heads.beats import BeatHead
+from musicrec.heads.frames import join_chunks
+from musicrec.heads.tempo import TempoHead
+from musicrec.training.pooling import POOLINGS, FramePooling, TrackPooling, pooling_of, sureness
 
 CHUNKS = torch.rand(7, 3, generator=torch.Generator().manual_seed(0))
 CHUNKS = CHUNKS / CHUNKS.sum(dim=1, keepdim=True)
@@ -70,3 +74,23 @@ def test_two_processes_count_every_chunk_once(tmp_path: Path):
         alone = TrackPooling(3, 3, pooling=pooling)
         alone.update(CHUNKS, TRACK)
         torch.testing.assert_close(together[pooling], alone.compute(), equal_nan=True)
+
+
+def test_frames_are_joined_in_any_order_as_for_whole_tracks():
+    rate, longest_s = 50.0, 9.0
+    starts = [[0.0, 2.0, 4.02], [1.0, 5.0]]  # the second track is not heard before 1 s, and lasts 8 s
+    chunks = [torch.rand(len(of_track), 2, 201, generator=torch.Generator().manual_seed(1)) for of_track in starts]
+    expected = [
+        join_chunks(one.numpy(), np.array(of_track), frame_rate=rate, duration_s=longest_s)
+        for one, of_track in zip(chunks, starts, strict=True)
+    ]
+    pool = pooling_of(BeatHead(frame_rate=rate), 2, longest_s=longest_s, pooling="mean")
+    assert isinstance(pool, FramePooling)
+    order = torch.tensor([3, 0, 4, 2, 1])
+    track, start_s = torch.tensor([0, 0, 0, 1, 1]), torch.tensor([*starts[0], *starts[1]], dtype=torch.float64)
+    together = torch.cat(chunks)
+    for part in (order[:2], order[2:]):
+        pool.update(together[part], track[part], start_s[part])
+    np.testing.assert_allclose(pool.compute().numpy(), np.stack(expected), atol=1e-6)
+    assert pool.compute()[1, :, :50].isnan().all()
+    assert isinstance(pooling_of(TempoHead(), 2, longest_s=longest_s, pooling="max"), TrackPooling)

@@ -50,6 +50,7 @@ class Piece:
         metres: (numerator, denominator).
         keys: As mido names them, such as ``"F#m"``.
         events: The messages for a synthesiser, as (time in s, message).
+        lead_s: Seconds of the file before its first note.
     """
 
     duration_s: float
@@ -58,6 +59,7 @@ class Piece:
     metres: list[tuple[float, tuple[int, int]]] = field(default_factory=list)
     keys: list[tuple[float, str]] = field(default_factory=list)
     events: list[tuple[float, mido.Message]] = field(default_factory=list)
+    lead_s: float = 0.0
 
 
 def read_midi(path: Path, *, duration_s: float) -> Piece:
@@ -124,7 +126,7 @@ def _timed(messages: list, ticks_per_beat: int, longest_s: float) -> Piece:
             case "note_on" | "note_off":
                 struck = message.type == "note_on" and message.velocity > 0 and volumes[message.channel] > 0
                 if struck and begin_s is None:
-                    begin_s = time_s
+                    begin_s = piece.lead_s = time_s
                 if (message.channel, message.note) in sounding:
                     note_off(message.channel, message.note, at_s)
                 if struck:

@@ -17,6 +17,7 @@ from musicrec.data.rendering.composer import compose
 from musicrec.data.rendering.plan import Clip
 from musicrec.data.rendering.styles import grooves_of
 from musicrec.errors import MidiError
+from musicrec.heads.beat_times import write_beats
 
 LATEST_START_S = 6.0  # of the music that precedes a clip
 MINOR = 1 / 3  # share of the arrangements
@@ -90,8 +91,12 @@ class ClipRenderer:
             raise MidiError(f"the piece ends after {piece.duration_s:.1f} s; {end_s:.1f} s are needed")
         waveform = np.pad(set_loudness(waveform, loudness_db), (0, samples - len(waveform)))
         write_audio(path, waveform, self.sample_rate)
-        return {"genre": labels.get("genre"), "instruments": _heard(piece, start_s)} | {
-            name: labels.get(name) for name in ("bpm", "key", "mode", "time_signature")
+        names = ("bpm", "key", "mode", "time_signature")
+        return {
+            "genre": labels.get("genre"),
+            "instruments": _heard(piece, start_s),
+            **{name: labels.get(name) for name in names},
+            "beats": beats_of(labels, before_s=piece.lead_s + start_s, duration_s=self.duration_s),
         }
 
     def _score(self, clip: Clip, seed: int, end_s: float) -> tuple[mido.MidiFile, dict]:
@@ -149,6 +154,21 @@ def set_loudness(waveform: np.ndarray, loudness_db: float) -> np.ndarray:
     size, room = np.abs(louder), 1 - _LINEAR
     limited = _LINEAR + room * np.tanh((size - _LINEAR) / room)
     return np.where(size > _LINEAR, np.sign(louder) * limited, louder).astype(np.float32)
+
+
+def beats_of(labels: dict, *, before_s: float, duration_s: float) -> str | None:
+    """Return the beats of a clip as `musicrec.heads.beat_times` writes them; None if its tempo or metre is not known.
+
+    Args:
+        labels: `bpm` and `time_signature` (beats per bar) of the piece, which begins with a downbeat.
+        before_s: Seconds of the piece before the clip.
+        duration_s: Seconds of the clip.
+    """
+    bpm, metre = labels.get("bpm"), labels.get("time_signature")
+    if not bpm or not metre:
+        return None
+    numbers = np.arange(np.ceil(before_s * bpm / 60 - 1e-9), np.ceil((before_s + duration_s) * bpm / 60 - 1e-9))
+    return write_beats((numbers * 60 / bpm - before_s).clip(min=0), (numbers % metre + 1).astype(int))
 
 
 def _heard(piece: Piece, start_s: float) -> list[str]:

@@ -27,7 +27,7 @@ from musicrec.data.rendering.plan import plan_clips
 from musicrec.data.rendering.styles import grooves_of, read_genres
 from musicrec.errors import ConfigError, MidiError
 
-VERSION = 1  # increase it whenever the same settings give other audio or labels
+VERSION = 2  # increase it whenever the same settings give other audio or labels
 DURATION_S, SAMPLE_RATE = 30.0, 16_000
 SOUND_FONTS = ("/usr/share/sounds/sf2/FluidR3_GM.sf2", "/usr/share/sounds/sf2/TimGM6mb.sf2")  # of the Debian packages
 

@@ -219,6 +219,12 @@ class LanceLibrary:
         with self._database.reading() as tables:
             return reading.peaks_of_recordings(tables, ids)
 
+    def beat_grids(self, audio_hashes: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Return {audio_hash: beat grid} of the recordings that have one."""
+        ids = self.ids_of(audio_hashes)
+        with self._database.reading() as tables:
+            return reading.beat_grids(tables, ids)
+
     def fingerprints(
         self, *, shortest_s: float = 0.0, longest_s: float = math.inf
     ) -> list[tuple[str, float, bytes, str | None]]:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from musicrec.export.passages import Passages
 from musicrec.heads import Head
 from musicrec.recommend.lance.commits import Tables
-from musicrec.recommend.lance.schema import FILE_FACTS, SCHEMAS, SUMMARISED, remarks_of
+from musicrec.recommend.lance.schema import BEAT_GRID, FILE_FACTS, SCHEMAS, SUMMARISED, descriptors_of, remarks_of
 from musicrec.recommend.lance.sql import literal
 from musicrec.recommend.library import LibraryFile, Listing, PresentTracks, Source
 from musicrec.recommend.stored_passages import stored_form
@@ -54,7 +54,7 @@ class Values:
         self.embeddings[place] = np.frombuffer(row["embedding"], "<f4")
         if row["variation"] is not None and self.variations.shape[1]:
             self.variations[place] = np.frombuffer(row["variation"], "<f4")
-        for name, value in json.loads(row["descriptors"]).items():
+        for name, value in descriptors_of(row["descriptors"]).items():
             if name not in self.described:
                 self.described[name] = np.full((len(self.embeddings), 1), np.nan, np.float32)
             self.described[name][place] = value
@@ -75,7 +75,7 @@ class Values:
             probabilities={name: values[place] for name, values in self.by_head.items()},
             embedding=self.embeddings[place],
             variation=self.variations[place],
-            descriptors=json.loads(row["descriptors"]),
+            descriptors=descriptors_of(row["descriptors"]),
             remarks=remarks_of(row["remarks"]),
         )
 
@@ -229,6 +229,13 @@ def peaks_of_recordings(tables: Tables, ids: Sequence[int]) -> list[np.ndarray |
         found = {row["id"]: row["peaks"] for row in rows}
     stored = [found.get(number) for number in wanted]
     return [None if one is None else np.frombuffer(one, np.uint8) for one in stored]
+
+
+def beat_grids(tables: Tables, ids: Mapping[str, int]) -> dict[str, dict[str, Any]]:
+    """Return {audio_hash: beat grid} of recordings that have one; ids: {audio_hash: id}."""
+    rows = tables.among("recordings", ["audio_hash", "descriptors"], "id", list(ids.values())).to_pylist()
+    described = {row["audio_hash"]: json.loads(row["descriptors"]) for row in rows}
+    return {audio_hash: values[BEAT_GRID] for audio_hash, values in described.items() if BEAT_GRID in values}
 
 
 def _is_format_1(tables: Tables) -> bool:

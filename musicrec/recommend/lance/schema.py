@@ -61,7 +61,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             "audio_hash": _text,
             "duration_s": pa.float64(),
             "version_of": _text,
-            "descriptors": _text,  # JSON, {name: value}
+            "descriptors": _text,  # JSON, {name: value}, and the beat grid, if there is one
             "remarks": _text,  # JSON, [[text, unreliable]]
             "probabilities": _bytes,  # float32, the heads in their order
             "embedding": _bytes,  # float32, the models in their order
@@ -101,6 +101,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     "space": _schema({"described": _text, "arrays": _bytes}),
     "summaries": _schema({"recording": _number}),  # gets its other columns with the first space
 }
+BEAT_GRID = "beat_grid"  # its key in the column `descriptors`
 KEYS = {"recordings": "audio_hash", "files": "path", "sources": "id", "summaries": "recording"}
 
 
@@ -134,7 +135,7 @@ def recording_row(recording: Recording, number: int, heads: Sequence[str]) -> di
         "audio_hash": one.audio_hash,
         "duration_s": one.duration_s,
         "version_of": one.version_of,
-        "descriptors": json.dumps(dict(one.descriptors)),
+        "descriptors": json.dumps({**one.descriptors, **_grid(one)}),
         "remarks": json.dumps([[remark.text, remark.unreliable] for remark in one.remarks]),
         "probabilities": np.concatenate([one.probabilities[name] for name in heads]).astype("<f4").tobytes(),
         "embedding": one.embedding.astype("<f4").tobytes(),
@@ -144,6 +145,17 @@ def recording_row(recording: Recording, number: int, heads: Sequence[str]) -> di
         "passages": None if one.passages is None else to_bytes(one.passages),
         "peaks": None if one.peaks is None else one.peaks.astype(np.uint8).tobytes(),
     }
+
+
+def _grid(recording: Recording) -> dict[str, Any]:
+    return {} if recording.beat_grid is None else {BEAT_GRID: dict(recording.beat_grid)}
+
+
+def descriptors_of(text: str) -> dict[str, float]:
+    """Return the descriptors in the column `descriptors`."""
+    found = json.loads(text)
+    found.pop(BEAT_GRID, None)
+    return found
 
 
 def file_row(file: LibraryFile, recording: int, listings: list[dict[str, Any]]) -> dict[str, Any]:

@@ -38,6 +38,7 @@ def test_a_piece_starts_at_its_first_note_with_the_values_valid_there(tmp_path, 
     assert piece.metres == [(0, (3, 4))]
     assert [note.start_s for note in piece.notes] == [0, 0.5]
     assert piece.events[0][0] == 0 and piece.duration_s == 1
+    assert piece.lead_s == 1, "960 ticks before the first note"
 
 
 def test_a_piece_ends_at_the_given_duration(tmp_path, write_midi, tones):

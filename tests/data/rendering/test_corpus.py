@@ -18,6 +18,7 @@ from musicrec.data.rendering import clip_renderer, corpus
 from musicrec.data.rendering.arrange import arrange
 from musicrec.data.rendering.styles import LIBRARY, read_genres
 from musicrec.errors import MidiError
+from musicrec.heads.beat_times import parse_beats
 from musicrec.programs.command import main
 
 ROOT = Path(__file__).parents[3]
@@ -67,6 +68,10 @@ def test_corpus(fake_mma, fake_fluidsynth, sound_font, tmp_path, capsys):
         assert genre.tempo[0] <= row["bpm"] <= genre.tempo[1]
         assert (row["time_signature"], row["duration_s"], row["mode"] in ("major", "minor")) == (4, 30.0, True)
         assert {"bass", "drums"} <= set(row["instruments"])
+        times, downbeats = np.array(parse_beats(row["beats"])).T
+        assert np.diff(times) == pytest.approx(np.full(len(times) - 1, 60 / row["bpm"]), abs=0.0011)
+        assert times[0] < 60 / row["bpm"] and 30 - 60 / row["bpm"] <= times[-1] < 30
+        assert np.diff(np.flatnonzero(downbeats)).tolist() == [4] * (int(downbeats.sum()) - 1)
     assert tracks["key"].n_unique() == 12
     arranged = fake_mma.read_text()
     assert set(line for line in arranged.splitlines() if line.startswith("Tempo")) >= {
@@ -75,7 +80,7 @@ def test_corpus(fake_mma, fake_fluidsynth, sound_font, tmp_path, capsys):
     sound, sample_rate = soundfile.read(tracks["path"][0])
     assert (sample_rate, len(sound)) == (16_000, 480_000) and 0.02 < np.std(sound) < 0.5
     text = (tmp_path / "out" / "manifest.csv").read_text()
-    assert "path,split,genre,instruments,bpm,key,mode,time_signature,artist,title,sound_font,duration_s" in text
+    assert "path,split,genre,instruments,bpm,key,mode,time_signature,beats,artist,title,sound_font,duration_s" in text
     assert str(tmp_path) not in text, "the folder can be moved"
 
 

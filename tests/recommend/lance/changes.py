@@ -8,7 +8,7 @@ from musicrec.recommend.track import Track
 
 def changes_of(tracks: list[Track], place: str = "/music") -> Changes:
     """Return what adds tracks to a library."""
-    kept = {field.name for field in dataclasses.fields(Recording)} - {"fingerprint", "version_of", "peaks"}
+    kept = {field.name for field in dataclasses.fields(Recording)} - {"fingerprint", "version_of", "peaks", "beat_grid"}
     facts = {field.name for field in dataclasses.fields(LibraryFile)} - {"missing_since", "sources"}
     return Changes(
         place=place,

@@ -1,0 +1,48 @@
+"""Beat times as they are written in a manifest: "0.480/4 0.960/1", the time in seconds and the place in the bar."""
+
+import math
+from collections.abc import Sequence
+
+from musicrec.errors import ManifestError
+
+
+def parse_beats(cell: str | Sequence[str] | None) -> list[tuple[float, float]] | None:
+    """Read the beats of a track.
+
+    Args:
+        cell: Beats in increasing order, separated by spaces: a time in seconds, and after a slash the place of the beat
+            in its bar, 1 for a downbeat. Without the place, it is not known which beats are downbeats.
+
+    Returns:
+        (time in seconds, 1 for a downbeat, 0 for another beat, NaN if that is not known) of each beat; None where the
+        cell is empty.
+
+    Raises:
+        ManifestError: The cell cannot be read.
+    """
+    if cell is None or not str(cell).strip():
+        return None
+    beats: list[tuple[float, float]] = []
+    for word in str(cell).split():
+        time, slash, place = word.partition("/")
+        try:
+            beat = float(time), float(int(place) == 1) if slash else math.nan
+        except ValueError:
+            beat = math.nan, math.nan
+        if not 0 <= beat[0] < math.inf or (slash and int(place) < 1) or (beats and beat[0] <= beats[-1][0]):
+            raise ManifestError(
+                f"beats: {word!r}, expected increasing times in seconds, each with its place in the bar, such as "
+                "0.480/4 0.960/1"
+            )
+        beats.append(beat)
+    return beats
+
+
+def write_beats(times_s: Sequence[float], places: Sequence[int]) -> str:
+    """Return beats as `parse_beats` reads them, to a millisecond.
+
+    Args:
+        times_s: Times in seconds, increasing.
+        places: The place of each beat in its bar, from 1.
+    """
+    return " ".join(f"{time:.3f}/{place}" for time, place in zip(times_s, places, strict=True))
