@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from musicrec.config.targets import TARGETS
 from musicrec.config.validation import check_settings
-from musicrec.programs.build import build_all, build_heads
+from musicrec.programs.build import PROBE, build_all, build_heads
 from musicrec.sweeps import sweepers
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -43,6 +43,9 @@ WITH = {
     "model/skey.yaml": "frontend=constant_q",
     "frontend/linear.yaml": "model=harmonic_cnn",
     "frontend/waveform.yaml": "model=sample_cnn",
+    "encoder/export.yaml": "model=probe",
+    "encoder/hugging_face.yaml": "model=probe",
+    "encoder/table.yaml": "model=probe",
 }
 # Overlays that need another overlay below them.
 BESIDE = {"experiment/demo/small.yaml": "crnn"}
@@ -63,9 +66,14 @@ def hydra():
 
 def build(cfg: DictConfig) -> None:
     """Build what train.py builds from a config, without data and with a narrow network, for speed."""
-    for group in ("task", "model", "optim", "augment", "data", "trainer", "frontend"):
-        check_settings(cfg[group], allowed=TARGETS)
+    for group in ("task", "model", "optim", "augment", "data", "trainer", "frontend", "encoder"):
+        check_settings(cfg.get(group) or DictConfig({}), allowed=TARGETS)
     heads = build_heads(cfg.task)
+    if cfg.get("frontend") is None:  # of a probe: tests/models/test_probe.py, tests/programs/test_probe.py
+        assert cfg.model._target_ == PROBE and cfg.encoder._target_
+        assert cfg.augment.spectrogram is None and not cfg.augment.waveform
+        instantiate(cfg.optim, _execution_whitelist_=TARGETS)
+        return
     network = instantiate(cfg.model, width=8, _execution_whitelist_=TARGETS)({head.name: 3 for head in heads})
     assert network.n_mels == cfg.frontend.n_mels, (
         f"{cfg.model._target_} takes {network.n_mels} mel bands, but the front end gives {cfg.frontend.n_mels}; if the "

@@ -22,6 +22,7 @@ ROOMS = [
     "interchange",
     "deformations",
     "models.frontends",
+    "models.encoders",
     "models",
     "export",
     "data",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _WAYS_OUT = {
     "wandb": "pip install wandb, or do without it: logger=csv",
     "tensorboard": "pip install 'musicrec[tensorboard]', or do without it: logger=csv",
+    "transformers": "pip install 'musicrec[hf]'",
     "mido": "pip install 'musicrec[midi]'",
     "hydra_plugins": "pip install hydra-optuna-sweeper",
     "sklearn": "pip install scikit-learn",

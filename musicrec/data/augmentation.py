@@ -12,6 +12,7 @@ from musicrec.deformations.mixup import Mixup
 from musicrec.deformations.spec_augment import SpecAugment
 from musicrec.deformations.spectrogram_faults import SpectrogramFaults
 from musicrec.heads import Head
+from musicrec.models.frontends import Frontend
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,3 +107,36 @@ class Augmentation:
                     tempo_ratio=deformed.tempo_ratio,
                 )
         return waveform, target
+
+    def spectrograms(
+        self, batch: dict, *, frontend: Frontend, samples: int, heads: Sequence[Head], seed: BatchSeed
+    ) -> dict:
+        """Change a batch of waveforms, and compute their spectrograms.
+
+        Args:
+            batch: "waveform" (batch, longer samples) int16, "track" (batch,) and "target" {head: (batch, …)}.
+            frontend: Computes the spectrograms.
+            samples: Length of the chunks that the network takes.
+            heads: The heads, which move their labels.
+            seed: What the random numbers depend on.
+
+        Returns:
+            "mel" (batch, 1, n_mels, frames) float32 and "target"; after a mixup also "partner" and "share".
+        """
+        generator, changed = seed.generator(), {}
+        waveform, changed["target"] = self.deform(
+            batch["waveform"].float() / 32768,
+            dict(batch["target"]),
+            batch["track"].tolist(),
+            samples=samples,
+            sample_rate=frontend.sample_rate,
+            heads=heads,
+            seed=seed,
+        )
+        if self.mixup is not None:
+            waveform, partner, changed["share"] = self.mixup(waveform, generator=generator)
+            changed["partner"] = {name: values[partner] for name, values in changed["target"].items()}
+        changed["mel"] = frontend(waveform)
+        if self.spectrogram is not None:
+            changed["mel"] = self.spectrogram(changed["mel"], generator=generator)
+        return changed

@@ -4,6 +4,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,9 +13,22 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from musicrec.audio.chunks import all_chunk_starts
 from musicrec.config.number_types import Count, Natural
-from musicrec.data.store import WaveformStore
 
 _BLOCK = 65_536
+
+
+class ChunkStore(Protocol):
+    """What chunks are read from: a waveform store, or embeddings.
+
+    Attributes:
+        lengths: (tracks,) int64, the length of each track.
+    """
+
+    lengths: np.ndarray
+
+    def read(self, rows: np.ndarray, starts: np.ndarray, samples: int) -> np.ndarray:
+        """Return (batch, …) of the chunks of tracks that begin at `starts` and have a length of `samples`."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +57,7 @@ class ChunkDataset(Dataset):
 
     def __init__(
         self,
-        store: WaveformStore,
+        store: ChunkStore,
         *,
         split: str,
         rows: np.ndarray,
@@ -71,8 +85,8 @@ class ChunkDataset(Dataset):
             chunks: (track, first sample) of every chunk.
 
         Returns:
-            "waveform" (batch, samples) int16, "track" (batch,) int64, "start_s" (batch,) float64, and "target"
-            {head: (batch, …)}.
+            "waveform" (batch, samples) int16, or in its place what else the store holds, "track" (batch,) int64,
+            "start_s" (batch,) float64, and "target" {head: (batch, …)}.
         """
         track, start = np.asarray(chunks, dtype=np.int64).T
         waveform = self.store.read(self.rows[track], start, self.samples)

@@ -25,6 +25,7 @@ from musicrec.data.chunk_sampling import (
     warn_of_padding,
 )
 from musicrec.data.durations import compare_durations
+from musicrec.data.embeddings import EmbeddingSource, EmbeddingStore
 from musicrec.data.label_columns import check_labels, read_columns
 from musicrec.data.leaks import report_leaks
 from musicrec.data.manifest import manifest_hash, read_manifest
@@ -33,7 +34,7 @@ from musicrec.data.splitting import RandomSplit, SplitNames, in_split, with_spli
 from musicrec.data.store import WaveformStore, build_store, store_folder
 from musicrec.data.store_group import StoreGroup
 from musicrec.data.subset import TrackSelection, keep_at_most, keep_fraction, keep_where
-from musicrec.errors import ManifestError
+from musicrec.errors import ConfigError, ManifestError
 from musicrec.heads import Head
 from musicrec.heads.frames import is_frame_wise
 from musicrec.models.frontends import Frontend
@@ -48,7 +49,7 @@ class MusicDataModule(lightning.LightningDataModule):
         test_splits: The splits to test on; after `read` those of a mixture are listed per dataset.
         manifest_path: Path of the manifest, from `read` on.
         frame: The rows of the manifest that are used, from `read` on.
-        store: The waveform store, from `open` on.
+        store: The waveform store, from `open` on; None if the batches hold embeddings that need no audio.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class MusicDataModule(lightning.LightningDataModule):
         selection: TrackSelection = TrackSelection(),
         sampling: Sampling = Sampling(),
         augmentation: Augmentation = Augmentation(),
+        embeddings: EmbeddingSource | None = None,
         seed: Seed = 0,
     ) -> None:
         """Set up; nothing is read yet.
@@ -83,6 +85,7 @@ class MusicDataModule(lightning.LightningDataModule):
             selection: Which tracks to use.
             sampling: How many chunks to read.
             augmentation: How to change training batches.
+            embeddings: What batches hold in place of spectrograms, one embedding per chunk; None for spectrograms.
             seed: Seed of all random choices but the split.
         """
         super().__init__()
@@ -93,6 +96,7 @@ class MusicDataModule(lightning.LightningDataModule):
         self.sampling, self.augmentation, self.seed = sampling, augmentation, seed
         self.test_splits = [splits.test] if isinstance(splits.test, str) else list(dict.fromkeys(splits.test))
         self.store: WaveformStore | StoreGroup | None = None
+        self.embeddings, self._embedded = embeddings, None
         self._to_decode: pl.DataFrame | None = None  # the tracks that the store must hold
 
     # -- manifest and store --------------------------------------------------------------------------------------
@@ -133,10 +137,16 @@ class MusicDataModule(lightning.LightningDataModule):
         Args:
             fit: As for `read`.
         """
-        if self.store is not None:
+        if self.store is not None or self._embedded is not None:
             return
         self.read(fit=fit)
-        frame = self._to_decode
+        if self.embeddings is None or self.embeddings.needs_audio:
+            self._decode(self._to_decode)
+        if self.embeddings is not None:
+            self._embedded = self._embed(self.embeddings)
+
+    def _decode(self, frame: pl.DataFrame) -> None:
+        """Open the store with the tracks of `frame`, and keep the rows of the manifest that it holds."""
         if self.mixture is not None:
             self.store = self.mixture.open_store(frame, sample_rate=self.frontend.sample_rate)
         else:
@@ -145,6 +155,20 @@ class MusicDataModule(lightning.LightningDataModule):
             report_leaks(frame, self.store, manifest=self.manifest_path)
         compare_durations(frame, self.store)
         self.frame = self.frame.filter(pl.Series(self.store.rows(self.frame["track_id"]) >= 0))
+
+    def _embed(self, source: EmbeddingSource) -> EmbeddingStore:
+        """Return the embeddings of all tracks, and keep the rows of the manifest that have some.
+
+        Raises:
+            ConfigError: Training batches are to be changed, which embeddings cannot be.
+        """
+        if not self.augmentation.is_empty:
+            raise ConfigError(
+                "augment: the embeddings of a probe are computed once and cannot change; use augment=none"
+            )
+        embedded = source.open(self.frame, self.store, eval_chunks=self.sampling.eval_chunks)
+        self.frame = self.frame.filter(pl.Series(embedded.rows(self.frame["track_id"]) >= 0))
+        return embedded
 
     def setup(self, stage: str) -> None:
         """Open the data; Lightning calls this."""
@@ -232,13 +256,14 @@ class MusicDataModule(lightning.LightningDataModule):
         """Return a loader of random chunks of the training tracks."""
         split, sampling = self.splits.train, self.sampling
         dataset = self._dataset(split, samples=math.ceil(self.chunk_samples * self.augmentation.input_ratio))
-        lengths = self.store.lengths[dataset.rows]
-        warn_of_padding(
-            lengths,
-            samples=dataset.samples,
-            chunk_samples=self.chunk_samples,
-            sample_rate=self.frontend.sample_rate,
-        )
+        lengths = dataset.store.lengths[dataset.rows]
+        if self._embedded is None:
+            warn_of_padding(
+                lengths,
+                samples=dataset.samples,
+                chunk_samples=self.chunk_samples,
+                sample_rate=self.frontend.sample_rate,
+            )
         sampler = RandomChunks(
             lengths,
             samples=dataset.samples,
@@ -255,8 +280,9 @@ class MusicDataModule(lightning.LightningDataModule):
         """Return a loader of all chunks of a split, or of `Sampling.eval_chunks` of every track."""
         sampling = self.sampling
         dataset = self._dataset(split, samples=self.chunk_samples)
-        lengths = self.store.lengths[dataset.rows]
-        sampler = AllChunks(lengths, samples=self.chunk_samples, count=sampling.eval_chunks, **self._share())
+        lengths = dataset.store.lengths[dataset.rows]
+        count = sampling.eval_chunks if self._embedded is None else None  # of the chunks that were embedded, all
+        sampler = AllChunks(lengths, samples=dataset.samples, count=count, **self._share())
         size = sampling.eval_batch_size or sampling.batch_size
         return chunk_loader(dataset, sampler, batch_size=size, drop_last=False, workers=sampling.workers)
 
@@ -272,9 +298,13 @@ class MusicDataModule(lightning.LightningDataModule):
     def _dataset(self, split: str, *, samples: int) -> ChunkDataset:
         frame = self.tracks(split)
         targets = {head.name: self.labels(head, frame) for head in self.heads}
-        rows = self.store.rows(frame["track_id"])
+        if self._embedded is None:
+            store = self.store
+        else:
+            store, samples = self._embedded, 1  # one embedding
+        rows = store.rows(frame["track_id"])
         cuts = {head.name: head.cut for head in self.heads if is_frame_wise(head)}
-        return ChunkDataset(self.store, split=split, rows=rows, targets=targets, samples=samples, cuts=cuts)
+        return ChunkDataset(store, split=split, rows=rows, targets=targets, samples=samples, cuts=cuts)
 
     def _share(self) -> dict[str, int]:
         """Return which part of the chunks is for this process."""
@@ -308,31 +338,21 @@ class MusicDataModule(lightning.LightningDataModule):
         Returns:
             "mel" (batch, 1, mel channels, frames) float32, "track", "start_s" and "target". After a mixup also
             "partner", the labels of the chunk that was laid over each one, and "share", the weight of the first in the
-            loss.
+            loss. Embeddings stand in the place of "mel" as they are.
         """
         waveform = batch["waveform"]
         prepared = {name: batch[name] for name in ("track", "start_s") if name in batch} | {
             "target": dict(batch["target"])
         }
+        if self._embedded is not None:
+            return prepared | {"mel": waveform}
         self.frontend.to(waveform.device)
-        augmentation = self.augmentation
-        if step is None or augmentation.is_empty:
+        if step is None or self.augmentation.is_empty:
             return prepared | {"mel": self.frontend(waveform)}
-        seed = BatchSeed(seed=self.seed, step=step, rank=self._share()["rank"])
-        generator = seed.generator()
-        waveform, prepared["target"] = augmentation.deform(
-            waveform.float() / 32768,
-            prepared["target"],
-            prepared["track"].tolist(),
+        return prepared | self.augmentation.spectrograms(
+            batch,
+            frontend=self.frontend,
             samples=self.chunk_samples,
-            sample_rate=self.frontend.sample_rate,
             heads=self.heads,
-            seed=seed,
+            seed=BatchSeed(seed=self.seed, step=step, rank=self._share()["rank"]),
         )
-        if augmentation.mixup is not None:
-            waveform, partner, prepared["share"] = augmentation.mixup(waveform, generator=generator)
-            prepared["partner"] = {name: values[partner] for name, values in prepared["target"].items()}
-        mel = self.frontend(waveform)
-        if augmentation.spectrogram is not None:
-            mel = augmentation.spectrogram(mel, generator=generator)
-        return prepared | {"mel": mel}

@@ -35,6 +35,11 @@ class Model:
     source: Path | None = None
 
     @property
+    def hears_audio(self) -> bool:
+        """Whether the model can answer about audio, which a probe without its encoder cannot."""
+        return getattr(self.network, "encoder", self) is not None
+
+    @property
     def sample_rate(self) -> int:
         """Sample rate of the waveforms that the front end takes, in Hz."""
         return self.frontend.sample_rate
@@ -43,6 +48,16 @@ class Model:
         """Return a model with the same answers, and the network in its fastest form, if it has one besides its own."""
         fast = getattr(self.network, "for_inference", None)
         return dataclasses.replace(self, network=fast()) if fast else self
+
+
+def no_audio(source: str | Path | None) -> str:
+    """Return what cannot be done with a probe whose encoder is no part of it, and what can."""
+    return (
+        f"{source}: is a probe on a table of embeddings, or on an encoder with code of its own, and cannot analyse "
+        "audio or index music, as what computes the embeddings is no part of it; it can be evaluated with the encoder "
+        f"of its training (musicrec evaluate export={source} encoder=table encoder.path=TABLE). For audio, train the "
+        "probe with encoder=export, or encoder=hugging_face without remote_code"
+    )
 
 
 def describe(network: Network, heads: Sequence[Head], frontend: Frontend) -> dict:

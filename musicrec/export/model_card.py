@@ -25,7 +25,7 @@ def model_card(config: dict, metrics: dict[str, dict[str, float | None]]) -> str
         "",
         f"- **Network**: {network['class']} {json.dumps(network['settings'])}",
         f"- **Predicts**: {'; '.join(_head_line(head) for head in heads_of(config))}",
-        f"- **Input**: mono audio at {config['frontend']['sample_rate']} Hz",
+        f"- **Input**: {_input(config)}",
         *(f"- **{key.replace('_', ' ').capitalize()}**: {_plain(value)}" for key, value in data.items()),
         f"- **Calibration**: {_calibration_line(config)}",
         f"- **Licence**: {config['licence']}",
@@ -45,6 +45,13 @@ def model_card(config: dict, metrics: dict[str, dict[str, float | None]]) -> str
         lines.append("")
     lines += ["Load it with `musicrec.load(folder)`; the files hold weights and JSON, no code.", ""]
     return "\n".join(lines)
+
+
+def _input(config: dict) -> str:
+    """Return what the model takes."""
+    if config["network"]["settings"].get("encoder", {}) is None:  # of a probe that has none
+        return "embeddings that are computed elsewhere, no audio"
+    return f"mono audio at {config['frontend']['sample_rate']} Hz"
 
 
 def _row(cells: list) -> str:

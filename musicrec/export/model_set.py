@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from musicrec.config.value_check import check_choice
 from musicrec.errors import ExportError
 from musicrec.export.chunk_batches import chunk_batches, heard_starts
-from musicrec.export.description import Model
+from musicrec.export.description import Model, no_audio
 from musicrec.export.passages import HeardChunks, Passages, passages_of
 from musicrec.export.precision import bf16_keeps_answers, has_fast_bf16
 from musicrec.export.track_queue import Stopped
@@ -76,6 +76,9 @@ class ModelSet:
         self, models: Sequence[Model], *, device: torch.device, batch_size: int = 16, precision: str = "auto"
     ) -> None:
         check_choice("precision", precision, ("auto", "float32"))
+        for model in models:
+            if not model.hears_audio:
+                raise ExportError(no_audio(model.source))
         rates = {model.sample_rate for model in models}
         if len(rates) != 1:
             raise ExportError(f"the models need different sample rates ({sorted(rates)} Hz); use models of one rate")

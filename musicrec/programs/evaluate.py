@@ -29,7 +29,7 @@ from musicrec.figures.run_figures import choose_tracks, draw_figures
 from musicrec.figures.scores import plot_scores
 from musicrec.figures.setting_comparison import settings_figure
 from musicrec.figures.style import save
-from musicrec.programs.build import build_data, listed
+from musicrec.programs.build import build_data, listed, model_embeddings
 from musicrec.runs.compare import compare_runs, print_runs, write_runs
 from musicrec.runs.find import ALL, find_export, find_sweep_runs
 from musicrec.runs.setting_groups import group_by_setting, mean_minutes
@@ -183,7 +183,10 @@ def open_data(cfg: DictConfig, model: Model, bootstrap: Bootstrap | None) -> Mus
         ConfigError: The tracks give no interval, see `Bootstrap.check`.
     """
     chunk_samples = model.network.chunk_samples
-    data = build_data(cfg.data, heads=model.heads, frontend=model.frontend, chunk_samples=chunk_samples)
+    encoder = model_embeddings(cfg, model)
+    data = build_data(
+        cfg.data, heads=model.heads, frontend=model.frontend, chunk_samples=chunk_samples, encoder=encoder
+    )
     data.read(fit=False)
     labels = (data.labels(head, data.tracks(split)) for split in data.test_splits for head in data.heads)
     if all(label.isnan().all() for label in labels):

@@ -17,11 +17,21 @@ from musicrec.evaluation.head_scores import score_heads
 from musicrec.evaluation.score_tables import print_scores
 from musicrec.export.checkpoint import read_checkpoint
 from musicrec.export.compatibility import check_parts
+from musicrec.export.description import no_audio
 from musicrec.export.folder import read_export, write_export
 from musicrec.export.transfer import start_from
 from musicrec.figures.run_figures import choose_tracks, draw_figures
 from musicrec.models.frontends import Frontend
-from musicrec.programs.build import build_all, build_augmentation, build_data, build_heads, listed, settings_of
+from musicrec.programs.build import (
+    build_all,
+    build_augmentation,
+    build_data,
+    build_encoder,
+    build_heads,
+    build_network,
+    listed,
+    settings_of,
+)
 from musicrec.programs.trainers import best_score, build_scorer, build_trainer
 from musicrec.runs.find import find_export
 from musicrec.runs.run_record import RunRecord
@@ -59,13 +69,18 @@ def train(cfg: DictConfig, run: Path, record: RunRecord) -> float:
     keep_freed_memory()
     lightning.seed_everything(cfg.seed, workers=True, verbose=False)
 
-    heads, frontend = build_heads(cfg.get("task")), instantiate(cfg.frontend)
-    data = build_data(cfg.data, heads=heads, frontend=frontend, augmentation=build_augmentation(cfg.augment))
+    heads, encoder = build_heads(cfg.get("task")), build_encoder(cfg)
+    hears_audio = encoder is None or encoder.probe["encoder"] is not None
+    if cfg.figures and not hears_audio:
+        raise ConfigError("figures=true draws what a model hears, and this probe cannot hear; leave it out")
+    frontend = encoder.frontend if encoder else instantiate(cfg.frontend)
+    augmentation = build_augmentation(cfg.augment)
+    data = build_data(cfg.data, heads=heads, frontend=frontend, augmentation=augmentation, encoder=encoder)
     data.open()
-    shown = choose_tracks(data, cfg.figure_tracks)
-    network = instantiate(cfg.model)({head.name: len(head.classes) for head in data.heads})
+    shown = choose_tracks(data, cfg.figure_tracks) if hears_audio else []
+    network = build_network(cfg.model, data.heads, encoder)
     check_parts(network, data.heads, frontend)
-    origin = load_start_weights(cfg, network, frontend)
+    origin = load_start_weights(cfg, network, frontend) | ({"encoder": encoder.about} if encoder else {})
     recipe = instantiate(cfg.optim)
     frozen = listed(cfg.freeze)
     module = MusicModule(network, data.heads, recipe, channels_last=cfg.channels_last, seed=cfg.seed, frozen=frozen)
@@ -206,6 +221,8 @@ def report(
     dataset = data.manifest_path.resolve().parent.name
     log_results(loggers, scores, module.predictions, module.raw, dataset=dataset)
     model, device = read_export(export), trainer.strategy.root_device
+    if not model.hears_audio:
+        print(f"note: {no_audio(export)}")
     log_examples(loggers, model, data, shown, device=device)
     if cfg.figures:
         run = export.parent
