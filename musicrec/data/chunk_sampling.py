@@ -22,9 +22,11 @@ class ChunkStore(Protocol):
 
     Attributes:
         lengths: (tracks,) int64, the length of each track.
+        sample_rate: How many of what `lengths` counts make a second.
     """
 
     lengths: np.ndarray
+    sample_rate: int
 
     def read(self, rows: np.ndarray, starts: np.ndarray, samples: int) -> np.ndarray:
         """Return (batch, …) of the chunks of tracks that begin at `starts` and have a length of `samples`."""

@@ -160,8 +160,14 @@ class MusicDataModule(lightning.LightningDataModule):
         """Return the embeddings of all tracks, and keep the rows of the manifest that have some.
 
         Raises:
-            ConfigError: Training batches are to be changed, which embeddings cannot be.
+            ConfigError: Training batches are to be changed, which embeddings cannot be, or a head answers for every
+                frame, of which embeddings know nothing.
         """
+        if frame_wise := [head.name for head in self.heads if is_frame_wise(head)]:
+            raise ConfigError(
+                f"task={','.join(frame_wise)}: a probe hears one embedding per chunk, and this head answers for every "
+                "frame; choose other heads"
+            )
         if not self.augmentation.is_empty:
             raise ConfigError(
                 "augment: the embeddings of a probe are computed once and cannot change; use augment=none"

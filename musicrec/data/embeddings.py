@@ -37,7 +37,10 @@ class EmbeddingStore:
 
     Attributes:
         lengths: (tracks,) int64, the number of chunks of each track.
+        sample_rate: 1; embeddings have numbers and no times.
     """
+
+    sample_rate = 1
 
     def __init__(self, track_ids: Sequence[str], embeddings: Sequence[np.ndarray]) -> None:
         """Join embeddings.

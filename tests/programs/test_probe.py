@@ -110,7 +110,7 @@ def test_a_probe_on_a_table(program: Callable, tiny_music: Path, music: list[str
     done = program("evaluate.py", export, *music, cache, *table, report, "bootstrap.resamples=100")
     assert "accuracy" in done.stdout
     failed = program("evaluate.py", export, *music, cache, status=1)
-    assert "name the table: encoder=table" in failed.stderr
+    assert "encoder=table encoder.path=TABLE" in failed.stderr
     with pytest.raises(ExportError, match="cannot analyse audio"):
         musicrec.load(tmp_path / "run" / "export")
 
@@ -122,3 +122,6 @@ def test_mistakes_are_explained(program: Callable, music: list[str], encoder: Pa
     assert "augment=none" in failed.stderr
     failed = program("train.py", *PROBE, *music, "encoder=table", "encoder.path=nowhere.parquet", status=1)
     assert "nowhere.parquet: cannot be read" in failed.stderr
+    others = [*(word for word in PROBE if not word.startswith("task=")), "task=[beats]"]
+    failed = program("train.py", *others, *music, f"encoder.model={encoder}", status=1)
+    assert "task=beats: a probe hears one embedding per chunk" in failed.stderr
