@@ -17,6 +17,7 @@ from musicrec.data.manifest import read_manifest
 from musicrec.data.store import WaveformStore, build_store
 from musicrec.deformations.gain import Gain
 from musicrec.errors import ConfigError, ManifestError
+from musicrec.heads.beats import BeatHead
 from musicrec.heads.classes import ClassHead
 from musicrec.models.encoders import AudioEncoder
 from musicrec.models.frontends.mel import MelSpectrogram
@@ -119,6 +120,18 @@ def test_embeddings_cannot_be_augmented(tiny_music: Path, tmp_path: Path):
         embeddings=CachedEmbeddings(encoder(), folder=tmp_path),
     )  # fmt: skip
     with pytest.raises(ConfigError, match="augment=none"):
+        data.open()
+
+
+def test_heads_that_answer_for_every_frame_are_refused(tiny_music: Path, tmp_path: Path):
+    frame = pl.read_csv(tiny_music).with_columns(pl.lit("0.5/1 1.0/2").alias("beats"))
+    frame.write_csv(tiny_music.parent / "with_beats.csv")
+    data = MusicDataModule(
+        manifest=tiny_music.parent / "with_beats.csv", stores=tmp_path / "stores", heads=[BeatHead()],
+        frontend=MelSpectrogram(n_mels=8), chunk_samples=CHUNK,
+        embeddings=CachedEmbeddings(encoder(), folder=tmp_path),
+    )  # fmt: skip
+    with pytest.raises(ConfigError, match="task=beats: a probe hears one embedding per chunk"):
         data.open()
 
 
