@@ -126,7 +126,10 @@ class _Halving(nn.Module):
         self.conv = nn.Conv2d(inputs, outputs, (1, 2), stride=(1, 2))
 
     def forward(self, features: Tensor) -> Tensor:
-        return F.gelu(self.conv(F.layer_norm(features, features.shape[1:])))
+        # The convolution as a product of matrices: with a stride, processors with AMX leave out elements in bfloat16.
+        pairs = F.layer_norm(features, features.shape[1:])[..., : features.shape[3] // 2 * 2].unflatten(3, (-1, 2))
+        halved = F.linear(pairs.permute(0, 2, 3, 1, 4).flatten(3), self.conv.weight.flatten(1), self.conv.bias)
+        return F.gelu(halved.permute(0, 3, 1, 2))
 
 
 class _ConvNeXtBlock(nn.Module):
