@@ -34,6 +34,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN and threading.current_threa
 
 # The tensors of the tests are tiny, so several threads would be slower than one.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Answers are the same wherever the tests run, and no test waits for a graph; tests/export tries the other engines.
+os.environ.setdefault("MUSICREC_ENGINE", "torch")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

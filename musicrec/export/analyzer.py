@@ -101,6 +101,8 @@ class TrackAnalyzer:
             should have the same coverage.
         precision: "float32"; or "auto" for bf16 where the device computes it fast, and for those models whose answers
             it leaves the same (`musicrec.export.precision`).
+        engine: What runs the networks: "torch", "onnx" or "openvino"; or "auto" for the fastest one that is installed,
+            for those models whose answers it leaves the same (docs/engines.md).
 
     Attributes:
         models: The models, in their form for inference.
@@ -111,8 +113,9 @@ class TrackAnalyzer:
         sample_rate: Sample rate of the waveforms in Hz.
 
     Raises:
-        ExportError: The models need different sample rates.
-        ConfigError: The coverage is not above 0 and at most 1, or the precision is unknown.
+        ExportError: The models need different sample rates; the engine is not installed, or cannot run them.
+        ConfigError: The coverage is not above 0 and at most 1, the precision or the engine is unknown, or the engine
+            does not run on the device.
     """
 
     def __init__(
@@ -123,13 +126,19 @@ class TrackAnalyzer:
         batch_size: int = 16,
         coverage: float = 1.0,
         precision: str = "auto",
+        engine: str = "auto",
     ) -> None:
         check_value("coverage", coverage, PositiveShare)
         self.device, self.coverage = torch.device(device), float(coverage)
-        self._set = ModelSet(models, device=self.device, batch_size=batch_size, precision=precision)
+        self._set = ModelSet(models, device=self.device, batch_size=batch_size, precision=precision, engine=engine)
         self.models, self.heads, self.passed_over = self._set.models, self._set.heads, self._set.passed_over
         self.sample_rate, self.frame_heads = self._set.sample_rate, self._set.frame_heads
         self.embedding_sizes = self._set.embedding_sizes
+
+    @property
+    def engines(self) -> list[str]:
+        """What runs each model, and in which precision, such as "openvino bf16"."""
+        return [f"{engine.name} {engine.precision}" for engine in self._set.engines]
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -358,7 +367,7 @@ def _checked(waveform: np.ndarray, *, shapes: dict[int, str]) -> np.ndarray:
     return waveform
 
 
-def load(folder: str | Path, *more: str | Path, device: str = "cpu") -> TrackAnalyzer:
+def load(folder: str | Path, *more: str | Path, device: str = "cpu", engine: str = "auto") -> TrackAnalyzer:
     """Load one or several models.
 
     From then on, this process keeps the memory that it frees for the next track (`musicrec.system.memory`).
@@ -367,12 +376,16 @@ def load(folder: str | Path, *more: str | Path, device: str = "cpu") -> TrackAna
         folder: An export folder, or the name of a model, such as "tempo" (`musicrec models` lists them).
         more: Further ones. If several have the same head, the first of them answers.
         device: Where to run the models: "cpu", "cuda", "cuda:1" …
+        engine: What runs them: "auto", "torch", "onnx" or "openvino", as for `TrackAnalyzer`.
 
     Returns:
         The analyzer, whose `analyze("track.flac")` returns the answers for a file.
 
     Raises:
-        ExportError: A folder cannot be read, a model has not been fetched, or the models need different sample rates.
+        ExportError: A folder cannot be read, a model has not been fetched, the models need different sample rates, or
+            the engine is not installed.
     """
     keep_freed_memory()
-    return TrackAnalyzer([read_export(catalogue.resolve(path)) for path in (folder, *more)], device=device)
+    return TrackAnalyzer(
+        [read_export(catalogue.resolve(path)) for path in (folder, *more)], device=device, engine=engine
+    )

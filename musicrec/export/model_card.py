@@ -6,13 +6,14 @@ from musicrec import heads as heads_package
 from musicrec.heads import Head
 
 
-def model_card(config: dict, metrics: dict[str, dict[str, float | None]]) -> str:
+def model_card(config: dict, metrics: dict[str, dict[str, float | None]], *, has_onnx: bool = False) -> str:
     """Write the text of the model card.
 
     Args:
         config: The content of the export's `config.json`. Its key `card`, if there is one, holds a title, an
             introduction, and what was measured elsewhere (publish.py).
         metrics: Values by split and name; None for a value that could not be measured.
+        has_onnx: Whether the export has a `model.onnx`.
 
     Returns:
         Markdown.
@@ -44,6 +45,12 @@ def model_card(config: dict, metrics: dict[str, dict[str, float | None]]) -> str
             lines.append(f"| {name} | " + " | ".join("–" if c is None else f"{c:.3f}" for c in cells) + " |")
         lines.append("")
     lines += ["Load it with `musicrec.load(folder)`; the files hold weights and JSON, no code.", ""]
+    if has_onnx:
+        lines += [
+            "`model.onnx` is the same model with its front end, for other programs: it takes `waveform` (batch, "
+            "samples) and returns `embedding` and the probabilities of each head. Its metadata names the classes.",
+            "",
+        ]
     return "\n".join(lines)
 
 

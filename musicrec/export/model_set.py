@@ -12,8 +12,8 @@ from musicrec.config.value_check import check_choice
 from musicrec.errors import ExportError
 from musicrec.export.chunk_batches import chunk_batches, heard_starts
 from musicrec.export.description import Model, no_audio
+from musicrec.export.engine_choice import check_engine, choose_engine
 from musicrec.export.passages import HeardChunks, Passages, passages_of
-from musicrec.export.precision import bf16_keeps_answers, has_fast_bf16
 from musicrec.export.track_queue import Stopped
 from musicrec.heads import Head
 from musicrec.heads.frames import FrameWise, by_track, is_frame_wise, join_chunks
@@ -57,6 +57,8 @@ class ModelSet:
         batch_size: Number of chunks per forward pass; fewer on a CPU if chunks are long.
         precision: "float32"; or "auto" for bf16 where the device computes it fast, and for those models whose answers
             it leaves the same (`musicrec.export.precision`).
+        engine: "torch", "onnx" or "openvino"; or "auto" for the fastest one that is installed, for those models whose
+            answers it leaves the same (`musicrec.export.engine_choice`).
 
     Attributes:
         models: The models in their form for inference, on the device.
@@ -66,16 +68,24 @@ class ModelSet:
         embedding_sizes: What each model adds to the embedding of a track; 0 where it only has frame-wise heads.
         passed_over: One sentence for each head of a model that is not used because an earlier model has it, too.
         sample_rate: Sample rate of the waveforms in Hz.
+        engines: What runs each of the models.
 
     Raises:
-        ExportError: The models need different sample rates.
-        ConfigError: The precision is unknown.
+        ExportError: The models need different sample rates; the engine is not installed, or cannot run them.
+        ConfigError: The precision or the engine is unknown, or the engine does not run on the device.
     """
 
     def __init__(
-        self, models: Sequence[Model], *, device: torch.device, batch_size: int = 16, precision: str = "auto"
+        self,
+        models: Sequence[Model],
+        *,
+        device: torch.device,
+        batch_size: int = 16,
+        precision: str = "auto",
+        engine: str = "auto",
     ) -> None:
         check_choice("precision", precision, ("auto", "float32"))
+        engine = check_engine(engine, device)
         for model in models:
             if not model.hears_audio:
                 raise ExportError(no_audio(model.source))
@@ -102,8 +112,7 @@ class ModelSet:
                     )
             _prepare(model.network.eval(), device)
             model.frontend.to(device)
-        fast = precision == "auto" and has_fast_bf16(device)
-        self._bf16 = [fast and bf16_keeps_answers(model, device) for model in self.models]
+        self.engines = [choose_engine(model, device, engine=engine, precision=precision) for model in self.models]
         self._sharing = _with_equal_inputs(self.models)
         self._embeds = [bool(by_track(model.heads)) for model in self.models]
         self.embedding_sizes = [
@@ -211,8 +220,7 @@ class ModelSet:
             answers, both float32 on the CPU.
         """
         model = self.models[number]
-        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=self._bf16[number]):
-            embedding, logits = model.network(spectrogram)
+        embedding, logits = self.engines[number](spectrogram)
         answering = {**self.heads, **self.frame_heads}
         heads = [head for head in model.heads if answering[head.name] is head]
         return embedding.float().cpu(), {

@@ -1,4 +1,4 @@
-"""Decide for each model whether it runs in bf16: where the device is fast in it and the answers stay the same."""
+"""Compare engines and precisions on a trial: a fast one is used only if the answers stay the same."""
 
 import math
 
@@ -6,10 +6,13 @@ import torch
 from torch import Tensor
 
 from musicrec.export.description import Model
+from musicrec.export.engines import Engine, Outputs
 from musicrec.system.hardware import cpu_has_fast_bf16
 
 TOLERANCE = 0.005
 """The most that bf16 may change a probability, and the length of the embedding relative to it."""
+EXACT = 1e-4
+"""As `TOLERANCE`, for other engines in float32."""
 
 _CHUNKS = 8
 _CHORDS = ((220.0, 261.63, 329.63), (174.61, 220.0, 261.63), (261.63, 329.63, 392.0), (196.0, 246.94, 293.66))  # Hz
@@ -23,35 +26,47 @@ def has_fast_bf16(device: torch.device) -> bool:
     return device.type == "cpu" and cpu_has_fast_bf16()
 
 
-@torch.inference_mode()
-def bf16_keeps_answers(model: Model, device: torch.device) -> bool:
-    """Run a model on the same piece of music in float32 and in bf16, and compare the answers.
+class Trial:
+    """Compares the answers of engines on the same piece of music with those of PyTorch in float32.
 
-    The piece is computed, always the same, and eight chunks long, so that an export gets the same precision whenever
-    it is loaded on a machine. The answers of a track are compared: the mean of the probabilities and of the embedding
-    over the chunks.
+    The piece is computed, always the same, and eight chunks long, so that an export gets the same engine and precision
+    whenever it is loaded on a machine. The answers of a track are compared: the mean of the probabilities and of the
+    embedding over the chunks.
 
     Args:
         model: The model, in eval mode, with its network and front end on the device.
         device: The device.
 
-    Returns:
-        True if no probability changes by more than `TOLERANCE`, and the embedding by no more than this share of it.
+    Attributes:
+        spectrogram: The spectrograms of the piece, (8, 1, n_mels, frames) float32, on the device.
     """
-    size = model.network.chunk_samples
-    chunks = trial_music(_CHUNKS * size, model.sample_rate).reshape(_CHUNKS, size).to(device)
-    spectrogram = model.frontend(chunks)[..., : getattr(model.network, "chunk_frames", None)]
-    embedding, probabilities = _answer(model, spectrogram)
-    with torch.autocast(device.type, dtype=torch.bfloat16):
-        other_embedding, other_probabilities = _answer(model, spectrogram)
-    moved = (other_embedding - embedding).norm() / embedding.norm().clamp(min=1e-12)
-    changes = [(other_probabilities[name] - probabilities[name]).abs().max() for name in probabilities]
-    return all(bool(change <= TOLERANCE) for change in (moved, *changes))  # False for NaN
+
+    @torch.inference_mode()
+    def __init__(self, model: Model, device: torch.device) -> None:
+        size = model.network.chunk_samples
+        chunks = trial_music(_CHUNKS * size, model.sample_rate).reshape(_CHUNKS, size).to(device)
+        self.spectrogram = model.frontend(chunks)[..., : getattr(model.network, "chunk_frames", None)]
+        self._model, self._expected = model, _answer(model, model.network(self.spectrogram))
+
+    @torch.inference_mode()
+    def keeps_answers(self, engine: Engine) -> bool:
+        """Return whether an engine gives the same answers.
+
+        Returns:
+            True if no probability changes by more than the tolerance of the engine's precision, and the embedding by no
+            more than this share of it.
+        """
+        tolerance = TOLERANCE if engine.precision == "bf16" else EXACT
+        embedding, probabilities = self._expected
+        other_embedding, other_probabilities = _answer(self._model, engine(self.spectrogram))
+        moved = (other_embedding - embedding).norm() / embedding.norm().clamp(min=1e-12)
+        changes = [(other_probabilities[name] - probabilities[name]).abs().max() for name in probabilities]
+        return all(bool(change <= tolerance) for change in (moved, *changes))  # False for NaN
 
 
-def _answer(model: Model, spectrogram: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+def _answer(model: Model, outputs: Outputs) -> tuple[Tensor, dict[str, Tensor]]:
     """Return the mean over the chunks of the embedding and of the probabilities of each head, in float32."""
-    embedding, logits = model.network(spectrogram)
+    embedding, logits = outputs
     probabilities = {head.name: head.probabilities(logits[head.name].float()).mean(dim=0) for head in model.heads}
     return embedding.float().mean(dim=0), probabilities
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from musicrec.errors import ExportError
-from musicrec.export import catalogue
+from musicrec.export import catalogue, onnx_file
 from musicrec.export.checksums import write_checksums
 from musicrec.export.folder import read_export
 from musicrec.export.model_card import model_card
@@ -51,7 +51,10 @@ def publish_export(source: str | Path, out: str | Path, *, card: str | Path | No
         shutil.copyfile(source / "model.safetensors", new / "model.safetensors")
         (new / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
         (new / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
-        (new / "README.md").write_text(model_card(config, metrics), encoding="utf-8")
+        has_onnx = (source / onnx_file.FILE).is_file()
+        if has_onnx:
+            shutil.copyfile(source / onnx_file.FILE, new / onnx_file.FILE)
+        (new / "README.md").write_text(model_card(config, metrics, has_onnx=has_onnx), encoding="utf-8")
         write_checksums(new)
     return hashlib.sha256((out / "model.safetensors").read_bytes()).hexdigest()
 

@@ -19,6 +19,7 @@ _RANGE_DB = 160.0  # levels further below the maximum of a chunk count as silenc
 _TILT_DB = -10.0 * torch.log10(torch.tensor(2.0)).item() / 12  # per semitone: published filters get louder downwards
 _FIRST_MAJOR, _FIRST_MINOR = 9, 11  # the keys of the lowest band, which is an A: A major and B minor
 _LAYER_SCALE = 0.1
+_EPSILON = 1e-5
 
 
 class SKey(nn.Module):
@@ -127,7 +128,7 @@ class _Halving(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         # The convolution as a product of matrices: with a stride, processors with AMX leave out elements in bfloat16.
-        pairs = F.layer_norm(features, features.shape[1:])[..., : features.shape[3] // 2 * 2].unflatten(3, (-1, 2))
+        pairs = _normalised(features)[..., : features.shape[3] // 2 * 2].unflatten(3, (-1, 2))
         halved = F.linear(pairs.permute(0, 2, 3, 1, 4).flatten(3), self.conv.weight.flatten(1), self.conv.bias)
         return F.gelu(halved.permute(0, 3, 1, 2))
 
@@ -148,9 +149,17 @@ class _ConvNeXtBlock(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Return (batch, channels, bands, frames) of the same shape."""
         change = self.spread(features)
-        change = F.layer_norm(change, change.shape[1:]).permute(0, 2, 3, 1)
+        change = _normalised(change).permute(0, 2, 3, 1)
         change = (self.scale * self.reduce(F.gelu(self.expand(change)))).permute(0, 3, 1, 2)
         if self.training and self.skipped:
             kept = torch.rand(len(change), 1, 1, 1, device=change.device) >= self.skipped
             change = change * kept / (1 - self.skipped)
         return features + change
+
+
+def _normalised(features: Tensor) -> Tensor:
+    """Normalise each chunk over all channels, bands and frames."""
+    if torch.jit.is_tracing():  # the graph of `layer_norm` would hold a weight for every place
+        centred = features - features.mean(dim=(1, 2, 3), keepdim=True)
+        return centred / (centred.square().mean(dim=(1, 2, 3), keepdim=True) + _EPSILON).sqrt()
+    return F.layer_norm(features, features.shape[1:], eps=_EPSILON)

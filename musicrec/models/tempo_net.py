@@ -132,7 +132,8 @@ class TempoNet(nn.Module):
         tempogram = self.tempogram(decibels).sqrt()
         size = self.position.shape[-1]
         stacked = torch.cat([tempogram[..., start : start + size] for start in self.starts.tolist()], dim=1)
-        features = torch.cat([stacked, self.position.expand(len(stacked), -1, -1)], dim=1)
+        position = stacked[:, :1] * 0 + self.position  # expanded without its size, which a traced graph would fix
+        features = torch.cat([stacked, position], dim=1)
         features = self.convolutions(self.input_norm(features))
         embedding = features.mean(dim=2)
         logits = {} if self.curve is None else {"tempo": self.curve(features)[:, 0]}

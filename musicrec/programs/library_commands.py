@@ -14,7 +14,13 @@ from musicrec.system.console import answer_console
 
 
 def index(
-    source: str | Path, *, library: str | Path | None, models: Sequence[str] = (), device: str = "auto", **settings: Any
+    source: str | Path,
+    *,
+    library: str | Path | None,
+    models: Sequence[str] = (),
+    device: str = "auto",
+    engine: str = "auto",
+    **settings: Any,
 ) -> None:
     """Bring a library up to date, and print what was done.
 
@@ -23,13 +29,14 @@ def index(
         library: The file of the library; None for the default.
         models: As for `Recommender.open`.
         device: As for `Recommender.open`.
+        engine: As for `Recommender.open`.
         settings: The other settings of `Recommender.index`.
 
     Raises:
         SystemExit: It was interrupted; the status is 130.
     """
     out = answer_console()
-    with Recommender.open(library, models=models, device=device) as recommender:
+    with Recommender.open(library, models=models, device=device, engine=engine) as recommender:
         done = recommender.index(source, tell=lambda text: out.print(text, soft_wrap=True, markup=False), **settings)
         out.print(report_texts.index_text(done, library=recommender.path), soft_wrap=True)
     if done.interrupted:
@@ -44,6 +51,7 @@ def query(
     as_json: bool,
     models: Sequence[str] = (),
     device: str = "auto",
+    engine: str = "auto",
     **settings: Any,
 ) -> None:
     """Print the tracks of a library that go with a track, or with several.
@@ -54,9 +62,10 @@ def query(
         as_json: Print JSON instead of a table.
         models: As for `Recommender.open`.
         device: As for `Recommender.open`.
+        engine: As for `Recommender.open`.
         settings: The other settings of `Recommender.query`.
     """
-    with Recommender.open(library, models=models, device=device) as recommender:
+    with Recommender.open(library, models=models, device=device, engine=engine) as recommender:
         answer = recommender.query(tracks, **settings)
     if as_json:
         print(json.dumps(answer.as_dict(), indent=1, ensure_ascii=False))

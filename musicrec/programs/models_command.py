@@ -155,6 +155,38 @@ def verify(
             print("no model is on this machine; `musicrec models` lists what can be fetched")
 
 
+@app.command()
+def onnx(
+    exports: Annotated[list[str], typer.Argument(metavar="EXPORT", help="Names of models, or export folders.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The file to write, instead of model.onnx in the export.")
+    ] = None,
+) -> None:
+    """Write models as ONNX files, which run without musicrec.
+
+    A file has the spectrogram, the network and the probabilities in it, and
+    is compared with PyTorch before it is written. musicrec itself needs no
+    such files: engines make their own graphs from the weights.
+
+      musicrec models onnx RUN/export
+      musicrec models onnx tempo --out tempo.onnx
+    """
+    from musicrec.config.explain import one_message
+
+    with one_message():
+        from musicrec.errors import ConfigError
+        from musicrec.export import catalogue, onnx_file
+
+        startup.finish()
+        if out is not None and len(exports) != 1:
+            raise ConfigError(f"--out {out}: is the file of one model; name one export")
+        for name in exports:
+            folder = catalogue.resolve(name)
+            if out is None and catalogue.SHIPPED in folder.parents:
+                raise ConfigError(f"{name}: ships with musicrec, so its folder stays as it is; add --out {name}.onnx")
+            print(f"{name}: {onnx_file.write_onnx(folder, out=out)}")
+
+
 def _print_list(found: "list[CatalogueEntry]") -> None:
     from rich.markup import escape
     from rich.table import Table

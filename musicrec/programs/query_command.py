@@ -29,6 +29,7 @@ OPTIONS = {
     "weights.": "--weights ",
     "models": "--models",
     "device": "--device",
+    "engine": "--engine",
     "key_table": "--key-table",
 }
 """{setting that a message of the library may name: option of the command}; a track stands without an option."""
@@ -162,6 +163,9 @@ def query(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all tags and features.")] = False,
     models: Annotated[list[str] | None, typer.Option(metavar="A,B", help="Names of models, or export folders.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …; auto takes the GPU if there is one.")] = "auto",
+    engine: Annotated[
+        str, typer.Option(help="torch, onnx or openvino; auto takes the fastest one that is installed.")
+    ] = "auto",
 ) -> None:
     """Ask which tracks of your library go with a track.
 
@@ -236,6 +240,7 @@ def query(
             include_unreliable=include_unreliable,
             models=listed_models(models),
             device=device,
+            engine=engine,
             user=user,
             profiles=profiles,
             as_json=as_json,

@@ -36,6 +36,7 @@ def index(cfg: DictConfig) -> None:
         splits=listed(cfg.splits),
         max_files=cfg.max_files,
         device=cfg.device,
+        engine=cfg.engine,
         coverage=cfg.coverage,
         relocate=[str(moved) for moved in listed(cfg.relocate)],
     )
@@ -59,6 +60,7 @@ def query(cfg: DictConfig) -> None:
         include_unreliable=cfg.include_unreliable,
         search=cfg.search,
         device=cfg.device,
+        engine=cfg.engine,
         coverage=cfg.coverage,
         user=cfg.user,
         profiles=cfg.profiles,

@@ -150,7 +150,7 @@ def changed(
     named = [find_export(name, runs=cfg.paths.runs) for name in listed(cfg.exports)]
     refs = exports.check_same(library.exports, named, library=library.path)
     coverage = exports.coverage_of(library.analysis, cfg.coverage, library=library.path)
-    analyzer = exports.load_analyzer(refs, device=cfg.device, coverage=coverage)
+    analyzer = exports.load_analyzer(refs, device=cfg.device, coverage=coverage, engine=cfg.engine)
     more = (lambda waveform: {BLOCK: mfcc(waveform)}) if chosen.mfcc else (lambda waveform: {})
     with track_progress("changing", "changed", len(rows)) as advance:
         return stability.changed_queries(

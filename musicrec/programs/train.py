@@ -10,8 +10,9 @@ from omegaconf import DictConfig
 from pytorch_lightning.loggers import Logger, WandbLogger
 from torch import nn
 
+from musicrec.config.value_check import check_value
 from musicrec.data.datamodule import MusicDataModule
-from musicrec.errors import ConfigError
+from musicrec.errors import ConfigError, ExportError
 from musicrec.evaluation.calibration import calibrate, concatenate_predictions
 from musicrec.evaluation.head_scores import score_heads
 from musicrec.evaluation.score_tables import print_scores
@@ -19,6 +20,8 @@ from musicrec.export.checkpoint import read_checkpoint
 from musicrec.export.compatibility import check_parts
 from musicrec.export.description import no_audio
 from musicrec.export.folder import read_export, write_export
+from musicrec.export.onnx_extras import require
+from musicrec.export.onnx_file import write_onnx
 from musicrec.export.transfer import start_from
 from musicrec.figures.run_figures import choose_tracks, draw_figures
 from musicrec.models.frontends import Frontend
@@ -128,10 +131,16 @@ def check(cfg: DictConfig) -> None:
 
     Raises:
         ConfigError: There is no test split, or no such accelerator.
+        ExportError: `export.onnx` is true, but the extra `onnx` is not installed.
     """
     if not cfg.data.test_splits:
         raise ConfigError("data.test_splits is empty; name some, as in data.test_splits=[test]")
     check_accelerator(cfg.trainer.accelerator)
+    check_value("export.onnx", cfg.export.onnx, bool)
+    if cfg.export.onnx:
+        require(
+            "onnx", what="export.onnx=true", otherwise="leave it out and run `musicrec models onnx RUN/export` later"
+        )
 
 
 def load_start_weights(cfg: DictConfig, network: nn.Module, frontend: Frontend) -> dict:
@@ -189,8 +198,8 @@ def calibrate_best(module: MusicModule, data: MusicDataModule, trainer: lightnin
 def export_model(
     cfg: DictConfig, module: MusicModule, frontend: Frontend, *, folder: Path, calibration: dict, data: dict
 ) -> Path:
-    """Write the export of a trained and tested module; returns its folder."""
-    return write_export(
+    """Write the export of a trained and tested module, also as ONNX if that is wanted; returns its folder."""
+    export = write_export(
         folder,
         network=module.network,
         heads=module.heads,
@@ -200,6 +209,12 @@ def export_model(
         data=data,
         licence=cfg.licence,
     )
+    if cfg.export.onnx:
+        try:
+            write_onnx(export)
+        except ExportError as error:  # the training is done, and the export is there
+            print(f"export.onnx=true: no model.onnx was written: {error}")
+    return export
 
 
 def report(

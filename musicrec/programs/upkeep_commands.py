@@ -28,6 +28,9 @@ def index(
     library: LibraryOption = None,
     models: Annotated[list[str] | None, typer.Option(metavar="A,B", help="Names of models, or export folders.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …; auto takes the GPU if there is one.")] = "auto",
+    engine: Annotated[
+        str, typer.Option(help="torch, onnx or openvino; auto takes the fastest one that is installed.")
+    ] = "auto",
     relocate: Annotated[
         list[str] | None,
         typer.Option(metavar="OLD=NEW", help="Where a folder of a collection is here; can be given several times."),
@@ -62,6 +65,7 @@ def index(
             library=library,
             models=listed_models(models),
             device=device,
+            engine=engine,
             relocate=relocate or (),
         )
 

@@ -203,7 +203,7 @@ def coverage_of(analysis: Mapping[str, Any], given: float | None, *, library: Pa
 
 
 def load_analyzer(
-    exports: Sequence[ExportRef], *, device: str = "auto", coverage: float | None = None
+    exports: Sequence[ExportRef], *, device: str = "auto", coverage: float | None = None, engine: str = "auto"
 ) -> "TrackAnalyzer":
     """Load the models of these exports. This imports torch, which takes seconds.
 
@@ -211,10 +211,11 @@ def load_analyzer(
         exports: The exports; where several have the same head, the first one answers.
         device: "cpu", "cuda", "cuda:1" …; "auto" for the GPU if there is one.
         coverage: Share of each track that the models hear; None for `DEFAULT_COVERAGE`.
+        engine: What runs them: "auto", "torch", "onnx" or "openvino" (docs/engines.md).
 
     Raises:
-        ConfigError: There is no such device, or the coverage is not above 0 and at most 1.
-        ExportError: An export cannot be read.
+        ConfigError: There is no such device or engine, or the coverage is not above 0 and at most 1.
+        ExportError: An export cannot be read, or the engine is not installed.
     """
     from musicrec.export.analyzer import TrackAnalyzer
     from musicrec.export.folder import read_export
@@ -224,4 +225,5 @@ def load_analyzer(
     keep_freed_memory()
     found = find_device(device, key="device")
     models = [read_export(export.path) for export in exports]
-    return TrackAnalyzer(models, device=found, coverage=DEFAULT_COVERAGE if coverage is None else coverage)
+    share = DEFAULT_COVERAGE if coverage is None else coverage
+    return TrackAnalyzer(models, device=found, coverage=share, engine=engine)

@@ -23,10 +23,11 @@ class LibraryModels:
         named: Export folders, or names of models. Empty for the models of the library; for a new library, for the
             default set.
         device: Where to run them: "cpu", "cuda", "cuda:1" …; "auto" for the GPU if there is one.
+        engine: What runs them: "auto", "torch", "onnx" or "openvino" (docs/engines.md).
     """
 
-    def __init__(self, named: Sequence[str], *, device: str) -> None:
-        self._named, self._device = list(named), device
+    def __init__(self, named: Sequence[str], *, device: str, engine: str = "auto") -> None:
+        self._named, self._device, self._engine = list(named), device, engine
         self._loaded: tuple[list[str], float | None, TrackAnalyzer] | None = None
 
     def release(self) -> None:
@@ -146,5 +147,6 @@ class LibraryModels:
     def _load(self, refs: Sequence[ExportRef], coverage: float | None) -> "TrackAnalyzer":
         paths = [ref.path for ref in refs]
         if self._loaded is None or self._loaded[:2] != (paths, coverage):
-            self._loaded = paths, coverage, exports.load_analyzer(refs, device=self._device, coverage=coverage)
+            analyzer = exports.load_analyzer(refs, device=self._device, coverage=coverage, engine=self._engine)
+            self._loaded = paths, coverage, analyzer
         return self._loaded[2]

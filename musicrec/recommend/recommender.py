@@ -65,16 +65,21 @@ class Recommender:
         path: The library.
     """
 
-    def __init__(self, path: Path | str, *, models: Sequence[str], device: str) -> None:
+    def __init__(self, path: Path | str, *, models: Sequence[str], device: str, engine: str = "auto") -> None:
         self.path = path
-        self._models = LibraryModels(models, device=device)
+        self._models = LibraryModels(models, device=device, engine=engine)
         self._library: Library | None = None
         self._searched: tuple[Hashable, LibraryIndex] | None = None
         self._readers = FeedbackReaders()
 
     @classmethod
     def open(
-        cls, library: str | Path | None = None, *, models: Sequence[str] = (), device: str = "auto"
+        cls,
+        library: str | Path | None = None,
+        *,
+        models: Sequence[str] = (),
+        device: str = "auto",
+        engine: str = "auto",
     ) -> "Recommender":
         """Open a library, which need not exist yet: `index` creates it.
 
@@ -84,12 +89,13 @@ class Recommender:
             models: Export folders, or names of models. Empty for the models of the library; for a new library, for the
                 default set: the models that ship with musicrec and those that have been fetched.
             device: Where to run them: "cpu", "cuda", "cuda:1" …; "auto" for the GPU if there is one.
+            engine: What runs them: "torch", "onnx" or "openvino"; "auto" for the fastest one that is installed.
 
         Raises:
             LibraryError: The library exists and cannot be read.
         """
         path = stores.default_library() if library is None else stores.address(library)
-        opened = cls(path, models=models, device=device)
+        opened = cls(path, models=models, device=device, engine=engine)
         if stores.exists(path):
             opened._opened()
         return opened

@@ -12,9 +12,10 @@ import torch
 
 from musicrec.errors import AudioError, ConfigError
 from musicrec.export import analyzer as analyzer_module
-from musicrec.export import model_set, precision
+from musicrec.export import engine_choice, precision
 from musicrec.export.analyzer import TrackAnalysis, TrackAnalyzer
 from musicrec.export.description import Model
+from musicrec.export.engines import TorchEngine
 from musicrec.export.track_queue import TrackQueue
 from musicrec.heads.tags import TagHead
 from musicrec.models.frontends.mel import MelSpectrogram
@@ -228,10 +229,11 @@ def test_a_coverage_outside_its_range_is_refused(models, coverage):
 
 def test_bf16_is_used_where_it_is_fast_and_keeps_the_answers(models, files, monkeypatch):
     expected = TrackAnalyzer(models, precision="float32").analyze(files[0])
-    monkeypatch.setattr(model_set, "has_fast_bf16", lambda device: True)
+    monkeypatch.setattr(engine_choice, "has_fast_bf16", lambda device: True)
     kept = {"first": True, "second": False, "third": True}
-    monkeypatch.setattr(model_set, "bf16_keeps_answers", lambda model, device: kept[model.heads[0].name])
-    found = TrackAnalyzer(models).analyze(files[0])
+    keeps = lambda trial, engine: engine.precision == "bf16" and kept[trial._model.heads[0].name]  # noqa: E731
+    monkeypatch.setattr(precision.Trial, "keeps_answers", keeps)
+    found = TrackAnalyzer(models, engine="torch").analyze(files[0])
     for name, values in expected.probabilities.items():
         change = np.abs(found.probabilities[name] - values).max()
         assert (0 < change < 0.05) if kept[name] else change < 1e-6, name
@@ -242,7 +244,8 @@ def test_bf16_is_used_where_it_is_fast_and_keeps_the_answers(models, files, monk
 def test_models_that_bf16_would_change_are_told_from_others():
     model = make_model("tags", patches=False)
     cpu = torch.device("cpu")
-    assert precision.bf16_keeps_answers(model, cpu)
+    in_bf16 = TorchEngine(model.network, cpu, precision="bf16")
+    assert precision.Trial(model, cpu).keeps_answers(in_bf16)
     model.network.classifier.linears["tags"].weight.data *= 300  # logits of several hundred, far from saturated means
     model.network.classifier.linears["tags"].bias.data.zero_()
     with torch.inference_mode():
@@ -250,7 +253,7 @@ def test_models_that_bf16_would_change_are_told_from_others():
         _, logits = model.network(model.frontend(chunks))
         # Centre the logits of the trial, so that a small change of the embedding flips the answers.
         model.network.classifier.linears["tags"].bias.data -= logits["tags"].median(dim=0).values
-    assert not precision.bf16_keeps_answers(model, cpu)
+    assert not precision.Trial(model, cpu).keeps_answers(in_bf16)
 
 
 def test_fast_bf16_of_a_device(monkeypatch):

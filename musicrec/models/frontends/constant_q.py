@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from scipy.fft import next_fast_len
@@ -12,6 +13,7 @@ from musicrec.errors import ConfigError
 from musicrec.models.frontends.decibels import decibels
 
 _PASS_BAND = 0.85  # of the frequencies up to half the sample rate: what is used of an octave at a lower rate
+_TAIL = 48  # samples at a lower rate by which interpolation makes a kernel longer, on each side
 _STARTS_PER_FRAME = 16  # samples per frame that a lower rate keeps: windows start at the nearest one
 
 
@@ -99,6 +101,8 @@ class ConstantQSpectrogram(nn.Module):
 
     def power(self, waveform: Tensor) -> Tensor:
         """Return the power spectrogram (batch, n_mels, frames) of a waveform (batch, samples)."""
+        if torch.jit.is_tracing():
+            return self._power_without_fft(waveform)
         middles = torch.arange(int(waveform.shape[1] // self._hop) + 1, device=waveform.device) * self._hop
         margin = self.n_fft // 2
         lowest_rate = max(self._decimations)
@@ -117,6 +121,34 @@ class ConstantQSpectrogram(nn.Module):
             windows = at_rates[decimation].unfold(1, length, 1)[:, starts]
             parts = (windows @ kernels.T).unflatten(2, (2, -1))  # real and imaginary
             powers.append(parts.square().sum(dim=2))
+        return torch.cat(powers, dim=2).transpose(1, 2)
+
+    def _power_without_fft(self, waveform: Tensor) -> Tensor:
+        """Return the same power for a graph of waveforms of one length, as ONNX has no exact FFT of such lengths.
+
+        Lowering the rate and filtering are one filter at the rate of the waveform: the interpolated kernel. What is
+        computed here in NumPy are constants of the graph.
+        """
+        middles = np.arange(int(int(waveform.shape[1]) // self._hop) + 1, dtype=np.float32) * np.float32(self._hop)
+        zero = (waveform[:1, :1] * 0).long()  # makes places something to compute, instead of constants of 100 MB
+        beyond = _TAIL * max(self._decimations)
+        padded = F.pad(waveform[:, None], (self.n_fft // 2, self.n_fft // 2), mode="reflect")[:, 0]
+        padded = F.pad(padded, (beyond, beyond))
+        powers = []
+        for group, decimation in enumerate(self._decimations):
+            kernels = getattr(self, f"kernels_{group}").cpu().numpy().astype(np.float64)
+            tail = _TAIL if decimation > 1 else 0
+            starts = (middles + np.float32(self.n_fft // 2)) / np.float32(decimation) - kernels.shape[1] // 2
+            starts = np.round(starts).astype(np.int64) - tail
+            kernels = np.pad(kernels, ((0, 0), (tail, tail)))
+            kernels = np.fft.irfft(np.fft.rfft(kernels), n=kernels.shape[1] * decimation)
+            filters = torch.from_numpy(kernels.T.astype(np.float32)).to(waveform.device)
+            first = torch.from_numpy(starts * decimation + beyond).to(waveform.device)
+            places = first[:, None] + zero + torch.arange(len(filters), device=waveform.device)
+            windows = padded.index_select(1, places.flatten()).reshape(-1, len(starts), len(filters))
+            parts = windows @ filters
+            bands = filters.shape[1] // 2
+            powers.append(parts[..., :bands].square() + parts[..., bands:].square())
         return torch.cat(powers, dim=2).transpose(1, 2)
 
     def band_of(self, hertz: float) -> float:

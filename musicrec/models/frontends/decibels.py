@@ -73,6 +73,8 @@ def decibels(
     shortest = n_fft // 2 + 1  # the reflection at both ends needs more than half a window
     # Quiet bands are up to 100 dB below loud ones, so reduced precision could change them by 10 dB.
     with torch.autocast(waveform.device.type, enabled=False), _exact_float32():
+        if torch.jit.is_tracing():  # a graph for waveforms that need no padding, and, if the front end can, any length
+            return compress(power(waveform)).unsqueeze(1)
         spectrum = power(F.pad(waveform.float(), (0, max(0, shortest - samples))))
         spectrum = spectrum[..., : int(samples // hop_length) + 1]
         return compress(spectrum).unsqueeze(1)
@@ -95,6 +97,10 @@ def power_spectrum(
     Returns:
         (batch, bins, frames).
     """
+    if torch.jit.is_tracing():  # ONNX has no complex numbers
+        padded = F.pad(waveform[:, None], (n_fft // 2, n_fft // 2), mode=padding)[:, 0]
+        parts = torch.stft(padded, n_fft, hop_length, window=window, center=False, return_complex=False)
+        return parts[:, :bins].square().sum(dim=3)
     transform = torch.stft(waveform, n_fft, hop_length, window=window, pad_mode=padding, return_complex=True)
     spectrum = transform[:, :bins]
     return spectrum.real.square() + spectrum.imag.square()

@@ -1,0 +1,138 @@
+"""model.onnx: every network, compared with PyTorch; the file beside an export; and what is wrong."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+
+from musicrec.errors import ExportError
+from musicrec.export import checksums, onnx_extras, onnx_file, onnx_graph
+from musicrec.export.description import Model
+from musicrec.export.folder import read_export, write_export
+from musicrec.export.publish import publish_export
+from musicrec.heads.key import KeyHead
+from musicrec.heads.tags import TagHead
+from musicrec.heads.tempo import TempoHead
+from musicrec.models.frontends.mel import MelSpectrogram
+from musicrec.models.short_chunk_resnet import ShortChunkResNet
+from musicrec.programs.build import TARGETS
+from tests.test_configs import WITH
+
+onnx, onnxruntime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
+
+CONF = Path(__file__).parents[2] / "conf"
+NAMES = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
+ONE_LENGTH = {"tempo_net", "skey"}  # the tempogram and the octaves of the spectrogram are computed for one length
+HEADS = [KeyHead(), TempoHead(), TagHead(name="tags", columns=("tags",), classes=("piano", "voice", "loud"))]
+
+
+def run(graph: bytes, waveform: torch.Tensor) -> list[np.ndarray]:
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    return session.run(None, {"waveform": waveform.numpy()})
+
+
+@pytest.fixture(scope="module")
+def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    network = ShortChunkResNet({"tags": 3}, n_mels=48, width=8, chunk_samples=30_000).eval()
+    return write_export(
+        tmp_path_factory.mktemp("run") / "export",
+        network=network,
+        heads=HEADS[2:],
+        frontend=MelSpectrogram(n_mels=48),
+        metrics={"test": {"tags/roc_auc": 0.5}},
+        data={},
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_network_has_the_answers_of_pytorch(name: str):
+    """With its front end, in batches of any size. Fails for a network that nobody has tried."""
+    frontend = [WITH[f"model/{name}.yaml"]] if f"model/{name}.yaml" in WITH else []
+    with initialize_config_dir(str(CONF)):
+        cfg = compose("train", overrides=[f"model={name}", "model.width=8", "task=[tempo,key]", *frontend])
+    torch.manual_seed(0)
+    network = instantiate(cfg.model, _execution_whitelist_=TARGETS)({head.name: len(head.classes) for head in HEADS})
+    network = network.eval()
+    model = Model(
+        network=network,
+        frontend=instantiate(cfg.frontend, _execution_whitelist_=TARGETS),
+        heads=HEADS,
+        config={},
+        source=Path(name),
+    )
+    found = onnx_file.onnx_model(model)
+    assert onnx_file.takes_any_length(found) == (name not in ONE_LENGTH)
+    assert {node.domain for node in found.graph.node} == {""}
+    generator = torch.Generator().manual_seed(1)
+    waveform = 0.3 * torch.randn(3, network.chunk_samples, generator=generator)
+    with torch.inference_mode():
+        embedding, logits = network(model.frontend(waveform))
+        expected = [embedding, *(head.probabilities(logits[head.name]) for head in HEADS)]
+    for one, other in zip(run(found.SerializeToString(), waveform), expected, strict=True):
+        np.testing.assert_allclose(one, other.numpy(), atol=1e-4 * max(1.0, float(other.abs().max())))
+    assert not torch.equal(expected[0][0], expected[0][1])  # each chunk has an answer of its own
+
+
+def test_the_file_describes_itself_and_is_named_by_card_and_checksums(export: Path, tmp_path: Path):
+    before = (export / "config.json").read_bytes()
+    checksums.write_checksums(export)
+    assert onnx_file.write_onnx(export) == export / "model.onnx"
+    model = onnx.load(export / "model.onnx")
+    about = json.loads({entry.key: entry.value for entry in model.metadata_props}["musicrec"])
+    assert about == {
+        "format": "musicrec-onnx/1",
+        "sample_rate": 16_000,
+        "chunk_samples": 30_000,
+        "heads": {"tags": ["piano", "voice", "loud"]},
+        "licence": "unspecified",
+    }
+    assert [output.name for output in model.graph.output] == ["embedding", "tags"]
+    assert checksums.find_damage(export) == [] and "model.onnx" in (export / "SHA256SUMS").read_text()
+    assert "`model.onnx`" in (export / "README.md").read_text()
+    assert (export / "config.json").read_bytes() == before  # a library knows the export by it
+    written = (export / "model.onnx").read_bytes()
+    assert onnx_file.write_onnx(export, out=tmp_path / "other.onnx").read_bytes() == written
+    publish_export(export, tmp_path / "published")
+    assert (tmp_path / "published" / "model.onnx").read_bytes() == written
+    assert "`model.onnx`" in (tmp_path / "published" / "README.md").read_text()
+    assert checksums.find_damage(tmp_path / "published") == []
+
+
+def test_other_answers_are_refused_and_nothing_is_written(
+    export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    model = read_export(export)
+    traced = onnx_graph.model_graph
+
+    def other(of: Model, waveform: torch.Tensor, *, any_length: bool) -> bytes:
+        with torch.no_grad():
+            of.network.classifier.linears["tags"].bias += 0.01
+        return traced(of, waveform, any_length=any_length)
+
+    monkeypatch.setattr(
+        onnx_file, "model_graph", lambda of, *rest, **settings: other(read_export(export), *rest, **settings)
+    )
+    with pytest.raises(ExportError, match=r"tags of model\.onnx differs from PyTorch's for 30000 samples"):
+        onnx_file.onnx_model(model)
+    with pytest.raises(ExportError):
+        onnx_file.write_onnx(export, out=tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_network_that_onnx_cannot_hold_is_named(export: Path):
+    model = read_export(export)
+    model.network.hidden = torch.nn.Module()
+    model.network.hidden.forward = lambda features: torch.special.bessel_j0(features)
+    with pytest.raises(ExportError, match=r"export: the network or its front end cannot be written as ONNX: .*bessel"):
+        onnx_file.onnx_model(model)
+
+
+def test_without_the_extra_one_message(export: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(onnx_extras, "_missing", lambda extra: list(onnx_extras._PACKAGES[extra]))
+    with pytest.raises(ExportError, match=r"pip install 'musicrec\[onnx\]'"):
+        onnx_file.write_onnx(export)
