@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -48,8 +49,8 @@ def main() -> None:
         torch.set_num_threads(arguments.threads)
     clock = time.perf_counter if arguments.clock == "wall" else time.process_time
     sides = [side for side in arguments.sides.split(",") if is_possible(side)]
-    print("| model | side | chunks/s | times torch | largest change | embedding | same answers |")
-    print("|---|---|---|---|---|---|---|")
+    print("| model, side | chunks/s | times torch | largest change | embedding | same answers |")
+    print("|---|---|---|---|---|---|")
     with one_message():
         waveforms: dict[int, list[Tensor]] = {}
         for name in arguments.exports.split(","):
@@ -77,7 +78,7 @@ def is_possible(side: str) -> bool:
     return extra == "torch" or is_installed(extra)
 
 
-def middle(waveform, seconds: float, rate: int):
+def middle(waveform: np.ndarray, seconds: float, rate: int) -> np.ndarray:
     """Return the middle of a waveform."""
     size = min(len(waveform), round(seconds * rate))
     start = (len(waveform) - size) // 2
@@ -103,7 +104,7 @@ def measure(
     for tracks, spectrogram in chunk_batches(model.network, model.frontend, waveforms, batch_size=size, device=CPU):
         batches.append(spectrogram)
         owners += tracks
-    print(f"| {name} | spectrogram | {len(owners) / (clock() - begin):.1f} | | | | |")
+    print(f"| {name}, spectrogram | {len(owners) / (clock() - begin):.1f} | | | | |")
     full = [batch for batch in batches if len(batch) == size][:BATCHES] or batches[:1]
     chunks = sum(len(batch) for batch in full)
     counts = [owners.count(track) for track in range(len(waveforms))]
@@ -126,7 +127,7 @@ def measure(
         same = [head.agrees(head.answer(found[head.name]), head.answer(expected[head.name])) for head in model.heads]
         share = float(torch.cat([one.float().flatten() for one in same]).mean())
         cells = [f"{chunks / best[side]:.1f}", f"{best[sides[0]] / best[side]:.2f}", f"{change:.1e}", f"{turned:.1e}"]
-        print(f"| {name} | {side} | {' | '.join(cells)} | {share:.3f} |", flush=True)
+        print(f"| {name}, {side} | {' | '.join(cells)} | {share:.3f} |", flush=True)
 
 
 def build(side: str, model: Model, spectrogram: Tensor) -> Engine:

@@ -15,6 +15,7 @@ import torch
 from musicrec.data.manifest import read_manifest
 from musicrec.data.store import store_folder
 from musicrec.export.folder import write_export
+from musicrec.export.onnx_extras import is_installed
 from musicrec.heads.key import KeyHead
 from musicrec.heads.tags import TagHead
 from musicrec.heads.tempo import TempoHead
@@ -238,6 +239,32 @@ def test_musicnn(table, small_musicnn: Path):
     assert [*sides] == ["plain", "maximum first", "compact", "spectrogram"]
     assert all(float(cells[0]) > 0 for cells in sides.values())
     assert float(sides["compact"][3]) < 1e-4 and sides["compact"][2] == "22"
+
+
+def test_engines(table, small_musicnn: Path, tiny_music: Path):
+    sides = ["torch", *(side for side in ("onnx", "openvino") if is_installed(side))]
+    arguments = ("--recordings", str(tiny_music.parent / "audio"), "--turns", "1", "--threads", "1")
+    rows = table("engines", "--exports", str(small_musicnn), *arguments, "--sides", ",".join(sides))
+    for side in sides:
+        rate, times, change, embedding, same = map(float, rows[f"{small_musicnn}, {side}"])
+        assert rate > 0 and times > 0 and change < 1e-5 and embedding < 1e-4 and same == 1.0
+    assert float(rows[f"{small_musicnn}, spectrogram"][0]) > 0
+
+
+@pytest.mark.skipif(not is_installed("onnx"), reason="extra")
+def test_int8(table, tmp_path: Path, tiny_music: Path):
+    head = TempoHead()
+    network = TempoNet({"tempo": len(head.classes)}, width=8, chunk_samples=48_000).eval()
+    folder = tmp_path / "tempo"
+    write_export(folder, network=network, heads=[head], frontend=MelSpectrogram(n_mels=48), metrics={}, data={})
+    rows = table("int8", "--exports", str(folder), "--manifest", str(tiny_music), "--tracks", "2", "--turns", "1")
+    sizes = {}
+    for weights in ("float32", "int8 dynamic", "int8 static"):
+        rate, sizes[weights], metric, valid, test = rows[f"{folder}, {weights}, onnx"]
+        assert (
+            float(rate) > 0 and metric == f"tempo/{head.primary}" and 0 <= float(valid) <= 1 and 0 <= float(test) <= 1
+        )
+    assert float(sizes["int8 static"]) < float(sizes["float32"])
 
 
 def test_track_coverage(table, small_musicnn: Path, tiny_music: Path):

@@ -1,6 +1,7 @@
 """What runs a network: PyTorch, ONNX Runtime or OpenVINO, each with the same answers."""
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -11,6 +12,8 @@ from torch import Tensor
 
 from musicrec.export.description import Model
 from musicrec.models import Network
+
+_importing, _ABSENT = threading.Lock(), object()
 
 Outputs = tuple[Tensor, dict[str, Tensor]]
 """The embedding (chunks, size) and the logits {head: (chunks, classes)} of a batch."""
@@ -107,9 +110,7 @@ class OpenVinoEngine:
         return self._run(spectrogram)
 
     def _requests(self, threads: int) -> Callable[[np.ndarray], Sequence[np.ndarray]]:
-        import openvino
-
-        core = openvino.Core()
+        core = _import_openvino().Core()
         network = core.read_model(self._graph)
         network.reshape([-1, 1, *self._shape])
         streams = max(1, len(os.sched_getaffinity(0)) // threads)  # as many calls at a time as there are processors
@@ -136,6 +137,21 @@ class OpenVinoEngine:
             return answers
 
         return infer
+
+
+def _import_openvino() -> Any:
+    """Import OpenVINO without its package `openvino_telemetry`, by which every import reports to its makers."""
+    with _importing:
+        absent = sys.modules.get("openvino_telemetry", _ABSENT)
+        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # importing it now raises ImportError
+        try:
+            import openvino
+        finally:
+            if absent is _ABSENT:
+                del sys.modules["openvino_telemetry"]
+            else:
+                sys.modules["openvino_telemetry"] = absent  # type: ignore[assignment]
+    return openvino
 
 
 class _Runner:

@@ -93,7 +93,7 @@ class SelfAttentionCNN(nn.Module):
         for block in self.blocks:
             features = apply_strided(block, features)
         frames = features.amax(dim=2).transpose(1, 2)
-        first = self.first.to(frames.dtype).expand(len(frames), 1, -1)
+        first = self.first.to(frames.dtype) + frames[:, :1] * 0  # as many as chunks, also in a traced graph
         states = self.encoder(torch.cat([first, frames], dim=1))
         embedding = torch.tanh(self.pooler(states[:, 0]))
         return embedding, self.classifier(embedding)

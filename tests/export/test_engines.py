@@ -1,5 +1,8 @@
 """What runs the networks: every engine has PyTorch's answers, the fastest is chosen, and mistakes get one message."""
 
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -19,6 +22,7 @@ from musicrec.models.frontends.mel import MelSpectrogram
 from musicrec.models.musicnn import MusiCNN
 
 CPU = torch.device("cpu")
+ROOT = Path(__file__).parents[2]
 INSTALLED = [engine for engine in ("onnx", "openvino") if onnx_extras.is_installed(engine)]
 engines = pytest.mark.parametrize(
     "engine",
@@ -157,6 +161,16 @@ def test_one_message_for_each_mistake(models: list[Model], monkeypatch: pytest.M
         message = rf"^engine={engine} needs the package {package}, .*; run `pip install 'musicrec\[{engine}\]'`"
         with pytest.raises(ExportError, match=message):
             load("tempo", engine=engine)
+
+
+@pytest.mark.skipif("openvino" not in INSTALLED, reason="extra")
+def test_openvino_reports_to_nobody(tmp_path: Path):
+    """Its telemetry writes the id of the user to ~/intel, and reports each import."""
+    code = "import sys; from musicrec.export import engines; core = engines._import_openvino().Core(); "
+    code += "print(*(name for name in sys.modules if name.startswith('openvino_telemetry')))"
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip(), list(tmp_path.iterdir())) == (0, "", []), done.stderr
 
 
 def test_a_variable_says_what_auto_stands_for(monkeypatch: pytest.MonkeyPatch):

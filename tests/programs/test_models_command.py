@@ -17,6 +17,7 @@ import yaml
 import musicrec
 from musicrec.export import catalogue
 from musicrec.export.checksums import write_checksums
+from musicrec.export.folder import read_export
 from musicrec.programs.command import main
 from tests.web_host import Host
 
@@ -217,3 +218,23 @@ def test_of_two_processes_one_fetches(slow_host: Host, models: Path):
         f"tagger: {models / 'tagger'}\n",
         f"tagger: fetched already; see {models}\n",
     ]
+
+
+def test_a_model_becomes_an_onnx_file(tmp_path: Path, capsys: pytest.CaptureFixture):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    assert run("onnx", "key", "--out", tmp_path / "key.onnx") == 0
+    assert capsys.readouterr().out == f"key: {tmp_path / 'key.onnx'}\n"
+    session = onnxruntime.InferenceSession(str(tmp_path / "key.onnx"))
+    music = 0.1 * np.random.default_rng(0).standard_normal((2, 240_000), np.float32)
+    _, found = session.run(None, {"waveform": music})
+    expected = musicrec.TrackAnalyzer([read_export(catalogue.resolve("key"))], precision="float32", engine="torch")
+    np.testing.assert_allclose(found, expected.predict(music)["key"], atol=1e-4)
+
+
+def test_an_onnx_file_does_not_change_what_ships(capsys: pytest.CaptureFixture):
+    before = sorted(catalogue.SHIPPED.rglob("*"))
+    assert run("onnx", "key") == 1
+    assert "key: ships with musicrec, so its folder stays as it is; add --out key.onnx" in capsys.readouterr().err
+    assert run("onnx", "key", "tempo", "--out", "x.onnx") == 1
+    assert "--out x.onnx: is the file of one model; name one export" in capsys.readouterr().err
+    assert sorted(catalogue.SHIPPED.rglob("*")) == before
