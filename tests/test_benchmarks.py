@@ -260,10 +260,8 @@ def test_int8(table, tmp_path: Path, tiny_music: Path):
     rows = table("int8", "--exports", str(folder), "--manifest", str(tiny_music), "--tracks", "2", "--turns", "1")
     sizes = {}
     for weights in ("float32", "int8 dynamic", "int8 static"):
-        rate, sizes[weights], metric, valid, test = rows[f"{folder}, {weights}, onnx"]
-        assert (
-            float(rate) > 0 and metric == f"tempo/{head.primary}" and 0 <= float(valid) <= 1 and 0 <= float(test) <= 1
-        )
+        rate, sizes[weights], valid, test = rows[f"{folder}, {weights}, onnx"]
+        assert float(rate) > 0 and all(scores.startswith("tempo/acc1 ") for scores in (valid, test))
     assert float(sizes["int8 static"]) < float(sizes["float32"])
 
 

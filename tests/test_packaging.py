@@ -71,7 +71,9 @@ def owners() -> dict[str, str]:
 def test_the_package_needs_what_it_imports(declared):
     files = [*PROGRAMS, *(ROOT / "musicrec").rglob("*.py")]
     extras = [
-        line for extra in ("implicit", "lance", "listen", "midi", "tensorboard", "timm") for line in declared[extra]
+        line
+        for extra in ("implicit", "lance", "listen", "midi", "onnx", "openvino", "tensorboard", "timm")
+        for line in declared[extra]
     ]
     needed, installed = imported(files), names([*declared[""], *extras])
     missing = [f'add "{name}>=…" to setup.cfg (in install_requires) and its version to constraints.txt'

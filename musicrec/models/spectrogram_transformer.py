@@ -118,6 +118,8 @@ class SpectrogramTransformer(nn.Module):
         if patches.shape[2:] != positions.shape[2:]:
             positions = F.interpolate(positions, patches.shape[2:], mode="bilinear", align_corners=False)
         patches = (patches + positions).flatten(2).transpose(1, 2)
-        first = (self.first + self.first_position).to(patches.dtype) + patches[:, :1] * 0  # one per chunk, also when traced
+        first = (self.first + self.first_position).to(patches.dtype) + patches[
+            :, :1
+        ] * 0  # one per chunk, also when traced
         embedding = self.norm(self.encoder(torch.cat([first, patches], dim=1))[:, 0])
         return embedding, self.classifier(embedding)

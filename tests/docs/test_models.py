@@ -49,7 +49,7 @@ def test_a_command_with_a_name_composes(line: str):
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(ROOT / "conf")):
         cfg = compose(program, overrides=overrides)
-    chosen = next(cfg[key] for key in ("exports", "export", "start_from") if cfg.get(key))
+    chosen = next(cfg[key] for key in ("exports", "start_from", "export") if cfg.get(key))
     for name in [chosen] if isinstance(chosen, str) else chosen:
         assert name in catalogue.entries()
 
