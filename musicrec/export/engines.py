@@ -16,7 +16,7 @@ from musicrec.models import Network
 _importing, _ABSENT = threading.Lock(), object()
 
 Outputs = tuple[Tensor, dict[str, Tensor]]
-"""The embedding (chunks, size) and the logits {head: (chunks, classes)} of a batch."""
+"""The embedding (chunks, size) and the logits {head: (chunks, classes)}, or (chunks, classes, frames), of a batch."""
 
 
 class Engine(Protocol):

@@ -17,6 +17,7 @@ from musicrec.export.model_card import model_card
 from musicrec.export.onnx_extras import require
 from musicrec.export.onnx_graph import model_graph, output_names
 from musicrec.export.precision import trial_music
+from musicrec.heads.frames import is_frame_wise
 from musicrec.system.atomic_write import atomic_write, write_text
 
 if TYPE_CHECKING:
@@ -35,8 +36,9 @@ def write_onnx(export: str | Path, *, out: str | Path | None = None) -> Path:
     """Write `model.onnx` of an export, after comparing its answers with PyTorch's.
 
     The file takes waveforms `waveform` (batch, samples) float32 in [-1, 1] and returns `embedding` (batch, size) and
-    the probabilities `<head>` (batch, classes) of each head, without calibration. Its metadata has the key `musicrec`:
-    JSON with the sample rate, the length of a chunk and the classes of the heads.
+    the probabilities `<head>` (batch, classes) of each head, without calibration; of frame-wise heads (batch, classes,
+    frames). Its metadata has the key `musicrec`: JSON with the sample rate, the length of a chunk, the classes of the
+    heads and the frames per second of frame-wise heads.
 
     Args:
         export: The export folder.
@@ -97,6 +99,7 @@ def onnx_model(model: Model) -> "onnx.ModelProto":
         "sample_rate": model.sample_rate,
         "chunk_samples": size,
         "heads": {head.name: list(head.classes) for head in model.heads},
+        "frame_rates": {head.name: head.frame_rate for head in model.heads if is_frame_wise(head)},
         "licence": model.config.get("licence"),
     }
     onnx.helper.set_model_props(found, {"musicrec": json.dumps(about, ensure_ascii=False)})

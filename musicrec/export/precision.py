@@ -7,6 +7,7 @@ from torch import Tensor
 
 from musicrec.export.description import Model
 from musicrec.export.engines import Engine, Outputs
+from musicrec.heads.frames import is_frame_wise
 from musicrec.system.hardware import cpu_has_fast_bf16
 
 TOLERANCE = 0.005
@@ -31,7 +32,7 @@ class Trial:
 
     The piece is computed, always the same, and eight chunks long, so that an export gets the same engine and precision
     whenever it is loaded on a machine. The answers of a track are compared: the mean of the probabilities and of the
-    embedding over the chunks.
+    embedding over the chunks; of frame-wise heads the probabilities of each frame.
 
     Args:
         model: The model, in eval mode, with its network and front end on the device.
@@ -65,10 +66,17 @@ class Trial:
 
 
 def _answer(model: Model, outputs: Outputs) -> tuple[Tensor, dict[str, Tensor]]:
-    """Return the mean over the chunks of the embedding and of the probabilities of each head, in float32."""
+    """Return the mean over the chunks of the embedding and of the probabilities of each head, in float32.
+
+    The probabilities of frame-wise heads stay (chunks, size, frames), as no track has their mean.
+    """
     embedding, logits = outputs
-    probabilities = {head.name: head.probabilities(logits[head.name].float()).mean(dim=0) for head in model.heads}
-    return embedding.float().mean(dim=0), probabilities
+    probabilities = {head.name: head.probabilities(logits[head.name].float()) for head in model.heads}
+    of_track = {
+        head.name: probabilities[head.name] if is_frame_wise(head) else probabilities[head.name].mean(dim=0)
+        for head in model.heads
+    }
+    return embedding.float().mean(dim=0), of_track
 
 
 def trial_music(samples: int, sample_rate: int) -> Tensor:

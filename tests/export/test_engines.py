@@ -16,7 +16,7 @@ from musicrec.export.analyzer import TrackAnalyzer, load
 from musicrec.export.description import Model
 from musicrec.export.engines import OnnxEngine, TorchEngine
 from musicrec.export.folder import read_export
-from musicrec.export.precision import trial_music
+from musicrec.export.precision import Trial, trial_music
 from musicrec.heads.tags import TagHead
 from musicrec.models.frontends.mel import MelSpectrogram
 from musicrec.models.musicnn import MusiCNN
@@ -27,7 +27,7 @@ INSTALLED = [engine for engine in ("onnx", "openvino") if onnx_extras.is_install
 engines = pytest.mark.parametrize(
     "engine",
     [
-        pytest.param(name, marks=pytest.mark.skipif(name not in INSTALLED, reason="extra"))
+        pytest.param(name, marks=pytest.mark.skipif(name not in INSTALLED, reason=f"needs the extra {name}"))
         for name in ("onnx", "openvino")
     ],
 )
@@ -46,6 +46,12 @@ def make_tagger() -> Model:
 def models() -> list[Model]:
     """Those that ship, and a tagger that hears patches of the spectrogram."""
     return [*(read_export(catalogue.resolve(name)) for name in ("tempo", "key")), make_tagger()]
+
+
+@pytest.fixture(scope="module")
+def beats() -> Model:
+    """Answers for every frame. The network and the weights that ship."""
+    return read_export(catalogue.resolve("beats"))
 
 
 @pytest.fixture
@@ -76,6 +82,34 @@ def test_answers_are_those_of_pytorch(models: list[Model], engine: str):
 
 
 @engines
+def test_frames_are_those_of_pytorch(beats: Model, engine: str):
+    music = trial_music(30 * 16_000, 16_000).numpy()
+    expected = TrackAnalyzer([beats], engine="torch", precision="float32").analyze(music)
+    analyzer = TrackAnalyzer([beats], engine=engine, precision="float32")
+    assert analyzer.engines == [f"{engine} float32"]
+    found = analyzer.analyze(music)
+    np.testing.assert_allclose(found.frames["beats"], expected.frames["beats"], atol=1e-5)
+    assert found.frames["beats"].shape == (2, 1876) and found.frames["beats"].max() > 0.5
+    assert found.beat_grid.bpm == pytest.approx(expected.beat_grid.bpm, abs=1e-3)
+
+
+def test_one_frame_with_another_answer_is_found(beats: Model):
+    """The mean over the chunks would hide it."""
+    trial, same = Trial(beats, CPU), TorchEngine(beats.network, CPU)
+
+    class Other:
+        name, precision = "torch", "bf16"
+
+        def __call__(self, spectrogram):
+            embedding, logits = same(spectrogram)
+            probability = logits["beats"][0, 0, 100].sigmoid()
+            logits["beats"][0, 0, 100] = (probability + (0.03 if probability < 0.5 else -0.03)).logit()
+            return embedding, logits
+
+    assert trial.keeps_answers(same) and not trial.keeps_answers(Other())
+
+
+@engines
 def test_several_threads_run_an_engine_at_a_time(models: list[Model], engine: str):
     analyzer = TrackAnalyzer(models[:1], engine=engine, precision="float32")
     music = [trial_music(16_000 * seconds, 16_000).numpy() for seconds in (13, 20, 27, 34)]
@@ -95,7 +129,7 @@ def test_several_threads_run_an_engine_at_a_time(models: list[Model], engine: st
     assert len(found) == 8
 
 
-@pytest.mark.skipif("openvino" not in INSTALLED, reason="extra")
+@pytest.mark.skipif("openvino" not in INSTALLED, reason="needs the extra openvino")
 def test_bf16_of_openvino_is_used_where_it_is_fast_and_keeps_the_answers(models, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(engine_choice, "has_fast_bf16", lambda device: True)
     built = []
@@ -127,7 +161,7 @@ def test_the_fastest_engine_that_is_installed_is_chosen(
     assert TrackAnalyzer(models[:1], precision="float32").engines == ["torch float32"]
 
 
-@pytest.mark.skipif("onnx" not in INSTALLED, reason="extra")
+@pytest.mark.skipif("onnx" not in INSTALLED, reason="needs the extra onnx")
 def test_an_engine_with_other_answers_is_not_used(models: list[Model], is_installed, monkeypatch: pytest.MonkeyPatch):
     class Wrong(OnnxEngine):
         def __call__(self, spectrogram):
@@ -141,7 +175,7 @@ def test_an_engine_with_other_answers_is_not_used(models: list[Model], is_instal
     assert isinstance(engine_choice.choose_engine(models[0], CPU, precision="float32"), TorchEngine)
 
 
-@pytest.mark.skipif("onnx" not in INSTALLED, reason="extra")
+@pytest.mark.skipif("onnx" not in INSTALLED, reason="needs the extra onnx")
 def test_a_network_without_a_graph_stays_in_pytorch(is_installed):
     model = make_tagger()
     model.network.hidden_norm.forward = torch.special.bessel_j0
@@ -163,7 +197,7 @@ def test_one_message_for_each_mistake(models: list[Model], monkeypatch: pytest.M
             load("tempo", engine=engine)
 
 
-@pytest.mark.skipif("openvino" not in INSTALLED, reason="extra")
+@pytest.mark.skipif("openvino" not in INSTALLED, reason="needs the extra openvino")
 def test_openvino_reports_to_nobody(tmp_path: Path):
     """Its telemetry writes the id of the user to ~/intel, and reports each import."""
     code = "import sys; from musicrec.export import engines; core = engines._import_openvino().Core(); "

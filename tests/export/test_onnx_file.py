@@ -14,6 +14,7 @@ from musicrec.export import checksums, onnx_extras, onnx_file, onnx_graph
 from musicrec.export.description import Model
 from musicrec.export.folder import read_export, write_export
 from musicrec.export.publish import publish_export
+from musicrec.heads.beats import BeatHead
 from musicrec.heads.key import KeyHead
 from musicrec.heads.tags import TagHead
 from musicrec.heads.tempo import TempoHead
@@ -29,6 +30,7 @@ NAMES = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
 # Networks that compute for one length, such as the tempogram and the octaves of S-KEY's spectrogram, or that need it.
 ONE_LENGTH = {"genre_slice_cnn", "gtzan_cnn", "harmonic_cnn", "sample_cnn", "sample_cnn_se", "skey", "tempo_net"}
 ONE_LENGTH |= {"spectrogram_transformer"}
+FRAME_WISE = {"beat_net"}  # also answers for every frame
 HEADS = [KeyHead(), TempoHead(), TagHead(name="tags", columns=("tags",), classes=("piano", "voice", "loud"))]
 
 
@@ -51,6 +53,10 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
+def test_no_network_is_left_out():
+    assert len(NAMES) >= 21 and set(NAMES) >= ONE_LENGTH | FRAME_WISE
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_network_has_the_answers_of_pytorch(name: str):
     """With its front end, in batches of any size. Fails for a network that nobody has tried."""
@@ -59,13 +65,14 @@ def test_every_network_has_the_answers_of_pytorch(name: str):
     frontend = [WITH[f"model/{name}.yaml"]] if f"model/{name}.yaml" in WITH else []
     with initialize_config_dir(str(CONF)):
         cfg = compose("train", overrides=[f"model={name}", "model.width=8", "task=[tempo,key]", *frontend])
+    heads = [*HEADS, BeatHead()] if name in FRAME_WISE else HEADS
     torch.manual_seed(0)
-    network = instantiate(cfg.model, _execution_whitelist_=TARGETS)({head.name: len(head.classes) for head in HEADS})
+    network = instantiate(cfg.model, _execution_whitelist_=TARGETS)({head.name: len(head.classes) for head in heads})
     network = network.eval()
     model = Model(
         network=network,
         frontend=instantiate(cfg.frontend, _execution_whitelist_=TARGETS),
-        heads=HEADS,
+        heads=heads,
         config={},
         source=Path(name),
     )
@@ -77,7 +84,10 @@ def test_every_network_has_the_answers_of_pytorch(name: str):
     waveform = 0.3 * torch.randn(3, network.chunk_samples, generator=generator)
     with torch.inference_mode():
         embedding, logits = network(model.frontend(waveform))
-        expected = [embedding, *(head.probabilities(logits[head.name]) for head in HEADS)]
+        expected = [embedding, *(head.probabilities(logits[head.name]) for head in heads)]
+    about = json.loads({entry.key: entry.value for entry in found.metadata_props}["musicrec"])
+    assert about["frame_rates"] == ({"beats": 62.5} if name in FRAME_WISE else {})
+    assert (expected[-1].dim() == 3) == (name in FRAME_WISE)
     for one, other in zip(run(found.SerializeToString(), waveform), expected, strict=True):
         np.testing.assert_allclose(one, other.numpy(), atol=1e-4 * max(1.0, float(other.abs().max())))
     assert not torch.equal(expected[0][0], expected[0][1])  # each chunk has an answer of its own
@@ -94,6 +104,7 @@ def test_the_file_describes_itself_and_is_named_by_card_and_checksums(export: Pa
         "sample_rate": 16_000,
         "chunk_samples": 30_000,
         "heads": {"tags": ["piano", "voice", "loud"]},
+        "frame_rates": {},
         "licence": "unspecified",
     }
     assert [output.name for output in model.graph.output] == ["embedding", "tags"]
