@@ -11,7 +11,7 @@ from torch import Tensor
 
 from musicrec.errors import ExportError
 from musicrec.export import checksums
-from musicrec.export.description import Model
+from musicrec.export.description import Model, no_audio
 from musicrec.export.folder import read_export
 from musicrec.export.model_card import model_card
 from musicrec.export.onnx_extras import require
@@ -73,10 +73,13 @@ def onnx_model(model: Model) -> "onnx.ModelProto":
         model: The model, in eval mode, on the CPU.
 
     Raises:
-        ExportError: The network has operations that ONNX lacks, or its answers differ from PyTorch's.
+        ExportError: The network has operations that ONNX lacks, its answers differ from PyTorch's, or it is a probe
+            without its encoder, which hears no audio.
     """
     import onnx
 
+    if not model.hears_audio:
+        raise ExportError(no_audio(model.source))
     size = model.network.chunk_samples
     chunks = trial_music(3 * size, model.sample_rate).reshape(3, size)
     problem = ""

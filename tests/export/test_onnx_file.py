@@ -12,6 +12,7 @@ from hydra.utils import instantiate
 from musicrec.errors import ExportError
 from musicrec.export import checksums, onnx_extras, onnx_file, onnx_graph
 from musicrec.export.description import Model
+from musicrec.export.encoder import exported_encoder
 from musicrec.export.folder import read_export, write_export
 from musicrec.export.publish import publish_export
 from musicrec.heads.beats import BeatHead
@@ -19,6 +20,8 @@ from musicrec.heads.key import KeyHead
 from musicrec.heads.tags import TagHead
 from musicrec.heads.tempo import TempoHead
 from musicrec.models.frontends.mel import MelSpectrogram
+from musicrec.models.frontends.none import NoFrontend
+from musicrec.models.probe import Probe
 from musicrec.models.short_chunk_resnet import ShortChunkResNet
 from musicrec.programs.build import TARGETS
 from tests.test_configs import WITH
@@ -30,6 +33,7 @@ NAMES = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
 # Networks that compute for one length, such as the tempogram and the octaves of S-KEY's spectrogram, or that need it.
 ONE_LENGTH = {"genre_slice_cnn", "gtzan_cnn", "harmonic_cnn", "sample_cnn", "sample_cnn_se", "skey", "tempo_net"}
 ONE_LENGTH |= {"spectrogram_transformer"}
+PROBE = "probe"  # two tests of its own: its encoder is a network, or no part of it
 FRAME_WISE = {"beat_net"}  # also answers for every frame
 HEADS = [KeyHead(), TempoHead(), TagHead(name="tags", columns=("tags",), classes=("piano", "voice", "loud"))]
 
@@ -54,10 +58,10 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_no_network_is_left_out():
-    assert len(NAMES) >= 21 and set(NAMES) >= ONE_LENGTH | FRAME_WISE
+    assert len(NAMES) >= 22 and set(NAMES) >= ONE_LENGTH | FRAME_WISE | {PROBE}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {PROBE}))
 def test_every_network_has_the_answers_of_pytorch(name: str):
     """With its front end, in batches of any size. Fails for a network that nobody has tried."""
     if name == "timm":
@@ -91,6 +95,41 @@ def test_every_network_has_the_answers_of_pytorch(name: str):
     for one, other in zip(run(found.SerializeToString(), waveform), expected, strict=True):
         np.testing.assert_allclose(one, other.numpy(), atol=1e-4 * max(1.0, float(other.abs().max())))
     assert not torch.equal(expected[0][0], expected[0][1])  # each chunk has an answer of its own
+
+
+def test_a_probe_has_the_answers_of_pytorch_with_its_encoder(export: Path):
+    """The heads on the encoder's embedding, which is not what the encoder's own heads answer."""
+    encoder = exported_encoder(model=str(export))
+    torch.manual_seed(1)
+    network = Probe(
+        {head.name: len(head.classes) for head in HEADS},
+        encoder=encoder.description,
+        embedding_size=encoder.embedding_size,
+        chunk_samples=encoder.chunk_samples,
+    ).eval()
+    network.encoder.load_state_dict(encoder.network.state_dict())
+    model = Model(network=network, frontend=encoder.frontend, heads=HEADS, config={}, source=Path("probe"))
+    found = onnx_file.onnx_model(model)
+    waveform = 0.3 * torch.randn(3, network.chunk_samples, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        embedding, logits = network(model.frontend(waveform))
+        expected = [embedding, *(head.probabilities(logits[head.name]) for head in HEADS)]
+    for one, other in zip(run(found.SerializeToString(), waveform), expected, strict=True):
+        np.testing.assert_allclose(one, other.numpy(), atol=1e-4 * max(1.0, float(other.abs().max())))
+
+
+def test_a_probe_on_a_table_is_refused_with_one_message(tmp_path: Path):
+    write_export(
+        tmp_path / "table",
+        network=Probe({"tags": 3}, embedding_size=4).eval(),
+        heads=HEADS[2:],
+        frontend=NoFrontend(),
+        metrics={},
+        data={},
+    )
+    with pytest.raises(ExportError, match=r"table: is a probe on a table of embeddings, .* cannot analyse audio"):
+        onnx_file.write_onnx(tmp_path / "table")
+    assert not (tmp_path / "table" / "model.onnx").exists()
 
 
 def test_the_file_describes_itself_and_is_named_by_card_and_checksums(export: Path, tmp_path: Path):
