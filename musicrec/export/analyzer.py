@@ -101,8 +101,9 @@ class TrackAnalyzer:
             should have the same coverage.
         precision: "float32"; or "auto" for bf16 where the device computes it fast, and for those models whose answers
             it leaves the same (`musicrec.export.precision`).
-        engine: What runs the networks: "torch", "onnx" or "openvino"; or "auto" for the fastest one that is installed,
-            for those models whose answers it leaves the same (docs/engines.md).
+        engine: What runs the networks: "torch", "onnx" or "openvino"; "fastest" for the fastest one that is installed,
+            for those models whose answers it leaves the same; or "auto" for what MUSICREC_ENGINE says, or "torch"
+            (docs/engines.md).
 
     Attributes:
         models: The models, in their form for inference.
@@ -376,7 +377,7 @@ def load(folder: str | Path, *more: str | Path, device: str = "cpu", engine: str
         folder: An export folder, or the name of a model, such as "tempo" (`musicrec models` lists them).
         more: Further ones. If several have the same head, the first of them answers.
         device: Where to run the models: "cpu", "cuda", "cuda:1" …
-        engine: What runs them: "auto", "torch", "onnx" or "openvino", as for `TrackAnalyzer`.
+        engine: What runs them, as for `TrackAnalyzer`.
 
     Returns:
         The analyzer, whose `analyze("track.flac")` returns the answers for a file.

@@ -57,8 +57,8 @@ class ModelSet:
         batch_size: Number of chunks per forward pass; fewer on a CPU if chunks are long.
         precision: "float32"; or "auto" for bf16 where the device computes it fast, and for those models whose answers
             it leaves the same (`musicrec.export.precision`).
-        engine: "torch", "onnx" or "openvino"; or "auto" for the fastest one that is installed, for those models whose
-            answers it leaves the same (`musicrec.export.engine_choice`).
+        engine: "torch", "onnx" or "openvino"; "fastest" for the fastest one that is installed, for those models whose
+            answers it leaves the same; or "auto" for what MUSICREC_ENGINE says, or "torch" (`export.engine_choice`).
 
     Attributes:
         models: The models in their form for inference, on the device.

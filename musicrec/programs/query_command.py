@@ -164,7 +164,7 @@ def query(
     models: Annotated[list[str] | None, typer.Option(metavar="A,B", help="Names of models, or export folders.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …; auto takes the GPU if there is one.")] = "auto",
     engine: Annotated[
-        str, typer.Option(help="torch, onnx or openvino; auto takes the fastest one that is installed.")
+        str, typer.Option(help="torch, onnx, openvino or fastest; auto takes torch, or what MUSICREC_ENGINE says.")
     ] = "auto",
 ) -> None:
     """Ask which tracks of your library go with a track.

@@ -211,7 +211,7 @@ def load_analyzer(
         exports: The exports; where several have the same head, the first one answers.
         device: "cpu", "cuda", "cuda:1" …; "auto" for the GPU if there is one.
         coverage: Share of each track that the models hear; None for `DEFAULT_COVERAGE`.
-        engine: What runs them: "auto", "torch", "onnx" or "openvino" (docs/engines.md).
+        engine: What runs them: "torch", "onnx", "openvino", "fastest", or "auto" (docs/engines.md).
 
     Raises:
         ConfigError: There is no such device or engine, or the coverage is not above 0 and at most 1.

@@ -23,7 +23,7 @@ class LibraryModels:
         named: Export folders, or names of models. Empty for the models of the library; for a new library, for the
             default set.
         device: Where to run them: "cpu", "cuda", "cuda:1" …; "auto" for the GPU if there is one.
-        engine: What runs them: "auto", "torch", "onnx" or "openvino" (docs/engines.md).
+        engine: What runs them: "torch", "onnx", "openvino", "fastest", or "auto" (docs/engines.md).
     """
 
     def __init__(self, named: Sequence[str], *, device: str, engine: str = "auto") -> None:

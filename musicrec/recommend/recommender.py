@@ -89,7 +89,7 @@ class Recommender:
             models: Export folders, or names of models. Empty for the models of the library; for a new library, for the
                 default set: the models that ship with musicrec and those that have been fetched.
             device: Where to run them: "cpu", "cuda", "cuda:1" …; "auto" for the GPU if there is one.
-            engine: What runs them: "torch", "onnx" or "openvino"; "auto" for the fastest one that is installed.
+            engine: What runs them: "torch", "onnx", "openvino", "fastest", or "auto" (docs/engines.md).
 
         Raises:
             LibraryError: The library exists and cannot be read.

@@ -159,6 +159,7 @@ def test_the_fastest_engine_that_is_installed_is_chosen(
     assert by_speed(models[0], CPU, **slow) == [("torch", "float32")]
     monkeypatch.delenv(engine_choice.VARIABLE, raising=False)
     assert TrackAnalyzer(models[:1], precision="float32").engines == ["torch float32"]
+    assert TrackAnalyzer(models[:1], precision="float32", engine="fastest").engines == ["torch float32"]
 
 
 @pytest.mark.skipif("onnx" not in INSTALLED, reason="needs the extra onnx")
@@ -186,7 +187,7 @@ def test_a_network_without_a_graph_stays_in_pytorch(is_installed):
 
 
 def test_one_message_for_each_mistake(models: list[Model], monkeypatch: pytest.MonkeyPatch):
-    with pytest.raises(ConfigError, match="engine=tensorrt: choose auto, torch, onnx or openvino"):
+    with pytest.raises(ConfigError, match="engine=tensorrt: choose auto, torch, onnx, openvino or fastest"):
         TrackAnalyzer(models, engine="tensorrt")
     with pytest.raises(ConfigError, match=r"engine=openvino: runs on a CPU, not on device=cuda"):
         engine_choice.check_engine("openvino", torch.device("cuda"))
@@ -211,7 +212,9 @@ def test_a_variable_says_what_auto_stands_for(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv(engine_choice.VARIABLE, "torch")
     assert engine_choice.check_engine("auto", CPU) == "torch"
     monkeypatch.setenv(engine_choice.VARIABLE, "")
-    assert engine_choice.check_engine("auto", CPU) == "auto"
+    assert engine_choice.check_engine("auto", CPU) == "torch"
+    monkeypatch.setenv(engine_choice.VARIABLE, "fastest")
+    assert engine_choice.check_engine("auto", CPU) == "fastest"
     monkeypatch.setenv(engine_choice.VARIABLE, "tensorrt")
     with pytest.raises(ConfigError, match="MUSICREC_ENGINE=tensorrt"):
         engine_choice.check_engine("auto", CPU)
