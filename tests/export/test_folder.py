@@ -333,7 +333,7 @@ def test_import_checks_names(shared, tmp_path):
     weights = shared / "reference" / "mtat_crnn.pth"
     with pytest.raises(ConfigError, match="has 50 outputs, but 2 class names"):
         musicrec.import_checkpoint(weights, architecture="crnn", classes=["a", "b"], out=tmp_path / "x")
-    with pytest.raises(ConfigError, match="'cnn' is unknown; choose crnn or short_chunk_resnet"):
+    with pytest.raises(ConfigError, match="'cnn' is unknown; choose from: crnn, fcn, "):
         musicrec.import_checkpoint(weights, architecture="cnn", classes=["a"], out=tmp_path / "x")
     with pytest.raises(ExportError):
         musicrec.import_checkpoint(weights, architecture="short_chunk_resnet", classes=["a"] * 1, out=tmp_path / "x")
