@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from musicrec.errors import ManifestError
 
 
@@ -38,11 +40,27 @@ def parse_beats(cell: str | Sequence[str] | None) -> list[tuple[float, float]] |
     return beats
 
 
-def write_beats(times_s: Sequence[float], places: Sequence[int]) -> str:
+def write_beats(times_s: Sequence[float], places: Sequence[int] | None) -> str:
     """Return beats as `parse_beats` reads them, to a millisecond.
 
     Args:
         times_s: Times in seconds, increasing.
-        places: The place of each beat in its bar, from 1.
+        places: The place of each beat in its bar, from 1; None if that is not known.
     """
+    if places is None:
+        return " ".join(f"{time:.3f}" for time in times_s)
     return " ".join(f"{time:.3f}/{place}" for time, place in zip(times_s, places, strict=True))
+
+
+def steady_beats(*, bpm: float, beats_per_bar: int, before_s: float = 0.0, duration_s: float) -> str:
+    """Return the beats of a part of a piece that keeps its tempo and begins with a downbeat.
+
+    Args:
+        bpm: Tempo in beats per minute.
+        beats_per_bar: Beats per bar.
+        before_s: Seconds of the piece before the part.
+        duration_s: Seconds of the part.
+    """
+    numbers = np.arange(np.ceil(before_s * bpm / 60 - 1e-9), np.ceil((before_s + duration_s) * bpm / 60 - 1e-9))
+    times_s, places = (numbers * 60 / bpm - before_s).clip(min=0), (numbers % beats_per_bar + 1).astype(int)
+    return write_beats(times_s.tolist(), places.tolist())

@@ -30,7 +30,7 @@ from musicrec.data.splitting import split_tracks
 from musicrec.errors import ConfigError, MidiError
 from musicrec.system.atomic_write import write_text
 
-VERSION = 1  # increase it whenever the same files and settings give other audio or labels
+VERSION = 2  # increase it whenever the same files and settings give other audio or labels
 SHORTEST_S, LONGEST_S = 4, 600
 LOWEST_SAMPLE_RATE = 8000
 LEFT_OUT = "left_out.csv"
@@ -113,7 +113,7 @@ def render_folder(
 
 def _facts(tracks: pl.DataFrame, manifest: Path) -> list[str]:
     """Return what to say about the tracks: their labels and splits."""
-    known = ", ".join(f"{name} {tracks[name].count()}" for name in ("bpm", "time_signature", "key", "artist"))
+    known = ", ".join(f"{name} {tracks[name].count()}" for name in ("bpm", "beats", "time_signature", "key", "artist"))
     splits = tracks["split"].drop_nulls().value_counts(sort=True).iter_rows()
     parts = ", ".join(f"{name} {count}" for name, count in splits)
     return [

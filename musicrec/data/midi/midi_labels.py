@@ -5,7 +5,9 @@ from collections.abc import Hashable
 
 import numpy as np
 
+from musicrec.data.midi.beat_map import COMPOUND_METRES
 from musicrec.data.midi.parse import DRUM_CHANNEL, Piece
+from musicrec.heads.beat_times import write_beats
 from musicrec.heads.keys import PITCH_CLASSES, parse_key
 
 # Instruments that a listener would name, for the 128 programs of General MIDI, as (first program, name). None stands
@@ -25,6 +27,9 @@ INSTRUMENTS = tuple(
 LEAST_SOUND_S, LEAST_HITS = 1.0, 4  # an instrument with less is a stray note and not a label
 SAME_TEMPO = 0.04  # relative difference, the tolerance of tempo metrics
 LEAST_SHARE = 0.9  # share of the time for which a tempo, metre or key has to hold
+_LEAST_BEATS = 4  # fewer give no tempo
+_PARTS_OF_BEATS = (1, 2, 3, 4, 6)  # notes on beats, or on one of these parts of them
+_LEAST_KEPT = 0.3  # mean resultant length of the notes' phases: 1 for exact notes, near 0 for notes at any time
 _BETTER_FIT = 0.05  # share of the notes that another signature must fit better to reject the stated one
 _MAJOR_SCALE = (0, 2, 4, 5, 7, 9, 11)
 
@@ -33,11 +38,12 @@ def labels_of(piece: Piece) -> dict[str, object]:
     """Return the labels of a piece.
 
     Returns:
-        {instruments, bpm, key (pitch class), mode, time_signature: label}. None is a label that the file does not give.
+        {instruments, bpm, key (pitch class), mode, time_signature, beats: label}. None is a label that the file does
+        not give.
     """
     metre = _prevailing(piece.metres, piece.duration_s)
     bpm = tempo_of(piece)
-    if bpm is not None and metre is not None and metre[1] == 8 and metre[0] in (6, 9, 12):
+    if bpm is not None and metre in COMPOUND_METRES:
         bpm *= 2 / 3  # the beat of a compound metre is three eighths, and MIDI states quarter notes per minute
     key, mode = key_of(piece)
     return {
@@ -46,6 +52,7 @@ def labels_of(piece: Piece) -> dict[str, object]:
         "key": key,
         "mode": mode,
         "time_signature": metre[0] if metre is not None and 1 <= metre[0] <= 32 else None,
+        "beats": written_beats(piece),
     }
 
 
@@ -77,6 +84,26 @@ def tempo_of(piece: Piece) -> float | None:
     middle = tempi[order[np.searchsorted(passed_s, passed_s[-1] / 2)]]  # the median over time
     same_s = sum(length_s for length_s, bpm in zip(lengths_s, tempi, strict=True) if abs(bpm / middle - 1) < SAME_TEMPO)
     return middle if same_s >= LEAST_SHARE * piece.duration_s else None
+
+
+def written_beats(piece: Piece) -> str | None:
+    """Return the beats as a manifest has them (`musicrec.heads.beat_times`), or None.
+
+    They follow changes of the tempo. The file has to state tempo and metre before its first note; without the metre,
+    the places in the bar are left out. The notes have to keep to the beat: most programs write a tempo that a player
+    who recorded freely did not hear.
+    """
+    times_s = np.array([time_s for time_s, _ in piece.beats])
+    if len(times_s) < _LEAST_BEATS or not (piece.tempi and piece.tempi[0][0] == 0):
+        return None
+    starts_s = np.array([note.start_s for note in piece.notes])
+    starts_s = starts_s[(starts_s >= times_s[0]) & (starts_s <= times_s[-1])]
+    phases = np.interp(starts_s, times_s, np.arange(len(times_s)))
+    kept = [abs(np.exp(2j * np.pi * parts * phases).mean()) for parts in _PARTS_OF_BEATS] if len(phases) else [0.0]
+    if max(kept) < _LEAST_KEPT:
+        return None
+    stated = bool(piece.metres) and piece.metres[0][0] == 0
+    return write_beats(times_s.tolist(), [place for _, place in piece.beats] if stated else None)
 
 
 def key_of(piece: Piece) -> tuple[int | None, str | None]:

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import mido
 
+from musicrec.data.midi.beat_map import DEFAULT_TEMPO, BeatMap
 from musicrec.errors import MidiError
 
 LARGEST_BYTES = 1 << 20  # mido needs 300 MB for such a file; the act of an opera is smaller
 MOST_NOTES_PER_S = 200  # on average; orchestral music has fewer than 50
 DRUM_CHANNEL = 9  # channel 10 of General MIDI, which counts from 1
-_DEFAULT_TEMPO = 500_000  # microseconds per quarter note of a file that states no tempo
 _VOLUME = 7  # number of the MIDI controller
 _CHANNEL_MESSAGES = frozenset(
     {"note_on", "note_off", "program_change", "control_change", "pitchwheel", "aftertouch", "polytouch"}
@@ -49,6 +49,7 @@ class Piece:
         tempi: In quarter notes per minute.
         metres: (numerator, denominator).
         keys: As mido names them, such as ``"F#m"``.
+        beats: (time in s, place in the bar, from 1); see `BeatMap.beats`.
         events: The messages for a synthesiser, as (time in s, message).
         lead_s: Seconds of the file before its first note.
     """
@@ -58,6 +59,7 @@ class Piece:
     tempi: list[tuple[float, float]] = field(default_factory=list)
     metres: list[tuple[float, tuple[int, int]]] = field(default_factory=list)
     keys: list[tuple[float, str]] = field(default_factory=list)
+    beats: list[tuple[float, int]] = field(default_factory=list)
     events: list[tuple[float, mido.Message]] = field(default_factory=list)
     lead_s: float = 0.0
 
@@ -102,7 +104,8 @@ def read_midi(path: Path, *, duration_s: float) -> Piece:
 
 
 def _timed(messages: list, ticks_per_beat: int, longest_s: float) -> Piece:
-    time_s, begin_s, tempo = 0.0, None, _DEFAULT_TEMPO
+    time_s, begin_s, tempo = 0.0, None, DEFAULT_TEMPO
+    tick, beat_map = 0, BeatMap(ticks_per_beat)
     piece, programs, volumes = Piece(duration_s=0.0), [0] * 16, [100] * 16
     sounding: dict[tuple[int, int], tuple[float, int]] = {}  # (channel, pitch): (start, program)
 
@@ -111,6 +114,7 @@ def _timed(messages: list, ticks_per_beat: int, longest_s: float) -> Piece:
         piece.notes.append(MidiNote(start_s, end_s, channel, program, pitch))
 
     for message in messages:
+        tick += message.time
         time_s += message.time * tempo / ticks_per_beat / 1e6
         at_s = 0.0 if begin_s is None else time_s - begin_s
         if at_s >= longest_s:
@@ -119,8 +123,10 @@ def _timed(messages: list, ticks_per_beat: int, longest_s: float) -> Piece:
             case "set_tempo":
                 tempo = message.tempo or tempo
                 _change(piece.tempi, at_s, 6e7 / tempo)
+                beat_map.tempi.append((tick, tempo))
             case "time_signature":
                 _change(piece.metres, at_s, (message.numerator, message.denominator))
+                beat_map.metres.append((tick, (message.numerator, message.denominator)))
             case "key_signature":
                 _change(piece.keys, at_s, message.key)
             case "note_on" | "note_off":
@@ -143,6 +149,7 @@ def _timed(messages: list, ticks_per_beat: int, longest_s: float) -> Piece:
     piece.duration_s = longest_s
     for channel, pitch in list(sounding):
         note_off(channel, pitch, longest_s)
+    piece.beats = beat_map.beats(begin_s=piece.lead_s, duration_s=piece.duration_s)
     return piece
 
 

@@ -17,7 +17,7 @@ from musicrec.data.rendering.composer import compose
 from musicrec.data.rendering.plan import Clip
 from musicrec.data.rendering.styles import grooves_of
 from musicrec.errors import MidiError
-from musicrec.heads.beat_times import write_beats
+from musicrec.heads.beat_times import steady_beats
 
 LATEST_START_S = 6.0  # of the music that precedes a clip
 MINOR = 1 / 3  # share of the arrangements
@@ -160,15 +160,14 @@ def beats_of(labels: dict, *, before_s: float, duration_s: float) -> str | None:
     """Return the beats of a clip as `musicrec.heads.beat_times` writes them; None if its tempo or metre is not known.
 
     Args:
-        labels: `bpm` and `time_signature` (beats per bar) of the piece, which begins with a downbeat.
+        labels: `bpm` and `time_signature` (beats per bar) of the piece.
         before_s: Seconds of the piece before the clip.
         duration_s: Seconds of the clip.
     """
     bpm, metre = labels.get("bpm"), labels.get("time_signature")
     if not bpm or not metre:
         return None
-    numbers = np.arange(np.ceil(before_s * bpm / 60 - 1e-9), np.ceil((before_s + duration_s) * bpm / 60 - 1e-9))
-    return write_beats((numbers * 60 / bpm - before_s).clip(min=0), (numbers % metre + 1).astype(int))
+    return steady_beats(bpm=bpm, beats_per_bar=metre, before_s=before_s, duration_s=duration_s)
 
 
 def _heard(piece: Piece, start_s: float) -> list[str]:

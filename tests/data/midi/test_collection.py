@@ -14,6 +14,7 @@ from hydra.core.global_hydra import GlobalHydra
 
 from musicrec.data.manifest import read_manifest
 from musicrec.data.midi.names import find_midi_files
+from musicrec.heads.beat_times import parse_beats
 from musicrec.programs.command import main
 
 SCALE = [60, 62, 64, 65, 67, 69, 71, 72]
@@ -51,9 +52,10 @@ def test_folder_to_manifest(source, fake_fluidsynth, sound_font, tmp_path, capsy
     expected = {"artist": "Ada", "title": "One more", "genre": "jazz", "instruments": ["drums", "flute"], "bpm": 120,
                 "key": 9, "mode": "minor", "time_signature": 3, "duration_s": 9.0, "sound_font": "font",
                 "midi_file": "jazz/Ada/One_more.mid"}  # fmt: skip
+    expected["beats"] = " ".join(f"{number / 2:.3f}/{number % 3 + 1}" for number in range(16))  # 120 BPM for 8 s
     assert {name: ada[name] for name in expected} == expected
     assert (bo["artist"], bo["title"], bo["instruments"]) == ("Bo", "Two", ["bass"])
-    assert (bo["bpm"], bo["key"], bo["time_signature"]) == (None, None, None)
+    assert [bo[name] for name in ("bpm", "key", "time_signature", "beats")] == [None] * 4
     assert {row["split"] for row in rows.values()} == {"train", "valid", "test"}
     sound, sample_rate = soundfile.read(ada["path"])
     assert (sample_rate, len(sound)) == (16_000, 9 * 16_000)
@@ -66,7 +68,7 @@ def test_folder_to_manifest(source, fake_fluidsynth, sound_font, tmp_path, capsy
         "rock/none.mid": "contains no notes",
     }
     printed = capsys.readouterr().out
-    assert "3 tracks; known: bpm 1, time_signature 1, key 1, artist 3\nsplit by artist: " in printed
+    assert "3 tracks; known: bpm 1, beats 1, time_signature 1, key 1, artist 3\nsplit by artist: " in printed
     assert "rock/bad.mid: cannot be read as MIDI" in printed
 
 
@@ -215,6 +217,26 @@ def test_the_audio_has_the_notes_of_the_file(general_midi, tmp_path, write_midi,
         octaves = np.log2(peak_hz / (440.0 if beat % 2 == 0 else 554.37))
         assert abs(octaves - round(octaves)) < 0.02, beat
     assert np.abs(sound[-800:]).max() < 0.05
+
+
+def test_the_audio_has_a_hit_at_each_labelled_beat(general_midi, tmp_path, write_midi, tones):
+    """Sixteen rim shots, eight at 120 BPM and eight at 80 BPM, after a bar of silence."""
+    header = [mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(120)),
+              mido.MetaMessage("time_signature", numerator=3, denominator=4),
+              mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(80), time=480 * (3 + 8))]  # fmt: skip
+    hits = tones([37] * 16, channel=9)
+    hits[1].time = 480 * 3
+    write_midi(tmp_path / "midi" / "a.mid", hits, header=header)
+    render(tmp_path / "midi", "--sound-font", general_midi, "--out", tmp_path / "out")
+    (row,) = read_manifest(tmp_path / "out" / "manifest.csv").to_dicts()
+    times_s, downbeats = np.array(parse_beats(row["beats"])).T
+    assert times_s == pytest.approx([*np.arange(8) * 0.5, *(4 + np.arange(8) * 0.75)], abs=6e-4)
+    assert np.flatnonzero(downbeats).tolist() == [0, 3, 6, 9, 12, 15]
+    sound, sample_rate = soundfile.read(row["path"])
+    for time_s in times_s:
+        first = max(0, round((time_s - 0.1) * sample_rate))
+        loud = np.flatnonzero(np.abs(sound[first : round((time_s + 0.1) * sample_rate)]) > 0.3)
+        assert (first + loud[0]) / sample_rate == pytest.approx(time_s, abs=0.01)
 
 
 def test_notes_end_at_the_end_of_the_rendering(general_midi, tmp_path, write_midi, tones):

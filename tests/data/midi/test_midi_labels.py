@@ -1,5 +1,8 @@
 """Labels from MIDI files, against General MIDI's list of programs and arithmetic."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
 from musicrec.data.midi.midi_labels import INSTRUMENTS, instruments_of, labels_of
@@ -62,6 +65,48 @@ def test_tempo_holds_for_nine_tenths_or_is_missing(tempi, bpm):
 def test_beat_of_a_compound_metre_is_three_eighths(metre, time_signature, bpm):
     labels = labels_of(piece(tempi=[(0, 120.0)], metres=[(0, metre)]))
     assert (labels["time_signature"], labels["bpm"]) == (time_signature, pytest.approx(bpm))
+
+
+def on_beats(*, bpm=120.0, every_beats=1.0, late_s=0.0, **changes):
+    """Return a piece of 20 s whose notes begin at multiples of a part of the beat."""
+    starts_s = np.arange(0, 20, every_beats * 60 / bpm) + late_s
+    notes = [MidiNote(start_s, start_s + 0.1, 0, 0, 60) for start_s in starts_s]
+    beats = [(number * 60 / bpm, number % 4 + 1) for number in range(round(20 * bpm / 60))]
+    return Piece(20.0, notes, beats=beats, **{"tempi": [(0, bpm)], "metres": [(0, (4, 4))]} | changes)
+
+
+def test_beats_are_written_with_their_places_where_the_metre_is_stated():
+    labels = labels_of(on_beats())["beats"].split()
+    assert (labels[:3], len(labels)) == (["0.000/1", "0.500/2", "1.000/3"], 40)
+    assert labels_of(on_beats(metres=[]))["beats"].startswith("0.000 0.500 1.000 ")
+    assert labels_of(on_beats(metres=[(5, (4, 4))]))["beats"].startswith("0.000 0.500 1.000 ")
+
+
+@pytest.mark.parametrize("tempi", [[], [(5, 120.0)]])
+def test_beats_need_a_stated_tempo(tempi):
+    assert labels_of(on_beats(tempi=tempi))["beats"] is None
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 4, 6])
+def test_notes_on_parts_of_beats_keep_to_the_beat(parts):
+    assert labels_of(on_beats(every_beats=1 / parts, late_s=0.01))["beats"] is not None
+
+
+@pytest.mark.parametrize("every_beats", [2**-0.5, 5**0.5 / 3, np.pi / 4])
+def test_notes_that_do_not_know_the_beat_disprove_it(every_beats):
+    assert labels_of(on_beats(every_beats=every_beats))["beats"] is None
+
+
+def test_a_player_of_flesh_and_blood_keeps_to_the_beat():
+    """Normal deviations of 20 ms at 120 BPM, on eighths: the mean resultant length is exp(-(2 pi 2 0.04)^2 / 2)."""
+    piece = on_beats(every_beats=0.5)
+    late_s = np.random.default_rng(0).normal(0, 0.02, len(piece.notes))
+    played = [replace(note, start_s=note.start_s + late) for note, late in zip(piece.notes, late_s, strict=True)]
+    assert labels_of(replace(piece, notes=played))["beats"] == labels_of(piece)["beats"]
+
+
+def test_a_few_beats_are_none():
+    assert labels_of(replace(on_beats(), beats=[(0, 1), (0.5, 2), (1, 3)]))["beats"] is None
 
 
 def test_metre_that_changes_is_missing():
