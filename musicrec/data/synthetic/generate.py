@@ -23,18 +23,19 @@ from musicrec.data.synthetic.plan import least_tracks, plan_tracks
 from musicrec.data.synthetic.recording_conditions import RecordingConditions
 from musicrec.data.synthetic.styles import STYLES
 from musicrec.errors import ConfigError
+from musicrec.heads.beat_times import steady_beats
 from musicrec.system.atomic_write import atomic_write, remove_leftovers, write_json
 from musicrec.system.console import error_console
 from musicrec.system.lock import wait_for_lock
 
-VERSION = 1  # increase it whenever the same settings give other music
+VERSION = 2  # increase it whenever the same settings give other music or labels
 LOWEST_SAMPLE_RATE = 8000
 SHORTEST_S = 4
 _RECORD = "synthetic.json"
 _OWN_FILE = re.compile(rf"({'|'.join(STYLES)})_\d{{4,}}\.flac")
 _COLUMNS = (
     *("track_id", "path", "split", "artist", "title", "genre", "instruments"),
-    *("bpm", "key", "mode", "time_signature", "energy", "duration_s"),
+    *("bpm", "key", "mode", "time_signature", "beats", "energy", "duration_s"),
 )
 
 
@@ -160,6 +161,7 @@ def _write_track(track: SyntheticTrack, audio: Path, settings: dict, conditions:
         soundfile.write(file, samples, sample_rate, format="FLAC", subtype="PCM_16")
     row = asdict(track) | {"path": str(path.absolute()), "instruments": instruments}
     row["duration_s"] = len(samples) / sample_rate
+    row["beats"] = steady_beats(bpm=track.bpm, beats_per_bar=track.time_signature, duration_s=row["duration_s"])
     return {name: row[name] for name in _COLUMNS}
 
 

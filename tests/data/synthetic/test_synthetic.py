@@ -17,6 +17,7 @@ from musicrec.data.synthetic.composition import compose
 from musicrec.data.synthetic.plan import plan_tracks
 from musicrec.data.synthetic.styles import INSTRUMENTS, STYLES
 from musicrec.errors import ConfigError
+from musicrec.heads.beat_times import parse_beats
 
 SAMPLE_RATE = 16000
 DURATION_S = 12.0
@@ -82,6 +83,27 @@ def test_labelled_tempo_is_the_one_in_the_sound(rendered):
     assert any_level.mean() >= 0.9
 
 
+def test_labelled_beats_are_those_in_the_sound(rendered):
+    """The sound begins more strongly at beats than between them, and most strongly where the labels say."""
+    _, rows, sounds = rendered
+    hop = 80
+    strongest, sharper = [], []
+    for row, sound in zip(rows, sounds, strict=True):
+        times_s, downbeats = np.array(parse_beats(row["beats"])).T
+        assert times_s == pytest.approx(np.arange(len(times_s)) * 60 / row["bpm"], abs=6e-4)
+        assert DURATION_S - 60 / row["bpm"] <= times_s[-1] < DURATION_S
+        assert np.flatnonzero(downbeats).tolist() == list(range(0, len(times_s), row["time_signature"]))
+        loudness = np.log1p(1000 * magnitudes(sound, 512, hop) / np.abs(sound).max())
+        onsets = np.maximum(np.diff(loudness, axis=0), 0).sum(1)
+        onset_s = (np.arange(len(onsets)) * hop + 256 + hop) / SAMPLE_RATE  # the middle of the later frame
+        shifts_s = np.arange(-0.12, 0.121, 0.01)
+        curve = [np.interp(times_s[1:-1] + shift, onset_s, onsets).mean() for shift in shifts_s]
+        strongest.append(abs(shifts_s[np.argmax(curve)]))
+        sharper.append(max(curve[11:14]) > 1.5 * np.median(curve))
+    assert np.mean(np.array(strongest) < 0.025) >= 0.8
+    assert np.mean(sharper) >= 0.8
+
+
 def test_energy_sets_level_and_brightness(rendered):
     _, rows, sounds = rendered
     energy = [row["energy"] for row in rows]
@@ -106,7 +128,7 @@ def test_the_manifest_matches_the_files(rendered):
     assert sounds.shape == (40, DURATION_S * SAMPLE_RATE)
     assert {row["duration_s"] for row in rows} == {DURATION_S}
     assert (folder / "manifest.csv").read_text().splitlines()[0] == (
-        "track_id,path,split,artist,title,genre,instruments,bpm,key,mode,time_signature,energy,duration_s"
+        "track_id,path,split,artist,title,genre,instruments,bpm,key,mode,time_signature,beats,energy,duration_s"
     )
     assert {name for row in rows for name in row["instruments"]} == set(INSTRUMENTS)
     for row in rows:
