@@ -16,7 +16,7 @@ from musicrec.data.adapters.folder_checks import (
     report_split_leaks,
     report_unreadable_tags,
 )
-from musicrec.data.adapters.folder_labels import merge_labels, read_labels
+from musicrec.data.adapters.folder_labels import merge_labels, read_labels, with_folder_names
 from musicrec.data.adapters.manifest_cache import file_digest, is_up_to_date, save_manifest
 from musicrec.data.checks import DatasetReport, count_of, find_copies
 from musicrec.data.journal import KEY
@@ -25,7 +25,7 @@ from musicrec.data.scan import SourceScan, scan_source, unlabelled_manifest
 from musicrec.data.schema import LABELS, REQUIRED
 from musicrec.data.splitting import split_tracks
 from musicrec.data.store_build import with_file_state
-from musicrec.errors import ManifestError
+from musicrec.errors import ConfigError, ManifestError
 from musicrec.interchange.m3u import is_playlist
 from musicrec.system.atomic_write import atomic_write, write_text
 from musicrec.system.file_names import path_on_disk
@@ -39,6 +39,7 @@ def music_folder(
     root: str | os.PathLike | None,
     folder: str | os.PathLike,
     labels: str | os.PathLike | None = None,
+    folder_label: str | None = None,
     valid_share: float = 0.1,
     test_share: float = 0.1,
     split_by: str = "artist",
@@ -53,6 +54,8 @@ def music_folder(
         folder: Where manifests are written.
         labels: A table with a column `path`, relative to the table or to the root, and columns of a manifest. Its
             values replace those of the tags in the files, and its splits are kept.
+        folder_label: The label that the folders directly below the root name, such as "genre". Their names replace the
+            values of the tags; None if they are no label.
         valid_share: Share of the tracks for validation.
         test_share: Share of the tracks for the test.
         split_by: "artist", "album" or "track", whose tracks stay in one split.
@@ -63,9 +66,11 @@ def music_folder(
 
     Raises:
         ManifestError: If there is no audio or no label, or if no row of the table matches a file.
-        ConfigError: If there are too few artists (albums, tracks) to split.
+        ConfigError: If there are too few artists (albums, tracks) to split, or the folders cannot be this label.
     """
     source = _music_source(root)
+    if folder_label is not None and not source.is_dir():
+        raise ConfigError(f"data.folder_label={folder_label}: needs a folder, but data.root={root} is a playlist")
     labels = labels and Path(path_on_disk(os.path.abspath(Path(labels).expanduser())))
     found = scan_source(source)
     top = Path(found.top)
@@ -81,6 +86,8 @@ def music_folder(
         "the split": split,
         "the audio files": hashlib.sha256(files.select(KEY).write_csv().encode()).hexdigest(),
     }
+    if folder_label is not None:
+        state["data.folder_label"] = folder_label
     if not source.is_dir():
         state["the playlist"] = file_digest(source)
     if is_up_to_date(manifest, state):
@@ -94,6 +101,8 @@ def music_folder(
         report_unreadable_tags(tags, top, report)
         frame = usable.join(tags, on="path", how="left", maintain_order="left").select(*REQUIRED, *FIELDS)
         frame = _with_names(frame, found).with_columns(split=pl.lit(None, pl.String))
+        if folder_label is not None:
+            frame = with_folder_names(frame, folder_label, top)
         if labels is not None:
             frame = merge_labels(frame, read_labels(labels, files["path"].to_list(), top, report))
         frame = frame.with_columns(_one_spelling(frame["genre"]), _one_spelling(frame["artist"]))
@@ -103,7 +112,8 @@ def music_folder(
                 f"{source}: none of its {count_of(frame, 'audio file')} has a label, so there is nothing to learn: no "
                 f"genre, BPM or key in the tags{'' if labels is None else f', and no label in {labels}'}. Write tags "
                 "with a tagger or DJ software, or give a table, data.labels=FILE.csv, with a column path and columns "
-                "such as genre, bpm, key (docs/datasets.md#folder). A library for recommendations needs no labels: "
+                "such as genre, bpm, key (docs/datasets.md#folder). If the names of the folders are the label, say so: "
+                "data.folder_label=genre. A library for recommendations needs no labels: "
                 f"musicrec recommend action=index {shlex.quote(f'source={source}')}"
             )
         sizes = {os.path.relpath(path, top): size for path, size in usable["path", "size"].iter_rows()}
@@ -181,7 +191,7 @@ def _with_earlier_splits(frame: pl.DataFrame, manifest: Path, state: dict) -> pl
     name = pl.col("path").str.normalize("NFC")
     try:
         before = json.loads(manifest.with_suffix(".json").read_text())["state"]
-        if any(before[name] != state[name] for name in ("data.labels", "the split")):
+        if any(before.get(name) != state.get(name) for name in ("data.labels", "data.folder_label", "the split")):
             return frame
         earlier = read_manifest(manifest, check_files=False).select(name=name, earlier="split").unique("name")
     except (OSError, ValueError, KeyError, ManifestError):

@@ -1,4 +1,4 @@
-"""Read the user's table of labels, match its rows to files, and merge it with the tags in the files."""
+"""Labels of the user's music: names of folders, and a table that is merged with the tags in the files."""
 
 import os
 from pathlib import Path
@@ -8,8 +8,29 @@ import polars as pl
 from musicrec.data.checks import DatasetReport, count_of, first_few
 from musicrec.data.manifest import read_manifest
 from musicrec.data.schema import REQUIRED, SCHEMA
-from musicrec.errors import ManifestError
+from musicrec.errors import ConfigError, ManifestError
 from musicrec.system.file_names import find_name, known_names
+
+
+def with_folder_names(frame: pl.DataFrame, column: str, top: Path) -> pl.DataFrame:
+    """Take the names of the folders directly below the folder of the music as labels.
+
+    Args:
+        frame: One row per file, with its absolute `path`.
+        column: Where the names are written; they replace what is there. A file that lies in no such folder keeps it.
+        top: The folder of the music.
+
+    Raises:
+        ConfigError: If the column does not hold one text.
+    """
+    if column in (*REQUIRED, "split", "title") or SCHEMA.get(column, pl.String) != pl.String:
+        raise ConfigError(
+            f"data.folder_label={column}: the names of folders cannot be this label; give a column of text, such as "
+            "genre or artist"
+        )
+    below = pl.col("path").str.strip_prefix(f"{str(top).rstrip('/')}/")
+    kept = pl.col(column) if column in frame.columns else pl.lit(None, pl.String)
+    return frame.with_columns(pl.coalesce(below.str.extract("^([^/]+)/"), kept).alias(column))
 
 
 def read_labels(labels: Path, files: list[str], top: Path, report: DatasetReport) -> pl.DataFrame:

@@ -17,7 +17,7 @@ from mutagen.id3 import TBPM, TCON, TKEY, TPE1
 from musicrec.data.adapters import folder as adapter
 from musicrec.data.adapters.folder import music_folder
 from musicrec.data.manifest import read_manifest
-from musicrec.errors import ManifestError, PlaylistError
+from musicrec.errors import ConfigError, ManifestError, PlaylistError
 
 GENRES = ("Techno", "House", "techno")
 FORMATS = (("wav", 44_100), ("flac", 22_050), ("ogg", 48_000), ("mp3", 16_000))
@@ -69,6 +69,35 @@ def test_tags_become_labels_split_by_artist(music: Path, capsys: pytest.CaptureF
     assert (
         "2 different: Techno 8, House 4" in printed and "90 to 120" in printed and "2 different: A 6, Gb 6" in printed
     )
+
+
+def test_folders_are_labels_if_asked(music: Path):
+    """Their names replace the tags, and a table replaces them; what lies in no folder keeps its tags."""
+    add(music, "loose.flac", artist="nobody", genre="Ambient")
+    table = music.parent / "labels.csv"
+    table.write_text("path,genre\nartist 5/11.mp3,Rock\n")
+    frame = made(music, folder_label="genre", labels=table)
+    expected = [Path(path).parent.name for path in frame["path"]]
+    found = dict(zip(frame["track_id"], frame["genre"], strict=True))
+    assert found.pop("loose") == "Ambient" and found.pop("artist 5/11") == "Rock"
+    assert sorted(found.values()) == sorted(name for name in expected if name.startswith("artist"))[:-1]
+    plain = made(music)
+    assert set(plain["genre"]) == {"Techno", "House", "Ambient"}, "another setting makes the manifest anew"
+    own = made(music, folder_label="mood")
+    assert own["mood"].n_unique() == 7 and own["genre"].to_list() == plain["genre"].to_list()
+
+
+@pytest.mark.parametrize("column", ["bpm", "instruments", "track_id", "split"])
+def test_folders_cannot_be_any_label(music: Path, column: str):
+    with pytest.raises(ConfigError, match=rf"data\.folder_label={column}: .* such as genre or artist"):
+        made(music, folder_label=column)
+
+
+def test_a_playlist_has_no_folders_that_are_labels(music: Path):
+    playlist = music / "set.m3u8"
+    playlist.write_text("artist 0/0.wav\n")
+    with pytest.raises(ConfigError, match=r"data\.folder_label=genre: needs a folder"):
+        music_folder(root=playlist, folder=music.parent / "stores", folder_label="genre")
 
 
 def test_a_table_of_labels_takes_precedence_and_may_be_partial(music: Path, capsys: pytest.CaptureFixture):
