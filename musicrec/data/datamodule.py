@@ -26,7 +26,7 @@ from musicrec.data.chunk_sampling import (
 )
 from musicrec.data.durations import compare_durations
 from musicrec.data.embeddings import EmbeddingSource, EmbeddingStore
-from musicrec.data.label_columns import check_labels, read_columns
+from musicrec.data.label_columns import check_labels, keep_labelled, read_columns
 from musicrec.data.leaks import report_leaks
 from musicrec.data.manifest import manifest_hash, read_manifest
 from musicrec.data.mixture import Mixture
@@ -143,7 +143,7 @@ class MusicDataModule(lightning.LightningDataModule):
         if self.embeddings is None or self.embeddings.needs_audio:
             self._decode(self._to_decode)
         if self.embeddings is not None:
-            self._embedded = self._embed(self.embeddings)
+            self._embedded = self._embed(self.embeddings, fit=fit)
 
     def _decode(self, frame: pl.DataFrame) -> None:
         """Open the store with the tracks of `frame`, and keep the rows of the manifest that it holds."""
@@ -156,8 +156,8 @@ class MusicDataModule(lightning.LightningDataModule):
         compare_durations(frame, self.store)
         self.frame = self.frame.filter(pl.Series(self.store.rows(self.frame["track_id"]) >= 0))
 
-    def _embed(self, source: EmbeddingSource) -> EmbeddingStore:
-        """Return the embeddings of all tracks, and keep the rows of the manifest that have some.
+    def _embed(self, source: EmbeddingSource, *, fit: bool) -> EmbeddingStore:
+        """Return the embeddings of the tracks that are used, and keep the rows of the manifest that have some.
 
         Raises:
             ConfigError: Training batches are to be changed, which embeddings cannot be, or a head answers for every
@@ -172,7 +172,11 @@ class MusicDataModule(lightning.LightningDataModule):
             raise ConfigError(
                 "augment: the embeddings of a probe are computed once and cannot change; use augment=none"
             )
-        embedded = source.open(self.frame, self.store, eval_chunks=self.sampling.eval_chunks)
+        splits = [*([self.splits.train, self.splits.valid] if fit else []), *self.test_splits]
+        frame = self.frame.filter(pl.any_horizontal(in_split(split) for split in splits))
+        if fit:
+            frame = keep_labelled(frame, [self.labels(head, frame) for head in self.heads])
+        embedded = source.open(frame, self.store, eval_chunks=self.sampling.eval_chunks)
         self.frame = self.frame.filter(pl.Series(embedded.rows(self.frame["track_id"]) >= 0))
         return embedded
 

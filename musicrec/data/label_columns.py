@@ -1,6 +1,7 @@
 """Read the labels of a head from a manifest, and check that there are some to learn from."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,6 +12,8 @@ from musicrec.errors import ManifestError
 from musicrec.heads import Head
 
 Read = TypeVar("Read")
+
+log = logging.getLogger(__name__)
 
 
 def read_columns(head: Head, read: Callable[[pl.DataFrame], Read], frame: pl.DataFrame, *, manifest: Path) -> Read:
@@ -62,3 +65,21 @@ def check_labels(head: Head, target: Tensor, *, split: str, manifest: Path) -> N
         "program has split them data.split_seed, data.split_by=track, data.valid_share), change its "
         f"settings (task.heads.{head.name}), or leave it out (~task.heads.{head.name})"
     )
+
+
+def keep_labelled(frame: pl.DataFrame, targets: Sequence[Tensor]) -> pl.DataFrame:
+    """Return the tracks that have a label for any head; how many have none is logged.
+
+    Args:
+        frame: Rows of the manifest.
+        targets: Of each head, the labels of these rows (tracks, …), NaN where a label is missing.
+    """
+    known = [~target.reshape(len(target), -1).isnan().all(dim=1) for target in targets]
+    labelled = frame.filter(pl.Series([any(row) for row in zip(*(values.tolist() for values in known), strict=True)]))
+    if labelled.height < frame.height:
+        log.info(
+            "%s of %s tracks have no label that a head can use; their embeddings are not computed",
+            f"{frame.height - labelled.height:,}",
+            f"{frame.height:,}",
+        )
+    return labelled

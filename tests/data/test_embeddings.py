@@ -113,6 +113,35 @@ def test_batches_hold_embeddings(tiny_music: Path, tmp_path: Path):
     assert len(tracks) > 1
 
 
+def test_only_what_is_used_is_embedded(tiny_music: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    """In training no track without a label; in evaluation none of the other splits."""
+    frame = read_manifest(tiny_music)
+    unlabelled = frame.filter(split="train")["track_id"][0]
+    manifest = tiny_music.parent / f"{tmp_path.name}.csv"
+    genre = pl.when(pl.col("track_id") == unlabelled).then(None).otherwise("genre")
+    frame.select("track_id", "path", "split", genre=genre).write_csv(manifest)
+
+    def embedded(*, fit: bool) -> tuple[MusicDataModule, int]:
+        found = encoder(gain=1.0 + fit)
+        data = MusicDataModule(
+            manifest=manifest, stores=tmp_path / "stores", heads=[ClassHead(name="genre", column="genre")],
+            frontend=MelSpectrogram(n_mels=8), chunk_samples=CHUNK,
+            embeddings=CachedEmbeddings(found, folder=tmp_path),
+        )  # fmt: skip
+        data.open(fit=fit)
+        return data, found.network.chunks
+
+    def chunks_of(data: MusicDataModule, names: pl.Series) -> int:
+        return int(np.ceil(data.store.lengths[data.store.rows(names)] / CHUNK).sum())
+
+    data, heard = embedded(fit=True)
+    used = frame.filter(pl.col("track_id") != unlabelled)
+    assert heard == chunks_of(data, used["track_id"]) and unlabelled not in data.tracks("train")["track_id"]
+    assert f"1 of {frame.height} tracks have no label" in caplog.text
+    data, heard = embedded(fit=False)
+    assert heard == chunks_of(data, frame.filter(split="test")["track_id"])
+
+
 def test_embeddings_cannot_be_augmented(tiny_music: Path, tmp_path: Path):
     data = MusicDataModule(
         manifest=tiny_music, stores=tmp_path / "stores", heads=[ClassHead(name="genre", column="genre")],
