@@ -55,8 +55,7 @@ def program(task: Callable[[DictConfig], object]) -> Callable[[DictConfig], obje
         startup.finish()
         if not in_multirun():
             with one_message():
-                check_settings(cfg, allowed=TARGETS)
-                return task(cfg)
+                return task(cfg)  # SettingsCheck has checked the settings
         job = HydraConfig.get()
         print(f"\njob {job.sweep.subdir}: {' '.join(job.overrides.task)}", flush=True)
         try:

@@ -9,11 +9,9 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from musicrec.config.explain import one_message
-from musicrec.config.targets import TARGETS
-from musicrec.config.validation import check_settings
 from musicrec.errors import ConfigError
 from musicrec.programs import startup
 from musicrec.runs.record_file import FILE, LOCK
@@ -36,11 +34,9 @@ class OutputFolder(Callback):
         self.sweep: list[Path] = []
 
     def on_run_start(self, config: DictConfig, **settings: object) -> None:
-        """Check the settings, then make the folder of the run."""
+        """Make the folder of the run."""
         HydraConfig.instance().set_config(config)  # the name of a run refers to the chosen model, which Hydra knows
         with one_message():
-            own = [key for key in config if key != "hydra"]
-            check_settings(OmegaConf.masked_copy(config, own), allowed=TARGETS)
             self.run = _make(Path(config.hydra.run.dir), key="hydra.run.dir")
 
     def on_multirun_start(self, config: DictConfig, **settings: object) -> None:
