@@ -13,18 +13,22 @@ export async function indexFolder() {
   const list = h("ul", { class: "folders plain", "aria-label": "Folders" });
   const wrong = h("p", { class: "error", role: "alert" });
   const place = h("div", {});
+  let asked = 0;
   const look = async (folder) => {
+    const turn = ++asked, before = path.value;
     try {
       const found = await get("folders", { path: folder });
-      path.value = found.path;
+      if (turn !== asked) return; // another folder was asked for since
+      const typed = path.value !== before; // and stays
+      if (!typed) path.value = found.path;
       show(wrong);
       const into = (name) => `${found.path.replace(/\/$/, "")}/${name}`;
       show(list, found.parent && h("li", {}, h("button", { type: "button", onclick: () => look(found.parent) }, icon("up"), "one up")),
         found.folders.map((name) => h("li", {}, h("button", { type: "button", onclick: () => look(into(name)) }, icon("folder"), name))),
         !found.folders.length && h("li", { class: "muted", text: "no folders in here" }));
-      list.querySelector("button")?.focus({ preventScroll: true });
+      if (!typed) list.querySelector("button")?.focus({ preventScroll: true });
     } catch (error) {
-      show(wrong, error.message);
+      if (turn === asked) show(wrong, error.message);
     }
   };
   path.addEventListener("change", () => look(path.value));
