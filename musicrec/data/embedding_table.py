@@ -37,7 +37,7 @@ class EmbeddingTable:
         Args:
             path: The file.
         """
-        self.path, self.frontend, self.chunk_samples = Path(path), NoFrontend(), _SAMPLES
+        self.path, self.frontend, self.chunk_samples = Path(path).expanduser(), NoFrontend(), _SAMPLES
 
     @property
     def probe(self) -> dict[str, Any]:

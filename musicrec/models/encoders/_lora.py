@@ -5,6 +5,9 @@ from collections.abc import Collection
 
 from torch import Tensor, nn
 
+# Queries and values, as wav2vec 2.0 and its kin, Conformers, and CLAP call them.
+_QUERIES_AND_VALUES = ("q_proj", "v_proj", "linear_q", "linear_v", "query", "value")
+
 
 class LoRALinear(nn.Module):
     """A frozen linear layer plus a product of two small matrices, which is 0 before training.
@@ -24,12 +27,22 @@ class LoRALinear(nn.Module):
         nn.init.kaiming_uniform_(self.down.weight, a=math.sqrt(5))
         nn.init.zeros_(self.up.weight)
 
+    @property
+    def weight(self) -> Tensor:  # WavLM computes with the weights of the layer instead of calling it
+        """The weight of a linear layer with the same answers, (out features, in features)."""
+        return self.base.weight + self.up.weight @ self.down.weight
+
+    @property
+    def bias(self) -> Tensor | None:
+        """The bias of the layer."""
+        return self.base.bias
+
     def forward(self, inputs: Tensor) -> Tensor:
         """Return what the layer gives, changed by what was learnt."""
         return self.base(inputs) + self.up(self.down(inputs))
 
 
-def add_lora(network: nn.Module, *, rank: int, layers: Collection[str] = ("q_proj", "v_proj")) -> int:
+def add_lora(network: nn.Module, *, rank: int, layers: Collection[str] = _QUERIES_AND_VALUES) -> int:
     """Freeze a network, and add trained matrices to its linear layers of some names.
 
     Args:

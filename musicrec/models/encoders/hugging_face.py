@@ -1,17 +1,22 @@
 """Encoders of the library transformers, from a folder on this machine. Nothing is downloaded."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from musicrec.config.number_types import Count, Natural
 from musicrec.errors import ConfigError
 from musicrec.models.encoders import AudioEncoder
+from musicrec.models.encoders._layer_means import collect_layers, layer_means
 from musicrec.models.encoders._lora import add_lora
+from musicrec.models.encoders.muq import SAMPLE_RATE as MUQ_SAMPLE_RATE
+from musicrec.models.encoders.muq import MuQEncoder
 from musicrec.models.frontends.waveform import Waveform
 
 # The model types that hear the waveform and give one embedding per layer and frame.
@@ -64,10 +69,13 @@ class HuggingFaceEncoder(nn.Module):
         self.layers = 1 if self.is_clap else config["num_hidden_layers"] + 1
         self.embedding_size = config["projection_dim" if self.is_clap else "hidden_size"]
         self._features = _clap_features(extractor) if self.is_clap else None
+        self._collected = config["model_type"] not in (*_WAVEFORM, *_CLAP)  # code that is not of transformers
+        if self._collected:
+            collect_layers(self.model.encoder.layers)
         if lora_rank and not add_lora(self.model, rank=lora_rank):
             raise ConfigError(
-                f"encoder.lora_rank={lora_rank}: {config['model_type']} has no layers q_proj and v_proj; leave "
-                "encoder.lora_rank out"
+                f"encoder.lora_rank={lora_rank}: {config['model_type']} has no linear layers that are known to give "
+                "queries and values, such as q_proj and v_proj; leave encoder.lora_rank out"
             )
 
     def forward(self, waveform: Tensor) -> Tensor:
@@ -80,6 +88,8 @@ class HuggingFaceEncoder(nn.Module):
         if self._normalises:
             spread = (samples.var(dim=1, keepdim=True, correction=0) + 1e-7).sqrt()
             samples = (samples - samples.mean(dim=1, keepdim=True)) / spread
+        if self._collected:
+            return layer_means(lambda: self.model(samples).last_hidden_state)
         states = self.model(samples, output_hidden_states=True).hidden_states
         return torch.stack([state.mean(dim=1) for state in states], dim=1)
 
@@ -99,13 +109,21 @@ def hugging_face_encoder(
     Raises:
         ConfigError: The folder cannot be read, or its network is of a kind that is not known.
     """
+    folder = str(Path(folder).expanduser())
     config = _read_json(folder, "config.json")
+    if _is_muq(config):
+        return _muq(folder, config, chunk_samples=chunk_samples, lora_rank=lora_rank)
     kind, code = config.get("model_type"), config.get("auto_map", {}).get("AutoModel")
     known = kind in (*_WAVEFORM, *_CLAP)
     if not known and (code is None or remote_code != code):
         raise ConfigError(_unknown(folder, kind, code))
     extractor = _read_json(folder, "preprocessor_config.json")
     own_config, model = _load(folder, kind=kind, own_code=not known)
+    if not known and not isinstance(getattr(getattr(model, "encoder", None), "layers", None), nn.ModuleList):
+        raise ConfigError(
+            f"encoder.folder={folder}: {code} has no encoder.layers, as HuBERT has; compute the embeddings with "
+            "its own code and use encoder=table"
+        )
     rate = extractor.get("sampling_rate", 16_000)
     network = HuggingFaceEncoder(
         config=own_config,
@@ -133,13 +151,50 @@ def _load(folder: str, *, kind: str | None, own_code: bool) -> tuple[dict[str, A
     source: dict[str, Any] = {"local_files_only": True, "trust_remote_code": own_code}
     try:
         if kind in _CLAP:
-            model = ClapAudioModelWithProjection.from_pretrained(folder, local_files_only=True)
+            model, found = ClapAudioModelWithProjection.from_pretrained(
+                folder, local_files_only=True, output_loading_info=True
+            )
+            _check_weights(folder, found["missing_keys"])
             return _plain(model.config.to_dict(), model.config), model
         config = AutoConfig.from_pretrained(folder, **source)
-        model = AutoModel.from_pretrained(folder, **source, config=_calm(config))
+        model, found = AutoModel.from_pretrained(folder, **source, config=_calm(config), output_loading_info=True)
     except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
         raise ConfigError(f"encoder.folder={folder}: transformers cannot load it ({error})") from None
+    _check_weights(folder, found["missing_keys"])
     return (config.to_dict() if own_code else _plain(config.to_dict(), config)), model
+
+
+def _check_weights(folder: str, missing: Iterable[str]) -> None:
+    """Refuse weights of another network: transformers would go on with random ones in their place."""
+    missing = sorted(name for name in missing if not name.endswith("masked_spec_embed"))  # used in its training only
+    if missing:
+        raise ConfigError(
+            f"encoder.folder={folder}: its weights lack {len(missing)} tensors of the network, such as {missing[0]}; "
+            "config.json and the weights belong to different networks"
+        )
+
+
+def _is_muq(config: dict[str, Any]) -> bool:
+    return "model_type" not in config and {"encoder_dim", "encoder_depth", "w2v2_config", "stat"} <= config.keys()
+
+
+def _muq(folder: str, config: dict[str, Any], *, chunk_samples: int | None, lora_rank: int) -> AudioEncoder:
+    """Load MuQ, whose folder has no preprocessor_config.json."""
+    network = MuQEncoder(
+        config=config, chunk_samples=chunk_samples or round(_USUAL_CHUNK_S * MUQ_SAMPLE_RATE), lora_rank=lora_rank
+    ).eval()
+    try:
+        weights = load_file(Path(folder) / "model.safetensors")
+        missing = network.load_published(weights)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        raise ConfigError(f"encoder.folder={folder}: cannot read model.safetensors ({error})") from None
+    _check_weights(folder, missing)
+    return AudioEncoder(
+        network=network,
+        frontend=Waveform(sample_rate=MUQ_SAMPLE_RATE),
+        about={"model": f"MuQ ({Path(folder).name})", "licence": "that of the encoder, which is inside"},
+        trained=lora_rank > 0,
+    )
 
 
 def _build(config: dict[str, Any]) -> nn.Module:
@@ -182,7 +237,7 @@ def _clap_features(extractor: dict[str, Any]) -> Any:
 
 def _read_json(folder: str, name: str) -> dict[str, Any]:
     try:
-        return json.loads((Path(folder).expanduser() / name).read_text(encoding="utf-8"))
+        return json.loads((Path(folder) / name).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"encoder.folder={folder}: cannot read {name} ({error}); name a folder on this machine that holds "
@@ -191,7 +246,7 @@ def _read_json(folder: str, name: str) -> dict[str, Any]:
 
 
 def _unknown(folder: str, kind: str | None, code: str | None) -> str:
-    kinds = ", ".join(("clap", *_WAVEFORM))
+    kinds = ", ".join(("clap", "muq", *_WAVEFORM))
     if code is None:
         return (
             f"encoder.folder={folder}: is a {kind}, but these kinds can be read: {kinds}; for any other, compute the "

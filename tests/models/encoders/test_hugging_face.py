@@ -1,11 +1,13 @@
 """Encoders of transformers, made small from their configurations; nothing is downloaded."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from musicrec.errors import ConfigError
 from musicrec.models.encoders import build_encoder
@@ -100,6 +102,26 @@ def test_lora_begins_as_the_encoder_and_learns_only_beside_it(tmp_path: Path):
     assert changed and all(".up." in name for name in changed), "down has no gradient while up is 0"
 
 
+@pytest.mark.parametrize("kind", ["wav2vec2", "wavlm", "wav2vec2-conformer", "clap"])
+def test_lora_finds_queries_and_values_under_their_names(kind: str, tmp_path: Path):
+    """WavLM computes with the weights of its layers; the others call them. All names are those of transformers."""
+    folder = str(saved(tmp_path, kind))
+    samples = 480_000 if kind == "clap" else 8000
+    plain = hugging_face_encoder(folder=folder, chunk_samples=samples)
+    adapted = hugging_face_encoder(folder=folder, chunk_samples=samples, lora_rank=2)
+    waveform = 0.1 * torch.randn(1, 1, 1, samples, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        assert torch.allclose(plain.network(waveform), adapted.network(waveform), atol=1e-5)
+    layers = {name: module for name, module in adapted.network.named_modules() if isinstance(module, LoRALinear)}
+    assert len(layers) == 4
+    for layer in layers.values():
+        torch.nn.init.normal_(layer.up.weight)
+    changed = adapted.network(waveform)
+    assert not torch.allclose(plain.network(waveform), changed, atol=1e-3)
+    changed.square().sum().backward()
+    assert all(layer.up.weight.grad.abs().sum() > 0 and layer.base.weight.grad is None for layer in layers.values())
+
+
 def test_a_configuration_cannot_name_code_or_kernels():
     """An export holds the configuration, and reading an export must not run what it names."""
     hostile = {
@@ -116,10 +138,15 @@ def test_a_configuration_cannot_name_code_or_kernels():
 
 CODE = """
 from transformers import HubertConfig, HubertModel
+from transformers.modeling_outputs import BaseModelOutput
 class OwnConfig(HubertConfig):
     model_type = "own_model"
-class OwnModel(HubertModel):
+class OwnModel(HubertModel):  # as MERT does it: the parts of HuBERT are called one by one
     config_class = OwnConfig
+    def forward(self, input_values, output_hidden_states=None):
+        features = self.feature_projection(self.feature_extractor(input_values).transpose(1, 2))
+        answer = self.encoder(features, output_hidden_states=output_hidden_states)
+        return BaseModelOutput(last_hidden_state=answer[0], hidden_states=getattr(answer, "hidden_states", None))
 """
 
 
@@ -136,14 +163,32 @@ def test_code_of_its_own_runs_only_if_it_is_allowed_by_name(tmp_path: Path, monk
             hugging_face_encoder(folder=str(folder), remote_code=remote_code)
     encoder = hugging_face_encoder(folder=str(folder), remote_code="code.OwnModel")
     assert type(encoder.network.model).__name__ == "OwnModel" and not encoder.portable
-    assert encoder.network(WAVEFORM).shape == (2, 3, 16)
+    plain = hugging_face_encoder(folder=str(saved(tmp_path / "plain", "hubert")))
+    expected = plain.network(WAVEFORM)
+    assert expected.shape == (2, 3, 16) and torch.allclose(encoder.network(WAVEFORM), expected, atol=1e-6)
+    with ThreadPoolExecutor(4) as pool, torch.inference_mode():  # embeddings are computed by several threads
+        assert all(torch.allclose(one, expected, atol=1e-6) for one in pool.map(encoder.network, [WAVEFORM] * 8))
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path):
+    """transformers would fill the gaps with random numbers and only log it."""
+    folder = saved(tmp_path, "hubert")
+    weights = load_file(folder / "model.safetensors")
+    (gone,) = (name for name in weights if name.endswith("layers.1.attention.q_proj.weight"))
+    weights.pop("masked_spec_embed")
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    hugging_face_encoder(folder=str(folder))  # only training needs this one
+    weights.pop(gone)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ConfigError, match=rf"its weights lack 1 tensors .* such as {gone}"):
+        hugging_face_encoder(folder=str(folder))
 
 
 def test_what_cannot_be_read_is_explained(tmp_path: Path):
     with pytest.raises(ConfigError, match=r"cannot read config\.json.*nothing is downloaded"):
         hugging_face_encoder(folder=str(tmp_path / "facebook" / "hubert-base-ls960"))
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
-    with pytest.raises(ConfigError, match="is a bert, but these kinds can be read: clap, wav2vec2"):
+    with pytest.raises(ConfigError, match="is a bert, but these kinds can be read: clap, muq, wav2vec2"):
         hugging_face_encoder(folder=str(tmp_path))
     folder = saved(tmp_path / "hubert", "hubert")
     (folder / "model.safetensors").write_bytes(b"\0" * 40)
