@@ -14,7 +14,7 @@ from musicrec.web.server_folder import ServerFolder
 from musicrec.web.settings import ServerSettings
 from musicrec.web.transcode import Previews
 from musicrec.web.uploads import ANALYSIS, Uploads
-from musicrec.web.worker_process import WorkerProcess
+from musicrec.web.worker_process import WorkerProcess, absolute_place
 
 INDEX = "index"
 """The lane of indexing, which has a worker process of its own, so that uploads do not wait for it."""
@@ -101,5 +101,4 @@ class Background:
 
 def _absolute(library: Path | str | None) -> str:
     """Return the address of a library for a process that runs in another folder."""
-    found = stores.default_library() if library is None else stores.address(library)
-    return found if isinstance(found, str) else str(found.absolute())
+    return absolute_place(str(stores.default_library() if library is None else library))

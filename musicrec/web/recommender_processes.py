@@ -13,7 +13,7 @@ from musicrec.web.errors import WebError, too_busy
 from musicrec.web.jobs import JobControl
 from musicrec.web.messages import track_fields
 from musicrec.web.recommender_thread import MOST, MOST_SLOW
-from musicrec.web.worker_process import TaskLimits, WorkerError, WorkerProcess
+from musicrec.web.worker_process import TaskLimits, WorkerError, WorkerProcess, absolute_place
 
 log = logging.getLogger("musicrec.web")
 
@@ -43,7 +43,8 @@ class RecommenderProcesses:
     """
 
     def __init__(self, count: int, *, library: str, profiles: str | None) -> None:
-        self._library, self._profiles = library, profiles or os.environ.get(PROFILES_VARIABLE)
+        place = profiles or os.environ.get(PROFILES_VARIABLE)
+        self._library, self._profiles = library, absolute_place(place) if place else None
         self._processes = [
             WorkerProcess(COMMAND, idle_s=_IDLE_S if number else None, secrets=_SECRETS) for number in range(count)
         ]

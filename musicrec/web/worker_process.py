@@ -33,6 +33,18 @@ def environment(secrets: Collection[str] = SECRETS) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in secrets}
 
 
+def absolute_place(place: str) -> str:
+    """Return the place of a library or of profiles for a process, which runs in another folder than this one.
+
+    Args:
+        place: A file, `lance:FOLDER`, or a URL, which stays as it is.
+    """
+    if "://" in place:
+        return place
+    prefix, path = ("lance:", place.removeprefix("lance:")) if place.startswith("lance:") else ("", place)
+    return f"{prefix}{Path(path).expanduser().absolute()}"
+
+
 class WorkerError(MusicrecError):
     """A task failed together with its process, or was stopped because it took too much."""
 

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from musicrec.errors import ConfigError, LibraryError
+from musicrec.recommend.recommender import Recommender
 from musicrec.web import asking, recommender_processes
 from musicrec.web.errors import WebError
 from musicrec.web.recommender_processes import RecommenderProcesses, usual_processes
 from musicrec.web.schemas import QuerySettings
 from musicrec.web.set_schemas import SetRequest
 from musicrec.web.settings import ServerSettings
+from musicrec.web.worker_process import absolute_place
 from tests.web.conftest import TRACKS, track_id
 
 pytestmark = pytest.mark.slow
@@ -94,6 +96,40 @@ def test_a_set_that_nobody_waits_for_is_not_built(
 
     client.portal.call(build)
     assert len(client.post("/api/v1/sets", json={"start": track_id(1), "tracks": 4}).json()["tracks"]) == 4
+
+
+@pytest.mark.parametrize("variable", [False, True])
+def test_relative_profiles_are_found_by_the_process(
+    variable: bool, library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """It runs in another folder. What it does not find changes no order, and says nothing."""
+    with Recommender.open(library) as recommender:
+        tracks = recommender.library.tracks(list(recommender.library.ids_of([track_id(4), track_id(9)]).values()))
+        with recommender.feedback("me", profiles=tmp_path / "mine.sqlite") as feedback:
+            feedback.like(*tracks)
+    monkeypatch.chdir(tmp_path)
+    if variable:
+        monkeypatch.setenv("MUSICREC_PROFILES", "mine.sqlite")
+
+    async def use() -> None:
+        asked = QuerySettings(tracks=[track_id(1)], k=TRACKS).model_dump() | {"filters": {}, "tags": {}}
+        processes = RecommenderProcesses(1, library=str(library), profiles=None if variable else "mine.sqlite")
+        try:
+            mine, nobodys = [await processes.query(asked, uploads={}, user=user) for user in ("me", "")]
+        finally:
+            await processes.stop()
+        assert mine["results"] != nobodys["results"]
+
+    asyncio.run(asyncio.wait_for(use(), 120))
+
+
+def test_places_are_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    assert absolute_place("a/b.sqlite") == str(tmp_path / "a" / "b.sqlite")
+    assert absolute_place("lance:music") == f"lance:{tmp_path / 'music'}"
+    for place in ("/a/b.sqlite", "lance:/a/b", "s3://bucket/music", "postgresql://me@host/music"):
+        assert absolute_place(place) == place
+    assert absolute_place("~/b.sqlite") == str(Path.home() / "b.sqlite")
 
 
 def test_one_core_is_left_for_the_server(monkeypatch: pytest.MonkeyPatch):
