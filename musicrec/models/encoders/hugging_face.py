@@ -113,7 +113,8 @@ def hugging_face_encoder(
     config = _read_json(folder, "config.json")
     if _is_muq(config):
         return _muq(folder, config, chunk_samples=chunk_samples, lora_rank=lora_rank)
-    kind, code = config.get("model_type"), config.get("auto_map", {}).get("AutoModel")
+    kind, classes = config.get("model_type"), config.get("auto_map")
+    code = classes.get("AutoModel") if isinstance(classes, dict) else None
     known = kind in (*_WAVEFORM, *_CLAP)
     if not known and (code is None or remote_code != code):
         raise ConfigError(_unknown(folder, kind, code))
@@ -125,6 +126,10 @@ def hugging_face_encoder(
             "its own code and use encoder=table"
         )
     rate = extractor.get("sampling_rate", 16_000)
+    if not isinstance(rate, int) or rate < 1:
+        raise ConfigError(
+            f"encoder.folder={folder}: preprocessor_config.json has sampling_rate={rate!r}; write it in Hz"
+        )
     network = HuggingFaceEncoder(
         config=own_config,
         extractor=extractor,
@@ -143,7 +148,7 @@ def hugging_face_encoder(
 
 def _load(folder: str, *, kind: str | None, own_code: bool) -> tuple[dict[str, Any], nn.Module]:
     """Return the configuration in plain types, and the network with its weights."""
-    from transformers import AutoConfig, AutoModel, ClapAudioModelWithProjection
+    from transformers import AutoConfig, AutoModel, ClapAudioConfig, ClapAudioModelWithProjection
     from transformers.utils import logging
 
     logging.disable_progress_bar()
@@ -151,15 +156,16 @@ def _load(folder: str, *, kind: str | None, own_code: bool) -> tuple[dict[str, A
     source: dict[str, Any] = {"local_files_only": True, "trust_remote_code": own_code}
     try:
         if kind in _CLAP:
+            config = _without_kernels(ClapAudioConfig.from_pretrained(folder, local_files_only=True))
             model, found = ClapAudioModelWithProjection.from_pretrained(
-                folder, local_files_only=True, output_loading_info=True
+                folder, local_files_only=True, config=config, output_loading_info=True
             )
-            _check_weights(folder, found["missing_keys"])
-            return _plain(model.config.to_dict(), model.config), model
-        config = AutoConfig.from_pretrained(folder, **source)
-        model, found = AutoModel.from_pretrained(folder, **source, config=_calm(config), output_loading_info=True)
-    except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
-        raise ConfigError(f"encoder.folder={folder}: transformers cannot load it ({error})") from None
+        else:
+            config = _without_kernels(AutoConfig.from_pretrained(folder, **source))
+            model, found = AutoModel.from_pretrained(folder, **source, config=_calm(config), output_loading_info=True)
+    except Exception as error:  # of a damaged file, transformers can raise nearly anything
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise ConfigError(f"encoder.folder={folder}: transformers cannot load it ({said})") from None
     _check_weights(folder, found["missing_keys"])
     return (config.to_dict() if own_code else _plain(config.to_dict(), config)), model
 
@@ -211,6 +217,12 @@ def _build(config: dict[str, Any]) -> nn.Module:
     return AutoModel.from_config(_calm(AutoConfig.for_model(config["model_type"], **plain)))
 
 
+def _without_kernels(config: Any) -> Any:
+    """Forget how the configuration wants attention to be computed: it may name code to be downloaded."""
+    config._attn_implementation = None
+    return config
+
+
 def _calm(config: Any) -> Any:
     """Switch off what changes embeddings at random in training."""
     for name, value in _NO_RANDOM_CHANGES.items():
@@ -237,7 +249,10 @@ def _clap_features(extractor: dict[str, Any]) -> Any:
 
 def _read_json(folder: str, name: str) -> dict[str, Any]:
     try:
-        return json.loads((Path(folder) / name).read_text(encoding="utf-8"))
+        found = json.loads((Path(folder) / name).read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError("it holds no object")
+        return found
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"encoder.folder={folder}: cannot read {name} ({error}); name a folder on this machine that holds "
@@ -249,8 +264,8 @@ def _unknown(folder: str, kind: str | None, code: str | None) -> str:
     kinds = ", ".join(("clap", "muq", *_WAVEFORM))
     if code is None:
         return (
-            f"encoder.folder={folder}: is a {kind}, but these kinds can be read: {kinds}; for any other, compute the "
-            "embeddings with its own code and use encoder=table"
+            f"encoder.folder={folder}: is of the kind {kind}, but these kinds can be read: {kinds}; for any other, "
+            "compute the embeddings with its own code and use encoder=table"
         )
     return (
         f"encoder.folder={folder}: runs code of its own, {code}; read its Python files, and if you trust them, allow "

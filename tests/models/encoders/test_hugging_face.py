@@ -136,6 +136,16 @@ def test_a_configuration_cannot_name_code_or_kernels():
         HuggingFaceEncoder(config={"model_type": "mert_model"}, extractor={}, chunk_samples=8000)
 
 
+@pytest.mark.parametrize("kind", ["hubert", "clap"])
+def test_a_folder_cannot_name_kernels(kind: str, tmp_path: Path):
+    """transformers would download and run them where the package kernels is installed, and fail where it is not."""
+    folder = saved(tmp_path, kind)
+    config = json.loads((folder / "config.json").read_text()) | {"attn_implementation": "kernels-community/attention"}
+    (folder / "config.json").write_text(json.dumps(config))
+    model = hugging_face_encoder(folder=str(folder)).network.model
+    assert model.config._attn_implementation in ("eager", "sdpa")
+
+
 CODE = """
 from transformers import HubertConfig, HubertModel
 from transformers.modeling_outputs import BaseModelOutput
@@ -188,12 +198,34 @@ def test_what_cannot_be_read_is_explained(tmp_path: Path):
     with pytest.raises(ConfigError, match=r"cannot read config\.json.*nothing is downloaded"):
         hugging_face_encoder(folder=str(tmp_path / "facebook" / "hubert-base-ls960"))
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
-    with pytest.raises(ConfigError, match="is a bert, but these kinds can be read: clap, muq, wav2vec2"):
+    with pytest.raises(ConfigError, match="is of the kind bert, but these kinds can be read: clap, muq, wav2vec2"):
         hugging_face_encoder(folder=str(tmp_path))
     folder = saved(tmp_path / "hubert", "hubert")
     (folder / "model.safetensors").write_bytes(b"\0" * 40)
     with pytest.raises(ConfigError, match=r"encoder\.folder=.*transformers cannot load it"):
         hugging_face_encoder(folder=str(folder))
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "message"),
+    [
+        ("config.json", {"hidden_size": "wide"}, r"transformers cannot load it \(.*hidden_size"),
+        ("config.json", {"hidden_act": "none such"}, "transformers cannot load it"),
+        ("config.json", None, "cannot read config.json .it holds no object"),
+        (
+            "config.json",
+            {"model_type": "own", "auto_map": ["code.Own"]},
+            "is of the kind own, but these kinds can be read",
+        ),
+        ("preprocessor_config.json", None, "cannot read preprocessor_config.json"),
+        ("preprocessor_config.json", {"sampling_rate": -1}, "sampling_rate=-1; write it in Hz"),
+    ],
+)
+def test_a_damaged_folder_is_explained(file: str, change: dict | None, message: str, tmp_path: Path):
+    path = saved(tmp_path, "hubert") / file
+    path.write_text(json.dumps([] if change is None else json.loads(path.read_text()) | change))
+    with pytest.raises(ConfigError, match=message):
+        hugging_face_encoder(folder=str(tmp_path))
 
 
 def test_silence_is_finite(tmp_path: Path):
