@@ -52,9 +52,16 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     content = load_without_code(path, advice=advice)
     if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
         content = content["state_dict"]  # training frameworks wrap it so
-    if not (isinstance(content, dict) and content and all(isinstance(value, Tensor) for value in content.values())):
+    if not (isinstance(content, dict) and content and all(_is_weight(*item) for item in content.items())):
         raise ExportError(f"{path}: it holds no state dict (tensors by name); {advice}")
+    broken = [name for name, value in content.items() if value.is_floating_point() and not value.isfinite().all()]
+    if broken:
+        raise ExportError(f"{path}: {_enumerate(set(broken))} with NaN or infinity, so its answers would be NaN, too")
     return dict(content)
+
+
+def _is_weight(name: object, value: object) -> bool:
+    return isinstance(name, str) and isinstance(value, Tensor) and value.layout == torch.strided
 
 
 class _Ignored:
@@ -120,7 +127,8 @@ def translate_state_dict(
     cls = ARCHITECTURES[architecture]
     weights, front_end = _original_spelling(state_dict)
     with torch.device("meta"):
-        ours = {original_name(key, architecture): key for key in cls({HEAD: 1}).state_dict()}
+        usual = cls({HEAD: 1}).state_dict()
+    ours = {original_name(key, architecture): key for key in usual}
     for key in ours:
         if key.endswith(".num_batches_tracked"):  # missing from old checkpoints, and without effect here
             weights.setdefault(key, torch.tensor(0))
@@ -133,6 +141,12 @@ def translate_state_dict(
             )
         )
 
+    other_kinds = [key for key in ours if weights[key].ndim != usual[ours[key]].ndim]
+    if other_kinds:
+        raise ExportError(
+            f"{source}: not the {architecture} of sota-music-tagging-models; {other_kinds[0]} has "
+            f"{weights[other_kinds[0]].ndim} dimensions in place of {usual[ours[other_kinds[0]]].ndim}"
+        )
     settings = settings_of(weights, architecture, _mel_bands(front_end, source))
     translated = {ours[key]: value for key, value in weights.items()}
     with torch.device("meta"):

@@ -137,6 +137,26 @@ def test_one_missing_and_one_surplus_key_are_named(crnn):
         translate_state_dict(crnn, architecture="crnn")
 
 
+def test_a_wrong_number_of_dimensions_is_named(crnn):
+    crnn["layer5.weight_hh_l0"] = torch.zeros(())  # the size of the recurrent layer is read from it
+    with pytest.raises(ExportError, match=r"layer5\.weight_hh_l0 has 0 dimensions in place of 2"):
+        translate_state_dict(crnn, architecture="crnn")
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ({3: torch.zeros(1)}, "it holds no state dict"),
+        ({"dense.weight": torch.zeros(2, 2).to_sparse()}, "it holds no state dict"),
+        ({"dense.weight": torch.tensor([1.0, torch.nan])}, r"1 key \(dense\.weight\) with NaN or infinity"),
+    ],
+)
+def test_what_is_no_set_of_weights_is_refused(state, message, tmp_path):
+    torch.save(state, tmp_path / "x.pth")
+    with pytest.raises(ExportError, match=message):
+        read_state_dict(tmp_path / "x.pth")
+
+
 def test_a_wrong_shape_is_named(crnn):
     crnn["layer2.conv.weight"] = torch.zeros(16, 8, 5, 5)
     with pytest.raises(ExportError, match=r"layer2.conv.weight is \(16, 8, 5, 5\) where \(16, 8, 3, 3\) is expected"):
