@@ -24,11 +24,12 @@ def write_checksums(folder: str | Path) -> None:
     write_text(folder / FILE, "".join(lines), error=ExportError)
 
 
-def find_damage(folder: str | Path) -> list[str]:
+def find_damage(folder: str | Path, *, besides: str | None = None) -> list[str]:
     """Compare the files of an export with its record.
 
     Args:
         folder: The export folder.
+        besides: Name of a file that may differ.
 
     Returns:
         One sentence for each file that is missing, unreadable or different; [] if all are as recorded.
@@ -43,6 +44,8 @@ def find_damage(folder: str | Path) -> list[str]:
         return [f"{folder / FILE}: the record of the checksums cannot be read"]
     damage = [f"{folder / FILE}: does not name {name}" for name in _NEEDED if name not in recorded]
     for name, expected in recorded.items():
+        if name == besides:
+            continue
         try:
             found = _sha256(folder / name)
         except OSError as error:

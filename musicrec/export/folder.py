@@ -87,6 +87,25 @@ def write_export(
     return folder
 
 
+def read_metrics(folder: str | Path) -> dict[str, dict[str, float | None]]:
+    """Read the metrics of an export, {split: {name: value}}.
+
+    Args:
+        folder: The export folder.
+
+    Raises:
+        ExportError: The file is missing, or is not JSON.
+    """
+    path = Path(folder) / "metrics.json"
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except ValueError as error:
+        reason = f"not JSON ({error})"
+    raise ExportError(f"cannot read {path}: {reason}; export the model again")
+
+
 def _is_export(folder: Path) -> bool:
     """Whether a folder may be replaced: it is an export, or empty."""
     if not folder.is_dir():

@@ -12,7 +12,7 @@ from torch import Tensor
 from musicrec.errors import ExportError
 from musicrec.export import checksums
 from musicrec.export.description import Model, no_audio
-from musicrec.export.folder import read_export
+from musicrec.export.folder import read_export, read_metrics
 from musicrec.export.model_card import model_card
 from musicrec.export.onnx_extras import require
 from musicrec.export.onnx_graph import model_graph, output_names
@@ -49,21 +49,28 @@ def write_onnx(export: str | Path, *, out: str | Path | None = None) -> Path:
 
     Raises:
         ExportError: The extra `onnx` is not installed, the network has operations that ONNX lacks, its answers differ,
-            or the file cannot be written.
+            the folder is damaged, or the file cannot be written.
     """
     require("onnx", what=FILE, otherwise="use the export as it is")
-    model = read_export(export)
+    model, folder = read_export(export), Path(export)
+    if out is not None:
+        _write(model, Path(out))
+        return Path(out)
+    metrics, has_checksums = read_metrics(folder), (folder / checksums.FILE).is_file()
+    damage = checksums.find_damage(folder, besides=FILE) if has_checksums else []
+    if damage:  # or new checksums would be those of the damaged files
+        raise ExportError(f"{damage[0]}; make or fetch the export again")
+    _write(model, folder / FILE)
+    write_text(folder / "README.md", model_card(model.config, metrics, has_onnx=True), error=ExportError)
+    if has_checksums:
+        checksums.write_checksums(folder)
+    return folder / FILE
+
+
+def _write(model: Model, path: Path) -> None:
     content = onnx_model(model).SerializeToString(deterministic=True)
-    folder = Path(export)
-    path = folder / FILE if out is None else Path(out)
     with atomic_write(path, "wb", error=ExportError) as file:
         file.write(content)
-    if out is None:
-        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        write_text(folder / "README.md", model_card(model.config, metrics, has_onnx=True), error=ExportError)
-        if (folder / checksums.FILE).is_file():
-            checksums.write_checksums(folder)
-    return path
 
 
 def onnx_model(model: Model) -> "onnx.ModelProto":

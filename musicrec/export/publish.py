@@ -14,7 +14,7 @@ from typing import Any
 from musicrec.errors import ExportError
 from musicrec.export import catalogue, onnx_file
 from musicrec.export.checksums import write_checksums
-from musicrec.export.folder import read_export
+from musicrec.export.folder import read_export, read_metrics
 from musicrec.export.model_card import model_card
 from musicrec.system.atomic_write import atomic_folder
 
@@ -36,11 +36,12 @@ def publish_export(source: str | Path, out: str | Path, *, card: str | Path | No
         SHA-256 of the weights, hexadecimal.
 
     Raises:
-        ExportError: `source` is neither an export nor a name, the card is not of this form, or `out` cannot be written.
+        ExportError: `source` is neither an export nor a name, the card is not of this form, `out` cannot be written, or
+            `source` has a `model.onnx`, and it cannot be made here.
     """
     source, out = catalogue.resolve(source), Path(out)
     config = read_export(source).config
-    metrics = json.loads((source / "metrics.json").read_text(encoding="utf-8"))
+    metrics = read_metrics(source)
     config = {key: None if key in _OF_A_RUN else value for key, value in config.items()}
     if card is not None:
         config["card"] = read_card(card)
@@ -52,8 +53,8 @@ def publish_export(source: str | Path, out: str | Path, *, card: str | Path | No
         (new / "config.json").write_text(json.dumps(config, indent=1) + "\n", encoding="utf-8")
         (new / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
         has_onnx = (source / onnx_file.FILE).is_file()
-        if has_onnx:
-            shutil.copyfile(source / onnx_file.FILE, new / onnx_file.FILE)
+        if has_onnx:  # made anew from the weights: the one that is there may be older than they are
+            onnx_file.write_onnx(source, out=new / onnx_file.FILE)
         (new / "README.md").write_text(model_card(config, metrics, has_onnx=has_onnx), encoding="utf-8")
         write_checksums(new)
     return hashlib.sha256((out / "model.safetensors").read_bytes()).hexdigest()

@@ -152,10 +152,24 @@ def test_the_file_describes_itself_and_is_named_by_card_and_checksums(export: Pa
     assert (export / "config.json").read_bytes() == before  # a library knows the export by it
     written = (export / "model.onnx").read_bytes()
     assert onnx_file.write_onnx(export, out=tmp_path / "other.onnx").read_bytes() == written
+    (export / "model.onnx").write_bytes(b"of older weights")
     publish_export(export, tmp_path / "published")
     assert (tmp_path / "published" / "model.onnx").read_bytes() == written
     assert "`model.onnx`" in (tmp_path / "published" / "README.md").read_text()
     assert checksums.find_damage(tmp_path / "published") == []
+
+
+def test_a_damaged_export_is_refused_and_gets_no_new_checksums(export: Path, tmp_path: Path):
+    publish_export(export, tmp_path / "there")
+    folder = tmp_path / "there"
+    recorded = (folder / "SHA256SUMS").read_bytes()
+    (folder / "metrics.json").write_text("{}")
+    with pytest.raises(ExportError, match=r"metrics\.json: its SHA-256 is .*; make or fetch the export again"):
+        onnx_file.write_onnx(folder)
+    (folder / "metrics.json").write_text("[")
+    with pytest.raises(ExportError, match=r"cannot read .*metrics\.json: not JSON"):
+        onnx_file.write_onnx(folder)
+    assert (folder / "SHA256SUMS").read_bytes() == recorded
 
 
 def test_other_answers_are_refused_and_nothing_is_written(
