@@ -174,8 +174,8 @@ class TrackAnalyzer:
             waveform: (samples,) float32 in [-1, 1] at `sample_rate`.
         """
         remarks = []
-        peak = float(np.abs(waveform).max())
-        if peak < _SILENT_PEAK:
+        if is_silent(waveform):
+            peak = float(np.abs(waveform).max())
             level = f"its peak is {20 * math.log10(peak):.0f} dBFS" if peak else "all samples are 0"
             remarks.append(
                 Remark(f"the audio is silent ({level}), so the answers of the models mean nothing", unreliable=True)
@@ -313,7 +313,9 @@ class TrackAnalyzer:
         ]
 
     def _beats(self, samples: np.ndarray, frames: dict[str, np.ndarray]) -> dict[str, Any]:
-        """Return the beat grid and the phrases of a track, as fields of its analysis."""
+        """Return the beat grid and the phrases of a track, as fields of its analysis; none of silence."""
+        if is_silent(samples):
+            return {}
         for name, of_track in frames.items():
             head, frontend = self.frame_heads[name], self._set.answering[name].frontend
             grid = head.grid(of_track)
@@ -351,6 +353,11 @@ def _stated_s(path: str | Path) -> float:
         return read_header(path).length_s or _UNKNOWN_S
     except AudioError:
         return _UNKNOWN_S
+
+
+def is_silent(waveform: np.ndarray) -> bool:
+    """Return whether a waveform in [-1, 1] has no sample that is louder than -60 dBFS."""
+    return float(np.abs(waveform).max()) < _SILENT_PEAK
 
 
 def _checked(waveform: np.ndarray, *, shapes: dict[int, str]) -> np.ndarray:

@@ -9,9 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from musicrec.errors import ConfigError
+from musicrec.export import catalogue
 from musicrec.export.analyzer import TrackAnalyzer
 from musicrec.export.compatibility import check_parts
 from musicrec.export.description import Model
+from musicrec.export.folder import read_export
 from musicrec.export.phrases import find_phrases, levels_of_beats, novelty
 from musicrec.heads.beat_grid import BeatGrid
 from musicrec.heads.beats import BeatHead
@@ -87,8 +89,10 @@ def test_frames_leave_the_other_answers_as_they_are(beats: Model):
     assert one.beat_grid is None and one.phrases == {} and both.beat_grid is not None
 
 
-def test_silence_has_no_grid(beats: Model):
-    analysis = TrackAnalyzer([beats]).analyze(np.zeros(RATE * 12, np.float32))
+def test_silence_has_no_grid():
+    """The model that ships finds something at the ends of the chunks, which are padded."""
+    shipped = read_export(catalogue.resolve("beats"))
+    analysis = TrackAnalyzer([shipped], precision="float32").analyze(np.zeros(RATE * 30, np.float32))
     assert analysis.beat_grid is None and analysis.phrases == {}
 
 
