@@ -3,6 +3,8 @@
 import inspect
 from collections.abc import Iterator, Sequence
 
+import torch
+
 from musicrec.config.class_lookup import find_classes
 from musicrec.errors import ConfigError
 from musicrec.heads import Head
@@ -14,9 +16,10 @@ from musicrec.models.frontends import Frontend
 def check_parts(network: Network, heads: Sequence[Head], frontend: Frontend) -> None:
     """Check that front end, network and heads agree. If they do not, training would give nonsense without an error.
 
-    A setting that both the network and the front end have must have one value. A frame-wise head needs a network with
-    frames, which has an attribute `output_rate`. A network whose outputs have a fixed
-    meaning, such as a tempo each, has a method `check_heads(heads)` that raises ConfigError if a head differs.
+    A network that names a front end (`needs_frontend`) must get that one. A setting that both the network and the front
+    end have must have one value. A frame-wise head needs a network with frames, which has an attribute `output_rate`. A
+    network whose outputs have a fixed meaning, such as a tempo each, has a method `check_heads(heads)` that raises
+    ConfigError if a head differs.
 
     Args:
         network: The network.
@@ -26,6 +29,12 @@ def check_parts(network: Network, heads: Sequence[Head], frontend: Frontend) -> 
     Raises:
         ConfigError: Two parts disagree. The message names the setting and what to change.
     """
+    needed, kind = getattr(network, "needs_frontend", None), type(frontend).__module__.rpartition(".")[2]
+    if needed not in (None, kind):
+        raise ConfigError(
+            f"frontend={kind}: {type(network).__name__} only makes sense of the output of another; add "
+            f"frontend={needed}"
+        )
     frontend_settings = {
         name for cls in find_classes("musicrec.models.frontends").values() for name in inspect.signature(cls).parameters
     }
@@ -45,6 +54,22 @@ def check_parts(network: Network, heads: Sequence[Head], frontend: Frontend) -> 
     check_heads = getattr(network, "check_heads", None)
     if check_heads is not None:
         check_heads(heads)
+
+
+@torch.no_grad()
+def check_chunk(network: Network, frontend: Frontend) -> None:
+    """Run a network on a silent chunk, so that chunks that are too short for it are found before anything is decoded.
+
+    Args:
+        network: The network, in training mode, which it keeps.
+        frontend: Its front end.
+
+    Raises:
+        ConfigError: The chunks are too short for the network.
+    """
+    network.eval()
+    network(frontend(torch.zeros(1, network.chunk_samples)))
+    network.train()
 
 
 def first_difference(theirs: dict, ours: dict) -> tuple[str, object, object] | None:

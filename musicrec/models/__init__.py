@@ -19,7 +19,8 @@ class Network(Protocol):
     A network may also have `chunk_frames`, the length of a chunk in frames. Its inputs are then cut from the
     spectrogram of a whole track, one after the other, instead of being spectrograms of chunks of the waveform. It may
     have `output_rate`, the frames per second of the logits (batch, classes, frames) of frame-wise heads
-    (`musicrec.heads.frames`). It may have `channels_last`, False if that memory layout makes it slower on a CPU;
+    (`musicrec.heads.frames`). It may have `needs_frontend`, the name of the only front end whose output makes sense to
+    it, as in `frontend=linear`. It may have `channels_last`, False if that memory layout makes it slower on a CPU;
     `for_inference`, which returns a faster form with the same answers; and such a form may have `tuned_for_torch`, True
     if no other engine is faster on a CPU.
     """
@@ -50,6 +51,10 @@ class Network(Protocol):
 
     def eval(self) -> "Network":
         """Switch to inference, as `nn.Module` does."""
+        ...
+
+    def train(self, mode: bool = True) -> "Network":
+        """Switch to training, or with False to inference, as `nn.Module` does."""
         ...
 
     def to(self, device: str | torch.device) -> "Network":

@@ -3,28 +3,9 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from musicrec.errors import ConfigError
-
 POOLED_FRAMES = 1280
 SIZE = 4  # frames that a one-dimensional kernel hears
 SAME = (1, 2)  # frames of zeros before and after, so that as many remain
-
-
-def check_frames(decibels: Tensor, chunk_samples: int) -> None:
-    """Check that chunks are long enough for the pooling.
-
-    Args:
-        decibels: (batch, 1, n_mels, frames).
-        chunk_samples: Length of the chunks in samples, for the message.
-
-    Raises:
-        ConfigError: If there are fewer than 1,280 frames.
-    """
-    if decibels.shape[-1] < POOLED_FRAMES:
-        raise ConfigError(
-            f"model.chunk_samples={chunk_samples}: this network needs at least {POOLED_FRAMES} frames, not "
-            f"{decibels.shape[-1]}; use longer chunks or a shorter frontend.hop_length"
-        )
 
 
 class FullyConnected(nn.Module):

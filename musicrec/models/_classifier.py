@@ -1,4 +1,4 @@
-"""The last layer of all networks, and a check of training batches."""
+"""The last layer of all networks."""
 
 from torch import Tensor, nn
 
@@ -35,19 +35,3 @@ class Classifier(nn.Module):
         """Return the logits {head: (batch, outputs[head])} of an embedding (batch, embedding_size)."""
         embedding = self.dropout(embedding)
         return {name: linear(embedding) for name, linear in self.linears.items()}
-
-
-def check_batch_size(chunks: Tensor) -> None:
-    """Check that a training batch has more than one chunk, for networks that normalise over the batch.
-
-    Args:
-        chunks: (batch, …).
-
-    Raises:
-        ConfigError: If there is only one chunk.
-    """
-    if len(chunks) < 2:
-        raise ConfigError(
-            "a training batch has only one chunk, but this network normalises over the batch; set data.batch_size to "
-            "2 or more, and if a whole epoch has only one chunk, raise data.chunks_per_track"
-        )

@@ -1,44 +1,50 @@
 """Blocks of convolutions that several networks are built from."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+Activation = Callable[[Tensor], Tensor]
+
 
 class PooledConvolution(nn.Module):
-    """A 3×3 convolution, batch normalisation, ReLU and max pooling.
+    """A 3×3 convolution, batch normalisation, an activation and max pooling.
 
     Args:
         inputs: Channels of the input.
         outputs: Channels of the output.
         pool: How many (bands, frames) become one.
+        activation: A monotonic function: ReLU, or ELU.
     """
 
-    def __init__(self, inputs: int, outputs: int, *, pool: tuple[int, int]) -> None:
+    def __init__(self, inputs: int, outputs: int, *, pool: tuple[int, int], activation: Activation = F.relu) -> None:
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, 3, padding=1)
         self.norm = nn.BatchNorm2d(outputs)
-        self.pool = pool
+        self.pool, self.activation = pool, activation
 
     def forward(self, features: Tensor) -> Tensor:
         """Return (batch, outputs, bands // pool[0], frames // pool[1]) of (batch, inputs, bands, frames)."""
         features = self.norm(self.conv(features))
-        # ReLU is monotonic, so it commutes with max pooling. After the pooling, it has fewer values to process.
-        return F.relu(F.max_pool2d(features, self.pool))
+        # A monotonic function commutes with max pooling. After the pooling, it has fewer values to process.
+        return self.activation(F.max_pool2d(features, self.pool))
 
 
-def pooled_convolutions(channels: Sequence[int], pools: Sequence[tuple[int, int]]) -> nn.Sequential:
+def pooled_convolutions(
+    channels: Sequence[int], pools: Sequence[tuple[int, int]], *, activation: Activation = F.relu
+) -> nn.Sequential:
     """Return one `PooledConvolution` after the other.
 
     Args:
         channels: Of the input, and of the output of each block.
         pools: Of each block.
+        activation: Of all blocks.
     """
     sizes = zip(itertools.pairwise(channels), pools, strict=True)
-    return nn.Sequential(*(PooledConvolution(inputs, outputs, pool=pool) for (inputs, outputs), pool in sizes))
+    return nn.Sequential(*(PooledConvolution(*pair, pool=pool, activation=activation) for pair, pool in sizes))
 
 
 class StridedResidual(nn.Module):

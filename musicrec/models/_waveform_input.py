@@ -1,6 +1,9 @@
 """What the networks have in common that hear samples instead of a spectrogram."""
 
-from torch import Tensor
+import itertools
+from collections.abc import Callable
+
+from torch import Tensor, nn
 
 from musicrec.errors import ConfigError
 
@@ -8,6 +11,21 @@ WIDTHS = (1, 1, 1, 2, 2, 2, 2, 2, 2, 4)
 """Channels of the blocks that each leave a third of the samples, as multiples of the first."""
 
 POOLED = 3 ** len(WIDTHS)  # 59,049
+
+
+def blocks_over_samples(block: Callable[[int, int, int, int, int], nn.Module], width: int) -> nn.Sequential:
+    """Return ten blocks that each leave a third of the samples, and one over single places.
+
+    Args:
+        block: Builds a block of (inputs, outputs, size, stride, pool): channels of its input and output, length and
+            stride of its filters, and how many places it pools into one.
+        width: Channels of the first block.
+    """
+    channels = (1, *(width * factor for factor in WIDTHS), WIDTHS[-1] * width)
+    shapes = [(3, 3, 1), *[(3, 1, 3)] * (len(WIDTHS) - 1), (1, 1, 1)]
+    return nn.Sequential(
+        *(block(*sizes, *shape) for sizes, shape in zip(itertools.pairwise(channels), shapes, strict=True))
+    )
 
 
 def check_waveform(*, n_mels: int, chunk_samples: int) -> None:

@@ -17,11 +17,11 @@ _KERNEL = 5
 
 
 class BeatNet(nn.Module):
-    """Temporal convolutional network for beats and downbeats, without any step that makes frames longer.
+    """Temporal convolutional network for beats and downbeats, without pooling over time.
 
     After Böck and Davies 2020, "Deconstruct, analyse, reconstruct: how to improve tempo, beat, and downbeat
-    estimation": two convolutions over frequency, then residual blocks whose convolutions over time have gaps, twice as
-    long in each block. With nine blocks, a frame hears 16 s to both sides at 62.5 frames per second.
+    estimation": two convolutions over frequency, then residual blocks with convolutions over time, whose dilation
+    doubles from block to block. With nine blocks, a frame hears 16 s to both sides at 62.5 frames per second.
 
     Args:
         outputs: {head: number of logits}. The head `beats` has logits for every frame, (batch, 2, frames). Other heads
@@ -111,12 +111,12 @@ class BeatNet(nn.Module):
 
 
 class _Block(nn.Module):
-    """A convolution over time with gaps, and one over channels, added to the input."""
+    """A dilated convolution over time, and one over channels, added to the input."""
 
-    def __init__(self, width: int, gap: int, *, dropout: float) -> None:
+    def __init__(self, width: int, dilation: int, *, dropout: float) -> None:
         super().__init__()
-        padding = gap * (_KERNEL - 1) // 2
-        self.over_time = nn.Conv1d(width, width, _KERNEL, padding=padding, dilation=gap, bias=False)
+        padding = dilation * (_KERNEL - 1) // 2
+        self.over_time = nn.Conv1d(width, width, _KERNEL, padding=padding, dilation=dilation, bias=False)
         self.norm = nn.BatchNorm1d(width)
         self.dropout = nn.Dropout1d(dropout)
         self.over_channels = nn.Conv1d(width, width, 1)

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from musicrec.config.number_types import Count, Natural, Share
 from musicrec.errors import ConfigError
-from musicrec.models._classifier import Classifier, check_batch_size
+from musicrec.models._classifier import Classifier
 from musicrec.models._convolutions import pooled_convolutions
+from musicrec.models._input_checks import check_bands, check_batch_size, check_frames
 
 POOLS = ((2, 2), (3, 3), (4, 4), (4, 4))
 POOLED = 96  # 2·3·4·4: the number of mel bands and of frames that are pooled into one recurrent step
@@ -48,8 +49,7 @@ class CRNN(nn.Module):
         mean_blocks: Natural = 0,
     ) -> None:
         super().__init__()
-        if n_mels < POOLED:
-            raise ConfigError(f"model.n_mels={n_mels}: the CRNN pools {POOLED} bands into one; give {POOLED} or more")
+        check_bands(n_mels, POOLED)
         if mean_blocks > len(POOLS):
             raise ConfigError(f"model.mean_blocks={mean_blocks}: there are {len(POOLS)} blocks; give 0 to {len(POOLS)}")
         self.settings = {
@@ -89,11 +89,7 @@ class CRNN(nn.Module):
         Raises:
             ConfigError: If there are fewer frames or, with `mean_blocks` in training, only one chunk.
         """
-        if decibels.shape[-1] < POOLED:
-            raise ConfigError(
-                f"model.chunk_samples={self.chunk_samples}: the CRNN needs at least {POOLED} frames, not "
-                f"{decibels.shape[-1]}; use longer chunks or a shorter frontend.hop_length"
-            )
+        check_frames(decibels, POOLED, chunk_samples=self.chunk_samples)
         if self.mean_norm is not None and self.mean_norm.training:
             check_batch_size(decibels)
         features = self.input_norm(decibels)

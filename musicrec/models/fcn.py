@@ -3,9 +3,9 @@
 from torch import Tensor, nn
 
 from musicrec.config.number_types import Count, Share
-from musicrec.errors import ConfigError
 from musicrec.models._classifier import Classifier
 from musicrec.models._convolutions import pooled_convolutions
+from musicrec.models._input_checks import check_bands, check_frames
 from musicrec.models._time_pooling import Pooling, TimePooling
 
 POOLS = ((2, 4), (2, 4), (2, 4), (3, 5), (4, 4))
@@ -42,10 +42,7 @@ class FCN(nn.Module):
         pooling: Pooling = "max",
     ) -> None:
         super().__init__()
-        if n_mels < POOLED_BANDS:
-            raise ConfigError(
-                f"model.n_mels={n_mels}: the FCN pools {POOLED_BANDS} bands into one; give {POOLED_BANDS} or more"
-            )
+        check_bands(n_mels, POOLED_BANDS)
         self.settings = {
             "n_mels": n_mels,
             "chunk_samples": chunk_samples,
@@ -71,10 +68,6 @@ class FCN(nn.Module):
         Raises:
             ConfigError: If there are fewer frames.
         """
-        if decibels.shape[-1] < POOLED_FRAMES:
-            raise ConfigError(
-                f"model.chunk_samples={self.chunk_samples}: the FCN needs at least {POOLED_FRAMES} frames, not "
-                f"{decibels.shape[-1]}; use longer chunks or a shorter frontend.hop_length"
-            )
+        check_frames(decibels, POOLED_FRAMES, chunk_samples=self.chunk_samples)
         embedding = self.time_pooling(self.blocks(self.input_norm(decibels)).amax(dim=2))
         return embedding, self.classifier(embedding)

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from musicrec.config.number_types import Count, Share
 from musicrec.errors import ConfigError
 from musicrec.models._classifier import Classifier
+from musicrec.models._input_checks import check_frames
+from musicrec.models._keras_norm import keras_norm
 
 SLICE_FRAMES = 128
 _KERNELS, _STRIDES = (7, 7, 3, 3), (1, 2, 1, 1)
@@ -54,10 +56,10 @@ class GenreSliceCNN(nn.Module):
         channels = (1, width, 2 * width, 4 * width, 8 * width)
         self.input_norm = nn.BatchNorm2d(1)
         self.blocks = nn.Sequential(
-            *map(_Block, channels[:-1], channels[1:], _KERNELS, _STRIDES), _norm(nn.BatchNorm2d, channels[-1])
+            *map(_Block, channels[:-1], channels[1:], _KERNELS, _STRIDES), keras_norm(nn.BatchNorm2d, channels[-1])
         )
         sizes = (channels[-1] * rows * columns, 16 * width, 4 * width, width, width // 2)
-        self.flat_norm = _norm(nn.BatchNorm1d, sizes[0])
+        self.flat_norm = keras_norm(nn.BatchNorm1d, sizes[0])
         self.hidden = nn.ModuleList(nn.Linear(*pair) for pair in itertools.pairwise(sizes))
         self.dropouts = nn.ModuleList(nn.Dropout(share * dropout) for share in _DROPOUTS)
         self.classifier = Classifier(width // 2, outputs, dropout=0.0)
@@ -75,12 +77,8 @@ class GenreSliceCNN(nn.Module):
         Raises:
             ConfigError: If there are fewer frames than a slice has.
         """
+        check_frames(decibels, SLICE_FRAMES, chunk_samples=self.chunk_samples)
         slices = decibels.shape[-1] // SLICE_FRAMES
-        if not slices:
-            raise ConfigError(
-                f"model.chunk_samples={self.chunk_samples}: a slice has {SLICE_FRAMES} frames, more than "
-                f"{decibels.shape[-1]}; use longer chunks or a shorter frontend.hop_length"
-            )
         cut = self.input_norm(decibels)[..., : slices * SLICE_FRAMES].unflatten(3, (slices, SLICE_FRAMES))
         features = self.blocks(cut.movedim(3, 1).flatten(0, 1))
         features = self.flat_norm(features.flatten(1))
@@ -97,18 +95,13 @@ def _remaining(size: int) -> int:
     return size
 
 
-def _norm(cls: type[nn.BatchNorm1d] | type[nn.BatchNorm2d], channels: int) -> nn.BatchNorm1d | nn.BatchNorm2d:
-    """Return a batch normalisation with the constants of Keras."""
-    return cls(channels, eps=1e-3, momentum=0.01)
-
-
 class _Block(nn.Module):
     """A convolution without padding, ReLU, batch normalisation and mean pooling that halves."""
 
     def __init__(self, inputs: int, outputs: int, size: int, stride: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, size, stride=stride)
-        self.norm = _norm(nn.BatchNorm2d, outputs)
+        self.norm = keras_norm(nn.BatchNorm2d, outputs)
 
     def forward(self, features: Tensor) -> Tensor:
         return F.avg_pool2d(self.norm(F.relu(self.conv(features))), 2)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from musicrec.config.number_types import Count, Natural, Share
 from musicrec.errors import ConfigError
 from musicrec.models._classifier import Classifier
+from musicrec.models._keras_norm import keras_norm
 
 _RANGE_DB = 80.0  # as librosa's power_to_db: levels further below the maximum of a chunk are raised to this
 
@@ -118,12 +119,12 @@ def _cosine_transform(coefficients: int, bands: int) -> Tensor:
 
 
 class _Block(nn.Module):
-    """A convolution without padding, ReLU, max pooling that halves, and batch normalisation with Keras's constants."""
+    """A convolution without padding, ReLU, max pooling that halves, and batch normalisation."""
 
     def __init__(self, inputs: int, outputs: int, *, size: int, pool: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, size)
-        self.norm = nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.01)
+        self.norm = keras_norm(nn.BatchNorm2d, outputs)
         self.pool = pool
 
     def forward(self, features: Tensor) -> Tensor:

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from musicrec.config.number_types import Count, Share
 from musicrec.errors import ConfigError
-from musicrec.models._classifier import Classifier, check_batch_size
+from musicrec.models._classifier import Classifier
 from musicrec.models._convolutions import PooledConvolution
+from musicrec.models._input_checks import check_batch_size, check_frames
 from musicrec.models._time_pooling import Pooling, TimePooling
 from musicrec.models.frontends.decibels import POWER_FLOOR, to_decibels
 
@@ -43,6 +44,8 @@ class HarmonicCNN(nn.Module):
     Raises:
         ConfigError: If there are fewer than 128 fundamental frequencies, or if there is no such pooling.
     """
+
+    needs_frontend = "linear"
 
     def __init__(
         self,
@@ -102,11 +105,7 @@ class HarmonicCNN(nn.Module):
         Raises:
             ConfigError: If there are fewer frames, or only one chunk in training.
         """
-        if decibels.shape[-1] < LEAST_FRAMES:
-            raise ConfigError(
-                f"model.chunk_samples={self.chunk_samples}: the Harmonic CNN needs at least {LEAST_FRAMES} frames, not "
-                f"{decibels.shape[-1]}; use longer chunks or a shorter frontend.hop_length"
-            )
+        check_frames(decibels, LEAST_FRAMES, chunk_samples=self.chunk_samples)
         if self.hidden_norm.training:
             check_batch_size(decibels)
         features = self.blocks(self.input_norm(self.filters(decibels))).amax(dim=2)

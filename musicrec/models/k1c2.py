@@ -6,8 +6,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from musicrec.config.number_types import Count, Share
-from musicrec.models._choi_2017 import SAME, SIZE, FullyConnected, check_frames
+from musicrec.models._choi_2017 import POOLED_FRAMES, SAME, SIZE, FullyConnected
 from musicrec.models._classifier import Classifier
+from musicrec.models._input_checks import check_frames
 from musicrec.models._time_pooling import Pooling, TimePooling
 
 POOLS = (4, 5, 8, 8)  # 1,280 frames become one
@@ -70,7 +71,7 @@ class K1C2(nn.Module):
         Raises:
             ConfigError: If there are fewer frames.
         """
-        check_frames(decibels, self.chunk_samples)
+        check_frames(decibels, POOLED_FRAMES, chunk_samples=self.chunk_samples)
         features = self.blocks(self.input_norm(decibels))
         embedding = self.hidden(self.time_pooling(features.flatten(1, 2)))
         return embedding, self.classifier(embedding)

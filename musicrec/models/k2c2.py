@@ -1,16 +1,14 @@
 """k2c2: five convolutions over bands and time, the FCN in the form in which it was compared with the CRNN."""
 
-import itertools
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from musicrec.config.number_types import Count, Share
-from musicrec.errors import ConfigError
-from musicrec.models._choi_2017 import check_frames
 from musicrec.models._classifier import Classifier
+from musicrec.models._convolutions import pooled_convolutions
+from musicrec.models._input_checks import check_bands, check_frames
 from musicrec.models._time_pooling import Pooling, TimePooling
-from musicrec.models.fcn import POOLED_BANDS, POOLS
+from musicrec.models.fcn import POOLED_BANDS, POOLED_FRAMES, POOLS
 
 
 class K2C2(nn.Module):
@@ -43,10 +41,7 @@ class K2C2(nn.Module):
         pooling: Pooling = "max",
     ) -> None:
         super().__init__()
-        if n_mels < POOLED_BANDS:
-            raise ConfigError(
-                f"model.n_mels={n_mels}: k2c2 pools {POOLED_BANDS} bands into one; give {POOLED_BANDS} or more"
-            )
+        check_bands(n_mels, POOLED_BANDS)
         self.settings = {
             "n_mels": n_mels,
             "chunk_samples": chunk_samples,
@@ -58,9 +53,7 @@ class K2C2(nn.Module):
         channels = (1, width, 2 * width + 1, 2 * width + 1, 3 * width + 2, 4 * width + 3)
         self.n_mels, self.chunk_samples, self.embedding_size = n_mels, chunk_samples, channels[-1]
         self.input_norm = nn.BatchNorm2d(1)
-        self.blocks = nn.Sequential(
-            *(_Block(*sizes, pool) for sizes, pool in zip(itertools.pairwise(channels), POOLS, strict=True))
-        )
+        self.blocks = pooled_convolutions(channels, POOLS, activation=F.elu)
         self.time_pooling = TimePooling(channels[-1], pooling)
         self.classifier = Classifier(channels[-1], outputs, dropout=dropout)
 
@@ -76,19 +69,6 @@ class K2C2(nn.Module):
         Raises:
             ConfigError: If there are fewer frames.
         """
-        check_frames(decibels, self.chunk_samples)
+        check_frames(decibels, POOLED_FRAMES, chunk_samples=self.chunk_samples)
         embedding = self.time_pooling(self.blocks(self.input_norm(decibels)).amax(dim=2))
         return embedding, self.classifier(embedding)
-
-
-class _Block(nn.Module):
-    """A 3×3 convolution, batch normalisation, ELU and max pooling over (mel bands, frames)."""
-
-    def __init__(self, inputs: int, outputs: int, pool: tuple[int, int]) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, 3, padding=1)
-        self.norm = nn.BatchNorm2d(outputs)
-        self.pool = pool
-
-    def forward(self, features: Tensor) -> Tensor:
-        return F.elu(F.max_pool2d(self.norm(self.conv(features)), self.pool))

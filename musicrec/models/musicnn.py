@@ -5,7 +5,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from musicrec.config.number_types import Count, Share
-from musicrec.models._classifier import Classifier, check_batch_size
+from musicrec.models._classifier import Classifier
+from musicrec.models._input_checks import check_batch_size
+from musicrec.models._keras_norm import keras_norm
 from musicrec.models._musicnn_compact import CompactMusiCNN
 
 TIMBRAL_HEIGHTS = (0.4, 0.7)  # of all mel bands
@@ -67,14 +69,14 @@ class MusiCNN(nn.Module):
         shapes = [(max(1, int(share * n_mels)), TIMBRAL_FRAMES, width) for share in TIMBRAL_HEIGHTS]
         shapes += [(1, frames, max(1, width // 4)) for frames in TEMPORAL_FRAMES]
         channels = sum(count for _, _, count in shapes)
-        self.input_norm = _norm(nn.BatchNorm2d, 1)
+        self.input_norm = keras_norm(nn.BatchNorm2d, 1)
         self.branches = nn.ModuleList(_Branch(count, height, frames) for height, frames, count in shapes)
         self.middle = nn.ModuleList(_Middle(inputs, middle) for inputs in (channels, middle, middle))
         pooled = 2 * (channels + 3 * middle)
-        self.pooled_norm = _norm(nn.BatchNorm1d, pooled)
+        self.pooled_norm = keras_norm(nn.BatchNorm1d, pooled)
         self.dropout = nn.Dropout(dropout)
         self.hidden = nn.Linear(pooled, hidden)
-        self.hidden_norm = _norm(nn.BatchNorm1d, hidden)
+        self.hidden_norm = keras_norm(nn.BatchNorm1d, hidden)
         self.classifier = Classifier(hidden, outputs, dropout=dropout)
 
     def forward(self, spectrogram: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -116,7 +118,7 @@ class _Branch(nn.Module):
     def __init__(self, channels: int, height: int, frames: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(1, channels, (height, frames))
-        self.norm = _norm(nn.BatchNorm2d, channels)
+        self.norm = keras_norm(nn.BatchNorm2d, channels)
         self.padding = ((frames - 1) // 2, frames // 2)  # as TensorFlow: the odd frame at the end
 
     def forward(self, spectrogram: Tensor) -> Tensor:
@@ -130,15 +132,10 @@ class _Middle(nn.Module):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
         self.conv = nn.Conv1d(inputs, outputs, MIDDLE_FRAMES, padding=MIDDLE_FRAMES // 2)
-        self.norm = _norm(nn.BatchNorm1d, outputs)
+        self.norm = keras_norm(nn.BatchNorm1d, outputs)
 
     def forward(self, features: Tensor) -> Tensor:
         return self.activate(self.conv(features))
 
     def activate(self, convolved: Tensor) -> Tensor:
         return self.norm(F.relu(convolved))
-
-
-def _norm(cls: type[nn.BatchNorm1d] | type[nn.BatchNorm2d], channels: int) -> nn.BatchNorm1d | nn.BatchNorm2d:
-    """Return a batch normalisation with the constants of TensorFlow."""
-    return cls(channels, eps=1e-3, momentum=0.01)

@@ -5,7 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from musicrec.config.number_types import Count, Share
-from musicrec.models._classifier import Classifier, check_batch_size
+from musicrec.models._classifier import Classifier
+from musicrec.models._input_checks import check_batch_size
 
 TIMBRAL_HEIGHTS = (0.7, 0.4)  # of all mel bands
 TIMBRAL_FRAMES = 7

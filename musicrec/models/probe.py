@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from musicrec.config.number_types import Count, Natural, Share
-from musicrec.models._classifier import Classifier, check_batch_size
+from musicrec.models._classifier import Classifier
+from musicrec.models._input_checks import check_batch_size
 from musicrec.models.encoders import build_encoder, embed
 
 

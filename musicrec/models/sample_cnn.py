@@ -1,14 +1,12 @@
 """Sample-level CNN: eleven convolutions over the waveform, without a spectrogram."""
 
-import itertools
-
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from musicrec.config.number_types import Count, Share
 from musicrec.models._classifier import Classifier
 from musicrec.models._time_pooling import Pooling, TimePooling
-from musicrec.models._waveform_input import POOLED, WIDTHS, check_waveform, waveform_of
+from musicrec.models._waveform_input import POOLED, blocks_over_samples, check_waveform, waveform_of
 
 
 class SampleCNN(nn.Module):
@@ -16,8 +14,8 @@ class SampleCNN(nn.Module):
 
     Lee et al., "Sample-level deep convolutional neural networks for music auto-tagging using raw waveforms", SMC 2017,
     in the form of Won et al., "Evaluation of CNN-based automatic music tagging models", SMC 2020: 1,869,874 parameters
-    with 50 outputs. Every filter sees three samples or frames, and every block leaves a third of them: of 59,049 (3^10)
-    samples, 3.69 s at 16 kHz, one place remains. It needs frontend=waveform.
+    with 50 outputs. The filters of the first ten blocks see three samples or frames, and each of these blocks leaves a
+    third of them: of 59,049 (3^10) samples, 3.69 s at 16 kHz, one place remains. It needs frontend=waveform.
 
     Args:
         outputs: {head: number of logits}.
@@ -30,6 +28,8 @@ class SampleCNN(nn.Module):
     Raises:
         ConfigError: If the input has several rows, if chunks are too short, or if there is no such pooling.
     """
+
+    needs_frontend = "waveform"
 
     def __init__(
         self,
@@ -51,11 +51,7 @@ class SampleCNN(nn.Module):
             "pooling": pooling,
         }
         self.n_mels, self.chunk_samples, self.embedding_size = n_mels, chunk_samples, 4 * width
-        channels = (1, *(width * factor for factor in WIDTHS), 4 * width)
-        shapes = [(3, 3, 1), *[(3, 1, 3)] * (len(WIDTHS) - 1), (1, 1, 1)]
-        self.blocks = nn.Sequential(
-            *(_Block(*sizes, *shape) for sizes, shape in zip(itertools.pairwise(channels), shapes, strict=True))
-        )
+        self.blocks = blocks_over_samples(_Block, width)
         self.time_pooling = TimePooling(4 * width, pooling)
         self.classifier = Classifier(4 * width, outputs, dropout=dropout)
 

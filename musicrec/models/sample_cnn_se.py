@@ -1,15 +1,14 @@
 """Sample-level CNN with residual blocks and squeeze-and-excitation."""
 
-import itertools
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from musicrec.config.number_types import Count, Share
-from musicrec.models._classifier import Classifier, check_batch_size
+from musicrec.models._classifier import Classifier
+from musicrec.models._input_checks import check_batch_size
 from musicrec.models._time_pooling import Pooling, TimePooling
-from musicrec.models._waveform_input import POOLED, WIDTHS, check_waveform, waveform_of
+from musicrec.models._waveform_input import POOLED, blocks_over_samples, check_waveform, waveform_of
 
 
 class SampleCNNSE(nn.Module):
@@ -32,6 +31,8 @@ class SampleCNNSE(nn.Module):
         ConfigError: If the input has several rows, if chunks are too short, or if there is no such pooling.
     """
 
+    needs_frontend = "waveform"
+
     def __init__(
         self,
         outputs: dict[str, int],
@@ -52,11 +53,7 @@ class SampleCNNSE(nn.Module):
             "pooling": pooling,
         }
         self.n_mels, self.chunk_samples, self.embedding_size = n_mels, chunk_samples, 4 * width
-        channels = (1, *(width * factor for factor in WIDTHS), 4 * width)
-        shapes = [(3, 3, 1), *[(3, 1, 3)] * (len(WIDTHS) - 1), (1, 1, 1)]
-        self.blocks = nn.Sequential(
-            *(_Block(*sizes, *shape) for sizes, shape in zip(itertools.pairwise(channels), shapes, strict=True))
-        )
+        self.blocks = blocks_over_samples(_Block, width)
         self.time_pooling = TimePooling(4 * width, pooling)
         self.hidden = nn.Linear(4 * width, 4 * width)
         self.hidden_norm = nn.BatchNorm1d(4 * width)

@@ -4,9 +4,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from musicrec.config.number_types import Count, Share
-from musicrec.errors import ConfigError
-from musicrec.models._classifier import Classifier, check_batch_size
+from musicrec.models._classifier import Classifier
 from musicrec.models._convolutions import pooled_convolutions
+from musicrec.models._input_checks import check_bands, check_batch_size, check_frames
 from musicrec.models._time_pooling import Pooling, TimePooling
 
 BLOCKS = 7
@@ -42,10 +42,7 @@ class ShortChunkCNN(nn.Module):
         pooling: Pooling = "max",
     ) -> None:
         super().__init__()
-        if n_mels < POOLED:
-            raise ConfigError(
-                f"model.n_mels={n_mels}: the Short-Chunk CNN pools {POOLED} bands into one; give {POOLED} or more"
-            )
+        check_bands(n_mels, POOLED)
         self.settings = {
             "n_mels": n_mels,
             "chunk_samples": chunk_samples,
@@ -74,11 +71,7 @@ class ShortChunkCNN(nn.Module):
         Raises:
             ConfigError: If there are fewer frames, or only one chunk in training.
         """
-        if decibels.shape[-1] < POOLED:
-            raise ConfigError(
-                f"model.chunk_samples={self.chunk_samples}: the Short-Chunk CNN needs at least {POOLED} frames, not "
-                f"{decibels.shape[-1]}; use longer chunks or a shorter frontend.hop_length"
-            )
+        check_frames(decibels, POOLED, chunk_samples=self.chunk_samples)
         if self.hidden_norm.training:
             check_batch_size(decibels)
         features = self.blocks(self.input_norm(decibels)).amax(dim=2)

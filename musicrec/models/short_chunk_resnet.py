@@ -6,8 +6,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from musicrec.config.number_types import Count, Share
-from musicrec.models._classifier import Classifier, check_batch_size
+from musicrec.models._classifier import Classifier
 from musicrec.models._convolutions import StridedResidual, apply_strided
+from musicrec.models._input_checks import check_batch_size
 from musicrec.models._time_pooling import Pooling, TimePooling
 
 

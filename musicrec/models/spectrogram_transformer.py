@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from musicrec.config.number_types import Count, Share
 from musicrec.errors import ConfigError
 from musicrec.models._classifier import Classifier
+from musicrec.models._input_checks import check_frames
 
 PATCH, STRIDE = 16, 10
 _NORM_EPSILON = 1e-6
@@ -108,18 +109,13 @@ class SpectrogramTransformer(nn.Module):
         Raises:
             ConfigError: If there are fewer frames.
         """
-        if decibels.shape[-1] < PATCH:
-            raise ConfigError(
-                f"model.chunk_samples={self.chunk_samples}: a patch has {PATCH} frames, more than "
-                f"{decibels.shape[-1]}; use longer chunks or a shorter frontend.hop_length"
-            )
+        check_frames(decibels, PATCH, chunk_samples=self.chunk_samples)
         patches = self.patches(self.input_norm(decibels))
         positions = self.positions
         if patches.shape[2:] != positions.shape[2:]:
             positions = F.interpolate(positions, patches.shape[2:], mode="bilinear", align_corners=False)
         patches = (patches + positions).flatten(2).transpose(1, 2)
-        first = (self.first + self.first_position).to(patches.dtype) + patches[
-            :, :1
-        ] * 0  # one per chunk, also when traced
+        first = (self.first + self.first_position).to(patches.dtype)
+        first = first + patches[:, :1] * 0  # one per chunk, also in a traced graph
         embedding = self.norm(self.encoder(torch.cat([first, patches], dim=1))[:, 0])
         return embedding, self.classifier(embedding)

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from musicrec.config.number_types import Count, Natural, Share
 from musicrec.errors import ConfigError
-from musicrec.models._classifier import Classifier, check_batch_size
+from musicrec.models._classifier import Classifier
+from musicrec.models._input_checks import check_batch_size
 
 
 class TimmNetwork(nn.Module):
@@ -49,7 +50,7 @@ class TimmNetwork(nn.Module):
         }
         self.n_mels, self.chunk_samples = n_mels, chunk_samples
         self.input_norm = nn.BatchNorm2d(1)
-        self.backbone, self.image_size = _backbone(name)
+        self.backbone, self.image_size = _backbone(str(name))
         pooled = getattr(self.backbone, "head_hidden_size", None) or self.backbone.num_features
         self.hidden = nn.Linear(pooled, width) if width else None
         self.embedding_size = width or pooled

@@ -17,7 +17,7 @@ from musicrec.evaluation.calibration import calibrate, concatenate_predictions
 from musicrec.evaluation.head_scores import score_heads
 from musicrec.evaluation.score_tables import print_scores
 from musicrec.export.checkpoint import read_checkpoint
-from musicrec.export.compatibility import check_parts
+from musicrec.export.compatibility import check_chunk, check_parts
 from musicrec.export.description import no_audio
 from musicrec.export.folder import read_export, write_export
 from musicrec.export.onnx_extras import require
@@ -79,10 +79,13 @@ def train(cfg: DictConfig, run: Path, record: RunRecord) -> float:
     frontend = encoder.frontend if encoder else instantiate(cfg.frontend)
     augmentation = build_augmentation(cfg.augment)
     data = build_data(cfg.data, heads=heads, frontend=frontend, augmentation=augmentation, encoder=encoder)
-    data.open()
-    shown = choose_tracks(data, cfg.figure_tracks) if hears_audio else []
+    data.read()
     network = build_network(cfg.model, data.heads, encoder)
     check_parts(network, data.heads, frontend)
+    if encoder is None:
+        check_chunk(network, frontend)
+    data.open()
+    shown = choose_tracks(data, cfg.figure_tracks) if hears_audio else []
     origin = load_start_weights(cfg, network, frontend) | ({"encoder": encoder.about} if encoder else {})
     recipe = instantiate(cfg.optim)
     frozen = listed(cfg.freeze)

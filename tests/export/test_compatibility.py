@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from musicrec.errors import ConfigError
-from musicrec.export.compatibility import check_parts, first_difference
+from musicrec.export.compatibility import check_chunk, check_parts, first_difference
 from musicrec.export.description import build, describe
 from musicrec.heads.classes import ClassHead
 from musicrec.heads.key import KeyHead
@@ -12,7 +12,10 @@ from musicrec.heads.keys import PITCH_CLASSES
 from musicrec.heads.tempo import TempoHead
 from musicrec.models.frontends.log_frequency import LogFrequencySpectrogram
 from musicrec.models.frontends.mel import MelSpectrogram
+from musicrec.models.harmonic_cnn import HarmonicCNN
 from musicrec.models.key_net import KeyNet
+from musicrec.models.sample_cnn import SampleCNN
+from musicrec.models.short_chunk_cnn import ShortChunkCNN
 from musicrec.models.short_chunk_resnet import ShortChunkResNet
 from musicrec.models.tempo_net import TempoNet
 
@@ -68,6 +71,26 @@ def test_refuses_a_key_network_with_keys_in_another_order():
 def test_refuses_a_network_with_settings_of_another_front_end(network, message):
     with pytest.raises(ConfigError, match=message):
         check_parts(network, [], MEL)
+
+
+@pytest.mark.parametrize(
+    ("network", "needed"),
+    [(HarmonicCNN({"tags": 2}, width=4, n_mels=48), "linear"), (SampleCNN({"tags": 2}, width=4), "waveform")],
+)
+def test_refuses_the_front_end_of_other_networks(network, needed):
+    with pytest.raises(ConfigError, match=rf"^frontend=mel: .*; add frontend={needed}$"):
+        check_parts(network, [], MelSpectrogram(n_mels=network.n_mels))
+
+
+def test_tries_one_chunk():
+    network = ShortChunkCNN({"tags": 2}, width=4, chunk_samples=16_000).train()
+    with pytest.raises(ConfigError, match=r"^model\.chunk_samples=16000: .* at least 128 frames, not 63"):
+        check_chunk(network, MelSpectrogram(n_mels=128))
+    network = ShortChunkCNN({"tags": 2}, width=4).train()
+    before = network.input_norm.running_mean.clone()
+    check_chunk(network, MelSpectrogram(n_mels=128))
+    assert network.training and network.input_norm.training
+    assert torch.equal(network.input_norm.running_mean, before)
 
 
 def test_names_the_first_difference_with_both_values():

@@ -35,15 +35,15 @@ POOLED = {
     ShortChunkResNet: 200,
 }
 TOO_SHORT = {
-    FCN: (1279, "the FCN needs at least 1280 frames, not 1279"),
-    GenreSliceCNN: (127, "a slice has 128 frames, more than 127"),
-    HarmonicCNN: (287, "the Harmonic CNN needs at least 288 frames, not 287"),
+    FCN: (1279, "this network needs at least 1280 frames, not 1279"),
+    GenreSliceCNN: (127, "needs at least 128 frames, not 127"),
+    HarmonicCNN: (287, "this network needs at least 288 frames, not 287"),
     K1C2: (1279, "needs at least 1280 frames, not 1279"),
     K2C1: (1279, "needs at least 1280 frames, not 1279"),
     K2C2: (1279, "needs at least 1280 frames, not 1279"),
     SampleCNN: (59_048, "model.chunk_samples=59048: this network pools 59049 samples into one place"),
     SampleCNNSE: (59_048, "model.chunk_samples=59048: this network pools 59049 samples into one place"),
-    ShortChunkCNN: (127, "the Short-Chunk CNN needs at least 128 frames, not 127"),
+    ShortChunkCNN: (127, "this network needs at least 128 frames, not 127"),
 }
 
 

@@ -109,5 +109,5 @@ def test_positions_are_interpolated_in_other_lengths():
 def test_there_must_be_room_for_a_patch():
     with pytest.raises(ConfigError, match=r"model\.n_mels=12, .*a patch has 16 bands and 16 frames, and a chunk 641"):
         SpectrogramTransformer({"tags": 2}, n_mels=12)
-    with pytest.raises(ConfigError, match=r"a patch has 16 frames, more than 15; use longer chunks"):
+    with pytest.raises(ConfigError, match=r"needs at least 16 frames, not 15; use longer chunks"):
         SpectrogramTransformer({"tags": 2}, width=8, layers=1)(torch.zeros(2, 1, 128, 15))
