@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install demo pretrained test test-fast coverage check-docs lint docs clean
+.PHONY: help install demo pretrained test test-fast test-extras coverage check-docs lint docs clean
 
 VENV ?= .venv
 SETTING ?= full
@@ -11,6 +11,10 @@ PYTEST ?=
 INSTALLED := $(VENV)/.installed
 UNFINISHED := $(VENV)/.unfinished
 RUN := $(VENV)/bin/python
+# What is not in `dev`. Their tests have the marker `extra` (tests/extras.py).
+EXTRAS := onnx,openvino,timm,hf
+EXTRAS_VENV := $(VENV)-extras
+EXTRAS_INSTALLED := $(EXTRAS_VENV)/.installed
 CACHE := $(or $(MUSICREC_CACHE),cache)
 
 help:
@@ -19,12 +23,13 @@ help:
 	@echo 'make pretrained data.manifest=PATH   train the weights that ship, on one thread: the same bits every time'
 	@echo 'make test                 run all tests on up to four cores; WORKERS=N chooses how many at a time; PYTEST="tests/data -x" passes arguments to pytest'
 	@echo 'make test-fast            run the tests that are not marked slow, to use while writing (under 60 s on 2 cores)'
+	@echo 'make test-extras          run the tests of the extras $(EXTRAS), in $(EXTRAS_VENV), which has them'
 	@echo 'make coverage             run all tests and list the lines of musicrec that none of them runs; slower'
 	@echo 'make check-docs           check that documents, tables and code agree'
 	@echo 'make lint                 check rules and format with ruff, and types with mypy'
 	@echo 'make docs                 build the documentation site into site/'
 	@echo 'make install              create .venv only; VENV=FOLDER chooses the folder, PYTHON=python3.12 the Python'
-	@echo 'make clean                delete .venv, runs, cache and the files that the tools leave'
+	@echo 'make clean                delete .venv, .venv-extras, runs, cache and the files that the tools leave'
 
 install: $(INSTALLED)
 
@@ -90,7 +95,7 @@ pretrained: $(INSTALLED)
 # One process more than there are cores, as some tests wait for browsers, servers and clocks; four at most, for their
 # memory.
 WORKERS ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 4 ? cores + 1 : 4)))
-ALL_TESTS := -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --ignore tests/docs
+ALL_TESTS := -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --ignore tests/docs -m 'not extra'
 
 test: $(INSTALLED)
 	$(RUN) $(ALL_TESTS) $(PYTEST)
@@ -101,10 +106,22 @@ coverage: $(INSTALLED)
 	  $(RUN) $(ALL_TESTS) --cov --cov-report=term-missing:skip-covered $(PYTEST)
 
 test-fast: $(INSTALLED)
-	$(RUN) -m pytest -n 2 --dist loadfile --ignore tests/docs -m 'not slow' $(PYTEST)
+	$(RUN) -m pytest -n 2 --dist loadfile --ignore tests/docs -m 'not slow and not extra' $(PYTEST)
+
+# Takes the packages of .venv, and has the extras on top. A test that skips here fails.
+$(EXTRAS_INSTALLED): $(INSTALLED)
+	rm -rf $(EXTRAS_VENV)
+	$(RUN) -m venv $(EXTRAS_VENV)
+	site='import sysconfig; print(sysconfig.get_path("purelib"))'; \
+	  $(RUN) -c "$$site" > "$$($(EXTRAS_VENV)/bin/python -c "$$site")/packages.pth"
+	$(EXTRAS_VENV)/bin/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[$(EXTRAS)]'
+	touch $@
+
+test-extras: $(EXTRAS_INSTALLED)
+	$(EXTRAS_VENV)/bin/python -m pytest $$(grep -rl --include='test_*.py' 'mark\.extra(' tests) -m extra --no-skips $(PYTEST)
 
 check-docs: $(INSTALLED)
-	$(RUN) -m pytest tests/docs $(PYTEST)
+	$(RUN) -m pytest tests/docs -m 'not extra' $(PYTEST)
 
 lint: $(INSTALLED)
 	$(RUN) -m ruff check
@@ -115,5 +132,5 @@ docs: $(INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict --quiet
 
 clean:
-	rm -rf .venv runs multirun cache build dist site *.egg-info .coverage* .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-extras runs multirun cache build dist site *.egg-info .coverage* .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +

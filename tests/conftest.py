@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ import platformdirs
 import pytest
 
 from musicrec.programs import resolvers, startup
+from tests import extras
 
 if TYPE_CHECKING:
     from tests.web_host import Host
@@ -40,12 +41,30 @@ os.environ.setdefault("MUSICREC_ENGINE", "torch")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fuzz-files", type=int, default=27, help="how many damaged files tests/fuzz reads")
+    parser.addoption("--no-skips", action="store_true", help="a test that skips fails")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that have most slow tests, so that no process has a long file left when the others end."""
+    """Skip what needs an extra that is not installed.
+
+    Begin with the files that have most slow tests, so that no process has a long file left when the others end.
+    """
+    for item in items:
+        needed = {name for marker in item.iter_markers("extra") for name in marker.args}
+        if missing := extras.missing(needed):
+            item.add_marker(pytest.mark.skip(reason=f"pip install 'musicrec[{','.join(missing)}]'"))
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
     items.sort(key=lambda item: -slow[item.path])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With --no-skips, a test that skips fails."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and item.config.getoption("--no-skips"):
+        _, _, reason = report.longrepr
+        report.outcome, report.longrepr = "failed", f"--no-skips, but it skips: {reason}"
+    return report
 
 
 def pytest_collection_finish() -> None:

@@ -15,7 +15,6 @@ import torch
 from musicrec.data.manifest import read_manifest
 from musicrec.data.store import store_folder
 from musicrec.export.folder import write_export
-from musicrec.export.onnx_extras import is_installed
 from musicrec.heads.key import KeyHead
 from musicrec.heads.tags import TagHead
 from musicrec.heads.tempo import TempoHead
@@ -241,8 +240,12 @@ def test_musicnn(table, small_musicnn: Path):
     assert float(sides["compact"][3]) < 1e-4 and sides["compact"][2] == "22"
 
 
-def test_engines(table, small_musicnn: Path, tiny_music: Path):
-    sides = ["torch", *(side for side in ("onnx", "openvino") if is_installed(side))]
+@pytest.mark.parametrize(
+    "sides",
+    [["torch"], pytest.param(["torch", "onnx", "openvino"], marks=pytest.mark.extra("onnx", "openvino"))],
+    ids=",".join,
+)
+def test_engines(table, small_musicnn: Path, tiny_music: Path, sides: list[str]):
     arguments = ("--recordings", str(tiny_music.parent / "audio"), "--turns", "1", "--threads", "1")
     rows = table("engines", "--exports", str(small_musicnn), *arguments, "--sides", ",".join(sides))
     for side in sides:
@@ -251,7 +254,7 @@ def test_engines(table, small_musicnn: Path, tiny_music: Path):
     assert float(rows[f"{small_musicnn}, spectrogram"][0]) > 0
 
 
-@pytest.mark.skipif(not is_installed("onnx"), reason="extra")
+@pytest.mark.extra("onnx")
 def test_int8(table, tmp_path: Path, tiny_music: Path):
     head = TempoHead()
     network = TempoNet({"tempo": len(head.classes)}, width=8, chunk_samples=48_000).eval()
@@ -297,7 +300,7 @@ def test_load_on_the_server(table, tmp_path: Path):
 
 
 def test_search_in_both_stores(table, tmp_path: Path):
-    pytest.importorskip("lancedb")
+    pytest.importorskip("lancedb", reason="needs LanceDB: pip install 'musicrec[lance]'")
     table("library_search", "--rows", "300", "--queries", "3", "--out", str(tmp_path))
     measured = json.loads((tmp_path / "library_search.json").read_text())["300"]
     assert measured["SQLite"]["recall"] == measured["LanceDB"]["recall"] == 1

@@ -57,6 +57,11 @@ OF_PROGRAM = {
 }
 
 
+def with_extras(files: list[Path]) -> list:
+    """Mark the files that need timm."""
+    return [pytest.param(path, marks=pytest.mark.extra("timm") if path.stem == "timm" else ()) for path in files]
+
+
 @pytest.fixture(autouse=True)
 def hydra():
     GlobalHydra.instance().clear()
@@ -96,23 +101,19 @@ def test_all_files_are_seen():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("option", OPTIONS, ids=str)
+@pytest.mark.parametrize("option", with_extras(OPTIONS), ids=str)
 def test_option_composes_and_builds(option: Path):
     group, name = option.parent.name, option.stem
     value = f"[{name}]" if group == "task" else name
-    if str(option) == "model/timm.yaml":
-        pytest.importorskip("timm")
     also = [WITH[str(option)]] if str(option) in WITH else []
     cfg = compose("train", overrides=[f"{group}={value}", *also])
     build(cfg)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("experiment", EXPERIMENTS, ids=str)
+@pytest.mark.parametrize("experiment", with_extras(EXPERIMENTS), ids=str)
 def test_experiment_composes_and_builds(experiment: Path):
     name = experiment.stem
-    if name == "timm":
-        pytest.importorskip("timm")
     beside = BESIDE.get(str(experiment))
     chosen = f"[{beside},{name}]" if beside else name
     program = OF_PROGRAM.get(str(experiment), "train")

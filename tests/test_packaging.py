@@ -4,6 +4,7 @@ import ast
 import configparser
 import functools
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import musicrec
+from tests import extras
 
 ROOT = Path(__file__).parents[1]
 PROGRAMS = [ROOT / "train.py", ROOT / "evaluate.py", ROOT / "recommend.py", ROOT / "robustness.py"]
@@ -70,12 +72,12 @@ def owners() -> dict[str, str]:
 @pytest.mark.slow
 def test_the_package_needs_what_it_imports(declared):
     files = [*PROGRAMS, *(ROOT / "musicrec").rglob("*.py")]
-    extras = [
+    optional = [
         line
         for extra in ("hf", "implicit", "lance", "listen", "midi", "onnx", "openvino", "tensorboard", "timm")
         for line in declared[extra]
     ]
-    needed, installed = imported(files), names([*declared[""], *extras])
+    needed, installed = imported(files), names([*declared[""], *optional])
     missing = [f'add "{name}>=…" to setup.cfg (in install_requires) and its version to constraints.txt'
                for name in sorted(needed - installed)]  # fmt: skip
     assert not missing, "\n".join(missing)
@@ -86,9 +88,24 @@ def test_the_package_needs_what_it_imports(declared):
 @pytest.mark.slow
 def test_the_tests_need_what_they_import(declared):
     more = imported(list((ROOT / "tests").rglob("*.py"))) - names(declared[""])
-    # pytest itself needs packaging; without these extras, tests that need them are skipped (docs/dependencies.md).
-    skipped = [*declared["hf"], *declared["onnx"], *declared["openvino"]]
-    assert more - {"packaging"} <= names([*declared["dev"], *skipped])
+    # pytest itself needs packaging; tests of other extras have an environment of their own.
+    apart = [line for extra in extras.MODULES for line in declared[extra]]
+    assert more - {"packaging"} <= names([*declared["dev"], *apart])
+
+
+def test_extras_that_are_not_in_dev_are_tested_apart(declared):
+    outside = {extra for extra, lines in declared.items() if extra and not names(lines) <= names(declared["dev"])}
+    # Of ray, 250 MB, only the config is tested.
+    assert outside - {"dev", "docs", "ray"} == set(extras.MODULES)
+    (installed,) = re.findall(r"^EXTRAS := (.*)$", (ROOT / "Makefile").read_text(), re.M)
+    assert set(installed.split(",")) == set(extras.MODULES)
+    tests = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    marked = {name for names in re.findall(r"mark\.extra\((.*?)\)", tests) for name in re.findall(r'"(\w+)"', names)}
+    assert marked >= set(extras.MODULES)
+    modules = "|".join(module for modules in extras.MODULES.values() for module in modules)
+    # Imported when a file of tests is collected, they would be in every process that runs tests.
+    early = re.findall(rf"^import (?:{modules})\b|importorskip\(\W(?:{modules})\b", tests, re.M)
+    assert not early, "use pytest.mark.extra, and import within the test"
 
 
 @pytest.mark.parametrize("python", ["3.10", "3.11", "3.12"])

@@ -4,7 +4,6 @@ import re
 import shlex
 import shutil
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 import polars as pl
@@ -19,6 +18,7 @@ from musicrec.models.musicnn import MusiCNN
 pytestmark = pytest.mark.slow
 PAGE = (Path(__file__).parents[2] / "docs" / "probes.md").read_text()
 LINES = [line for block in re.findall(r"^```bash\n(.*?)^```", PAGE, re.M | re.S) for line in block.splitlines()]
+OF_HUGGING_FACE = [line for line in LINES if "encoder=hugging_face" in line]
 QUICK = ["trainer.max_epochs=1", "logger=csv", "callbacks.progress=null"]
 
 
@@ -45,28 +45,40 @@ def world(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         metrics={},
         data={},
     )
-    if find_spec("transformers"):
-        from transformers import HubertConfig, HubertModel, Wav2Vec2FeatureExtractor
-
-        sizes = {"num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 2, "conv_dim": [16] * 7}
-        HubertModel(
-            HubertConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, **sizes)
-        ).save_pretrained(world / "hubert")
-        Wav2Vec2FeatureExtractor().save_pretrained(world / "hubert")
     return world
 
 
+@pytest.fixture(scope="module")
+def hubert(world: Path) -> None:
+    """An untrained encoder in the folder that the page names."""
+    from transformers import HubertConfig, HubertModel, Wav2Vec2FeatureExtractor
+
+    sizes = {"num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 2, "conv_dim": [16] * 7}
+    HubertModel(
+        HubertConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, **sizes)
+    ).save_pretrained(world / "hubert")
+    Wav2Vec2FeatureExtractor().save_pretrained(world / "hubert")
+
+
 def test_the_page_has_commands():
-    assert len(LINES) >= 8
+    assert len(LINES) >= 8 and len(OF_HUGGING_FACE) >= 2
 
 
-@pytest.mark.parametrize("line", LINES)
+@pytest.mark.extra("hf")
+@pytest.mark.usefixtures("hubert")
+@pytest.mark.parametrize("line", OF_HUGGING_FACE)
+def test_command_of_hugging_face(line: str, world: Path, program: Callable, monkeypatch: pytest.MonkeyPatch):
+    run(line, world, program, monkeypatch)
+
+
+@pytest.mark.parametrize("line", [line for line in LINES if line not in OF_HUGGING_FACE])
 def test_command(line: str, world: Path, program: Callable, monkeypatch: pytest.MonkeyPatch):
     """In their order: some read what those before them wrote."""
-    if line == "musicrec models get musicnn":  # tests/test_readme.py runs it
-        return
-    if "encoder=hugging_face" in line:
-        pytest.importorskip("transformers")
+    if line != "musicrec models get musicnn":  # tests/test_readme.py runs it
+        run(line, world, program, monkeypatch)
+
+
+def run(line: str, world: Path, program: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(world / "home"))
     monkeypatch.setenv("MUSICREC_MODELS", str(world / "models"))
     for name in ("MUSICREC_CACHE", "MUSICREC_LIBRARY", "XDG_DATA_HOME"):

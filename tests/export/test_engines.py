@@ -23,13 +23,8 @@ from musicrec.models.musicnn import MusiCNN
 
 CPU = torch.device("cpu")
 ROOT = Path(__file__).parents[2]
-INSTALLED = [engine for engine in ("onnx", "openvino") if onnx_extras.is_installed(engine)]
 engines = pytest.mark.parametrize(
-    "engine",
-    [
-        pytest.param(name, marks=pytest.mark.skipif(name not in INSTALLED, reason=f"needs the extra {name}"))
-        for name in ("onnx", "openvino")
-    ],
+    "engine", [pytest.param(name, marks=pytest.mark.extra(name)) for name in ("onnx", "openvino")]
 )
 
 
@@ -129,7 +124,7 @@ def test_several_threads_run_an_engine_at_a_time(models: list[Model], engine: st
     assert len(found) == 8
 
 
-@pytest.mark.skipif("openvino" not in INSTALLED, reason="needs the extra openvino")
+@pytest.mark.extra("openvino")
 def test_bf16_of_openvino_is_used_where_it_is_fast_and_keeps_the_answers(models, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(engine_choice, "has_fast_bf16", lambda device: True)
     built = []
@@ -162,7 +157,7 @@ def test_the_fastest_engine_that_is_installed_is_chosen(
     assert TrackAnalyzer(models[:1], precision="float32", engine="fastest").engines == ["torch float32"]
 
 
-@pytest.mark.skipif("onnx" not in INSTALLED, reason="needs the extra onnx")
+@pytest.mark.extra("onnx")
 def test_an_engine_with_other_answers_is_not_used(models: list[Model], is_installed, monkeypatch: pytest.MonkeyPatch):
     class Wrong(OnnxEngine):
         def __call__(self, spectrogram):
@@ -176,7 +171,7 @@ def test_an_engine_with_other_answers_is_not_used(models: list[Model], is_instal
     assert isinstance(engine_choice.choose_engine(models[0], CPU, precision="float32"), TorchEngine)
 
 
-@pytest.mark.skipif("onnx" not in INSTALLED, reason="needs the extra onnx")
+@pytest.mark.extra("onnx")
 def test_a_network_without_a_graph_stays_in_pytorch(is_installed):
     model = make_tagger()
     model.network.hidden_norm.forward = torch.special.bessel_j0
@@ -198,7 +193,7 @@ def test_one_message_for_each_mistake(models: list[Model], monkeypatch: pytest.M
             load("tempo", engine=engine)
 
 
-@pytest.mark.skipif("openvino" not in INSTALLED, reason="needs the extra openvino")
+@pytest.mark.extra("openvino")
 def test_openvino_reports_to_nobody(tmp_path: Path):
     """Its telemetry writes the id of the user to ~/intel, and reports each import."""
     code = "import sys; from musicrec.export import engines; core = engines._import_openvino().Core(); "

@@ -26,19 +26,22 @@ from musicrec.models.short_chunk_resnet import ShortChunkResNet
 from musicrec.programs.build import TARGETS
 from tests.test_configs import WITH
 
-onnx, onnxruntime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
+pytestmark = pytest.mark.extra("onnx")
 
 CONF = Path(__file__).parents[2] / "conf"
 NAMES = sorted(path.stem for path in (CONF / "model").glob("*.yaml"))
 # Networks that compute for one length, such as the tempogram and the octaves of S-KEY's spectrogram, or that need it.
 ONE_LENGTH = {"genre_slice_cnn", "gtzan_cnn", "harmonic_cnn", "sample_cnn", "sample_cnn_se", "skey", "tempo_net"}
 ONE_LENGTH |= {"spectrogram_transformer"}
+TIMM = pytest.mark.extra("timm")
 PROBE = "probe"  # two tests of its own: its encoder is a network, or no part of it
 FRAME_WISE = {"beat_net"}  # also answers for every frame
 HEADS = [KeyHead(), TempoHead(), TagHead(name="tags", columns=("tags",), classes=("piano", "voice", "loud"))]
 
 
 def run(graph: bytes, waveform: torch.Tensor) -> list[np.ndarray]:
+    import onnxruntime
+
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     return session.run(None, {"waveform": waveform.numpy()})
 
@@ -61,11 +64,11 @@ def test_no_network_is_left_out():
     assert len(NAMES) >= 22 and set(NAMES) >= ONE_LENGTH | FRAME_WISE | {PROBE}
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES) - {PROBE}))
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=TIMM if name == "timm" else ()) for name in NAMES if name != PROBE]
+)
 def test_every_network_has_the_answers_of_pytorch(name: str):
     """With its front end, in batches of any size. Fails for a network that nobody has tried."""
-    if name == "timm":
-        pytest.importorskip("timm")
     frontend = [WITH[f"model/{name}.yaml"]] if f"model/{name}.yaml" in WITH else []
     with initialize_config_dir(str(CONF)):
         cfg = compose("train", overrides=[f"model={name}", "model.width=8", "task=[tempo,key]", *frontend])
@@ -136,6 +139,8 @@ def test_the_file_describes_itself_and_is_named_by_card_and_checksums(export: Pa
     before = (export / "config.json").read_bytes()
     checksums.write_checksums(export)
     assert onnx_file.write_onnx(export) == export / "model.onnx"
+    import onnx
+
     model = onnx.load(export / "model.onnx")
     about = json.loads({entry.key: entry.value for entry in model.metadata_props}["musicrec"])
     assert about == {

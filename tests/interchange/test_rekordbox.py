@@ -209,7 +209,7 @@ def test_texts_lose_what_xml_cannot_hold(tmp_path: Path):
 class TestAgainstPyrekordbox:
     @pytest.fixture
     def rbxml(self):
-        return pytest.importorskip("pyrekordbox.rbxml")
+        return pytest.importorskip("pyrekordbox.rbxml", reason="pyrekordbox is not installed; pip install pyrekordbox")
 
     def test_it_reads_what_we_write(self, rbxml, tmp_path: Path):
         collection = full_collection()

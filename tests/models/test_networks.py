@@ -2,7 +2,6 @@
 
 import inspect
 import json
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -15,17 +14,9 @@ from musicrec.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
 SMALL = {"TimmNetwork": {"name": "test_efficientnet"}}  # what makes a network small, beside its width
-EXTRAS = {"TimmNetwork": "timm"}  # packages that are not installed everywhere
+EXTRAS = {"TimmNetwork": pytest.mark.extra("timm")}
 ALL_NAMES = sorted(set(find_classes("musicrec.models")) - {"Probe"})  # has an encoder in place of layers: test_probe.py
-NAMES = [
-    pytest.param(
-        name,
-        marks=pytest.mark.skipif(
-            name in EXTRAS and find_spec(EXTRAS[name]) is None, reason=f"{EXTRAS.get(name)} is not installed"
-        ),
-    )
-    for name in ALL_NAMES
-]
+NAMES = [pytest.param(name, marks=EXTRAS.get(name, ())) for name in ALL_NAMES]
 # With 50 outputs. tests/export/sota_networks.json has those of the reference implementations, too.
 PARAMETERS = {
     "BeatNet": 63_716,

@@ -19,9 +19,11 @@ def test_importing_the_module_does_not_import_timm():
     assert "timm" not in vars(sys.modules["musicrec.models.timm_network"])
 
 
+@pytest.mark.extra("timm")
 @pytest.mark.parametrize("name", ["test_efficientnet", "test_resnet", "test_vit"])
 def test_the_embedding_is_what_the_backbone_pools(name):
-    timm = pytest.importorskip("timm")
+    import timm
+
     torch.manual_seed(0)
     network = TimmNetwork({"tags": 3}, name=name).eval()
     theirs = timm.create_model(name, in_chans=1, num_classes=0).eval()
@@ -36,15 +38,15 @@ def test_the_embedding_is_what_the_backbone_pools(name):
     assert (network.image_size is not None) == (name == "test_vit")
 
 
+@pytest.mark.extra("timm")
 def test_a_width_is_the_size_of_the_embedding():
-    pytest.importorskip("timm")
     network = TimmNetwork({"tags": 3}, name="test_resnet", width=8).eval()
     embedding, _ = network(torch.randn(2, 1, 128, 100))
     assert embedding.shape == (2, 8) and network.embedding_size == 8 and embedding.min() >= 0
 
 
+@pytest.mark.extra("timm")
 @pytest.mark.parametrize("name", ["efficientnet_b00", "hf-hub:timm/resnet18", "local-dir:/tmp"])
 def test_unknown_names_are_rejected_and_nothing_is_downloaded(name):
-    pytest.importorskip("timm")
     with pytest.raises(ConfigError, match=rf"model\.name={name}: timm .* has no such backbone; it has .*net"):
         TimmNetwork({"tags": 3}, name=name)

@@ -220,8 +220,10 @@ def test_of_two_processes_one_fetches(slow_host: Host, models: Path):
     ]
 
 
+@pytest.mark.extra("onnx")
 def test_a_model_becomes_an_onnx_file(tmp_path: Path, capsys: pytest.CaptureFixture):
-    onnxruntime = pytest.importorskip("onnxruntime")
+    import onnxruntime
+
     assert run("onnx", "key", "--out", tmp_path / "key.onnx") == 0
     assert capsys.readouterr().out == f"key: {tmp_path / 'key.onnx'}\n"
     session = onnxruntime.InferenceSession(str(tmp_path / "key.onnx"))

@@ -143,7 +143,7 @@ def test_a_listening_test_is_written_and_read(program: Callable, world: dict, tm
             "answers": answers,
         }
         (tmp_path / f"{rater}.json").write_text(json.dumps(content))
-    pytest.importorskip("nltk", reason="the extra listen is not installed")
+    pytest.importorskip("nltk", reason="nltk is not installed; pip install 'musicrec[listen]'")
     read = f"listen.answers=[{tmp_path}/ann.json,{tmp_path}/bob.json]"
     printed = program("recommend.py", "action=listen", read, f"listen.key={tmp_path}/key.json").stdout
     assert "rater ann" in printed and "share of decided answers 0.500" in printed

@@ -22,14 +22,10 @@ from musicrec.errors import ConfigError, ExportError
 from musicrec.export import onnx_extras
 from musicrec.export.checkpoint import read_checkpoint
 from musicrec.export.folder import read_export
-from musicrec.export.onnx_extras import is_installed
 from musicrec.programs import train
 
 ROOT = Path(__file__).parents[2]
 FAST = ["debug=fast", "model=short_chunk_resnet", "task=[genre,features]"]
-
-
-HAS_ONNX = is_installed("onnx")
 
 
 def command(*overrides: str) -> list[str]:
@@ -46,7 +42,7 @@ def music(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> list[st
 def run(program: Callable, music: list[str], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """An uninterrupted run of three epochs with W&B (offline), and its output."""
     folder = tmp_path_factory.mktemp("run")
-    settings = ["trainer.max_epochs=3", "data.chunks_per_track=4", "logger=default", f"export.onnx={HAS_ONNX}"]
+    settings = ["trainer.max_epochs=3", "data.chunks_per_track=4", "logger=default"]
     done = program("train.py", *FAST, *music, *settings, f"hydra.run.dir={folder}")
     return folder, done.stdout
 
@@ -60,7 +56,6 @@ def test_run_folder_is_complete(run: tuple[Path, str]):
         "config.json",
         "metrics.json",
         "README.md",
-        *(["model.onnx"] if HAS_ONNX else []),
     }
     assert list(folder.glob("wandb/offline-run-*/*.wandb")), "W&B writes an offline run without an account"
     rows = list(csv.DictReader((folder / "metrics.csv").open()))
@@ -91,6 +86,13 @@ def test_export_predicts_like_the_best_checkpoint(run: tuple[Path, str]):
         for name, logits in checkpoint.network(mel)[1].items():
             torch.testing.assert_close(export.network(mel)[1][name], logits, atol=1e-6, rtol=0)
     assert [head.classes for head in checkpoint.heads] == [head.classes for head in export.heads]
+
+
+@pytest.mark.slow
+@pytest.mark.extra("onnx")
+def test_a_training_writes_a_model_for_other_programs(program: Callable, music: list[str], tmp_path: Path):
+    program("train.py", *FAST, *music, "export.onnx=true", "logger=csv", f"hydra.run.dir={tmp_path}")
+    assert "model.onnx" in {path.name for path in (tmp_path / "export").iterdir()}
 
 
 def test_without_the_extra_a_training_for_onnx_does_not_begin(monkeypatch: pytest.MonkeyPatch):

@@ -15,7 +15,7 @@ from musicrec.models.encoders._lora import LoRALinear
 from musicrec.models.encoders.hugging_face import HuggingFaceEncoder, hugging_face_encoder
 from musicrec.models.probe import Probe
 
-transformers = pytest.importorskip("transformers")
+pytestmark = pytest.mark.extra("hf")
 
 SMALL = {
     "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32, "conv_dim": [16] * 7,
@@ -30,6 +30,8 @@ WAVEFORM = 0.1 * torch.randn(2, 1, 1, 8000, generator=torch.Generator().manual_s
 
 def saved(folder: Path, kind: str) -> Path:
     """Save a small untrained network of a kind, and what it says about its input."""
+    import transformers
+
     torch.manual_seed(0)
     if kind == "clap":
         model = transformers.ClapAudioModelWithProjection(transformers.ClapAudioConfig(**CLAP))
@@ -44,6 +46,8 @@ def saved(folder: Path, kind: str) -> Path:
 @pytest.mark.parametrize("kind", ["hubert", "wav2vec2", "wavlm"])
 def test_embeddings_are_the_means_of_the_hidden_states(kind: str, tmp_path: Path):
     """Compared with transformers itself, with the input that its own feature extractor makes."""
+    import transformers
+
     encoder = hugging_face_encoder(folder=str(saved(tmp_path, kind)))
     with torch.inference_mode():
         found = encoder.network(WAVEFORM)
@@ -58,6 +62,8 @@ def test_embeddings_are_the_means_of_the_hidden_states(kind: str, tmp_path: Path
 
 
 def test_clap_gives_its_audio_embedding(tmp_path: Path):
+    import transformers
+
     encoder = hugging_face_encoder(folder=str(saved(tmp_path, "clap")), chunk_samples=480_000)
     waveform = 0.1 * torch.randn(1, 1, 1, 480_000, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():

@@ -13,7 +13,7 @@ from musicrec.models.encoders import build_encoder
 from musicrec.models.encoders.hugging_face import hugging_face_encoder
 from musicrec.models.encoders.muq import MuQEncoder
 
-pytest.importorskip("transformers")
+pytestmark = pytest.mark.extra("hf")
 
 CONFIG = {
     "label_rate": 25, "hop_length": 240, "n_mels": 128, "conv_dim": 8, "encoder_dim": 32, "encoder_depth": 2,

@@ -204,7 +204,7 @@ def test_a_tie_between_raters_is_undecided():
     ],
 )
 def test_agreement_is_that_of_the_published_examples(rows: list[str], expected: float):
-    pytest.importorskip("nltk", reason="the extra listen is not installed")
+    pytest.importorskip("nltk", reason="nltk is not installed; pip install 'musicrec[listen]'")
     ratings = [
         (str(rater), str(unit), value)
         for rater, row in enumerate(rows)

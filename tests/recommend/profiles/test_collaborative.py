@@ -24,7 +24,7 @@ def two_groups() -> dict[str, Evidence]:
 
 
 def test_users_like_what_their_group_likes(two_groups: dict[str, Evidence]):
-    pytest.importorskip("implicit")
+    pytest.importorskip("implicit", reason="implicit is not installed; pip install 'musicrec[implicit]'")
     model = Listeners(two_groups, tracks=50, settings=CollaborativeSettings(factors=2))
     for user in ("0", "1", "42", "99"):
         scores, own = model.scores(user), slice(0, 20) if int(user) % 2 == 0 else slice(20, 40)
@@ -38,7 +38,7 @@ def test_users_like_what_their_group_likes(two_groups: dict[str, Evidence]):
 
 
 def test_users_without_likes_do_no_harm(two_groups: dict[str, Evidence]):
-    pytest.importorskip("implicit")
+    pytest.importorskip("implicit", reason="implicit is not installed; pip install 'musicrec[implicit]'")
     empty = likes(np.empty(0, dtype=np.int64))
     model = Listeners({**two_groups, "new": empty, "grumpy": likes(np.array([1, 2]), -1)}, tracks=50)
     assert np.isfinite(model.scores("new")).all()
@@ -51,7 +51,7 @@ def test_who_counts_as_a_listener(two_groups: dict[str, Evidence]):
 
 
 def test_below_the_threshold_others_have_no_say(two_groups: dict[str, Evidence], monkeypatch: pytest.MonkeyPatch):
-    pytest.importorskip("implicit")
+    pytest.importorskip("implicit", reason="implicit is not installed; pip install 'musicrec[implicit]'")
     assert fit_listeners(two_groups, tracks=50, settings=CollaborativeSettings(least_listeners=101)) is None
     model = fit_listeners(two_groups, tracks=50, settings=CollaborativeSettings(least_listeners=100, factors=2))
     assert model is not None and model.scores("0").any()

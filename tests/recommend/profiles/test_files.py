@@ -53,7 +53,7 @@ def test_other_databases_are_refused_without_their_password():
 
 
 def test_a_server_that_does_not_answer_is_one_message(tmp_path: Path):
-    pytest.importorskip("psycopg")
+    pytest.importorskip("psycopg", reason="psycopg is not installed; pip install 'musicrec[postgres]'")
     with pytest.raises(ProfileError) as error:
         ProfileStore.open(f"postgres://me:secret@/music?host={tmp_path}")
     assert "secret" not in str(error.value) and "me:***@" in str(error.value) and "\n" not in str(error.value)
