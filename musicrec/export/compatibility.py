@@ -31,10 +31,7 @@ def check_parts(network: Network, heads: Sequence[Head], frontend: Frontend) -> 
     """
     needed, kind = getattr(network, "needs_frontend", None), type(frontend).__module__.rpartition(".")[2]
     if needed not in (None, kind):
-        raise ConfigError(
-            f"frontend={kind}: {type(network).__name__} only makes sense of the output of another; add "
-            f"frontend={needed}"
-        )
+        raise ConfigError(f"frontend={kind}: {type(network).__name__} cannot use its output; add frontend={needed}")
     frontend_settings = {
         name for cls in find_classes("musicrec.models.frontends").values() for name in inspect.signature(cls).parameters
     }
