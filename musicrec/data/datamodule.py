@@ -26,7 +26,7 @@ from musicrec.data.chunk_sampling import (
 )
 from musicrec.data.durations import compare_durations
 from musicrec.data.embeddings import EmbeddingSource, EmbeddingStore
-from musicrec.data.label_columns import check_labels, keep_labelled, read_columns
+from musicrec.data.label_columns import check_labels, check_times, keep_labelled, read_columns
 from musicrec.data.leaks import report_leaks
 from musicrec.data.manifest import manifest_hash, read_manifest
 from musicrec.data.mixture import Mixture
@@ -155,6 +155,9 @@ class MusicDataModule(lightning.LightningDataModule):
             report_leaks(frame, self.store, manifest=self.manifest_path)
         compare_durations(frame, self.store)
         self.frame = self.frame.filter(pl.Series(self.store.rows(self.frame["track_id"]) >= 0))
+        ends_s = self.store.lengths[self.store.rows(self.frame["track_id"])] / self.store.sample_rate
+        for head in filter(is_frame_wise, self.heads):
+            check_times(head, self.labels(head, self.frame), self.frame, ends_s, manifest=self.manifest_path)
 
     def _embed(self, source: EmbeddingSource, *, fit: bool) -> EmbeddingStore:
         """Return the embeddings of the tracks that are used, and keep the rows of the manifest that have some.

@@ -5,13 +5,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import polars as pl
 from torch import Tensor
 
+from musicrec.data.checks import count_of
 from musicrec.errors import ManifestError
 from musicrec.heads import Head
+from musicrec.heads.frames import FrameWise
 
 Read = TypeVar("Read")
+_BEYOND_S = 1.0  # annotations often have a last beat just after the end
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +42,31 @@ def read_columns(head: Head, read: Callable[[pl.DataFrame], Read], frame: pl.Dat
             f"{manifest}: column {str(error).splitlines()[0]}, which head '{head.name}' reads; add the "
             f"column (an empty cell is a missing label), or name another (task.heads.{head.name})"
         ) from None
+
+
+def check_times(head: FrameWise, target: Tensor, frame: pl.DataFrame, ends_s: np.ndarray, *, manifest: Path) -> None:
+    """Check that labels with times lie within the audio, or end at most a second after it.
+
+    Args:
+        head: The head.
+        target: Its labels, (tracks, …).
+        frame: Rows of the manifest, one per track.
+        ends_s: (tracks,), duration of the audio in seconds.
+        manifest: Path of the manifest, for the message.
+
+    Raises:
+        ManifestError: A label is later, such as one in milliseconds.
+    """
+    last_s = head.last_s(target).numpy()
+    late = np.flatnonzero(last_s > ends_s + _BEYOND_S)
+    if not len(late):
+        return
+    others = f", and of {count_of(late[1:], 'other track')} beyond the end" if len(late) > 1 else ""
+    first = int(late[0])
+    raise ManifestError(
+        f"{manifest}: {head.name} of track {frame['track_id'][first]!r} go on to {last_s[first]:g} s, but "
+        f"{frame['path'][first]} is {ends_s[first]:.1f} s long{others}; give seconds from the start of the file"
+    )
 
 
 def check_labels(head: Head, target: Tensor, *, split: str, manifest: Path) -> None:

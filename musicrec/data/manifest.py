@@ -102,7 +102,9 @@ def manifest_hash(frame: pl.DataFrame) -> str:
     """Return the SHA-256 (hexadecimal) of track_id, split and labels; order of rows and tags do not change it."""
     digest = hashlib.sha256()
     ordered = with_all_columns(frame).sort("track_id")
-    for name in ("track_id", "split", *LABELS):
+    # Beats came later: manifests without them keep the hash that they had before.
+    beats = ("beats",) if ordered["beats"].count() else ()
+    for name in ("track_id", "split", *LABELS, *beats):
         column = ordered[name]
         digest.update(f"\x1d{name}\x1d".encode())
         digest.update(column.is_null().to_numpy().tobytes())

@@ -10,6 +10,7 @@ import polars as pl
 
 from musicrec.config.number_types import BPM_RANGE, DURATION_RANGE_S
 from musicrec.errors import ManifestError
+from musicrec.heads.beat_times import parse_beats
 from musicrec.heads.keys import PITCH_CLASSES, parse_key
 
 UNIT_FEATURES = ("danceability", "energy", "acousticness", "instrumentalness", "liveness", "valence")
@@ -28,6 +29,7 @@ REQUIRED = ("track_id", "path")
 SCHEMA = {
     **dict.fromkeys((*REQUIRED, "split", "artist", "album", "title"), pl.String),
     **LABELS,
+    "beats": pl.String,
     "duration_s": pl.Float64,
 }
 ROW = "row number in the file"  # a column that exists only while a manifest is read
@@ -154,6 +156,8 @@ def check_cells(raw: pl.DataFrame, problems: Problems) -> pl.DataFrame:
             elif name == "time_signature":
                 expected = "beats per bar such as 4, 4/4 or 6/8, or an empty cell"
                 columns[name] = _parsed(column, rows, problems, _beats_per_bar, pl.Int8, expected)
+            elif name == "beats":
+                columns[name] = _beats(column, rows, problems)
             else:
                 columns[name] = _text(column, strip=name in ("split", "genre"))
         except pl.exceptions.PolarsError:
@@ -203,6 +207,17 @@ def _parsed(
     parsed = text.replace_strict(known, values, default=None, return_dtype=dtype) if known else text.clear(len(text))
     problems.add_cells(rows, column.name, column, text.is_not_null() & parsed.is_null(), expected)
     return parsed.cast(dtype)
+
+
+def _beats(column: pl.Series, rows: pl.Series, problems: Problems) -> pl.Series:
+    """Return the column as text. A cell has hundreds of beats, so a problem shows the first bad one only."""
+    text = _text(column, strip=True)
+    for row, cell in zip(rows, text, strict=True):
+        try:
+            parse_beats(cell)
+        except ManifestError as error:
+            problems.add(row, column.name, str(error))
+    return text
 
 
 def _keys_and_modes(raw: pl.DataFrame, rows: pl.Series, problems: Problems) -> dict[str, pl.Series]:

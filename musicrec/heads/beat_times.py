@@ -20,7 +20,7 @@ def parse_beats(cell: str | Sequence[str] | None) -> list[tuple[float, float]] |
         cell is empty.
 
     Raises:
-        ManifestError: The cell cannot be read.
+        ManifestError: The cell cannot be read. The message names neither file nor column.
     """
     if cell is None or not str(cell).strip():
         return None
@@ -33,8 +33,8 @@ def parse_beats(cell: str | Sequence[str] | None) -> list[tuple[float, float]] |
             beat = math.nan, math.nan
         if not 0 <= beat[0] < math.inf or (slash and int(place) < 1) or (beats and beat[0] <= beats[-1][0]):
             raise ManifestError(
-                f"beats: {word!r}, expected increasing times in seconds, each with its place in the bar, such as "
-                "0.480/4 0.960/1"
+                f"{word!r}, expected increasing times in seconds from 0 on, with or without the place in the bar, such "
+                "as 0.480/4 0.960/1, or an empty cell"
             )
         beats.append(beat)
     return beats

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from musicrec.config.number_types import NotNegative, Positive
+from musicrec.errors import ManifestError
 from musicrec.heads.answers import DJFacts, ranked
 from musicrec.heads.beat_decoding import NEAR_S, place_in_bar, track_beats
 from musicrec.heads.beat_grid import BeatGrid, fit_grid
@@ -66,17 +67,28 @@ class BeatHead:
     def encode(self, frame: "pl.DataFrame") -> "Tensor":
         import torch
 
-        beats = [parse_beats(cell) or [] for cell in frame[self.column].to_list()]
+        try:
+            beats = [parse_beats(cell) or [] for cell in frame[self.column].to_list()]
+        except ManifestError as error:
+            raise ManifestError(f"column {self.column}: {error}") from None
         target = torch.full((len(beats), max([1, *map(len, beats)]), 2), math.nan)
         for row, of_track in enumerate(beats):
             if of_track:
                 target[row, : len(of_track)] = torch.tensor(of_track)
         return target
 
-    def cut(self, target: "Tensor", *, start_s: "Tensor") -> "Tensor":
+    def cut(self, target: "Tensor", *, start_s: "Tensor", length_s: "Tensor | None" = None) -> "Tensor":
         import torch
 
-        return torch.stack([target[..., 0] - start_s[:, None].to(target), target[..., 1]], dim=-1)
+        times_s = target[..., 0] - start_s[:, None].to(target)
+        part = torch.stack([times_s, target[..., 1]], dim=-1)
+        if length_s is None:
+            return part
+        inside = (times_s >= 0) & (times_s < length_s[:, None].to(target))
+        return torch.where(inside[..., None], part, math.nan)
+
+    def last_s(self, target: "Tensor") -> "Tensor":
+        return target[..., 0].nan_to_num(-math.inf).amax(dim=1)
 
     def one_hot(self, target: "Tensor") -> "Tensor":
         last = target[..., 0].nan_to_num(0.0).max() if target.numel() else 0.0

@@ -30,8 +30,16 @@ class FrameWise(Head, Protocol):
         """Frames per second. The first frame of a chunk is at its first sample."""
         ...
 
-    def cut(self, target: Tensor, *, start_s: Tensor) -> Tensor:
-        """Return the target with times from `start_s` (tracks,) on instead of from the start of the track."""
+    def cut(self, target: Tensor, *, start_s: Tensor, length_s: Tensor | None = None) -> Tensor:
+        """Return the target with times from `start_s` (tracks,) on instead of from the start of the track.
+
+        With `length_s` (tracks,), times outside of the part are NaN; without it, they stay, as a change of speed may
+        bring later ones into a chunk.
+        """
+        ...
+
+    def last_s(self, target: Tensor) -> Tensor:
+        """Return the latest time of each target, (tracks,) in seconds; -inf where there is none."""
         ...
 
     def grid(self, probabilities: np.ndarray) -> BeatGrid | None:

@@ -308,6 +308,25 @@ def test_hash_sees_labels_and_splits_only(music):
     assert len({same, *(manifest_hash(other) for other in different)}) == 7
 
 
+def test_hash_sees_beats_where_there_are_some(music):
+    """A manifest without beats keeps the hash that it had before there was a column for them."""
+    frame = full_frame(music).drop("beats", strict=False)
+    some, others = (frame.with_columns(beats=pl.lit(cell)) for cell in ("0.5/1", "0.6/1"))
+    without = frame.with_columns(beats=pl.lit(None, pl.String))
+    assert manifest_hash(without) == manifest_hash(frame)
+    assert len({manifest_hash(other) for other in (frame, some, others)}) == 3
+
+
+def test_a_bad_beat_is_named_and_not_the_hundreds_around_it(music):
+    good = " ".join(f"{number / 2:.3f}/{number % 4 + 1}" for number in range(400))
+    text = f"track_id,path,beats\na,audio/a.wav,{good}\nb,audio/b.mp3,{good} 3.000/1\nc,audio/a.wav,\n"
+    expected = "row 3, beats: '3.000/1', expected increasing times in seconds from 0 on, with or without the place"
+    message = errors_of(manifest(music, text))
+    assert expected in message and "1 problem\n" in message and len(message) < 400
+    frame = read_manifest(manifest(music, text.replace(" 3.000/1", "")))
+    assert frame["beats"].to_list() == [good, good, None]
+
+
 def test_the_rendered_corpus(shared):
     frame = read_manifest(shared / "corpus" / "manifest.csv")
     assert frame.height == 1194

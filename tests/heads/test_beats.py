@@ -50,7 +50,9 @@ def test_labels_survive_writing():
     assert parse_beats(write_beats(times, places)) == [(0.48, 0), (0.96, 1), (1.44, 0)]
 
 
-@pytest.mark.parametrize("cell", ["0.5 0.4", "0.5/0", "a", "0.5/x", "-1", "nan", "0.5/1 0.5/2"])
+@pytest.mark.parametrize(
+    "cell", ["0.5 0.4", "0,5/1", "-0.5/1 0.5/2", "0.5/0", "a", "0.5/x", "-1", "nan", "0.5/1 0.5/2"]
+)
 def test_a_damaged_label_is_named(cell):
     with pytest.raises(ManifestError, match="expected increasing times in seconds"):
         parse_beats(cell)
