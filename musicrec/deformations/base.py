@@ -44,6 +44,8 @@ class Deformation(Protocol):
     """A callable that deforms a batch of waveforms on the device of the batch.
 
     A deformation that copies the batch to the CPU and processes one example after another also sets `on_cpu = True`.
+    One after which events are not where they were, up to the change of tempo, sets `keeps_time = False`: labels with
+    times cannot follow it.
 
     Attributes:
         input_ratio: The longest input that may be needed, divided by the length of the output. It is 1 for deformations

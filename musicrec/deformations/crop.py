@@ -12,10 +12,11 @@ class Crop:
     """Starts the audio offset_s later, so that chunks are cut at other places.
 
     If the input is not longer than the output, the part that is cut off at the start is appended at the end: no music
-    is lost and no silence is added.
+    is lost and no silence is added. Labels with times would have to move in two ways.
     """
 
     input_ratio = 1.0
+    keeps_time = False
 
     def __init__(self, *, offset_s: float | Sequence[float] = 1.0) -> None:
         self.offset_s = limits("offset_s", offset_s, least=0, most=3600)

@@ -2,6 +2,8 @@
 
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -13,15 +15,16 @@ from musicrec.data.datamodule import MusicDataModule
 from musicrec.data.manifest import manifest_hash
 from musicrec.errors import ConfigError
 from musicrec.evaluation.bootstrap import Bootstrap
+from musicrec.heads.frames import by_track, is_frame_wise
 from musicrec.programs.build import build_all, build_data, listed, plain
-from musicrec.robustness.conditions import AudioCondition, list_conditions
+from musicrec.robustness.conditions import AudioCondition, keeps_time, list_conditions
 from musicrec.robustness.effects import measure_effects, rank_deformations
 from musicrec.robustness.excerpts import choose_tracks
 from musicrec.robustness.figures import plot_report
-from musicrec.robustness.labelled_split import LabelledSplit, read_split
+from musicrec.robustness.labelled_split import LabelledSplit, labels_of_excerpts, read_split
 from musicrec.robustness.measurement import MeasuredAnswers
 from musicrec.robustness.model_comparison import compare_models
-from musicrec.robustness.models_under_test import ModelUnderTest, comparison_remarks, read_models
+from musicrec.robustness.models_under_test import ModelUnderTest, comparison_remarks, read_models, without_frames
 from musicrec.robustness.overlap import OverlapMeasurement
 from musicrec.robustness.report import RobustnessReport, write_report
 from musicrec.robustness.report_tables import print_report, print_seconds, write_markdown
@@ -43,7 +46,11 @@ def main(cfg: DictConfig) -> None:
         raise ConfigError("splits is empty; name some, as in splits=[test]")
     conditions = build_conditions(cfg)
     models = read_models([find_export(name, runs=cfg.paths.runs) for name in listed(cfg.export)])
+    models, not_scored = without_frames(models, excerpts=measurement.excerpts)
     measurement.check(models, conditions)
+    not_scored += timeless_remarks(models, conditions)
+    if recommender and not any(by_track(tested.model.heads) for tested in models):
+        recommender, not_scored = None, [*not_scored, "recommendations: no head answers once per track"]
     if recommender:
         recommender.check(models)
     data, splits = open_splits(cfg, models, bootstrap)
@@ -54,6 +61,8 @@ def main(cfg: DictConfig) -> None:
             measured = measurement.run(
                 models, conditions, data.store, tracks, title=split.name, progress=sys.stderr.isatty()
             )
+            labels = labels_of_excerpts(split, models, measured.excerpts, sample_rate=data.store.sample_rate)
+            split = replace(split, labels=labels, left_out=[*split.left_out, *not_scored])
             reports.append(report_on(cfg, models, split, measured, data, bootstrap=bootstrap, recommender=recommender))
             publish(cfg, reports[-1], run, bootstrap=bootstrap, loggers=loggers)
     except KeyboardInterrupt:
@@ -67,6 +76,13 @@ def build_conditions(cfg: DictConfig) -> list[AudioCondition]:
     chosen = {name: entry for name, entry in (cfg.get("deformation") or {}).items() if entry is not None}
     settings = {name: plain(entry) for name, entry in chosen.items()}
     return list_conditions({name: instantiate(entry) for name, entry in chosen.items()}, settings)
+
+
+def timeless_remarks(models: Sequence[ModelUnderTest], conditions: Sequence[AudioCondition]) -> list[str]:
+    """Return which heads are not scored under which deformations, one remark or none."""
+    heads = dict.fromkeys(head.name for tested in models for head in tested.model.heads if is_frame_wise(head))
+    moving = dict.fromkeys(condition.name for condition in conditions if not keeps_time(condition))
+    return [f"{', '.join(heads)} under {', '.join(moving)}: times do not stay"] if heads and moving else []
 
 
 def open_splits(
@@ -141,7 +157,7 @@ def report_on(
         overlap=overlap,
         left_out=[
             *split.left_out,
-            *([] if recommender else ["recommendations: not measured (recommender=null)"]),
+            *([] if recommender or cfg.recommender else ["recommendations: not measured (recommender=null)"]),
             *not_compared,
             *comparison_remarks(models),
         ],

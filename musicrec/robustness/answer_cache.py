@@ -5,7 +5,7 @@ An interrupted report continues from this cache.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,8 @@ class Answers:
     """What one model computes from a set of tracks under one condition.
 
     Attributes:
-        probabilities: {head: (tracks, classes)}, the mean over the chunks of each track, at temperature 1.
+        probabilities: {head: (tracks, classes)}, the mean over the chunks of each track, at temperature 1; of a
+            frame-wise head (tracks, classes, frames), from the start of its excerpt, NaN where nothing was heard.
         embedding: (tracks, embedding size), the mean over the chunks of each track.
         shift_semitones: (tracks,), by how much the deformation raised the pitch.
         tempo_ratio: (tracks,), by how much the deformation sped up the music: 1.1 is 10 % faster.
@@ -65,19 +66,20 @@ class AnswerCache:
         key = json.dumps({**self.settings, "export": fingerprint, "condition": condition}, sort_keys=True)
         return self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:40]}.safetensors"
 
-    def read(self, fingerprint: str, condition: str) -> Answers | None:
-        """Return the cached answers; None if there are none, or if the file is damaged.
+    def read(self, fingerprint: str, condition: str, *, heads: Sequence[str]) -> Answers | None:
+        """Return the cached answers; None if there are none, if a head has none, or if the file is damaged.
 
         Args:
             fingerprint: Checksum of the model.
             condition: Description of the condition.
+            heads: Names of the heads.
         """
         try:
             with safe_open(self.path(fingerprint, condition), framework="pt") as file:
                 about = json.loads(file.metadata()["about"])
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
             others = {name: tensors.pop(name) for name in _OTHER_TENSORS}
-            probabilities = {name.removeprefix(_HEAD): values for name, values in tensors.items()}
+            probabilities = {name: tensors[f"{_HEAD}{name}"] for name in heads}
             return Answers(probabilities=probabilities, **others, seconds=about["seconds"], audio_s=about["audio_s"])
         except (OSError, SafetensorError, ValueError, KeyError, TypeError):
             return None

@@ -117,6 +117,11 @@ def conditions_for_workers(conditions: Sequence[AudioCondition], device: torch.d
     ]
 
 
+def keeps_time(condition: AudioCondition) -> bool:
+    """Return whether events stay where they were, up to the change of tempo, so that labels with times can follow."""
+    return getattr(condition.deformation, "keeps_time", True)
+
+
 def check_condition(condition: AudioCondition, *, sample_rate: int) -> None:
     """Deform a moment of silence, so that a mistake shows before the first track is read.
 

@@ -9,10 +9,11 @@ from rich.progress import track as with_progress
 from torch import Tensor
 
 from musicrec.heads import Head
+from musicrec.heads.frames import is_frame_wise
 from musicrec.heads.metrics import Scores
 from musicrec.robustness.answer_cache import Answers
-from musicrec.robustness.conditions import AudioCondition
-from musicrec.robustness.label_motion import answer_followed, move_labels, weighted_share
+from musicrec.robustness.conditions import AudioCondition, keeps_time
+from musicrec.robustness.label_motion import answer_followed, move_labels, right_answers, weighted_share
 from musicrec.robustness.measurement import MeasuredAnswers
 from musicrec.robustness.resampling import IntervalEstimate, ResampledScores
 from musicrec.system.console import error_console
@@ -41,7 +42,8 @@ class MetricChange:
 class Effect:
     """What a condition does to one head of one model.
 
-    Answers are counted per track; those of a head whose classes are not exclusive, per track and class.
+    Answers are counted per track; those of a head whose classes are not exclusive, per track and class; those of a
+    frame-wise head, per beat that was found on the clean audio, and once more for whether it is a downbeat.
 
     Attributes:
         model: Index of the model.
@@ -91,7 +93,9 @@ def measure_effects(
     resampled: ResampledScores,
     progress: bool = True,
 ) -> list[Effect]:
-    """Measure the effect of every condition on every head of every model. Heads without any label are left out.
+    """Measure the effect of every condition on every head of every model.
+
+    Heads without any label are left out, and frame-wise heads under deformations that do not keep the time.
 
     Args:
         measured: Answers of the models.
@@ -106,6 +110,7 @@ def measure_effects(
         for head in of_model
         if (~targets[model][head.name].isnan()).any()
         for condition in range(1, len(measured.conditions))
+        if not is_frame_wise(head) or keeps_time(measured.conditions[condition])
     ]
     bar = with_progress(work, "scoring", console=error_console(), transient=True, disable=not progress)
     return [
@@ -156,8 +161,9 @@ def measure_effect(
     else:
         original = {name: float(values[0]) for name, values in deformed_values.items()}
 
-    right = head.agrees(head.answer(before), target)
-    followed = answer_followed(head, head.answer(before), head.answer(after), **motion)
+    answer_before = head.answer(before)
+    right = right_answers(head, answer_before, target)
+    followed = answer_followed(head, answer_before, head.answer(after), **motion)
     shares = _shares_followed(followed, right, resampled)
     return Effect(
         model=model,

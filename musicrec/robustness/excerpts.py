@@ -139,7 +139,7 @@ class DeformedExcerpts(Dataset):
         else:
             deformed = deformation(
                 waveform,
-                samples=max(1, int(length / deformation.input_ratio)),
+                samples=self._deformed_samples(length, read.condition),
                 sample_rate=self.store.sample_rate,
                 seeds=[seed_of(self.seed, self.excerpts.name[excerpt]) for excerpt in chosen],
             )
@@ -153,6 +153,15 @@ class DeformedExcerpts(Dataset):
             deforming_s=read.reading_s + clock(device) - begin,
             audio_s=len(chosen) * length / self.store.sample_rate,
         )
+
+    def longest_s(self, condition: int) -> float:
+        """Return the length of the longest excerpt under a condition, in seconds."""
+        return self._deformed_samples(int(self.excerpts.length.max()), condition) / self.store.sample_rate
+
+    def _deformed_samples(self, samples: int, condition: int) -> int:
+        """Return how long an excerpt of so many samples is when it is deformed."""
+        deformation = self.conditions[condition].deformation
+        return samples if deformation is None else max(1, int(samples / deformation.input_ratio))
 
 
 def cut_excerpts(store: WaveformStore, track_ids: Sequence[str], *, samples: int, count: int) -> Excerpts:

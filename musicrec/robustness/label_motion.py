@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from musicrec.heads import Head
+from musicrec.heads.frames import is_frame_wise
 
 
 def move_labels(head: Head, labels: Tensor, *, shift_semitones: Tensor, tempo_ratio: Tensor) -> Tensor:
@@ -43,6 +44,17 @@ def answer_followed(
     """
     expected = move_labels(head, before, shift_semitones=shift_semitones, tempo_ratio=tempo_ratio)
     return torch.where(expected.isnan(), torch.nan, head.agrees(after, expected).float())
+
+
+def right_answers(head: Head, answers: Tensor, labels: Tensor) -> Tensor:
+    """Return whether answers are right: bool, in the shape of the answers.
+
+    Args:
+        head: The head that gave the answers.
+        answers: In the terms of labels. Of a frame-wise head these are the beats that it found, not the labelled ones.
+        labels: What the answers should be; NaN where that is not known.
+    """
+    return head.agrees(labels, answers) if is_frame_wise(head) else head.agrees(answers, labels)
 
 
 def weighted_share(points: Tensor, counted: Tensor, weights: Tensor) -> Tensor:

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
+import torch
 from torch import Tensor
 
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.errors import ConfigError
 from musicrec.evaluation.bootstrap import Bootstrap
+from musicrec.heads.frames import is_frame_wise
+from musicrec.robustness.excerpts import Excerpts
 from musicrec.robustness.models_under_test import ModelUnderTest
 
 
@@ -65,3 +68,30 @@ def read_split(
         labels.append(found)
         left_out += [f"{head} of {tested.name}: no track of split '{name}' has a label for it" for head in unlabelled]
     return LabelledSplit(name=name, frame=frame, labels=labels, left_out=left_out)
+
+
+def labels_of_excerpts(
+    split: LabelledSplit, models: Sequence[ModelUnderTest], excerpts: Excerpts, *, sample_rate: int
+) -> list[dict[str, Tensor]]:
+    """Return the labels of what was heard of the tracks: those of frame-wise heads count from the start of the excerpt.
+
+    Args:
+        split: The tracks.
+        models: To be tested.
+        excerpts: What was heard, one excerpt per track if a model has a frame-wise head.
+        sample_rate: Of the excerpts, in Hz.
+
+    Returns:
+        For each model, {head: labels}, as `LabelledSplit.labels`.
+    """
+    place = {
+        "start_s": torch.from_numpy(excerpts.start / sample_rate),
+        "length_s": torch.from_numpy(excerpts.length / sample_rate),
+    }
+    return [
+        {
+            head.name: head.cut(labels[head.name], **place) if is_frame_wise(head) else labels[head.name]
+            for head in tested.model.heads
+        }
+        for tested, labels in zip(models, split.labels, strict=True)
+    ]

@@ -18,7 +18,7 @@ from musicrec.data.store import WaveformStore
 from musicrec.errors import ConfigError
 from musicrec.robustness.answer_cache import AnswerCache, Answers
 from musicrec.robustness.conditions import CLEAN, AudioCondition, check_condition, conditions_for_workers
-from musicrec.robustness.excerpts import DeformedBatch, DeformedExcerpts, ReadBatch, cut_excerpts
+from musicrec.robustness.excerpts import DeformedBatch, DeformedExcerpts, Excerpts, ReadBatch, cut_excerpts
 from musicrec.robustness.inference import TrackInference
 from musicrec.robustness.models_under_test import ModelUnderTest
 from musicrec.system.console import error_console
@@ -38,6 +38,7 @@ class MeasuredAnswers:
         answers: The answers of each model, one per condition.
         newly_measured: Indices of the conditions that this run measured; the others were in the cache.
         excerpt_s: Length of an excerpt, in seconds.
+        excerpts: What was heard of the tracks.
         waiting_s: How long the networks waited for deformed audio, in seconds.
         wall_s: How long everything took, in seconds.
     """
@@ -46,6 +47,7 @@ class MeasuredAnswers:
     answers: list[list[Answers]]
     newly_measured: list[int]
     excerpt_s: float
+    excerpts: Excerpts
     waiting_s: float
     wall_s: float
 
@@ -137,12 +139,17 @@ class Measurement:
         excerpt_s = self._excerpt_s(models)
         cache = self._open_cache(store, track_ids, excerpt_s)
         answers = [
-            [cache.read(tested.fingerprint, condition.description) for condition in conditions] for tested in models
+            [
+                cache.read(tested.fingerprint, condition.description, heads=[head.name for head in tested.model.heads])
+                for condition in conditions
+            ]
+            for tested in models
         ]
         missing = [index for index in range(len(conditions)) if any(of_model[index] is None for of_model in answers)]
+        excerpts = cut_excerpts(store, track_ids, samples=round(excerpt_s * store.sample_rate), count=self.excerpts)
         dataset = DeformedExcerpts(
             store,
-            cut_excerpts(store, track_ids, samples=round(excerpt_s * store.sample_rate), count=self.excerpts),
+            excerpts,
             conditions,
             batch_size=self.batch_size,
             seed=self.seed,
@@ -161,7 +168,11 @@ class Measurement:
                     continue
                 if index not in inferences:
                     inferences[index] = TrackInference(
-                        tested.model, tracks=len(track_ids), chunks=self.chunks, device=self.device
+                        tested.model,
+                        tracks=len(track_ids),
+                        longest_s=dataset.longest_s(batch.condition),
+                        chunks=self.chunks,
+                        device=self.device,
                     )
                 inferences[index].update(batch)
                 if batch.number == len(dataset.batches) - 1:
@@ -172,6 +183,7 @@ class Measurement:
             answers=answers,
             newly_measured=missing,
             excerpt_s=excerpt_s,
+            excerpts=excerpts,
             waiting_s=waiting_s,
             wall_s=time.perf_counter() - begin,
         )

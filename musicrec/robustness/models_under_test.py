@@ -1,9 +1,8 @@
 """The models that a report tests."""
 
-import dataclasses
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from musicrec.errors import ConfigError
@@ -35,12 +34,11 @@ def read_models(paths: Sequence[str]) -> list[ModelUnderTest]:
         paths: Export folders or checkpoint files.
 
     Raises:
-        ConfigError: No model is given, one is given twice or has only frame-wise heads, or the models need audio at
-            different sample rates.
+        ConfigError: No model is given, one is given twice, or the models need audio at different sample rates.
     """
     if not paths:
         raise ConfigError("export: no model is given; give export=PATH, an export folder or a checkpoint of train.py")
-    models = [ModelUnderTest(name=path, model=_by_track(path), fingerprint=_fingerprint(path)) for path in paths]
+    models = [ModelUnderTest(name=path, model=read_model(path), fingerprint=_fingerprint(path)) for path in paths]
     first = models[0]
     for index, tested in enumerate(models):
         if tested.fingerprint in [other.fingerprint for other in models[:index]]:
@@ -62,20 +60,34 @@ def comparison_remarks(models: Sequence[ModelUnderTest]) -> list[str]:
     return ["comparison of the models: no two of them have a head in common"]
 
 
-def _by_track(path: str) -> Model:
-    """Read a model without its frame-wise heads, whose labels have times: a report scores answers to whole tracks.
+def without_frames(models: Sequence[ModelUnderTest], *, excerpts: int) -> tuple[list[ModelUnderTest], list[str]]:
+    """Leave out frame-wise heads where tracks are heard in several excerpts: their labels have times of one recording.
+
+    Args:
+        models: To be tested.
+        excerpts: Per track.
+
+    Returns:
+        The models, and one remark per model that lost heads.
 
     Raises:
-        ConfigError: It has no other heads.
+        ConfigError: A model has no other heads.
     """
-    model = read_model(path)
-    heads = by_track(model.heads)
-    if not heads:
-        raise ConfigError(
-            f"export={path}: {', '.join(head.name for head in model.heads)} answers for every frame, which a "
-            "robustness report does not score; experiments/beats measures beats at other speeds"
-        )
-    return dataclasses.replace(model, heads=heads)
+    if excerpts == 1:
+        return list(models), []
+    kept, remarks = [], []
+    for tested in models:
+        heads = by_track(tested.model.heads)
+        names = ", ".join(head.name for head in tested.model.heads if head not in heads)
+        if not heads:
+            raise ConfigError(
+                f"measurement.excerpts={excerpts}: {names} of {tested.name} answers for every frame of one excerpt; "
+                "give measurement.excerpts=1, and a longer measurement.excerpt_s to hear more of each track"
+            )
+        if names:
+            remarks.append(f"{names} of {tested.name}: not scored with several excerpts per track")
+        kept.append(replace(tested, model=replace(tested.model, heads=heads)))
+    return kept, remarks
 
 
 def _fingerprint(path: str) -> str:

@@ -13,6 +13,7 @@ from rich.progress import track as with_progress
 from musicrec.config.number_types import Count
 from musicrec.config.value_check import check_value
 from musicrec.heads import Head
+from musicrec.heads.frames import by_track
 from musicrec.heads.metrics import Scores, weighted_mean
 from musicrec.recommend.evaluation.comparison import candidates
 from musicrec.recommend.evaluation.exact_search import ExactSearch
@@ -246,10 +247,13 @@ def _library_of_split(models: Sequence[ModelUnderTest], measured: MeasuredAnswer
 
 
 def _all_heads(models: Sequence[ModelUnderTest]) -> list[Head]:
-    """Return the heads of all models; of two with one name the first, as `TrackAnalyzer` does."""
+    """Return the heads of all models that answer once per track; of two with one name the first.
+
+    So does `TrackAnalyzer`: what a head answers for every frame is not compared.
+    """
     heads: dict[str, Head] = {}
     for tested in models:
-        for head in tested.model.heads:
+        for head in by_track(tested.model.heads):
             heads.setdefault(head.name, head)
     return list(heads.values())
 
@@ -258,14 +262,18 @@ def _track_values(answers: Sequence[tuple[ModelUnderTest, Answers]]) -> dict[str
     """Return what a library holds of tracks, from the answers of each model.
 
     Returns:
-        {head: (tracks, classes) calibrated probabilities}, and "embedding": (tracks, size), those of all models.
+        {head: (tracks, classes) calibrated probabilities}, and "embedding": (tracks, size), those of all models with a
+        head that answers once per track.
     """
     values: dict[str, np.ndarray] = {}
+    embeddings = []
     for tested, of_model in answers:
-        for head in tested.model.heads:
+        heads = by_track(tested.model.heads)
+        embeddings += [of_model.embedding] if heads else []
+        for head in heads:
             if head.name not in values:
                 values[head.name] = head.calibrated(of_model.probabilities[head.name]).numpy()
-    return values | {"embedding": torch.cat([of_model.embedding for _, of_model in answers], dim=1).numpy()}
+    return values | {"embedding": torch.cat(embeddings, dim=1).numpy()}
 
 
 def _overlaps(clean: Sequence[Sequence[int]], deformed: Sequence[Sequence[int]]) -> dict[str, torch.Tensor]:

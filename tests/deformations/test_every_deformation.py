@@ -83,6 +83,29 @@ def test_only_those_that_say_so_move_labels(sweep: Sweep, deform, request):
     assert name not in LABELS_MOVE or len(moves) == len(sweep), "every strength moves the labels elsewhere"
 
 
+@pytest.mark.parametrize("sweep", NAMES, indirect=True)
+def test_what_sounds_stays_in_its_time_where_a_deformation_says_so(sweep: Sweep, deform, request):
+    """Bursts of noise every 0.3 to 0.5 s: the lag at which the onsets fit best is that of labels, which is none."""
+    generator = torch.Generator().manual_seed(3)
+    times_s = torch.cumsum(0.3 + 0.2 * torch.rand(9, generator=generator), dim=0)
+    lags_s = torch.arange(-0.2, 0.2005, 0.004)
+    found = []
+    for _, deformation in sweep:
+        samples = int(4.5 * 16_000 / min(1.0, deformation.input_ratio))
+        waveform = torch.zeros(math.ceil(samples * max(1.0, deformation.input_ratio)) + 1)
+        for first in (times_s * 16_000).round().long().tolist():
+            burst = torch.randn(4000, generator=generator) * torch.exp(-torch.arange(4000) / 800)
+            waveform[first : first + 4000] += 0.2 * burst[: len(waveform) - first]
+        result = deform(deformation, waveform, samples)
+        energy = torch.nn.functional.pad(result.waveform[0], (64, 64)).unfold(0, 128, 64).square().mean(dim=1)
+        onsets = energy.diff(prepend=energy[:1]).clamp(min=0)
+        places = (times_s / result.tempo_ratio + lags_s[:, None]) * 16_000 / 64
+        near = places.round().long()[..., None] + torch.arange(-2, 3)
+        found.append(float(lags_s[onsets[near.clamp(0, len(onsets) - 1)].sum(dim=(1, 2)).argmax()]))
+    stays = max(map(abs, found)) <= 0.02
+    assert stays == getattr(deformation, "keeps_time", True), f"{request.node.callspec.params['sweep']}: lags {found} s"
+
+
 def test_all_composes_and_leaves_out_only_what_needs_a_folder():
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF)):

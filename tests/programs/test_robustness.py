@@ -13,10 +13,12 @@ from PIL import Image
 from musicrec.data.datamodule import MusicDataModule
 from musicrec.data.manifest import read_manifest, write_manifest
 from musicrec.export.folder import write_export
+from musicrec.heads.beats import BeatHead
 from musicrec.heads.classes import ClassHead
 from musicrec.heads.key import KeyHead
 from musicrec.heads.tags import TagHead
 from musicrec.heads.tempo import TempoHead
+from musicrec.models.beat_net import BeatNet
 from musicrec.models.frontends.mel import MelSpectrogram
 from musicrec.models.short_chunk_resnet import ShortChunkResNet
 from musicrec.robustness.inference import TrackInference
@@ -355,6 +357,48 @@ def test_a_mistake_gets_one_message(
     assert message.format(manifest=tiny_music, unnamed=unnamed) in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
     assert not list((tmp_path / "report").glob("test*"))
+
+
+@pytest.fixture(scope="module")
+def beats(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The export of an untrained beat network with chunks of 3 s."""
+    torch.manual_seed(0)
+    network = BeatNet({"beats": 2}, n_mels=128, chunk_samples=48_000, width=4, blocks=2).eval()
+    folder = tmp_path_factory.mktemp("beats") / "beats"
+    return write_export(
+        folder, network=network, heads=[BeatHead()], frontend=MelSpectrogram(n_mels=128), metrics={}, data={}
+    )
+
+
+@pytest.mark.slow
+def test_beats_are_scored_where_their_times_can_follow(
+    program: Callable, beats: Path, music: list[str], tmp_path: Path
+):
+    """With the default recommender, which beats have no answer for, and figures."""
+    brief = [text for text in BRIEF if text.split("=")[0] not in ("deformation", "recommender", "figures")]
+    done = program(
+        "robustness.py", f"export={beats}", *music, *brief, "deformation=[gain,crop,time_stretch]",
+        "deformation.time_stretch.strengths=[0.8]", "deformation.crop.strengths=[0.5]",
+        f"hydra.run.dir={tmp_path / 'report'}",
+    )  # fmt: skip
+    rows = table(tmp_path / "report" / "test_metrics.csv")
+    assert {(row["deformation"], row["metric"]) for row in rows} == {
+        (name, metric)
+        for name in ("gain", "time_stretch")
+        for metric in ("f_measure", "cmlt", "amlt", "downbeat_f_measure", "tempo_2pct")
+    }
+    moves = {row["deformation"]: row["label_moves"] for row in table(tmp_path / "report" / "test_moved.csv")}
+    assert moves == {"gain": "0", "time_stretch": "1"}
+    gain = next(row for row in rows if (row["deformation"], row["metric"]) == ("gain", "f_measure"))
+    assert float(gain["moved"]) == pytest.approx(float(gain["clean"]), abs=0.02), "the network does not hear a gain"
+    assert "left out: beats under crop: times do not stay" in done.stdout
+    assert "left out: recommendations: no head answers once per track" in done.stdout
+
+
+def test_beats_of_several_excerpts_are_refused(program: Callable, beats: Path, music: list[str], tmp_path: Path):
+    given = [f"export={beats}", *music, *BRIEF, "measurement.excerpts=2", f"hydra.run.dir={tmp_path / 'report'}"]
+    error = program("robustness.py", *given, status=1).stderr
+    assert "measurement.excerpts=2: beats of " in error and "give measurement.excerpts=1" in error
 
 
 def test_heads_without_labels_are_listed_as_left_out(

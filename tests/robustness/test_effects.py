@@ -7,18 +7,24 @@ import pytest
 import torch
 from torch import Tensor
 
+from musicrec.deformations.crop import Crop
+from musicrec.deformations.gain import Gain
 from musicrec.evaluation.bootstrap import Bootstrap
 from musicrec.heads import Head
+from musicrec.heads.beats import BeatHead
 from musicrec.heads.classes import ClassHead
 from musicrec.heads.key import KeyHead
 from musicrec.heads.tags import TagHead
 from musicrec.heads.tempo import TempoHead
 from musicrec.robustness.answer_cache import Answers
 from musicrec.robustness.conditions import AudioCondition
-from musicrec.robustness.effects import Effect, measure_effect, rank_deformations
+from musicrec.robustness.effects import Effect, measure_effect, measure_effects, rank_deformations
+from musicrec.robustness.excerpts import Excerpts
+from musicrec.robustness.measurement import MeasuredAnswers
 from musicrec.robustness.resampling import ResampledScores
 
 BOOTSTRAP = Bootstrap(resamples=400, units=["track"])
+NO_EXCERPTS = Excerpts(track=np.zeros(0), row=np.zeros(0), start=np.zeros(0), length=np.zeros(0), name=[])
 GENRE = ClassHead(name="genre", column="genre", classes=("jazz", "rock"))
 
 
@@ -62,6 +68,62 @@ def test_answers_that_follow_and_answers_that_stay():
         assert (follows.primary.clean, follows.primary.moved, follows.primary.original) == (1, 1, 0)
         assert (stays.primary.clean, stays.primary.moved, stays.primary.original) == (1, 0, 1)
         assert (follows.primary.drop.value, stays.primary.drop.value) == (0, 1)
+
+
+def beat_curves(period_s: float, *, tracks: int, frames: int = 620) -> Tensor:
+    """Return (tracks, 2, frames) probabilities of beats and, on every fourth, downbeats; 62.5 frames per second."""
+    times = torch.arange(frames) / 62.5
+    beats, downbeats = (
+        torch.exp(-0.5 * (((times + every / 2) % every - every / 2) / 0.016) ** 2) for every in (period_s, 4 * period_s)
+    )
+    return torch.stack([beats, downbeats]).mul(0.9).add(0.02).expand(tracks, 2, frames)
+
+
+def test_beats_that_follow_and_beats_that_stay():
+    """Beats every 0.5 s, played 1.25 times as fast: every 0.4 s. Those that stay meet the labels every 2 s only."""
+    head, motion = BeatHead(), {"ratio": 1.25}
+    times = torch.arange(0, 10, 0.5)
+    target = torch.stack([times, (torch.arange(20) % 4 == 0).float()], dim=1).expand(3, 20, 2).clone()
+    target[2] = math.nan  # a track without labels
+    clean = make_answers(head, beat_curves(0.5, tracks=3))
+    follows = measure(head, clean, make_answers(head, beat_curves(0.4, tracks=3, frames=496), **motion), target)
+    stays = measure(head, clean, make_answers(head, beat_curves(0.5, tracks=3, frames=496), **motion), target)
+    beats = 20
+    for found in (follows, stays):
+        assert found.label_moves and found.tracks == 2 and found.by_class == []
+        assert set(found.changes) == {"f_measure", "cmlt", "amlt", "downbeat_f_measure", "tempo_2pct"}
+        assert found.right_before == 2 * (beats + beats), "each beat, and whether it is a downbeat"
+        assert {name: change.clean for name, change in found.changes.items()} == dict.fromkeys(found.changes, 1.0)
+    assert all(change.moved == 1 and change.drop.value == 0 for change in follows.changes.values())
+    assert (follows.followed_of_right.value, follows.followed.value) == (1, 1)
+    # In the 8 s that are left there are 16 answers every 0.5 s, and 20 labels every 0.4 s; four of them are the same.
+    assert stays.primary.moved == pytest.approx(2 * 4 / (16 + 20))
+    assert stays.changes["tempo_2pct"].moved == 0
+    assert stays.primary.original == pytest.approx(2 * 16 / (16 + 20)), "the original labels go on to 10 s"
+    # The same four of 20 are followed, and of whether they are downbeats the first one only.
+    assert stays.followed_of_right.value == pytest.approx((4 + 1) / (20 + 20))
+
+
+def test_heads_with_times_are_left_out_where_times_do_not_stay():
+    head, target = BeatHead(), torch.tensor([[[0.5, 1.0], [1.0, 0.0], [1.5, 0.0]]])
+    answers = make_answers(head, beat_curves(0.5, tracks=1, frames=126))
+    deformations = {"clean": None, "crop": Crop(), "gain": Gain(gain_db=-3.0)}
+    conditions = [
+        AudioCondition(name=name, title=name, deformation=deformation, description=name)
+        for name, deformation in deformations.items()
+    ]
+    measured = MeasuredAnswers(
+        conditions=conditions,
+        answers=[[answers] * 3],
+        newly_measured=[],
+        excerpt_s=2.0,
+        excerpts=NO_EXCERPTS,
+        waiting_s=0.0,
+        wall_s=0.0,
+    )
+    resampled = ResampledScores(None, [None])
+    found = measure_effects(measured, [[head]], [{"beats": target}], resampled=resampled, progress=False)
+    assert [effect.condition.name for effect in found] == ["gain"]
 
 
 def test_wrong_answers_can_follow_too():

@@ -1,6 +1,7 @@
 """Measurement: answers do not depend on batches, audio is deformed once for all models, answers are cached."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +18,17 @@ from musicrec.deformations.time_stretch import TimeStretch
 from musicrec.errors import ConfigError
 from musicrec.export.analyzer import TrackAnalyzer
 from musicrec.export.description import Model
+from musicrec.heads.beats import BeatHead
 from musicrec.heads.classes import ClassHead
+from musicrec.models.beat_net import BeatNet
 from musicrec.models.frontends.mel import MelSpectrogram
 from musicrec.robustness import measurement
 from musicrec.robustness.conditions import CLEAN, AudioCondition, conditions_for_workers
 from musicrec.robustness.excerpts import choose_tracks, cut_excerpts
 from musicrec.robustness.inference import TrackInference
+from musicrec.robustness.labelled_split import LabelledSplit, labels_of_excerpts
 from musicrec.robustness.measurement import MeasuredAnswers, Measurement
-from musicrec.robustness.models_under_test import ModelUnderTest
+from musicrec.robustness.models_under_test import ModelUnderTest, without_frames
 
 RATE = 16_000
 
@@ -131,6 +135,71 @@ def test_clean_answers_equal_those_of_the_analyzer(measure: Callable[..., Measur
         np.testing.assert_allclose(clean.embedding[row], analysis.embedding, atol=1e-4)
 
 
+def make_beat_model() -> ModelUnderTest:
+    """A small untrained beat network with chunks of 3 s, which also tells genres."""
+    torch.manual_seed(0)
+    heads = [BeatHead(), ClassHead(name="genre", column="genre", classes=("a", "b"))]
+    sizes = {head.name: len(head.classes) for head in heads}
+    network = BeatNet(sizes, n_mels=16, chunk_samples=3 * RATE, width=4, blocks=2).eval()
+    model = Model(network=network, frontend=MelSpectrogram(n_mels=16), heads=heads, config={})
+    return ModelUnderTest(name="beats", model=model, fingerprint="beats")
+
+
+def test_frames_equal_those_of_the_analyzer(measure: Callable[..., MeasuredAnswers], store: WaveformStore):
+    tested = make_beat_model()
+    half = condition("half speed", TimeStretch(rate=0.5))
+    (clean, slow) = measure(half, models=[tested], excerpt_s=60.0).answers[0]
+    analyzer, seconds = TrackAnalyzer([tested.model]), int(store.lengths[0]) / RATE
+    assert clean.probabilities["beats"].shape == (6, 2, int(seconds * 62.5) + 1)
+    assert slow.probabilities["beats"].shape == (6, 2, int(2 * seconds * 62.5) + 1)
+    assert not slow.probabilities["beats"][:, :, : int(2 * seconds * 62.5)].isnan().any()
+    waveform = store.read(np.array([0]), np.array([0]), int(store.lengths[0]))[0].astype(np.float32) / 32768
+    np.testing.assert_allclose(clean.probabilities["beats"][0], analyzer.analyze(waveform).frames["beats"], atol=1e-4)
+    assert clean.probabilities["genre"].shape == (6, 2)
+
+
+def test_frames_that_no_chunk_hears_are_not_known(measure: Callable[..., MeasuredAnswers]):
+    """One chunk of 3 s in the middle of 5 s: frames of the first and the last second are not heard."""
+    (clean, _) = measure(CONDITIONS[0], models=[make_beat_model()], excerpt_s=5.0, chunks=1).answers[0]
+    heard = ~clean.probabilities["beats"][:, 0].isnan()
+    assert heard[:, 63:249].all() and not heard[:, :62].any() and not heard[:, 252:].any()
+
+
+def test_answers_without_a_head_are_measured_again(measure: Callable[..., MeasuredAnswers]):
+    """As those of a version that left frame-wise heads out."""
+    tested = make_beat_model()
+    fewer = replace(tested, model=replace(tested.model, heads=tested.model.heads[1:]))
+    assert measure(CONDITIONS[0], models=[fewer]).newly_measured == [0, 1]
+    assert measure(CONDITIONS[0], models=[tested]).newly_measured == [0, 1]
+    assert (
+        measure(CONDITIONS[0], models=[tested]).newly_measured
+        == measure(CONDITIONS[0], models=[fewer]).newly_measured
+        == []
+    )
+
+
+def test_labels_of_an_excerpt_count_from_its_start(store: WaveformStore):
+    """Four seconds from the middle of six: beats from 1 s to 5 s, and others have none."""
+    tested = make_beat_model()
+    labels = {"beats": torch.tensor([[[0.5, 1], [1, 0], [4.5, 1], [5.0, 0]]]).repeat(6, 1, 1), "genre": torch.zeros(6)}
+    split = LabelledSplit(name="test", frame=pl.DataFrame(), labels=[labels], left_out=[])
+    excerpts = cut_excerpts(store, store.track_ids, samples=4 * RATE, count=1)
+    (found,) = labels_of_excerpts(split, [tested], excerpts, sample_rate=RATE)
+    assert found["beats"][0].nan_to_num(-1).tolist() == [[-1, -1], [0, 0], [3.5, 1], [-1, -1]]
+    assert found["genre"] is labels["genre"]
+
+
+def test_several_excerpts_leave_frames_out():
+    tested, bands = make_beat_model(), make_model()
+    assert without_frames([tested, bands], excerpts=1) == ([tested, bands], [])
+    (kept, same), remarks = without_frames([tested, bands], excerpts=2)
+    assert [head.name for head in kept.model.heads] == ["genre"] and same.model.heads == bands.model.heads
+    assert remarks == ["beats of beats: not scored with several excerpts per track"]
+    only = replace(tested, model=replace(tested.model, heads=tested.model.heads[:1]))
+    with pytest.raises(ConfigError, match=r"measurement.excerpts=2: beats of beats answers for every frame"):
+        without_frames([only], excerpts=2)
+
+
 def test_audio_is_deformed_once_for_all_models(measure: Callable[..., MeasuredAnswers]):
     inversion = CountingInversion()
     both = measure(condition("sign", inversion), models=[make_model("one"), make_model("two")])
@@ -176,15 +245,16 @@ def test_a_setting_that_changes_answers_is_measured_again(measure: Callable[...,
 
 
 def test_chunks_are_spread_over_the_excerpt():
-    inference = TrackInference(make_model().model, tracks=1, chunks=2, device=torch.device("cpu"))
+    inference = TrackInference(make_model().model, tracks=1, longest_s=5.0, chunks=2, device=torch.device("cpu"))
     seconds = torch.arange(5.0).repeat_interleave(RATE)[None]
-    assert [chunk.unique().tolist() for chunk in inference._cut(seconds)] == [[0.0], [4.0]]
+    assert [chunk.unique().tolist() for chunk in inference._cut(seconds)[0]] == [[0.0], [4.0]]
     inference.chunks = 1
-    assert [chunk.unique().tolist() for chunk in inference._cut(seconds)] == [[2.0]]
+    assert [chunk.unique().tolist() for chunk in inference._cut(seconds)[0]] == [[2.0]]
     inference.chunks = 9
-    assert [chunk.unique().tolist() for chunk in inference._cut(seconds)[:3]] == [[0.0], [0.0, 1.0], [1.0]]
+    assert [chunk.unique().tolist() for chunk in inference._cut(seconds)[0][:3]] == [[0.0], [0.0, 1.0], [1.0]]
+    assert inference._cut(seconds)[1].tolist() == [0, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4]
     inference.chunks = None
-    assert [chunk.unique().tolist() for chunk in inference._cut(seconds)] == [[0.0], [1.0], [2.0], [3.0], [4.0]]
+    assert [chunk.unique().tolist() for chunk in inference._cut(seconds)[0]] == [[0.0], [1.0], [2.0], [3.0], [4.0]]
 
 
 def test_excerpts_are_spread_over_a_track(store: WaveformStore):

@@ -19,6 +19,7 @@ from musicrec.heads.key import KeyHead
 from musicrec.robustness.answer_cache import AnswerCache, Answers
 from musicrec.robustness.conditions import CLEAN, AudioCondition
 from musicrec.robustness.effects import measure_effects, rank_deformations
+from musicrec.robustness.excerpts import Excerpts
 from musicrec.robustness.figures import head_figure, models_figure, overview_figure
 from musicrec.robustness.measurement import MeasuredAnswers
 from musicrec.robustness.model_comparison import compare_models
@@ -61,6 +62,7 @@ def make_report(bootstrap: Bootstrap | None = None, labels: Tensor = TRUTH) -> R
         ],
         newly_measured=[0, 1, 2],
         excerpt_s=15.0,
+        excerpts=Excerpts(track=np.zeros(0), row=np.zeros(0), start=np.zeros(0), length=np.zeros(0), name=[]),
         waiting_s=1.0,
         wall_s=20.0,
     )
@@ -245,7 +247,7 @@ def test_cached_answers_have_the_permissions_of_the_user_and_leftovers_are_remov
         os.umask(mask)
     (cached,) = tmp_path.iterdir()
     assert stat.S_IMODE(cached.stat().st_mode) == 0o640
-    torch.testing.assert_close(cache.read("export", "clean").probabilities["key"][:, 0], torch.ones(4))
+    torch.testing.assert_close(cache.read("export", "clean", heads=["key"]).probabilities["key"][:, 0], torch.ones(4))
     old, new = tmp_path / ".killed-00000000.part", tmp_path / ".beside-11111111.part"
     for path in (old, new):
         path.write_bytes(b"half")
