@@ -37,6 +37,9 @@ FORMATS = {
 """{suffix: what reads it}."""
 LEAST_CONFIDENCE = 0.2
 """A beat grid of less is not written: the music has no constant tempo, or its beat was not understood."""
+SAME_TEMPO = 0.02
+"""A beat grid whose tempo differs by more from that of the library is not written: one of them is wrong, and a DJ would
+see two."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +157,8 @@ def collection_track(
         track: The track.
         listings: What collections say of it. Of several, the first one that says something counts.
         ratings: {audio hash: stars} of the user.
-        beat_grid: Ours, as in the library. It is written, with its tempo, where no collection has one, if it is sure.
+        beat_grid: Ours, as in the library. It is written, with its tempo, where no collection has one, if it is sure
+            and agrees with the tempo of the library.
     """
     said: dict[str, Any] = {}
     source: dict[str, str] = {}
@@ -167,7 +171,7 @@ def collection_track(
     facts = mix_facts(library.heads, track)
     bpm = said.get("bpm") if facts.bpm is None else round(facts.bpm, 2)
     grid = tuple(GridPoint(**point) for point in said.get("beat_grid", ()))
-    if not grid and beat_grid is not None and beat_grid["confidence"] >= LEAST_CONFIDENCE:
+    if not grid and beat_grid is not None and _is_sure(beat_grid, tempo_bpm=facts.bpm):
         grid = (grid_point(beat_grid),)
         bpm = round(grid[0].bpm, 2)
     key = parse_key_class(said["key"]) if facts.key is None and "key" in said else facts.key
@@ -190,6 +194,13 @@ def collection_track(
         last_played=_day(said.get("last_played")),
         source=source,
     )
+
+
+def _is_sure(beat_grid: Mapping[str, Any], *, tempo_bpm: float | None) -> bool:
+    """Return whether a beat grid is to be written, given what the library says of the tempo."""
+    if beat_grid["confidence"] < LEAST_CONFIDENCE:
+        return False
+    return tempo_bpm is None or abs(float(beat_grid["bpm"]) / tempo_bpm - 1) <= SAME_TEMPO
 
 
 def grid_point(beat_grid: Mapping[str, Any]) -> GridPoint:

@@ -11,6 +11,7 @@ from musicrec.interchange.m3u import read_m3u
 from musicrec.interchange.rekordbox import read_rekordbox
 from musicrec.interchange.traktor import read_traktor
 from musicrec.recommend.library import Changes, Listing, Recording, Source
+from musicrec.recommend.library_tracks import mix_facts
 from musicrec.recommend.sqlite_library import SqliteLibrary
 from tests.programs.test_feedback_commands import Run, library, make_track, run  # noqa: F401  fixtures
 
@@ -107,11 +108,17 @@ def test_places_on_another_computer(run: Run, tmp_path: Path):  # noqa: F811
 
 
 def test_our_beat_grid_is_written_where_it_is_sure(run: Run, library: Path, tmp_path: Path):  # noqa: F811
-    """The third beat of a bar at 0.3 s: at 120 BPM, the bar begins at 1.3 s."""
-    sure = {"bpm": 120.0, "first_beat_s": 0.3, "beats_per_bar": 4, "first_place": 3, "confidence": 0.9}
+    """The third beat of a bar at 0.3 s: the next bar begins two beats later."""
+    sure = {"first_beat_s": 0.3, "beats_per_bar": 4, "first_place": 3, "confidence": 0.9}
     with SqliteLibrary.open(library) as opened:
         tracks = {track.title: track for track in opened.read()[0]}
-        grids = {"Second": sure, "Third 🎧": sure | {"confidence": 0.1}}
+        names = ("Second", "Third 🎧", "Fourth")
+        tempo = {name: mix_facts(opened.heads, tracks[name]).bpm for name in names}
+        grids = {
+            "Second": sure | {"bpm": round(1.01 * tempo["Second"], 2)},
+            "Third 🎧": sure | {"bpm": tempo["Third 🎧"], "confidence": 0.1},
+            "Fourth": sure | {"bpm": tempo["Fourth"] * 2 / 3},  # on real music, grids with three beats in two
+        }
         recordings = [
             Recording(
                 audio_hash=tracks[title].audio_hash,
@@ -126,17 +133,20 @@ def test_our_beat_grid_is_written_where_it_is_sure(run: Run, library: Path, tmp_
     run("playlist", "add", "Friday", *grids)
     for name, read in (("g.xml", read_rekordbox), ("g.nml", read_traktor)):
         run("export", name, "--playlist", "Friday")
-        second, third = read(name).tracks
+        second, third, fourth = read(name).tracks
         (point,) = second.beat_grid
-        assert (point.position_s, point.bpm, point.beat) == (pytest.approx(1.3, abs=1e-3), 120, 1)
-        assert second.bpm == 120
-        assert third.beat_grid == () and third.bpm != 120
+        bpm = grids["Second"]["bpm"]
+        assert (point.position_s, point.bpm, point.beat) == (pytest.approx(0.3 + 120 / bpm, abs=1e-3), bpm, 1)
+        assert second.bpm == bpm
+        assert third.beat_grid == fourth.beat_grid == ()
+        assert (third.bpm, fourth.bpm) == tuple(pytest.approx(tempo[name], abs=0.01) for name in names[1:])
 
     rbxml = pytest.importorskip("pyrekordbox.rbxml", reason="pyrekordbox is not installed; pip install pyrekordbox")
-    second, third = rbxml.RekordboxXml("g.xml").get_tracks()
-    (tempo,) = second.tempos
-    assert (tempo.Inizio, tempo.Bpm, tempo.Metro, tempo.Battito) == (pytest.approx(1.3, abs=1e-3), 120.0, "4/4", 1)
-    assert third.tempos == []
+    second, third, fourth = rbxml.RekordboxXml("g.xml").get_tracks()
+    (first,) = second.tempos
+    assert (first.Inizio, first.Bpm) == (pytest.approx(0.3 + 120 / bpm, abs=1e-3), bpm)
+    assert (first.Metro, first.Battito) == ("4/4", 1)
+    assert third.tempos == fourth.tempos == []
 
 
 def test_ours_and_theirs(run: Run, library: Path, tmp_path: Path):  # noqa: F811
