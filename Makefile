@@ -20,7 +20,7 @@ CACHE := $(or $(MUSICREC_CACHE),cache)
 help:
 	@echo 'make demo                 recommend on synthetic music, then train three networks and recommend with them (2 to 7 minutes)'
 	@echo 'make demo SETTING=small   the same with a few tracks, to see whether it runs (2 minutes)'
-	@echo 'make pretrained data.manifest=PATH   train the weights that ship, on one thread: the same bits every time'
+	@echo 'make pretrained data.manifest=PATH   train the weights that ship, on one thread: the same bits every time; NAMES=beats for those of beats'
 	@echo 'make test                 run all tests on up to four cores; WORKERS=N chooses how many at a time; PYTEST="tests/data -x" passes arguments to pytest'
 	@echo 'make test-fast            run the tests that are not marked slow, to use while writing (under 60 s on 2 cores)'
 	@echo 'make test-extras          run the tests of the extras $(EXTRAS), in $(EXTRAS_VENV), which has them'
@@ -77,16 +77,17 @@ demo: $(INSTALLED)
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
   MKL_CBWR=AVX2 ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2
 PRETRAINED ?= musicrec/export/pretrained
+NAMES ?= tempo key
 OVERRIDES ?=
 
 pretrained: $(INSTALLED)
 	@[ -n '$(data.manifest)' ] || { echo 'make pretrained data.manifest=PATH: name the manifest of a rendered corpus (docs/corpus.md)' >&2; exit 2; }
 	@rm -rf runs/pretrained
-	for name in tempo key; do \
+	for name in $(NAMES); do \
 	  $(ONE_THREAD) $(RUN) train.py "+experiment/pretrained=$$name" 'data.manifest=$(data.manifest)' \
 	    "hydra.run.dir=runs/pretrained/$$name" $(OVERRIDES); \
 	done
-	for name in tempo key; do \
+	for name in $(NAMES); do \
 	  $(RUN) -m musicrec publish "runs/pretrained/$$name/export" --out "$(PRETRAINED)/$$name" \
 	    --card "experiments/pretrained/$${name}_card.json"; \
 	done

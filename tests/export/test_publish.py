@@ -141,13 +141,14 @@ def test_what_ships_is_as_its_record_says_and_names_no_folder_of_a_machine(name)
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="no program make")
-def test_make_pretrained_trains_both_on_one_thread_with_the_manifest_it_is_given():
+@pytest.mark.parametrize("chosen", [["tempo", "key"], ["beats"]])
+def test_make_pretrained_trains_on_one_thread_with_the_manifest_it_is_given(chosen):
     make = ["make", "--dry-run", "--old-file", ".venv/.installed", "pretrained"]
-    done = subprocess.run([*make, "data.manifest=some music/m.csv", "OVERRIDES=seed=1"], cwd=ROOT, capture_output=True,
-                          text=True)  # fmt: skip
+    given = ["data.manifest=some music/m.csv", "OVERRIDES=seed=1", *(["NAMES=beats"] if chosen == ["beats"] else [])]
+    done = subprocess.run([*make, *given], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     (names,) = set(re.findall(r"for name in (.*);", done.stdout))
-    assert names.split() == ["tempo", "key"]
+    assert names.split() == chosen
     for name in names.split():
         assert (ROOT / "experiments" / "pretrained" / f"{name}.yaml").is_file()
     command = " ".join(done.stdout.replace("\\\n", " ").split())
