@@ -103,8 +103,8 @@ def manifest_hash(frame: pl.DataFrame) -> str:
     digest = hashlib.sha256()
     ordered = with_all_columns(frame).sort("track_id")
     # Beats came later: manifests without them keep the hash that they had before.
-    beats = ("beats",) if ordered["beats"].count() else ()
-    for name in ("track_id", "split", *LABELS, *beats):
+    labels = [name for name in LABELS if name != "beats" or ordered[name].count()]
+    for name in ("track_id", "split", *labels):
         column = ordered[name]
         digest.update(f"\x1d{name}\x1d".encode())
         digest.update(column.is_null().to_numpy().tobytes())

@@ -24,12 +24,12 @@ LABELS = {
     "time_signature": pl.Int8,
     **dict.fromkeys(UNIT_FEATURES, pl.Float64),
     "loudness": pl.Float64,
+    "beats": pl.String,
 }
 REQUIRED = ("track_id", "path")
 SCHEMA = {
     **dict.fromkeys((*REQUIRED, "split", "artist", "album", "title"), pl.String),
     **LABELS,
-    "beats": pl.String,
     "duration_s": pl.Float64,
 }
 ROW = "row number in the file"  # a column that exists only while a manifest is read
