@@ -1,6 +1,7 @@
 """Do the tempo of the model `tempo` and the grid of the model `beats` agree on real music?
 
-    python experiments/beats/agreement.py REAL/manifest.csv --csv tracks.csv --summary agreement.csv
+    python experiments/beats/agreement.py RECORDINGS/manifest.csv --csv recordings.csv
+    python experiments/beats/agreement.py REAL/manifest.csv --artists nexuiz --summary agreement.csv
 
 Prints one line per track, and per artist (a soundtrack, in the manifest of experiments/real_library) how many tracks
 have a grid with a confidence of 0.2 or more, from which on exports write it, and how many grids have the tempo of the
@@ -28,10 +29,12 @@ def kind_of(grid_bpm: float, tempo_bpm: float) -> str:
     return "other"
 
 
-def analyse(manifest: Path) -> Iterable[dict[str, Any]]:
-    """Yield one row per track of a manifest."""
+def analyse(manifest: Path, artists: list[str] | None) -> Iterable[dict[str, Any]]:
+    """Yield one row per track of a manifest, or of some of its artists."""
     analyzer = load("tempo", "beats")
     for track in read_manifest(manifest).to_dicts():
+        if artists is not None and track["artist"] not in artists:
+            continue
         analysis = analyzer.analyze(track["path"])
         tempo, grid = analysis.features["tempo"], analysis.beat_grid
         row = {"artist": track["artist"], "track": track["track_id"], "published_bpm": track["bpm"]}
@@ -59,11 +62,12 @@ def summarise(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("manifest", type=Path)
+    parser.add_argument("--artists", nargs="+")
     parser.add_argument("--csv", type=Path)
     parser.add_argument("--summary", type=Path)
     options = parser.parse_args()
     rows = []
-    for row in analyse(options.manifest):
+    for row in analyse(options.manifest, options.artists):
         print("| " + " | ".join("–" if value is None else str(value) for value in row.values()) + " |", flush=True)
         rows.append(row)
     summary = summarise(rows)
