@@ -16,7 +16,8 @@ ENGINES = ("auto", "torch", "onnx", "openvino", "fastest")
 VARIABLE = "MUSICREC_ENGINE"
 """The environment variable that says what "auto" stands for; "torch" if it is not set.
 
-Making the graphs of the other engines takes seconds when models are loaded, which pays only for hours of audio.
+Making the graphs of the other engines takes a second or two when models are loaded, which pays only for more than an
+hour of audio.
 """
 
 
