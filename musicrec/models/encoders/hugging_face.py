@@ -186,9 +186,14 @@ def _is_muq(config: dict[str, Any]) -> bool:
 
 def _muq(folder: str, config: dict[str, Any], *, chunk_samples: int | None, lora_rank: int) -> AudioEncoder:
     """Load MuQ, whose folder has no preprocessor_config.json."""
-    network = MuQEncoder(
-        config=config, chunk_samples=chunk_samples or round(_USUAL_CHUNK_S * MUQ_SAMPLE_RATE), lora_rank=lora_rank
-    ).eval()
+    samples = chunk_samples or round(_USUAL_CHUNK_S * MUQ_SAMPLE_RATE)
+    try:
+        network = MuQEncoder(config=config, chunk_samples=samples, lora_rank=lora_rank).eval()
+    except ModuleNotFoundError:
+        raise
+    except Exception as error:  # a damaged configuration can make the constructors raise anything
+        said = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise ConfigError(f"encoder.folder={folder}: config.json describes no MuQ ({said})") from None
     try:
         weights = load_file(Path(folder) / "model.safetensors")
         missing = network.load_published(weights)

@@ -85,3 +85,10 @@ def test_weights_that_do_not_belong_to_it_are_refused(folder: Path):
     (folder / "model.safetensors").unlink()
     with pytest.raises(ConfigError, match=r"cannot read model\.safetensors"):
         hugging_face_encoder(folder=str(folder))
+
+
+@pytest.mark.parametrize("change", [{"label_rate": 30}, {"encoder_dim": "wide"}, {"w2v2_config": []}])
+def test_a_damaged_configuration_is_explained(change: dict, folder: Path):
+    (folder / "config.json").write_text(json.dumps(CONFIG | change))
+    with pytest.raises(ConfigError, match=r"config\.json describes no MuQ"):
+        hugging_face_encoder(folder=str(folder))
