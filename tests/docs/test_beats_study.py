@@ -8,6 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "experiments" / "beats"
+TABLES = ("clips", "speeds", "robustness", "songs", "recordings", "agreement")
 
 
 def rows_of(name: str) -> list[list[str]]:
@@ -15,7 +16,7 @@ def rows_of(name: str) -> list[list[str]]:
         return list(csv.reader(file))
 
 
-@pytest.mark.parametrize("name", ["clips.csv", "speeds.csv", "songs.csv", "recordings.csv", "agreement.csv"])
+@pytest.mark.parametrize("name", [f"{table}.csv" for table in TABLES])
 def test_the_table_is_that_of_the_file(name: str):
     page = (FOLDER / "README.md").read_text()
     section = page.partition(f"<!-- {name} -->")[2].partition("<!-- end -->")[0]
