@@ -75,8 +75,8 @@ class EmbeddingTable:
         found = [name for name in wanted if name in places]
         if not found:
             raise ManifestError(
-                f"{self.path}: has no row for any track of the manifest; its track_id are such as {names[0]!r}, those "
-                f"of the manifest such as {wanted[0]!r}"
+                f"{self.path}: has no row for any track of the manifest; its track_id are such as {str(names[0])!r}, "
+                f"those of the manifest such as {wanted[0]!r}"
             )
         lacking = [name for name in wanted if name not in places]
         if lacking:
@@ -111,8 +111,8 @@ class EmbeddingTable:
     def _read(self) -> tuple[np.ndarray, np.ndarray]:
         try:
             if self.path.suffix == ".npy":
-                names = self._names_file.read_text(encoding="utf-8").splitlines()
-                return np.array(names), np.load(self.path, allow_pickle=False).astype(np.float32)
+                values = np.load(self.path, allow_pickle=False).astype(np.float32)
+                return np.array(self._names_file.read_text(encoding="utf-8").splitlines()), values
             if self.path.suffix == ".parquet":
                 return self._read_parquet()
         except (OSError, ValueError, pl.exceptions.PolarsError) as error:
@@ -125,6 +125,10 @@ class EmbeddingTable:
         frame = pl.read_parquet(self.path, glob=False)
         if _ID not in frame.columns:
             raise ManifestError(f"{self.path}: has no column track_id (columns: {', '.join(frame.columns[:8])})")
+        empty = [name for name in frame.columns if frame[name].null_count()]
+        if empty:
+            row = int(frame[empty[0]].is_null().arg_max() or 0)
+            raise ManifestError(f"{self.path}: row {row + 1} of column {empty[0]} is empty; leave such rows out")
         names = frame[_ID].cast(pl.String).to_numpy()
         values = frame.drop(_ID)
         lists = [name for name, kind in values.schema.items() if isinstance(kind, pl.List | pl.Array)]

@@ -115,6 +115,7 @@ def test_batches_hold_embeddings(tiny_music: Path, tmp_path: Path):
 
 def test_only_what_is_used_is_embedded(tiny_music: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture):
     """In training no track without a label; in evaluation none of the other splits."""
+    caplog.set_level("INFO")
     frame = read_manifest(tiny_music)
     unlabelled = frame.filter(split="train")["track_id"][0]
     manifest = tiny_music.parent / f"{tmp_path.name}.csv"
@@ -199,7 +200,13 @@ def test_a_table_is_read(kind: str, tmp_path: Path, caplog: pytest.LogCaptureFix
         (pl.DataFrame({"track_id": ["a"], "x": [np.nan]}), r"row 1 .a. holds NaN"),
         (pl.DataFrame({"track_id": ["a", "b"], "x": [[1.0], [1.0, 2.0]]}), "1 to 2 numbers"),
         (pl.DataFrame({"track_id": ["q"], "x": [1.0]}), "such as 'q', those of the manifest such as 'a'"),
-        (pl.DataFrame({"track_id": ["a"], "x": [None]}, schema_overrides={"x": pl.Float64}), "holds NaN"),
+        (
+            pl.DataFrame({"track_id": ["a"], "x": [None]}, schema_overrides={"x": pl.Float64}),
+            "row 1 of column x is empty",
+        ),
+        (pl.DataFrame({"track_id": ["a", "b"], "x": [[1.0], None]}), "row 2 of column x is empty"),
+        (pl.DataFrame({"track_id": ["a", None], "x": [1.0, 2.0]}), "row 2 of column track_id is empty"),
+        (pl.DataFrame({"track_id": ["a"], "x": [[1.0, None]]}), r"row 1 .a. holds NaN"),
     ],
 )
 def test_a_table_that_cannot_be_used_is_explained(frame: pl.DataFrame, message: str, tmp_path: Path):
@@ -215,6 +222,12 @@ def test_names_and_rows_of_a_numpy_file_must_agree(tmp_path: Path):
         EmbeddingTable(path=path).open(FRAME, None)
     path.with_suffix(".txt").unlink()
     with pytest.raises(ManifestError, match=r"table\.txt"):
+        EmbeddingTable(path=path).open(FRAME, None)
+    path.with_suffix(".txt").write_text("p\nq\nr\ns\n")
+    with pytest.raises(ManifestError, match="such as 'p', those of the manifest such as 'a'"):
+        EmbeddingTable(path=path).open(FRAME, None)
+    path.unlink()
+    with pytest.raises(ManifestError, match=r"No such file.*table\.npy"):
         EmbeddingTable(path=path).open(FRAME, None)
     with pytest.raises(ManifestError, match="give a Parquet file"):
         EmbeddingTable(path=tmp_path / "table.csv").open(FRAME, None)

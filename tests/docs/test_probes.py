@@ -27,9 +27,11 @@ def world(tiny_music: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what the page takes as given, a home with music and labels in it, and an untrained MusiCNN."""
     world = tmp_path_factory.mktemp("world")
     music = world / "home" / "Music"
-    shutil.copytree(tiny_music.parent / "audio", music)
     frame = read_manifest(tiny_music)
-    names = [Path(path).name for path in frame["path"]]
+    names = [f"{genre}/{Path(path).name}" for genre, path in frame["genre", "path"].iter_rows()]
+    for path, name in zip(frame["path"], names, strict=True):
+        (music / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, music / name)
     labels = pl.DataFrame({"path": names, "genre": frame["genre"], "artist": frame["artist"], "split": frame["split"]})
     labels.write_csv(music / "labels.csv")
     labels.with_columns(track_id=frame["track_id"], path="home/Music/" + pl.col("path")).write_csv(

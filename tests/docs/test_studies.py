@@ -8,7 +8,7 @@ import pytest
 EXPERIMENTS = Path(__file__).parents[2] / "conf" / "experiment"
 
 
-@pytest.mark.parametrize("study", ["label_efficiency", "networks", "recipes", "sweep"])
+@pytest.mark.parametrize("study", ["label_efficiency", "networks", "probes", "recipes", "sweep"])
 def test_a_study_has_its_table_with_intervals_and_its_figure(study: str):
     table = pl.read_csv(EXPERIMENTS / study / "settings.csv")
     primary = table.filter(pl.col("metric").is_in(["accuracy", "roc_auc"]))
