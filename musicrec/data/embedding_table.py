@@ -127,7 +127,7 @@ class EmbeddingTable:
             raise ManifestError(f"{self.path}: has no column track_id (columns: {', '.join(frame.columns[:8])})")
         empty = [name for name in frame.columns if frame[name].null_count()]
         if empty:
-            row = int(frame[empty[0]].is_null().arg_max() or 0)
+            row = frame[empty[0]].is_null().to_list().index(True)
             raise ManifestError(f"{self.path}: row {row + 1} of column {empty[0]} is empty; leave such rows out")
         names = frame[_ID].cast(pl.String).to_numpy()
         values = frame.drop(_ID)
