@@ -29,6 +29,7 @@ from musicrec.export.passages import Passages
 from musicrec.export.phrases import find_phrases, levels_of_beats
 from musicrec.export.track_queue import Stopped, TrackQueue
 from musicrec.heads.beat_grid import BeatGrid
+from musicrec.heads.frames import is_frame_wise
 from musicrec.system.memory import keep_freed_memory
 
 _SILENT_PEAK = 1e-3  # -60 dBFS
@@ -168,7 +169,8 @@ class TrackAnalyzer:
         """Return remarks on the audio: it is silent, or shorter than a chunk.
 
         A silent track is unreliable. So is a track that fills less than half a chunk: the models then see more padding
-        than audio.
+        than audio. Models that answer frame by frame do not count: padding adds frames, and changes none that is far
+        from it.
 
         Args:
             waveform: (samples,) float32 in [-1, 1] at `sample_rate`.
@@ -180,7 +182,8 @@ class TrackAnalyzer:
             remarks.append(
                 Remark(f"the audio is silent ({level}), so the answers of the models mean nothing", unreliable=True)
             )
-        chunk_s = max(model.network.chunk_samples for model in self.models) / self.sample_rate
+        of_tracks = [model for model in self.models if not all(map(is_frame_wise, model.heads))] or self.models
+        chunk_s = max(model.network.chunk_samples for model in of_tracks) / self.sample_rate
         duration_s = len(waveform) / self.sample_rate
         if duration_s < chunk_s:
             remarks.append(

@@ -142,6 +142,13 @@ def test_model_card_describes_the_calibration(network, tmp_path):
     assert read_export(made).heads == heads
 
 
+def test_models_that_answer_frame_by_frame_make_no_track_unreliable():
+    """`beats` hears 20 s at once in training, and `key` 15 s."""
+    tone = np.sin(np.arange(9 * 16_000) / 7).astype("float32")
+    (remark,) = musicrec.load("key", "beats").remarks(tone)
+    assert "lasts 9.00 s, but the models need 15.00 s" in remark.text and not remark.unreliable
+
+
 def test_short_or_silent_input_is_padded_and_gets_a_remark(export):
     analyzer = musicrec.load(export)
     analysis = analyzer.analyze(np.zeros(300, dtype="float32"))
