@@ -186,7 +186,10 @@ def main() -> None:
     overlays = arguments.overlays
     if arguments.study:
         files = sorted((CONF / "experiment" / arguments.study).glob("*.yaml"))
-        overlays = [f"{arguments.study}={file.stem}" for file in files if file.stem not in ("base", "tagging", "probe")]
+        names = [
+            file.stem for file in files if (CONF / "model" / file.name).is_file()
+        ]  # neither shared settings nor probes
+        overlays = [f"{arguments.study}={name}" for name in names]
         if not overlays:
             parser.error(f"--study {arguments.study}: experiments/{arguments.study} has no YAML file")
     with one_message():
