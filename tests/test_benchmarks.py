@@ -94,9 +94,14 @@ def test_front_ends(table):
 
 def test_cost_of_networks(table):
     asked = ("--batches", "1", "--batch-size", "2", "--device", "cpu", "--overlays", "rendered_corpus=key")
-    rows = table("networks", *asked)
-    parameters, heard_s, gflop, *_, total_ms = rows["rendered_corpus=key"]
-    assert (parameters, heard_s) == ("15,794", "15.0") and 0 < float(gflop) < 1 < float(total_ms)
+    rows = table("networks", *asked, "--exports", "shipped=key")
+    parameters, heard_s, batch, gflop, *_, total_ms, trained, gflop_of_clip, analysed = rows["rendered_corpus=key"]
+    assert (parameters, heard_s, batch) == ("15,794", "15.0", "2") and 0 < float(gflop) < 1 < float(total_ms)
+    assert float(trained) == pytest.approx(1000 / float(total_ms), rel=0.1)
+    assert float(gflop) < 3 * float(gflop_of_clip)  # two chunks forward, against one forward and backward
+    shipped = rows["shipped"]  # in analysis only
+    assert shipped[1] == "15.0" and not any(shipped[2:-2])
+    assert float(analysed) > 0 and float(shipped[-1]) > 0
 
 
 def test_training_is_timed(program, tiny_music: Path, tmp_path: Path):

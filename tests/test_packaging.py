@@ -189,7 +189,7 @@ def test_the_wheel_holds_the_package_and_its_configs_and_nothing_else(wheel: Pat
     assert package == code | configs | shipped | tables | pages | {"musicrec/py.typed"}
     assert {name.split("/")[3] for name in shipped} == {"tempo", "key", "beats"}
     assert sum(files[name] for name in shipped) < 800_000, "the weights that ship, with their cards"
-    assert wheel.stat().st_size < 2_000_000
+    assert wheel.stat().st_size < 2_200_000, "weights of 0.6 MB, and 840 files"
 
 
 def test_weights_are_in_the_repository_only_where_they_ship():
