@@ -452,6 +452,21 @@ def test_the_first_list_of_folders_does_not_change_what_was_typed_before_it_came
     assert page.evaluate("document.activeElement.tagName") == "INPUT"
 
 
+def test_who_begins_to_type_replaces_the_folder_that_is_filled_in(open_page):
+    page, held = open_page("library"), []
+    page.route(re.compile("/folders"), lambda route: held.append(route))
+    page.get_by_role("button", name="Index a folder").click()
+    field = page.get_by_label("Folder", exact=True)
+    field.focus()
+    while not held:
+        page.wait_for_timeout(20)
+    held[0].fulfill(json={"path": "/home/me", "parent": "/home", "folders": ["Downloads"]})
+    page.get_by_role("button", name="Downloads").wait_for()
+    assert field.input_value() == "/home/me"
+    page.keyboard.insert_text("/music")
+    assert field.input_value() == "/music"
+
+
 def test_an_empty_library_teaches(open_page, tmp_path):
     with running(ServerSettings(library=tmp_path / "none.sqlite", device="cpu", processes=0)) as address:
         page = open_page(at=address)

@@ -20,13 +20,15 @@ export async function indexFolder() {
       const found = await get("folders", { path: folder });
       if (turn !== asked) return; // another folder was asked for since
       const typed = path.value !== before; // and stays
+      const inField = document.activeElement === path; // whoever begins to type replaces what is filled in
       if (!typed) path.value = found.path;
+      if (!typed && inField) path.select();
       show(wrong);
       const into = (name) => `${found.path.replace(/\/$/, "")}/${name}`;
       show(list, found.parent && h("li", {}, h("button", { type: "button", onclick: () => look(found.parent) }, icon("up"), "one up")),
         found.folders.map((name) => h("li", {}, h("button", { type: "button", onclick: () => look(into(name)) }, icon("folder"), name))),
         !found.folders.length && h("li", { class: "muted", text: "no folders in here" }));
-      if (!typed) list.querySelector("button")?.focus({ preventScroll: true });
+      if (!typed && !inField) list.querySelector("button")?.focus({ preventScroll: true });
     } catch (error) {
       if (turn === asked) show(wrong, error.message);
     }
