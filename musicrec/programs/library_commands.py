@@ -1,6 +1,7 @@
 """What `musicrec index`, `query`, `status` and the like print, and `musicrec recommend` as well."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -29,13 +30,16 @@ def index(
         library: The file of the library; None for the default.
         models: As for `Recommender.open`.
         device: As for `Recommender.open`.
-        engine: As for `Recommender.open`.
+        engine: As for `Recommender.open`, but "auto" takes the fastest one that is installed and gives the same
+            answers, if MUSICREC_ENGINE does not say otherwise: in a long work, making its graphs pays.
         settings: The other settings of `Recommender.index`.
 
     Raises:
         SystemExit: It was interrupted; the status is 130.
     """
     out = answer_console()
+    if engine == "auto" and not os.environ.get("MUSICREC_ENGINE"):
+        engine = "fastest"
     with Recommender.open(library, models=models, device=device, engine=engine) as recommender:
         done = recommender.index(source, tell=lambda text: out.print(text, soft_wrap=True, markup=False), **settings)
         out.print(report_texts.index_text(done, library=recommender.path), soft_wrap=True)

@@ -29,7 +29,8 @@ def index(
     models: Annotated[list[str] | None, typer.Option(metavar="A,B", help="Names of models, or export folders.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1 …; auto takes the GPU if there is one.")] = "auto",
     engine: Annotated[
-        str, typer.Option(help="torch, onnx, openvino or fastest; auto takes torch, or what MUSICREC_ENGINE says.")
+        str,
+        typer.Option(help="torch, onnx, openvino or fastest; auto takes what MUSICREC_ENGINE says, or the fastest."),
     ] = "auto",
     relocate: Annotated[
         list[str] | None,

@@ -23,6 +23,7 @@ from musicrec.heads.tags import TagHead
 from musicrec.heads.tempo import TempoHead
 from musicrec.models.frontends.mel import MelSpectrogram
 from musicrec.models.short_chunk_resnet import ShortChunkResNet
+from musicrec.programs import library_commands
 from musicrec.programs.command import main
 from musicrec.recommend import stores
 from musicrec.recommend.sqlite_library import SqliteLibrary
@@ -198,6 +199,7 @@ def test_the_place_of_the_library(machine, monkeypatch):
 
 LOADED = """
 import sys
+from musicrec.programs import library_commands
 from musicrec.programs.command import main
 heavy = {"matplotlib", "optuna", "polars", "pytorch_lightning", "scipy", "torch"}
 try:
@@ -219,3 +221,23 @@ def test_a_query_by_a_track_of_the_library_imports_nothing_heavy(machine, capsys
         )
         assert done.returncode == 0, done.stderr
         assert re.search(r"^loaded:$", done.stderr, re.M), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("asked", "variable", "expected"),
+    [("auto", None, "fastest"), ("auto", "torch", "auto"), ("torch", None, "torch"), ("openvino", "torch", "openvino")],
+)
+def test_indexing_takes_the_fastest_engine_unless_another_is_named(monkeypatch, tmp_path, asked, variable, expected):
+    monkeypatch.delenv("MUSICREC_ENGINE", raising=False)
+    if variable:
+        monkeypatch.setenv("MUSICREC_ENGINE", variable)
+    opened = []
+
+    def note(*_: object, engine: str, **__: object) -> None:
+        opened.append(engine)
+        raise InterruptedError
+
+    monkeypatch.setattr(library_commands.Recommender, "open", note)
+    with pytest.raises(InterruptedError):
+        library_commands.index(tmp_path, library=None, engine=asked)
+    assert opened == [expected]
