@@ -10,7 +10,7 @@ from musicrec.export.description import Model
 from musicrec.export.engines import Engine, OnnxEngine, OpenVinoEngine, TorchEngine
 from musicrec.export.onnx_extras import is_installed, require
 from musicrec.export.onnx_graph import network_graph
-from musicrec.export.precision import Trial, has_fast_bf16
+from musicrec.export.precision import EngineTrial, has_fast_bf16
 
 ENGINES = ("auto", "torch", "onnx", "openvino", "fastest")
 VARIABLE = "MUSICREC_ENGINE"
@@ -69,7 +69,7 @@ def choose_engine(model: Model, device: torch.device, *, engine: str = "fastest"
         candidates = [candidate for candidate in candidates if candidate[0] == engine]
     if candidates[0] == ("torch", "float32"):
         return in_torch
-    trial, graph, problem = Trial(model, device), None, "gives other answers than PyTorch"
+    trial, graph, problem = EngineTrial(model, device), None, "gives other answers than PyTorch"
     for name, in_precision in candidates:
         if (name, in_precision) == ("torch", "float32"):
             return in_torch
@@ -98,7 +98,7 @@ def _by_speed(model: Model, device: torch.device, *, fast_bf16: bool) -> list[tu
     return [(name, precision) for name, precision in order if name == "torch" or is_installed(name)]
 
 
-def _build(name: str, precision: str, model: Model, device: torch.device, graph: bytes, trial: Trial) -> Engine:
+def _build(name: str, precision: str, model: Model, device: torch.device, graph: bytes, trial: EngineTrial) -> Engine:
     if name == "torch":
         return TorchEngine(model.network, device, precision=precision)
     shape = trial.spectrogram.shape[2:]

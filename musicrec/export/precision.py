@@ -27,7 +27,7 @@ def has_fast_bf16(device: torch.device) -> bool:
     return device.type == "cpu" and cpu_has_fast_bf16()
 
 
-class Trial:
+class EngineTrial:
     """Compares the answers of engines on the same piece of music with those of PyTorch in float32.
 
     The piece is computed, always the same, and eight chunks long, so that an export gets the same engine and precision

@@ -16,14 +16,14 @@ from musicrec.web.errors import WebError
 from musicrec.web.jobs import JobCancelled, JobControl
 from musicrec.web.reading import UPLOAD, check_ids, library_tracks
 from musicrec.web.recommender_tasks import answer_query, names_of_library
-from musicrec.web.schemas import QuerySettings
+from musicrec.web.schemas import QueryRequest
 from musicrec.web.set_schemas import OrderRequest, SetRequest, SetTuning
 from musicrec.web.state import WebState
 
 _LOOK_EVERY_S = 0.5
 
 
-async def ask(state: WebState, wanted: QuerySettings, *, user: str, taste: str | None = None) -> dict[str, Any]:
+async def ask(state: WebState, wanted: QueryRequest, *, user: str, taste: str | None = None) -> dict[str, Any]:
     """Answer a query as `musicrec query --json` does.
 
     Args:
@@ -57,7 +57,7 @@ async def ask(state: WebState, wanted: QuerySettings, *, user: str, taste: str |
     )
 
 
-async def _part(state: WebState, wanted: QuerySettings, at_s: float, *, user: str) -> Track:
+async def _part(state: WebState, wanted: QueryRequest, at_s: float, *, user: str) -> Track:
     """Return the part of a track by which is asked. It is decoded where all files are: not in this process."""
     if len(wanted.tracks) > 1 or wanted.towards is not None:
         raise ConfigError(f"at_s={at_s:g}: this is a place in one track; name only one, and no path")

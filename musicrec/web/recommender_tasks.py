@@ -25,7 +25,7 @@ def answer_query(
 
     Args:
         recommender: The recommender.
-        asked: The settings of `schemas.QuerySettings`; of tags and filters only those that are given. Tracks are ids.
+        asked: The settings of `schemas.QueryRequest`; of tags and filters only those that are given. Tracks are ids.
         uploads: {id: track}, those of the tracks that are not in the library.
         user: Whose taste changes the order; "" for nobody's.
         profiles: Where profiles are kept.

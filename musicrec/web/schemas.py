@@ -177,7 +177,7 @@ class QueryFilters(Strict):
 ModelWeights = Annotated[dict[Word, Weight | None], Field(max_length=50, description="weights of single models")]
 
 
-class QuerySettings(Strict):
+class QueryRequest(Strict):
     """What is asked of the library."""
 
     tracks: list[TrackId] = Field(min_length=1, max_length=200, description="the first one gives tempo and key")

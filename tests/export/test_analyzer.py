@@ -232,7 +232,7 @@ def test_bf16_is_used_where_it_is_fast_and_keeps_the_answers(models, files, monk
     monkeypatch.setattr(engine_choice, "has_fast_bf16", lambda device: True)
     kept = {"first": True, "second": False, "third": True}
     keeps = lambda trial, engine: engine.precision == "bf16" and kept[trial._model.heads[0].name]  # noqa: E731
-    monkeypatch.setattr(precision.Trial, "keeps_answers", keeps)
+    monkeypatch.setattr(precision.EngineTrial, "keeps_answers", keeps)
     found = TrackAnalyzer(models, engine="torch").analyze(files[0])
     for name, values in expected.probabilities.items():
         change = np.abs(found.probabilities[name] - values).max()
@@ -245,7 +245,7 @@ def test_models_that_bf16_would_change_are_told_from_others():
     model = make_model("tags", patches=False)
     cpu = torch.device("cpu")
     in_bf16 = TorchEngine(model.network, cpu, precision="bf16")
-    assert precision.Trial(model, cpu).keeps_answers(in_bf16)
+    assert precision.EngineTrial(model, cpu).keeps_answers(in_bf16)
     model.network.classifier.linears["tags"].weight.data *= 300  # logits of several hundred, far from saturated means
     model.network.classifier.linears["tags"].bias.data.zero_()
     with torch.inference_mode():
@@ -253,7 +253,7 @@ def test_models_that_bf16_would_change_are_told_from_others():
         _, logits = model.network(model.frontend(chunks))
         # Centre the logits of the trial, so that a small change of the embedding flips the answers.
         model.network.classifier.linears["tags"].bias.data -= logits["tags"].median(dim=0).values
-    assert not precision.Trial(model, cpu).keeps_answers(in_bf16)
+    assert not precision.EngineTrial(model, cpu).keeps_answers(in_bf16)
 
 
 def test_fast_bf16_of_a_device(monkeypatch):

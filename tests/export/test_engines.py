@@ -16,7 +16,7 @@ from musicrec.export.analyzer import TrackAnalyzer, load
 from musicrec.export.description import Model
 from musicrec.export.engines import OnnxEngine, TorchEngine
 from musicrec.export.folder import read_export
-from musicrec.export.precision import Trial, trial_music
+from musicrec.export.precision import EngineTrial, trial_music
 from musicrec.heads.tags import TagHead
 from musicrec.models.frontends.mel import MelSpectrogram
 from musicrec.models.musicnn import MusiCNN
@@ -90,7 +90,7 @@ def test_frames_are_those_of_pytorch(beats: Model, engine: str):
 
 def test_one_frame_with_another_answer_is_found(beats: Model):
     """The mean over the chunks would hide it."""
-    trial, same = Trial(beats, CPU), TorchEngine(beats.network, CPU)
+    trial, same = EngineTrial(beats, CPU), TorchEngine(beats.network, CPU)
 
     class Other:
         name, precision = "torch", "bf16"
@@ -129,12 +129,12 @@ def test_bf16_of_openvino_is_used_where_it_is_fast_and_keeps_the_answers(models,
     monkeypatch.setattr(engine_choice, "has_fast_bf16", lambda device: True)
     built = []
 
-    class Trial(engine_choice.Trial):
+    class EngineTrial(engine_choice.EngineTrial):
         def keeps_answers(self, engine):
             built.append((engine.name, engine.precision))
             return engine.precision == "float32"
 
-    monkeypatch.setattr(engine_choice, "Trial", Trial)
+    monkeypatch.setattr(engine_choice, "EngineTrial", EngineTrial)
     assert TrackAnalyzer(models[:1], engine="openvino").engines == ["openvino float32"]
     assert built == [("openvino", "bf16"), ("openvino", "float32")]
 

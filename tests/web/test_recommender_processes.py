@@ -13,7 +13,7 @@ from musicrec.recommend.recommender import Recommender
 from musicrec.web import asking, recommender_processes
 from musicrec.web.errors import WebError
 from musicrec.web.recommender_processes import RecommenderProcesses, usual_processes
-from musicrec.web.schemas import QuerySettings
+from musicrec.web.schemas import QueryRequest
 from musicrec.web.set_schemas import SetRequest
 from musicrec.web.settings import ServerSettings
 from musicrec.web.worker_process import absolute_place
@@ -54,7 +54,7 @@ def test_both_ways_answer_alike(serve: Callable, settings: ServerSettings):
 
 def test_mistakes_keep_their_kind_and_a_killed_process_is_replaced(library: Path, tmp_path: Path):
     async def use() -> None:
-        asked = QuerySettings(tracks=[track_id(1)], k=3).model_dump() | {"filters": {}, "tags": {}}
+        asked = QueryRequest(tracks=[track_id(1)], k=3).model_dump() | {"filters": {}, "tags": {}}
         processes = RecommenderProcesses(2, library=str(library), profiles=None)
         nothing = RecommenderProcesses(1, library=str(tmp_path / "none.sqlite"), profiles=None)
         try:
@@ -112,7 +112,7 @@ def test_relative_profiles_are_found_by_the_process(
         monkeypatch.setenv("MUSICREC_PROFILES", "mine.sqlite")
 
     async def use() -> None:
-        asked = QuerySettings(tracks=[track_id(1)], k=TRACKS).model_dump() | {"filters": {}, "tags": {}}
+        asked = QueryRequest(tracks=[track_id(1)], k=TRACKS).model_dump() | {"filters": {}, "tags": {}}
         processes = RecommenderProcesses(1, library=str(library), profiles=None if variable else "mine.sqlite")
         try:
             mine, nobodys = [await processes.query(asked, uploads={}, user=user) for user in ("me", "")]

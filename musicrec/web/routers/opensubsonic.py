@@ -17,7 +17,7 @@ from musicrec.web.asking import ask
 from musicrec.web.errors import WebError
 from musicrec.web.opinions import opinions_of
 from musicrec.web.reading import check_ids
-from musicrec.web.schemas import QuerySettings
+from musicrec.web.schemas import QueryRequest
 from musicrec.web.security import is_authorised
 from musicrec.web.state import USUAL_USER, State, WebState
 from musicrec.web.subsonic import SubsonicError
@@ -103,7 +103,7 @@ async def _answer(state: WebState, tracks: list[str], *, k: int) -> list[dict]:
     with _in_its_terms():
         await state.table_reader.run(lambda recommender: check_ids(recommender, state, tracks))  # refuses uploads
         # The ids are not checked by their form: players get the same answer for every id that is not there.
-        asked = QuerySettings.model_construct(tracks=tracks[:1], towards=(*tracks[1:], None)[0], k=k)
+        asked = QueryRequest.model_construct(tracks=tracks[:1], towards=(*tracks[1:], None)[0], k=k)
         return (await ask(state, asked, user=USUAL_USER, taste=_taste(state)))["results"]
 
 

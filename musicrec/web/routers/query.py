@@ -14,14 +14,14 @@ from musicrec.web.opinions import opinions_of
 from musicrec.web.page_words import on_the_page
 from musicrec.web.queries import preset_facts
 from musicrec.web.reading import UPLOAD
-from musicrec.web.schemas import Presets, QueryAnswer, QuerySettings, Word
+from musicrec.web.schemas import Presets, QueryAnswer, QueryRequest, Word
 from musicrec.web.state import State, User
 
 router = APIRouter(tags=["query"])
 
 
 @router.post("/query", summary="Ask which tracks go with a track, or with several", response_model=QueryAnswer)
-async def query(state: State, user: User, asked: QuerySettings) -> JSONResponse:
+async def query(state: State, user: User, asked: QueryRequest) -> JSONResponse:
     """Answer as `musicrec query --json` does. Each result, and the query, has the id of its track.
 
     Beside what the command prints, each result has what the user thinks of it, "opinion" and "rating", and remarks
