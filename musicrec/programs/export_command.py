@@ -96,7 +96,7 @@ def export(
         with asked.both(read_only=True) as (recommender, feedback):
             tracks: list[str] | None = None
             if playlist is not None:
-                tracks = [entry.audio_hash for entry in feedback.playlist(playlist).entries]
+                tracks = [entry.audio_hash for entry in feedback.playlists.get(playlist).entries]
             elif set_ is not None:
                 tracks = read_set(set_)
             elif query is not None:

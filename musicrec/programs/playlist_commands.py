@@ -62,7 +62,7 @@ def list_(
         startup.finish()
         asked = Asked(library=library, user=user, profiles=profiles, as_json=as_json)
         with asked.feedback(read_only=True) as feedback:
-            found = feedback.playlists()
+            found = feedback.playlists.all()
         table = make_table(answer_console(), "playlist", "tracks", "changed (UTC)")
         for one in found:
             table.add_row(Text(one.name), f"{len(one.entries):,}", f"{one.changed_at:%Y-%m-%d %H:%M}")
@@ -88,7 +88,7 @@ def show(
         startup.finish()
         asked = Asked(library=library, user=user, profiles=profiles, as_json=as_json)
         with asked.feedback(read_only=True) as feedback:
-            tracks = feedback.playlist_tracks(name)
+            tracks = feedback.playlists.tracks(name)
         minutes = sum(track.duration_s or 0 for track in tracks) / 60
         lines = [_table(tracks)] if tracks else []
         lost = [track for track in tracks if track.state != "present"]
@@ -120,8 +120,8 @@ def add(
         startup.finish()
         asked = Asked(library=library, user=user, profiles=profiles, as_json=as_json)
         with asked.feedback() as feedback:
-            added = feedback.add_to_playlist(name, *tracks, at=at)
-            now = len(feedback.playlist(name).entries)
+            added = feedback.playlists.add(name, *tracks, at=at)
+            now = len(feedback.playlists.get(name).entries)
         first = now - len(added) + 1 if at is None else at
         places = range(first, first + len(added))
         _show_added(asked, name, [entry.title for entry in added], places, now)
@@ -151,8 +151,8 @@ def remove(
         startup.finish()
         asked = Asked(library=library, user=user, profiles=profiles, as_json=as_json)
         with asked.feedback() as feedback:
-            removed = feedback.remove_from_playlist(name, *(int(one) if one.isdecimal() else one for one in tracks))
-            left = len(feedback.playlist(name).entries)
+            removed = feedback.playlists.remove(name, *(int(one) if one.isdecimal() else one for one in tracks))
+            left = len(feedback.playlists.get(name).entries)
         shown = ", ".join(f"{place} {entry.title or entry.audio_hash[:8]}" for place, entry in removed)
         back = [
             asked.command("playlist", "add", name, entry.title or entry.audio_hash[:8], "--at", place)
@@ -187,7 +187,7 @@ def rename(
         startup.finish()
         asked = Asked(library=library, user=user, profiles=profiles, as_json=as_json)
         with asked.feedback() as feedback:
-            feedback.rename_playlist(old, new)
+            feedback.playlists.rename(old, new)
         back = asked.command("playlist", "rename", new, old)
         asked.show({"user": user, "old": old, "new": new, "undo": back}, f"renamed {old} to {new}; to undo: {back}")
 
@@ -213,11 +213,11 @@ def delete(
         startup.finish()
         asked = Asked(library=library, user=user, profiles=profiles, as_json=as_json)
         with asked.feedback() as feedback:
-            there = counted(len(feedback.playlist(name).entries))
+            there = counted(len(feedback.playlists.get(name).entries))
             if not agreed(f"Delete the playlist {name} with {there}? This cannot be undone.", yes=yes, as_json=as_json):
                 kept = asked.command("export", f"{name}.m3u8", "--playlist", name)
                 raise ProfileError(f"{name}: nothing was deleted; --yes deletes it for good. To keep a copy: {kept}")
-            feedback.delete_playlist(name)
+            feedback.playlists.delete(name)
         asked.show({"user": user, "name": name, "deleted": True}, f"deleted {name} with {there}; this cannot be undone")
 
 
@@ -254,7 +254,7 @@ def continue_(
         how = None if settings is None else read_set_settings(settings)
         asked = Asked(library=library, user=user, profiles=profiles, as_json=as_json)
         with asked.feedback(read_only=not add_them) as feedback:
-            made = feedback.continue_playlist(name, k=k, settings=how)
+            made = feedback.playlists.find_next(name, k=k, settings=how)
             new = [Entry(audio_hash=track.audio_hash, title=track.name) for track in made.tracks[1:]]
             if not as_json:
                 answer_console().print(as_table(made, width=answer_console().width))
@@ -262,8 +262,8 @@ def continue_(
                 more = asked.command("playlist", "continue", name, "-k", k, "--add")
                 asked.show(made.to_dict(), f"not added yet; to add them to {name}: {more}")
                 return
-            feedback.append_entries(name, new)
-            now = len(feedback.playlist(name).entries)
+            feedback.playlists.append(name, new)
+            now = len(feedback.playlists.get(name).entries)
         _show_added(asked, name, [entry.title for entry in new], range(now - len(new) + 1, now + 1), now)
 
 

@@ -5,7 +5,7 @@ moved or tagged anew.
 """
 
 import os
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -16,13 +16,11 @@ from musicrec.config.value_check import check_value
 from musicrec.errors import ConfigError
 from musicrec.recommend.columns import Columns
 from musicrec.recommend.library import Library
-from musicrec.recommend.library_tracks import named_track, tracks_of
+from musicrec.recommend.library_tracks import named_track
 from musicrec.recommend.profiles.collaborative import CollaborativeSettings
 from musicrec.recommend.profiles.other_listeners import OtherListeners
-from musicrec.recommend.profiles.playlist_edits import chosen_entries, inserted
-from musicrec.recommend.profiles.playlist_tracks import PlaylistTrack, playlist_tracks
 from musicrec.recommend.profiles.presence import place_of_profiles
-from musicrec.recommend.profiles.records import Entry, Event, Kind, Playlist, User
+from musicrec.recommend.profiles.records import Event, Kind, User
 from musicrec.recommend.profiles.shortlist_ranking import (
     KnownTracks,
     ShortlistRanking,
@@ -31,9 +29,9 @@ from musicrec.recommend.profiles.shortlist_ranking import (
 )
 from musicrec.recommend.profiles.store import ProfileStore
 from musicrec.recommend.profiles.taste_settings import TasteSettings
-from musicrec.recommend.sets.build import SetSettings
 from musicrec.recommend.sets.track_set import TrackSet
 from musicrec.recommend.track import Track
+from musicrec.recommend.user_playlists import UserPlaylists
 
 USUAL_USER = "me"
 
@@ -52,6 +50,7 @@ class Feedback:
 
     Attributes:
         user: Name of the user.
+        playlists: The playlists of the user.
         place: Where the profiles are: a file, or the address of a server without its password.
     """
 
@@ -66,7 +65,7 @@ class Feedback:
         build_set: Callable[..., TrackSet] | None = None,
     ) -> None:
         self._library, self._store, self.user, self.place = library, store, user, store.name
-        self._build_set = build_set
+        self.playlists = UserPlaylists(library, store, user=user, build_set=build_set)
         self._taste, self._others = taste or TasteSettings(), others or CollaborativeSettings()
         self._listeners = OtherListeners(store, taste=self._taste, settings=self._others)
         self._read: tuple[Hashable, tuple[Event, ...]] | None = None
@@ -195,177 +194,12 @@ class Feedback:
                 after_title="" if before is None else before.name,
                 at=at,
             )
-            for track in self._named(tracks)
+            for track in [named_track(self._library, name) for name in tracks]
         ]
         if before is not None and any(event.audio_hash == before.audio_hash for event in events):
             raise ConfigError(f"track={before.name}: is named as the track before and after; name two different ones")
         self._store.record(self.user, *events)
         return events
-
-    def _named(self, tracks: Iterable[str | Track]) -> list[Track]:
-        """Return the tracks; a mistake is reported before anything is written."""
-        return [named_track(self._library, name) for name in tracks]
-
-    # Playlists.
-
-    def playlists(self) -> list[Playlist]:
-        """Return the playlists by name."""
-        return self._store.playlists(self.user)
-
-    def playlist(self, name: str) -> Playlist:
-        """Return a playlist as it is stored.
-
-        Raises:
-            ProfileError: There is none of this name.
-        """
-        return self._store.playlist(self.user, name)
-
-    def playlist_tracks(self, name: str) -> list[PlaylistTrack]:
-        """Return the tracks of a playlist with what the library knows of them.
-
-        Raises:
-            ProfileError: There is no such playlist.
-        """
-        return playlist_tracks(self._library, self.playlist(name))
-
-    def create_playlist(
-        self, name: str, tracks: Sequence[str | Track] = (), *, entries: Sequence[Entry] = ()
-    ) -> Playlist:
-        """Make a playlist.
-
-        Args:
-            name: Its name.
-            tracks: Its tracks.
-            entries: Recordings behind these tracks, if they are known already.
-
-        Raises:
-            ProfileError: There is one of this name.
-        """
-        self._store.create_playlist(self.user, name, [*self._entries(tracks), *entries])
-        return self.playlist(name)
-
-    def add_to_playlist(self, name: str, *tracks: str | Track, at: int | None = None) -> tuple[Entry, ...]:
-        """Add tracks to a playlist, which is made if there is none of this name.
-
-        Args:
-            name: The playlist.
-            tracks: The tracks.
-            at: The place of the first one, from 1; None adds them at the end.
-
-        Returns:
-            What was added.
-
-        Raises:
-            ProfileError: There is no such place.
-        """
-        added = self._entries(tracks)
-        if at is None:
-            self._store.append_to_playlist(self.user, name, added)
-            return added
-        if not isinstance(at, int) or at < 1:
-            raise ConfigError(f"at={at}: give a place, 1 or more")
-        self._store.edit_playlist(self.user, name, lambda entries: inserted(entries, added, at=at, name=name))
-        return added
-
-    def remove_from_playlist(self, name: str, *tracks: str | int) -> list[tuple[int, Entry]]:
-        """Remove tracks from a playlist.
-
-        Args:
-            name: The playlist.
-            tracks: Places from 1, as whole numbers; or tracks, which are removed wherever they occur.
-
-        Returns:
-            What was removed: (place before, entry).
-
-        Raises:
-            ProfileError: There is no such playlist, place or track in it.
-        """
-        if not tracks:
-            raise ConfigError("tracks: name one or more, or their places")
-        places = {place for place in tracks if isinstance(place, int)}
-        named = {self._hash_in(name, one): one for one in tracks if isinstance(one, str)}
-        removed: list[tuple[int, Entry]] = []
-
-        def without(entries: tuple[Entry, ...]) -> list[Entry]:
-            removed[:] = chosen_entries(entries, places=places, named=named, name=name)
-            gone = {at for at, _ in removed}
-            return [entry for at, entry in enumerate(entries, start=1) if at not in gone]
-
-        self._store.edit_playlist(self.user, name, without)
-        return removed
-
-    def rename_playlist(self, name: str, new_name: str) -> None:
-        """Give a playlist another name.
-
-        Raises:
-            ProfileError: There is no such playlist, or one of the new name.
-        """
-        self._store.rename_playlist(self.user, name, new_name)
-
-    def delete_playlist(self, name: str) -> Playlist:
-        """Delete a playlist, and return what it was; `create_playlist` makes it again from its entries.
-
-        Raises:
-            ProfileError: There is no such playlist.
-        """
-        playlist = self.playlist(name)
-        self._store.delete_playlist(self.user, name)
-        return playlist
-
-    def continue_playlist(self, name: str, *, k: int = 10, settings: SetSettings | None = None) -> TrackSet:
-        """Return tracks that go on after the last one of a playlist, as a set that begins with it.
-
-        Tracks of the playlist, and those that must never come again, are left out.
-
-        Args:
-            name: The playlist.
-            k: Number of tracks to find.
-            settings: How the set is searched; None for the usual ones.
-
-        Raises:
-            ConfigError: The library has none of its tracks, or too few others.
-            ProfileError: There is no such playlist.
-        """
-        check_value("k", k, Count)
-        assert self._build_set is not None, "open it with Recommender.feedback"
-        hashes = [entry.audio_hash for entry in self.playlist(name).entries]
-        here = {audio_hash for audio_hash, found in tracks_of(self._library, hashes).items() if not found.missing}
-        present = [audio_hash for audio_hash in hashes if audio_hash in here]
-        if not present:
-            raise ConfigError(
-                f"the playlist {name!r} has no track whose file is there; add one with `musicrec playlist add`"
-            )
-        without = {*hashes, *self.never_again()}
-        return self._build_set(present[-1], tracks=k + 1, without=without, settings=settings)
-
-    def edit_playlist(self, name: str, change: Callable[[tuple[Entry, ...]], Iterable[Entry]]) -> tuple[Entry, ...]:
-        """Replace the entries of a playlist by what a function makes of them; nobody else changes it meanwhile.
-
-        Args:
-            name: The playlist.
-            change: Takes the entries, and returns the new ones.
-
-        Returns:
-            The new entries.
-
-        Raises:
-            ProfileError: There is no such playlist.
-        """
-        return self._store.edit_playlist(self.user, name, change)
-
-    def append_entries(self, name: str, entries: Sequence[Entry]) -> None:
-        """Add recordings to the end of a playlist, which is made if there is none of this name."""
-        self._store.append_to_playlist(self.user, name, entries)
-
-    def _entries(self, tracks: Iterable[str | Track]) -> tuple[Entry, ...]:
-        return tuple(Entry(audio_hash=track.audio_hash, title=track.name) for track in self._named(tracks))
-
-    def _hash_in(self, playlist: str, track: str) -> str:
-        """Return the recording of a track in a playlist, also of one that the library no longer holds."""
-        for entry in self.playlist(playlist).entries:
-            if entry.title.casefold() == track.strip().casefold():
-                return entry.audio_hash
-        return named_track(self._library, track).audio_hash
 
     # Everything about a user.
 

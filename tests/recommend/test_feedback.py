@@ -114,7 +114,7 @@ def test_it_stays_with_files_that_are_moved_and_tagged_anew(run: Callable, libra
     with Recommender.open(library.path) as recommender, recommender.feedback() as feedback:
         feedback.like("soft/0")
         feedback.dislike(str(music / "loud" / "5.wav"))
-        feedback.add_to_playlist("Friday", "soft/0", "loud/5")
+        feedback.playlists.add("Friday", "soft/0", "loud/5")
     (music / "soft").rename(music / "calm")
     tags = mutagen.File(music / "calm" / "0.wav")
     tags.add_tags()
@@ -123,7 +123,7 @@ def test_it_stays_with_files_that_are_moved_and_tagged_anew(run: Callable, libra
     _, calls = run(music)
     assert calls == 0
     with Recommender.open(library.path) as recommender, recommender.feedback() as feedback:
-        first, second = feedback.playlist_tracks("Friday")
+        first, second = feedback.playlists.tracks("Friday")
         assert (first.name, first.path, first.state) == ("Another title", str(music / "calm" / "0.wav"), "present")
         assert feedback.never_again() == {second.audio_hash}
         feedback.dislike("Another title")
@@ -144,69 +144,69 @@ def test_feedback_survives_prune(run: Callable, library: SqliteLibrary, music: P
 
 class TestPlaylists:
     def test_add_remove_rename_delete(self, feedback):
-        assert [entry.title for entry in feedback.add_to_playlist("Friday", "a", "b")] == ["a", "b"]
-        feedback.add_to_playlist("Friday", "c", "a", at=2)
-        feedback.add_to_playlist("Friday", "d", at=5)
+        assert [entry.title for entry in feedback.playlists.add("Friday", "a", "b")] == ["a", "b"]
+        feedback.playlists.add("Friday", "c", "a", at=2)
+        feedback.playlists.add("Friday", "d", at=5)
         assert self.names(feedback) == ["a", "c", "a", "b", "d"]
-        assert [place for place, _ in feedback.remove_from_playlist("Friday", "a", 5)] == [1, 3, 5]
+        assert [place for place, _ in feedback.playlists.remove("Friday", "a", 5)] == [1, 3, 5]
         assert self.names(feedback) == ["c", "b"]
-        feedback.rename_playlist("Friday", "Saturday")
-        assert [playlist.name for playlist in feedback.playlists()] == ["Saturday"]
-        gone = feedback.delete_playlist("Saturday")
-        assert feedback.playlists() == []
-        assert feedback.create_playlist("Again", ["j"], entries=gone.entries).entries[1:] == gone.entries
+        feedback.playlists.rename("Friday", "Saturday")
+        assert [playlist.name for playlist in feedback.playlists.all()] == ["Saturday"]
+        gone = feedback.playlists.delete("Saturday")
+        assert feedback.playlists.all() == []
+        assert feedback.playlists.create("Again", ["j"], entries=gone.entries).entries[1:] == gone.entries
 
     @staticmethod
     def names(feedback) -> list[str]:
-        return [track.name for track in feedback.playlist_tracks("Friday")]
+        return [track.name for track in feedback.playlists.tracks("Friday")]
 
     def test_mistakes_change_nothing(self, feedback):
-        feedback.add_to_playlist("Friday", "a", "b")
+        feedback.playlists.add("Friday", "a", "b")
         for mistake, message in (
-            (lambda: feedback.add_to_playlist("Friday", "x"), "track=x: there is no such file"),
-            (lambda: feedback.add_to_playlist("Friday", "c", at=4), "at=4: the playlist 'Friday' has 2 tracks"),
-            (lambda: feedback.add_to_playlist("Friday", "c", at=0), "at=0: give a place, 1 or more"),
-            (lambda: feedback.add_to_playlist("None", "c", at=1), "you have no playlist 'None'; there are: Friday"),
-            (lambda: feedback.remove_from_playlist("Friday", 3), "3: the playlist 'Friday' has the places 1 to 2"),
-            (lambda: feedback.remove_from_playlist("Friday", "c"), "c: is not in the playlist 'Friday'"),
-            (lambda: feedback.remove_from_playlist("Friday"), "name one or more, or their places"),
-            (lambda: feedback.create_playlist("Friday"), "has a playlist 'Friday' already"),
-            (lambda: feedback.playlist_tracks("None"), "you have no playlist 'None'; there are: Friday"),
+            (lambda: feedback.playlists.add("Friday", "x"), "track=x: there is no such file"),
+            (lambda: feedback.playlists.add("Friday", "c", at=4), "at=4: the playlist 'Friday' has 2 tracks"),
+            (lambda: feedback.playlists.add("Friday", "c", at=0), "at=0: give a place, 1 or more"),
+            (lambda: feedback.playlists.add("None", "c", at=1), "you have no playlist 'None'; there are: Friday"),
+            (lambda: feedback.playlists.remove("Friday", 3), "3: the playlist 'Friday' has the places 1 to 2"),
+            (lambda: feedback.playlists.remove("Friday", "c"), "c: is not in the playlist 'Friday'"),
+            (lambda: feedback.playlists.remove("Friday"), "name one or more, or their places"),
+            (lambda: feedback.playlists.create("Friday"), "has a playlist 'Friday' already"),
+            (lambda: feedback.playlists.tracks("None"), "you have no playlist 'None'; there are: Friday"),
         ):
             with pytest.raises((ConfigError, ProfileError), match=message):
                 mistake()
         assert self.names(feedback) == ["a", "b"]
 
     def test_what_is_known_of_its_tracks(self, feedback, library):
-        feedback.add_to_playlist("Friday", "b", "c", "d")
+        feedback.playlists.add("Friday", "b", "c", "d")
         library.save(Changes(missing=["/music/c.wav"]))
         library.remove(["/music/d.wav"])
-        one, missing, unknown = feedback.playlist_tracks("Friday")
+        one, missing, unknown = feedback.playlists.tracks("Friday")
         assert (one.place, one.name, one.state, one.duration_s, one.key) == (1, "b", "present", 60.0, "A minor")
         assert one.bpm == pytest.approx(121, abs=0.5) and one.camelot == "8A"
         assert (missing.name, missing.state, missing.path) == ("c", "missing", "/music/c.wav")
         assert (unknown.name, unknown.state, unknown.path, unknown.bpm) == ("d", "unknown", None, None)
-        assert feedback.remove_from_playlist("Friday", "d")[0][0] == 3, "by its title, as nothing else is known"
+        assert feedback.playlists.remove("Friday", "d")[0][0] == 3, "by its title, as nothing else is known"
 
     def test_continue(self, feedback, library):
-        feedback.add_to_playlist("Friday", "a", "b", "c")
+        feedback.playlists.add("Friday", "a", "b", "c")
         feedback.dislike("d", "e")
         library.save(Changes(missing=["/music/c.wav", "/music/e.wav"]))
-        made = feedback.continue_playlist("Friday", k=4)
+        made = feedback.playlists.find_next("Friday", k=4)
         names = [track.name for track in made.tracks]
         assert names[0] == "b" and len(names) == 5, "it goes on after the last track that is there"
         assert not {"a", "c", "d", "e"} & set(names) and all(track.audio_hash for track in made.tracks)
         with pytest.raises(ConfigError, match="a set of 9 tracks: there are only"):
-            feedback.continue_playlist("Friday", k=8)
-        feedback.remove_from_playlist("Friday", 1, 2)
+            feedback.playlists.find_next("Friday", k=8)
+        feedback.playlists.remove("Friday", 1, 2)
         with pytest.raises(ConfigError, match="'Friday' has no track whose file is there"):
-            feedback.continue_playlist("Friday")
+            feedback.playlists.find_next("Friday")
 
     def test_two_writers_lose_nothing(self, recommender):
         with recommender.feedback() as one, recommender.feedback() as other:
-            one.add_to_playlist("Friday", "a", "b")
-            other.add_to_playlist("Friday", "c", at=1)
-            one.remove_from_playlist("Friday", "a")
+            one.playlists.add("Friday", "a", "b")
+            other.playlists.add("Friday", "c", at=1)
+            one.playlists.remove("Friday", "a")
             assert self.names(other) == ["c", "b"]
 
 
@@ -232,7 +232,7 @@ def test_profiles_elsewhere(recommender, tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_a_library_that_cannot_be_written_can_be_asked(recommender):
     with recommender.feedback(read_only=True) as feedback:
-        assert feedback.history() == [] and feedback.playlists() == []
+        assert feedback.history() == [] and feedback.playlists.all() == []
         with pytest.raises(ProfileError, match="reading only"):
             feedback.like("a")
 
@@ -314,11 +314,11 @@ def test_it_stays_when_the_library_gets_a_newer_format(tmp_path: Path):
         connection.executescript(FORMAT_1)
     with Recommender.open(tmp_path / "old.sqlite") as recommender, recommender.feedback() as feedback:
         feedback.like("A")
-        feedback.add_to_playlist("Friday", "A")
+        feedback.playlists.add("Friday", "A")
     with SqliteLibrary.open(tmp_path / "old.sqlite") as library:
         before = library.format
         library.save(Changes(missing=["/music/a.wav"]))
         assert library.format > before
     with Recommender.open(tmp_path / "old.sqlite") as recommender, recommender.feedback() as feedback:
         assert said(feedback.history()) == [("liked", "A", "", None)]
-        assert [track.state for track in feedback.playlist_tracks("Friday")] == ["missing"]
+        assert [track.state for track in feedback.playlists.tracks("Friday")] == ["missing"]

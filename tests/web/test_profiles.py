@@ -117,7 +117,7 @@ def test_a_playlist_goes_on(client: TestClient):
 def test_what_is_missing_stays_in_a_playlist(client: TestClient, library):
     with Recommender.open(library) as recommender, recommender.feedback() as feedback:
         gone = Entry(audio_hash="f" * 32, title="Of another library")
-        feedback.create_playlist("Friday", ["01.wav", "02.wav"], entries=[gone])
+        feedback.playlists.create("Friday", ["01.wav", "02.wav"], entries=[gone])
     with SqliteLibrary.open(library) as store:
         store.save(Changes(missing=["/music/02.wav"]))
     rows = client.get("/api/v1/playlists/Friday").json()["tracks"]

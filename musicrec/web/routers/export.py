@@ -43,7 +43,7 @@ async def export(state: State, user: User, asked: ExportRequest) -> Response:
         with recommender.feedback(user, profiles=state.settings.profiles, read_only=True) as feedback:
             tracks, ratings = asked.tracks, feedback.ratings()
             if asked.playlist is not None:
-                tracks = [entry.audio_hash for entry in feedback.playlist(asked.playlist).entries]
+                tracks = [entry.audio_hash for entry in feedback.playlists.get(asked.playlist).entries]
         if asked.tracks is not None:
             check_ids(recommender, state, asked.tracks)
         with tempfile.TemporaryDirectory(prefix="musicrec-export-") as folder:

@@ -39,7 +39,7 @@ async def playlists(state: State, user: User) -> list:
         with recommender.feedback(user, profiles=state.settings.profiles, read_only=True) as feedback:
             return [
                 {"name": one.name, "tracks": len(one.entries), "changed": one.changed_at.isoformat()}
-                for one in feedback.playlists()
+                for one in feedback.playlists.all()
             ]
 
     return await state.recommender.run(listed)
@@ -52,11 +52,11 @@ async def create(state: State, user: User, asked: NewPlaylist) -> dict:
     def made(recommender: Recommender) -> dict:
         entries = entries_of(recommender.library, state.track_lists.of(recommender), asked.tracks)
         with recommender.feedback(user, profiles=state.settings.profiles) as feedback:
-            known = feedback.playlists()
+            known = feedback.playlists.all()
             if _find(known, asked.name) is not None:
                 raise WebError(409, f"{asked.name}: there is such a playlist already; choose another name")
             _check_room(known, asked.name, len(entries))
-            feedback.create_playlist(asked.name, entries=entries)
+            feedback.playlists.create(asked.name, entries=entries)
         return _content(recommender, state, user, asked.name)
 
     return await state.recommender.run(made)
@@ -76,16 +76,16 @@ async def change(state: State, user: User, name: Name, asked: PlaylistChange) ->
 
     def changed(recommender: Recommender) -> dict:
         with recommender.feedback(user, profiles=state.settings.profiles) as feedback:
-            known = feedback.playlists()
+            known = feedback.playlists.all()
             _existing(known, name)
             _check_room(known, name, len(asked.tracks or ()))
             if asked.name not in (None, name) and _find(known, asked.name) is not None:
                 raise WebError(409, f"{asked.name}: there is such a playlist already; choose another name")
             if asked.tracks is not None:
                 wanted, table = asked.tracks, state.track_lists.of(recommender)
-                feedback.edit_playlist(name, lambda there: entries_of(recommender.library, table, wanted, there))
+                feedback.playlists.edit(name, lambda there: entries_of(recommender.library, table, wanted, there))
             if asked.name not in (None, name):
-                feedback.rename_playlist(name, asked.name)
+                feedback.playlists.rename(name, asked.name)
         return _content(recommender, state, user, asked.name or name)
 
     return await state.recommender.run(changed)
@@ -97,10 +97,10 @@ async def remove(state: State, user: User, name: Name, place: Annotated[int, Pat
 
     def removed(recommender: Recommender) -> dict:
         with recommender.feedback(user, profiles=state.settings.profiles) as feedback:
-            count = len(_existing(feedback.playlists(), name).entries)
+            count = len(_existing(feedback.playlists.all(), name).entries)
             if place > count:
                 raise WebError(404, f"{place}: the playlist {name} has {count} tracks")
-            feedback.remove_from_playlist(name, place)
+            feedback.playlists.remove(name, place)
         return _content(recommender, state, user, name)
 
     return await state.recommender.run(removed)
@@ -112,8 +112,8 @@ async def delete(state: State, user: User, name: Name) -> Response:
 
     def deleted(recommender: Recommender) -> None:
         with recommender.feedback(user, profiles=state.settings.profiles) as feedback:
-            _existing(feedback.playlists(), name)
-            feedback.delete_playlist(name)
+            _existing(feedback.playlists.all(), name)
+            feedback.playlists.delete(name)
 
     await state.recommender.run(deleted)
     return Response(status_code=204)
@@ -133,13 +133,13 @@ async def add(state: State, user: User, name: Name, asked: AddedTracks) -> dict:
             return [*there[: at - 1], *entries_of(library, table, asked.tracks, there), *there[at - 1 :]]
 
         with recommender.feedback(user, profiles=state.settings.profiles) as feedback:
-            known = feedback.playlists()
+            known = feedback.playlists.all()
             found = _find(known, name)
             _check_room(known, name, len(asked.tracks) + len(found.entries if found else ()))
             if found is not None:
-                feedback.edit_playlist(name, inserted)
+                feedback.playlists.edit(name, inserted)
             else:
-                feedback.append_entries(name, inserted(()))
+                feedback.playlists.append(name, inserted(()))
         return _content(recommender, state, user, name)
 
     return await state.recommender.run(added)
@@ -151,8 +151,8 @@ async def go_on(state: State, user: User, name: Name, asked: ContinueRequest) ->
 
     def found(recommender: Recommender) -> dict:
         with recommender.feedback(user, profiles=state.settings.profiles, read_only=True) as feedback:
-            _existing(feedback.playlists(), name)
-            return with_ids(feedback.continue_playlist(name, k=asked.k))
+            _existing(feedback.playlists.all(), name)
+            return with_ids(feedback.playlists.find_next(name, k=asked.k))
 
     return JSONResponse(await state.slow_recommender.run(found))
 
@@ -182,6 +182,6 @@ def _existing(playlists: list[Playlist], name: str) -> Playlist:
 
 def _content(recommender: Recommender, state: WebState, user: str, name: str) -> dict:
     with recommender.feedback(user, profiles=state.settings.profiles, read_only=True) as feedback:
-        found = _existing(feedback.playlists(), name)
+        found = _existing(feedback.playlists.all(), name)
     table, opinions = state.track_lists.of(recommender), opinions_of(recommender, state, user)
     return {"name": found.name, "tracks": playlist_rows(recommender.library, table, found.entries, opinions)}

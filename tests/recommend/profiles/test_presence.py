@@ -43,14 +43,14 @@ def test_feedback_is_the_same_everywhere(library: Path, where: str | Path):
             anna.like("a")
             anna.dislike("b")
             anna.pair("a", "b")
-            anna.add_to_playlist("Friday", "a", "b", "a")
-            anna.add_to_playlist("Friday", "b", at=1)
-            anna.remove_from_playlist("Friday", 2)
+            anna.playlists.add("Friday", "a", "b", "a")
+            anna.playlists.add("Friday", "b", at=1)
+            anna.playlists.remove("Friday", 2)
             document = anna.export_user()
         assert recommender.never_again("Anna", profiles=where) == {"b"}
         with recommender.feedback("Anna", profiles=where) as anna:
             assert [event.kind for event in anna.undo(2)] == ["paired", "disliked"]
             assert anna.never_again() == frozenset()
-            assert [track.name for track in anna.playlist_tracks("Friday")] == ["b", "b", "a"]
+            assert [track.name for track in anna.playlists.tracks("Friday")] == ["b", "b", "a"]
             anna.import_user(document, replace=True)
             assert anna.export_user() == document
