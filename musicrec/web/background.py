@@ -34,6 +34,7 @@ class Background:
         jobs: The jobs.
         uploads: The uploads.
         media: What is played and drawn of tracks.
+        exports: Folder in which exports are written.
         processes: Processes that answer queries and build sets; None if the server itself does.
         indexing: The worker process that indexes.
         models: What the worker processes need to find library and models: "library" and "device".
@@ -42,6 +43,7 @@ class Background:
     jobs: Jobs
     uploads: Uploads
     media: Media
+    exports: Path
 
     def __init__(
         self, settings: ServerSettings, *, count: Callable[[str, str], None] = lambda kind, state: None
@@ -77,6 +79,7 @@ class Background:
             previews=Previews(folder.below("previews")),
             models=self.models,
         )
+        self.exports = folder.below("exports")
         self.jobs.start()
         self._sweeping = asyncio.ensure_future(self.uploads.sweep())
         return self

@@ -1,7 +1,10 @@
 """The folder of temporary files of one server. What a killed server left is removed when the next one starts."""
 
 import contextlib
+import grp
 import os
+import pwd
+import re
 import secrets
 import shutil
 import stat
@@ -15,6 +18,7 @@ from musicrec.errors import ConfigError
 from musicrec.system.lock import try_lock, wait_for_lock
 
 _LOCK = ".lock"
+_NAME = re.compile("server-[0-9a-f]{16}")
 _OPEN: set[Path] = set()  # of this process, in which a lock excludes nobody
 _ALONE = threading.Lock()
 
@@ -28,7 +32,8 @@ class ServerFolder:
     """A new folder that only this user can read, for the time of a `with` block.
 
     Args:
-        place: Where to make it, a folder of this user. What servers that no longer run left there is removed.
+        place: Where to make it, a folder of this user. What servers that no longer run left there is removed, and
+            nothing else.
 
     Attributes:
         path: The folder.
@@ -65,7 +70,8 @@ class ServerFolder:
 
     def _remove_stale(self) -> None:
         for folder in self._place.glob("server-*"):
-            if folder in _OPEN or folder.is_symlink():
+            ours = _NAME.fullmatch(folder.name) and (folder / _LOCK).is_file()  # the place may hold other things, too
+            if not ours or folder in _OPEN or folder.is_symlink():
                 continue
             with contextlib.suppress(OSError), try_lock(folder / _LOCK) as gone:
                 if gone:
@@ -83,8 +89,18 @@ def make_place(place: Path) -> None:
         facts = place.stat()
     except OSError as error:
         raise ConfigError(f"temporary={place}: cannot be made: {error.strerror}; name another folder") from None
-    if facts.st_mode & stat.S_IWOTH or facts.st_uid not in (os.getuid(), 0):
+    others = facts.st_mode & stat.S_IWOTH or (facts.st_mode & stat.S_IWGRP and not _is_own_group(facts.st_gid))
+    if others or facts.st_uid not in (os.getuid(), 0):
         raise ConfigError(f"temporary={place}: other users can write there; name a folder of your own")
+
+
+def _is_own_group(number: int) -> bool:
+    """Return whether nobody else is in a group, as in those that many systems make for each user."""
+    try:
+        user, group = pwd.getpwuid(os.getuid()), grp.getgrgid(number)
+    except KeyError:
+        return False
+    return user.pw_gid == number and user.pw_name == group.gr_name and not set(group.gr_mem) - {user.pw_name}
 
 
 def free_bytes(folder: Path) -> int:

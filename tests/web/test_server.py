@@ -1,6 +1,9 @@
 """`musicrec serve` as a process: it starts quickly, answers, logs, and stops when asked."""
 
+import grp
 import json
+import os
+import pwd
 import signal
 import stat
 import subprocess
@@ -121,7 +124,11 @@ def test_addresses():
     assert shown == "http://127.0.0.1:80/?token=a%20token%20of%20some%20length%20%26%20more"
 
 
-def test_temporary_files_are_in_a_folder_of_this_user(tmp_path: Path):
+def _group(like: grp.struct_group, members: list[str]) -> grp.struct_group:
+    return grp.struct_group((pwd.getpwuid(os.getuid()).pw_name, like.gr_passwd, like.gr_gid, members))
+
+
+def test_temporary_files_are_in_a_folder_of_this_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Others could put links there, which the server would follow."""
     place = tmp_path / "of_all"
     place.mkdir()
@@ -130,6 +137,15 @@ def test_temporary_files_are_in_a_folder_of_this_user(tmp_path: Path):
     for folder, message in ((place, "other users can write there"), (tmp_path / "file" / "x", "cannot be made")):
         with pytest.raises(ConfigError, match=f"temporary={folder}: {message}"), ServerFolder(folder):
             pass
+    place.chmod(0o775)
+    alone = grp.getgrgid(place.stat().st_gid)
+    for members in ([], [pwd.getpwuid(os.getuid()).pw_name]):
+        monkeypatch.setattr(grp, "getgrgid", lambda number, members=members: _group(alone, members))
+        with ServerFolder(place):
+            pass
+    monkeypatch.setattr(grp, "getgrgid", lambda number: _group(alone, ["somebody"]))
+    with pytest.raises(ConfigError, match="other users can write there"), ServerFolder(place):
+        pass
     with ServerFolder(tmp_path / "new" / "one"):
         assert stat.S_IMODE((tmp_path / "new" / "one").stat().st_mode) == 0o700
 

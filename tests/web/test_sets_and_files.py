@@ -1,6 +1,7 @@
 """Sets, exports and the map."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from musicrec.programs.command import main
 from musicrec.recommend.recommender import Recommender
 from musicrec.web.map import place_tracks
 from musicrec.web.routers.export import attachment, file_name
+from musicrec.web.settings import ServerSettings
 from tests.web.conftest import TRACKS, track_id
 
 
@@ -110,6 +112,22 @@ def test_exports(client: TestClient):
         ({"format": "../x"}, 422),
     ):
         assert client.post("/api/v1/export", json=wrong).status_code == status, wrong
+
+
+def test_exports_are_written_where_those_of_a_killed_server_are_removed(
+    client: TestClient, settings: ServerSettings, monkeypatch: pytest.MonkeyPatch
+):
+    written, export = [], Recommender.export
+
+    def remembered(recommender: Recommender, path: Path, *args, **settings):
+        written.append(path)
+        return export(recommender, path, *args, **settings)
+
+    monkeypatch.setattr(Recommender, "export", remembered)
+    assert client.post("/api/v1/export", json={"format": "csv"}).status_code == 200
+    (path,) = written
+    (folder,) = settings.temporary.glob("server-*")
+    assert path.is_relative_to(folder) and not path.parent.exists()
 
 
 def test_names_of_files():

@@ -355,9 +355,10 @@ def test_only_known_suffixes_are_kept(name: str, suffix: str):
 
 
 def test_folders_of_servers_that_were_killed_are_removed(tmp_path: Path):
-    stale = tmp_path / "server-0123"
+    stale = tmp_path / "server-0123456789abcdef"
     (stale / "uploads").mkdir(parents=True)
     (stale / "uploads" / "x.mp3").write_bytes(b"x")
+    (stale / ".lock").touch()
     (tmp_path / "mine.txt").write_text("not of a server")
     with ServerFolder(tmp_path) as first:
         assert not stale.exists()
@@ -367,3 +368,13 @@ def test_folders_of_servers_that_were_killed_are_removed(tmp_path: Path):
         assert first.path.exists() and not second.path.exists()
         assert first.path.stat().st_mode & 0o077 == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "mine.txt"]
+
+
+def test_folders_of_others_that_are_named_alike_stay(tmp_path: Path):
+    for name in ("server-photos", "server-0123", "server-0123456789abcdef"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mine").touch()
+    with ServerFolder(tmp_path):
+        pass
+    kept = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.glob("server-*/*"))
+    assert kept == ["server-0123/mine", "server-0123456789abcdef/mine", "server-photos/mine"]

@@ -46,7 +46,7 @@ async def export(state: State, user: User, asked: ExportRequest) -> Response:
                 tracks = [entry.audio_hash for entry in feedback.playlists.get(asked.playlist).entries]
         if asked.tracks is not None:
             check_ids(recommender, state, asked.tracks)
-        with tempfile.TemporaryDirectory(prefix="musicrec-export-") as folder:
+        with tempfile.TemporaryDirectory(dir=state.background.exports) as folder:
             file = Path(folder) / f"musicrec{suffix}"
             try:
                 recommender.export(
