@@ -11,6 +11,7 @@ from pathlib import Path
 
 from musicrec.audio.ffmpeg_source import ffmpeg_program, input_options
 from musicrec.errors import AudioError
+from musicrec.system.bound_command import bound_command
 
 MEDIA_TYPE = "audio/mpeg"
 BITS_PER_S = 160_000
@@ -21,6 +22,8 @@ _CPU_S, _MEMORY_BYTES = 600, 2 << 30
 
 def preview_command(source: str | os.PathLike, target: Path, *, most_bytes: int) -> list[str]:
     """Return the command that writes a preview: MP3, of a constant bit rate, so that players can seek.
+
+    It ends with this process, so that nobody converts for a server that was killed.
 
     Args:
         source: The audio file.
@@ -38,7 +41,8 @@ def preview_command(source: str | os.PathLike, target: Path, *, most_bytes: int)
         )
     output = ["-map", "0:a:0", "-map_metadata", "-1", "-ac", "2", "-c:a", "libmp3lame", "-b:a", str(BITS_PER_S)]
     output += ["-fs", str(most_bytes), "-f", "mp3", "-y", f"file:{target}"]
-    return [program, "-hide_banner", "-nostdin", "-nostats", "-loglevel", "error", *input_options(source), *output]
+    options = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "error", *input_options(source), *output]
+    return bound_command([program, *options])
 
 
 def limit_program(pid: int) -> None:

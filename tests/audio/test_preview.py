@@ -1,5 +1,8 @@
 """Which files browsers play as they are, and what the others are converted to."""
 
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -94,6 +97,25 @@ def test_a_preview_is_bounded_in_bytes_and_time(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(AudioError, match="does not finish"):
         write_preview(tmp_path / "long.aiff", tmp_path / "second.mp3", most_bytes=1 << 30)
     assert not (tmp_path / "second.mp3").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a program with its parent")
+def test_converting_ends_with_the_process_that_wants_it(tmp_path: Path):
+    """Killed, it can end nothing itself."""
+    soundfile.write(tmp_path / "long.aiff", np.zeros((RATE * 1200, 2)), RATE)
+    code = "from musicrec.audio.preview import *; write_preview(*map(Path, sys.argv[1:]), most_bytes=1 << 30)"
+    made = tmp_path / "preview.mp3"
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "long.aiff"), str(made)]) as parent:
+        until = time.monotonic() + 30
+        while not (made.exists() and made.stat().st_size) and time.monotonic() < until:
+            time.sleep(0.02)
+        children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+    (converting,) = children
+    while Path(f"/proc/{converting}/stat").exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not Path(f"/proc/{converting}").exists() and made.stat().st_size < 20_000_000, "not all of it"
 
 
 def test_without_ffmpeg_the_message_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
