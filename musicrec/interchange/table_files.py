@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
@@ -22,6 +23,9 @@ COLUMNS = (
 # A spreadsheet takes a cell that begins so for a formula, which may start programs or send data away. The wide forms
 # are read as the plain ones by some.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# Where the comma separates decimals, a spreadsheet opens a table with another separator, and marks of quotation in the
+# middle of a line hold nothing together: what follows becomes a cell of its own.
+_FORMULA_WITHIN = re.compile('([;\t\r\n|][ "\u00a0]*)(?=[=+\\-@＝＋－＠])')
 
 
 def write_track_table(
@@ -97,10 +101,11 @@ def write_collection_json(
 
 
 def safe_cell(cell: object) -> object:
-    """Return a cell of a table, with an apostrophe before a text that a spreadsheet would run as a formula."""
-    if isinstance(cell, str) and cell.lstrip(" \u00a0").startswith(_FORMULA):
-        return f"'{cell}"
-    return cell
+    """Return a cell of a table, with an apostrophe before each text that a spreadsheet would run as a formula."""
+    if not isinstance(cell, str):
+        return cell
+    cell = _FORMULA_WITHIN.sub(r"\1'", cell)
+    return f"'{cell}" if cell.lstrip(" \u00a0").startswith(_FORMULA) else cell
 
 
 def _json(value: object) -> str:

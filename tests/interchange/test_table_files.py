@@ -42,13 +42,23 @@ def test_a_table(tmp_path: Path):
 
 @pytest.mark.parametrize(
     "text",
-    ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1", " =HYPERLINK(1)", "\u00a0=1", "＝1", "-", "=A0"],
+    ["=1+1", "+1", "-1", "@x", "\t1", "\r1", "\n1", " =HYPERLINK(1)", "\u00a0=1", "＝1", "-", "=A0"],
 )
 def test_formulas_become_text(text: str):
     assert safe_cell(text) == f"'{text}"
 
 
-@pytest.mark.parametrize("cell", ["a=b", "1-2", "", None, -1, -1.5, 0, "'x", "é"])
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [("a;=1", "a;'=1"), ("a; =1;-1", "a; '=1;'-1"), ("a\t@x", "a\t'@x"), ("a\r\n+1", "a\r\n'+1"), ('a;"=1', "a;\"'=1"),
+     ("=1;=2", "'=1;'=2"), ("a|＝1", "a|'＝1"), ("\t=1", "'\t'=1"), ("\n=1", "'\n'=1")],
+)  # fmt: skip
+def test_formulas_behind_other_separators_become_text(text: str, safe: str):
+    """Spreadsheets of languages in which the comma separates decimals open tables with semicolons between the cells."""
+    assert safe_cell(text) == safe
+
+
+@pytest.mark.parametrize("cell", ["a=b", "1-2", "", None, -1, -1.5, 0, "'x", "é", "a; b", "a;b=c", "a - b", "a\tb"])
 def test_other_cells_stay(cell: object):
     assert safe_cell(cell) is cell
 
