@@ -101,11 +101,14 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """Writes a log record as text, without what a file from outside could tell a terminal to do."""
+    """Writes a log record as text, without what a file from outside could tell a terminal to do.
+
+    Lines after the first are indented, so that no text from outside looks like a record of its own.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the text."""
-        text = super().format(record)
+        text = super().format(record).replace("\n", "\n    ")
         return "".join(one if one.isprintable() or one in "\n\t" else "�" for one in text)
 
 

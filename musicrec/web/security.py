@@ -16,6 +16,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from musicrec.web.connections import client_of
 from musicrec.web.sessions import COOKIE, LIFETIME_S, Session, Sessions
 from musicrec.web.settings import LOOPBACK, ServerSettings
 
@@ -76,7 +77,7 @@ class Security:
         if _is_ambiguous(scope, headers):
             await answer.refuse(400, "the length of the request is not clear", {"connection": "close"})
             return
-        if refused := self._refused(scope["method"], path, headers):
+        if refused := self._refused(scope["method"], path, headers, secure=scope.get("scheme") == "https"):
             await answer.refuse(*refused)
             return
         session = next(filter(None, map(self._sessions.find, _cookies(headers))), None)
@@ -87,7 +88,7 @@ class Security:
             place = f"{scope.get('root_path', '')}/{'?' * bool(rest)}{rest}"
             trusted = session is not None and session.trusted
             if not trusted:
-                session = self._sessions.start(trusted=True, address=(scope.get("client") or ("",))[0])
+                session = self._sessions.start(trusted=True, address=client_of((scope.get("client") or ("",))[0]))
             await answer.redirect(place, session)
             return
         if not (path in _OPEN or _PLAYERS.fullmatch(path) or is_authorised(scope, self._settings)):
@@ -107,7 +108,7 @@ class Security:
         bounded = _Bounded(receive, most, most_s=None if _is_upload(path) else JSON_S)
         await self._app(scope, bounded.receive, answer.send)
 
-    def _refused(self, method: str, path: str, headers: Headers) -> tuple[int, str] | None:
+    def _refused(self, method: str, path: str, headers: Headers, *, secure: bool) -> tuple[int, str] | None:
         """Return status and reason if a request is not for this server, or not from its page."""
         host = headers.get("host", "")
         if len(headers.getlist("host")) != 1 or not self._is_ours(host):
@@ -121,7 +122,7 @@ class Security:
                 "NAME, the name that they call it by, and it asks for a token"
             )
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
-        if origin is not None and not _same(origin, host):
+        if origin is not None and not _same(origin, host, secure=secure):
             return 403, f"the request comes from a page of {printable_origin(origin)}, not from this server"
         if origin is None and method not in SAFE_METHODS and site not in (None, "same-origin"):
             return 403, "the request comes from a page of another server"
@@ -300,10 +301,11 @@ def printable_origin(origin: str) -> str:
     return origin[:80].encode("ascii", "replace").decode()
 
 
-def _same(origin: str, host: str) -> bool:
+def _same(origin: str, host: str, *, secure: bool) -> bool:
+    """Return whether an origin is that of this server; `secure`, if a proxy says that the browser came by HTTPS."""
     scheme, separator, place = origin.partition("://")
     default = {"http": ":80", "https": ":443"}.get(scheme)
-    if not separator or default is None:
+    if not separator or default is None or (secure and scheme != "https"):
         return False
     return place.lower().removesuffix(default) == host.lower().removesuffix(default)
 

@@ -19,7 +19,7 @@ class Session:
         key: What the cookie holds: 256 random bits.
         trusted: Whether it has shown the token.
         user: Who uses it; None if nobody has said so.
-        address: Where it began.
+        address: Where it began: what `connections.client_of` counts as one client.
         expires: When it ends, on the clock of `Sessions`.
     """
 

@@ -169,4 +169,4 @@ def test_what_a_killed_server_leaves_is_removed_by_the_next(start: Callable[...,
 
 def test_a_file_cannot_write_to_the_terminal_of_the_log():
     record = logging.LogRecord("x", logging.WARNING, "", 0, "it says: %s", ("\x1b[2J\x9b31mred\u202e\nline ä",), None)
-    assert TextFormatter("%(levelname)s: %(message)s").format(record) == "WARNING: it says: �[2J�31mred�\nline ä"
+    assert TextFormatter("%(levelname)s: %(message)s").format(record) == "WARNING: it says: �[2J�31mred�\n    line ä"

@@ -61,6 +61,7 @@ def test_other_names_must_be_allowed(serve, settings: ServerSettings):
         ({"sec-fetch-site": "cross-site"}, 403),
         ({"sec-fetch-site": "none"}, 403),
         ({"origin": BASE, "sec-fetch-site": "cross-site"}, 403),
+        ({"origin": "https://127.0.0.1:8765"}, 200),  # a proxy that does not say that it speaks HTTPS
     ],
 )
 def test_only_the_page_and_programs_can_change_something(client: TestClient, headers: dict, status: int):
@@ -136,6 +137,31 @@ def test_the_token(serve, settings: ServerSettings):
     assert client.get("/api/v1/library").status_code == 401
     secure = client.get(f"https://127.0.0.1:8765/?token={TOKEN}", follow_redirects=False)
     assert "; Secure" in secure.headers["set-cookie"]
+
+
+def test_a_page_without_https_is_another_one(serve, settings: ServerSettings):
+    """Whoever can change what comes over the network can write it."""
+    client = serve(settings, token=TOKEN, allowed_hosts=("dj.example",))
+    headers = {"host": "dj.example", "authorization": f"Bearer {TOKEN}"}
+    for address, origin, status in (
+        ("https://127.0.0.1", "https://dj.example", 200),
+        ("https://127.0.0.1", "http://dj.example", 403),
+        ("http://127.0.0.1", "http://dj.example", 200),
+    ):
+        answer = client.post(f"{address}/api/v1/query", json=QUERY, headers=headers | {"origin": origin})
+        assert answer.status_code == status, answer.text
+
+
+def test_a_network_counts_as_one_address(serve, settings: ServerSettings):
+    """Or who has one, as many people do with IPv6, could push out the sessions of all others."""
+    app = serve(settings, token=TOKEN, users=True).app
+    for number, pin in enumerate(("1234", "5678")):
+        of_one = TestClient(app, base_url=BASE, client=(f"2001:db8::{number}", 5000))
+        of_one.get(f"/?token={TOKEN}", follow_redirects=False)
+        of_one.post("/api/v1/users", json={"name": f"User {number}", "pin": pin})
+        of_one.delete("/api/v1/session")
+        of_one.get(f"/?token={TOKEN}", follow_redirects=False)
+    assert {session.address for session in app.state.web.sessions._sessions.values()} == {"2001:db8::/64"}
 
 
 def test_cookies_of_others_do_no_harm(serve, settings: ServerSettings):

@@ -8,6 +8,7 @@ from musicrec.errors import LibraryError
 from musicrec.recommend.profiles.records import checked
 from musicrec.recommend.recommender import Recommender
 from musicrec.system.version import VERSION
+from musicrec.web.connections import client_of
 from musicrec.web.errors import WebError
 from musicrec.web.look_alikes import look, mixed_scripts
 from musicrec.web.pins import hash_pin, matches, nobodys_pin
@@ -123,7 +124,7 @@ def _begin(request: Request, state: WebState, user: str | None) -> None:
     before = session_of(request)
     if before is not None:
         state.sessions.end(before)
-    address = "" if request.client is None else request.client.host
+    address = "" if request.client is None else client_of(request.client.host)
     set_session(request.scope, state.sessions.start(trusted=True, user=user, address=address))
 
 
