@@ -21,7 +21,7 @@ from musicrec.recommend.library import Library
 from musicrec.recommend.library_index import LibraryIndex, open_index
 from musicrec.recommend.library_models import LibraryModels
 from musicrec.recommend.maintenance import LibraryStatus, PruneReport, RelocateReport, VerifyReport
-from musicrec.recommend.model_remarks import model_remarks
+from musicrec.recommend.model_remarks import answer_remarks, model_remarks
 from musicrec.recommend.musical_filters import MusicalFilters
 from musicrec.recommend.presets import Preset, read_preset
 from musicrec.recommend.profiles.presence import may_have_said
@@ -324,7 +324,7 @@ class Recommender:
                 heads=library.heads,
                 library=self.path,
                 size=len(index),
-                remarks=[*(remark.text for one in asked.every for remark in one.remarks), *model_remarks(library)],
+                remarks=[*(remark.text for one in asked.every for remark in one.remarks), *answer_remarks(library)],
                 listings=library.listings(track.audio_hash for track in shown),
             )
 

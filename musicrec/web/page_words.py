@@ -9,6 +9,7 @@ PAGE_WORDS = {
     ways_out.KEEP_UNKNOWN_YEAR: "tracks of unknown year pass with “Unknown years, too” below What counts",
     ways_out.MORE_PER_ARTIST: "“One track per artist” below What counts changes that",
     ways_out.INDEX_AGAIN: "index its folders again, in the view Library",
+    ways_out.INDEX_ELSEWHERE: "open the page with a library that does not exist yet, and index your folders again",
     ways_out.INDEX_FOR_PASSAGES: "indexing their folders again finds the other passages",
 }
 

@@ -1,5 +1,6 @@
 """Runs an app with uvicorn until Ctrl-C."""
 
+import os
 import secrets
 import socket
 import sys
@@ -12,6 +13,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from musicrec.errors import ConfigError
+from musicrec.recommend.profiles.presence import place_of_profiles
+from musicrec.recommend.recommender import Recommender
 from musicrec.web.connections import HttpConnection
 from musicrec.web.server_folder import make_place, usual_place
 from musicrec.web.settings import ServerSettings
@@ -82,6 +85,22 @@ def listen(settings: ServerSettings) -> socket.socket:
     return made
 
 
+def make_profiles(profiles: str | None) -> None:
+    """Make the file of profiles that was named, if there is none: the page reads it before anything is written.
+
+    Args:
+        profiles: As in `ServerSettings`. A library is not touched, and a server of PostgreSQL is not asked.
+
+    Raises:
+        ProfileError: It cannot be made.
+    """
+    place = place_of_profiles("", profiles)
+    if place and "://" not in place and not os.path.exists(place):
+        from musicrec.recommend.profiles.store import ProfileStore
+
+        ProfileStore.open(place, create=True).close()
+
+
 def serve(app: FastAPI, settings: ServerSettings, *, tell: Callable[[str], object], open_page: bool = False) -> None:
     """Answer until Ctrl-C or SIGTERM.
 
@@ -93,8 +112,13 @@ def serve(app: FastAPI, settings: ServerSettings, *, tell: Callable[[str], objec
 
     Raises:
         ConfigError: The address is in use, or not of this computer; or there is no folder for temporary files.
+        LibraryError: The library exists and cannot be read.
+        ProfileError: The file of profiles that was named cannot be made.
     """
-    make_place(settings.temporary or usual_place())  # here, where a mistake is one message
+    # Here, where a mistake is one message.
+    make_place(settings.temporary or usual_place())
+    make_profiles(settings.profiles)
+    Recommender.open(settings.library).close()
     sys.setswitchinterval(_SWITCH_S)
     with listen(settings) as listening:
         address = address_of(settings, listening.getsockname()[1])

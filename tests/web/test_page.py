@@ -372,6 +372,7 @@ def test_a_set_is_built_ordered_locked_and_exported(open_page):
 def test_the_library_is_searched_filtered_and_sorted(open_page):
     page = open_page("library")
     page.locator(".table-row").nth(11).wait_for()
+    assert "beats" in page.locator(".remark").text_content(), "a model that this library does not have"
     page.keyboard.press("/")
     page.keyboard.type("gro")
     until(page, "document.querySelectorAll('.table-row').length === 1")

@@ -11,7 +11,7 @@ SETTINGS = Path(page_words.__file__).parent / "static" / "js" / "query_settings.
 
 def test_each_option_has_its_control():
     options = {value for name, value in vars(ways_out).items() if name.isupper()}
-    assert options == set(page_words.PAGE_WORDS) and len(options) == 5
+    assert options == set(page_words.PAGE_WORDS) and len(options) == 6
     for control in page_words.PAGE_WORDS.values():
         assert "--" not in control and "musicrec" not in control
         if "“" in control:
@@ -31,3 +31,10 @@ def test_an_answer_has_what_the_user_thinks(client):
     thought = {one["id"]: (one["opinion"], one["rating"]) for one in results}
     assert thought[track_id(5)] == ("like", None) and thought[track_id(6)] == (None, 4)
     assert set(thought.values()) == {("like", None), (None, 4), (None, None)}
+
+
+def test_models_that_were_fetched_since_are_a_remark_about_the_library_not_about_each_answer(client):
+    (remark,) = client.get("/api/v1/library").json()["remarks"]
+    assert remark.startswith("this library uses only") and remark.endswith("and index your folders again")
+    assert "--" not in remark
+    assert client.post("/api/v1/query", json={"tracks": [track_id(3)]}).json()["remarks"] == []

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from musicrec.errors import ConfigError
-from musicrec.web.server import address_of, listen, new_token
+from musicrec.errors import ConfigError, ProfileError
+from musicrec.recommend.profiles.store import ProfileStore
+from musicrec.web.server import address_of, listen, make_profiles, new_token
 from musicrec.web.server_folder import ServerFolder
 from musicrec.web.settings import ServerSettings
 
@@ -58,6 +59,28 @@ def get(address: str, path: str) -> tuple[int, bytes]:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, error.read()
+
+
+@pytest.mark.parametrize("variable", [False, True])
+def test_profiles_that_were_named_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: bool):
+    place = tmp_path / "profiles.sqlite"
+    if variable:
+        monkeypatch.setenv("MUSICREC_PROFILES", str(place))
+    for _ in range(2):
+        make_profiles(None if variable else str(place))
+        with ProfileStore.open(place, read_only=True) as store:
+            assert store.playlists("me") == [] and store.history("me") == []
+
+
+def test_profiles_that_need_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MUSICREC_PROFILES", raising=False)
+    make_profiles(None)
+    make_profiles("postgresql://nobody@127.0.0.1:1/none")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(ProfileError, match=r"file/profiles\.sqlite"):
+        make_profiles(str(tmp_path / "file" / "profiles.sqlite"))
 
 
 @pytest.mark.slow
@@ -158,3 +181,13 @@ def test_the_folder_of_temporary_files_is_an_option(library: Path, tmp_path: Pat
         [*command, "--temporary", str(tmp_path / "file" / "x")], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
     assert refused.returncode == 1 and refused.stderr.count("\n") == 1 and "cannot be made" in refused.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["folder", "text"])
+def test_what_is_no_library_is_one_message(tmp_path: Path, kind: str):
+    place = tmp_path / kind
+    place.mkdir() if kind == "folder" else place.write_text("no library")
+    command = [sys.executable, "-m", "musicrec", "serve", "--library", str(place), "--port", "0", "--no-open"]
+    refused = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert refused.returncode == 1 and refused.stderr.count("\n") == 1 and str(place) in refused.stderr

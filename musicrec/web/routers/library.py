@@ -5,6 +5,7 @@ from dataclasses import asdict
 from fastapi import APIRouter
 
 from musicrec.recommend.recommender import Recommender
+from musicrec.web.page_words import on_the_page
 from musicrec.web.schemas import LibraryFacts
 from musicrec.web.state import State, User
 
@@ -30,7 +31,7 @@ async def library(state: State, user: User) -> dict:
             "bpm": tracks.limits("bpm"),
             "energy": tracks.limits("energy"),
             "sources": [asdict(source) for source in status.sources],
-            "remarks": status.remarks,
+            "remarks": on_the_page(status.remarks),
         }
         state.library_facts = version, found
         return found
