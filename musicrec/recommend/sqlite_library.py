@@ -19,7 +19,7 @@ from musicrec.audio.remark import Remark
 from musicrec.errors import LibraryError
 from musicrec.export.passages import Passages
 from musicrec.heads import Head, from_dict, to_dict
-from musicrec.recommend import sqlite_formats, sqlite_reading, sqlite_schema, sqlite_writing
+from musicrec.recommend import sqlite_facts, sqlite_formats, sqlite_reading, sqlite_schema, sqlite_writing
 from musicrec.recommend.exports import ExportRef, model_names
 from musicrec.recommend.library import (
     ANOTHER,
@@ -155,7 +155,7 @@ class SqliteLibrary:
     def __len__(self) -> int:
         """Return the number of tracks: recordings with a file that is there."""
         with self._reading() as connection:
-            return sqlite_reading.count_tracks(connection)
+            return sqlite_facts.count_tracks(connection)
 
     @property
     def format(self) -> int:
@@ -208,7 +208,7 @@ class SqliteLibrary:
     def present(self) -> PresentTracks:
         """Return the recordings that `read` returns, without what the models said."""
         with self._reading() as connection:
-            return sqlite_reading.present(connection)
+            return sqlite_facts.present(connection)
 
     def tracks(self, ids: Sequence[int]) -> list[Track]:
         """Return the tracks of some recordings, in their order."""
@@ -224,56 +224,56 @@ class SqliteLibrary:
     def hashes_of(self, ids: Sequence[int]) -> list[str]:
         """Return the audio hashes of some recordings, in their order."""
         with self._reading() as connection:
-            return sqlite_reading.hashes_of(connection, ids)
+            return sqlite_facts.hashes_of(connection, ids)
 
     def blocks(self) -> list[str]:
         """Return the names of the blocks that `read` returns."""
         with self._reading() as connection:
-            some = sqlite_reading.some_ids(connection)
+            some = sqlite_facts.some_ids(connection)
         return list(self.values(some))
 
     def space(self) -> Space | None:
         """Return the space of the summaries; None if there is none yet, or one of another version of musicrec."""
         with self._reading() as connection:
-            found = sqlite_reading.space_of(connection)
+            found = sqlite_facts.space_of(connection)
         return None if found is None else Space.from_bytes(*found, list(self.heads.values()))
 
     def passages(self, ids: Sequence[int]) -> list[Passages]:
         """Return the passages of some recordings, in their order, as passages to compare; none if unknown."""
         with self._reading() as connection:
-            return sqlite_reading.passages_of_recordings(connection, ids)
+            return sqlite_facts.passages_of_recordings(connection, ids)
 
     def peaks(self, ids: Sequence[int]) -> list[np.ndarray | None]:
         """Return the outlines of some recordings, in their order; None if unknown."""
         with self._reading() as connection:
-            return sqlite_reading.peaks_of_recordings(connection, ids)
+            return sqlite_facts.peaks_of_recordings(connection, ids)
 
     def beat_grids(self, audio_hashes: Iterable[str]) -> dict[str, dict[str, Any]]:
         """Return {audio_hash: beat grid} of the recordings that have one."""
         with self._reading() as connection:
-            return sqlite_reading.beat_grids(connection, audio_hashes)
+            return sqlite_facts.beat_grids(connection, audio_hashes)
 
     def fingerprints(
         self, *, shortest_s: float = 0.0, longest_s: float = math.inf
     ) -> list[tuple[str, float, bytes, str | None]]:
         """Return audio hash, length, fingerprint and version_of of recordings; see `Library.fingerprints`."""
         with self._reading() as connection:
-            return sqlite_reading.fingerprints(connection, shortest_s, longest_s)
+            return sqlite_facts.fingerprints(connection, shortest_s, longest_s)
 
     def audio_facts(self, ids: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """Return the lengths of some recordings in seconds, and whether the answers for them mean little."""
         with self._reading() as connection:
-            return sqlite_reading.audio_facts(connection, ids)
+            return sqlite_facts.audio_facts(connection, ids)
 
     def ids_of(self, audio_hashes: Iterable[str]) -> dict[str, int]:
         """Return {audio_hash: id} of the recordings that the library has, also of those without a file."""
         with self._reading() as connection:
-            return sqlite_reading.ids_of(connection, audio_hashes)
+            return sqlite_facts.ids_of(connection, audio_hashes)
 
     def summaries(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Return all summaries in parts; see `Library.summaries`. Nothing else may be read meanwhile."""
         with self._reading() as connection:
-            yield from sqlite_reading.summaries(connection)
+            yield from sqlite_facts.summaries(connection)
 
     def save_summaries(self, ids: Sequence[int], rows: np.ndarray, *, space: Space | None = None) -> None:
         """Save summaries; a new space deletes all earlier ones."""
@@ -297,22 +297,22 @@ class SqliteLibrary:
     def files(self) -> list[LibraryFile]:
         """Return all files, missing ones too, in the order of their paths."""
         with self._reading() as connection:
-            return sqlite_reading.all_files(connection)
+            return sqlite_facts.all_files(connection)
 
     def sources(self) -> list[Source]:
         """Return the sources, in the order of their places."""
         with self._reading() as connection:
-            return sqlite_reading.all_sources(connection)
+            return sqlite_facts.all_sources(connection)
 
     def listings(self, audio_hashes: Iterable[str]) -> dict[str, list[Listing]]:
         """Return {audio_hash: listings with metadata} of the files of some recordings."""
         with self._reading() as connection:
-            return sqlite_reading.listings_of(connection, audio_hashes)
+            return sqlite_facts.listings_of(connection, audio_hashes)
 
     def remarks(self) -> dict[str, tuple[Remark, ...]]:
         """Return {audio_hash: remarks} of the recordings with remarks and a file that is there."""
         with self._reading() as connection:
-            return sqlite_reading.all_remarks(connection)
+            return sqlite_facts.all_remarks(connection)
 
     def audio_hashes(self) -> set[str]:
         """Return the recordings, also those without a file."""
@@ -322,12 +322,12 @@ class SqliteLibrary:
     def incomplete(self) -> set[str]:
         """Return the recordings that were analysed before something was known of a track."""
         with self._reading() as connection:
-            return sqlite_reading.incomplete(connection)
+            return sqlite_facts.incomplete(connection)
 
     def problems(self) -> list[str]:
         """Check what SQLite checks, and that the answers are complete and finite."""
         with self._reading() as connection:
-            return sqlite_reading.problems_of(connection, self.heads, self.embedding_size)
+            return sqlite_facts.problems_of(connection, self.heads, self.embedding_size)
 
     def save(self, changes: Changes) -> None:
         """Save changes in one transaction."""

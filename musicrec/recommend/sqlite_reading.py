@@ -1,24 +1,20 @@
-"""Selections from a library in SQLite. They only read, and the caller has begun the transaction that they read in."""
+"""Reads tracks and what models said about them from a library in SQLite.
+
+All functions only read, and the caller has begun the transaction that they read in.
+"""
 
 import json
 import sqlite3
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from musicrec.audio.remark import Remark
-from musicrec.export.passages import Passages
 from musicrec.heads import Head
-from musicrec.recommend.library import LibraryFile, Listing, PresentTracks, Source
-from musicrec.recommend.sqlite_schema import FILE_FACTS, has_beat_grids
-from musicrec.recommend.stored_passages import stored_form
+from musicrec.recommend.sqlite_facts import OF_FILES, in_parts, remarks_in
+from musicrec.recommend.sqlite_schema import FILE_FACTS
 from musicrec.recommend.track import Track, folded
 
-_AT_ONCE = 500  # values in a statement; SQLite has a limit
-_ROWS_AT_ONCE = 8192
-_OF_FILES = ", ".join(f"files.{name}" for name in FILE_FACTS)
 _ANSWERS = "duration_s, descriptors, remarks, probabilities, embedding, variation"
 _SOURCE = """(
     SELECT place FROM listings JOIN sources ON sources.id = listings.source WHERE listings.file = files.id
@@ -34,12 +30,6 @@ class _Answers(NamedTuple):
     variation: np.ndarray
 
 
-def count_tracks(connection: sqlite3.Connection) -> int:
-    """Return the number of recordings with a file that is there."""
-    selection = "SELECT count(DISTINCT audio_hash) FROM files WHERE missing_since IS NULL"
-    return int(connection.execute(selection).fetchone()[0])
-
-
 def all_tracks(
     connection: sqlite3.Connection, heads: Mapping[str, Head], embedding_size: int
 ) -> tuple[list[Track], dict[str, np.ndarray], np.ndarray, np.ndarray]:
@@ -52,9 +42,7 @@ def all_tracks(
         variations, (tracks, size) float32, NaN where there is none, of size 0 if no track has one.
     """
     rows: dict[str, tuple[int, tuple]] = {}
-    for row in connection.execute(
-        f"SELECT {_OF_FILES}, {_SOURCE} FROM files WHERE missing_since IS NULL ORDER BY path"
-    ):
+    for row in connection.execute(f"SELECT {OF_FILES}, {_SOURCE} FROM files WHERE missing_since IS NULL ORDER BY path"):
         rows.setdefault(row[1], (len(rows), row))  # of copies, the first
     by_head, whole = _empty_values(len(rows), heads)
     embeddings = np.zeros((len(rows), embedding_size), np.float32)
@@ -112,55 +100,11 @@ def tracks_of(
     )
 
 
-def present(connection: sqlite3.Connection) -> PresentTracks:
-    """Return the recordings with a file that is there, in the order of the paths."""
-    ids: list[int] = []
-    names: tuple[list[str], list[str]] = ([], [])
-    years: list[int] = []
-    known: dict[str, str] = {}  # equal names are one text in memory
-    for number, artist, album, year in connection.execute(
-        "SELECT recordings.id, artist, album, year FROM files "
-        "JOIN recordings ON recordings.audio_hash = files.audio_hash WHERE missing_since IS NULL ORDER BY path"
-    ):
-        ids.append(number)
-        names[0].append(known.setdefault(artist or "", artist or ""))
-        names[1].append(known.setdefault(album or "", album or ""))
-        years.append(-1 if year is None else year)
-    whole = np.array(ids, dtype=np.int64)
-    first = np.sort(np.unique(whole, return_index=True)[1])  # of copies
-    return PresentTracks(
-        ids=whole[first],
-        artists=np.array(names[0], dtype=object)[first],
-        albums=np.array(names[1], dtype=object)[first],
-        years=np.array(years, dtype=np.int16)[first],
-        versions=_versions_of(connection, whole[first]),
-    )
-
-
-def _versions_of(connection: sqlite3.Connection, ids: np.ndarray) -> np.ndarray:
-    """Return which recordings are versions of one, (recordings,) int64; see `PresentTracks`."""
-    found = np.full(len(ids), -1)
-    rows = connection.execute(
-        "SELECT id, version_of FROM recordings WHERE version_of IS NOT NULL ORDER BY id"
-    ).fetchall()
-    if not rows:
-        return found
-    groups = ids_of(connection, [first for _, first in rows])  # the first one may have been pruned
-    for number, first in rows:
-        groups.setdefault(first, number)
-    of_recordings = {number: groups[first] for number, first in rows} | {number: number for number in groups.values()}
-    places = {number: place for place, number in enumerate(ids.tolist())}
-    for number, group in of_recordings.items():
-        if number in places:
-            found[places[number]] = group
-    return found
-
-
 def tracks_of_recordings(connection: sqlite3.Connection, heads: Mapping[str, Head], ids: Sequence[int]) -> list[Track]:
     """Return the tracks of recordings, in their order, by their first file that is there."""
     by_hash: dict[str, Track] = {}
     hashes: dict[int, str] = {}
-    for some in _in_parts(ids):
+    for some in in_parts(ids):
         marks = ", ".join("?" * len(some))
         hashes |= dict(connection.execute(f"SELECT id, audio_hash FROM recordings WHERE id IN ({marks})", some))
         condition = f"WHERE recordings.id IN ({marks}) AND missing_since IS NULL ORDER BY files.path"
@@ -178,7 +122,7 @@ def values_of_recordings(
     embeddings = np.zeros((len(ids), embedding_size), np.float32)
     variations = np.full((len(ids), _variation_size(connection)), np.nan, np.float32)
     described: dict[str, np.ndarray] = {}
-    for some in _in_parts(ids):
+    for some in in_parts(ids):
         for number, descriptors, probabilities, embedding, variation in connection.execute(
             "SELECT id, descriptors, probabilities, embedding, variation FROM recordings "
             f"WHERE id IN ({', '.join('?' * len(some))})",
@@ -196,133 +140,12 @@ def values_of_recordings(
     return described | by_head, embeddings, variations
 
 
-def space_of(connection: sqlite3.Connection) -> tuple[str, bytes] | None:
-    """Return the space as it is stored; None if there is none."""
-    found: tuple[str, bytes] | None = connection.execute("SELECT described, arrays FROM space").fetchone()
-    return found
-
-
-def summaries(connection: sqlite3.Connection) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield the summaries in parts: (recordings,) ids and (recordings, bytes) uint8."""
-    selection = connection.execute("SELECT recording, content FROM summaries ORDER BY recording")
-    while some := selection.fetchmany(_ROWS_AT_ONCE):
-        joined = np.frombuffer(b"".join([content for _, content in some]), np.uint8)
-        yield np.array([number for number, _ in some], dtype=np.int64), joined.reshape(len(some), -1)
-
-
-def passages_of_recordings(connection: sqlite3.Connection, ids: Sequence[int]) -> list[Passages]:
-    """Return the passages of recordings, in their order, as passages to compare; none if they are unknown."""
-    found: dict[int, Passages] = {}
-    for some in _in_parts(ids):
-        marks = ", ".join("?" * len(some))
-        for number, *stored in connection.execute(
-            f"SELECT id, passages, ends, duration_s FROM recordings WHERE id IN ({marks})", some
-        ):
-            found[number] = stored_form(*stored)
-    return [found[int(number)] for number in ids]
-
-
-def peaks_of_recordings(connection: sqlite3.Connection, ids: Sequence[int]) -> list[np.ndarray | None]:
-    """Return the outlines of recordings, in their order, uint8; None if unknown."""
-    found: dict[int, np.ndarray | None] = {}
-    for some in _in_parts(ids):
-        marks = ", ".join("?" * len(some))
-        for number, stored in connection.execute(f"SELECT id, peaks FROM recordings WHERE id IN ({marks})", some):
-            found[number] = None if stored is None else np.frombuffer(stored, np.uint8)
-    return [found[int(number)] for number in ids]
-
-
-def beat_grids(connection: sqlite3.Connection, audio_hashes: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Return {audio_hash: beat grid} of the recordings that have one."""
-    found: dict[str, dict[str, Any]] = {}
-    if not has_beat_grids(connection):
-        return found
-    wanted = list(dict.fromkeys(audio_hashes))
-    for start in range(0, len(wanted), _AT_ONCE):
-        some = wanted[start : start + _AT_ONCE]
-        marks = ", ".join("?" * len(some))
-        for audio_hash, grid in connection.execute(
-            "SELECT audio_hash, grid FROM recordings JOIN beat_grids ON recording = recordings.id "
-            f"WHERE audio_hash IN ({marks})",
-            some,
-        ):
-            found[audio_hash] = json.loads(grid)
-    return found
-
-
-def some_ids(connection: sqlite3.Connection) -> list[int]:
-    """Return a recording with a file that is there, if possible one with descriptors."""
-    selection = (
-        "SELECT id FROM recordings WHERE audio_hash IN (SELECT audio_hash FROM files WHERE missing_since IS NULL "
-        "LIMIT 100) ORDER BY length(descriptors) DESC LIMIT 1"
-    )
-    return [number for (number,) in connection.execute(selection)]
-
-
-def fingerprints(
-    connection: sqlite3.Connection, shortest_s: float, longest_s: float
-) -> list[tuple[str, float, bytes, str | None]]:
-    """Return audio hash, length in seconds, fingerprint and version_of of recordings of some length, oldest first."""
-    return connection.execute(
-        "SELECT audio_hash, duration_s, fingerprint, version_of FROM recordings "
-        "WHERE duration_s BETWEEN ? AND ? AND fingerprint IS NOT NULL AND fingerprint <> x'' ORDER BY id",
-        (shortest_s, longest_s),
-    ).fetchall()
-
-
-def audio_facts(connection: sqlite3.Connection, ids: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the lengths of recordings in seconds, and whether the answers for them mean little."""
-    places = {number: place for place, number in enumerate(ids)}
-    duration_s, unreliable = np.zeros(len(ids), np.float32), np.zeros(len(ids), dtype=bool)
-    for some in _in_parts(ids):
-        for number, length, remarks in connection.execute(
-            f"SELECT id, duration_s, remarks FROM recordings WHERE id IN ({', '.join('?' * len(some))})", some
-        ):
-            place = places[number]
-            duration_s[place], unreliable[place] = length, any(one.unreliable for one in _remarks(remarks))
-    return duration_s, unreliable
-
-
-def incomplete(connection: sqlite3.Connection) -> set[str]:
-    """Return the audio hashes of recordings with a file that were analysed before something was known of a track."""
-    found = connection.execute(
-        "SELECT audio_hash FROM recordings WHERE (passages IS NULL OR fingerprint IS NULL) AND audio_hash IN "
-        "(SELECT audio_hash FROM files WHERE missing_since IS NULL)"
-    )
-    return {audio_hash for (audio_hash,) in found}
-
-
-def hashes_of(connection: sqlite3.Connection, ids: Sequence[int]) -> list[str]:
-    """Return the audio hashes of recordings, in their order."""
-    found: dict[int, str] = {}
-    for some in _in_parts(ids):
-        marks = ", ".join("?" * len(some))
-        found |= dict(connection.execute(f"SELECT id, audio_hash FROM recordings WHERE id IN ({marks})", some))
-    return [found[int(number)] for number in ids]
-
-
-def ids_of(connection: sqlite3.Connection, audio_hashes: Iterable[str]) -> dict[str, int]:
-    """Return {audio_hash: id} of the recordings that are known."""
-    wanted = list(dict.fromkeys(audio_hashes))
-    found: dict[str, int] = {}
-    for start in range(0, len(wanted), _AT_ONCE):
-        some = wanted[start : start + _AT_ONCE]
-        marks = ", ".join("?" * len(some))
-        found |= dict(connection.execute(f"SELECT audio_hash, id FROM recordings WHERE audio_hash IN ({marks})", some))
-    return found
-
-
-def _in_parts(ids: Sequence[int]) -> Iterator[list[int]]:
-    for start in range(0, len(ids), _AT_ONCE):
-        yield [int(number) for number in ids[start : start + _AT_ONCE]]
-
-
 def _select_tracks(
     connection: sqlite3.Connection, heads: Mapping[str, Head], condition: str, given: Sequence[Any]
 ) -> list[Track]:
     found, no_variation = [], np.full(_variation_size(connection), np.nan, np.float32)
     for *row, duration_s, descriptors, remarks, probabilities, embedding, variation in connection.execute(
-        f"SELECT {_OF_FILES}, {_SOURCE}, {_ANSWERS} "
+        f"SELECT {OF_FILES}, {_SOURCE}, {_ANSWERS} "
         f"FROM files JOIN recordings ON recordings.audio_hash = files.audio_hash {condition}",
         given,
     ):
@@ -332,81 +155,6 @@ def _select_tracks(
         varying = no_variation if variation is None else np.frombuffer(variation, "<f4")
         answers = _Answers(values, np.frombuffer(embedding, "<f4"), varying)
         found.append(_track(row, duration_s, descriptors, remarks, answers))
-    return found
-
-
-def all_files(connection: sqlite3.Connection) -> list[LibraryFile]:
-    """Return all files in the order of their paths."""
-    places = dict(connection.execute("SELECT id, place FROM sources").fetchall())
-    listed: dict[int, list[str]] = defaultdict(list)
-    for file, source in connection.execute("SELECT file, source FROM listings ORDER BY file, source"):
-        listed[file].append(places[source])
-    return [
-        LibraryFile(**dict(zip(FILE_FACTS, facts, strict=True)), sources=tuple(listed.get(number, ())))
-        for number, *facts in connection.execute(f"SELECT id, {_OF_FILES} FROM files ORDER BY path")
-    ]
-
-
-def all_sources(connection: sqlite3.Connection) -> list[Source]:
-    """Return the sources in the order of their places."""
-    return [
-        Source(
-            place=place,
-            kind=kind,
-            indexed_at=indexed_at,
-            metadata=json.loads(metadata),
-            files=files,
-            missing=missing,
-        )
-        for place, kind, indexed_at, metadata, files, missing in connection.execute(
-            "SELECT place, kind, indexed_at, sources.metadata, count(files.id), count(files.missing_since) "
-            "FROM sources LEFT JOIN listings ON listings.source = sources.id "
-            "LEFT JOIN files ON files.id = listings.file GROUP BY sources.id ORDER BY place"
-        )
-    ]
-
-
-def listings_of(connection: sqlite3.Connection, audio_hashes: Iterable[str]) -> dict[str, list[Listing]]:
-    """Return {audio_hash: the listings with metadata} of the files of some recordings."""
-    wanted, found = list(dict.fromkeys(audio_hashes)), defaultdict(list)
-    for start in range(0, len(wanted), _AT_ONCE):
-        some = wanted[start : start + _AT_ONCE]
-        for audio_hash, path, place, track_id, metadata in connection.execute(
-            "SELECT audio_hash, path, place, listings.track_id, listings.metadata FROM files "
-            "JOIN listings ON listings.file = files.id JOIN sources ON sources.id = listings.source "
-            f"WHERE audio_hash IN ({', '.join('?' * len(some))}) AND listings.metadata <> '{{}}' ORDER BY path, place",
-            some,
-        ):
-            listing = Listing(path=path, source=place, track_id=track_id, metadata=json.loads(metadata))
-            found[audio_hash].append(listing)
-    return dict(found)
-
-
-def all_remarks(connection: sqlite3.Connection) -> dict[str, tuple[Remark, ...]]:
-    """Return {audio_hash: remarks} of the recordings with remarks and a file that is there."""
-    selection = (
-        "SELECT audio_hash, remarks FROM recordings WHERE remarks <> '[]' AND audio_hash IN "
-        "(SELECT audio_hash FROM files WHERE missing_since IS NULL)"
-    )
-    return {audio_hash: _remarks(text) for audio_hash, text in connection.execute(selection)}
-
-
-def problems_of(connection: sqlite3.Connection, heads: Mapping[str, Head], embedding_size: int) -> list[str]:
-    """Check what SQLite checks, and that answers are complete and finite; return one sentence per problem."""
-    found = [str(text) for (text,) in connection.execute("PRAGMA integrity_check") if text != "ok"]
-    found += [
-        f"a row of the table {table} refers to a row of {other} that is not there"
-        for table, _, other, _ in connection.execute("PRAGMA foreign_key_check")
-    ]
-    sizes = {"probabilities": sum(len(head.classes) for head in heads.values()), "embedding": embedding_size}
-    for audio_hash, *blobs in connection.execute(
-        "SELECT audio_hash, CAST(probabilities AS BLOB), CAST(embedding AS BLOB) FROM recordings"
-    ):
-        for (name, size), blob in zip(sizes.items(), blobs, strict=True):
-            if len(blob) != 4 * size:
-                found.append(f"recording {audio_hash}: {name} of {len(blob)} bytes instead of {4 * size}")
-            elif not np.isfinite(np.frombuffer(blob, "<f4")).all():
-                found.append(f"recording {audio_hash}: {name} with values that are no numbers")
     return found
 
 
@@ -446,9 +194,5 @@ def _track(
         embedding=answers.embedding,
         variation=answers.variation,
         descriptors=json.loads(descriptors),
-        remarks=_remarks(remarks),
+        remarks=remarks_in(remarks),
     )
-
-
-def _remarks(text: str) -> tuple[Remark, ...]:
-    return () if text == "[]" else tuple(Remark(text, unreliable) for text, unreliable in json.loads(text))
