@@ -6,38 +6,24 @@ docs/security.md says what this defends, and what it does not.
 import asyncio
 import hmac
 import ipaddress
-import json
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from urllib.parse import parse_qsl, urlencode
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from musicrec.web.answers import Answer, AnswerMemory
 from musicrec.web.connections import client_of
-from musicrec.web.sessions import COOKIE, LIFETIME_S, Session, Sessions
+from musicrec.web.sessions import COOKIE, Session, Sessions
 from musicrec.web.settings import LOOPBACK, ServerSettings
 
 JSON_BYTES = 2**20
-_PART_BYTES = 2**18
 JSON_S = 30.0
 """Time in which all of a body of JSON must come; that of an upload is limited by `uploads`."""
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-CONTENT_POLICY = (
-    "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; style-src 'self'; script-src 'self'; "
-    "connect-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
-)
-HEADERS = {
-    "content-security-policy": CONTENT_POLICY,
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-}
 _UPLOADS = "/api/v1/uploads"
 _OPEN = ("/healthz",)  # answered without a token
 _PROXIES = (
@@ -61,6 +47,7 @@ class Security:
 
     def __init__(self, app: ASGIApp, *, settings: ServerSettings, sessions: Sessions) -> None:
         self._app, self._settings, self._sessions = app, settings, sessions
+        self._memory = AnswerMemory()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -73,22 +60,25 @@ class Security:
         if self._settings.root_path:
             scope["root_path"] = self._settings.root_path
         headers, path = Headers(scope=scope), route_path(scope)
-        answer = _Answer(send, secure=scope.get("scheme") == "https", path=scope.get("root_path", "") or "/")
+        secure, root = scope.get("scheme") == "https", scope.get("root_path", "") or "/"
+        answer = Answer(send, memory=self._memory, secure=secure, path=root)
         if _is_ambiguous(scope, headers):
             await answer.refuse(400, "the length of the request is not clear", {"connection": "close"})
             return
-        if refused := self._refused(scope["method"], path, headers, secure=scope.get("scheme") == "https"):
+        if refused := self._refused(scope["method"], path, headers, secure=secure):
             await answer.refuse(*refused)
             return
         session = next(filter(None, map(self._sessions.find, _cookies(headers))), None)
         scope["musicrec.session"] = session
+        address = client_of((scope.get("client") or ("",))[0])
+        answer.client = ("address", address) if session is None else session.of
         query = _query(scope)
         if path in ("", "/") and scope["method"] == "GET" and _is_token(self._settings, query.get("token", "")):
             rest = urlencode({name: value for name, value in query.items() if name != "token"})
             place = f"{scope.get('root_path', '')}/{'?' * bool(rest)}{rest}"
             trusted = session is not None and session.trusted
             if not trusted:
-                session = self._sessions.start(trusted=True, address=client_of((scope.get("client") or ("",))[0]))
+                session = self._sessions.start(trusted=True, address=address)
             await answer.redirect(place, session)
             return
         if not (path in _OPEN or _PLAYERS.fullmatch(path) or is_authorised(scope, self._settings)):
@@ -214,57 +204,6 @@ class _Bounded:
             raise HTTPException(408, "the request comes too slowly", {"connection": "close"}) from None
 
 
-def _parts(message: Message) -> Iterator[Message]:
-    """Yield a message, a large body in parts: the next one is sent when the client has read most of this one."""
-    body = message.get("body", b"")
-    if len(body) <= _PART_BYTES:
-        yield message
-        return
-    for begin in range(0, len(body), _PART_BYTES):
-        end = begin + _PART_BYTES
-        yield {**message, "body": body[begin:end], "more_body": end < len(body) or message.get("more_body", False)}
-
-
-class _Answer:
-    """Sends an answer with the headers of this module.
-
-    Attributes:
-        begun: Whether its status has been sent.
-        cookie: A session to be kept by the browser, or "" to forget the one it has.
-    """
-
-    def __init__(self, send: Send, *, secure: bool, path: str) -> None:
-        self._send, self._secure, self._path = send, secure, path
-        self.begun = False
-        self.cookie: str | None = None
-
-    async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.begun = True
-            headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
-                headers.setdefault(name, value)
-            headers.setdefault("cache-control", "no-store")
-            if self.cookie is not None:
-                headers.append("set-cookie", cookie_of(self.cookie, secure=self._secure, path=self._path))
-        for part in _parts(message):
-            await self._send(part)
-
-    async def refuse(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
-        body = json.dumps({"detail": detail}, ensure_ascii=False).encode()
-        await self._whole(status, body, {"content-type": "application/json", **(headers or {})})
-
-    async def redirect(self, place: str, session: Session | None) -> None:
-        self.cookie = None if session is None else session.key
-        await self._whole(303, b"", {"location": place})
-
-    async def _whole(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
-        raw = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
-        raw.append((b"content-length", str(len(body)).encode()))
-        await self.send({"type": "http.response.start", "status": status, "headers": raw})
-        await self._send({"type": "http.response.body", "body": body})
-
-
 def _too_large(most: int) -> str:
     return f"the request has more than {most:,} bytes, which is the most here"
 
@@ -273,12 +212,6 @@ def set_session(scope: Scope, session: Session | None) -> None:
     """Let the answer to a request give the browser a session, or take away the one it has."""
     scope["musicrec.answer"].cookie = "" if session is None else session.key
     scope["musicrec.session"] = session
-
-
-def cookie_of(key: str, *, secure: bool, path: str) -> str:
-    """Return the header that sets the cookie of a session; an empty key deletes it."""
-    age = LIFETIME_S if key else 0
-    return f"{COOKIE}={key}; Path={path}; Max-Age={age}; HttpOnly; SameSite=Strict{'; Secure' * secure}"
 
 
 def route_path(scope: Scope) -> str:

@@ -7,7 +7,8 @@ from fastapi.testclient import TestClient
 from starlette.exceptions import HTTPException
 
 from musicrec.errors import ConfigError
-from musicrec.web.security import CONTENT_POLICY, _Bounded, _parts, host_name
+from musicrec.web.answers import CONTENT_POLICY, Answer, AnswerMemory, parts_of
+from musicrec.web.security import _Bounded, host_name
 from musicrec.web.settings import ServerSettings
 from tests.web.conftest import BASE, track_id
 
@@ -287,13 +288,68 @@ def test_behind_a_proxy_a_token_is_needed(serve, client: TestClient, settings: S
     assert client.get("/api/v1/tracks", headers=headers | {"authorization": f"Bearer {TOKEN}"}).status_code == 200
 
 
-def test_a_large_answer_is_sent_in_parts(client: TestClient):
+def test_a_large_answer_is_sent_inparts_of(client: TestClient):
     """A client that does not read keeps one part of it in the memory of the server, not a copy of all."""
     content = bytes(range(256)) * 4_000
     for more in (False, True):
-        parts = list(_parts({"type": "http.response.body", "body": content, "more_body": more}))
+        parts = list(parts_of({"type": "http.response.body", "body": content, "more_body": more}))
         assert b"".join(part["body"] for part in parts) == content and max(len(part["body"]) for part in parts) == 2**18
         assert [part["more_body"] for part in parts] == [True, True, True, more]
-    (start,) = _parts({"type": "http.response.start", "status": 200})
-    (empty,) = _parts({"type": "http.response.body"})
+    (start,) = parts_of({"type": "http.response.start", "status": 200})
+    (empty,) = parts_of({"type": "http.response.body"})
     assert start["status"] == 200 and empty == {"type": "http.response.body"}
+
+
+def test_large_answers_share_the_memory():
+    memory = AnswerMemory(most=400)
+    assert memory.take("a", 1_000), "the only one may be larger"
+    assert not memory.take("b", 1), "but none comes besides"
+    memory.give_back("a", 1_000)
+    assert [memory.take("a", 40) for _ in range(3)] == [True, True, False], "a quarter"
+    assert [memory.take(name, 100) for name in "bcde"] == [True, True, True, False], "all together"
+    memory.give_back("a", 40)
+    assert memory.take("a", 60) and not memory.take("e", 1)
+
+
+def test_an_answer_for_which_there_is_no_room_is_refused():
+    """Clients that read slowly would otherwise fill the memory: each keeps its answer there."""
+    memory, sent, read = AnswerMemory(most=2**22), [], asyncio.Event()
+
+    async def slowly(message: dict) -> None:
+        sent.append(message)
+        await read.wait()
+
+    async def app(send: Answer) -> None:
+        headers = [(b"content-length", b"%d" % 2**20)]
+        await send.send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send.send({"type": "http.response.body", "body": bytes(2**20)})
+
+    async def ask() -> list[int]:
+        answers = [Answer(slowly, memory=memory, secure=False, path="/") for _ in range(3)]
+        for answer in answers:
+            answer.client = "a"
+        asking = [asyncio.ensure_future(app(answer)) for answer in answers[:2]]
+        await asyncio.sleep(0.01)
+        read.set()
+        await asyncio.gather(*asking)
+        await app(answers[2])
+        return [message["status"] for message in sent if message["type"] == "http.response.start"]
+
+    assert asyncio.run(ask()) == [200, 503, 200], "what was read makes room"
+    bodies = [message.get("body", b"") for message in sent]
+    (refusal,) = [body for body in bodies if b"try again" in body]
+    assert sum(map(len, bodies)) == 2**21 + len(refusal)
+
+
+def test_a_stream_begins_before_its_first_part():
+    sent = []
+
+    async def send(message: dict) -> None:
+        sent.append(message["type"])
+
+    async def stream() -> list[str]:
+        answer = Answer(send, memory=AnswerMemory(), secure=False, path="/")
+        await answer.send({"type": "http.response.start", "status": 200, "headers": []})
+        return list(sent)
+
+    assert asyncio.run(stream()) == ["http.response.start"]
