@@ -4,12 +4,12 @@ import { download } from "./api.js";
 import { openDialog } from "./dialog.js";
 import { field, h, select, show } from "./dom.js";
 import { counted } from "./format.js";
+import { keepSetting, setting } from "./kept.js";
 import { toast } from "./toast.js";
 
 const FORMATS = [["rekordbox", "rekordbox (XML)"], ["traktor", "Traktor (NML)"], ["m3u8", "playlist (M3U8)"], ["csv", "table (CSV)"], ["json", "JSON"]];
 const SUFFIXES = { rekordbox: "xml", traktor: "nml", m3u8: "m3u8", csv: "csv", json: "json" };
 const NOTATIONS = [["camelot", "Camelot, 8A"], ["open_key", "Open Key, 1m"], ["musical", "musical, Am"]];
-const KEPT = "musicrec.export";
 
 /**
  * Ask for a format, and save the file.
@@ -18,15 +18,15 @@ const KEPT = "musicrec.export";
  * @param {string|null} [playlist] Or a playlist.
  */
 export function exportTracks(tracks, name, playlist = null) {
-  const kept = JSON.parse(localStorage.getItem(KEPT) ?? "{}");
-  const format = select(FORMATS, kept.format ?? "rekordbox", () => {});
-  const notation = select(NOTATIONS, kept.notation ?? "camelot", () => {});
+  const format = select(FORMATS, setting("export_format") || "rekordbox", () => {});
+  const notation = select(NOTATIONS, setting("key_notation") || "camelot", () => {});
   const title = h("input", { type: "text", value: name, maxlength: 100, required: true });
   const wrong = h("p", { class: "error", role: "alert" });
   const form = h("form", { onsubmit: async (event) => {
     event.preventDefault();
     try {
-      localStorage.setItem(KEPT, JSON.stringify({ format: format.value, notation: notation.value }));
+      keepSetting("export_format", format.value);
+      keepSetting("key_notation", notation.value);
       const file = await download("export", { tracks, playlist, format: format.value, key_notation: notation.value, name: title.value },
         `${title.value}.${SUFFIXES[format.value]}`);
       dialog.close();

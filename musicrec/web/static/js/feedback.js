@@ -3,6 +3,7 @@
 import { get, listen, post, remove, tell, trackPath } from "./api.js";
 import { askText } from "./dialog.js";
 import { counted, trackName } from "./format.js";
+import { keepSetting, setting } from "./kept.js";
 import { setOpinion, learn } from "./store.js";
 import { report, toast } from "./toast.js";
 import { shortcut } from "./shortcuts.js";
@@ -36,7 +37,7 @@ export async function undo() {
       [event] = (await post("feedback/undo")).undone;
     } while (event?.kind === "played");
     if (!event) return toast("There is nothing to undo.");
-    const id = event.track ?? event.id ?? event.audio_hash;
+    const id = event.track;
     const track = await get(trackPath(id)).catch(() => null);
     if (track) {
       learn([track]);
@@ -54,11 +55,11 @@ export async function undo() {
 export async function addToPlaylist(tracks) {
   try {
     const lists = await get("playlists");
-    const last = localStorage.getItem("musicrec.playlist") ?? "";
+    const last = setting("playlist");
     const name = await askText(`Add ${tracks.length === 1 ? trackName(tracks[0]) : counted(tracks.length)} to a playlist`, "Playlist, new or known",
       { value: last, button: "Add", suggestions: lists.map((one) => one.name) });
     if (!name) return;
-    localStorage.setItem("musicrec.playlist", name);
+    keepSetting("playlist", name);
     const place = (lists.find((one) => one.name === name)?.tracks ?? 0) + 1;
     const path = `playlists/${encodeURIComponent(name)}`;
     if (place === 1 && !lists.some((one) => one.name === name)) await post("playlists", { name, tracks: tracks.map((one) => one.id) });

@@ -2,10 +2,10 @@
 
 import { get, listen, post, tell, trackPath } from "./api.js";
 import { trackName } from "./format.js";
+import { fromTab, keepInTab } from "./kept.js";
 import { learn, store } from "./store.js";
 import { announce, report, toast } from "./toast.js";
 
-const KEPT = "musicrec.query";
 const usual = () => ({ seeds: [], unlike: [], towards: null, playlist: false, preset: null, weights: {}, filters: {}, passage: null, unreliable: false, k: 20 });
 
 export const query = { ...usual(), answer: null, asking: false };
@@ -13,16 +13,12 @@ let asking = new AbortController();
 
 function keep() {
   const { answer, asking: _, ...rest } = query;
-  sessionStorage.setItem(KEPT, JSON.stringify(rest));
+  keepInTab("query", rest);
 }
 
 /** Take up the query of this tab again, after it was loaded anew. */
 export function restore() {
-  try {
-    Object.assign(query, JSON.parse(sessionStorage.getItem(KEPT) ?? "{}"));
-  } catch {
-    sessionStorage.removeItem(KEPT);
-  }
+  Object.assign(query, fromTab("query"));
 }
 
 /** Return the preset that is chosen, or the default. */
@@ -151,5 +147,9 @@ export async function askById(id) {
   }
 }
 
-listen("user", () => Object.assign(query, usual(), { answer: null }));
+listen("user", () => {
+  asking.abort();
+  Object.assign(query, usual(), { answer: null, asking: false });
+  keep();
+});
 listen("indexed", () => { if (query.seeds.length) ask(); });

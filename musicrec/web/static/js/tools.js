@@ -4,6 +4,7 @@ import { listen } from "./api.js";
 import { h, iconButton, show } from "./dom.js";
 import { icon } from "./icons.js";
 import { jobsButton } from "./jobs.js";
+import { keepSetting } from "./kept.js";
 import { shortcut, showShortcuts } from "./shortcuts.js";
 import { store } from "./store.js";
 import { announce } from "./toast.js";
@@ -14,7 +15,7 @@ function switchTheme() {
   const root = document.documentElement;
   const now = root.dataset.theme ?? (dark.matches ? "dark" : "light");
   root.dataset.theme = now === "dark" ? "light" : "dark";
-  localStorage.setItem("musicrec.theme", root.dataset.theme);
+  keepSetting("theme", root.dataset.theme);
   dispatchEvent(new Event("themechange"));
   announce(`${root.dataset.theme} colours`);
 }

@@ -5,15 +5,16 @@ import { h, show } from "./dom.js";
 import { drawCurve, drawKeys, drawTags } from "./curves.js";
 import { fixed, length } from "./format.js";
 import { progressBar, progressText, watch } from "./jobs.js";
+import { keepSetting, setting } from "./kept.js";
 import { player, play, seek, share } from "./player.js";
 
-const OPEN = "musicrec.details_open";
+const OPEN = "details_open";
 const MOST_TAGS = 6;
 
 /** Return {element, show}: a part that opens, and what shows a track in it. */
 export function trackDetails(signal) {
   const body = h("div", { class: "details-body" });
-  const element = h("details", { class: "track-details", open: localStorage.getItem(OPEN) === "yes" },
+  const element = h("details", { class: "track-details", open: setting(OPEN) === "yes" },
     h("summary", { text: "Over time: spectrogram, curves, predictions" }), body);
   let track = null;
   let loaded = null;
@@ -112,7 +113,7 @@ export function trackDetails(signal) {
   listen("time", () => draws.at(-1)?.(), signal);
   listen("player", () => draws.at(-1)?.(), signal);
   element.addEventListener("toggle", () => {
-    localStorage.setItem(OPEN, element.open ? "yes" : "no");
+    keepSetting(OPEN, element.open ? "yes" : "no");
     load();
   });
   return { element, show: (one) => {
