@@ -9,17 +9,9 @@ import { readLibrary, readSession, store } from "./store.js";
 import { report } from "./toast.js";
 import { startTools } from "./tools.js";
 import { dropZone } from "./uploads.js";
+import { VIEWS } from "./views.js";
 
 const chooseUser = async (options) => (await import("./users.js")).chooseUser(options);
-
-const VIEWS = {
-  find: { title: "Find", load: () => import("./find.js") },
-  library: { title: "Library", load: () => import("./library.js") },
-  map: { title: "Map", load: () => import("./map.js") },
-  sets: { title: "Sets", load: () => import("./sets.js") },
-  playlists: { title: "Playlists", load: () => import("./playlists.js") },
-  history: { title: "History", load: () => import("./history.js") },
-};
 
 const view = document.getElementById("view");
 let leave = new AbortController();
@@ -41,6 +33,7 @@ async function route() {
     const { mount } = await VIEWS[chosen].load();
     if (signal.aborted) return;
     const moved = shown !== null && shown !== chosen;
+    const again = shown === chosen && view.contains(document.activeElement);
     shown = chosen;
     view.dataset.view = chosen;
     view.replaceChildren();
@@ -49,6 +42,9 @@ async function route() {
       scrollTo(0, 0);
     }
     await mount(view, { signal, params: new URLSearchParams(text) });
+    if (again && document.activeElement === document.body) {
+      (view.querySelector("[aria-current=page]") ?? view).focus({ preventScroll: true });
+    }
   } catch (error) {
     if (!signal.aborted) report(error);
   }
@@ -63,7 +59,7 @@ function watchServer() {
       "; this page goes on by itself.");
     banner.hidden = false;
     waiting = setInterval(async () => {
-      if (await answers()) {
+      if (await answers() && waiting) {
         tell("online");
         await readLibrary().catch(report);
         route();
@@ -77,7 +73,12 @@ function watchServer() {
   });
 }
 
+function showNavigation() {
+  show(document.querySelector(".views"), Object.entries(VIEWS).map(([name, { title }]) => h("a", { href: `#/${name}`, text: title })));
+}
+
 async function start() {
+  showNavigation();
   watchServer();
   startPlayerBar(document.getElementById("player"));
   startShortcuts();

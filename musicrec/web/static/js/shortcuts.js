@@ -2,8 +2,10 @@
 
 import { h } from "./dom.js";
 import { openDialog } from "./dialog.js";
+import { keepSetting, setting } from "./kept.js";
+import { VIEWS } from "./views.js";
 
-const OFF = "musicrec.shortcuts_off";
+const OFF = "shortcuts_off";
 const NAMES = { ArrowLeft: "←", ArrowRight: "→", ArrowUp: "↑", ArrowDown: "↓", 1: "1 … 5" };
 const shortcuts = []; // {keys, group, text, run}
 let first = null; // the key before, of two in a row such as "g f"
@@ -18,11 +20,13 @@ let first = null; // the key before, of two in a row such as "g f"
  */
 export function shortcut(keys, group, text, run, signal) {
   const made = { keys, group, text, run };
+  const leave = (one) => { if (shortcuts.includes(one)) shortcuts.splice(shortcuts.indexOf(one), 1); };
+  leave(shortcuts.find((one) => one.keys === keys && one.text === text)); // of a part that has been drawn anew since
   shortcuts.push(made);
-  signal?.addEventListener("abort", () => shortcuts.splice(shortcuts.indexOf(made), 1));
+  signal?.addEventListener("abort", () => leave(made), { once: true });
 }
 
-const off = () => localStorage.getItem(OFF) === "yes";
+const off = () => setting(OFF) === "yes";
 const writes = (element) => element.matches?.("input:not([type=range], [type=checkbox], [type=radio]), textarea, select, [contenteditable]");
 const NATIVE = { " ": "button, a, summary, input, canvas", Enter: "button, a, summary, input", ArrowLeft: "input, canvas, [role=slider]", ArrowRight: "input, canvas, [role=slider]" };
 
@@ -50,7 +54,7 @@ export function showShortcuts() {
     h("dl", { class: "keys" }, ones.map(({ keys, text }) => h("div", {},
       h("dt", {}, keys.split(" ").map((key) => h("kbd", { text: NAMES[key] ?? key }))), h("dd", { text }))))));
   const box = h("input", { type: "checkbox", id: "single-keys", checked: !off(),
-    onchange: () => localStorage.setItem(OFF, box.checked ? "no" : "yes") });
+    onchange: () => keepSetting(OFF, box.checked ? "no" : "yes") });
   openDialog("Keyboard", [h("div", { class: "key-groups" }, lists),
     h("p", { class: "check" }, box, h("label", { for: "single-keys", text: "Single keys act (switch off for speech input)" }))], { wide: true });
 }
@@ -59,7 +63,7 @@ export function showShortcuts() {
 export function startShortcuts() {
   document.addEventListener("keydown", onKey);
   shortcut("?", "Page", "Show this list", showShortcuts);
-  for (const [key, name] of Object.entries({ f: "find", l: "library", m: "map", s: "sets", p: "playlists", h: "history" })) {
-    shortcut(`g ${key}`, "Page", `Go to ${name[0].toUpperCase()}${name.slice(1)}`, () => { location.hash = `#/${name}`; });
+  for (const [name, { title, key }] of Object.entries(VIEWS)) {
+    shortcut(`g ${key}`, "Page", `Go to ${title}`, () => { location.hash = `#/${name}`; });
   }
 }
