@@ -27,7 +27,7 @@ export function share() {
  * Return the volume at which tracks sound equally loud. Nothing is made louder, as it could clip: the louder ones are
  * brought down to the quietest of those that are compared, or else to a level that most tracks reach.
  */
-export function matchedVolume(loudness, others = [], usual = -16) {
+function matchedVolume(loudness, others = [], usual = -16) {
   const known = others.filter((one) => typeof one === "number");
   if (typeof loudness !== "number") return 1;
   const level = known.length ? Math.min(loudness, ...known) : Math.min(loudness, usual);
@@ -144,9 +144,13 @@ on("error", async () => {
   const { track } = player;
   if (!track || !audio.src) return;
   tell("player");
-  const { has } = await get(trackPath(track.id)).catch(() => ({}));
-  const why = has?.audio === false ? "its file is not there any more" : "its file cannot be decoded; it may be damaged";
-  report(Object.assign(new Error(`${trackName(track)} cannot be played: ${why}.`), { status: 404 }));
+  try {
+    const { has } = await get(trackPath(track.id));
+    const why = has.audio ? "its file cannot be decoded; it may be damaged" : "its file is not there any more";
+    toast(`${trackName(track)} cannot be played: ${why}.`, { kind: "error" });
+  } catch (error) {
+    report(error); // of the server; nothing is known of the file
+  }
 });
 for (const [name, act] of Object.entries({ play: () => toggle(), pause: () => toggle(), nexttrack: () => step(1), previoustrack: () => step(-1) })) {
   navigator.mediaSession?.setActionHandler(name, act);

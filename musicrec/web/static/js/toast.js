@@ -19,7 +19,8 @@ export function announce(text) {
 export function toast(text, { kind = "done", action } = {}) {
   const list = document.getElementById("toasts");
   const close = () => made.remove();
-  const made = h("div", { class: `toast ${kind}`, role: kind === "error" ? "alert" : "status" },
+  if (kind !== "error") announce(text); // a status that comes with its words is passed over by screen readers
+  const made = h("div", { class: `toast ${kind}`, role: kind === "error" ? "alert" : null },
     h("p", { text }),
     action && h("button", { type: "button", class: "quiet", text: action.label, onclick: () => { close(); action.run(); } }),
     iconButton(icon("close"), "Close message", close));
