@@ -2,15 +2,18 @@
 
 const BASE = new URL("api/v1/", document.baseURI);
 
-/** What "offline", "online" and "changed user" are told through. */
-export const bus = new EventTarget();
+const bus = new EventTarget();
+
+/** Tell all parts of the page that something has happened, such as "offline", "user", "opinion" or "indexed". */
 export const tell = (name, detail) => bus.dispatchEvent(new CustomEvent(name, { detail }));
+
+/** Listen to what other parts tell. What a view listens to ends with its signal, or it would keep the view in memory. */
 export function listen(name, act, signal) {
   bus.addEventListener(name, (event) => act(event.detail), { signal });
 }
 
 /** An answer that says what is wrong, in one message. */
-export class ApiError extends Error {
+class ApiError extends Error {
   constructor(status, message) {
     super(message);
     this.status = status;
@@ -76,34 +79,65 @@ export async function answers() {
   }
 }
 
+const LOOK_EVERY_MS = 400;
+const GONE = new Set([401, 403, 404]); // the server does not know the job, or not this page
+let streaming = false; // one job has a stream; a browser has six connections to a server, and players take some of them
+
 /**
- * Follow a job until it ends.
+ * Follow a job until it ends, whatever happens to the connection meanwhile.
  * @param {object} job The job as the server returned it.
  * @param {function(object)} act Receives the job after each change.
  * @returns {Promise<object>} The job at its end; rejects with its message if it failed.
  */
 export function follow(job, act = () => {}) {
   return new Promise((resolve, reject) => {
-    const stream = new EventSource(address(`jobs/${job.id}/events`));
-    const settle = (last) => {
-      act(last);
-      if (["waiting", "running"].includes(last.state)) return;
-      stream.close();
-      if (last.state === "failed") reject(new ApiError(500, last.message || "The job failed; see the server's messages."));
-      else resolve(last);
+    let stream = null;
+    let timer = 0;
+    let ended = false;
+    const end = () => {
+      ended = true;
+      clearTimeout(timer);
+      if (stream) streaming = false;
+      stream?.close();
     };
-    for (const name of ["progress", "done", "failed", "cancelled"]) {
-      stream.addEventListener(name, (event) => settle(JSON.parse(event.data)));
-    }
-    stream.onerror = () => { // a stream that breaks comes back by itself; a job that is gone does not
-      get(`jobs/${job.id}`).then(settle, (error) => {
-        if (error.status) {
-          stream.close();
+    const settle = (now) => {
+      if (ended) return;
+      act(now);
+      if (["waiting", "running"].includes(now.state)) return;
+      end();
+      if (now.state === "failed") reject(new ApiError(500, now.message || "The job failed; see the server's messages."));
+      else resolve(now);
+    };
+    const look = async () => {
+      try {
+        settle(await get(`jobs/${job.id}`));
+      } catch (error) {
+        if (GONE.has(error.status) && !ended) {
+          end();
           reject(error);
         }
-      });
+      }
+      if (!ended) timer = setTimeout(next, LOOK_EVERY_MS);
+    };
+    const next = () => {
+      if (streaming) {
+        look();
+        return;
+      }
+      streaming = true;
+      stream = new EventSource(address(`jobs/${job.id}/events`));
+      for (const name of ["progress", "done", "failed", "cancelled"]) {
+        stream.addEventListener(name, (event) => settle(JSON.parse(event.data)));
+      }
+      stream.onerror = () => { // looking says whether the job is gone, and it is tried again later
+        stream.close();
+        stream = null;
+        streaming = false;
+        look();
+      };
     };
     settle(job);
+    if (!ended) next();
   });
 }
 

@@ -2,7 +2,8 @@
 
 import { get, post, remove } from "./api.js";
 import { openDialog } from "./dialog.js";
-import { field, h, iconButton, show } from "./dom.js";
+import { field, h, show } from "./dom.js";
+import { fixed } from "./format.js";
 import { icon } from "./icons.js";
 import { indexText, progressBar, progressText, watchIndex } from "./jobs.js";
 import { report } from "./toast.js";
@@ -55,7 +56,7 @@ export async function indexFolder() {
     const last = await watchIndex(job, (now) => {
       bar.set(now);
       const rate = now.result?.files_per_minute;
-      text.textContent = [progressText(now), rate && `${rate.toFixed(0)} files a minute`, now.message].filter((one, i, all) => one && all.indexOf(one) === i).join(" · ");
+      text.textContent = [progressText(now), rate && `${fixed(rate, 0)} files a minute`, now.message].filter((one, i, all) => one && all.indexOf(one) === i).join(" · ");
     });
     show(buttons, h("button", { type: "button", class: "primary", text: "Close", onclick: () => dialog.close() }));
     text.textContent = last ? indexText(last) : "It failed; what was indexed before is kept.";
@@ -65,6 +66,3 @@ export async function indexFolder() {
   };
   await look("");
 }
-
-/** Return the button that opens the dialog. */
-export const indexButton = () => iconButton(icon("folder"), "Index a folder", () => indexFolder());

@@ -2,7 +2,7 @@
 
 import { follow, get, listen, remove, tell } from "./api.js";
 import { openDialog } from "./dialog.js";
-import { h, show } from "./dom.js";
+import { h, keepFocus, show } from "./dom.js";
 import { counted, whole } from "./format.js";
 import { readLibrary } from "./store.js";
 import { announce, report, toast } from "./toast.js";
@@ -67,8 +67,7 @@ export async function watchIndex(job, act) {
 /** Follow what was running before the page was opened. */
 export async function followRunningJobs() {
   try {
-    const jobs = await get("jobs");
-    for (const job of jobs.jobs ?? jobs) {
+    for (const job of await get("jobs")) {
       if (["waiting", "running"].includes(job.state) && !watched.has(job.id) && job.kind === "index") watchIndex(job);
     }
   } catch (error) {
@@ -100,8 +99,14 @@ export function jobsButton() {
 }
 
 function showJobs() {
-  const rows = [...running.values()].map((job) => h("li", {},
-    h("span", { text: `${WORDS[job.kind] ?? job.kind} · ${progressText(job)} ${job.message ?? ""}` }),
-    h("button", { type: "button", text: "Cancel", onclick: (event) => remove(`jobs/${job.id}`).then(() => show(event.target, "Cancelled"), report) })));
-  openDialog("Running", h("ul", { class: "plain rows" }, rows));
+  const list = h("ul", { class: "plain rows" });
+  const update = () => keepFocus(list, () => show(list, [...running.values()].map((job) => {
+    const what = `${WORDS[job.kind] ?? job.kind} · ${progressText(job)}`;
+    return h("li", {}, h("span", { text: job.total ? `${what} ${job.message}` : what }),
+      h("button", { type: "button", text: "Cancel", onclick: () => remove(`jobs/${job.id}`).catch(report) }));
+  }), !running.size && h("li", { class: "muted", text: "Nothing runs any more." })));
+  update();
+  const shown = new AbortController();
+  listen("jobs", update, shown.signal);
+  openDialog("Running", list).closed.then(() => shown.abort());
 }

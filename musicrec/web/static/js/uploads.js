@@ -1,7 +1,7 @@
 /** Files that are dropped or chosen: sent, analysed with progress, and then part of the query. They are not kept. */
 
 import { get, listen, post, remove, tell, trackPath } from "./api.js";
-import { h, iconButton, show } from "./dom.js";
+import { h, iconButton } from "./dom.js";
 import { counted } from "./format.js";
 import { icon } from "./icons.js";
 import { progressBar, progressText, watch } from "./jobs.js";
@@ -12,22 +12,25 @@ import { announce, report, toast } from "./toast.js";
 const AT_ONCE = 2; // files that are sent at the same time; more would wait on the server
 const AUDIO = /\.(mp3|flac|wav|ogg|oga|opus|m4a|mp4|aac|aiff?|wma|wv|ape|caf|alac|mka|webm|au)$/i;
 
-const uploads = []; // {name, state: "waiting"|"sending"|"analysing"|"done"|"failed", text, job, id}
+// {name, file, first, batch, state: "waiting"|"sending"|"analysing"|"done"|"failed", text, share, job, id, gaveUp}
+const uploads = [];
 let working = 0;
 
 const isAudio = (file) => file.type.startsWith("audio/") || file.type.startsWith("video/") || AUDIO.test(file.name);
 
 /** Take files in: the first one becomes the query, the others further seeds. */
-export function takeFiles(files, { also = false } = {}) {
+function takeFiles(files) {
   if (isEmpty()) return toast("There is no library to search in yet; index a folder of music first.", { kind: "error" });
   const good = [...files].filter(isAudio);
   const bad = files.length - good.length;
   if (bad) toast(`${counted(bad, "file")} left out: not audio.`, { kind: "error" });
   if (!good.length) return undefined;
-  let first = !also;
+  const batch = { begun: false }; // the first of them that is analysed takes the place of what was asked before
   for (const file of good) {
-    uploads.push({ name: file.name, file, state: "waiting", text: "waiting", first, job: null, id: null });
-    first = false;
+    uploads.push({
+      name: file.name, file, first: file === good[0], batch, state: "waiting", text: "waiting", share: null,
+      job: null, id: null, gaveUp: new AbortController(),
+    });
   }
   if (!location.hash.startsWith("#/find")) location.hash = "#/find";
   tell("uploads");
@@ -47,25 +50,28 @@ function next() {
 }
 
 async function send(upload) {
+  const { signal } = upload.gaveUp;
   const say = (state, text, share = null) => { Object.assign(upload, { state, text, share }); tell("uploads"); };
   say("sending", "sending");
   try {
-    const { id, job } = await post(`uploads?name=${encodeURIComponent(upload.name)}`, upload.file);
+    const { id, job } = await post(`uploads?name=${encodeURIComponent(upload.name)}`, upload.file, { signal });
     upload.id = id;
-    say("analysing", "analysing");
     const last = await watch(job, (now) => {
       upload.job = now;
       say("analysing", now.state === "waiting" ? "waiting for its turn" : `analysing ${progressText(now)}`, now.total ? now.done / now.total : null);
     });
     if (last.state !== "done") return drop(upload);
-    const track = await get(trackPath(last.track ?? id));
+    const track = await get(trackPath(last.track ?? id), {}, { signal });
+    if (signal.aborted) return undefined;
     say("done", "analysed");
     announce(`${upload.name} is analysed`);
     const seed = { ...track, id: last.track ?? id, title: track.title || upload.name };
-    const others = query.seeds.filter((one) => one.id !== seed.id);
-    await change(upload.first ? { seeds: [seed], playlist: false } : { seeds: [...others, seed] });
+    const others = upload.batch.begun ? query.seeds.filter((one) => one.id !== seed.id) : [];
+    upload.batch.begun = true;
+    await change({ seeds: upload.first ? [seed, ...others] : [...others, seed], playlist: false });
     setTimeout(drop, 1500, upload);
   } catch (error) {
+    if (signal.aborted) return undefined;
     const why = error.message.replace(`${upload.name}: `, ""); // the name stands beside it
     say("failed", why);
     if (error.status !== 0) report(Object.assign(new Error(`${upload.name}: ${why}`), { status: error.status || 500 }));
@@ -80,6 +86,7 @@ function drop(upload) {
 }
 
 async function cancel(upload) {
+  upload.gaveUp.abort();
   drop(upload);
   try {
     if (upload.job && upload.state === "analysing") await remove(`jobs/${upload.job.id}`);
@@ -89,18 +96,42 @@ async function cancel(upload) {
   }
 }
 
+function uploadRow(upload) {
+  const bar = progressBar(`Progress of ${upload.name}`);
+  const text = h("span");
+  const button = iconButton(icon("close"), "", () => cancel(upload));
+  const element = h("li", {}, h("span", { class: "name", text: upload.name }), bar.element, text, button);
+  element.update = () => {
+    const failed = upload.state === "failed";
+    element.className = upload.state;
+    bar.element.hidden = failed;
+    bar.set({ total: upload.share === null ? 0 : 1, done: upload.share });
+    text.className = failed ? "error" : "muted";
+    text.textContent = upload.text;
+    button.title = `${failed ? "Dismiss" : "Cancel"} ${upload.name}`;
+    button.setAttribute("aria-label", button.title);
+  };
+  return element;
+}
+
 /** Return the list of files on their way. */
 export function uploadList(signal) {
   const list = h("ul", { class: "uploads plain", "aria-label": "Files on their way" });
+  const rows = new Map(); // {upload: its row}
   const update = () => {
     list.hidden = !uploads.length;
-    show(list, uploads.map((one) => {
-      const bar = progressBar(`Progress of ${one.name}`);
-      bar.set({ total: one.share === null || one.share === undefined ? 0 : 1, done: one.share ?? 0 });
-      return h("li", { class: one.state }, h("span", { class: "name", text: one.name }),
-        one.state === "failed" ? h("span", { class: "error", text: one.text }) : [bar.element, h("span", { class: "muted", text: one.text })],
-        iconButton(icon("close"), `${one.state === "failed" ? "Dismiss" : "Cancel"} ${one.name}`, () => cancel(one)));
-    }));
+    for (const [upload, row] of rows) {
+      if (uploads.includes(upload)) continue;
+      row.remove();
+      rows.delete(upload);
+    }
+    for (const upload of uploads) {
+      if (!rows.has(upload)) {
+        rows.set(upload, uploadRow(upload));
+        list.append(rows.get(upload));
+      }
+      rows.get(upload).update();
+    }
   };
   update();
   listen("uploads", update, signal);
@@ -134,4 +165,7 @@ export function dropZone(element) {
   });
 }
 
-listen("user", () => uploads.splice(0));
+listen("user", () => {
+  for (const upload of uploads.splice(0)) upload.gaveUp.abort();
+  tell("uploads");
+});
