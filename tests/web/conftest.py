@@ -1,4 +1,4 @@
-"""A server in this process, on a small library of invented tracks."""
+"""A server in this process, on a small library of invented tracks; and, for the tests of the page, a browser."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -17,6 +17,8 @@ from musicrec.recommend.sqlite_library import SqliteLibrary
 from musicrec.recommend.track import Track
 from musicrec.web.app import create_app
 from musicrec.web.settings import ServerSettings
+from tests.web import page_server
+from tests.web.page_server import Watched, find_browser, make_library, running
 
 GENRES, INSTRUMENTS = ("house", "jazz", "rock"), ("drums", "flute", "piano", "sax")
 ARTISTS, KEYS = ("Ada", "Bo", "Céline", None), ("A minor", "E minor", "C major", "Gb major")
@@ -118,3 +120,51 @@ def serve() -> Iterator[Callable[..., TestClient]]:
 def client(serve: Callable[..., TestClient], settings: ServerSettings) -> TestClient:
     """A client of a server with the usual settings."""
     return serve(settings)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    find_browser()
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=str(page_server.CHROMIUM), args=page_server.FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="module")
+def folder(browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with music and a library of it."""
+    folder = tmp_path_factory.mktemp("page")
+    make_library(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def base(folder: Path) -> Iterator[str]:
+    """The address of a server."""
+    with running(ServerSettings(library=folder / "library.sqlite", device="cpu")) as address:
+        yield address
+
+
+@pytest.fixture
+def open_page(browser, base: str) -> Iterator[Callable]:
+    """open_page("library", width=390): a page of its own. No test may leave an error in its console."""
+    opened = []
+
+    def make(view: str = "find", *, width: int = 1280, at: str = base, **settings):
+        context = browser.new_context(viewport={"width": width, "height": 900}, **settings)
+        page = context.new_page()
+        page.set_default_timeout(page_server.PATIENCE_S * 1000)
+        page.watched = Watched(page, at)
+        opened.append((context, page.watched))
+        page.goto(f"{at}#/{view}")
+        page.wait_for_selector("main[data-view] > *, dialog")
+        return page
+
+    yield make
+    for context, _ in opened:
+        context.close()
+    problems = [problem for _, watched in opened for problem in watched.problems]
+    assert not problems, problems

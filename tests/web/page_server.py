@@ -107,3 +107,19 @@ class Watched:
     def _check(self, url: str, base: str) -> None:
         if not url.startswith((base, f"blob:{base}", "data:")):
             self.problems.append(f"request to {url}")
+
+
+def ask(page, title: str) -> None:
+    """Ask about a track of the library."""
+    page.get_by_role("combobox", name="Track to ask about").fill(title)
+    page.get_by_role("option", name=title).wait_for()
+    page.keyboard.press("Enter")
+    page.locator(".result:not(.skeleton)").first.wait_for()
+
+
+def until(page, condition: str, within_s: float = PATIENCE_S) -> None:
+    """Wait until a JavaScript expression is true. (wait_for_function needs eval, which the page's policy refuses.)"""
+    end = time.monotonic() + within_s
+    while not page.evaluate(condition):
+        assert time.monotonic() < end, f"still not true: {condition}"
+        page.wait_for_timeout(50)

@@ -4,82 +4,16 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from musicrec.web.settings import ServerSettings
-from tests.web import page_server
-from tests.web.page_server import TITLES, Watched, find_browser, make_library, running, write_music
+from tests.web.page_server import PATIENCE_S, TITLES, ask, running, until, write_music
 
 pytestmark = pytest.mark.slow
 
 VIEWS = ("find", "library", "map", "sets", "playlists", "history")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    find_browser()
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=str(page_server.CHROMIUM), args=page_server.FLAGS)
-        yield launched
-        launched.close()
-
-
-@pytest.fixture(scope="module")
-def folder(browser, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with music and a library of it."""
-    folder = tmp_path_factory.mktemp("page")
-    make_library(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def base(folder: Path) -> Iterator[str]:
-    """The address of a server."""
-    with running(ServerSettings(library=folder / "library.sqlite", device="cpu")) as address:
-        yield address
-
-
-@pytest.fixture
-def open_page(browser, base: str) -> Iterator[Callable]:
-    """open_page("library", width=390): a page of its own. No test may leave an error in its console."""
-    opened = []
-
-    def make(view: str = "find", *, width: int = 1280, at: str = base, **settings):
-        context = browser.new_context(viewport={"width": width, "height": 900}, **settings)
-        page = context.new_page()
-        page.set_default_timeout(page_server.PATIENCE_S * 1000)
-        page.watched = Watched(page, at)
-        opened.append((context, page.watched))
-        page.goto(f"{at}#/{view}")
-        page.wait_for_selector("main[data-view] > *, dialog")
-        return page
-
-    yield make
-    for context, _ in opened:
-        context.close()
-    problems = [problem for _, watched in opened for problem in watched.problems]
-    assert not problems, problems
-
-
-def ask(page, title: str) -> None:
-    """Ask about a track of the library."""
-    page.get_by_role("combobox", name="Track to ask about").fill(title)
-    page.get_by_role("option", name=title).wait_for()
-    page.keyboard.press("Enter")
-    page.locator(".result:not(.skeleton)").first.wait_for()
-
-
-def until(page, condition: str, within_s: float = page_server.PATIENCE_S) -> None:
-    """Wait until a JavaScript expression is true. (wait_for_function needs eval, which the page's policy refuses.)"""
-    end = time.monotonic() + within_s
-    while not page.evaluate(condition):
-        assert time.monotonic() < end, f"still not true: {condition}"
-        page.wait_for_timeout(50)
 
 
 def titles(page) -> list[str]:
@@ -551,7 +485,7 @@ def test_enter_before_the_answer_takes_the_first_match(open_page):
     page.route(re.compile(r"/tracks\?.*search="), lambda route: held.append(route))  # no answer comes yet
 
     def wait_for_request(text: str) -> None:
-        end = time.monotonic() + page_server.PATIENCE_S
+        end = time.monotonic() + PATIENCE_S
         while not any(f"search={text}&" in route.request.url for route in held):
             assert time.monotonic() < end, [route.request.url for route in held]
             page.wait_for_timeout(20)

@@ -1,6 +1,7 @@
 /** Keys on the Camelot wheel: the pill that names a key, and the wheel that shows what mixes. */
 
 import { h, svg } from "./dom.js";
+import { DASH, fixed } from "./format.js";
 
 export const CODES = Array.from({ length: 12 }, (_, i) => [`${i + 1}A`, `${i + 1}B`]).flat();
 const NAMES = {
@@ -14,7 +15,7 @@ export const keyName = (code) => NAMES[code.at(-1)]?.[parseInt(code, 10) - 1] ??
 
 /** Return the pill of a key; its colour is its place on the wheel. */
 export function keyPill(code, name = null) {
-  if (!code) return h("span", { class: "key unknown", text: name || "–" });
+  if (!code) return h("span", { class: "key unknown", text: name || DASH });
   return h("span", { class: "key", data: { wheel: code.slice(0, -1), ring: code.at(-1) }, title: name ?? keyName(code), text: code });
 }
 
@@ -39,7 +40,7 @@ export function camelotWheel({ code, scores = {}, chosen = [], onchoose }) {
     const act = () => onchoose(one);
     return svg("g", { class: `wheel-key ${level}`, role: "button", tabindex: one === (chosen[0] ?? code ?? "8A") ? 0 : -1,
       data: { wheel: number, ring, code: one }, "aria-pressed": String(chosen.includes(one)),
-      "aria-label": `${one}, ${keyName(one)}${one === code ? ", key of the query" : level === "far" ? "" : `, mixes ${score.toFixed(2)}`}`,
+      "aria-label": `${one}, ${keyName(one)}${one === code ? ", key of the query" : level === "far" ? "" : `, mixes ${fixed(score, 2)}`}`,
       onclick: act,
       onkeydown: (event) => {
         if (event.key === "Enter" || event.key === " ") { event.preventDefault(); act(); }
@@ -54,6 +55,6 @@ export function camelotWheel({ code, scores = {}, chosen = [], onchoose }) {
       svg("title", {}, `${one} · ${keyName(one)}`));
   });
   return svg("svg", { class: "wheel", viewBox: "-112 -112 224 224", role: "group", "aria-label": "Camelot wheel: choose keys to filter by" },
-    ...keys, svg("text", { class: "wheel-middle", y: 2, "text-anchor": "middle", "aria-hidden": "true" }, code ?? "–"),
+    ...keys, svg("text", { class: "wheel-middle", y: 2, "text-anchor": "middle", "aria-hidden": "true" }, code ?? DASH),
     svg("text", { class: "wheel-name", y: 20, "text-anchor": "middle", "aria-hidden": "true" }, code ? keyName(code) : "no key"));
 }

@@ -10,6 +10,13 @@ export function colour(name) {
   return getComputedStyle(probe).color;
 }
 
+/** Return the colour of a Camelot code, as pills have it. */
+export function keyColour(code) {
+  Object.assign(probe.dataset, { wheel: code.slice(0, -1), ring: code.at(-1) });
+  probe.style.color = "oklch(var(--l) var(--key-c) var(--hue))";
+  return getComputedStyle(probe).color;
+}
+
 /** Return whether the page is dark. */
 export const isDark = () => document.documentElement.dataset.theme === "dark" ||
   (document.documentElement.dataset.theme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);

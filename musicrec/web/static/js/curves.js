@@ -1,6 +1,6 @@
 /** Curves on canvas, in the colours of the page and at the resolution of the screen. */
 
-import { colour } from "./colours.js";
+import { colour, keyColour } from "./colours.js";
 
 /** Return the context of a canvas that fills its box, cleared, and its size in CSS pixels. */
 export function paper(canvas) {
@@ -60,12 +60,6 @@ export function drawTags(canvas, tags) {
     context.fillStyle = colour("--text");
     context.fillText(name, 5, i * row + row / 2 + 1);
   });
-}
-
-/** Return the colour of a Camelot code, as pills have it. */
-export function keyColour(code) {
-  const hue = (parseInt(code, 10) - 1) * 30 + 20;
-  return `oklch(${code.endsWith("B") ? 0.86 : 0.76} 0.12 ${hue})`;
 }
 
 /** Draw keys as a band in the colours of the wheel, each named once where it begins and there is room. */

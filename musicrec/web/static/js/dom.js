@@ -26,14 +26,31 @@ function fill(element, props, children) {
     else if (name === "value") element.value = value;
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(...shown(children));
   return element;
 }
 
+const shown = (children) => children.flat().filter((child) => child !== null && child !== undefined && child !== false);
+
 /** Replace what an element holds. */
 export function show(element, ...children) {
-  element.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.replaceChildren(...shown(children));
   return element;
+}
+
+const CONTROLS = ":is(button, input, select, textarea, summary, a[href], [tabindex]):not(:disabled)";
+
+/** Draw a part of the page anew. If one of its controls has the focus, the new one of that name or place gets it. */
+export function keepFocus(element, redraw) {
+  const active = document.activeElement;
+  const controls = () => [...element.querySelectorAll(CONTROLS)];
+  const nameOf = (control) => control.getAttribute("aria-label") ?? control.textContent;
+  const place = active !== element && element.contains(active) ? controls().indexOf(active) : -1;
+  redraw();
+  if (place < 0 || active.isConnected) return;
+  const all = controls();
+  const same = nameOf(active) && all.find((one) => one.tagName === active.tagName && nameOf(one) === nameOf(active));
+  (same || all[place] || all.at(-1))?.focus({ preventScroll: true });
 }
 
 /** Return a function that runs `act` once nobody has called it for `wait_ms`; its `cancel` forgets the last call. */

@@ -3,6 +3,7 @@
 import { colour } from "./colours.js";
 import { paper } from "./curves.js";
 import { field, h, show } from "./dom.js";
+import { fixed } from "./format.js";
 
 const POINTS = 17; // of the drawn curve
 const [LOW, HIGH] = [1, 10];
@@ -46,12 +47,12 @@ export function energyCurve(initial, signal, onchange = () => {}) {
     context.lineWidth = 2.5;
     context.lineJoin = "round";
     context.stroke();
-    canvas.setAttribute("aria-label", `Energy over the set: ${[0, 4, 8, 12, 16].map((i) => heights[i].toFixed(1)).join(", ")}. Draw with the pointer, or open “As numbers” below.`);
+    canvas.setAttribute("aria-label", `Energy over the set: ${[0, 4, 8, 12, 16].map((i) => fixed(heights[i])).join(", ")}. Draw with the pointer, or open “As numbers” below.`);
   };
   const update = () => {
     show(buttons, [["none", "none"], ...Object.keys(SHAPES).map((one) => [one, one]), ["drawn", "drawn"]].map(([value, text]) =>
       h("button", { type: "button", text, "aria-pressed": String(kind === value), onclick: () => choose(value) })));
-    show(numbers, ["start", "¼", "half", "¾", "end"].map((label, i) => field(label, h("input", { type: "number", min: LOW, max: HIGH, step: "any", value: heights[i * 4].toFixed(1).replace(".0", ""),
+    show(numbers, ["start", "¼", "half", "¾", "end"].map((label, i) => field(label, h("input", { type: "number", min: LOW, max: HIGH, step: "any", value: fixed(heights[i * 4]).replace(".0", ""),
       onchange: (event) => setNumber(i, Number(event.target.value)) }))));
     draw();
   };

@@ -2,31 +2,16 @@
 
 import { listen } from "./api.js";
 import { h, show } from "./dom.js";
+import { emptyLibrary } from "./empty_library.js";
+import { trackName } from "./format.js";
 import { icon } from "./icons.js";
-import { querySettings } from "./query_settings.js";
-import { ask, askById, leadTo, mayBePath, query, removeSeed, putFirst, restore } from "./query_state.js";
-import { queryPanel } from "./query_panel.js";
-import { results } from "./results.js";
-import { isEmpty, store } from "./store.js";
+import { ask, askById, leadTo, mayBePath, query, removeSeed, putFirst, restore, useAsQuery } from "./query_state.js";
+import { isEmpty } from "./store.js";
+import { report } from "./toast.js";
 import { trackPicker } from "./track_picker.js";
 import { fileButton, uploadList } from "./uploads.js";
-import { trackName } from "./format.js";
-import { useAsQuery } from "./query_state.js";
 
 let restored = false;
-
-/** Return what a new user sees: there is no library yet. */
-export function emptyLibrary() {
-  return h("section", { class: "welcome" },
-    h("h2", { text: "Start with your music" }),
-    h("p", { text: "musicrec listens to a folder of music once: tempo, key, energy, tags, and how it sounds. Your files are only read, and nothing leaves this computer." }),
-    store.session.can_index
-      ? h("button", { type: "button", class: "primary large", onclick: async () => (await import("./index_folder.js")).indexFolder() }, icon("folder"), "Index a folder")
-      : h("p", {}, "Index one in a terminal: ", h("code", { text: "musicrec index ~/Music" })),
-    h("ol", { class: "steps" }, h("li", { text: "Index a folder. You can go on while it runs." }),
-      h("li", { text: "Drop a track here, or pick one: what goes with it?" }),
-      h("li", { text: "Like, skip and rate; build a set; export it for your decks." })));
-}
 
 function hint() {
   return h("section", { class: "welcome" },
@@ -52,14 +37,20 @@ function chip(track, list, first) {
     h("button", { type: "button", class: "close", "aria-label": `Remove ${name}`, onclick: () => removeSeed(track, list) }, icon("close")));
 }
 
+/** Return what shows a query and its answer. The code is fetched with the first one. */
+async function queryParts(signal) {
+  const [{ queryPanel }, { querySettings }, { results }] =
+    await Promise.all([import("./query_panel.js"), import("./query_settings.js"), import("./results.js")]);
+  if (signal.aborted) return [];
+  return [queryPanel(signal), h("div", { class: "find-columns" }, querySettings(signal), results(signal))];
+}
+
 export async function mount(view, { signal, params }) {
   if (!restored) restore();
   const chips = h("ul", { class: "chips", "aria-label": "Tracks of the query" });
   const uploads = uploadList(signal);
-  const panel = queryPanel(signal);
-  const found = results(signal);
+  let parts = null;
   const body = h("div", { class: "find-body" });
-  const settings = querySettings(signal);
   const picker = trackPicker({ label: "Track to ask about", placeholder: "Search a track to ask about…", onpick: (track) => useAsQuery(track), key: "/", signal });
   const path = trackPicker({ label: "Path to", placeholder: "Path to another track…", onpick: leadTo, signal });
   const asking = h("div", { class: "ask" }, picker, fileButton(""), chips, path);
@@ -74,8 +65,13 @@ export async function mount(view, { signal, params }) {
     const state = isEmpty() ? "empty" : query.seeds.length ? "query" : "hint";
     if (body.dataset.state === state) return;
     body.dataset.state = state;
-    if (state === "query") show(body, panel, h("div", { class: "find-columns" }, settings, found));
+    if (state === "query") showQuery().catch(report);
     else show(body, state === "empty" ? emptyLibrary() : hint());
+  };
+  const showQuery = async () => {
+    parts ??= queryParts(signal);
+    const made = await parts;
+    if (body.dataset.state === "query") show(body, ...made);
   };
   update();
   listen("query", update, signal);

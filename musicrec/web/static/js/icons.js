@@ -31,7 +31,6 @@ const PATHS = {
   undo: "M8 5L4 9l4 4M4.500 9H14a5 5 0 0 1 0 10H9",
   up: "M6 14l6-6 6 6",
   down: "M6 10l6 6 6-6",
-  volume: "M4 9.500v5h3.500L12 18.500v-13L7.500 9.500zM15.500 9a4 4 0 0 1 0 6",
 };
 
 /** Return an icon, which screen readers pass over. */

@@ -3,9 +3,10 @@
 import { get, listen } from "./api.js";
 import { CODES, keyName, keyPill } from "./camelot.js";
 import { field, h, iconButton, later, select, show } from "./dom.js";
+import { energyMeter } from "./energy.js";
 import { exportTracks } from "./export_dialog.js";
-import { emptyLibrary } from "./find.js";
-import { counted, fixed, length, trackName, whole } from "./format.js";
+import { emptyLibrary } from "./empty_library.js";
+import { DASH, counted, fixed, length, trackName, whole } from "./format.js";
 import { icon } from "./icons.js";
 import { indexFolder } from "./index_folder.js";
 import { isPlaying, player, toggle } from "./player.js";
@@ -29,7 +30,7 @@ const WIDTHS = { play: "36px", title: "minmax(120px, 3fr)", artist: "minmax(80px
 const NAMES = { phone: ["play", "title", "bpm", "key", "buttons"], tablet: ["play", "title", "artist", "genre", "bpm", "key", "energy", "buttons"], desktop: COLUMNS.map((one) => one.name) };
 
 const layout = () => (wide.matches ? "desktop" : middle.matches ? "tablet" : "phone");
-const cell = (name, content, right = false) => h("div", { role: "gridcell", class: right ? "right" : "" }, content ?? "–");
+const cell = (name, content, right = false) => h("div", { role: "gridcell", class: right ? "right" : "" }, content ?? DASH);
 
 function makeRow(track, queue, names, phone) {
   const name = trackName(track);
@@ -41,8 +42,8 @@ function makeRow(track, queue, names, phone) {
     artist: () => cell("artist", track.artist), album: () => cell("album", track.album), genre: () => cell("genre", track.genre),
     bpm: () => h("div", { role: "gridcell", class: "right bpm", text: fixed(track.bpm) }),
     key: () => h("div", { role: "gridcell" }, keyPill(track.camelot, track.key)),
-    energy: () => h("div", { role: "gridcell" }, h("span", { class: "meter", "aria-hidden": "true", style: { "--share": (track.energy ?? 0) / 10 } }), fixed(track.energy)),
-    duration: () => cell("duration", length(track.duration_s), true), year: () => cell("year", track.year ? String(track.year) : "–", true),
+    energy: () => h("div", { role: "gridcell" }, energyMeter(track.energy), fixed(track.energy)),
+    duration: () => cell("duration", length(track.duration_s), true), year: () => cell("year", track.year ? String(track.year) : DASH, true),
     buttons: () => h("div", { role: "gridcell", class: "buttons-cell" }, phone ? trackButtons(track).at(-1) : trackButtons(track)),
   };
   const element = h("div", { class: "table-row", ondblclick: playing }, names.map((one) => cells[one]()));
@@ -68,12 +69,12 @@ export async function mount(view, { signal }) {
   const none = h("p", { class: "empty-note", hidden: true }, "No track passes. ", h("button", { type: "button", text: "Clear search and filters", onclick: () => clear() }));
   const table = virtualTable({
     label: "Tracks of the library", columns, rowHeight: () => (kind === "phone" ? 60 : 44),
-    fetchPage: async (offset, limit) => {
-      const page = await get("tracks", parameters(offset, limit));
+    fetchPage: async (offset, limit, dropped) => {
+      const page = await get("tracks", parameters(offset, limit), { signal: dropped });
       learn(page.tracks);
       return page;
     },
-    makeRow: (track) => makeRow(track, () => table.loaded(), NAMES[kind], kind === "phone"),
+    makeRow: (track, index) => makeRow(track, () => table.around(index), NAMES[kind], kind === "phone"),
     onsort: (sort) => {
       Object.assign(asked, { sort, order: asked.sort === sort && asked.order === "asc" ? "desc" : "asc" });
       reload();

@@ -4,8 +4,8 @@ import { get, listen, trackPath } from "./api.js";
 import { keyPill } from "./camelot.js";
 import { colour, isDark } from "./colours.js";
 import { paper } from "./curves.js";
-import { h, later, show } from "./dom.js";
-import { emptyLibrary } from "./find.js";
+import { h, keepFocus, later, show } from "./dom.js";
+import { emptyLibrary } from "./empty_library.js";
 import { counted, fixed, trackName, whole } from "./format.js";
 import { drawPoints } from "./map_drawing.js";
 import { Points, Window } from "./map_points.js";
@@ -13,13 +13,15 @@ import { player, play } from "./player.js";
 import { query } from "./query_state.js";
 import { isEmpty, learn } from "./store.js";
 import { announce, report } from "./toast.js";
-import { bindRow } from "./track_buttons.js";
+import { bindRow, unbindRow } from "./track_buttons.js";
 
 const COLOURS = 9; // genres with a colour of their own; the others are grey
 const NEAR = 14; // pixels around a point in which it is pointed at
 const known = new Map(); // {id: row}
 
 const hueOf = (rank) => `oklch(${isDark() ? 0.78 : 0.58} 0.15 ${(rank * 360) / COLOURS + 30})`;
+
+listen("library", () => known.clear());
 
 async function rowOf(id) {
   if (!known.has(id)) known.set(id, learn([await get(trackPath(id))])[0]);
@@ -96,6 +98,7 @@ export async function mount(view, { signal }) {
   const point = (i, aloud = false) => {
     if (i === pointed) return;
     pointed = i;
+    unbindRow(canvas); // until the name of the new point is known, keys act on none
     if (i < 0) name.hidden = true;
     sayName(i, aloud);
     drawSoon();
@@ -130,7 +133,13 @@ export async function mount(view, { signal }) {
     drawSoon();
     return undefined;
   });
-  const start = async (i) => { if (i >= 0) play(await rowOf(data.ids[i]), { queue: [] }); };
+  let turn = 0;
+  const start = async (i) => {
+    if (i < 0) return;
+    const mine = ++turn;
+    const row = await rowOf(data.ids[i]);
+    if (mine === turn) play(row, { queue: [] }); // and not if another one was chosen since
+  };
   canvas.addEventListener("pointerup", (event) => {
     fingers.delete(event.pointerId);
     if (travelled > 5) return;
@@ -163,7 +172,7 @@ export async function mount(view, { signal }) {
     const others = data.ids.length - common.reduce((sum, one) => sum + counts.get(one), 0);
     const entry = (genre, text, style, count) => h("button", { type: "button", "aria-pressed": String(only === genre), onclick: () => { only = only === genre ? null : genre; drawLegend(); draw(); } },
       h("i", { style: { "--colour": style }, "aria-hidden": "true" }), text, h("small", { class: "muted", text: whole(count) }));
-    show(legend, common.map((one, rank) => entry(one, data.genres[one], hueOf(rank), counts.get(one))), others > 0 && entry("other", "other", colour("--line-strong"), others));
+    keepFocus(legend, () => show(legend, common.map((one, rank) => entry(one, data.genres[one], hueOf(rank), counts.get(one))), others > 0 && entry("other", "other", colour("--line-strong"), others)));
   };
   drawLegend();
   new ResizeObserver(draw).observe(canvas);

@@ -3,7 +3,8 @@
 import { get, listen, post, put, remove } from "./api.js";
 import { keyPill } from "./camelot.js";
 import { askText } from "./dialog.js";
-import { h, iconButton, show } from "./dom.js";
+import { h, iconButton, keepFocus, show } from "./dom.js";
+import { energyCell } from "./energy.js";
 import { exportTracks } from "./export_dialog.js";
 import { counted, fixed, length, moment, trackName } from "./format.js";
 import { icon } from "./icons.js";
@@ -12,7 +13,7 @@ import { useAsQuery } from "./query_state.js";
 import { isEmpty, learn } from "./store.js";
 import { announce, report, toast } from "./toast.js";
 import { trackPicker } from "./track_picker.js";
-import { bindRow, openMenu } from "./track_buttons.js";
+import { MENU_BUTTON, bindRow, openMenu } from "./track_buttons.js";
 
 const pathOf = (name, what = "") => `playlists/${encodeURIComponent(name)}${what}`;
 const addressOf = (name) => `#/playlists?name=${encodeURIComponent(name)}`;
@@ -38,7 +39,7 @@ function playlistRow(track, at, { rows, edit }) {
     h("span", { class: "rank", text: at + 1 }), button,
     h("div", { class: "names" }, h("strong", { text: track.title || track.name || track.id }), h("small", { class: "muted", text: available ? track.artist ?? "" : "its file is missing" })),
     h("span", { class: "bpm", text: fixed(track.bpm) }), keyPill(track.camelot, track.key),
-    h("span", { class: "energy-cell" }, h("span", { class: "meter", "aria-hidden": "true", style: { "--share": (track.energy ?? 0) / 10 } }), h("small", {}, h("span", { class: "unseen", text: "energy " }), fixed(track.energy))),
+    energyCell(track.energy),
     h("span", { class: "length muted", text: length(track.duration_s) }),
     h("div", { class: "row-buttons" },
       iconButton(icon("up"), `Move ${name} up`, () => edit.move(at, at - 1), { disabled: at === 0 }),
@@ -60,9 +61,9 @@ export async function mount(view, { signal, params }) {
 
   const readLists = async () => {
     const found = isEmpty() ? [] : await get("playlists", {}, { signal }); // no library has no playlists
-    show(lists, found.map((one) => h("a", { href: addressOf(one.name), "aria-current": one.name === chosen ? "page" : null, title: `changed ${moment(one.changed)}` },
+    keepFocus(lists, () => show(lists, found.map((one) => h("a", { href: addressOf(one.name), "aria-current": one.name === chosen ? "page" : null, title: `changed ${moment(one.changed)}` },
       h("span", { class: "name", text: one.name }), h("span", { class: "muted", text: one.tracks }))),
-    !found.length && h("p", { class: "muted", text: "No playlist yet." }));
+    !found.length && h("p", { class: "muted", text: "No playlist yet." })));
     return found;
   };
 
@@ -115,10 +116,10 @@ export async function mount(view, { signal, params }) {
         location.hash = addressOf(chosen);
       }) } });
     });
-    const more = iconButton(icon("more"), `More for ${chosen}`, () => openMenu(more, [["Rename…", rename], ["Delete", erase]]), { "aria-haspopup": "menu" });
+    const more = iconButton(icon("more"), `More for ${chosen}`, () => openMenu(more, [["Rename…", rename], ["Delete", erase]]), MENU_BUTTON);
     const total = here.reduce((sum, one) => sum + (one.duration_s ?? 0), 0);
     list = h("ol", { class: "plain", "aria-label": `Tracks of ${chosen}` }, rows.map((track, at) => playlistRow(track, at, { rows, edit })));
-    show(detail, h("div", { class: "view-head" }, h("div", {}, h("h2", { text: chosen }), h("p", { class: "muted", text: `${counted(rows.length)} · ${length(total)}` })),
+    keepFocus(detail, () => show(detail, h("div", { class: "view-head" }, h("div", {}, h("h2", { text: chosen }), h("p", { class: "muted", text: `${counted(rows.length)} · ${length(total)}` })),
       h("div", { class: "buttons" },
         h("button", { type: "button", class: "quiet", disabled: !here.length, onclick: () => play(here[0], { queue: here }) }, icon("play"), "Play"),
         h("button", { type: "button", class: "quiet", disabled: !here.length, onclick: goOn }, icon("add"), "Continue it"),
@@ -130,7 +131,7 @@ export async function mount(view, { signal, params }) {
       await readDetail();
       await readLists();
       detail.querySelector("input")?.focus();
-    }) })));
+    }) }))));
     if (focus) {
       const [at, which] = focus;
       const buttons = [...(list.children[at]?.querySelectorAll(".row-buttons button") ?? [])];

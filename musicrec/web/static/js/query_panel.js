@@ -2,7 +2,8 @@
 
 import { listen } from "./api.js";
 import { camelotWheel, keyPill } from "./camelot.js";
-import { h, iconButton, show } from "./dom.js";
+import { h, iconButton, keepFocus, show } from "./dom.js";
+import { energyMeter } from "./energy.js";
 import { fixed, length, trackName } from "./format.js";
 import { icon } from "./icons.js";
 import { isPlaying, toggle } from "./player.js";
@@ -19,10 +20,6 @@ export function queryRow() {
   const [seed] = query.seeds;
   const said = query.answer?.query;
   return said && said.id === seed?.id ? { ...seed, ...rowOf(said), title: said.title || seed.title, artist: said.artist || seed.artist } : seed;
-}
-
-function energyMeter(energy) {
-  return h("span", { class: "meter", role: "img", "aria-label": `Energy ${fixed(energy)} of 10`, style: { "--share": (energy ?? 0) / 10 } });
 }
 
 function figure(label, value, unit, more = null) {
@@ -75,9 +72,9 @@ export function queryPanel(signal) {
     const button = iconButton(icon(isPlaying(row.id) ? "pause" : "play"), `${isPlaying(row.id) ? "Pause" : "Play"} ${trackName(row)}`,
       () => toggle(row), { class: "play big" });
     const inLibrary = !String(row.id).startsWith("u-");
-    show(head, button, h("div", { class: "names" }, h("h2", { text: row.title || row.name || row.track_id, title: trackName(row) }),
+    keepFocus(head, () => show(head, button, h("div", { class: "names" }, h("h2", { text: row.title || row.name || row.track_id, title: trackName(row) }),
       h("p", { class: "muted", text: [row.artist, row.album, row.year, inLibrary ? null : "not in the library"].filter(Boolean).join(" · ") })),
-    h("div", { class: "row-buttons" }, inLibrary && trackButtons(row)));
+    h("div", { class: "row-buttons" }, inLibrary && trackButtons(row))));
     show(facts,
       figure("BPM", fixed(row.bpm), ""),
       figure("Key", keyPill(row.camelot, row.key), "", h("small", { class: "muted", text: row.key ?? "" })),

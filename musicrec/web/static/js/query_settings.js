@@ -1,8 +1,8 @@
 /** What counts in the answer: presets, weights by sliders, and filters. */
 
 import { listen } from "./api.js";
-import { field, h, later, newId, select, show } from "./dom.js";
-import { blockName } from "./format.js";
+import { field, h, keepFocus, later, newId, select, show } from "./dom.js";
+import { blockName, fixed } from "./format.js";
 import { change, filterOf, preset, query, setPart } from "./query_state.js";
 import { store } from "./store.js";
 
@@ -30,9 +30,9 @@ function weights() {
   return (store.presets.blocks ?? []).filter((block) => !block.includes(".") || block in query.weights).map((block) => {
     const value = query.weights[block] ?? usual[block] ?? 0;
     const id = newId("weight");
-    const shown = h("output", { for: id, text: Number(value).toFixed(1) });
+    const shown = h("output", { for: id, text: fixed(value) });
     const slider = h("input", { type: "range", id, min: 0, max: MOST_WEIGHT, step: 0.5, value, oninput: () => {
-      shown.textContent = Number(slider.value).toFixed(1);
+      shown.textContent = fixed(Number(slider.value));
       slider.style.setProperty("--at", `${(slider.value / MOST_WEIGHT) * 100}%`);
       const value = Number(slider.value) === (usual[block] ?? 0) ? undefined : Number(slider.value);
       slider.parentElement.classList.toggle("changed", value !== undefined);
@@ -100,18 +100,15 @@ export function querySettings(signal) {
     presets, about, h("h3", { text: "Filters" }), filterPart, h("h3", { text: "Weights" }), weightPart, reset);
   wide.addEventListener("change", () => { element.open = wide.matches; }, { signal });
 
-  const update = () => {
-    const active = document.activeElement;
-    const place = element.contains(active) ? [...element.querySelectorAll("input, select, button")].indexOf(active) : -1;
+  const update = () => keepFocus(element, () => {
     show(presets, [{ name: null, about: "all that the library knows, weighed evenly" }, ...store.presets.presets].map((one) => h("button", { type: "button",
       "aria-pressed": String((one.name ?? null) === query.preset), text: one.name ?? "balanced", title: one.about,
       onclick: () => start({ preset: one.name ?? null }) })));
     about.textContent = query.preset ? preset().about : "Everything counts. Only the tags filter.";
     show(filterPart, filters());
-    if (!weightPart.contains(active)) show(weightPart, weights());
+    if (!weightPart.contains(document.activeElement)) show(weightPart, weights());
     reset.hidden = !query.passage && !query.unreliable && !Object.keys({ ...query.weights, ...query.filters }).length;
-    if (place >= 0 && !active.isConnected) element.querySelectorAll("input, select, button")[place]?.focus();
-  };
+  });
   listen("query", update, signal);
   listen("library", update, signal);
   update();

@@ -3,8 +3,9 @@
 import { listen } from "./api.js";
 import { keyPill } from "./camelot.js";
 import { h, iconButton, show } from "./dom.js";
+import { energyCell } from "./energy.js";
 import { addToPlaylist } from "./feedback.js";
-import { blockName, counted, fixed, signed, tempoMultiple, trackName } from "./format.js";
+import { blockName, counted, fixed, signed, tempoMultiple, trackName, whole } from "./format.js";
 import { icon } from "./icons.js";
 import { isPlaying, player, toggle } from "./player.js";
 import { queryRow } from "./query_panel.js";
@@ -64,8 +65,7 @@ function resultRow(result, rows, weights, signal) {
     h("span", { class: "tempo" }, h("b", { class: "bpm", text: fixed(row.bpm) }),
       h("small", { class: "muted", text: changed === null ? "" : `${signed(changed)} % ${multiple}` })),
     keyPill(row.camelot, row.key),
-    h("span", { class: "energy-cell", title: "Energy, 1 to 10" }, h("span", { class: "meter", "aria-hidden": "true", style: { "--share": (row.energy ?? 0) / 10 } }),
-      h("small", {}, h("span", { class: "unseen", text: "energy " }), fixed(row.energy))),
+    energyCell(row.energy),
     axisBars(list),
     h("span", { class: "score", title: "Similarity", text: fixed(result.similarity, 2) }),
     h("div", { class: "row-buttons" }, trackButtons(row, { after: asked })), panel);
@@ -97,7 +97,7 @@ function heading(answer, shown) {
   const parts = [...(filter.musical?.texts ?? []), tags].filter(Boolean);
   const found = query.towards ? `${counted(shown.length)} on the way to ${trackName(query.towards)}` : `${counted(shown.length)} that ${shown.length === 1 ? "goes" : "go"} with it`;
   return [h("h2", {}, shown.length ? found : library.tracks > 1 ? "Nothing passes" : "No other track yet"),
-    h("p", { class: "muted steps-text", text: parts.length ? `of ${library.tracks.toLocaleString("en")}: ${parts.join(" · ")}` : `of ${library.tracks.toLocaleString("en")}` })];
+    h("p", { class: "muted steps-text", text: [`of ${whole(library.tracks)}`, parts.join(" · ")].filter(Boolean).join(": ") })];
 }
 
 /** Return the results. */
@@ -108,9 +108,12 @@ export function results(signal) {
   const columns = h("div", { class: "result-columns", "aria-hidden": "true" });
   const element = h("section", { class: "found", "aria-label": "Results" }, head, remarks, columns, list);
   let of = null;
+  let drawn = new AbortController(); // ends what the rows listen to
 
   const update = () => {
     const { answer } = query;
+    drawn.abort();
+    drawn = new AbortController();
     element.setAttribute("aria-busy", String(query.asking));
     if (!answer) {
       show(head, h("h2", { text: query.asking ? "Searching…" : "" }));
@@ -129,7 +132,8 @@ export function results(signal) {
       h("button", { type: "button", class: "quiet", onclick: () => addToPlaylist(rows), disabled: !rows.length }, icon("add"), "All to playlist"),
       h("button", { type: "button", class: "quiet", onclick: () => saveTracks(rows.map((one) => one.id), trackName(queryRow() ?? {})), disabled: !rows.length }, icon("download"), "Export")));
     show(remarks, answer.remarks.map((text) => h("p", { class: "remark", text })));
-    const items = shown.map((one) => resultRow(one, rows, answer.similarity?.weights ?? {}, signal));
+    const ended = AbortSignal.any([signal, drawn.signal]);
+    const items = shown.map((one) => resultRow(one, rows, answer.similarity?.weights ?? {}, ended));
     if (items.length) items[0].tabIndex = 0;
     show(list, items, query.k <= shown.length && h("li", { class: "more-row" },
       h("button", { type: "button", text: "Show more", onclick: () => change({ k: query.k + 20 }) })));

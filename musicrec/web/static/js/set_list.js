@@ -2,6 +2,7 @@
 
 import { keyPill } from "./camelot.js";
 import { h, iconButton, show } from "./dom.js";
+import { energyCell } from "./energy.js";
 import { fixed, length } from "./format.js";
 import { icon } from "./icons.js";
 import { isPlaying, player, toggle } from "./player.js";
@@ -54,7 +55,7 @@ export function setList(made, { locked, onorder, onlock, onban, focus = null }) 
       h("span", { class: "starts muted clock", text: length(row.starts_min * 60) }),
       h("div", { class: "names" }, h("strong", { text: row.name }), h("small", { class: "muted", text: row.genre ?? "" })),
       h("span", { class: "bpm", text: fixed(row.bpm) }), keyPill(row.camelot, row.key),
-      h("span", { class: "energy-cell" }, h("span", { class: "meter", "aria-hidden": "true", style: { "--share": (row.energy ?? 0) / 10 } }), h("small", {}, h("span", { class: "unseen", text: "energy " }), fixed(row.energy))),
+      energyCell(row.energy),
       h("div", { class: "row-buttons" },
         iconButton(icon(isLocked ? "lock" : "unlock"), `Lock ${row.name} at this place`, () => onlock(row), { "aria-pressed": String(isLocked), class: isLocked ? "on" : "" }),
         iconButton(icon("never"), `Not in this set: ${row.name}`, () => onban(row))));

@@ -1,23 +1,24 @@
 /** The view Sets: a set along an energy curve, in an order that one can change, with its transitions explained. */
 
 import { get, listen, post, trackPath } from "./api.js";
-import { field, h, select, show } from "./dom.js";
+import { field, h, keepFocus, select, show } from "./dom.js";
 import { energyCurve } from "./energy_curve.js";
 import { exportTracks } from "./export_dialog.js";
 import { addToPlaylist } from "./feedback.js";
-import { emptyLibrary } from "./find.js";
+import { emptyLibrary } from "./empty_library.js";
 import { counted, fixed, trackName } from "./format.js";
 import { icon } from "./icons.js";
+import { fromTab, keepInTab } from "./kept.js";
 import { play } from "./player.js";
 import { setChart } from "./set_chart.js";
 import { rowOfSetTrack, setList } from "./set_list.js";
-import { isEmpty, learn, store } from "./store.js";
+import { isEmpty, learn } from "./store.js";
 import { announce, report, toast } from "./toast.js";
 import { trackPicker } from "./track_picker.js";
 
 const RULES = [["default", "key lock"], ["vinyl", "vinyl: the tempo moves the key"], ["harmonic", "harmonic: key above all"]];
 
-const KEPT = "musicrec.set";
+const MOST_BACK = 50; // changes that can be taken back
 
 // What is asked and what was made. It is kept while the tab is open, also when the page is loaded again.
 const state = { start: null, end: null, unit: "tracks", tracks: 10, minutes: 60, rules: "default", curve: null, made: null, locked: new Set(), banned: [], before: [] };
@@ -28,16 +29,12 @@ listen("user", () => {
 
 function keep() {
   const { before: _, locked, ...rest } = state;
-  sessionStorage.setItem(KEPT, JSON.stringify({ ...rest, locked: [...locked], user: store.session?.user ?? null }));
+  keepInTab("set", { ...rest, locked: [...locked] });
 }
 
 function restore() {
-  try {
-    const { locked = [], user = null, ...rest } = JSON.parse(sessionStorage.getItem(KEPT) ?? "{}");
-    if (user === (store.session?.user ?? null)) Object.assign(state, rest, { locked: new Set(locked) });
-  } catch {
-    sessionStorage.removeItem(KEPT);
-  }
+  const { locked = [], ...rest } = fromTab("set") ?? {};
+  Object.assign(state, rest, { locked: new Set(locked) });
 }
 restore();
 
@@ -54,11 +51,12 @@ export async function mount(view, { signal, params }) {
   const named = params.get("start");
   if (named) {
     try {
-      [state.start] = learn([await get(trackPath(named))]);
-      history.replaceState(null, "", "#/sets");
+      [state.start] = learn([await get(trackPath(named), {}, { signal })]);
     } catch (error) {
       report(error);
     }
+    if (signal.aborted) return; // another view is shown by now
+    history.replaceState(null, "", "#/sets");
   }
   const curve = energyCurve(state.curve, signal, (drawn) => { state.curve = drawn; keep(); });
   const result = h("section", { class: "set-result", "aria-label": "The set" });
@@ -98,15 +96,17 @@ export async function mount(view, { signal, params }) {
     return h("div", { class: "field" }, h("span", { class: "label", text: label }),
       current ? chosenTrack(current, () => set(null)) : trackPicker({ label, placeholder: missing, onpick: set, key: name === "start" ? "/" : undefined, signal }));
   };
-  const showEnds = () => show(ends, place("start", "Start with", "Search the first track…"), place("end", "End with (optional)", "Search the last track…"));
+  const showEnds = () => keepFocus(ends, () =>
+    show(ends, place("start", "Start with", "Search the first track…"), place("end", "End with (optional)", "Search the last track…")));
   const showSize = () => {
     const unit = (value, text) => h("button", { type: "button", text, "aria-pressed": String(state.unit === value), onclick: () => { state.unit = value; showSize(); } });
     const number = h("input", { type: "number", min: 2, max: state.unit === "tracks" ? 200 : 720, value: state[state.unit], "aria-label": `Number of ${state.unit}`, onchange: () => { state[state.unit] = Number(number.value) || state[state.unit]; } });
-    show(size, h("span", { class: "label", text: "Length" }), h("div", { class: "range" }, number, h("span"), h("div", { class: "toggle", role: "group", "aria-label": "Unit of the length" }, unit("tracks", "tracks"), unit("minutes", "min"))));
+    keepFocus(size, () => show(size, h("span", { class: "label", text: "Length" }), h("div", { class: "range" }, number, h("span"), h("div", { class: "toggle", role: "group", "aria-label": "Unit of the length" }, unit("tracks", "tracks"), unit("minutes", "min")))));
   };
 
   const take = (made, focus = null) => {
     state.before.push(state.made && { made: state.made, locked: new Set(state.locked), banned: [...state.banned] });
+    if (state.before.length > MOST_BACK) state.before.shift();
     state.made = made;
     draw(focus);
     announce(`${counted(made.tracks.length)}, ${fixed(made.minutes, 0)} minutes, score ${fixed(made.score, 2)}`);
@@ -167,8 +167,11 @@ export async function mount(view, { signal, params }) {
   let ordering = null; // the last change of the order; what comes next waits until it is known
   const order = (ids, focus) => (ordering = judged(ids, focus));
   const draw = (focus = null) => {
-    const { made } = state;
     keep();
+    keepFocus(result, () => drawSet(focus));
+  };
+  const drawSet = (focus) => {
+    const { made } = state;
     if (!made) {
       show(result, h("div", { class: "welcome" }, h("h2", { text: "A set from your library" }),
         h("p", { text: "Choose a first track, draw how the energy should go, and build. Every transition says why it works; drag tracks where you want them, lock what must stay, ban what must not come." })));

@@ -4,13 +4,24 @@ import { listen } from "./api.js";
 import { addToPlaylist, dislike, like, pair, rate, skip } from "./feedback.js";
 import { addSeed, useAsQuery } from "./query_state.js";
 import { h, iconButton, show } from "./dom.js";
-import { trackName } from "./format.js";
+import { counted, trackName } from "./format.js";
 import { icon } from "./icons.js";
 import { player, toggle } from "./player.js";
 import { shortcut } from "./shortcuts.js";
 import { opinionOf } from "./store.js";
 
 const rows = new WeakMap(); // {element: {track, options}}
+const opinionated = new WeakMap(); // {element: what updates it}
+
+/** Let an element show what is thought of a track. It is found in the page, so that one that has left it is forgotten. */
+function showOpinion(element, track, update) {
+  element.dataset.opinionOf = track.id;
+  opinionated.set(element, update);
+  update(opinionOf(track.id));
+}
+listen("opinion", ({ id }) => {
+  for (const element of document.querySelectorAll(`[data-opinion-of="${CSS.escape(id)}"]`)) opinionated.get(element)(opinionOf(id));
+});
 
 /** Make an element the row of a track: its keys act on it. */
 export function bindRow(element, track, options = {}) {
@@ -19,22 +30,29 @@ export function bindRow(element, track, options = {}) {
   return element;
 }
 
+/** Let an element be the row of no track any longer. */
+export function unbindRow(element) {
+  delete element.dataset.track;
+  rows.delete(element);
+}
+
 /** Return the track of the row in focus, or what plays; null if there is neither. */
-export function trackInFocus() {
+function trackInFocus() {
   const row = document.activeElement?.closest?.("[data-track]");
   return (row && rows.get(row)) || (player.track ? { track: player.track, options: {} } : null);
 }
 
 /** Return the five stars of a track. */
-export function stars(track) {
-  const box = h("span", { class: "stars", role: "group", "aria-label": `Rating of ${trackName(track)}` });
-  const update = () => {
-    const given = opinionOf(track.id).rating ?? 0;
-    show(box, [1, 2, 3, 4, 5].map((number) => iconButton(icon(number <= given ? "starred" : "star"), `${number} star${number > 1 ? "s" : ""}`,
-      () => rate(track, number), { "aria-pressed": String(number === given), class: number <= given ? "on" : "" })));
-  };
-  update();
-  listen("opinion", ({ id }) => { if (id === track.id) update(); });
+function stars(track) {
+  const buttons = [1, 2, 3, 4, 5].map((number) =>
+    iconButton(icon("star"), counted(number, "star"), () => rate(track, number)));
+  const box = h("span", { class: "stars", role: "group", "aria-label": `Rating of ${trackName(track)}` }, buttons);
+  showOpinion(box, track, ({ rating }) => buttons.forEach((button, i) => {
+    const on = i < (rating ?? 0);
+    show(button, icon(on ? "starred" : "star"));
+    button.classList.toggle("on", on);
+    button.setAttribute("aria-pressed", String(i + 1 === rating));
+  }));
   return box;
 }
 
@@ -45,26 +63,17 @@ export function stars(track) {
  *   query that it answers.
  */
 export function trackButtons(track, { small = false, after = null } = {}) {
-  const liked = iconButton(icon("like"), "", () => like(track), { class: "like" });
-  const never = iconButton(icon("never"), `Never again: ${trackName(track)}`, () => dislike(track), { class: "never" });
-  const update = () => {
-    const { opinion } = opinionOf(track.id);
+  const name = trackName(track);
+  const liked = iconButton(icon("like"), `Like: ${name}`, () => like(track), { class: "like", title: "Like" });
+  const never = iconButton(icon("never"), `Never again: ${name}`, () => dislike(track), { class: "never", title: "Never again" });
+  showOpinion(liked, track, ({ opinion }) => {
     show(liked, icon(opinion === "like" ? "liked" : "like"));
     liked.setAttribute("aria-pressed", String(opinion === "like"));
-    liked.setAttribute("aria-label", `Like: ${trackName(track)}`);
-    liked.title = "Like";
     never.setAttribute("aria-pressed", String(opinion === "dislike"));
-    never.title = "Never again";
-  };
-  update();
-  const stop = new AbortController();
-  listen("opinion", ({ id }) => {
-    if (!liked.isConnected) stop.abort();
-    else if (id === track.id) update();
-  }, stop.signal);
-  if (small) return [liked, iconButton(icon("add"), `Add to playlist: ${trackName(track)}`, () => addToPlaylist([track]), { class: "wide-only" })];
+  });
+  if (small) return [liked, iconButton(icon("add"), `Add to playlist: ${name}`, () => addToPlaylist([track]), { class: "wide-only" })];
   return [liked,
-    after && iconButton(icon("skip"), `Not now: ${trackName(track)}`, () => skip(track, after), { class: "skip" }),
+    after && iconButton(icon("skip"), `Not now: ${name}`, () => skip(track, after), { class: "skip" }),
     never, menuButton(track, { after })];
 }
 
@@ -81,14 +90,30 @@ function menuButton(track, { after }) {
     after && [`Works after ${trackName(after)}`, () => pair(after, track)],
     ["Begin a set with it", () => { location.hash = `#/sets?start=${encodeURIComponent(track.id)}`; }],
   ].filter(Boolean);
-  const button = iconButton(icon("more"), `More for ${name}`, () => openMenu(button, items, stars(track)), { "aria-haspopup": "menu" });
+  const button = iconButton(icon("more"), `More for ${name}`, () => openMenu(button, items, stars(track)), MENU_BUTTON);
   return button;
 }
 
-/** Open a menu below a button. */
+/** What a button that opens a menu says of itself. */
+export const MENU_BUTTON = { "aria-haspopup": "menu", "aria-expanded": "false" };
+let openedMenu = null; // {button, close}
+
+/** Open a menu below a button, or close it. */
 export function openMenu(button, items, above = null) {
-  const close = () => { menu.remove(); removeEventListener("pointerdown", outside, true); };
-  const outside = (event) => { if (!menu.contains(event.target)) close(); };
+  if (openedMenu?.button === button) {
+    openedMenu.close();
+    return;
+  }
+  openedMenu?.close();
+  const opened = new AbortController();
+  const close = () => {
+    opened.abort();
+    menu.remove();
+    button.setAttribute("aria-expanded", "false");
+    openedMenu = null;
+  };
+  openedMenu = { button, close };
+  button.setAttribute("aria-expanded", "true");
   const menu = h("div", { class: "menu" }, above,
     h("div", { role: "menu", "aria-label": button.getAttribute("aria-label") }, items.map(([text, run]) =>
       h("button", { type: "button", role: "menuitem", text, tabindex: -1, onclick: () => { close(); button.focus(); run(); } }))));
@@ -106,8 +131,10 @@ export function openMenu(button, items, above = null) {
   menu.style.left = `${Math.max(8, Math.min(left, innerWidth - menu.offsetWidth - 8, right - menu.offsetWidth))}px`;
   menu.style.top = `${bottom + menu.offsetHeight + 8 > innerHeight ? Math.max(8, top - menu.offsetHeight - 4) : bottom + 4}px`;
   menu.querySelector("[role=menuitem]").focus();
-  addEventListener("pointerdown", outside, true);
-  addEventListener("hashchange", close, { once: true });
+  addEventListener("pointerdown", (event) => {
+    if (!menu.contains(event.target) && !button.contains(event.target)) close();
+  }, { capture: true, signal: opened.signal });
+  addEventListener("hashchange", close, { signal: opened.signal });
 }
 
 /** Give the row in focus its keys. */

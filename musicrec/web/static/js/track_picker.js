@@ -102,6 +102,11 @@ export function trackPicker({ label, placeholder = "Search…", onpick, key, sig
     event.preventDefault();
     event.stopPropagation();
   });
-  if (key) shortcut(key, "Page", "Search", () => { input.focus(); input.select(); }, signal);
+  if (key) shortcut(key, "Page", "Search", () => {
+    if (!input.isConnected) return false;
+    input.focus();
+    input.select();
+    return true;
+  }, signal);
   return h("div", { class: "picker" }, input, list);
 }

@@ -1,8 +1,10 @@
 /** A table of any length: only the rows in sight are elements, and rows are fetched a page at a time. */
 
 import { h, show } from "./dom.js";
+import { report } from "./toast.js";
 
 const PAGE = 200;
+const MOST_PAGES = 50; // that are kept: those next to what is in sight
 const AROUND = 8; // rows above and below those in sight
 const HEAD = 37; // height of the head, which stays at the top
 const MOST_PIXELS = 15_000_000; // browsers cut off what is taller
@@ -10,15 +12,16 @@ const MOST_PIXELS = 15_000_000; // browsers cut off what is taller
 /**
  * Return the table.
  * @param {{label: string, columns: object[], fetchPage: function(number, number), makeRow: function(object, number),
- *   onsort: function(string), rowHeight: function(): number}} options `fetchPage(offset, limit)` resolves to {total,
- *   tracks}; a column is {name, text, sort, class}.
+ *   onsort: function(string), rowHeight: function(): number}} options `fetchPage(offset, limit, signal)` resolves to
+ *   {total, tracks}; the signal ends it when its rows have been passed. A column is {name, text, sort, class}.
  */
 export function virtualTable({ label, columns, fetchPage, makeRow, onsort, rowHeight }) {
   const space = h("div", { class: "table-space", role: "rowgroup" });
   const head = h("div", { class: "table-head", role: "row", "aria-rowindex": 1 });
   const body = h("div", { class: "table-body", role: "presentation" }, h("div", { class: "table-head-group", role: "rowgroup" }, head), space);
   const element = h("div", { class: "table", role: "grid", "aria-label": label, "aria-colcount": columns.length }, body);
-  let pages = new Map(); // {number of the page: its rows, or a promise}
+  let pages = new Map(); // {number of the page: its rows}
+  const coming = new Map(); // {number of a page that is fetched: what gives it up}
   let rows = new Map(); // {index: element}
   let total = 0;
   let at = 0; // the row that Tab reaches
@@ -29,17 +32,38 @@ export function virtualTable({ label, columns, fetchPage, makeRow, onsort, rowHe
   const rowAt = (index) => pages.get(Math.floor(index / PAGE))?.[index % PAGE];
 
   async function load(page) {
-    if (pages.has(page)) return;
-    const mine = turn;
-    pages.set(page, []);
+    if (coming.has(page)) return;
+    const giveUp = new AbortController();
+    coming.set(page, giveUp);
     try {
-      const found = await fetchPage(page * PAGE, PAGE);
-      if (mine !== turn) return;
+      const found = await fetchPage(page * PAGE, PAGE, giveUp.signal);
+      if (giveUp.signal.aborted) return;
       pages.set(page, found.tracks);
+      const far = [...pages.keys()].sort((a, b) => Math.abs(b - page) - Math.abs(a - page));
+      for (const one of far.slice(0, Math.max(0, far.length - MOST_PAGES))) pages.delete(one);
       draw();
-    } catch {
-      if (mine === turn) pages.delete(page);
+    } catch (error) {
+      report(error);
+    } finally {
+      if (coming.get(page) === giveUp) coming.delete(page);
     }
+  }
+
+  /** Give up pages that are fetched, but those from one number to another. */
+  function giveUpBut(first, last) {
+    for (const [page, fetched] of coming) {
+      if (page >= first && page <= last) continue;
+      coming.delete(page);
+      fetched.abort();
+    }
+  }
+
+  /** Return the rows before and after one, as far as they are here without a gap. */
+  function around(index) {
+    let [first, last] = [Math.floor(index / PAGE), Math.floor(index / PAGE)];
+    while (pages.has(first - 1)) first -= 1;
+    while (pages.has(last + 1)) last += 1;
+    return Array.from({ length: last - first + 1 }, (_, i) => pages.get(first + i) ?? []).flat();
   }
 
   function draw() {
@@ -54,6 +78,7 @@ export function virtualTable({ label, columns, fetchPage, makeRow, onsort, rowHe
         rows.delete(index);
       }
     }
+    giveUpBut(Math.floor(from / PAGE), Math.floor((to - 1) / PAGE));
     for (let index = from; index < to; index += 1) {
       const track = rowAt(index);
       if (!track) {
@@ -127,6 +152,7 @@ export function virtualTable({ label, columns, fetchPage, makeRow, onsort, rowHe
   async function reload({ keepPlace = false } = {}) {
     turn += 1;
     const mine = turn;
+    giveUpBut(0, -1);
     const place = keepPlace ? body.scrollTop : 0;
     const page = keepPlace ? Math.floor(((place * scale()) / height()) / PAGE) : 0;
     const found = await fetchPage(page * PAGE, PAGE);
@@ -143,5 +169,5 @@ export function virtualTable({ label, columns, fetchPage, makeRow, onsort, rowHe
     return found;
   }
 
-  return { element, body, setSort, reload, draw, focusFirst: () => focusRow(0), shown: () => [...rows.values()], loaded: () => [...pages.entries()].sort((a, b) => a[0] - b[0]).flatMap(([, ones]) => ones) };
+  return { element, body, setSort, reload, draw, focusFirst: () => focusRow(0), shown: () => [...rows.values()], around };
 }

@@ -31,7 +31,7 @@ export function whyPanel(result, list) {
       h("thead", { class: "unseen" }, h("tr", {}, ["axis", "score", "weight"].map((text) => h("th", { scope: "col", text })))),
       h("tbody", {}, list.map(([name, score, weight]) => h("tr", {}, h("th", { scope: "row", text: blockName(name) }),
         h("td", {}, h("span", { class: "bar", style: { "--share": Math.max(0, score) } }), h("span", { class: "number", text: fixed(score, 2) })),
-        h("td", { class: "muted", text: `× ${Number(weight.toFixed(2))}` }))))),
+        h("td", { class: "muted", text: `× ${fixed(weight, 2)}` }))))),
     h("div", {},
       result.shared_tags.length > 0 && h("p", {}, h("span", { class: "label", text: "shares " }), result.shared_tags.join(", ")),
       result.tempo_change_percent !== null && h("p", {}, h("span", { class: "label", text: "tempo " }),
