@@ -115,7 +115,7 @@ export async function mount(view, { signal }) {
     h("div", { class: "view-head" }, h("h1", {}, "Library", count), h("div", { class: "buttons" },
       h("button", { type: "button", class: "quiet", onclick: () => exportTracks(null, "library") }, icon("download"), "Export all"),
       store.session.can_index && h("button", { type: "button", onclick: () => indexFolder() }, icon("folder"), "Index a folder"))),
-    store.library.remarks.map((text) => h("p", { class: "remark", text })),
+    store.library.remarks.map((text) => h("p", { class: "remark quiet", text })),
     h("div", { class: "toolbar" }, field("Search", search, { class: "search" }), h("details", { class: "more-filters", open: kind !== "phone" }, h("summary", { class: "muted", text: "Filters" }), h("div", {},
       field("Genre", select([["", "all"], ...store.library.genres.map((one) => [one.name, `${one.name} (${whole(one.tracks)})`])], asked.genre, change("genre"))),
       pair("BPM", "bpm_min", "bpm_max"), pair("Energy", "energy_min", "energy_max"),
