@@ -16,6 +16,7 @@ from musicrec.system.version import VERSION
 from musicrec.web import errors
 from musicrec.web.asking import library_names
 from musicrec.web.background import Background
+from musicrec.web.connections import RequestShare
 from musicrec.web.errors import WebError
 from musicrec.web.metrics import Metrics
 from musicrec.web.recommender_thread import MOST_SLOW, RecommenderThread
@@ -134,5 +135,6 @@ def create_app(settings: ServerSettings, *, open_recommender: Callable[[], Recom
     app.add_exception_handler(SubsonicError, opensubsonic.answer_error)
     app.mount("/", StaticFiles(directory=STATIC, html=True), name="page")
     app.add_middleware(Security, settings=settings, sessions=state.sessions)
+    app.add_middleware(RequestShare)
     app.add_middleware(RequestLog, metrics=metrics, api=API)  # outermost: it counts what is refused, too
     return app

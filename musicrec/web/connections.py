@@ -1,14 +1,19 @@
 """Connections of a server: those that do not ask anything are closed, so that they cannot use up its sockets.
 
-Nor can one client use them up with requests: each address may have a quarter of the connections.
+Nor can one client use them up with requests: each address may have a quarter of the connections. A proxy that is
+believed brings the requests of all clients, so it may have them all; of these clients, each may have a quarter.
 """
 
 import asyncio
 import ipaddress
 import logging
 import resource
+from collections import Counter
 
 import h11
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 REQUEST_S = 20.0
@@ -33,6 +38,11 @@ def most_connections() -> int:
     """Return how many connections a server may have, which depends on how many files the process may open."""
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return _MOST if files == resource.RLIM_INFINITY else min(_MOST, max(_SHARE, files // _FILES_EACH))
+
+
+def most_of_client() -> int:
+    """Return how many connections, or requests that are being answered, one client may have."""
+    return max(1, most_connections() // _SHARE)
 
 
 def client_of(address: str) -> str:
@@ -63,9 +73,11 @@ class HttpConnection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request, or refuse the connection."""
         super().connection_made(transport)
-        self.of, most = client_of((self.client or ("",))[0]), most_connections()
+        address = (self.client or ("",))[0]
+        self.of = client_of(address)
         same = sum(isinstance(other, HttpConnection) and other.of == self.of for other in self.connections)
-        if len(self.connections) > most or same > max(1, most // _SHARE):
+        too_many = same > most_of_client() and not self._believes(address)
+        if len(self.connections) > most_connections() or too_many:
             log.info("a connection of %s is refused: there are %d, and %d of it", self.of, len(self.connections), same)
             transport.write(_REFUSAL)
             transport.close()
@@ -119,6 +131,10 @@ class HttpConnection(H11Protocol):
         self._stop_watching()
         super().connection_lost(exc)
 
+    def _believes(self, address: str) -> bool:
+        """Return whether an address is that of a proxy (`FORWARDED_ALLOW_IPS`), which says who asks."""
+        return isinstance(self.app, ProxyHeadersMiddleware) and address in self.app.trusted_hosts
+
     def _watch(self, left_bytes: int) -> None:
         self._stalled = self.loop.call_later(STALLED_S, self._check_taken, left_bytes)
 
@@ -151,3 +167,36 @@ class HttpConnection(H11Protocol):
         self._limit = None
         if not self._is_answering():
             self.transport.close()
+
+
+class RequestShare:
+    """ASGI middleware that refuses a client of which too many requests are being answered.
+
+    A client that comes by itself has no more of them than connections. This is for those behind a proxy that is
+    believed: they share its connections.
+
+    Args:
+        app: What answers.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._answering: Counter[str] = Counter()  # {client: requests}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        client = client_of((scope.get("client") or ("",))[0])
+        if self._answering[client] >= most_of_client():
+            detail = "too many requests at the same time; close some of the pages, and try again"
+            await JSONResponse({"detail": detail}, 503, {"Retry-After": "5"})(scope, receive, send)
+            return
+        self._answering[client] += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._answering[client] -= 1
+            if not self._answering[client]:
+                del self._answering[client]

@@ -9,7 +9,7 @@ import pytest
 import uvicorn
 
 from musicrec.web import connections
-from musicrec.web.connections import HttpConnection, client_of, most_connections
+from musicrec.web.connections import HttpConnection, RequestShare, client_of, most_connections
 
 LIMIT_S = 0.3
 LARGE_BYTES = 32 << 20
@@ -27,10 +27,19 @@ async def answer(scope: dict, receive: Callable, send: Callable) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def with_server(use: Callable[[int], Awaitable[None]]) -> None:
+def with_server(use: Callable[[int], Awaitable[None]], *, proxies: str = "") -> None:
     async def run() -> None:
-        config = uvicorn.Config(answer, port=0, http=HttpConnection, ws="none", lifespan="off", log_config=None)
-        server = uvicorn.Server(config)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                RequestShare(answer),
+                port=0,
+                http=HttpConnection,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                forwarded_allow_ips=proxies,
+            )
+        )
         task = asyncio.ensure_future(server.serve())
         while not server.started:
             await asyncio.sleep(0.01)
@@ -114,6 +123,28 @@ def test_one_client_has_a_part_of_the_connections(monkeypatch: pytest.MonkeyPatc
         assert answered.endswith(b"ok"), "those that have gone are not counted"
 
     with_server(use)
+
+
+def test_a_proxy_that_is_believed_brings_the_requests_of_all(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(connections, "most_connections", lambda: 8)
+
+    async def ask(port: int, client: bytes) -> bytes:
+        answered, _ = await talk(port, SLOW.replace(b"Host:", b"X-Forwarded-For: %s\r\nHost:" % client))
+        return answered.partition(b"\r\n")[0].removeprefix(b"HTTP/1.1 ")
+
+    async def use_proxy(port: int) -> None:
+        one, other = b"192.0.2.7", b"192.0.2.8"
+        answers = await asyncio.gather(*(ask(port, client) for client in (one, one, one, other, other)))
+        assert sorted(answers[:3]) == [b"200 OK", b"200 OK", b"503 Service Unavailable"], "a quarter for each of them"
+        assert answers[3:] == [b"200 OK"] * 2
+        assert await ask(port, one) == b"200 OK", "requests that have been answered are not counted"
+
+    async def use_directly(port: int) -> None:
+        answers = await asyncio.gather(*(ask(port, b"192.0.2.%d" % number) for number in range(3)))
+        assert sorted(answers)[2] == b"503 Service Unavailable", "what it says of other clients is not believed"
+
+    with_server(use_proxy, proxies="127.0.0.1")
+    with_server(use_directly)
 
 
 def test_an_answer_that_nobody_reads_ends(monkeypatch: pytest.MonkeyPatch):
