@@ -19,6 +19,7 @@ Kind = Literal["analysis", "index", "details"]
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 ENDED = ("done", "failed", "cancelled")
 _TOLD_EVERY_S = 0.1  # progress that comes faster is told together
+_WATCHED_S = 2.0  # how long those who watch a job that does not stop are still told, after the server has begun to
 
 
 class JobCancelled(Exception):
@@ -149,7 +150,7 @@ class Jobs:
         self._wake = {lane: asyncio.Event() for lane in lanes}
         self._jobs: dict[str, Job] = {}
         self._runners: list[asyncio.Task[None]] = []
-        self._closed = False
+        self._closed = self._unwatched = False
 
     def start(self) -> None:
         """Begin to work. It must be called in the event loop."""
@@ -166,10 +167,11 @@ class Jobs:
         await asyncio.gather(*self._runners, return_exceptions=True)
 
     def cancel_all(self) -> None:
-        """Cancel all jobs, and take no more. Whoever watches one is told."""
+        """Cancel all jobs, and take no more. Whoever watches one is told its end, if it comes within two seconds."""
         self._closed = True
         for job in list(self._jobs.values()):
             self._cancel(job)
+        asyncio.get_running_loop().call_later(_WATCHED_S, self._hang_up)
 
     def submit(
         self,
@@ -247,7 +249,7 @@ class Jobs:
         return job
 
     async def changes(self, job: Job, *, after: int = 0) -> AsyncIterator[tuple[int, JobState, dict[str, Any]]]:
-        """Yield a job whenever it has changed, until it has ended.
+        """Yield a job whenever it has changed, until it has ended, or the server stops.
 
         Changes in quick succession are yielded as one. Whoever comes back with the number that they saw last misses
         nothing that still counts.
@@ -267,9 +269,14 @@ class Jobs:
                 if job.state not in ENDED:
                     await asyncio.sleep(_TOLD_EVERY_S)
                     continue
-            if job.state in ENDED:
+            if job.state in ENDED or self._unwatched:
                 return
             await changed.wait()
+
+    def _hang_up(self) -> None:
+        self._unwatched = True
+        for job in self._jobs.values():
+            job._changed.set()
 
     def _cancel(self, job: Job) -> None:
         if job.state == "waiting":

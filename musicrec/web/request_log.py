@@ -1,5 +1,6 @@
 """Counts and logs requests: ASGI middleware, and log records as lines of JSON."""
 
+import asyncio
 import json
 import logging
 import re
@@ -112,6 +113,11 @@ class TextFormatter(logging.Formatter):
         return "".join(one if one.isprintable() or one in "\n\t" else "�" for one in text)
 
 
+def is_no_end(record: logging.LogRecord) -> bool:
+    """Return whether a record is not of an answer that was cut off because the server stops, which is no mistake."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
+
+
 def set_up_logs(*, as_json: bool) -> None:
     """Write logs to standard error: as JSON with each request, or as text with warnings only.
 
@@ -119,6 +125,7 @@ def set_up_logs(*, as_json: bool) -> None:
         as_json: Which of both. With JSON, warnings of other packages are lines of JSON, too.
     """
     handler = logging.StreamHandler()
+    handler.addFilter(is_no_end)
     handler.setFormatter(JsonFormatter() if as_json else TextFormatter("%(levelname)s: %(message)s"))
     for name in ("musicrec.web", "uvicorn", "uvicorn.error"):
         logger = logging.getLogger(name)

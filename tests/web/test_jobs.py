@@ -206,6 +206,22 @@ def test_stopping_cancels_everything_and_takes_no_more():
     run(use)
 
 
+def test_whoever_watches_a_job_that_does_not_stop_is_not_kept(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(jobs_module, "_WATCHED_S", 0.3)
+
+    async def use(jobs: Jobs) -> None:
+        async def deaf(control: JobControl) -> None:
+            await asyncio.sleep(100)
+
+        job = jobs.submit("index", deaf, lane="a", owner="me")
+        await asyncio.sleep(0.01)
+        jobs.cancel_all()
+        told = [facts["message"] async for _, _, facts in jobs.changes(job)]
+        assert told == ["it is being cancelled"] and job.state == "running"
+
+    run(use)
+
+
 def test_what_is_told_is_checked():
     async def use(jobs: Jobs) -> Job:
         async def work(control: JobControl) -> None:

@@ -1,5 +1,6 @@
 """What who operates a server relies on: its logs, and how it stops, or is killed."""
 
+import asyncio
 import json
 import logging
 import os
@@ -13,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from musicrec.web.request_log import TextFormatter
+from musicrec.web.request_log import TextFormatter, is_no_end
 from tests.web.conftest import track_id
 
 ROOT = Path(__file__).parents[2]
@@ -165,6 +166,13 @@ def test_what_a_killed_server_leaves_is_removed_by_the_next(start: Callable[...,
     after = start()
     assert not folders[0].exists() and len(after.folders()) == 1
     assert after.client.post("/api/v1/query", json={"tracks": [track_id(1)]}).status_code == 200
+
+
+def test_an_answer_that_is_cut_off_by_the_end_is_no_mistake():
+    errors = (asyncio.CancelledError("stopping"), ValueError("a mistake"), None)
+    records = [logging.LogRecord("x", logging.ERROR, "", 0, "it ended", (), error and (type(error), error, None))
+               for error in errors]  # fmt: skip
+    assert [is_no_end(record) for record in records] == [False, True, True]
 
 
 def test_a_file_cannot_write_to_the_terminal_of_the_log():

@@ -72,7 +72,8 @@ async def watch_job(
     async for number, job_state, facts in state.jobs.changes(watched, after=after):
         event = job_state if job_state in ENDED else "progress"
         yield ServerSentEvent(event=event, id=str(number), data=facts)
-    yield ServerSentEvent(comment="the job has ended", retry=_COME_BACK_MS)
+    if watched.state in ENDED:
+        yield ServerSentEvent(comment="the job has ended", retry=_COME_BACK_MS)
 
 
 @router.post("/library/index", status_code=202)
