@@ -64,6 +64,29 @@ def test_play_a_result_and_compare_it_with_the_query(open_page):
     page.keyboard.press(" ")
 
 
+def test_without_sound_output_the_file_is_not_blamed(open_page):
+    """Firefox says OnMediaSinkAudioError when a sound card is unplugged."""
+    page = open_page("library")
+    page.locator(".table-row .play").first.click()
+    until(page, "document.querySelector('.seek').value > 0")
+    page.evaluate("""async () => {
+        const { audio } = await import("/js/player.js");
+        Object.defineProperty(audio, "error", { value: { code: 3, message: "OnMediaSinkAudioError" } });
+        audio.dispatchEvent(new Event("error"));
+    }""")
+    page.locator(".toast", has_text="no sound output").wait_for()
+
+
+def test_the_first_question_is_asked_once(open_page):
+    page, asked = open_page(), []
+    page.goto(page.url.partition("#")[0])
+    page.get_by_text("Which track are you playing?").wait_for()
+    page.on("request", lambda request: asked.append(request.url) if request.url.endswith("/api/v1/query") else None)
+    ask(page, "Cedar")
+    page.wait_for_timeout(300)
+    assert len(asked) == 1
+
+
 def test_the_other_track_is_loaded_before_one_switches_to_it(open_page):
     page = open_page()
     ask(page, "Cedar")

@@ -80,6 +80,6 @@ export async function mount(view, { signal, params }) {
   if (named) {
     history.replaceState(null, "", "#/find");
     await askById(named);
-  } else if (!restored || (query.seeds.length && !query.answer)) await ask();
+  } else if (!restored || (query.seeds.length && !query.answer && !query.asking)) await ask();
   restored = true;
 }

@@ -130,6 +130,8 @@ export const seekBy = (seconds) => seek((audio.currentTime + seconds) / (audio.d
 export const isRunning = () => !audio.paused && !audio.error;
 export const isPlaying = (id) => player.track?.id === id && isRunning();
 
+const NO_OUTPUT = /sink/i; // what Firefox says when a sound card is unplugged: OnMediaSinkAudioError
+
 /** Listen to both decks; only the one that is heard counts. */
 const on = (name, act) => { for (const deck of decks) deck.addEventListener(name, () => { if (deck === audio) act(); }); };
 on("loadedmetadata", place);
@@ -144,6 +146,10 @@ on("error", async () => {
   const { track } = player;
   if (!track || !audio.src) return;
   tell("player");
+  if (NO_OUTPUT.test(audio.error?.message)) {
+    toast("The browser has no sound output. Connect one, and press play again.", { kind: "error" });
+    return;
+  }
   try {
     const { has } = await get(trackPath(track.id));
     const why = has.audio ? "its file cannot be decoded; it may be damaged" : "its file is not there any more";
