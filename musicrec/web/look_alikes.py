@@ -1,7 +1,7 @@
 """Names that people take for one another, so that nobody can sign up as somebody else.
 
 Python knows no scripts and no table of look-alikes, so this holds the letters of Cyrillic, Greek and Armenian that look
-like Latin ones; https://www.unicode.org/reports/tr39/ has all of them.
+like Latin ones, and small capitals; https://www.unicode.org/reports/tr39/ has all of them.
 """
 
 import unicodedata
@@ -10,7 +10,8 @@ _ALIKE = (
     ("аɑα", "a"), ("ЬƄ", "b"), ("сϲᴄ", "c"), ("ԁ", "d"), ("е", "e"), ("һհ", "h"), ("ιіɩ", "i"), ("ӏ1|", "l"),
     ("јϳ", "j"), ("кκ", "k"), ("ո", "n"), ("оοօ0", "o"), ("рρ", "p"), ("ԛզ", "q"), ("ѕ", "s"), ("τт", "t"),
     ("υսʋ", "u"), ("νѵ", "v"), ("ԝω", "w"), ("хχ", "x"), ("уγү", "y"), ("вβ", "b"), ("нη", "h"), ("мμ", "m"),
-    ("ζ", "z"), ("г", "r"), ("з", "3"), ("б", "6"), ("ч", "4"),
+    ("ζ", "z"), ("г", "r"), ("з", "3"), ("б", "6"), ("ч", "4"), ("ıɪ", "i"),
+    *zip("ᴀʙᴅᴇɢʜᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", "abdeghjklmnoprstuvwyz", strict=True),  # small capitals
 )  # fmt: skip
 _LATIN_OF = {ord(letter): latin for letters, latin in _ALIKE for letter in letters}
 _TOGETHER = ({"HIRAGANA", "KATAKANA", "CJK", "LATIN"}, {"HANGUL", "CJK", "LATIN"}, {"BOPOMOFO", "CJK", "LATIN"})
