@@ -1,9 +1,13 @@
 """Which requests are refused before an endpoint sees them."""
 
 import asyncio
+from configparser import ConfigParser
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
+from packaging.requirements import Requirement
+from packaging.version import Version
 from starlette.exceptions import HTTPException
 
 from musicrec.errors import ConfigError
@@ -12,6 +16,7 @@ from musicrec.web.security import _Bounded, host_name
 from musicrec.web.settings import ServerSettings
 from tests.web.conftest import BASE, track_id
 
+ROOT = Path(__file__).parents[2]
 TOKEN = "a-token-of-some-length"
 QUERY = {"tracks": [track_id(1)]}
 
@@ -298,6 +303,21 @@ def test_a_large_answer_is_sent_inparts_of(client: TestClient):
     (start,) = parts_of({"type": "http.response.start", "status": 200})
     (empty,) = parts_of({"type": "http.response.body"})
     assert start["status"] == 200 and empty == {"type": "http.response.body"}
+
+
+def test_packages_with_known_holes_are_not_installed():
+    """Nor those without server-sent events, with which no server starts. Advisories say which versions are mended."""
+    config = ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    declared = {found.name: found for found in map(Requirement, config["options"]["install_requires"].split("\n")[1:])}
+    pinned = [
+        (name, version.partition(" ")[0])
+        for name, _, version in (line.partition("==") for line in (ROOT / "constraints.txt").read_text().splitlines())
+    ]
+    for name, least in (("fastapi", "0.135"), ("h11", "0.16"), ("starlette", "1.5.1")):
+        (at_least,) = [one.version for one in declared[name].specifier if one.operator == ">="]
+        versions = [version for other, version in pinned if other == name]
+        assert versions and min(map(Version, [at_least, *versions])) >= Version(least), name
 
 
 def test_large_answers_share_the_memory():
