@@ -125,19 +125,20 @@ class Media:
         self._looked_at: dict[str, Job] = {}
         self._parts = 0  # that are waited for
 
-    async def audio(self, track_id: str, path: str) -> PlayableFile:
+    async def audio(self, track_id: str, path: str, *, as_mp3: bool = False) -> PlayableFile:
         """Return the file of a track, or a preview of it if browsers do not play its format.
 
         Args:
             track_id: The track.
             path: Its file.
+            as_mp3: For a browser that does not play what others do: a preview, unless the file is an MP3.
 
         Raises:
             AudioError: No preview can be made.
             WebError: The file is not there (404), or too many previews are being made (503).
         """
         file = await asyncio.to_thread(_as_it_is, Path(path))
-        if file is not None:
+        if file is not None and (not as_mp3 or file.media_type == preview.MEDIA_TYPE):
             return file
         made = await self._previews.of(track_id, path)
         return await asyncio.to_thread(existing_file, made, preview.MEDIA_TYPE)

@@ -164,6 +164,15 @@ def test_audio_that_browsers_do_not_play_is_converted(client: TestClient, music:
     assert answer.status_code == 415 and "ffmpeg cannot convert it" in answer.json()["detail"]
 
 
+def test_a_browser_that_does_not_play_a_format_gets_an_mp3(client: TestClient, music: dict[str, Path]):
+    (wav, _), *_ = music.items()
+    for preview, kind in (("true", "audio/mpeg"), ("false", "audio/wav")):
+        answer = client.get(f"{API}/tracks/{wav}/audio", params={"preview": preview})
+        assert (answer.status_code, answer.headers["content-type"]) == (200, kind)
+    assert client.get(f"{API}/tracks/{wav}/audio?preview=maybe").status_code == 422
+    assert client.get(f"{API}/tracks/{track_id(102)}/audio?preview=true").status_code == 404, "the file is gone"
+
+
 @pytest.mark.parametrize("number", [102, 103, 7, 999])
 def test_only_files_that_the_library_knows_and_that_are_there(number: int, client: TestClient, music: dict[str, Path]):
     answer = client.get(f"{API}/tracks/{track_id(number)}/audio")

@@ -77,6 +77,14 @@ def test_without_sound_output_the_file_is_not_blamed(open_page):
     page.locator(".toast", has_text="no sound output").wait_for()
 
 
+def test_a_format_that_this_browser_does_not_play_is_fetched_as_mp3(open_page):
+    page = open_page("library")
+    page.route(re.compile("/audio$"), lambda route: route.fulfill(content_type="audio/unknown", body="no audio"))
+    page.locator(".table-row .play").first.click()
+    until(page, "document.querySelector('.seek').value > 0")
+    assert not page.locator(".toast").count()
+
+
 def test_the_first_question_is_asked_once(open_page):
     page, asked = open_page(), []
     page.goto(page.url.partition("#")[0])

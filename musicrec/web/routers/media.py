@@ -5,7 +5,7 @@ from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import FileResponse, Response
 
 from musicrec.web.errors import WebError
@@ -31,12 +31,20 @@ Track = Annotated[TrackId, Path()]
 
 @router.get("/tracks/{track}/audio", response_class=FileResponse, responses=_AUDIO)
 @router.head("/tracks/{track}/audio", include_in_schema=False)
-async def get_audio(track: Track, state: State, user: User) -> FileResponse:
-    """Return the audio of a track: its file, or an MP3 of it if browsers do not play it. Ranges are answered."""
+async def get_audio(
+    track: Track,
+    state: State,
+    user: User,
+    preview: Annotated[bool, Query(description="an MP3, for a browser that does not play the format")] = False,
+) -> FileResponse:
+    """Return the audio of a track: its file, or an MP3 of it if browsers do not play it. Ranges are answered.
+
+    An upload is kept in one format only, whatever `preview` says.
+    """
     if is_upload(track):
         file, headers = existing_file(*await state.uploads.playable(track, user)), dict[str, str]()
     else:
-        file, headers = await state.media.audio(track, await _path_of(state, track)), _FOR_A_WHILE
+        file, headers = await state.media.audio(track, await _path_of(state, track), as_mp3=preview), _FOR_A_WHILE
     return FileResponse(file.path, media_type=file.media_type, stat_result=file.facts, headers=headers)
 
 

@@ -68,6 +68,9 @@ export const post = (path, body = {}, options = {}) => request("POST", path, { b
 export const put = (path, body = {}) => request("PUT", path, { body });
 export const remove = (path) => request("DELETE", path);
 
+/** Return whether an id is that of a dropped file, which is not in the library. */
+export const isUpload = (id) => String(id).startsWith("u-");
+
 export const trackPath = (id, what = "") => `tracks/${encodeURIComponent(id)}${what}`;
 
 /** Return whether the server answers. */

@@ -1,6 +1,6 @@
 /** What people say of tracks. Each thing said can be taken back at once. */
 
-import { get, listen, post, remove, tell, trackPath } from "./api.js";
+import { get, isUpload, listen, post, remove, tell, trackPath } from "./api.js";
 import { askText } from "./dialog.js";
 import { counted, trackName } from "./format.js";
 import { keepSetting, setting } from "./kept.js";
@@ -11,7 +11,7 @@ import { shortcut } from "./shortcuts.js";
 const canBeUndone = () => ({ label: "Undo", run: undo });
 
 async function say(body, text, track, change = null) {
-  if (String(track.id).startsWith("u-")) return toast("An upload is not in the library, so nothing is remembered about it.", { kind: "error" });
+  if (isUpload(track.id)) return toast("An upload is not in the library, so nothing is remembered about it.", { kind: "error" });
   try {
     await post("feedback", body);
     if (change) setOpinion(track.id, change);
@@ -26,7 +26,7 @@ async function say(body, text, track, change = null) {
 export const like = (track) => say({ kind: "like", track: track.id }, "You like", track, { opinion: "like" });
 export const dislike = (track) => say({ kind: "dislike", track: track.id }, "Never again", track, { opinion: "dislike" });
 export const rate = (track, stars) => say({ kind: "rate", track: track.id, stars }, `${"★".repeat(stars)} for`, track, { rating: stars });
-export const skip = (track, after) => say({ kind: "skip", track: track.id, after: after && !String(after.id).startsWith("u-") ? after.id : null }, "Not now", track);
+export const skip = (track, after) => say({ kind: "skip", track: track.id, after: after && !isUpload(after.id) ? after.id : null }, "Not now", track);
 export const pair = (track, then) => say({ kind: "pair", track: track.id, then: then.id }, `Remembered after ${trackName(track)}`, then);
 
 /** Take back what was said last. */
@@ -82,6 +82,6 @@ async function takeOut(name, place, count) {
 }
 
 listen("played", (track) => {
-  if (!String(track.id).startsWith("u-")) post("feedback", { kind: "played", track: track.id }).catch(() => {}); // nobody asked for it
+  if (!isUpload(track.id)) post("feedback", { kind: "played", track: track.id }).catch(() => {}); // nobody asked for it
 });
 shortcut("z", "Page", "Undo what you said last", () => { undo(); });

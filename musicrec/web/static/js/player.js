@@ -1,12 +1,13 @@
 /** The player: two audio elements, a queue, and the switch between the query (A) and a result (B) at the same place. */
 
-import { address, get, tell, trackPath } from "./api.js";
+import { address, get, isUpload, tell, trackPath } from "./api.js";
 import { trackName } from "./format.js";
 import { report, toast } from "./toast.js";
 
 // While one deck plays, the other one holds the track to compare with, so that A/B has no gap.
 const decks = [new Audio(), new Audio()];
 for (const deck of decks) deck.preload = "auto";
+const PREVIEW = "?preview=true";
 export let audio = decks[0]; // the deck that is heard
 
 export const player = {
@@ -51,6 +52,15 @@ function load(deck, track) {
   if (holds(deck, track)) return;
   deck.dataset.track = track.id;
   deck.src = address(trackPath(track.id, "/audio"));
+}
+
+/** Load an MP3 in place of a file that this browser does not play, such as Ogg in older Safaris; return whether it is tried. */
+function tryPreview(deck) {
+  const { track } = deck.dataset;
+  if (deck.error?.code !== MediaError.MEDIA_ERR_SRC_NOT_SUPPORTED || deck.src.endsWith(PREVIEW) || isUpload(track)) return false;
+  deck.src = address(trackPath(track, `/audio${PREVIEW}`));
+  if (deck === audio) deck.play().catch(() => {}); // what goes wrong is told by the event
+  return true;
 }
 
 /** Return the deck for a track: the one that holds it; else the one that is heard, unless that holds the query. */
@@ -142,7 +152,10 @@ on("ended", () => {
   const at = player.queue.findIndex((one) => one.id === player.track?.id);
   if (at >= 0 && player.queue[at + 1]) step(1);
 });
-on("error", async () => {
+for (const deck of decks) deck.addEventListener("error", () => { if (!tryPreview(deck) && deck === audio) sayWhy(); });
+
+/** Say why the track does not play. */
+async function sayWhy() {
   const { track } = player;
   if (!track || !audio.src) return;
   tell("player");
@@ -157,7 +170,7 @@ on("error", async () => {
   } catch (error) {
     report(error); // of the server; nothing is known of the file
   }
-});
+}
 for (const [name, act] of Object.entries({ play: () => toggle(), pause: () => toggle(), nexttrack: () => step(1), previoustrack: () => step(-1) })) {
   navigator.mediaSession?.setActionHandler(name, act);
 }

@@ -1,6 +1,6 @@
 /** The bar at the bottom that plays on while one browses. */
 
-import { listen } from "./api.js";
+import { isUpload, listen } from "./api.js";
 import { keyPill } from "./camelot.js";
 import { h, iconButton, show } from "./dom.js";
 import { fixed, length, trackName } from "./format.js";
@@ -55,7 +55,7 @@ export function startPlayerBar(element) {
         h("span", { class: "muted", text: track.artist ?? "" }),
         h("span", { class: "facts" }, h("b", { class: "bpm", text: fixed(track.bpm, 1) }), keyPill(track.camelot, track.key)),
       ] : h("span", { class: "muted", text: "Nothing plays yet. Press play on any track." }));
-      show(opinions, track && !String(track.id).startsWith("u-") ? trackButtons(track, { small: true }) : []);
+      show(opinions, track && !isUpload(track.id) ? trackButtons(track, { small: true }) : []);
     }
     time();
   };

@@ -1,6 +1,6 @@
 /** What the query is: tempo, key, energy, tags, the wheel of keys that mix, its waveform and how it changes. */
 
-import { listen } from "./api.js";
+import { isUpload, listen } from "./api.js";
 import { camelotWheel, keyPill } from "./camelot.js";
 import { h, iconButton, keepFocus, show } from "./dom.js";
 import { energyMeter } from "./energy.js";
@@ -71,7 +71,7 @@ export function queryPanel(signal) {
     const said = query.answer?.query ?? {};
     const button = iconButton(icon(isPlaying(row.id) ? "pause" : "play"), `${isPlaying(row.id) ? "Pause" : "Play"} ${trackName(row)}`,
       () => toggle(row), { class: "play big" });
-    const inLibrary = !String(row.id).startsWith("u-");
+    const inLibrary = !isUpload(row.id);
     keepFocus(head, () => show(head, button, h("div", { class: "names" }, h("h2", { text: row.title || row.name || row.track_id, title: trackName(row) }),
       h("p", { class: "muted", text: [row.artist, row.album, row.year, inLibrary ? null : "not in the library"].filter(Boolean).join(" · ") })),
     h("div", { class: "row-buttons" }, inLibrary && trackButtons(row))));
