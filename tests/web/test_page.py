@@ -231,6 +231,49 @@ def test_a_path_to_another_track(open_page):
     assert page.get_by_role("combobox", name="Path to").is_visible()
 
 
+def test_a_path_has_as_many_steps_as_one_wants(open_page):
+    page = open_page()
+    ask(page, "Cedar")
+    page.get_by_role("combobox", name="Path to").fill("Amber")
+    page.get_by_role("option", name="Amber").wait_for()
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="6 tracks on the way").wait_for()
+    assert not page.get_by_role("button", name="Show more").count()
+    page.get_by_label("Tracks on the way").select_option("2")
+    page.get_by_role("heading", name="2 tracks on the way").wait_for()
+
+
+def drop(page, *paths: Path) -> None:
+    """Drop files and folders on the page."""
+    browser = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        browser.send("Input.dispatchDragEvent", {"type": kind, "x": 600, "y": 400, "data": data})
+
+
+def test_of_a_folder_that_is_dropped_each_track_is_listed_with_what_it_is(open_page, tmp_path):
+    folder = write_music(tmp_path / "promos", ("Moss", "Nutmeg", "Olive"), seed=6)
+    (folder / "cover.jpg").write_bytes(b"picture")
+    (folder / "a broken one.mp3").write_bytes(b"no audio " * 5000)
+    page = open_page()
+    page.get_by_role("heading", name="Which track are you playing?").wait_for()
+    page.watched.expected.append("Failed to load resource")
+    drop(page, folder)
+    rows = page.locator(".uploads .done")
+    until(page, "document.querySelectorAll('.uploads .done .bpm').length === 3", within_s=120)
+    assert [row.split("\n")[0] for row in rows.all_inner_texts()] == ["Moss", "Nutmeg", "Olive"]
+    assert rows.locator(".key").count() == 3
+    assert "a broken one.mp3" in page.locator(".uploads .failed").inner_text()
+    assert not page.locator(".toast").count(), "what is wrong stands in the list"
+    assert page.locator(".chip-of").all_inner_texts() == ["query\nAda – Moss"], "the first one that can be read"
+    page.get_by_role("button", name="Ask about olive.flac").click()
+    page.locator(".query-panel h2", has_text="Olive").wait_for()
+    page.get_by_role("button", name="Also like moss.flac").click()
+    page.locator(".chip-of", has_text="also like").wait_for()
+    page.get_by_role("button", name="Clear this list").click()
+    page.locator(".uploads").wait_for(state="hidden")
+
+
 def test_like_skip_never_again_and_undo(open_page):
     page = open_page()
     ask(page, "Dune")
@@ -277,6 +320,23 @@ def test_a_playlist_is_made_ordered_continued_and_exported(open_page):
     page.get_by_role("button", name="Continue it").click()
     page.locator(".toast", has_text="Added:").wait_for()
     assert rows.count() == 7
+    before = rows.all_inner_texts()
+    page.get_by_role("button", name=re.compile(f"Move .*{second};")).focus()
+    for _ in range(3):  # as fast as a key that is held down
+        page.keyboard.press("ArrowDown")
+    until(page, f"document.querySelectorAll('.playlist-row strong')[3].textContent === '{second}'")
+    page.locator(".sorting").wait_for(state="detached")
+    grip, target = page.locator(".playlist-row .grip").nth(3), page.locator(".playlist-row").first
+    start, end = grip.bounding_box(), target.bounding_box()
+    page.mouse.move(start["x"] + 10, start["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(start["x"] + 10, start["y"])
+    page.mouse.move(start["x"] + 10, end["y"] + 2)
+    page.mouse.up()
+    page.locator(".sorting").wait_for(state="detached")
+    page.reload()
+    rows.nth(6).wait_for()
+    assert rows.all_inner_texts() == before, "moved down by keys and up by the pointer, it is where it was"
     page.get_by_role("button", name="Export").click()
     page.get_by_label("For", exact=True).select_option("m3u8")
     with page.expect_download() as saved:
@@ -311,6 +371,7 @@ def test_a_set_is_built_ordered_locked_and_exported(open_page):
     page.get_by_role("button", name=f"Move {before[2]}").focus()
     page.keyboard.press("ArrowDown")
     until(page, f"document.querySelectorAll('.set-track strong')[3].textContent === {json.dumps(before[2])}")
+    page.locator(".sorting").wait_for(state="detached")
     assert "Move" in page.evaluate("document.activeElement.ariaLabel"), "the focus stays with the track"
     grip = page.locator(".set-track .grip").nth(1)
     grip.scroll_into_view_if_needed()
@@ -320,6 +381,7 @@ def test_a_set_is_built_ordered_locked_and_exported(open_page):
     page.mouse.move(start["x"] + 10, end["y"] + end["height"], steps=10)
     page.mouse.up()
     until(page, f"document.querySelectorAll('.set-track strong')[2].textContent === {json.dumps(before[1])}")
+    page.locator(".sorting").wait_for(state="detached")
     page.get_by_role("button", name=f"Lock {before[1]}").click()
     moved = names.all_inner_texts()
     page.get_by_role("button", name=f"Not in this set: {before[3]}").click()
@@ -332,6 +394,74 @@ def test_a_set_is_built_ordered_locked_and_exported(open_page):
     with page.expect_download() as saved:
         page.get_by_role("button", name="Save file").click()
     assert 'Name="Amber"' in Path(saved.value.path()).read_text()
+
+
+def test_an_arrow_key_that_is_held_down_moves_a_track_by_as_many_places(open_page):
+    page = open_page("sets")
+    page.get_by_role("combobox", name="Start with").fill("Amber")
+    page.get_by_role("option", name="Amber").wait_for()
+    page.keyboard.press("Enter")
+    page.get_by_label("Number of tracks").fill("8")
+    page.get_by_role("button", name="Build the set").click()
+    names = page.locator(".set-track strong")
+    names.nth(7).wait_for()
+    before = names.all_inner_texts()
+    held = []
+    page.route("**/sets/order", lambda route: held.append(route))
+    page.get_by_role("button", name=f"Move {before[1]}").focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowDown")
+    moved = [before[0], *before[2:7], before[1], before[7]]
+    assert names.all_inner_texts() == moved, "the rows do not wait for the server"
+    assert page.locator(".set-track .rank").all_inner_texts() == [str(place) for place in range(1, 9)]
+    while len(held) < 5:
+        page.wait_for_timeout(20)
+    for route in reversed(held):  # the answers may come in any order
+        route.continue_()
+    page.locator(".sorting").wait_for(state="detached")
+    assert names.all_inner_texts() == moved
+    assert page.evaluate("document.activeElement.ariaLabel").startswith(f"Move {before[1]}")
+    page.get_by_role("button", name="Back", exact=True).click()
+    until(page, f"document.querySelectorAll('.set-track strong')[1].textContent === {json.dumps(before[1])}")
+
+
+def test_half_tempo_is_no_jump_in_the_picture_of_a_set(open_page):
+    facts = {"camelot": "8A", "key": "A minor", "energy": 5, "target": None, "genre": None}
+    tempi, changes = (120.0, 61.0, 122.0, 180.0, 180.0), ((2, 1.7), (0.5, 0.0), (0.6667, -1.6), (1, 0.0))
+    answer = {"score": 0.8, "minutes": 25.0, "remarks": []}
+    answer["tracks"] = [
+        facts | {"id": f"{i:032x}", "name": f"Track {i}", "bpm": bpm, "starts_min": 5.0 * i}
+        for i, bpm in enumerate(tempi)
+    ]
+    axes = ({"key": 1, "bpm": 1}, {"key": 0.1, "bpm": 1}, {"key": 1, "bpm": 0.3}, {"key": 1, "bpm": None})
+    answer["transitions"] = [
+        {
+            "score": 0.8,
+            "axes": axes[i],
+            "reason": "",
+            "tempo_multiple": by,
+            "tempo_change_percent": change,
+            "filler": False,
+        }
+        for i, (by, change) in enumerate(changes)
+    ]
+    page = open_page("sets")
+    page.route("**/api/v1/sets", lambda route: route.fulfill(json=answer))
+    page.get_by_role("combobox", name="Start with").fill("Amber")
+    page.get_by_role("option", name="Amber").wait_for()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Build the set").click()
+    dots = page.locator(".bpm-dot")
+    dots.nth(4).wait_for()
+    heights = [float(dot.get_attribute("cy")) for dot in dots.all()]
+    assert heights[1] == heights[2], "61 BPM are drawn as 122"
+    assert heights[0] > heights[1] > heights[3] == heights[4], "two beats against three remain a jump"
+    assert ["multiple" in dot.get_attribute("class") for dot in dots.all()] == [False, True, False, False, False]
+    assert page.locator(".own-bpm").all_text_contents() == ["61"]
+    assert dots.nth(1).locator("title").text_content() == "Track 1: 61.0 BPM, mixes as 122.0"
+    assert ["clash" in one.get_attribute("class") for one in page.locator(".transition").all()] == [
+        False, True, False, False
+    ]  # fmt: skip
 
 
 def test_the_library_is_searched_filtered_and_sorted(open_page):

@@ -1,15 +1,17 @@
 /** The view Find: choose or drop a track, see what it is, and what goes with it. */
 
 import { listen } from "./api.js";
-import { h, show } from "./dom.js";
+import { h, select, show } from "./dom.js";
+import { fileButton, hasSent } from "./dropped_files.js";
 import { emptyLibrary } from "./empty_library.js";
 import { trackName } from "./format.js";
 import { icon } from "./icons.js";
-import { ask, askById, leadTo, mayBePath, query, removeSeed, putFirst, restore, useAsQuery } from "./query_state.js";
+import { ask, askById, change, leadTo, mayBePath, query, removeSeed, putFirst, restore, useAsQuery } from "./query_state.js";
 import { isEmpty } from "./store.js";
 import { report } from "./toast.js";
 import { trackPicker } from "./track_picker.js";
-import { fileButton, uploadList } from "./uploads.js";
+
+const STEPS = [2, 4, 6, 8, 12, 20]; // tracks of a path
 
 let restored = false;
 
@@ -23,7 +25,9 @@ function hint() {
 
 function endOfPath(track) {
   const name = trackName(track);
+  const steps = STEPS.includes(query.steps) ? STEPS : [...STEPS, query.steps];
   return h("li", { class: "chip-of towards" }, h("span", { class: "kind", text: "path to" }), h("span", { class: "name", text: name }),
+    select(steps.map((one) => [String(one), `in ${one} tracks`]), String(query.steps), (one) => change({ steps: Number(one) }), { "aria-label": "Tracks on the way" }),
     h("button", { type: "button", class: "close", "aria-label": `Remove ${name}`, onclick: () => leadTo(null) }, icon("close")));
 }
 
@@ -48,7 +52,11 @@ async function queryParts(signal) {
 export async function mount(view, { signal, params }) {
   if (!restored) restore();
   const chips = h("ul", { class: "chips", "aria-label": "Tracks of the query" });
-  const uploads = uploadList(signal);
+  const uploads = h("ul", { hidden: true });
+  const showUploads = async () => {
+    const { uploadList } = await import("./uploads.js");
+    if (!signal.aborted && uploads.isConnected) uploads.replaceWith(uploadList(signal));
+  };
   let parts = null;
   const body = h("div", { class: "find-body" });
   const picker = trackPicker({ label: "Track to ask about", placeholder: "Search a track to ask about…", onpick: (track) => useAsQuery(track), key: "/", signal });
@@ -75,6 +83,8 @@ export async function mount(view, { signal, params }) {
   };
   update();
   listen("query", update, signal);
+  if (hasSent()) showUploads();
+  else listen("uploads", showUploads, signal);
   listen("library", update, signal);
   const named = params.get("track");
   if (named) {

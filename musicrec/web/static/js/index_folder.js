@@ -5,7 +5,7 @@ import { openDialog } from "./dialog.js";
 import { field, h, show } from "./dom.js";
 import { fixed } from "./format.js";
 import { icon } from "./icons.js";
-import { indexText, progressBar, progressText, watchIndex } from "./jobs.js";
+import { indexText, progressBar, progressText, unreadable, watchIndex } from "./jobs.js";
 import { report } from "./toast.js";
 
 /** Show the dialog: choose a folder, start, watch. */
@@ -62,7 +62,7 @@ export async function indexFolder() {
     text.textContent = last ? indexText(last) : "It failed; what was indexed before is kept.";
     if (last?.state === "done") bar.set({ total: 1, done: 1 });
     const bad = last?.result?.unreadable ?? [];
-    if (bad.length) text.after(h("details", { open: true }, h("summary", { text: "What could not be read" }), h("ul", { class: "plain problems" }, bad.map(({ path: of, why }) => h("li", { text: why.includes(of) ? why : `${of}: ${why}` })))));
+    if (bad.length) text.after(h("details", { open: true }, h("summary", { text: "What could not be read" }), unreadable(bad)));
   };
   await look("");
 }

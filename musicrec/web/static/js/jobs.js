@@ -27,6 +27,11 @@ export function indexText({ state, result, message }) {
   return state === "cancelled" ? `Stopped; what was indexed is kept. ${text}` : text;
 }
 
+/** Return the list of files that could not be read, each with the reason. */
+export function unreadable(bad) {
+  return h("ul", { class: "plain problems" }, bad.map(({ path, why }) => h("li", { text: why.includes(path) ? why : `${path}: ${why}` })));
+}
+
 /** Follow a job and show it in the corner; see `follow`. */
 export async function watch(job, act = () => {}) {
   watched.add(job.id);
@@ -53,7 +58,8 @@ export async function watchIndex(job, act) {
         announce(`Indexing: ${progressText(now)}`);
       }
     });
-    toast(`Indexed: ${indexText(last)}`);
+    const bad = last.result?.unreadable ?? [];
+    toast(`Indexed: ${indexText(last)}`, { action: bad.length ? { label: "Which?", run: () => openDialog("What could not be read", unreadable(bad)) } : undefined });
     return last;
   } catch (error) {
     report(error);

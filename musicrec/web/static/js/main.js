@@ -2,13 +2,13 @@
 
 import { answers, listen, tell } from "./api.js";
 import { h, show } from "./dom.js";
+import { dropZone } from "./dropped_files.js";
 import { followRunningJobs } from "./jobs.js";
 import { startPlayerBar } from "./player_bar.js";
 import { startShortcuts } from "./shortcuts.js";
 import { readLibrary, readSession, store } from "./store.js";
 import { report } from "./toast.js";
 import { startTools } from "./tools.js";
-import { dropZone } from "./uploads.js";
 import { VIEWS } from "./views.js";
 
 const chooseUser = async (options) => (await import("./users.js")).chooseUser(options);

@@ -8,10 +8,11 @@ import { energyCell } from "./energy.js";
 import { exportTracks } from "./export_dialog.js";
 import { counted, fixed, length, moment, trackName } from "./format.js";
 import { icon } from "./icons.js";
+import { movable } from "./movable.js";
 import { isPlaying, play, player, toggle } from "./player.js";
 import { useAsQuery } from "./query_state.js";
 import { isEmpty, learn } from "./store.js";
-import { announce, report, toast } from "./toast.js";
+import { report, toast } from "./toast.js";
 import { trackPicker } from "./track_picker.js";
 import { MENU_BUTTON, bindRow, openMenu } from "./track_buttons.js";
 
@@ -29,27 +30,35 @@ async function make() {
   }
 }
 
-function playlistRow(track, at, { rows, edit }) {
+function playlistRow(track, at, { list, rows, edit }) {
   const name = trackName(track);
   const available = track.available !== false;
   const queue = rows.filter((one) => one.available !== false);
   const playing = () => toggle(track, { queue });
   const button = iconButton(icon("play"), `Play ${name}`, playing, { class: "play", disabled: !available });
-  const element = h("li", { class: `playlist-row ${available ? "" : "gone"}`, tabindex: at ? -1 : 0 },
+  const grip = iconButton(icon("grip"), `Move ${name}; arrow keys move it`, () => {}, { class: "grip" });
+  const element = h("li", { class: `playlist-row ${available ? "" : "gone"}`, tabindex: at ? -1 : 0, data: { at } }, grip,
     h("span", { class: "rank", text: at + 1 }), button,
     h("div", { class: "names" }, h("strong", { text: track.title || track.name || track.id }), h("small", { class: "muted", text: available ? track.artist ?? "" : "its file is missing" })),
     h("span", { class: "bpm", text: fixed(track.bpm) }), keyPill(track.camelot, track.key),
     energyCell(track.energy),
     h("span", { class: "length muted", text: length(track.duration_s) }),
     h("div", { class: "row-buttons" },
-      iconButton(icon("up"), `Move ${name} up`, () => edit.move(at, at - 1), { disabled: at === 0 }),
-      iconButton(icon("down"), `Move ${name} down`, () => edit.move(at, at + 1), { disabled: at === rows.length - 1 }),
+      iconButton(icon("up"), `Move ${name} up`, () => step("up"), { disabled: at === 0 }),
+      iconButton(icon("down"), `Move ${name} down`, () => step("down"), { disabled: at === rows.length - 1 }),
       iconButton(icon("close"), `Take out ${name}`, () => edit.takeOut(at))));
   element.update = () => {
     show(button, icon(isPlaying(track.id) ? "pause" : "play"));
     element.classList.toggle("playing", player.track?.id === track.id);
   };
   element.update();
+  let from = "grip";
+  const by = movable(element, grip, { list, rows: ".playlist-row", name, done: (_, place) => edit.order([...list.children].map((one) => rows[one.dataset.at]), [place, from]) });
+  const step = (which) => {
+    from = which;
+    by(which === "up" ? -1 : 1);
+    from = "grip";
+  };
   return bindRow(element, track, { play: playing });
 }
 
@@ -58,6 +67,7 @@ export async function mount(view, { signal, params }) {
   const lists = h("nav", { class: "list-of", "aria-label": "Playlists" });
   const detail = h("section", { class: "playlist card", "aria-label": "Playlist" });
   let list = null;
+  let current = []; // the tracks in the order that is seen
 
   const readLists = async () => {
     const found = isEmpty() ? [] : await get("playlists", {}, { signal }); // no library has no playlists
@@ -67,10 +77,18 @@ export async function mount(view, { signal, params }) {
     return found;
   };
 
-  const write = async (rows, focus) => {
-    await put(pathOf(chosen), { tracks: rows.map((one) => one.id) });
-    await readDetail(focus);
-    await readLists();
+  let writing = Promise.resolve(), writes = 0;
+  const write = (rows, focus) => { // one after the other; of orders that follow fast, the last one is shown
+    const mine = ++writes;
+    current = rows;
+    writing = writing.catch(() => {}).then(async () => {
+      if (mine !== writes) return;
+      await put(pathOf(chosen), { tracks: rows.map((one) => one.id) });
+      if (mine !== writes) return;
+      await readDetail(focus);
+      await readLists();
+    });
+    return writing;
   };
   const readDetail = async (focus = null) => {
     if (!chosen) {
@@ -79,28 +97,28 @@ export async function mount(view, { signal, params }) {
     }
     const playlist = await get(pathOf(chosen), {}, { signal });
     const rows = learn(playlist.tracks);
+    current = rows;
     const act = (run) => (...values) => Promise.resolve(run(...values)).catch(report);
     const edit = {
-      move: act(async (from, to) => {
-        const next = [...rows];
-        next.splice(to, 0, ...next.splice(from, 1));
-        announce(`${trackName(rows[from])}: place ${to + 1} of ${rows.length}`);
-        await write(next, [to, to < from ? "up" : "down"]);
+      order: (next, focus) => write(next, focus).catch((error) => { // the rows are drawn anew as they are on the server
+        report(error);
+        return readDetail().catch(report);
       }),
       takeOut: act(async (at) => {
-        await remove(pathOf(chosen, `/tracks/${at + 1}`));
-        await readDetail([Math.max(0, at - 1), "close"]);
-        await readLists();
-        toast(`Taken out: ${trackName(rows[at])}`, { action: { label: "Undo", run: act(() => write(rows)) } });
+        const before = current;
+        await write(before.filter((one) => one !== rows[at]), [Math.max(0, before.indexOf(rows[at]) - 1), "close"]);
+        toast(`Taken out: ${trackName(rows[at])}`, { action: { label: "Undo", run: act(() => write(before)) } });
       }),
     };
     const here = rows.filter((one) => one.available !== false);
     const goOn = act(async () => {
+      await writing.catch(() => {}); // it goes on from the last track
       const found = await post(pathOf(chosen, "/continue"), { k: 5 });
-      const next = found.tracks.filter((one) => !rows.some((other) => other.id === one.id));
+      const before = current;
+      const next = found.tracks.filter((one) => !before.some((other) => other.id === one.id));
       if (!next.length) return toast("Nothing was found that goes on from here.");
-      await write([...rows, ...next]);
-      return toast(`Added: ${next.map((one) => one.name ?? trackName(one)).join(", ")}`, { action: { label: "Undo", run: act(() => write(rows)) } });
+      await write([...before, ...next]);
+      return toast(`Added: ${next.map((one) => one.name ?? trackName(one)).join(", ")}`, { action: { label: "Undo", run: act(() => write(before)) } });
     });
     const rename = act(async () => {
       const name = await askText("Rename the playlist", "Name", { value: chosen });
@@ -118,7 +136,8 @@ export async function mount(view, { signal, params }) {
     });
     const more = iconButton(icon("more"), `More for ${chosen}`, () => openMenu(more, [["Rename…", rename], ["Delete", erase]]), MENU_BUTTON);
     const total = here.reduce((sum, one) => sum + (one.duration_s ?? 0), 0);
-    list = h("ol", { class: "plain", "aria-label": `Tracks of ${chosen}` }, rows.map((track, at) => playlistRow(track, at, { rows, edit })));
+    list = h("ol", { class: "plain", "aria-label": `Tracks of ${chosen}` });
+    show(list, rows.map((track, at) => playlistRow(track, at, { list, rows, edit })));
     keepFocus(detail, () => show(detail, h("div", { class: "view-head" }, h("div", {}, h("h2", { text: chosen }), h("p", { class: "muted", text: `${counted(rows.length)} · ${length(total)}` })),
       h("div", { class: "buttons" },
         h("button", { type: "button", class: "quiet", disabled: !here.length, onclick: () => play(here[0], { queue: here }) }, icon("play"), "Play"),
@@ -134,8 +153,8 @@ export async function mount(view, { signal, params }) {
     }) }))));
     if (focus) {
       const [at, which] = focus;
-      const buttons = [...(list.children[at]?.querySelectorAll(".row-buttons button") ?? [])];
-      const wanted = buttons[{ up: 0, down: 1, close: 2 }[which]];
+      const buttons = [...(list.children[at]?.querySelectorAll(":is(.grip, .row-buttons button)") ?? [])];
+      const wanted = buttons[{ grip: 0, up: 1, down: 2, close: 3 }[which]];
       (wanted?.disabled ? buttons.find((one) => !one.disabled) : wanted)?.focus();
     }
   };

@@ -135,7 +135,7 @@ export function results(signal) {
     const ended = AbortSignal.any([signal, drawn.signal]);
     const items = shown.map((one) => resultRow(one, rows, answer.similarity?.weights ?? {}, ended));
     if (items.length) items[0].tabIndex = 0;
-    show(list, items, query.k <= shown.length && h("li", { class: "more-row" },
+    show(list, items, !query.towards && query.k <= shown.length && h("li", { class: "more-row" },
       h("button", { type: "button", text: "Show more", onclick: () => change({ k: query.k + 20 }) })));
     for (const one of items) one.update();
     const names = shown.length ? axes(shown[0], answer.similarity?.weights ?? {}).map(([name]) => blockName(name)) : [];

@@ -6,14 +6,31 @@ import { fixed } from "./format.js";
 const [LEFT, RIGHT] = [44, 16];
 const ROWS = { bpm: [14, 96], energy: [132, 212], key: [228, 252] }; // top and bottom
 
+const MIXES = 8; // percent: as far as a pitch fader goes
+
+/**
+ * Return by what each tempo is multiplied for its line: half and double time mix as they are, and are no jump. (Two beats
+ * against three are hard to mix, and remain one.)
+ */
+function multiples(transitions) {
+  const all = [1];
+  for (const { tempo_multiple: by, tempo_change_percent: change } of transitions) {
+    const folds = [0.5, 2].includes(by) && Math.abs(change) <= MIXES;
+    all.push(by === 1 || by === null ? all.at(-1) : folds ? all.at(-1) * by : 1);
+  }
+  return all;
+}
+
 /** Return the picture. @param {object} made A set as the server returns it. */
 export function setChart(made) {
-  const { tracks, minutes } = made;
+  const { minutes } = made;
+  const times = multiples(made.transitions);
+  const tracks = made.tracks.map((one, i) => ({ ...one, counted: one.bpm === null ? null : one.bpm * times[i] }));
   const width = Math.max(320, Math.min(960, innerWidth - 50)); // so that its words are no smaller on a phone
   const all = Math.max(minutes, 0.1);
   const middle = (track, i) => track.starts_min + ((tracks[i + 1]?.starts_min ?? all) - track.starts_min) / 2;
   const x = (minute) => LEFT + (minute / all) * (width - LEFT - RIGHT);
-  const tempi = tracks.map((one) => one.bpm).filter((one) => one !== null);
+  const tempi = tracks.map((one) => one.counted).filter((one) => one !== null);
   const [low, high] = tempi.length ? [Math.min(...tempi) - 3, Math.max(...tempi) + 3] : [100, 140];
   const scale = ([top, bottom], from, to) => (value) => bottom - ((value - from) / (to - from || 1)) * (bottom - top);
   const bpm = scale(ROWS.bpm, low, high);
@@ -22,7 +39,7 @@ export function setChart(made) {
     const points = tracks.map((one, i) => (one[name] === null || one[name] === undefined ? null : `${x(middle(one, i)).toFixed(1)},${y(one[name]).toFixed(1)}`)).filter(Boolean);
     return svg("polyline", { class: kind, points: points.join(" ") });
   };
-  const dots = (name, y, kind) => tracks.map((one, i) => one[name] !== null && svg("circle", { class: kind, cx: x(middle(one, i)), cy: y(one[name]), r: 3.5 }, svg("title", {}, `${one.name}: ${fixed(one[name])}`)));
+  const dots = (name, y, kind, said) => tracks.map((one, i) => one[name] !== null && svg("circle", { class: kind(i), cx: x(middle(one, i)), cy: y(one[name]), r: 3.5 }, svg("title", {}, `${one.name}: ${said(one)}`)));
   const text = (left, y, words, props = {}) => svg("text", { x: left, y, ...props }, words);
   const keys = tracks.map((one, i) => {
     if (!one.camelot) return null;
@@ -31,14 +48,24 @@ export function setChart(made) {
       svg("rect", { class: "key-bar", x: from, y: ROWS.key[0], width: Math.max(1, to - from - 2), height: 24, rx: 3 }, svg("title", {}, `${one.name}: ${one.camelot}`)),
       to - from > 30 && text((from + to) / 2, ROWS.key[0] + 16.5, one.camelot, { class: "key-text", "text-anchor": "middle" }));
   });
+  let right = 0; // of the last tempo that is written; those that would lie on it are left out
+  const own = tracks.map((one, i) => {
+    const at = x(middle(one, i));
+    if (times[i] === 1 || one.bpm === null || at < right + 28) return null;
+    right = at;
+    return text(at, bpm(one.counted) + 17, fixed(one.bpm, 0), { class: "own-bpm", "text-anchor": "middle" });
+  });
   const stride = [5, 10, 15, 20, 30, 60].find((one) => all / one <= width / 75) ?? 60;
   const marks = Array.from({ length: Math.floor(all / stride) + 1 }, (_, i) => i * stride);
-  const label = `Set of ${tracks.length} tracks over ${fixed(minutes, 0)} minutes: tempo ${fixed(low + 3)} to ${fixed(high - 3)} BPM, energy ${tracks.map((one) => fixed(one.energy)).join(", ")}, keys ${tracks.map((one) => one.camelot ?? "unknown").join(", ")}`;
+  const label = `Set of ${tracks.length} tracks over ${fixed(minutes, 0)} minutes: tempo ${tracks.map((one) => fixed(one.bpm)).join(", ")} BPM, energy ${tracks.map((one) => fixed(one.energy)).join(", ")}, keys ${tracks.map((one) => one.camelot ?? "unknown").join(", ")}`;
   return h("figure", {}, svg("svg", { class: "set-chart", viewBox: `0 0 ${width} 276`, role: "img", "aria-label": label },
     marks.map((minute) => [svg("line", { class: "grid", x1: x(minute), x2: x(minute), y1: 8, y2: ROWS.key[1] }), text(x(minute), 270, `${minute} min`, { "text-anchor": minute ? "middle" : "start" })]).flat(),
     text(4, 20, "BPM"), text(4, ROWS.bpm[1] + 4, fixed(low + 3, 0)), text(4, 40, fixed(high - 3, 0)),
-    line("bpm", bpm, "bpm-line"), ...dots("bpm", bpm, "bpm-dot").filter(Boolean),
+    line("counted", bpm, "bpm-line"),
+    ...dots("counted", bpm, (i) => `bpm-dot${times[i] === 1 ? "" : " multiple"}`, (one) => `${fixed(one.bpm)} BPM${one.bpm === one.counted ? "" : `, mixes as ${fixed(one.counted)}`}`).filter(Boolean),
+    ...own.filter(Boolean),
     text(4, 127, "energy"), text(4, ROWS.energy[1] + 4, "1"), text(4, ROWS.energy[0] + 12, "10"),
-    line("target", energy, "target-line"), line("energy", energy, "energy-line"), ...dots("energy", energy, "energy-dot").filter(Boolean),
-    text(4, 245, "key"), ...keys.filter(Boolean)));
+    line("target", energy, "target-line"), line("energy", energy, "energy-line"), ...dots("energy", energy, () => "energy-dot", (one) => fixed(one.energy)).filter(Boolean),
+    text(4, 245, "key"), ...keys.filter(Boolean)),
+  times.some((one) => one !== 1) && h("figcaption", { class: "muted", text: "○ half or double time: drawn at the tempo that mixes, with its own below." }));
 }

@@ -104,7 +104,9 @@ export async function mount(view, { signal, params }) {
     keepFocus(size, () => show(size, h("span", { class: "label", text: "Length" }), h("div", { class: "range" }, number, h("span"), h("div", { class: "toggle", role: "group", "aria-label": "Unit of the length" }, unit("tracks", "tracks"), unit("minutes", "min")))));
   };
 
+  let orders = 0; // how many orders were asked for; only the answer to the last one counts
   const take = (made, focus = null) => {
+    orders += 1;
     state.before.push(state.made && { made: state.made, locked: new Set(state.locked), banned: [...state.banned] });
     if (state.before.length > MOST_BACK) state.before.shift();
     state.made = made;
@@ -157,9 +159,12 @@ export async function mount(view, { signal, params }) {
     return draw();
   };
   const judged = async (ids, focus) => {
+    const mine = ++orders;
     try {
-      take(await post("sets/order", { tracks: ids, curve: curve.value(), settings: { name: state.rules } }), focus);
+      const made = await post("sets/order", { tracks: ids, curve: curve.value(), settings: { name: state.rules } });
+      if (mine === orders) take(made, focus); // else the row has been moved on since, as by a key that is held down
     } catch (error) {
+      if (mine !== orders) return;
       report(error);
       draw(focus);
     }
@@ -183,7 +188,7 @@ export async function mount(view, { signal, params }) {
       onban: async (row) => {
         await ordering;
         state.banned.push(row);
-        if ([state.start?.id, state.end?.id, made.tracks[0].id].includes(row.id)) return order(made.tracks.filter((one) => one.id !== row.id).map((one) => one.id));
+        if ([state.start?.id, state.end?.id, state.made.tracks[0].id].includes(row.id)) return order(state.made.tracks.filter((one) => one.id !== row.id).map((one) => one.id));
         return replace(row);
       } });
     const add = trackPicker({ label: "Add a track to the end of the set", placeholder: "Add a track…", onpick: (track) => order([...rows.map((one) => one.id), track.id], track.id), signal });

@@ -1,37 +1,39 @@
-/** Files that are dropped or chosen: sent, analysed with progress, and then part of the query. They are not kept. */
+/** Files that are dropped or chosen: sent, analysed with progress, and then what is asked about. They are not kept. */
 
 import { get, listen, post, remove, tell, trackPath } from "./api.js";
-import { h, iconButton } from "./dom.js";
-import { counted } from "./format.js";
+import { keyPill } from "./camelot.js";
+import { h, iconButton, show } from "./dom.js";
+import { isAudio } from "./dropped_files.js";
+import { counted, fixed, whole } from "./format.js";
 import { icon } from "./icons.js";
 import { progressBar, progressText, watch } from "./jobs.js";
-import { change, query } from "./query_state.js";
+import { isPlaying, toggle } from "./player.js";
+import { addSeed, change, useAsQuery } from "./query_state.js";
 import { isEmpty } from "./store.js";
 import { announce, report, toast } from "./toast.js";
+import { bindRow } from "./track_buttons.js";
 
 const AT_ONCE = 2; // files that are sent at the same time; more would wait on the server
-const AUDIO = /\.(mp3|flac|wav|ogg|oga|opus|m4a|mp4|aac|aiff?|wma|wv|ape|caf|alac|mka|webm|au)$/i;
+const MOST = 100; // files of one drop
 
-// {name, file, first, batch, state: "waiting"|"sending"|"analysing"|"done"|"failed", text, share, job, id, gaveUp}
+// {name, file, batch, state: "waiting"|"sending"|"analysing"|"done"|"failed", text, share, job, id, track, gaveUp}
 const uploads = [];
 let working = 0;
 
-const isAudio = (file) => file.type.startsWith("audio/") || file.type.startsWith("video/") || AUDIO.test(file.name);
-
-/** Take files in: the first one becomes the query, the others further seeds. */
-function takeFiles(files) {
+/** Take files in. The first one that can be read is asked about; of several, all are listed with what they are. */
+export function takeFiles(files) {
   if (isEmpty()) return toast("There is no library to search in yet; index a folder of music first.", { kind: "error" });
-  const good = [...files].filter(isAudio);
-  const bad = files.length - good.length;
+  const audio = files.filter(isAudio);
+  const bad = files.length - audio.length;
   if (bad) toast(`${counted(bad, "file")} left out: not audio.`, { kind: "error" });
-  if (!good.length) return undefined;
-  const batch = { begun: false }; // the first of them that is analysed takes the place of what was asked before
-  for (const file of good) {
-    uploads.push({
-      name: file.name, file, first: file === good[0], batch, state: "waiting", text: "waiting", share: null,
-      job: null, id: null, gaveUp: new AbortController(),
-    });
-  }
+  else if (!files.length) toast("There is no audio file in it.", { kind: "error" });
+  if (audio.length > MOST) toast(`The first ${MOST} of ${whole(audio.length)} files are taken. To search in all of them, index their folder in the view Library.`, { kind: "error" });
+  if (!audio.length) return undefined;
+  const batch = { files: [], asked: false }; // those that came together
+  batch.files = audio.slice(0, MOST).map((file) => ({
+    name: file.name, file, batch, state: "waiting", text: "waiting", share: null, job: null, id: null, track: null, gaveUp: new AbortController(),
+  }));
+  uploads.push(...batch.files);
   if (!location.hash.startsWith("#/find")) location.hash = "#/find";
   tell("uploads");
   next();
@@ -63,25 +65,38 @@ async function send(upload) {
     if (last.state !== "done") return drop(upload);
     const track = await get(trackPath(last.track ?? id), {}, { signal });
     if (signal.aborted) return undefined;
+    upload.track = { ...track, id: last.track ?? id, title: track.title || upload.name };
     say("done", "analysed");
     announce(`${upload.name} is analysed`);
-    const seed = { ...track, id: last.track ?? id, title: track.title || upload.name };
-    const others = upload.batch.begun ? query.seeds.filter((one) => one.id !== seed.id) : [];
-    upload.batch.begun = true;
-    await change({ seeds: upload.first ? [seed, ...others] : [...others, seed], playlist: false });
-    setTimeout(drop, 1500, upload);
+    await askFirst(upload.batch);
+    if (upload.batch.files.length === 1) setTimeout(drop, 1500, upload); // what it is stands in the panel
   } catch (error) {
     if (signal.aborted) return undefined;
     const why = error.message.replace(`${upload.name}: `, ""); // the name stands beside it
+    const text = `${upload.name}: ${why}`;
     say("failed", why);
-    if (error.status !== 0) report(Object.assign(new Error(`${upload.name}: ${why}`), { status: error.status || 500 }));
+    if (document.querySelector(".uploads .failed")) announce(text); // it stands in the list
+    else if (error.status !== 0) report(Object.assign(new Error(text), { status: error.status || 500 }));
+    await askFirst(upload.batch);
   }
   return undefined;
+}
+
+/** Ask about the first one of files that came together, unless it cannot be read. */
+async function askFirst(batch) {
+  const first = batch.files.find((one) => one.state !== "failed");
+  if (batch.asked || first?.state !== "done") return;
+  batch.asked = true;
+  await change({ seeds: [first.track], playlist: false });
 }
 
 function drop(upload) {
   const at = uploads.indexOf(upload);
   if (at >= 0) uploads.splice(at, 1);
+  if (!upload.track) { // it was cancelled, or failed
+    upload.batch.files = upload.batch.files.filter((one) => one !== upload);
+    askFirst(upload.batch);
+  }
   tell("uploads");
 }
 
@@ -114,9 +129,33 @@ function uploadRow(upload) {
   return element;
 }
 
-/** Return the list of files on their way. */
+/** Return the row of an analysed file: what it is, and what can be done with it. */
+function analysedRow(upload) {
+  const { track, name } = upload;
+  const playing = () => toggle(track);
+  const button = iconButton(icon("play"), `Play ${name}`, playing, { class: "play" });
+  const element = h("li", { class: "done facts", tabindex: -1 }, button, h("span", { class: "name", text: track.title, title: track.title }),
+    h("span", { class: "bpm", text: fixed(track.bpm) }), keyPill(track.camelot, track.key), h("span", { class: "muted energy", text: `energy ${fixed(track.energy)}` }),
+    h("button", { type: "button", "aria-label": `Ask about ${name}`, text: "Ask", onclick: () => useAsQuery(track) }),
+    iconButton(icon("add"), `Also like ${name}`, () => addSeed(track)), iconButton(icon("close"), `Dismiss ${name}`, () => drop(upload)));
+  element.update = () => show(button, icon(isPlaying(track.id) ? "pause" : "play"));
+  return bindRow(element, track, { play: playing });
+}
+
+/** Return what can be done with all files of the list. */
+function listButtons() {
+  const analysed = () => uploads.filter((one) => one.track);
+  return h("li", { class: "all" },
+    h("button", { type: "button", class: "quiet", text: "Ask about all", onclick: () => useAsQuery(analysed().map((one) => one.track)) }),
+    h("button", { type: "button", class: "quiet", text: "Clear this list", onclick: () => {
+      for (const one of uploads.filter(({ state }) => ["failed", "done"].includes(state))) drop(one);
+    } }));
+}
+
+/** Return the list of files on their way, and of those that came together. */
 export function uploadList(signal) {
-  const list = h("ul", { class: "uploads plain", "aria-label": "Files on their way" });
+  const list = h("ul", { class: "uploads plain", "aria-label": "Files that were dropped" });
+  const buttons = listButtons();
   const rows = new Map(); // {upload: its row}
   const update = () => {
     list.hidden = !uploads.length;
@@ -126,43 +165,22 @@ export function uploadList(signal) {
       rows.delete(upload);
     }
     for (const upload of uploads) {
-      if (!rows.has(upload)) {
-        rows.set(upload, uploadRow(upload));
-        list.append(rows.get(upload));
+      const analysed = upload.track && upload.batch.files.length > 1;
+      const row = rows.get(upload);
+      if (!row || (analysed && !row.classList.contains("facts"))) {
+        rows.set(upload, analysed ? analysedRow(upload) : uploadRow(upload));
+        if (row) row.replaceWith(rows.get(upload));
+        else list.append(rows.get(upload));
       }
       rows.get(upload).update();
     }
+    if (uploads.filter((one) => one.track).length < 2) buttons.remove();
+    else if (list.lastElementChild !== buttons) list.append(buttons);
   };
   update();
   listen("uploads", update, signal);
+  listen("player", () => { for (const row of rows.values()) row.update(); }, signal);
   return list;
-}
-
-/** Return the button that chooses files. */
-export function fileButton(kind) {
-  const input = h("input", { type: "file", multiple: true, accept: "audio/*,.flac,.aiff,.aif,.wma,.m4a,.opus,.wv", class: "unseen", tabindex: -1,
-    "aria-hidden": "true", onchange: () => { takeFiles(input.files); input.value = ""; } });
-  return h("span", { class: "file-button" },
-    h("button", { type: "button", class: kind, onclick: () => input.click() }, icon("upload"), "Drop or choose files"), input);
-}
-
-/** Let files be dropped on an element. */
-export function dropZone(element) {
-  const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
-  let depth = 0;
-  const mark = (by) => {
-    depth = by ? depth + by : 0;
-    element.classList.toggle("dropping", depth > 0);
-  };
-  element.addEventListener("dragenter", (event) => { if (hasFiles(event)) mark(1); });
-  element.addEventListener("dragleave", (event) => { if (hasFiles(event)) mark(-1); });
-  element.addEventListener("dragover", (event) => { if (hasFiles(event)) event.preventDefault(); });
-  element.addEventListener("drop", (event) => {
-    if (!hasFiles(event)) return;
-    event.preventDefault();
-    mark(0);
-    takeFiles(event.dataTransfer.files);
-  });
 }
 
 listen("user", () => {
