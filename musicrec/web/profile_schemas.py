@@ -11,11 +11,16 @@ from musicrec.web.schemas import MOST_TRACKS, Strict, TrackId, TrackRow
 _TURNS = ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")  # kinds of characters that change direction
 
 
+def _in_one_line(name: str) -> str:
+    """Refuse what begins a new line, and other control characters; no path leads to a playlist with a line break."""
+    if any(unicodedata.category(char) in ("Cc", "Zl", "Zp") for char in name):
+        raise ValueError("control characters cannot be part of a name")
+    return name
+
+
 def _in_one_direction(name: str) -> str:
-    """Refuse what changes the order of the letters around it on the page, and what begins a new line."""
-    if any(
-        unicodedata.category(char) in ("Cc", "Zl", "Zp") or unicodedata.bidirectional(char) in _TURNS for char in name
-    ):
+    """Refuse what changes the order of the letters around it on the page."""
+    if any(unicodedata.bidirectional(char) in _TURNS for char in name):
         raise ValueError("control characters cannot be part of a name")
     return name
 
@@ -33,6 +38,7 @@ PlaylistName = Annotated[
     StringConstraints(min_length=1, max_length=300, strip_whitespace=True),
     AfterValidator(_not_a_step),
 ]
+NewPlaylistName = Annotated[PlaylistName, AfterValidator(_in_one_line)]
 FileName = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 
 
@@ -46,7 +52,7 @@ class SignIn(Strict):
 class NewUser(Strict):
     """Somebody new."""
 
-    name: Annotated[UserName, AfterValidator(_in_one_direction)]
+    name: Annotated[UserName, AfterValidator(_in_one_line), AfterValidator(_in_one_direction)]
     pin: str = Field(min_length=LEAST_PIN, max_length=LONGEST_PIN)
 
 
@@ -110,14 +116,14 @@ class PlaylistContent(BaseModel):
 class NewPlaylist(Strict):
     """A playlist to be made."""
 
-    name: PlaylistName
+    name: NewPlaylistName
     tracks: list[TrackId] = Field([], max_length=MOST_TRACKS)
 
 
 class PlaylistChange(Strict):
     """What is changed in a playlist; null stays as it is."""
 
-    name: PlaylistName | None = None
+    name: NewPlaylistName | None = None
     tracks: list[TrackId] | None = Field(None, max_length=MOST_TRACKS, description="all tracks in their new order")
 
 

@@ -142,8 +142,10 @@ def test_every_name_of_a_playlist_can_be_opened_and_deleted(client: TestClient):
         assert titles(client.post(f"{path}/tracks", json={"tracks": [track_id(2)]}).json()) == ["Song 1", "Song 2"]
         assert titles(client.delete(f"{path}/tracks/1").json()) == ["Song 2"]
         assert client.delete(path).status_code == 204 and client.get("/api/v1/playlists").json() == []
-    for name in (".", "..", " .. "):  # which browsers take for a step in the path
+    client.post("/api/v1/playlists", json={"name": "Friday"})
+    for name in (".", "..", " .. ", "a\nb", "a\r\nb", "a\u2028b"):  # steps in the path to browsers, or no path at all
         assert client.post("/api/v1/playlists", json={"name": name}).status_code == 422
+        assert client.put("/api/v1/playlists/Friday", json={"name": name}).status_code == 422
 
 
 def test_playlists_have_limits(client: TestClient, monkeypatch: pytest.MonkeyPatch):
