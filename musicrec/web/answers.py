@@ -32,6 +32,10 @@ HEADERS = {
 }
 
 
+_OPENER = "cross-origin-opener-policy"
+"""On plain HTTP to another computer, browsers ignore this one, with an error in the console."""
+
+
 class AnswerMemory:
     """How much memory is taken by large answers that are being sent.
 
@@ -82,14 +86,16 @@ class Answer:
         memory: Where large answers are counted.
         secure: Whether the browser came by HTTPS.
         path: The path of the page, for cookies.
+        local: Whether it asked for this computer, which browsers trust as they trust HTTPS.
 
     Attributes:
         client: Who asks.
         cookie: A session to be kept by the browser, or "" to forget the one it has.
     """
 
-    def __init__(self, send: Send, *, memory: AnswerMemory, secure: bool, path: str) -> None:
+    def __init__(self, send: Send, *, memory: AnswerMemory, secure: bool, path: str, local: bool = True) -> None:
         self._send, self._memory, self._secure, self._path = send, memory, secure, path
+        self._left_out = set() if secure or local else {_OPENER}
         self._start: Message | None = None
         self._refused = False
         self.client: Hashable = None
@@ -145,7 +151,8 @@ class Answer:
     def _with_headers(self, message: Message) -> Message:
         headers = MutableHeaders(scope=message)
         for name, value in HEADERS.items():
-            headers.setdefault(name, value)
+            if name not in self._left_out:
+                headers.setdefault(name, value)
         headers.setdefault("cache-control", "no-store")
         if self.cookie is not None:
             headers.append("set-cookie", cookie_of(self.cookie, secure=self._secure, path=self._path))

@@ -61,7 +61,8 @@ class Security:
             scope["root_path"] = self._settings.root_path
         headers, path = Headers(scope=scope), route_path(scope)
         secure, root = scope.get("scheme") == "https", scope.get("root_path", "") or "/"
-        answer = Answer(send, memory=self._memory, secure=secure, path=root)
+        local = host_name(headers.get("host", "")) in LOOPBACK
+        answer = Answer(send, memory=self._memory, secure=secure, path=root, local=local)
         if _is_ambiguous(scope, headers):
             await answer.refuse(400, "the length of the request is not clear", {"connection": "close"})
             return

@@ -261,6 +261,18 @@ def test_no_path_leads_to_a_file(client: TestClient, path: str):
     assert answer.status_code in (404, 422) and b"root:" not in answer.content and "detail" in answer.json()
 
 
+@pytest.mark.parametrize(
+    ("address", "sent"), [("http://dj.example", False), ("https://dj.example", True), ("http://localhost", True)]
+)
+def test_plain_http_to_another_computer_has_no_header_that_browsers_complain_of(
+    serve, settings: ServerSettings, address: str, sent: bool
+):
+    client = serve(settings, token=TOKEN, allowed_hosts=("dj.example",))
+    answer = client.get(f"{address}/healthz")
+    assert answer.status_code == 200 and answer.headers["x-frame-options"] == "DENY"
+    assert ("cross-origin-opener-policy" in answer.headers) == sent
+
+
 def test_host_names():
     found = [
         host_name(host)
