@@ -13,10 +13,10 @@ const RINGS = { A: [52, 80], B: [80, 108] }; // radii
 /** Return the name of a Camelot code, such as "A minor" of "8A". */
 export const keyName = (code) => NAMES[code.at(-1)]?.[parseInt(code, 10) - 1] ?? "";
 
-/** Return the pill of a key; its colour is its place on the wheel. */
+/** Return the pill of a key; its colour is its place on the wheel. The name is for a key that has no code. */
 export function keyPill(code, name = null) {
   if (!code) return h("span", { class: "key unknown", text: name || DASH });
-  return h("span", { class: "key", data: { wheel: code.slice(0, -1), ring: code.at(-1) }, title: name ?? keyName(code), text: code });
+  return h("span", { class: "key", data: { wheel: code.slice(0, -1), ring: code.at(-1) }, title: keyName(code), text: code });
 }
 
 function sector(from, to, inner, outer) {

@@ -1,7 +1,7 @@
 /** What the query is: tempo, key, energy, tags, the wheel of keys that mix, its waveform and how it changes. */
 
 import { isUpload, listen } from "./api.js";
-import { camelotWheel, keyPill } from "./camelot.js";
+import { camelotWheel, keyName, keyPill } from "./camelot.js";
 import { h, iconButton, keepFocus, show } from "./dom.js";
 import { energyMeter } from "./energy.js";
 import { fixed, length, trackName } from "./format.js";
@@ -77,7 +77,7 @@ export function queryPanel(signal) {
     h("div", { class: "row-buttons" }, inLibrary && trackButtons(row))));
     show(facts,
       figure("BPM", fixed(row.bpm), ""),
-      figure("Key", keyPill(row.camelot, row.key), "", h("small", { class: "muted", text: row.key ?? "" })),
+      figure("Key", keyPill(row.camelot, row.key), "", h("small", { class: "muted", text: row.camelot ? keyName(row.camelot) : row.key ?? "" })),
       figure("Energy", fixed(row.energy), "of 10", energyMeter(row.energy)),
       figure("Loudness", fixed(row.loudness), "LUFS"),
       figure("Length", length(row.duration_s), ""));
