@@ -5,7 +5,7 @@ import numpy as np
 from musicrec.audio.decode import Decoded, decode_track
 from musicrec.audio.remark import Remark
 from musicrec.errors import AudioError
-from musicrec.export.analyzer import TrackAnalysis
+from musicrec.export.track_analysis import TrackAnalysis
 
 RATE = 8000
 SILENT = Remark("the audio is silent", unreliable=True)

@@ -24,7 +24,8 @@ from musicrec.recommend.versions import Versions
 from musicrec.system.progress import StepListener, track_progress
 
 if TYPE_CHECKING:
-    from musicrec.export.analyzer import TrackAnalysis, TrackAnalyzer
+    from musicrec.export.analyzer import TrackAnalyzer
+    from musicrec.export.track_analysis import TrackAnalysis
 
 SAVE_EVERY_S = 5.0
 """A program that is killed loses at most the work of this time."""

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from musicrec.audio.decode import Decoded, MeterFactory
-    from musicrec.export.analyzer import TrackAnalysis
     from musicrec.export.passages import Passages
+    from musicrec.export.track_analysis import TrackAnalysis
 
 
 PART_S = 30.0

@@ -30,7 +30,8 @@ from musicrec.web.spectrogram import spectrogram_png
 from musicrec.web.worker_loop import Report, Task, limit_files, limit_memory, serve
 
 if TYPE_CHECKING:
-    from musicrec.export.analyzer import TrackAnalysis, TrackAnalyzer
+    from musicrec.export.analyzer import TrackAnalyzer
+    from musicrec.export.track_analysis import TrackAnalysis
 
 _PEAKS_RATE = 16_000
 

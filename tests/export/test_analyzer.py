@@ -13,9 +13,10 @@ import torch
 from musicrec.errors import AudioError, ConfigError
 from musicrec.export import analyzer as analyzer_module
 from musicrec.export import engine_choice, precision
-from musicrec.export.analyzer import TrackAnalysis, TrackAnalyzer
+from musicrec.export.analyzer import TrackAnalyzer
 from musicrec.export.description import Model
 from musicrec.export.engines import TorchEngine
+from musicrec.export.track_analysis import TrackAnalysis
 from musicrec.export.track_queue import TrackQueue
 from musicrec.heads.tags import TagHead
 from musicrec.models.frontends.mel import MelSpectrogram

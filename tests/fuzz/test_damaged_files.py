@@ -19,7 +19,7 @@ import pytest
 from musicrec.audio.decode import Decoded, decode_track
 from musicrec.data.scan import scan_folder
 from musicrec.errors import AudioError
-from musicrec.export.analyzer import TrackAnalysis
+from musicrec.export.track_analysis import TrackAnalysis
 from musicrec.heads.classes import ClassHead
 from musicrec.recommend.indexing import index
 from musicrec.recommend.music_source import read_source

@@ -12,8 +12,8 @@ from rich.console import Console
 
 from musicrec.audio.decode import Decoded, decode_track
 from musicrec.errors import AudioError, ConfigError, LibraryError, ManifestError
-from musicrec.export.analyzer import TrackAnalysis
 from musicrec.export.passages import Passages
+from musicrec.export.track_analysis import TrackAnalysis
 from musicrec.recommend.answer_table import as_table
 from musicrec.recommend.library_models import LibraryModels
 from musicrec.recommend.query_track import analyze_file, find_track
