@@ -8,6 +8,7 @@ from musicrec.errors import ConfigError
 from musicrec.recommend.recommender import Recommender
 from musicrec.recommend.track import Track
 from musicrec.web import sets
+from musicrec.web.kept_recommender import KeptRecommender
 from musicrec.web.messages import track_of
 from musicrec.web.queries import changed_filters, shipped_preset
 from musicrec.web.worker_loop import Report, Task, serve
@@ -84,7 +85,7 @@ class _Tasks:
     """The tasks of a process, which keep the library open."""
 
     def __init__(self) -> None:
-        self._recommender: Recommender | None = None
+        self._kept: KeptRecommender | None = None
 
     def query(self, arguments: Mapping[str, Any], report: Report) -> dict[str, Any]:
         """See `answer_query`. Uploads come as `messages.track_fields`."""
@@ -116,9 +117,9 @@ class _Tasks:
         return sets.explain(self._open(arguments["library"]), arguments["asked"])
 
     def _open(self, library: str) -> Recommender:
-        if self._recommender is None:
-            self._recommender = Recommender.open(library)
-        return self._recommender
+        if self._kept is None:
+            self._kept = KeptRecommender(lambda: Recommender.open(library))
+        return self._kept.get()
 
 
 def make_tasks() -> dict[str, Task]:

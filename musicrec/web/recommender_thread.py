@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 from musicrec.web.errors import too_busy
+from musicrec.web.kept_recommender import KeptRecommender
 
 if TYPE_CHECKING:
     from musicrec.recommend.recommender import Recommender
@@ -30,8 +31,7 @@ class RecommenderThread:
     """
 
     def __init__(self, open_recommender: "Callable[[], Recommender]", *, name: str, most: int = MOST) -> None:
-        self._open, self._most, self._count = open_recommender, most, 0
-        self._recommender: Recommender | None = None
+        self._kept, self._most, self._count = KeptRecommender(open_recommender), most, 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
 
     async def run(self, question: "Callable[[Recommender], Result]") -> Result:
@@ -52,15 +52,8 @@ class RecommenderThread:
 
     def close(self) -> None:
         """Wait for what is being answered, and close the recommender."""
-        self._thread.submit(self._end)
+        self._thread.submit(self._kept.close)
         self._thread.shutdown(wait=True)
 
     def _answer(self, question: "Callable[[Recommender], Result]") -> Result:
-        if self._recommender is None:
-            self._recommender = self._open()
-        return question(self._recommender)
-
-    def _end(self) -> None:
-        if self._recommender is not None:
-            self._recommender.close()
-            self._recommender = None
+        return question(self._kept.get())

@@ -25,6 +25,7 @@ from musicrec.recommend.track import Track
 from musicrec.system.progress import time_text
 from musicrec.web.curves import curves_of, predictions_of
 from musicrec.web.index_progress import IndexProgress, index_summary
+from musicrec.web.kept_recommender import KeptRecommender
 from musicrec.web.messages import track_fields
 from musicrec.web.spectrogram import spectrogram_png
 from musicrec.web.worker_loop import Report, Task, limit_files, limit_memory, serve
@@ -78,7 +79,7 @@ class Tasks:
     """The tasks. They keep the library open and its models loaded."""
 
     def __init__(self) -> None:
-        self._recommender: tuple[tuple[str, str], Recommender] | None = None
+        self._kept: tuple[tuple[str, str], KeptRecommender] | None = None
         self._limited = False
 
     def analyse(self, arguments: Mapping[str, Any], report: Report) -> dict[str, Any]:
@@ -252,11 +253,11 @@ class Tasks:
     def _open(self, arguments: Mapping[str, Any]) -> Recommender:
         """Return the recommender, which keeps its models until another library is asked for."""
         wanted = arguments["library"], arguments["device"]
-        if self._recommender is None or self._recommender[0] != wanted:
-            if self._recommender is not None:
-                self._recommender[1].close()
-            self._recommender = wanted, Recommender.open(wanted[0], device=wanted[1])
-        return self._recommender[1]
+        if self._kept is None or self._kept[0] != wanted:
+            if self._kept is not None:
+                self._kept[1].close()
+            self._kept = wanted, KeptRecommender(lambda: Recommender.open(wanted[0], device=wanted[1]))
+        return self._kept[1].get()
 
     def _limit(self, memory_bytes: int) -> None:
         """Limit memory and files, once the models are loaded. A GPU needs addresses without end."""

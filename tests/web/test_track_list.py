@@ -62,7 +62,7 @@ def test_a_change_of_the_library_is_seen(library):
 
 
 class _Stub:
-    closed = 0
+    path, closed = "none", 0
 
     def close(self) -> None:
         type(self).closed += 1
