@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from musicrec.errors import MusicrecError
 from musicrec.web.errors import WebError, printable
+from musicrec.web.shares import first_of_largest_share
 
 log = logging.getLogger("musicrec.web")
 
@@ -129,7 +130,7 @@ class Jobs:
         lanes: {lane: the most jobs that wait in it}. The jobs of a lane are done one after the other.
         share: The largest part of these that may be of one user.
         keep_s: How long a job is known after its end.
-        most_kept: The most jobs that are known after their end.
+        most_kept: The most jobs that are known after their end. After that, whoever has the most loses the oldest.
         clock: The time in seconds.
         count: Receives kind and state of each job that ends.
     """
@@ -320,13 +321,15 @@ class Jobs:
         job._end(state, self._clock(), **progress)
 
     def _forget(self) -> None:
-        """Forget jobs that ended long ago, and the oldest of too many."""
-        ended = [job for job in self._jobs.values() if job.ended is not None]
-        ended.sort(key=lambda job: job.ended or 0.0)
+        """Forget jobs that ended long ago, and of too many the oldest one of whoever has the most."""
         until = self._clock() - self._keep_s
-        for place, job in enumerate(ended):
-            if (job.ended or 0.0) < until or place < len(ended) - self._most_kept:
-                del self._jobs[job.id]
+        for job in [job for job in self._jobs.values() if job.ended is not None and job.ended < until]:
+            del self._jobs[job.id]
+        ended = sorted((job for job in self._jobs.values() if job.ended is not None), key=lambda job: job.ended or 0.0)
+        while len(ended) > self._most_kept:
+            oldest = first_of_largest_share(ended)
+            ended.remove(oldest)
+            del self._jobs[oldest.id]
 
 
 def too_many(what: str) -> WebError:

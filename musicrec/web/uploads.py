@@ -27,6 +27,7 @@ from musicrec.web.errors import WebError
 from musicrec.web.jobs import Job, JobCancelled, JobControl, Jobs, too_many
 from musicrec.web.server_folder import free_bytes
 from musicrec.web.settings import UploadLimits
+from musicrec.web.shares import first_of_largest_share
 from musicrec.web.upload_names import safe_suffix, shown_name
 from musicrec.web.worker_process import TaskLimits, WorkerProcess
 
@@ -285,12 +286,11 @@ class Uploads:
         return upload
 
     def _remove_too_many(self) -> None:
-        """Remove the uploads that were asked for longest ago, if there are many, or if they are large."""
+        """If there are many, or large ones, remove what was asked for longest ago of whoever has the most."""
         kept = sorted((one for one in self._uploads.values() if one.track is not None), key=lambda one: one.used)
-        total = sum(one.preview_bytes for one in kept)
-        while len(kept) > _MOST_KEPT or (total > _KEPT_BYTES and len(kept) > 1):
-            oldest = kept.pop(0)
-            total -= oldest.preview_bytes
+        while (many := len(kept) > _MOST_KEPT) or sum(one.preview_bytes for one in kept[1:]) > _KEPT_BYTES:
+            oldest = first_of_largest_share(kept, size=lambda one: 1 if many else one.preview_bytes)
+            kept.remove(oldest)
             self._remove(oldest)
 
     async def _analyse(self, upload: Upload, path: Path, control: JobControl) -> dict[str, Any]:

@@ -175,6 +175,15 @@ def test_old_jobs_are_forgotten():
     run(use, keep_s=3600.0, most_kept=3, clock=lambda: clock[0])
 
 
+def test_nobody_pushes_the_jobs_of_others_out():
+    async def use(jobs: Jobs) -> None:
+        yours = jobs.finished("details", owner="you")
+        mine = [jobs.finished("details", owner="me") for _ in range(9)]
+        assert jobs.all() == [yours, *mine[-2:]]
+
+    run(use, most_kept=3)
+
+
 def test_jobs_of_others_are_not_seen():
     async def use(jobs: Jobs) -> None:
         mine = await ended(jobs.submit("index", nothing, lane="a", owner="me"))

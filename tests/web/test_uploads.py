@@ -188,6 +188,22 @@ def test_they_are_removed_an_hour_after_their_last_use_and_the_oldest_of_too_man
     run(tmp_path, use, clock=lambda: clock[0])
 
 
+@pytest.mark.parametrize("limit", [{"_MOST_KEPT": 3}, {"_KEPT_BYTES": 50_000}])
+def test_nobody_pushes_the_uploads_of_others_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: dict):
+    """What was asked for longest ago makes room, but of whoever has the most."""
+    for name, value in limit.items():
+        monkeypatch.setattr(uploads_module, name, value)
+
+    async def use(uploads: Uploads, _: Any) -> None:
+        yours = await analysed(await uploads.receive("a", body(b"ogg" + bytes(4_000)), owner="you"))
+        for _ in range(8):
+            mine = await analysed(await uploads.receive("a", body(b"ogg" + bytes(16_000)), owner="me"))
+        assert uploads.find(yours.id) is yours and uploads.find(mine.id) is mine
+        assert len(list(tmp_path.iterdir())) < 6
+
+    run(tmp_path, use)
+
+
 async def endless() -> AsyncIterator[bytes]:
     while True:
         yield bytes(10_000)
