@@ -698,6 +698,64 @@ def test_a_silent_server_is_named_and_the_page_goes_on(open_page):
     page.get_by_text("The server does not answer").wait_for(state="hidden")
 
 
+def test_a_view_that_cannot_be_loaded_is_shown_once_the_server_answers(open_page):
+    page = open_page()
+    page.watched.expected.append("net::ERR_FAILED")
+    page.get_by_role("heading", name="Which track are you playing?").wait_for()
+    page.route("**", lambda route: route.abort())
+    page.get_by_role("link", name="Library", exact=True).click()
+    page.get_by_text("The server does not answer").wait_for()
+    assert not page.locator(".toast").count()
+    page.unroute("**")
+    page.locator(".table-row").first.wait_for()
+
+
+def test_the_first_tracks_are_shown_while_the_others_are_indexed(open_page):
+    page = open_page("history")
+    job = {"id": "0" * 16, "kind": "index", "state": "running", "done": 0, "total": 90, "message": "analysing"}
+    job |= {"track": None, "result": None}
+    beginning = [True]
+
+    def session(route) -> None:
+        answer = route.fetch()
+        facts = answer.json()
+        if beginning:
+            facts["library"]["tracks"] = None
+        route.fulfill(response=answer, json=facts)
+
+    page.route("**/session", session)
+    page.route(re.compile("/library/index"), lambda route: route.fulfill(json=job))
+    page.route(re.compile("/jobs/0+$"), lambda route: route.fulfill(json=job))
+    page.route("**/events", lambda route: route.fulfill(content_type="text/event-stream", body=": nothing\n\n"))
+    page.route("**/folders*", lambda route: route.fulfill(json={"path": "/music", "parent": "/", "folders": []}))
+    page.reload()
+    page.get_by_role("link", name="Library").click()
+    page.get_by_role("button", name="Index a folder").click()
+    page.get_by_label("Folder", exact=True).fill("/music")
+    page.get_by_role("button", name="Index this folder").click()
+    page.get_by_role("button", name="Go on meanwhile").click()
+    page.get_by_role("heading", name="Start with your music").wait_for()
+    beginning.clear()
+    job["done"] = 12
+    page.locator(".table-row").nth(11).wait_for()
+    assert page.get_by_text("Indexing 12 of 90").is_visible(), "it goes on"
+
+
+def test_the_same_mistake_is_said_once(open_page):
+    page = open_page("sets")
+    for _ in range(3):
+        page.get_by_role("button", name="Build the set").click()
+    assert page.locator(".toast").all_inner_texts() == ["Choose the track that the set starts with."]
+
+
+def test_escape_leaves_the_search_so_that_single_keys_act(open_page):
+    page = open_page()
+    ask(page, "Grove")
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    assert page.evaluate("document.activeElement.className").startswith("result")
+
+
 @pytest.mark.parametrize("width", [360, 1280])
 def test_a_long_name_of_a_dropped_file_stays_in_its_panel(open_page, tmp_path, width):
     (file,) = write_music(tmp_path / "new", ("A long name without any tags " * 6,), seed=5).iterdir()

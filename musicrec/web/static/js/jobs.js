@@ -4,7 +4,7 @@ import { follow, get, listen, remove, tell } from "./api.js";
 import { openDialog } from "./dialog.js";
 import { h, keepFocus, show } from "./dom.js";
 import { counted, whole } from "./format.js";
-import { readLibrary } from "./store.js";
+import { isEmpty, readLibrary } from "./store.js";
 import { announce, report, toast } from "./toast.js";
 
 const running = new Map(); // {id: job}
@@ -50,9 +50,15 @@ export async function watch(job, act = () => {}) {
 /** Follow the indexing of a folder to its end, and read the library again. */
 export async function watchIndex(job, act) {
   let told = 0;
+  let read = 0;
+  const first = isEmpty();
   try {
     const last = await watch(job, (now) => {
       act?.(now);
+      if (first && now.done && Date.now() - read > (isEmpty() ? 2000 : 30_000)) { // one goes on with what is there already
+        read = Date.now();
+        readLibrary().then(() => tell("grown"), report);
+      }
       if (now.total && now.done / now.total >= told + 0.25) {
         told = now.done / now.total;
         announce(`Indexing: ${progressText(now)}`);

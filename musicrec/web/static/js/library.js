@@ -60,7 +60,6 @@ function makeRow(track, queue, names, phone) {
 export async function mount(view, { signal }) {
   if (isEmpty()) {
     show(view, h("h1", { class: "unseen", text: "Library" }), emptyLibrary());
-    listen("library", () => { if (!isEmpty()) dispatchEvent(new Event("hashchange")); }, signal);
     return;
   }
   const kind = layout();
@@ -125,7 +124,7 @@ export async function mount(view, { signal }) {
     table.element, none);
   shortcut("/", "Page", "Search", () => { search.focus(); search.select(); }, signal);
   for (const one of ["player", "opinion"]) listen(one, () => { for (const row of table.shown()) row.update(); }, signal);
-  listen("indexed", () => reload({ keepPlace: true }), signal);
+  for (const one of ["indexed", "grown"]) listen(one, () => reload({ keepPlace: true }), signal);
   for (const query of [wide, middle]) query.addEventListener("change", () => dispatchEvent(new Event("hashchange")), { signal });
   await reload();
 }

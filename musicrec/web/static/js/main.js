@@ -6,7 +6,7 @@ import { dropZone } from "./dropped_files.js";
 import { followRunningJobs } from "./jobs.js";
 import { startPlayerBar } from "./player_bar.js";
 import { startShortcuts } from "./shortcuts.js";
-import { readLibrary, readSession, store } from "./store.js";
+import { isEmpty, readLibrary, readSession, store } from "./store.js";
 import { report } from "./toast.js";
 import { startTools } from "./tools.js";
 import { VIEWS } from "./views.js";
@@ -106,6 +106,11 @@ async function start() {
   });
   listen("user", () => readLibrary().then(route, report));
   addEventListener("hashchange", route);
+  let empty = isEmpty();
+  listen("library", () => { // the first tracks are there: views that said how to begin show them
+    if (empty && !isEmpty()) route();
+    empty = isEmpty();
+  });
   await route();
   await followRunningJobs();
 }

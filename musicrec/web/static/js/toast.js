@@ -1,5 +1,6 @@
 /** Messages: one at the corner with the way out, and one for screen readers alone. */
 
+import { tell } from "./api.js";
 import { h, iconButton } from "./dom.js";
 import { icon } from "./icons.js";
 
@@ -25,6 +26,7 @@ export function toast(text, { kind = "done", action } = {}) {
     action && h("button", { type: "button", class: "quiet", text: action.label, onclick: () => { close(); action.run(); } }),
     iconButton(icon("close"), "Close message", close));
   if (kind === "done") for (const older of list.querySelectorAll(".done")) older.remove(); // the newest is what can be undone
+  for (const older of list.children) if (older.querySelector("p").textContent === text) older.remove();
   list.append(made);
   while (list.children.length > MOST) list.firstElementChild.remove();
   if (kind !== "error") setTimeout(function fade() {
@@ -34,9 +36,12 @@ export function toast(text, { kind = "done", action } = {}) {
   return close;
 }
 
+const NO_MODULE = /dynamically imported module|Importing a module/; // as Chromium and Firefox, and as Safari say it
+
 /** Show an error, unless it is only a request that a newer one replaced. */
 export function report(error) {
-  if (error.name === "AbortError" || error.status === 0) return; // the banner speaks of a server that is silent
+  if (error instanceof TypeError && NO_MODULE.test(error.message)) return tell("offline"); // a view that was not seen yet
+  if (error.name === "AbortError" || error.status === 0) return undefined; // the banner speaks of a server that is silent
   if (!error.status) console.error(error);
-  toast(error.message, { kind: "error" });
+  return toast(error.message, { kind: "error" });
 }

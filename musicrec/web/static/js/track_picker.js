@@ -98,6 +98,7 @@ export function trackPicker({ label, placeholder = "Search…", onpick, key, sig
     const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (by && found.length && !list.hidden) mark((at + by + found.length) % found.length);
     else if (event.key === "Escape" && !list.hidden) close();
+    else if (event.key === "Escape" && !input.value) input.blur(); // single keys act again
     else if (event.key !== "Enter" || event.isComposing || !enter()) return;
     event.preventDefault();
     event.stopPropagation();
