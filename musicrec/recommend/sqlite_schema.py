@@ -124,7 +124,7 @@ def open_file(path: Path) -> sqlite3.Connection:
     if not os.path.isfile(path):
         raise LibraryError(f"{path}: no such library; create one with `musicrec index FOLDER`")
     if not os.access(path, os.R_OK):
-        raise LibraryError(f"{path} cannot be read: permission denied")
+        raise LibraryError(f"{path} cannot be read: permission denied; change its permissions, or name another library")
     connection = connect(path)
     try:
         try:

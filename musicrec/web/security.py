@@ -15,6 +15,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from musicrec.errors import ConfigError
 from musicrec.web.answers import Answer, AnswerMemory
 from musicrec.web.connections import client_of
 from musicrec.web.sessions import COOKIE, Session, Sessions
@@ -267,5 +268,16 @@ def _cookies(headers: Headers) -> Iterator[str]:
 
 
 def all_hosts(names: Iterable[str]) -> tuple[str, ...]:
-    """Return names as they are compared with a Host header."""
-    return tuple(name.strip().lower() for name in names if name.strip())
+    """Return names as they are compared with a Host header: without a port, in small letters.
+
+    Raises:
+        ConfigError: One is not a name, so no request could have it.
+    """
+    return tuple(_allowed_name(name.strip()) for name in names if name.strip())
+
+
+def _allowed_name(name: str) -> str:
+    found = name.lower() if _is_address(name) else host_name(name)
+    if found is None:
+        raise ConfigError(f"allow_host={name}: give the name alone, as in music.example.org: no http://, and no path")
+    return found

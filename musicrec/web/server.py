@@ -1,18 +1,23 @@
 """Runs an app with uvicorn until Ctrl-C."""
 
+import errno
+import logging
 import os
 import secrets
 import socket
 import sys
+import threading
 import webbrowser
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from urllib.parse import quote
 
 import uvicorn
 from fastapi import FastAPI
 
-from musicrec.errors import ConfigError
+from musicrec.errors import ConfigError, LibraryError
+from musicrec.recommend import stores
 from musicrec.recommend.profiles.presence import place_of_profiles
 from musicrec.recommend.recommender import Recommender
 from musicrec.web.connections import HttpConnection
@@ -20,6 +25,11 @@ from musicrec.web.server_folder import make_place, usual_place
 from musicrec.web.settings import ServerSettings
 
 _STOP_S = 3  # how long answers that have begun may still take; Docker kills what has not stopped after 10 s
+_WAYS_OUT = {
+    errno.EADDRINUSE: "choose another port with --port, or stop what uses it",
+    errno.EACCES: "choose a port from 1024 on with --port",
+}
+log = logging.getLogger("musicrec.web")
 _SWITCH_S = 0.001  # a thread that answers in a moment need not wait five milliseconds for one that computes
 
 
@@ -77,12 +87,27 @@ def listen(settings: ServerSettings) -> socket.socket:
         made.bind((settings.host, settings.port))
         made.listen(256)
     except OSError as error:
+        way_out = _WAYS_OUT.get(error.errno or 0, "give an address of this computer with --host, such as 127.0.0.1")
         raise ConfigError(
-            f"host={settings.host}, port={settings.port}: cannot listen there: {error.strerror or error}; choose "
-            "another port with --port, or stop what uses it"
+            f"host={settings.host}, port={settings.port}: cannot listen there: {error.strerror or error}; {way_out}"
         ) from None
     made.set_inheritable(True)
     return made
+
+
+def check_library(library: str | Path | None) -> None:
+    """Check that a library can be read. One that is not there yet is a remark, as the page can make it.
+
+    Raises:
+        LibraryError: It exists and cannot be read, or it was named and its folder is not there.
+    """
+    Recommender.open(library).close()
+    place = stores.default_library() if library is None else stores.address(library)
+    if stores.exists(place):
+        return
+    if library is not None and isinstance(place, Path) and not place.parent.is_dir():
+        raise LibraryError(f"{place}: there is no folder {place.parent}; make it, or name another library (--library)")
+    log.warning("%s: there is no library yet; index a folder on the page, or with `musicrec index FOLDER`", place)
 
 
 def make_profiles(profiles: str | None) -> None:
@@ -118,7 +143,7 @@ def serve(app: FastAPI, settings: ServerSettings, *, tell: Callable[[str], objec
     # Here, where a mistake is one message.
     make_place(settings.temporary or usual_place())
     make_profiles(settings.profiles)
-    Recommender.open(settings.library).close()
+    check_library(settings.library)
     sys.setswitchinterval(_SWITCH_S)
     with listen(settings) as listening:
         address = address_of(settings, listening.getsockname()[1])
@@ -126,7 +151,7 @@ def serve(app: FastAPI, settings: ServerSettings, *, tell: Callable[[str], objec
         def started() -> None:
             tell(address)
             if open_page:
-                webbrowser.open(address)
+                threading.Thread(target=_open_page, args=(address,), daemon=True).start()  # some browsers block
 
         config = uvicorn.Config(
             app,
@@ -142,3 +167,8 @@ def serve(app: FastAPI, settings: ServerSettings, *, tell: Callable[[str], objec
         )
         with suppress(KeyboardInterrupt):  # uvicorn raises it again once it has stopped
             _Server(config, started=started, stopping=app.state.web.background.stop_soon).run(sockets=[listening])
+
+
+def _open_page(address: str) -> None:
+    if not webbrowser.open(address):
+        log.warning("no browser could be opened; open the address above in one")

@@ -82,7 +82,7 @@ def make_place(place: Path) -> None:
     """Make the folder in which those of servers are.
 
     Raises:
-        ConfigError: It cannot be made, or others can write there, and so put links there.
+        ConfigError: It cannot be made, nothing may be written there, or others can, who may put links there.
     """
     try:
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -92,6 +92,8 @@ def make_place(place: Path) -> None:
     others = facts.st_mode & stat.S_IWOTH or (facts.st_mode & stat.S_IWGRP and not _is_own_group(facts.st_gid))
     if others or facts.st_uid not in (os.getuid(), 0):
         raise ConfigError(f"temporary={place}: other users can write there; name a folder of your own")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise ConfigError(f"temporary={place}: nothing may be written there; name a folder of your own")
 
 
 def _is_own_group(number: int) -> bool:

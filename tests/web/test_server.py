@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -15,9 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from musicrec.errors import ConfigError, ProfileError
+from musicrec.errors import ConfigError, LibraryError, ProfileError
 from musicrec.recommend.profiles.store import ProfileStore
-from musicrec.web.server import address_of, listen, make_profiles, new_token
+from musicrec.web.security import all_hosts
+from musicrec.web.server import address_of, check_library, listen, make_profiles, new_token
 from musicrec.web.server_folder import ServerFolder
 from musicrec.web.settings import ServerSettings
 
@@ -136,8 +138,34 @@ def test_a_port_that_is_in_use_is_one_message():
         port = listening.getsockname()[1]
         with pytest.raises(ConfigError, match=f"port={port}: cannot listen there: .*; choose another port with --port"):
             listen(ServerSettings(port=port))
-    with pytest.raises(ConfigError, match=r"host=192.0.2.1, port=0: cannot listen there"):
-        listen(ServerSettings(host="192.0.2.1", port=0, token=new_token()))
+    for host in ("192.0.2.1", "no-such-computer.invalid"):
+        with pytest.raises(ConfigError, match=f"host={host}, port=0: cannot listen there: .*; give an address of this"):
+            listen(ServerSettings(host=host, port=0, token=new_token()))
+
+
+def test_a_library_that_is_not_there_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    check_library(tmp_path / "library.sqlite")
+    assert "there is no library yet; index a folder on the page" in caplog.text
+    with pytest.raises(LibraryError, match=r"there is no folder .*; make it, or name another library"):
+        check_library(tmp_path / "nowhere" / "library.sqlite")
+
+
+def test_names_of_the_server_are_names():
+    assert all_hosts(("A.example:8080", " ", "2001:db8::1")) == ("a.example", "2001:db8::1")
+    with pytest.raises(ConfigError, match=r"allow_host=http://a.example/: give the name alone"):
+        all_hosts(("http://a.example/",))
+
+
+def test_the_server_waits_for_no_browser(start: Callable, monkeypatch: pytest.MonkeyPatch):
+    """Those in a terminal block until they are closed."""
+    monkeypatch.setenv("BROWSER", "sh -c 'exec sleep 20 > /dev/null 2>&1' %s")
+    _, address = start("--open")
+    begin = time.monotonic()
+    assert get(address, "healthz")[0] == 200 and time.monotonic() - begin < 15
+    monkeypatch.setenv("BROWSER", "false %s")
+    process, address = start("--open")
+    assert "no browser could be opened; open the address above" in process.stderr.readline()
+    assert get(address, "healthz")[0] == 200
 
 
 def test_addresses():

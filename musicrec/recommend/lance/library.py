@@ -404,6 +404,8 @@ def _check_folder(place: str) -> None:
     if not os.path.isdir(place):
         raise LibraryError(f"{named} is a file, but a library in LanceDB is a folder; {ANOTHER}")
     if not os.access(place, os.R_OK | os.X_OK):
-        raise LibraryError(f"{named} cannot be read: permission denied")
+        raise LibraryError(
+            f"{named} cannot be read: permission denied; change its permissions, or name another library"
+        )
     if not os.path.isdir(os.path.join(place, f"{schema.STATE}.lance")):
         raise LibraryError(f"{named} is a folder, but not a library of musicrec; {ANOTHER}")
