@@ -1,7 +1,6 @@
 """The app: state, middleware, endpoints, and the files of the page."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -10,7 +9,6 @@ from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from musicrec.errors import MusicrecError
-from musicrec.recommend.profiles.presence import place_of_profiles
 from musicrec.recommend.recommender import Recommender
 from musicrec.system.version import VERSION
 from musicrec.web import errors
@@ -75,16 +73,6 @@ async def _warm_up(state: WebState) -> None:
         await library_names(state)
 
 
-def _make_profiles(settings: ServerSettings) -> None:
-    """Make the file for profiles that was named, if it is not there. Requests that only read do not."""
-    place = place_of_profiles("", settings.profiles)
-    if place and "://" not in place and not os.path.exists(place):
-        from musicrec.recommend.profiles.store import ProfileStore  # here: SQLAlchemy takes a third of a second
-
-        with suppress(MusicrecError):  # a request says so
-            ProfileStore.open(place, create=True).close()
-
-
 def create_app(settings: ServerSettings, *, open_recommender: Callable[[], Recommender] | None = None) -> FastAPI:
     """Return the app of a server.
 
@@ -108,7 +96,6 @@ def create_app(settings: ServerSettings, *, open_recommender: Callable[[], Recom
         """Start what works in the background, and stop it."""
         try:
             async with state.background:
-                await asyncio.to_thread(_make_profiles, settings)
                 warming = asyncio.ensure_future(_warm_up(state))
                 yield
                 warming.cancel()

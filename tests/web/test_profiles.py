@@ -1,6 +1,5 @@
 """Feedback, history and playlists."""
 
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -11,7 +10,6 @@ from musicrec.recommend.profiles.records import Entry
 from musicrec.recommend.recommender import Recommender
 from musicrec.recommend.sqlite_library import SqliteLibrary
 from musicrec.web.routers import playlists as playlist_router
-from musicrec.web.settings import ServerSettings
 from tests.web.conftest import track_id
 
 
@@ -163,10 +161,3 @@ def test_playlists_have_limits(client: TestClient, monkeypatch: pytest.MonkeyPat
     client.put("/api/v1/playlists/A", json={"tracks": []})
     assert client.post("/api/v1/playlists", json={"name": "C"}).status_code == 409, "two in all"
     assert client.put("/api/v1/playlists/B", json={"tracks": tracks, "name": "D"}).status_code == 200
-
-
-def test_a_file_for_profiles_that_is_not_there_is_made(serve, settings: ServerSettings, tmp_path: Path):
-    client = serve(settings, profiles=str(tmp_path / "new" / "profiles.sqlite"))
-    assert client.get("/api/v1/history").json() == {"events": []} and client.get("/api/v1/playlists").json() == []
-    assert client.get("/api/v1/playlists/Friday").status_code == 404
-    assert say(client, kind="like", track=track_id(1)).status_code == 200
