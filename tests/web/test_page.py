@@ -148,6 +148,15 @@ def test_measuring_a_track_can_be_cancelled_and_left(open_page):
     assert len(cancelled) == 2, "what nobody waits for is given up"
 
 
+@pytest.mark.parametrize("width", [360, 390, 701, 720, 820, 1100])
+def test_the_buttons_of_a_row_of_the_table_are_in_sight(open_page, width):
+    page = open_page("library", width=width)
+    button = page.get_by_role("button", name=re.compile("More for .*Birch")).bounding_box()
+    right = "body.getBoundingClientRect().left + body.clientWidth"
+    edge = page.evaluate(f"(() => {{ const body = document.querySelector('.table-body'); return {right}; }})()")
+    assert button["x"] + button["width"] <= edge
+
+
 def test_on_a_phone_the_menu_has_what_the_row_has_no_room_for(open_page):
     page = open_page("library", width=390)
     page.get_by_role("button", name=re.compile("More for .*Birch")).click()

@@ -18,7 +18,8 @@ import { virtualTable } from "./virtual_table.js";
 
 const asked = { search: "", genre: "", key: "", mixes: false, bpm_min: "", bpm_max: "", energy_min: "", energy_max: "", opinion: "", sort: "title", order: "asc" };
 const wide = matchMedia("(min-width: 1100px)");
-const middle = matchMedia("(min-width: 701px)");
+const middle = matchMedia("(min-width: 821px)");
+const narrow = matchMedia("(min-width: 701px)"); // a window of 1440 pixels at 200 % has 720
 
 const COLUMNS = [
   { name: "play", text: "play" }, { name: "title", text: "Title", sort: "title" }, { name: "artist", text: "Artist", sort: "artist" },
@@ -26,10 +27,11 @@ const COLUMNS = [
   { name: "bpm", text: "BPM", sort: "bpm", class: "right" }, { name: "key", text: "Key", sort: "key" }, { name: "energy", text: "Energy", sort: "energy" },
   { name: "duration", text: "Length", sort: "duration", class: "right" }, { name: "year", text: "Year", sort: "year", class: "right" }, { name: "buttons", text: "what to do with it" },
 ];
-const WIDTHS = { play: "36px", title: "minmax(120px, 3fr)", artist: "minmax(80px, 2fr)", album: "minmax(80px, 2fr)", genre: "minmax(70px, 1.3fr)", bpm: "64px", key: "56px", energy: "88px", duration: "58px", year: "46px", buttons: "104px" };
-const NAMES = { phone: ["play", "title", "bpm", "key", "buttons"], tablet: ["play", "title", "artist", "genre", "bpm", "key", "energy", "buttons"], desktop: COLUMNS.map((one) => one.name) };
+const WIDTHS = { play: "36px", title: "minmax(100px, 3fr)", artist: "minmax(80px, 2fr)", album: "minmax(80px, 2fr)", genre: "minmax(70px, 1.3fr)", bpm: "64px", key: "56px", energy: "88px", duration: "58px", year: "46px", buttons: "104px" };
+const OF_A_PHONE = { title: "minmax(90px, 1fr)", bpm: "56px", key: "50px", buttons: "36px" };
+const NAMES = { phone: ["play", "title", "bpm", "key", "buttons"], narrow: ["play", "title", "artist", "bpm", "key", "energy", "buttons"], tablet: ["play", "title", "artist", "genre", "bpm", "key", "energy", "buttons"], desktop: COLUMNS.map((one) => one.name) };
 
-const layout = () => (wide.matches ? "desktop" : middle.matches ? "tablet" : "phone");
+const layout = () => (wide.matches ? "desktop" : middle.matches ? "tablet" : narrow.matches ? "narrow" : "phone");
 const cell = (name, content, right = false) => h("div", { role: "gridcell", class: right ? "right" : "" }, content ?? DASH);
 
 function makeRow(track, queue, names, phone) {
@@ -79,7 +81,7 @@ export async function mount(view, { signal }) {
       reload();
     },
   });
-  table.element.style.setProperty("--columns", NAMES[kind].map((one) => (kind === "phone" && one === "buttons" ? "36px" : WIDTHS[one])).join(" "));
+  table.element.style.setProperty("--columns", NAMES[kind].map((one) => (kind === "phone" && OF_A_PHONE[one]) || WIDTHS[one]).join(" "));
 
   const parameters = (offset, limit) => ({
     search: asked.search, genre: asked.genre, bpm_min: asked.bpm_min, bpm_max: asked.bpm_max, energy_min: asked.energy_min, energy_max: asked.energy_max,
@@ -125,6 +127,6 @@ export async function mount(view, { signal }) {
   shortcut("/", "Page", "Search", () => { search.focus(); search.select(); }, signal);
   for (const one of ["player", "opinion"]) listen(one, () => { for (const row of table.shown()) row.update(); }, signal);
   for (const one of ["indexed", "grown"]) listen(one, () => reload({ keepPlace: true }), signal);
-  for (const query of [wide, middle]) query.addEventListener("change", () => dispatchEvent(new Event("hashchange")), { signal });
+  for (const query of [wide, middle, narrow]) query.addEventListener("change", () => dispatchEvent(new Event("hashchange")), { signal });
   await reload();
 }
