@@ -8,6 +8,7 @@ import pytest
 from musicrec.web.app import STATIC
 
 JS = STATIC / "js"
+WIDEST = 140
 # The only module that sets innerHTML does so for wavesurfer, from what ships with it.
 PARSES = {"waveform.js"}
 
@@ -132,3 +133,9 @@ def test_the_views_are_those_of_one_list():
     assert len({key for _, _, key, _ in listed}) == len(listed) > 5
     for name, title, _, _ in listed:
         assert f"#/{name}" not in re.sub(r'class="brand" href="#/find"', "", HTML) and f">{title}<" not in HTML
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_lines_are_not_too_long(name):
+    long = {number: len(line) for number, line in enumerate(SOURCES[name].splitlines(), 1) if len(line) > WIDEST}
+    assert name == "icons.js" or long == {}  # a drawing is one line

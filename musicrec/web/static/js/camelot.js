@@ -5,8 +5,8 @@ import { DASH, fixed } from "./format.js";
 
 export const CODES = Array.from({ length: 12 }, (_, i) => [`${i + 1}A`, `${i + 1}B`]).flat();
 const NAMES = {
-  A: ["A♭ minor", "E♭ minor", "B♭ minor", "F minor", "C minor", "G minor", "D minor", "A minor", "E minor", "B minor", "F♯ minor", "D♭ minor"],
-  B: ["B major", "F♯ major", "D♭ major", "A♭ major", "E♭ major", "B♭ major", "F major", "C major", "G major", "D major", "A major", "E major"],
+  A: ["A♭", "E♭", "B♭", "F", "C", "G", "D", "A", "E", "B", "F♯", "D♭"].map((tonic) => `${tonic} minor`),
+  B: ["B", "F♯", "D♭", "A♭", "E♭", "B♭", "F", "C", "G", "D", "A", "E"].map((tonic) => `${tonic} major`),
 };
 const RINGS = { A: [52, 80], B: [80, 108] }; // radii
 
@@ -54,7 +54,8 @@ export function camelotWheel({ code, scores = {}, chosen = [], onchoose }) {
       svg("text", { x: radius * Math.sin(middle), y: -radius * Math.cos(middle) + 4.5, "text-anchor": "middle" }, one),
       svg("title", {}, `${one} · ${keyName(one)}`));
   });
-  return svg("svg", { class: "wheel", viewBox: "-112 -112 224 224", role: "group", "aria-label": "Camelot wheel: choose keys to filter by" },
+  return svg("svg", { class: "wheel", viewBox: "-112 -112 224 224", role: "group",
+    "aria-label": "Camelot wheel: choose keys to filter by" },
     ...keys, svg("text", { class: "wheel-middle", y: 2, "text-anchor": "middle", "aria-hidden": "true" }, code ?? DASH),
     svg("text", { class: "wheel-name", y: 20, "text-anchor": "middle", "aria-hidden": "true" }, code ? keyName(code) : "no key"));
 }

@@ -35,7 +35,8 @@ export function openDialog(title, content, { must = false, wide = false } = {}) 
 export function askText(title, label, { value = "", button = "Save", suggestions = [] } = {}) {
   return new Promise((resolve) => {
     const list = newId("list");
-    const input = h("input", { type: "text", value, required: true, autofocus: true, id: newId("text"), list, maxlength: 200, autocomplete: "off" });
+    const input = h("input",
+      { type: "text", value, required: true, autofocus: true, id: newId("text"), list, maxlength: 200, autocomplete: "off" });
     let answer = null;
     const form = h("form", { method: "dialog", onsubmit: () => { answer = input.value.trim() || null; } },
       h("div", { class: "field" }, h("label", { for: input.id, text: label }), input),

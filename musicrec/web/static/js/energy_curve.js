@@ -5,12 +5,14 @@ import { paper } from "./curves.js";
 import { field, h, show } from "./dom.js";
 import { fixed } from "./format.js";
 
+const HOW = "Draw with the pointer, or open “As numbers” below.";
 const POINTS = 17; // of the drawn curve
 const [LOW, HIGH] = [1, 10];
 const USUAL = 5; // where a curve begins as long as the first track is not known
 const SPAN = 3; // how much higher its top is
 // The shapes of `musicrec set --curve`, from 0 at the beginning to 1 at the top.
-const SHAPES = { flat: () => 0, rise: (x) => x, peak: (x) => (x < 0.7 ? x / 0.7 : (1 - x) / 0.3), wave: (x) => 0.5 - 0.5 * Math.cos(4 * Math.PI * x) };
+const SHAPES = { flat: () => 0, rise: (x) => x, peak: (x) => (x < 0.7 ? x / 0.7 : (1 - x) / 0.3),
+  wave: (x) => 0.5 - 0.5 * Math.cos(4 * Math.PI * x) };
 const sample = (shape, low) => Array.from({ length: POINTS }, (_, i) => low + (Math.min(HIGH, low + SPAN) - low) * shape(i / (POINTS - 1)));
 
 /**
@@ -21,7 +23,7 @@ export function energyCurve(initial, signal, onchange = () => {}) {
   let kind = initial?.kind ?? "peak";
   let low = initial?.low ?? USUAL;
   let heights = initial?.heights ?? sample(SHAPES.peak, low);
-  const canvas = h("canvas", { class: "curve", role: "img", "aria-label": "Energy over the set. Draw with the pointer, or open “As numbers” below." });
+  const canvas = h("canvas", { class: "curve", role: "img", "aria-label": `Energy over the set. ${HOW}` });
   const buttons = h("div", { class: "toggle", role: "group", "aria-label": "Shape of the energy" });
   const numbers = h("div", { class: "curve-numbers" });
   let last = null;
@@ -47,12 +49,13 @@ export function energyCurve(initial, signal, onchange = () => {}) {
     context.lineWidth = 2.5;
     context.lineJoin = "round";
     context.stroke();
-    canvas.setAttribute("aria-label", `Energy over the set: ${[0, 4, 8, 12, 16].map((i) => fixed(heights[i])).join(", ")}. Draw with the pointer, or open “As numbers” below.`);
+    canvas.setAttribute("aria-label", `Energy over the set: ${[0, 4, 8, 12, 16].map((i) => fixed(heights[i])).join(", ")}. ${HOW}`);
   };
   const update = () => {
     show(buttons, [["none", "none"], ...Object.keys(SHAPES).map((one) => [one, one]), ["drawn", "drawn"]].map(([value, text]) =>
       h("button", { type: "button", text, "aria-pressed": String(kind === value), onclick: () => choose(value) })));
-    show(numbers, ["start", "¼", "half", "¾", "end"].map((label, i) => field(label, h("input", { type: "number", min: LOW, max: HIGH, step: "any", value: fixed(heights[i * 4]).replace(".0", ""),
+    show(numbers, ["start", "¼", "half", "¾", "end"].map((label, i) => field(label,
+      h("input", { type: "number", min: LOW, max: HIGH, step: "any", value: fixed(heights[i * 4]).replace(".0", ""),
       onchange: (event) => setNumber(i, Number(event.target.value)) }))));
     draw();
   };
@@ -66,7 +69,10 @@ export function energyCurve(initial, signal, onchange = () => {}) {
   const setNumber = (at, energy) => {
     const five = [0, 4, 8, 12, 16].map((i) => heights[i]);
     five[at] = Math.max(LOW, Math.min(HIGH, energy || LOW));
-    heights = heights.map((_, i) => { const part = Math.min(3, Math.floor(i / 4)); return five[part] + (five[part + 1] - five[part]) * (i / 4 - part); });
+    heights = heights.map((_, i) => {
+      const part = Math.min(3, Math.floor(i / 4));
+      return five[part] + (five[part + 1] - five[part]) * (i / 4 - part);
+    });
     kind = "drawn";
     update();
     onchange(state());
@@ -86,7 +92,12 @@ export function energyCurve(initial, signal, onchange = () => {}) {
     draw();
   };
   const state = () => ({ kind, heights, low });
-  canvas.addEventListener("pointerdown", (event) => { canvas.setPointerCapture(event.pointerId); heights = [...heights]; last = null; paint(event); });
+  canvas.addEventListener("pointerdown", (event) => {
+    canvas.setPointerCapture(event.pointerId);
+    heights = [...heights];
+    last = null;
+    paint(event);
+  });
   canvas.addEventListener("pointermove", (event) => { if (event.buttons) paint(event); });
   canvas.addEventListener("pointerup", () => { update(); onchange(state()); });
   new ResizeObserver(draw).observe(canvas);

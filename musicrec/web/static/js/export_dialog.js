@@ -7,7 +7,8 @@ import { counted } from "./format.js";
 import { keepSetting, setting } from "./kept.js";
 import { toast } from "./toast.js";
 
-const FORMATS = [["rekordbox", "rekordbox (XML)"], ["traktor", "Traktor (NML)"], ["m3u8", "playlist (M3U8)"], ["csv", "table (CSV)"], ["json", "JSON"]];
+const FORMATS = [["rekordbox", "rekordbox (XML)"], ["traktor", "Traktor (NML)"], ["m3u8", "playlist (M3U8)"],
+  ["csv", "table (CSV)"], ["json", "JSON"]];
 const SUFFIXES = { rekordbox: "xml", traktor: "nml", m3u8: "m3u8", csv: "csv", json: "json" };
 const NOTATIONS = [["camelot", "Camelot, 8A"], ["open_key", "Open Key, 1m"], ["musical", "musical, Am"]];
 
@@ -34,7 +35,8 @@ export function exportTracks(tracks, name, playlist = null) {
     } catch (error) {
       show(wrong, error.message);
     }
-  } }, h("p", { class: "muted", text: playlist ? `The playlist ${playlist}.` : tracks ? `${counted(tracks.length)}, in this order.` : "The whole library." }),
+  } }, h("p", { class: "muted",
+  text: playlist ? `The playlist ${playlist}.` : tracks ? `${counted(tracks.length)}, in this order.` : "The whole library." }),
   field("Name", title), field("For", format), field("Keys as", notation), wrong,
   h("div", { class: "buttons" }, h("button", { class: "primary", text: "Save file" })));
   const dialog = openDialog("Export", form);

@@ -4,7 +4,7 @@ import { get, isUpload, listen, post, remove, tell, trackPath } from "./api.js";
 import { askText } from "./dialog.js";
 import { counted, trackName } from "./format.js";
 import { keepSetting, setting } from "./kept.js";
-import { setOpinion, learn } from "./store.js";
+import { isUpload, learn, setOpinion } from "./store.js";
 import { report, toast } from "./toast.js";
 import { shortcut } from "./shortcuts.js";
 
@@ -56,7 +56,8 @@ export async function addToPlaylist(tracks) {
   try {
     const lists = await get("playlists");
     const last = setting("playlist");
-    const name = await askText(`Add ${tracks.length === 1 ? trackName(tracks[0]) : counted(tracks.length)} to a playlist`, "Playlist, new or known",
+    const name = await askText(`Add ${tracks.length === 1 ? trackName(tracks[0]) : counted(tracks.length)} to a playlist`,
+      "Playlist, new or known",
       { value: last, button: "Add", suggestions: lists.map((one) => one.name) });
     if (!name) return;
     keepSetting("playlist", name);
@@ -65,7 +66,8 @@ export async function addToPlaylist(tracks) {
     if (place === 1 && !lists.some((one) => one.name === name)) await post("playlists", { name, tracks: tracks.map((one) => one.id) });
     else await post(`${path}/tracks`, { tracks: tracks.map((one) => one.id) });
     tell("playlists");
-    toast(`Added to ${name}: ${tracks.length === 1 ? trackName(tracks[0]) : counted(tracks.length)}`, { action: { label: "Undo", run: () => takeOut(name, place, tracks.length) } });
+    toast(`Added to ${name}: ${tracks.length === 1 ? trackName(tracks[0]) : counted(tracks.length)}`,
+      { action: { label: "Undo", run: () => takeOut(name, place, tracks.length) } });
   } catch (error) {
     report(error);
   }

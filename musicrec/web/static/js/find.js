@@ -18,8 +18,10 @@ let restored = false;
 function hint() {
   return h("section", { class: "welcome" },
     h("h2", { text: "Which track are you playing?" }),
-    h("p", { text: "Drop an audio file anywhere on this page, or search your library above. A file that you drop is analysed and not kept." }),
-    h("p", { class: "buttons center" }, fileButton("primary large"), h("a", { class: "button large", href: "#/library", text: "Browse the library" })),
+    h("p", {}, "Drop an audio file anywhere on this page, or search your library above. ",
+      "A file that you drop is analysed and not kept."),
+    h("p", { class: "buttons center" }, fileButton("primary large"),
+      h("a", { class: "button large", href: "#/library", text: "Browse the library" })),
     h("p", { class: "muted" }, "Press ", h("kbd", { text: "/" }), " to search and ", h("kbd", { text: "?" }), " for all keys."));
 }
 
@@ -36,7 +38,8 @@ function chip(track, list, first) {
   return h("li", { class: `chip-of ${list}` },
     h("span", { class: "kind", text: list === "unlike" ? "unlike" : first ? "query" : "also like" }),
     list === "seeds" && !first
-      ? h("button", { type: "button", class: "name", text: name, title: "Put first: it gives tempo and key", onclick: () => putFirst(track) })
+      ? h("button", { type: "button", class: "name", text: name, title: "Put first: it gives tempo and key",
+        onclick: () => putFirst(track) })
       : h("span", { class: "name", text: name }),
     h("button", { type: "button", class: "close", "aria-label": `Remove ${name}`, onclick: () => removeSeed(track, list) }, icon("close")));
 }
@@ -59,14 +62,16 @@ export async function mount(view, { signal, params }) {
   };
   let parts = null;
   const body = h("div", { class: "find-body" });
-  const picker = trackPicker({ label: "Track to ask about", placeholder: "Search a track to ask about…", onpick: (track) => useAsQuery(track), key: "/", signal });
+  const picker = trackPicker({ label: "Track to ask about", placeholder: "Search a track to ask about…",
+    onpick: (track) => useAsQuery(track), key: "/", signal });
   const path = trackPicker({ label: "Path to", placeholder: "Path to another track…", onpick: leadTo, signal });
   const asking = h("div", { class: "ask" }, picker, fileButton(""), chips, path);
   show(view, h("h1", { class: "unseen", text: "Find" }),
     asking, uploads, body);
 
   const update = () => {
-    show(chips, query.seeds.map((one, i) => chip(one, "seeds", i === 0)), query.unlike.map((one) => chip(one, "unlike")), query.towards && endOfPath(query.towards));
+    show(chips, query.seeds.map((one, i) => chip(one, "seeds", i === 0)), query.unlike.map((one) => chip(one, "unlike")),
+      query.towards && endOfPath(query.towards));
     path.hidden = !mayBePath() || Boolean(query.towards);
     asking.hidden = isEmpty();
     chips.hidden = !query.seeds.length && !query.unlike.length;

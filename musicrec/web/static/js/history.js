@@ -24,11 +24,16 @@ export async function mount(view, { signal }) {
   const read = async () => {
     const { events } = isEmpty() ? { events: [] } : await get("history", { limit: SHOWN }, { signal }); // no library has no history
     button.disabled = !events.some((one) => !one.undone_at);
-    keepFocus(list, () => show(list, events.map((event) => h("li", { class: event.undone_at ? "muted" : "" }, h("span", { class: "muted clock", text: moment(event.at) }),
+    keepFocus(list, () =>
+      show(list, events.map((event) =>
+        h("li", { class: event.undone_at ? "muted" : "" }, h("span", { class: "muted clock", text: moment(event.at) }),
       h("span", { class: `kind ${event.kind}`, text: event.kind === "rated" ? "★".repeat(event.rating) : WORDS[event.kind] ?? event.kind }),
       h("span", { class: "what", text: what(event) }),
-      h("button", { type: "button", class: "quiet", "aria-label": `Ask about ${event.title}`, onclick: () => { location.hash = "#/find"; askById(event.track); } }, icon("search")))),
-    !events.length && h("li", { class: "empty-note", text: "Nothing yet. What you like, skip, rate and never want again is listed here, and changes what is recommended." })));
+      h("button", { type: "button", class: "quiet", "aria-label": `Ask about ${event.title}`,
+        onclick: () => { location.hash = "#/find"; askById(event.track); } }, icon("search")))),
+    !events.length && h("li",
+      { class: "empty-note",
+        text: "Nothing yet. What you like, skip, rate and never want again is listed here, and changes what is recommended." })));
   };
   listen("feedback", () => read().catch(report), signal);
   await read();

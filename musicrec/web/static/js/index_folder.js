@@ -42,7 +42,8 @@ export async function indexFolder() {
     } catch (error) {
       show(wrong, error.message);
     }
-  } }, h("p", { class: "muted", text: "Files are only read. What is indexed already is passed over, so you can do this again after you get new music." }),
+  } }, h("p", { class: "muted",
+  text: "Files are only read. What is indexed already is passed over, so you can do this again after you get new music." }),
   field("Folder", path), list, wrong, h("div", { class: "buttons" }, h("button", { class: "primary", text: "Index this folder" })));
   show(place, form);
   const dialog = openDialog("Index a folder", place);
@@ -51,12 +52,14 @@ export async function indexFolder() {
     const bar = progressBar("Progress of indexing");
     const text = h("p", { text: "starting" });
     const stop = h("button", { type: "button", text: "Stop", onclick: () => remove(`jobs/${job.id}`).catch(report) });
-    const buttons = h("div", { class: "buttons" }, stop, h("button", { type: "button", class: "primary", text: "Go on meanwhile", onclick: () => dialog.close() }));
+    const buttons = h("div", { class: "buttons" }, stop,
+      h("button", { type: "button", class: "primary", text: "Go on meanwhile", onclick: () => dialog.close() }));
     show(place, h("p", { text: path.value }), bar.element, text, buttons);
     const last = await watchIndex(job, (now) => {
       bar.set(now);
       const rate = now.result?.files_per_minute;
-      text.textContent = [progressText(now), rate && `${fixed(rate, 0)} files a minute`, now.message].filter((one, i, all) => one && all.indexOf(one) === i).join(" · ");
+      const words = [progressText(now), rate && `${fixed(rate, 0)} files a minute`, now.message];
+      text.textContent = words.filter((one, i, all) => one && all.indexOf(one) === i).join(" · ");
     });
     show(buttons, h("button", { type: "button", class: "primary", text: "Close", onclick: () => dialog.close() }));
     text.textContent = last ? indexText(last) : "It failed; what was indexed before is kept.";

@@ -22,7 +22,8 @@ export function indexText({ state, result, message }) {
   const { tracks, unreadable_files: bad = 0 } = result ?? {};
   const words = { added: "new", changed: "changed", moved: "moved", unchanged: "unchanged", missing: "missing" };
   const counts = Object.entries(words).filter(([name]) => result?.[name]).map(([name, word]) => `${whole(result[name])} ${word}`);
-  const parts = [counts.join(", "), tracks !== undefined && `${counted(tracks)} in the library`, bad && `${counted(bad, "file")} could not be read`].filter(Boolean);
+  const parts = [counts.join(", "), tracks !== undefined && `${counted(tracks)} in the library`,
+    bad && `${counted(bad, "file")} could not be read`].filter(Boolean);
   const text = parts.join("; ") || message || "nothing to do";
   return state === "cancelled" ? `Stopped; what was indexed is kept. ${text}` : text;
 }
@@ -104,7 +105,10 @@ export function jobsButton() {
   const update = () => {
     const jobs = [...running.values()];
     button.hidden = !jobs.length;
-    if (jobs.length) text.textContent = `${WORDS[jobs[0].kind] ?? "Working"} ${progressText(jobs[0])}${jobs.length > 1 ? ` +${jobs.length - 1}` : ""}`;
+    if (!jobs.length) return;
+    const [{ kind }] = jobs;
+    const others = jobs.length > 1 ? ` +${jobs.length - 1}` : "";
+    text.textContent = `${WORDS[kind] ?? "Working"} ${progressText(jobs[0])}${others}`;
   };
   listen("jobs", update);
   return button;

@@ -16,7 +16,8 @@ import { announce, report } from "./toast.js";
 import { bindRow, trackButtons } from "./track_buttons.js";
 import { virtualTable } from "./virtual_table.js";
 
-const asked = { search: "", genre: "", key: "", mixes: false, bpm_min: "", bpm_max: "", energy_min: "", energy_max: "", opinion: "", sort: "title", order: "asc" };
+const asked = { search: "", genre: "", key: "", mixes: false, bpm_min: "", bpm_max: "", energy_min: "", energy_max: "",
+  opinion: "", sort: "title", order: "asc" };
 const wide = matchMedia("(min-width: 1100px)");
 const middle = matchMedia("(min-width: 821px)");
 const narrow = matchMedia("(min-width: 701px)"); // a window of 1440 pixels at 200 % has 720
@@ -24,8 +25,10 @@ const narrow = matchMedia("(min-width: 701px)"); // a window of 1440 pixels at 2
 const COLUMNS = [
   { name: "play", text: "play" }, { name: "title", text: "Title", sort: "title" }, { name: "artist", text: "Artist", sort: "artist" },
   { name: "album", text: "Album", sort: "album" }, { name: "genre", text: "Genre", sort: "genre" },
-  { name: "bpm", text: "BPM", sort: "bpm", class: "right" }, { name: "key", text: "Key", sort: "key" }, { name: "energy", text: "Energy", sort: "energy" },
-  { name: "duration", text: "Length", sort: "duration", class: "right" }, { name: "year", text: "Year", sort: "year", class: "right" }, { name: "buttons", text: "what to do with it" },
+  { name: "bpm", text: "BPM", sort: "bpm", class: "right" }, { name: "key", text: "Key", sort: "key" },
+  { name: "energy", text: "Energy", sort: "energy" },
+  { name: "duration", text: "Length", sort: "duration", class: "right" },
+  { name: "year", text: "Year", sort: "year", class: "right" }, { name: "buttons", text: "what to do with it" },
 ];
 const WIDTHS = { play: "36px", title: "minmax(100px, 3fr)", artist: "minmax(80px, 2fr)", album: "minmax(80px, 2fr)", genre: "minmax(70px, 1.3fr)", bpm: "64px", key: "56px", energy: "88px", duration: "58px", year: "46px", buttons: "104px" };
 const OF_A_PHONE = { title: "minmax(90px, 1fr)", bpm: "56px", key: "50px", buttons: "36px" };
@@ -40,12 +43,14 @@ function makeRow(track, queue, names, phone) {
   const button = iconButton(icon("play"), `Play ${name}`, playing, { class: "play", tabindex: -1 });
   const cells = {
     play: () => h("div", { role: "gridcell" }, button),
-    title: () => h("div", { role: "gridcell", class: phone ? "names" : "title", title: name }, phone ? [h("span", { class: "title", text: track.title }), h("small", { class: "muted", text: track.artist ?? "" })] : track.title),
+    title: () => h("div", { role: "gridcell", class: phone ? "names" : "title", title: name },
+      phone ? [h("span", { class: "title", text: track.title }), h("small", { class: "muted", text: track.artist ?? "" })] : track.title),
     artist: () => cell("artist", track.artist), album: () => cell("album", track.album), genre: () => cell("genre", track.genre),
     bpm: () => h("div", { role: "gridcell", class: "right bpm", text: fixed(track.bpm) }),
     key: () => h("div", { role: "gridcell" }, keyPill(track.camelot, track.key)),
     energy: () => h("div", { role: "gridcell" }, energyMeter(track.energy), fixed(track.energy)),
-    duration: () => cell("duration", length(track.duration_s), true), year: () => cell("year", track.year ? String(track.year) : DASH, true),
+    duration: () => cell("duration", length(track.duration_s), true),
+    year: () => cell("year", track.year ? String(track.year) : DASH, true),
     buttons: () => h("div", { role: "gridcell", class: "buttons-cell" }, phone ? trackButtons(track).at(-1) : trackButtons(track)),
   };
   const element = h("div", { class: "table-row", ondblclick: playing }, names.map((one) => cells[one]()));
@@ -67,7 +72,8 @@ export async function mount(view, { signal }) {
   const kind = layout();
   const columns = COLUMNS.filter((one) => NAMES[kind].includes(one.name));
   const count = h("small", {});
-  const none = h("p", { class: "empty-note", hidden: true }, "No track passes. ", h("button", { type: "button", text: "Clear search and filters", onclick: () => clear() }));
+  const none = h("p", { class: "empty-note", hidden: true }, "No track passes. ",
+    h("button", { type: "button", text: "Clear search and filters", onclick: () => clear() }));
   const table = virtualTable({
     label: "Tracks of the library", columns, rowHeight: () => (kind === "phone" ? 60 : 44),
     fetchPage: async (offset, limit, dropped) => {
@@ -84,15 +90,18 @@ export async function mount(view, { signal }) {
   table.element.style.setProperty("--columns", NAMES[kind].map((one) => (kind === "phone" && OF_A_PHONE[one]) || WIDTHS[one]).join(" "));
 
   const parameters = (offset, limit) => ({
-    search: asked.search, genre: asked.genre, bpm_min: asked.bpm_min, bpm_max: asked.bpm_max, energy_min: asked.energy_min, energy_max: asked.energy_max,
-    key: asked.mixes ? "" : asked.key, compatible_with: asked.mixes ? asked.key : "", opinion: asked.opinion, sort: asked.sort, order: asked.order, offset, limit,
+    search: asked.search, genre: asked.genre, bpm_min: asked.bpm_min, bpm_max: asked.bpm_max, energy_min: asked.energy_min,
+    energy_max: asked.energy_max,
+    key: asked.mixes ? "" : asked.key, compatible_with: asked.mixes ? asked.key : "", opinion: asked.opinion, sort: asked.sort,
+    order: asked.order, offset, limit,
   });
   const reload = async (options) => {
     table.setSort(asked.sort, asked.order);
     try {
       const page = await table.reload(options);
       if (!page || signal.aborted) return;
-      count.textContent = page.total === store.library.tracks ? counted(page.total) : `${whole(page.total)} of ${counted(store.library.tracks)}`;
+      count.textContent = page.total === store.library.tracks ? counted(page.total)
+        : `${whole(page.total)} of ${counted(store.library.tracks)}`;
       none.hidden = page.total > 0;
       announce(counted(page.total));
     } catch (error) {
@@ -101,14 +110,19 @@ export async function mount(view, { signal }) {
   };
   const change = (name) => (value) => { asked[name] = value; reload(); };
   const clear = () => {
-    Object.assign(asked, { search: "", genre: "", key: "", mixes: false, bpm_min: "", bpm_max: "", energy_min: "", energy_max: "", opinion: "" });
+    Object.assign(asked, { search: "", genre: "", key: "", mixes: false, bpm_min: "", bpm_max: "", energy_min: "",
+      energy_max: "", opinion: "" });
     dispatchEvent(new Event("hashchange"));
   };
   const typed = later(() => { asked.search = search.value; reload(); }, 80);
-  const search = h("input", { type: "search", value: asked.search, placeholder: "Title, artist or album", autocomplete: "off", spellcheck: "false", oninput: typed,
+  const search = h("input",
+    { type: "search", value: asked.search, placeholder: "Title, artist or album", autocomplete: "off", spellcheck: "false", oninput: typed,
     onkeydown: (event) => { if (event.key === "ArrowDown" || event.key === "Enter") { event.preventDefault(); table.focusFirst(); } } });
-  const number = (name, label) => h("input", { type: "number", value: asked[name], "aria-label": label, placeholder: label.endsWith("from") ? "from" : "to", onchange: (event) => change(name)(event.target.value) });
-  const pair = (label, from, to) => h("div", { class: "field pair", role: "group", "aria-label": label }, h("span", { class: "label", text: label }),
+  const number = (name, label) =>
+    h("input", { type: "number", value: asked[name], "aria-label": label, placeholder: label.endsWith("from") ? "from" : "to",
+      onchange: (event) => change(name)(event.target.value) });
+  const pair = (label, from, to) =>
+    h("div", { class: "field pair", role: "group", "aria-label": label }, h("span", { class: "label", text: label }),
     h("div", { class: "range" }, number(from, `${label} from`), h("span", { text: "to" }), number(to, `${label} to`)));
   const mixes = h("input", { type: "checkbox", id: "mixes", checked: asked.mixes, onchange: () => change("mixes")(mixes.checked) });
 
@@ -117,8 +131,10 @@ export async function mount(view, { signal }) {
       h("button", { type: "button", class: "quiet", onclick: () => exportTracks(null, "library") }, icon("download"), "Export all"),
       store.session.can_index && h("button", { type: "button", onclick: () => indexFolder() }, icon("folder"), "Index a folder"))),
     store.library.remarks.map((text) => h("p", { class: "remark quiet", text })),
-    h("div", { class: "toolbar" }, field("Search", search, { class: "search" }), h("details", { class: "more-filters", open: kind !== "phone" }, h("summary", { class: "muted", text: "Filters" }), h("div", {},
-      field("Genre", select([["", "all"], ...store.library.genres.map((one) => [one.name, `${one.name} (${whole(one.tracks)})`])], asked.genre, change("genre"))),
+    h("div", { class: "toolbar" }, field("Search", search, { class: "search" }),
+      h("details", { class: "more-filters", open: kind !== "phone" }, h("summary", { class: "muted", text: "Filters" }), h("div", {},
+      field("Genre", select([["", "all"],
+        ...store.library.genres.map((one) => [one.name, `${one.name} (${whole(one.tracks)})`])], asked.genre, change("genre"))),
       pair("BPM", "bpm_min", "bpm_max"), pair("Energy", "energy_min", "energy_max"),
       field("Key", select([["", "all"], ...CODES.map((code) => [code, `${code} · ${keyName(code)}`])], asked.key, change("key"))),
       h("p", { class: "check" }, mixes, h("label", { for: "mixes", text: "and what mixes" })),

@@ -34,14 +34,20 @@ export async function mount(view, { signal }) {
     show(view, heading, emptyLibrary());
     return;
   }
-  const canvas = h("canvas", { tabindex: 0, role: "application", "aria-label": "Map of the library. Arrow keys go from track to track, Enter plays, plus and minus zoom, 0 shows all.", "aria-describedby": "map-help" });
+  const canvas = h("canvas",
+    { tabindex: 0, role: "application",
+      "aria-label": "Map of the library. Arrow keys go from track to track, Enter plays, plus and minus zoom, 0 shows all.",
+      "aria-describedby": "map-help" });
   const name = h("div", { class: "map-name", hidden: true });
   const legend = h("div", { class: "legend", role: "group", "aria-label": "Genres: show only one" });
   const tool = (text, label, act) => h("button", { type: "button", "aria-label": label, title: label, text, onclick: act });
   const size = h("small", { text: "is drawn…" });
   heading.append(size);
-  show(view, h("div", { class: "view-head" }, heading, h("p", { class: "muted", id: "map-help", text: "What sounds alike is near. Click plays; drag moves; the wheel or two fingers zoom." })),
-    h("div", { class: "map" }, canvas, name, h("div", { class: "map-tools" }, tool("+", "Zoom in", () => zoom(1.5)), tool("−", "Zoom out", () => zoom(1 / 1.5)), tool("⤢", "Show all", () => { shown.reset(); draw(); }))), legend);
+  show(view, h("div", { class: "view-head" }, heading,
+    h("p", { class: "muted", id: "map-help", text: "What sounds alike is near. Click plays; drag moves; the wheel or two fingers zoom." })),
+    h("div", { class: "map" }, canvas, name,
+      h("div", { class: "map-tools" }, tool("+", "Zoom in", () => zoom(1.5)), tool("−", "Zoom out", () => zoom(1 / 1.5)),
+        tool("⤢", "Show all", () => { shown.reset(); draw(); }))), legend);
   const data = await get("map", {}, { signal });
   size.textContent = counted(data.ids.length);
   const points = new Points(data.x, data.y);
@@ -84,7 +90,9 @@ export async function mount(view, { signal }) {
     try {
       const track = await rowOf(data.ids[i]);
       if (i !== pointed || signal.aborted) return;
-      show(name, h("strong", { text: trackName(track) }), h("p", {}, h("span", { class: "bpm", text: fixed(track.bpm) }), keyPill(track.camelot, track.key), h("span", { class: "muted", text: data.genres[data.genre[i]] ?? "" })));
+      show(name, h("strong", { text: trackName(track) }),
+        h("p", {}, h("span", { class: "bpm", text: fixed(track.bpm) }), keyPill(track.camelot, track.key),
+          h("span", { class: "muted", text: data.genres[data.genre[i]] ?? "" })));
       name.hidden = false;
       const [left, top] = shown.toScreen(points.x[i], points.y[i]);
       name.style.left = `${Math.max(0, Math.min(left + 14, shown.width - name.offsetWidth - 4))}px`;
@@ -155,7 +163,8 @@ export async function mount(view, { signal }) {
   canvas.addEventListener("keydown", (event) => {
     const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     if (way) {
-      const next = pointed < 0 ? points.nearest(...shown.toMap(shown.width / 2, shown.height / 2), 2, passes) : points.towards(pointed, ...way, passes);
+      const next = pointed < 0 ? points.nearest(...shown.toMap(shown.width / 2, shown.height / 2), 2, passes)
+        : points.towards(pointed, ...way, passes);
       if (next >= 0) {
         shown.reveal(points.x[next], points.y[next]);
         point(next, true);
@@ -170,9 +179,13 @@ export async function mount(view, { signal }) {
 
   const drawLegend = () => {
     const others = data.ids.length - common.reduce((sum, one) => sum + counts.get(one), 0);
-    const entry = (genre, text, style, count) => h("button", { type: "button", "aria-pressed": String(only === genre), onclick: () => { only = only === genre ? null : genre; drawLegend(); draw(); } },
+    const entry = (genre, text, style, count) =>
+      h("button", { type: "button", "aria-pressed": String(only === genre),
+        onclick: () => { only = only === genre ? null : genre; drawLegend(); draw(); } },
       h("i", { style: { "--colour": style }, "aria-hidden": "true" }), text, h("small", { class: "muted", text: whole(count) }));
-    keepFocus(legend, () => show(legend, common.map((one, rank) => entry(one, data.genres[one], hueOf(rank), counts.get(one))), others > 0 && entry("other", "other", colour("--line-strong"), others)));
+    keepFocus(legend, () =>
+      show(legend, common.map((one, rank) => entry(one, data.genres[one], hueOf(rank), counts.get(one))),
+        others > 0 && entry("other", "other", colour("--line-strong"), others)));
   };
   drawLegend();
   new ResizeObserver(draw).observe(canvas);

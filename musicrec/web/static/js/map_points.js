@@ -76,7 +76,8 @@ export class Window {
   }
 
   toMap(left, top) {
-    return [(left - this.width / 2 - this.dx) / (this.across * this.zoom) + 0.5, (top - this.height / 2 - this.dy) / (this.down * this.zoom) + 0.5];
+    return [(left - this.width / 2 - this.dx) / (this.across * this.zoom) + 0.5,
+      (top - this.height / 2 - this.dy) / (this.down * this.zoom) + 0.5];
   }
 
   /** Zoom around a place on the screen, which stays where it is. */

@@ -43,7 +43,8 @@ function setVolume() {
 /** Tell the system what plays, for its own player and the keys of the keyboard. */
 function showOnKeys(track) {
   if (!navigator.mediaSession) return;
-  navigator.mediaSession.metadata = new MediaMetadata({ title: track.title || track.name || "", artist: track.artist ?? "", album: track.album ?? "" });
+  navigator.mediaSession.metadata = new MediaMetadata({ title: track.title || track.name || "", artist: track.artist ?? "",
+    album: track.album ?? "" });
 }
 
 const holds = (deck, track) => deck.dataset.track === String(track.id) && !deck.error;

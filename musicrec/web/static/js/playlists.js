@@ -39,7 +39,8 @@ function playlistRow(track, at, { list, rows, edit }) {
   const grip = iconButton(icon("grip"), `Move ${name}; arrow keys move it`, () => {}, { class: "grip" });
   const element = h("li", { class: `playlist-row ${available ? "" : "gone"}`, tabindex: at ? -1 : 0, data: { at } }, grip,
     h("span", { class: "rank", text: at + 1 }), button,
-    h("div", { class: "names" }, h("strong", { text: track.title || track.name || track.id }), h("small", { class: "muted", text: available ? track.artist ?? "" : "its file is missing" })),
+    h("div", { class: "names" }, h("strong", { text: track.title || track.name || track.id }),
+      h("small", { class: "muted", text: available ? track.artist ?? "" : "its file is missing" })),
     h("span", { class: "bpm", text: fixed(track.bpm) }), keyPill(track.camelot, track.key),
     energyCell(track.energy),
     h("span", { class: "length muted", text: length(track.duration_s) }),
@@ -71,7 +72,9 @@ export async function mount(view, { signal, params }) {
 
   const readLists = async () => {
     const found = isEmpty() ? [] : await get("playlists", {}, { signal }); // no library has no playlists
-    keepFocus(lists, () => show(lists, found.map((one) => h("a", { href: addressOf(one.name), "aria-current": one.name === chosen ? "page" : null, title: `changed ${moment(one.changed)}` },
+    keepFocus(lists, () =>
+      show(lists, found.map((one) =>
+        h("a", { href: addressOf(one.name), "aria-current": one.name === chosen ? "page" : null, title: `changed ${moment(one.changed)}` },
       h("span", { class: "name", text: one.name }), h("span", { class: "muted", text: one.tracks }))),
     !found.length && h("p", { class: "muted", text: "No playlist yet." })));
     return found;
@@ -92,7 +95,8 @@ export async function mount(view, { signal, params }) {
   };
   const readDetail = async (focus = null) => {
     if (!chosen) {
-      show(detail, h("div", { class: "empty-note" }, h("p", { text: "Add tracks with the menu ⋯ of a track, with the key p, or make an empty playlist." })));
+      show(detail, h("div", { class: "empty-note" },
+        h("p", { text: "Add tracks with the menu ⋯ of a track, with the key p, or make an empty playlist." })));
       return;
     }
     const playlist = await get(pathOf(chosen), {}, { signal });
@@ -134,18 +138,23 @@ export async function mount(view, { signal, params }) {
         location.hash = addressOf(chosen);
       }) } });
     });
-    const more = iconButton(icon("more"), `More for ${chosen}`, () => openMenu(more, [["Rename…", rename], ["Delete", erase]]), MENU_BUTTON);
+    const items = [["Rename…", rename], ["Delete", erase]];
+    const more = iconButton(icon("more"), `More for ${chosen}`, () => openMenu(more, items), MENU_BUTTON);
     const total = here.reduce((sum, one) => sum + (one.duration_s ?? 0), 0);
     list = h("ol", { class: "plain", "aria-label": `Tracks of ${chosen}` });
     show(list, rows.map((track, at) => playlistRow(track, at, { list, rows, edit })));
     keepFocus(detail, () => show(detail, h("div", { class: "view-head" }, h("div", {}, h("h2", { text: chosen }), h("p", { class: "muted", text: `${counted(rows.length)} · ${length(total)}` })),
       h("div", { class: "buttons" },
-        h("button", { type: "button", class: "quiet", disabled: !here.length, onclick: () => play(here[0], { queue: here }) }, icon("play"), "Play"),
+        h("button", { type: "button", class: "quiet", disabled: !here.length, onclick: () => play(here[0], { queue: here }) },
+          icon("play"), "Play"),
         h("button", { type: "button", class: "quiet", disabled: !here.length, onclick: goOn }, icon("add"), "Continue it"),
-        h("button", { type: "button", class: "quiet", disabled: !here.length, onclick: () => useAsQuery(here, { playlist: true }) }, icon("search"), "Find more like it"),
-        h("button", { type: "button", class: "quiet", disabled: !rows.length, onclick: () => exportTracks(null, chosen, chosen) }, icon("download"), "Export"), more)),
+        h("button", { type: "button", class: "quiet", disabled: !here.length,
+          onclick: () => useAsQuery(here, { playlist: true }) }, icon("search"), "Find more like it"),
+        h("button", { type: "button", class: "quiet", disabled: !rows.length,
+          onclick: () => exportTracks(null, chosen, chosen) }, icon("download"), "Export"), more)),
     rows.length ? list : h("p", { class: "empty-note", text: "This playlist is empty. Search a track below to add it." }),
-    h("div", { class: "ask set-add" }, trackPicker({ label: "Add a track to this playlist", placeholder: "Add a track…", signal, key: "/", onpick: act(async (track) => {
+    h("div", { class: "ask set-add" },
+      trackPicker({ label: "Add a track to this playlist", placeholder: "Add a track…", signal, key: "/", onpick: act(async (track) => {
       await post(pathOf(chosen, "/tracks"), { tracks: [track.id] });
       await readDetail();
       await readLists();
@@ -159,7 +168,8 @@ export async function mount(view, { signal, params }) {
     }
   };
 
-  show(view, h("div", { class: "view-head" }, h("h1", { text: "Playlists" }), h("button", { type: "button", onclick: make }, icon("add"), "New playlist")), h("div", { class: "playlists" }, lists, detail));
+  show(view, h("div", { class: "view-head" }, h("h1", { text: "Playlists" }),
+    h("button", { type: "button", onclick: make }, icon("add"), "New playlist")), h("div", { class: "playlists" }, lists, detail));
   listen("player", () => { for (const one of list?.children ?? []) one.update(); }, signal);
   listen("playlists", () => {
     if (!chosen) dispatchEvent(new Event("hashchange"));

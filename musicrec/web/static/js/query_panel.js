@@ -8,7 +8,7 @@ import { fixed, length, trackName } from "./format.js";
 import { icon } from "./icons.js";
 import { isPlaying, toggle } from "./player.js";
 import { filterOf, query, setPart } from "./query_state.js";
-import { rowOf, store } from "./store.js";
+import { isUpload, rowOf, store } from "./store.js";
 import { trackButtons } from "./track_buttons.js";
 import { makeWaveform } from "./waveform.js";
 
@@ -19,20 +19,24 @@ const MOST_TAGS = 5;
 export function queryRow() {
   const [seed] = query.seeds;
   const said = query.answer?.query;
-  return said && said.id === seed?.id ? { ...seed, ...rowOf(said), title: said.title || seed.title, artist: said.artist || seed.artist } : seed;
+  return said && said.id === seed?.id
+    ? { ...seed, ...rowOf(said), title: said.title || seed.title, artist: said.artist || seed.artist } : seed;
 }
 
 function figure(label, value, unit, more = null) {
-  return h("div", { class: "figure" }, h("span", { class: "label", text: label }), h("span", { class: "value" }, value, unit && h("small", { text: unit })), more);
+  return h("div", { class: "figure" }, h("span", { class: "label", text: label }),
+    h("span", { class: "value" }, value, unit && h("small", { text: unit })), more);
 }
 
 function tagList(said) {
-  const groups = Object.entries(said.tag_groups ?? {}).map(([group, tags]) => [group, tags.filter((tag) => tag.present).slice(0, MOST_TAGS)]);
+  const groups = Object.entries(said.tag_groups ?? {}).map(([group, tags]) =>
+    [group, tags.filter((tag) => tag.present).slice(0, MOST_TAGS)]);
   const others = Object.entries(said.tag_groups ?? {}).length ? [] : Object.entries(said.tags ?? {}).map(([head, tags]) =>
     [head, tags.slice(0, MOST_TAGS).map((tag) => ({ tag: tag.tag, strength: tag.probability }))]);
   return h("dl", { class: "tags" }, [...groups, ...others].filter(([, tags]) => tags.length).map(([group, tags]) => h("div", {},
     h("dt", { text: GROUPS[group] ?? group.replaceAll("_", " ") }),
-    h("dd", {}, tags.map((tag) => h("span", { class: "tag", title: `${tag.tag}: ${fixed(tag.strength, 2)}`, style: { "--share": tag.strength } }, tag.tag))))));
+    h("dd", {}, tags.map((tag) =>
+      h("span", { class: "tag", title: `${tag.tag}: ${fixed(tag.strength, 2)}`, style: { "--share": tag.strength } }, tag.tag))))));
 }
 
 /** Return the keys that are filtered by: those chosen by hand, as codes. */
@@ -62,7 +66,8 @@ export function queryPanel(signal) {
   const waveform = makeWaveform(wave, { height: 96, signal });
   const panel = h("section", { class: "query-panel card", "aria-label": "The query" },
     h("div", { class: "query-main" }, h("div", { class: "query-top" }, head, facts), wave, tags),
-    h("details", { class: "wheel-part", open: matchMedia("(min-width: 701px)").matches }, h("summary", { class: "muted", text: "Keys that mix" }), wheel), place);
+    h("details", { class: "wheel-part", open: matchMedia("(min-width: 701px)").matches },
+      h("summary", { class: "muted", text: "Keys that mix" }), wheel), place);
   let of = null;
 
   const update = () => {
@@ -86,7 +91,8 @@ export function queryPanel(signal) {
     const focused = wheel.contains(document.activeElement) ? document.activeElement.dataset.code : null;
     show(wheel, camelotWheel({ code: row.camelot, scores: store.keys[row.camelot] ?? {}, chosen: chosenKeys(), onchoose: chooseKey }),
       h("p", { class: "wheel-hint" }, chosenKeys().length
-        ? h("button", { type: "button", class: "quiet", text: `Only ${chosenKeys().join(", ")} · clear`, onclick: () => setPart("filters", "key", undefined) })
+        ? h("button", { type: "button", class: "quiet", text: `Only ${chosenKeys().join(", ")} · clear`,
+          onclick: () => setPart("filters", "key", undefined) })
         : h("span", { class: "muted", text: filterOf("key") ? "the preset keeps keys that mix" : "bright keys mix; click to filter" })));
     if (focused) wheel.querySelector(`[data-code="${focused}"]`)?.focus();
     if (of !== row.id) {

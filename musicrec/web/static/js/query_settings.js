@@ -7,7 +7,8 @@ import { change, filterOf, preset, query, setPart } from "./query_state.js";
 import { store } from "./store.js";
 
 const MOST_WEIGHT = 5;
-const KEYS = [["", "any key"], ["compatible", "keys that mix"], ["same", "the same key"], ["same,neighbour", "same and neighbours"], ["same,relative", "same and relative"]];
+const KEYS = [["", "any key"], ["compatible", "keys that mix"], ["same", "the same key"],
+  ["same,neighbour", "same and neighbours"], ["same,relative", "same and relative"]];
 const PERCENTS = [["", "any tempo"], ...[2, 4, 6, 8, 12, 16].map((one) => [String(one), `± ${one} %`])];
 
 /** Set a filter by hand; what the preset says itself is left to it. */
@@ -38,19 +39,22 @@ function weights() {
       slider.parentElement.classList.toggle("changed", value !== undefined);
       askLater("weights", block, value);
     }, style: { "--at": `${Math.min(1, value / MOST_WEIGHT) * 100}%` } });
-    return h("div", { class: block in query.weights ? "slider changed" : "slider" }, h("label", { for: id, text: blockName(block) }), slider, shown);
+    return h("div", { class: block in query.weights ? "slider changed" : "slider" },
+      h("label", { for: id, text: blockName(block) }), slider, shown);
   });
 }
 
 function range(label, name, least, most) {
   const [from, to] = filterOf(name) ?? [null, null];
-  const number = (value, what) => h("input", { type: "number", min: least, max: most, value: value ?? "", placeholder: what === "from" ? least : most,
+  const number = (value, what) =>
+    h("input", { type: "number", min: least, max: most, value: value ?? "", placeholder: what === "from" ? least : most,
     "aria-label": `${label} ${what}`, onchange: () => {
       const [a, b] = [low.value, high.value].map((one) => (one === "" ? null : Number(one)));
       setFilter(name, a === null && b === null ? null : [a, b]);
     } });
   const [low, high] = [number(from, "from"), number(to, "to")];
-  return h("div", { class: "field", role: "group", "aria-label": label }, h("span", { class: "label", text: label }), h("div", { class: "range" }, low, h("span", { text: "to" }), high));
+  return h("div", { class: "field", role: "group", "aria-label": label }, h("span", { class: "label", text: label }),
+    h("div", { class: "range" }, low, h("span", { text: "to" }), high));
 }
 
 function check(label, on, act) {
@@ -62,9 +66,12 @@ function check(label, on, act) {
 function genres() {
   const chosen = filterOf("genre") ?? [];
   const known = (store.presets.genres ?? []).filter((one) => !chosen.includes(one));
-  return h("div", { class: "field" }, known.length + chosen.length > 0 && field("Genre", select([["", chosen.length ? "add a genre…" : "any genre"], ...known.map((one) => [one, one])], "",
+  return h("div", { class: "field" },
+    known.length + chosen.length > 0 &&
+      field("Genre", select([["", chosen.length ? "add a genre…" : "any genre"], ...known.map((one) => [one, one])], "",
     (one) => setFilter("genre", [...chosen, one]))),
-  h("div", { class: "chosen" }, chosen.map((one) => h("button", { type: "button", class: "chip", "aria-label": `Remove genre ${one}`, text: `${one} ×`,
+  h("div", { class: "chosen" },
+    chosen.map((one) => h("button", { type: "button", class: "chip", "aria-label": `Remove genre ${one}`, text: `${one} ×`,
     onclick: () => setFilter("genre", chosen.length > 1 ? chosen.filter((other) => other !== one) : null) }))));
 }
 
@@ -81,7 +88,8 @@ function filters() {
     field("Tempo", select(percents, percent, (one) => setFilter("bpm_percent", one ? Number(one) : null))),
     field("Key", select(keys, key, (one) => setFilter("key", one ? one.split(",") : null))),
     range("Energy", "energy", 1, 10), range("Year", "year", 1900, 2100),
-    filterOf("year") && check("Unknown years, too", Boolean(filterOf("keep_unknown")?.includes("year")), (on) => setFilter("keep_unknown", on ? ["year"] : null)), genres(),
+    filterOf("year") && check("Unknown years, too", Boolean(filterOf("keep_unknown")?.includes("year")),
+      (on) => setFilter("keep_unknown", on ? ["year"] : null)), genres(),
     check("Not this artist", Boolean(filterOf("not_artist")?.includes("same")), (on) => setFilter("not_artist", on ? ["same"] : null)),
     check("One track per artist", filterOf("max_per_artist") === 1, (on) => setFilter("max_per_artist", on ? 1 : null)),
     check("Silent or very short tracks, too", query.unreliable, (on) => change({ unreliable: on })),
@@ -101,7 +109,8 @@ export function querySettings(signal) {
   wide.addEventListener("change", () => { element.open = wide.matches; }, { signal });
 
   const update = () => keepFocus(element, () => {
-    show(presets, [{ name: null, about: "all that the library knows, weighed evenly" }, ...store.presets.presets].map((one) => h("button", { type: "button",
+    const balanced = { name: null, about: "all that the library knows, weighed evenly" };
+    show(presets, [balanced, ...store.presets.presets].map((one) => h("button", { type: "button",
       "aria-pressed": String((one.name ?? null) === query.preset), text: one.name ?? "balanced", title: one.about,
       onclick: () => start({ preset: one.name ?? null }) })));
     about.textContent = query.preset ? preset().about : "Everything counts. Only the tags filter.";

@@ -58,7 +58,8 @@ export async function ask() {
   } catch (error) {
     if (signal.aborted) return undefined;
     query.asking = false;
-    query.answer = error.status !== 0 && query.answer && { ...query.answer, results: [], remarks: [error.message] } || null; // null is asked again when the server answers
+    const refused = error.status !== 0 && query.answer;
+    query.answer = refused ? { ...query.answer, results: [], remarks: [error.message] } : null; // null is asked again later
     tell("answer");
     report(error);
     if (error.status === 404) forget();

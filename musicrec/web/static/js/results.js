@@ -44,7 +44,9 @@ function resultRow(result, rows, weights, signal) {
   const playing = () => toggle(row, options);
   const button = iconButton(icon(isPlaying(row.id) ? "pause" : "play"), `Play ${trackName(row)}`, playing, { class: "play" });
   const panel = h("div", { class: "why-place", hidden: true });
-  const why = h("button", { type: "button", class: "why", "aria-expanded": "false", title: "Why this one?", onclick: () => openWhy() }, result.why || "Why this one?");
+  const why = h("button",
+    { type: "button", class: "why", "aria-expanded": "false", title: "Why this one?", onclick: () => openWhy() },
+    result.why || "Why this one?");
   let closed = new AbortController();
   const openWhy = async () => {
     panel.hidden = !panel.hidden;
@@ -95,7 +97,8 @@ function heading(answer, shown) {
   const steps = filter.steps?.at(-1);
   const tags = steps?.tags?.length ? `${filter.match} of ${steps.tags.join(", ")}` : null;
   const parts = [...(filter.musical?.texts ?? []), tags].filter(Boolean);
-  const found = query.towards ? `${counted(shown.length)} on the way to ${trackName(query.towards)}` : `${counted(shown.length)} that ${shown.length === 1 ? "goes" : "go"} with it`;
+  const found = query.towards ? `${counted(shown.length)} on the way to ${trackName(query.towards)}`
+    : `${counted(shown.length)} that ${shown.length === 1 ? "goes" : "go"} with it`;
   return [h("h2", {}, shown.length ? found : library.tracks > 1 ? "Nothing passes" : "No other track yet"),
     h("p", { class: "muted steps-text", text: [`of ${whole(library.tracks)}`, parts.join(" · ")].filter(Boolean).join(": ") })];
 }
@@ -129,8 +132,11 @@ export function results(signal) {
     const rows = shown.map(rowOf);
     const active = document.activeElement?.closest?.(".result")?.dataset.track;
     show(head, heading(answer, shown), h("div", { class: "buttons" },
-      h("button", { type: "button", class: "quiet", onclick: () => addToPlaylist(rows), disabled: !rows.length }, icon("add"), "All to playlist"),
-      h("button", { type: "button", class: "quiet", onclick: () => saveTracks(rows.map((one) => one.id), trackName(queryRow() ?? {})), disabled: !rows.length }, icon("download"), "Export")));
+      h("button", { type: "button", class: "quiet", onclick: () => addToPlaylist(rows), disabled: !rows.length }, icon("add"),
+        "All to playlist"),
+      h("button", { type: "button", class: "quiet",
+        onclick: () => saveTracks(rows.map((one) => one.id), trackName(queryRow() ?? {})), disabled: !rows.length },
+        icon("download"), "Export")));
     show(remarks, answer.remarks.map((text) => h("p", { class: "remark", text })));
     const ended = AbortSignal.any([signal, drawn.signal]);
     const items = shown.map((one) => resultRow(one, rows, answer.similarity?.weights ?? {}, ended));
@@ -141,7 +147,9 @@ export function results(signal) {
     const names = shown.length ? axes(shown[0], answer.similarity?.weights ?? {}).map(([name]) => blockName(name)) : [];
     columns.hidden = !shown.length;
     show(columns, h("span", { class: "of-tempo", text: "BPM" }), h("span", { text: "key" }), h("span", { text: "energy" }),
-      h("span", { title: names.join("\n"), text: "axes" }), h("span", { class: "of-score", text: "similar", title: "Similarity. The order also follows your taste, variety, and how often a track is near to everything." }));
+      h("span", { title: names.join("\n"), text: "axes" }),
+      h("span", { class: "of-score", text: "similar",
+        title: "Similarity. The order also follows your taste, variety, and how often a track is near to everything." }));
     const again = active && items.find((one) => one.dataset.track === active);
     if (again) { items[0].tabIndex = -1; again.tabIndex = 0; again.focus({ preventScroll: true }); }
   };

@@ -4,6 +4,7 @@ import { h, svg } from "./dom.js";
 import { fixed } from "./format.js";
 
 const [LEFT, RIGHT] = [44, 16];
+const MARGIN_BPM = 3; // above and below
 const ROWS = { bpm: [14, 96], energy: [132, 212], key: [228, 252] }; // top and bottom
 
 const MIXES = 8; // percent: as far as a pitch fader goes
@@ -36,7 +37,8 @@ export function setChart(made) {
   const bpm = scale(ROWS.bpm, low, high);
   const energy = scale(ROWS.energy, 1, 10);
   const line = (name, y, kind) => {
-    const points = tracks.map((one, i) => (one[name] === null || one[name] === undefined ? null : `${x(middle(one, i)).toFixed(1)},${y(one[name]).toFixed(1)}`)).filter(Boolean);
+    const points = tracks.map((one, i) =>
+      (typeof one[name] === "number" ? `${x(middle(one, i)).toFixed(1)},${y(one[name]).toFixed(1)}` : null)).filter(Boolean);
     return svg("polyline", { class: kind, points: points.join(" ") });
   };
   const dots = (name, y, kind, said) => tracks.map((one, i) => one[name] !== null && svg("circle", { class: kind(i), cx: x(middle(one, i)), cy: y(one[name]), r: 3.5 }, svg("title", {}, `${one.name}: ${said(one)}`)));
@@ -45,7 +47,8 @@ export function setChart(made) {
     if (!one.camelot) return null;
     const [from, to] = [x(one.starts_min), x(tracks[i + 1]?.starts_min ?? all)];
     return svg("g", { "data-wheel": one.camelot.slice(0, -1), "data-ring": one.camelot.at(-1) },
-      svg("rect", { class: "key-bar", x: from, y: ROWS.key[0], width: Math.max(1, to - from - 2), height: 24, rx: 3 }, svg("title", {}, `${one.name}: ${one.camelot}`)),
+      svg("rect", { class: "key-bar", x: from, y: ROWS.key[0], width: Math.max(1, to - from - 2), height: 24, rx: 3 },
+        svg("title", {}, `${one.name}: ${one.camelot}`)),
       to - from > 30 && text((from + to) / 2, ROWS.key[0] + 16.5, one.camelot, { class: "key-text", "text-anchor": "middle" }));
   });
   let right = 0; // of the last tempo that is written; those that would lie on it are left out

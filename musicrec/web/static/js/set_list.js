@@ -43,7 +43,8 @@ export function setList(made, { locked, onorder, onlock, onban, focus = null }) 
       h("span", { class: "bpm", text: fixed(row.bpm) }), keyPill(row.camelot, row.key),
       energyCell(row.energy),
       h("div", { class: "row-buttons" },
-        iconButton(icon(isLocked ? "lock" : "unlock"), `Lock ${row.name} at this place`, () => onlock(row), { "aria-pressed": String(isLocked), class: isLocked ? "on" : "" }),
+        iconButton(icon(isLocked ? "lock" : "unlock"), `Lock ${row.name} at this place`, () => onlock(row),
+          { "aria-pressed": String(isLocked), class: isLocked ? "on" : "" }),
         iconButton(icon("never"), `Not in this set: ${row.name}`, () => onban(row))));
     element.update = () => {
       show(button, icon(isPlaying(row.id) ? "pause" : "play"));

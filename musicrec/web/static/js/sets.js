@@ -21,7 +21,8 @@ const RULES = [["default", "key lock"], ["vinyl", "vinyl: the tempo moves the ke
 const MOST_BACK = 50; // changes that can be taken back
 
 // What is asked and what was made. It is kept while the tab is open, also when the page is loaded again.
-const state = { start: null, end: null, unit: "tracks", tracks: 10, minutes: 60, rules: "default", curve: null, made: null, locked: new Set(), banned: [], before: [] };
+const state = { start: null, end: null, unit: "tracks", tracks: 10, minutes: 60, rules: "default", curve: null, made: null,
+  locked: new Set(), banned: [], before: [] };
 listen("user", () => {
   Object.assign(state, { start: null, end: null, made: null, locked: new Set(), banned: [], before: [] });
   keep();
@@ -94,14 +95,23 @@ export async function mount(view, { signal, params }) {
     const current = state[name];
     const set = (track) => { state[name] = track; showEnds(); if (name === "start") curve.startAt(track?.energy); };
     return h("div", { class: "field" }, h("span", { class: "label", text: label }),
-      current ? chosenTrack(current, () => set(null)) : trackPicker({ label, placeholder: missing, onpick: set, key: name === "start" ? "/" : undefined, signal }));
+      current ? chosenTrack(current, () => set(null))
+        : trackPicker({ label, placeholder: missing, onpick: set, key: name === "start" ? "/" : undefined, signal }));
   };
   const showEnds = () => keepFocus(ends, () =>
     show(ends, place("start", "Start with", "Search the first track…"), place("end", "End with (optional)", "Search the last track…")));
   const showSize = () => {
-    const unit = (value, text) => h("button", { type: "button", text, "aria-pressed": String(state.unit === value), onclick: () => { state.unit = value; showSize(); } });
-    const number = h("input", { type: "number", min: 2, max: state.unit === "tracks" ? 200 : 720, value: state[state.unit], "aria-label": `Number of ${state.unit}`, onchange: () => { state[state.unit] = Number(number.value) || state[state.unit]; } });
-    keepFocus(size, () => show(size, h("span", { class: "label", text: "Length" }), h("div", { class: "range" }, number, h("span"), h("div", { class: "toggle", role: "group", "aria-label": "Unit of the length" }, unit("tracks", "tracks"), unit("minutes", "min")))));
+    const unit = (value, text) =>
+      h("button", { type: "button", text, "aria-pressed": String(state.unit === value),
+        onclick: () => { state.unit = value; showSize(); } });
+    const number = h("input",
+      { type: "number", min: 2, max: state.unit === "tracks" ? 200 : 720, value: state[state.unit],
+        "aria-label": `Number of ${state.unit}`, onchange: () => { state[state.unit] = Number(number.value) || state[state.unit]; } });
+    keepFocus(size, () =>
+      show(size, h("span", { class: "label", text: "Length" }),
+        h("div", { class: "range" }, number, h("span"),
+          h("div", { class: "toggle", role: "group", "aria-label": "Unit of the length" }, unit("tracks", "tracks"),
+            unit("minutes", "min")))));
   };
 
   let orders = 0; // how many orders were asked for; only the answer to the last one counts
@@ -128,9 +138,11 @@ export async function mount(view, { signal, params }) {
     go.setAttribute("aria-disabled", "true"); // not disabled: the focus stays
     state.curve = curve.state();
     try {
-      const places = Object.fromEntries((state.made?.tracks ?? []).map((one, i, all) => [i + 1, one.id, i > 0 && i < all.length - 1]).filter(([, id, inside]) => inside && state.locked.has(id)));
+      const places = Object.fromEntries((state.made?.tracks ?? []).map((one, i, all) =>
+        [i + 1, one.id, i > 0 && i < all.length - 1]).filter(([, id, inside]) => inside && state.locked.has(id)));
       const made = await built({
-        start: state.start.id, end: state.end?.id ?? null, tracks: state.unit === "tracks" ? state.tracks : null, minutes: state.unit === "minutes" ? state.minutes : null,
+        start: state.start.id, end: state.end?.id ?? null, tracks: state.unit === "tracks" ? state.tracks : null,
+        minutes: state.unit === "minutes" ? state.minutes : null,
         curve: curve.value(), locked: places, banned: state.banned.map((one) => one.id), settings: { name: state.rules },
       });
       if (made) take(made);
@@ -179,7 +191,8 @@ export async function mount(view, { signal, params }) {
     const { made } = state;
     if (!made) {
       show(result, h("div", { class: "welcome" }, h("h2", { text: "A set from your library" }),
-        h("p", { text: "Choose a first track, draw how the energy should go, and build. Every transition says why it works; drag tracks where you want them, lock what must stay, ban what must not come." })));
+        h("p", {}, "Choose a first track, draw how the energy should go, and build. Every transition says why it works; ",
+          "drag tracks where you want them, lock what must stay, ban what must not come.")));
       return;
     }
     const rows = made.tracks.map(rowOfSetTrack);
@@ -191,21 +204,29 @@ export async function mount(view, { signal, params }) {
         if ([state.start?.id, state.end?.id, state.made.tracks[0].id].includes(row.id)) return order(state.made.tracks.filter((one) => one.id !== row.id).map((one) => one.id));
         return replace(row);
       } });
-    const add = trackPicker({ label: "Add a track to the end of the set", placeholder: "Add a track…", onpick: (track) => order([...rows.map((one) => one.id), track.id], track.id), signal });
+    const add = trackPicker({ label: "Add a track to the end of the set", placeholder: "Add a track…",
+      onpick: (track) => order([...rows.map((one) => one.id), track.id], track.id), signal });
     show(result, h("div", { class: "view-head" }, h("div", { class: "set-summary" },
-      h("span", {}, h("b", { text: fixed(made.minutes, 0) }), " min"), h("span", {}, h("b", { text: made.tracks.length }), " tracks"), h("span", {}, "transitions ", h("b", { text: fixed(made.score, 2) }))),
+      h("span", {}, h("b", { text: fixed(made.minutes, 0) }), " min"),
+      h("span", {}, h("b", { text: made.tracks.length }), " tracks"),
+      h("span", {}, "transitions ", h("b", { text: fixed(made.score, 2) }))),
     h("div", { class: "buttons" },
       h("button", { type: "button", class: "quiet", onclick: undo, disabled: !state.before.some(Boolean) }, icon("undo"), "Back"),
       h("button", { type: "button", class: "quiet", onclick: () => play(rows[0], { queue: rows }) }, icon("play"), "Play"),
       h("button", { type: "button", class: "quiet", onclick: () => addToPlaylist(rows) }, icon("add"), "Playlist"),
-      h("button", { type: "button", class: "quiet", onclick: () => exportTracks(rows.map((one) => one.id), `set from ${rows[0].name}`) }, icon("download"), "Export"))),
+      h("button", { type: "button", class: "quiet",
+        onclick: () => exportTracks(rows.map((one) => one.id), `set from ${rows[0].name}`) }, icon("download"), "Export"))),
     made.remarks.map((text) => h("p", { class: "remark", text })), h("div", { class: "card" }, setChart(made)), list,
     h("div", { class: "ask set-add" }, add),
-    state.banned.length > 0 && h("p", {}, h("span", { class: "label", text: "not in this set: " }), state.banned.map((one) => h("button", { type: "button", class: "chip", text: `${trackName(one)} ×`, "aria-label": `Allow ${trackName(one)} again`,
+    state.banned.length > 0 &&
+      h("p", {}, h("span", { class: "label", text: "not in this set: " }),
+        state.banned.map((one) =>
+          h("button", { type: "button", class: "chip", text: `${trackName(one)} ×`, "aria-label": `Allow ${trackName(one)} again`,
       onclick: () => { state.banned = state.banned.filter((other) => other !== one); draw(); } }))));
   };
   show(view, h("h1", { class: "unseen", text: "Sets" }), h("div", { class: "sets" },
-    h("form", { class: "set-form card", novalidate: true, onsubmit: (event) => { event.preventDefault(); if (!go.hasAttribute("aria-disabled")) build(); } }, ends, size, curve.element,
+    h("form", { class: "set-form card", novalidate: true,
+      onsubmit: (event) => { event.preventDefault(); if (!go.hasAttribute("aria-disabled")) build(); } }, ends, size, curve.element,
       field("Rules", select(RULES, state.rules, (value) => { state.rules = value; })), go, doing), result));
   showEnds();
   if (state.start && !state.curve) curve.startAt(state.start.energy);

@@ -27,8 +27,10 @@ export function shortcut(keys, group, text, run, signal) {
 }
 
 const off = () => setting(OFF) === "yes";
-const writes = (element) => element.matches?.("input:not([type=range], [type=checkbox], [type=radio]), textarea, select, [contenteditable]");
-const NATIVE = { " ": "button, a, summary, input, canvas", Enter: "button, a, summary, input", ArrowLeft: "input, canvas, [role=slider]", ArrowRight: "input, canvas, [role=slider]" };
+const writes = (element) =>
+  element.matches?.("input:not([type=range], [type=checkbox], [type=radio]), textarea, select, [contenteditable]");
+const NATIVE = { " ": "button, a, summary, input, canvas", Enter: "button, a, summary, input",
+  ArrowLeft: "input, canvas, [role=slider]", ArrowRight: "input, canvas, [role=slider]" };
 
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
@@ -56,7 +58,8 @@ export function showShortcuts() {
   const box = h("input", { type: "checkbox", id: "single-keys", checked: !off(),
     onchange: () => keepSetting(OFF, box.checked ? "no" : "yes") });
   openDialog("Keyboard", [h("div", { class: "key-groups" }, lists),
-    h("p", { class: "check" }, box, h("label", { for: "single-keys", text: "Single keys act (switch off for speech input)" }))], { wide: true });
+    h("p", { class: "check" }, box, h("label", { for: "single-keys", text: "Single keys act (switch off for speech input)" }))],
+    { wide: true });
 }
 
 /** Listen to the keyboard. */

@@ -65,7 +65,8 @@ export function trackDetails(signal) {
     } catch (error) {
       if (track !== wanted) return;
       loaded = null;
-      if (error.name !== "AbortError") show(body, h("p", { class: "error", text: error.message }), h("button", { type: "button", text: "Try again", onclick: load }));
+      if (error.name !== "AbortError") show(body, h("p", { class: "error", text: error.message }),
+        h("button", { type: "button", text: "Try again", onclick: load }));
     }
   };
 
@@ -82,22 +83,32 @@ export function trackDetails(signal) {
       draws.push(() => one.isConnected && paint(one));
       return one;
     };
-    const part = (title, unit, content) => h("figure", {}, h("figcaption", {}, h("span", { text: title }), h("small", { class: "muted", text: unit })), content);
+    const part = (title, unit, content) =>
+      h("figure", {}, h("figcaption", {}, h("span", { text: title }), h("small", { class: "muted", text: unit })), content);
     const range = (values) => {
       const known = values.filter((one) => one !== null);
       return `${fixed(Math.min(...known), 0)} to ${fixed(Math.max(...known), 0)}`;
     };
-    const picture = h("img", { class: "spectrogram", alt: `Mel spectrogram, 0 to ${length(of.duration_s)}`, src: address(trackPath(of.id, "/spectrogram.png")), onclick: go });
+    const picture = h("img",
+      { class: "spectrogram", alt: `Mel spectrogram, 0 to ${length(of.duration_s)}`,
+        src: address(trackPath(of.id, "/spectrogram.png")), onclick: go });
     const { roll_off_hz: rollOff = [], zero_crossings_per_s: crossings = [], predictions = {} } = details;
     const parts = [part("Mel spectrogram", "dB; click to play from there", picture)];
-    if (rollOff.some((one) => one !== null)) parts.push(part("Roll-off", `Hz, ${range(rollOff)}`, canvas(`Roll-off over time, ${range(rollOff)} hertz`, 64, (one) => drawCurve(one, rollOff))));
-    if (crossings.length) parts.push(part("Zero crossings", `per second, ${range(crossings)}`, canvas(`Zero crossings over time, ${range(crossings)} per second`, 64, (one) => drawCurve(one, crossings))));
-    const tags = Object.entries(predictions.tags ?? {}).map(([name, values]) => [name, values, values.reduce((sum, one) => sum + one, 0) / (values.length || 1)])
+    if (rollOff.some((one) => one !== null)) parts.push(part("Roll-off", `Hz, ${range(rollOff)}`,
+      canvas(`Roll-off over time, ${range(rollOff)} hertz`, 64, (one) => drawCurve(one, rollOff))));
+    if (crossings.length) parts.push(part("Zero crossings", `per second, ${range(crossings)}`,
+      canvas(`Zero crossings over time, ${range(crossings)} per second`, 64, (one) => drawCurve(one, crossings))));
+    const tags = Object.entries(predictions.tags ?? {}).map(([name, values]) =>
+      [name, values, values.reduce((sum, one) => sum + one, 0) / (values.length || 1)])
       .sort((a, b) => b[2] - a[2]).slice(0, MOST_TAGS);
-    if (tags.length) parts.push(part("Tags", "brighter: more certain", canvas(`Tags over time: ${tags.map(([name, , mean]) => `${name} ${fixed(mean, 2)}`).join(", ")}`, 22 * tags.length, (one) => drawTags(one, tags))));
+    if (tags.length) parts.push(part("Tags", "brighter: more certain",
+      canvas(`Tags over time: ${tags.map(([name, , mean]) => `${name} ${fixed(mean, 2)}`).join(", ")}`, 22 * tags.length,
+        (one) => drawTags(one, tags))));
     const bpm = predictions.bpm ?? [];
-    if (bpm.some((one) => one !== null)) parts.push(part("Tempo", `BPM, ${range(bpm)}`, canvas(`Tempo over time, ${range(bpm)} BPM`, 64, (one) => drawCurve(one, predictions.bpm, { steps: true, leastSpan: 8 }))));
-    if (predictions.key?.length) parts.push(part("Key", "by Camelot code", canvas(`Key over time: ${[...new Set(predictions.key.filter(Boolean))].join(", ")}`, 26, (one) => drawKeys(one, predictions.key))));
+    if (bpm.some((one) => one !== null)) parts.push(part("Tempo", `BPM, ${range(bpm)}`,
+      canvas(`Tempo over time, ${range(bpm)} BPM`, 64, (one) => drawCurve(one, predictions.bpm, { steps: true, leastSpan: 8 }))));
+    if (predictions.key?.length) parts.push(part("Key", "by Camelot code",
+      canvas(`Key over time: ${[...new Set(predictions.key.filter(Boolean))].join(", ")}`, 26, (one) => drawKeys(one, predictions.key))));
     const cursor = h("div", { class: "time-cursor", "aria-hidden": "true" });
     show(body, h("div", { class: "over-times" }, ...parts, cursor));
     const follow = () => {

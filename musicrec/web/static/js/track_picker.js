@@ -64,8 +64,11 @@ export function trackPicker({ label, placeholder = "Search…", onpick, key, sig
       if (document.activeElement !== input) return close();
       show(list, found.map((track, i) => h("li", { role: "option", id: `${id}-${i}`, "aria-selected": "false",
         onpointerdown: (event) => { event.preventDefault(); pick(track); } },
-      h("span", { class: "name", text: trackName(track) }), h("span", { class: "bpm", text: fixed(track.bpm) }), keyPill(track.camelot, track.key))),
-      !found.length && h("li", { role: "option", "aria-disabled": "true", "aria-selected": "false", class: "muted", text: "No track of the library has these words." }));
+      h("span", { class: "name", text: trackName(track) }), h("span", { class: "bpm", text: fixed(track.bpm) }),
+      keyPill(track.camelot, track.key))),
+      !found.length && h("li",
+        { role: "option", "aria-disabled": "true", "aria-selected": "false", class: "muted",
+          text: "No track of the library has these words." }));
       list.hidden = false;
       input.setAttribute("aria-expanded", "true");
       mark(found.length ? 0 : -1);

@@ -60,7 +60,8 @@ async function send(upload) {
     upload.id = id;
     const last = await watch(job, (now) => {
       upload.job = now;
-      say("analysing", now.state === "waiting" ? "waiting for its turn" : `analysing ${progressText(now)}`, now.total ? now.done / now.total : null);
+      say("analysing", now.state === "waiting" ? "waiting for its turn" : `analysing ${progressText(now)}`,
+        now.total ? now.done / now.total : null);
     });
     if (last.state !== "done") return drop(upload);
     const track = await get(trackPath(last.track ?? id), {}, { signal });

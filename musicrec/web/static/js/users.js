@@ -10,7 +10,8 @@ import { announce } from "./toast.js";
 export function chooseUser({ must = false } = {}) {
   const wrong = h("p", { class: "error", role: "alert" });
   const { names, needs_pin: needsPin, user } = store.session;
-  const name = h("input", { type: "text", required: true, maxlength: 100, list: "people", autocomplete: "off", value: "", autofocus: true });
+  const name = h("input",
+    { type: "text", required: true, maxlength: 100, list: "people", autocomplete: "off", value: "", autofocus: true });
   const pin = h("input", { type: "password", inputmode: "numeric", autocomplete: "off", required: needsPin });
   const enter = async (path) => {
     show(wrong);
@@ -43,7 +44,8 @@ export function chooseUser({ must = false } = {}) {
       show(wrong, error.message);
     }
   };
-  form.append(h("div", { class: "buttons" }, user && h("button", { type: "button", class: "quiet", text: "Sign out", onclick: leave }), add, go));
+  form.append(h("div", { class: "buttons" },
+    user && h("button", { type: "button", class: "quiet", text: "Sign out", onclick: leave }), add, go));
   const dialog = openDialog("Who is listening?", form, { must });
   return dialog.closed;
 }

@@ -18,7 +18,8 @@ const MOST_PIXELS = 15_000_000; // browsers cut off what is taller
 export function virtualTable({ label, columns, fetchPage, makeRow, onsort, rowHeight }) {
   const space = h("div", { class: "table-space", role: "rowgroup" });
   const head = h("div", { class: "table-head", role: "row", "aria-rowindex": 1 });
-  const body = h("div", { class: "table-body", role: "presentation" }, h("div", { class: "table-head-group", role: "rowgroup" }, head), space);
+  const body = h("div", { class: "table-body", role: "presentation" },
+    h("div", { class: "table-head-group", role: "rowgroup" }, head), space);
   const element = h("div", { class: "table", role: "grid", "aria-label": label, "aria-colcount": columns.length }, body);
   let pages = new Map(); // {number of the page: its rows}
   const coming = new Map(); // {number of a page that is fetched: what gives it up}
@@ -132,7 +133,8 @@ export function virtualTable({ label, columns, fetchPage, makeRow, onsort, rowHe
   element.addEventListener("keydown", (event) => {
     if (event.target.closest("[role=columnheader]") || event.ctrlKey || event.altKey || event.metaKey) return;
     const many = Math.max(1, Math.floor((body.clientHeight - HEAD) / height()) - 1);
-    const to = { ArrowDown: at + 1, j: at + 1, ArrowUp: at - 1, k: at - 1, PageDown: at + many, PageUp: at - many, Home: 0, End: total - 1 }[event.key];
+    const to = { ArrowDown: at + 1, j: at + 1, ArrowUp: at - 1, k: at - 1, PageDown: at + many, PageUp: at - many, Home: 0,
+      End: total - 1 }[event.key];
     if (to === undefined) return;
     event.preventDefault();
     event.stopPropagation();
@@ -144,8 +146,11 @@ export function virtualTable({ label, columns, fetchPage, makeRow, onsort, rowHe
   function setSort(sort, order) {
     show(head, columns.map((column) => h("div", { role: "columnheader", class: column.class ?? "",
       "aria-sort": column.sort && column.sort === sort ? (order === "asc" ? "ascending" : "descending") : null },
-    column.sort ? h("button", { type: "button", onclick: () => { onsort(column.sort); head.querySelector(`[data-sort="${column.sort}"]`)?.focus(); }, data: { sort: column.sort } }, column.text,
-      h("span", { "aria-hidden": "true", text: column.sort === sort ? (order === "asc" ? "▲" : "▼") : "" })) : h("span", { class: "unseen", text: column.text }))));
+    column.sort ? h("button",
+      { type: "button", onclick: () => { onsort(column.sort); head.querySelector(`[data-sort="${column.sort}"]`)?.focus(); },
+        data: { sort: column.sort } }, column.text,
+      h("span", { "aria-hidden": "true", text: column.sort === sort ? (order === "asc" ? "▲" : "▼") : "" }))
+      : h("span", { class: "unseen", text: column.text }))));
   }
 
   /** Fetch everything anew; `keepPlace` stays where it is scrolled to. */
