@@ -52,18 +52,21 @@ class IndexProgress:
         if now > self._told + _TOLD_EVERY_S or step.done == step.total:
             self._told = now
             message = f"{step.doing}: {self._last}" if self._last else step.doing
-            self._report.tell(done=step.done, total=step.total, message=message, result=self.result())
+            self._report.tell(done=step.done, total=step.total, message=message, result=self._numbers())
         if self._report.cancelled.is_set() and not self._interrupted:
             self._interrupted = True
             raise KeyboardInterrupt
 
     def result(self) -> dict[str, Any]:
-        """Return what is known so far."""
+        """Return what is known so far, with the files that cannot be read."""
+        return {**self._numbers(), "unreadable": list(self._unreadable)}
+
+    def _numbers(self) -> dict[str, Any]:
+        """Return what is told four times a second, and so has no long list."""
         return {
             "stage": self._stage,
             "files_per_minute": round(60 * self._rate, 1),
             "current": self._last,
-            "unreadable": list(self._unreadable),
             "unreadable_files": self._failed,
             "remarks": self.remarks,
         }

@@ -20,7 +20,8 @@ class OpinionCache:
         return known[1] if known is not None and stamp is not None and known[0] == stamp else None
 
     def put(self, user: str, stamp: Hashable, opinions: Opinions) -> None:
-        """Keep the opinions of a user."""
+        """Keep the opinions of a user; those that were read longest ago make room."""
+        self._known.pop(user, None)
         self._known[user] = stamp, opinions
         while len(self._known) > _MOST_USERS:
             self._known.popitem(last=False)
