@@ -14,11 +14,12 @@ from musicrec.system.progress import Step
 from musicrec.web import sets
 from musicrec.web.errors import WebError
 from musicrec.web.jobs import JobCancelled, JobControl
-from musicrec.web.reading import UPLOAD, check_ids, library_tracks
+from musicrec.web.reading import check_ids, library_tracks
 from musicrec.web.recommender_tasks import answer_query, names_of_library
 from musicrec.web.schemas import QueryRequest
 from musicrec.web.set_schemas import OrderRequest, SetRequest, SetTuning
 from musicrec.web.state import WebState
+from musicrec.web.upload_names import is_upload
 
 _LOOK_EVERY_S = 0.5
 
@@ -41,9 +42,9 @@ async def ask(state: WebState, wanted: QueryRequest, *, user: str, taste: str | 
         "tags": wanted.tags.model_dump(exclude_defaults=True),
     }
     named = [*wanted.tracks, *wanted.unlike, *([] if wanted.towards is None else [wanted.towards])]
-    of_library = [one for one in named if not one.startswith(UPLOAD)]
+    of_library = [one for one in named if not is_upload(one)]
     await state.table_reader.run(lambda recommender: check_ids(recommender, state, of_library))
-    uploads: dict[str, Track] = {one: state.uploads.track(one, user) for one in named if one.startswith(UPLOAD)}
+    uploads: dict[str, Track] = {one: state.uploads.track(one, user) for one in named if is_upload(one)}
     if wanted.at_s is not None:
         uploads[wanted.tracks[0]] = await _part(state, wanted, wanted.at_s, user=user)
         asked |= {"at_s": None, "passage": wanted.passage or "best"}
@@ -62,7 +63,7 @@ async def _part(state: WebState, wanted: QueryRequest, at_s: float, *, user: str
     if len(wanted.tracks) > 1 or wanted.towards is not None:
         raise ConfigError(f"at_s={at_s:g}: this is a place in one track; name only one, and no path")
     one = wanted.tracks[0]
-    if one.startswith(UPLOAD):
+    if is_upload(one):
         whole, file = state.uploads.track(one, user), str((await state.uploads.playable(one, user))[0])
     else:
         (whole,) = await state.table_reader.run(lambda recommender: library_tracks(recommender, state, [one]))

@@ -5,14 +5,12 @@ from typing import TYPE_CHECKING
 
 from musicrec.web.errors import WebError, no_such_track
 from musicrec.web.media import Outline
+from musicrec.web.upload_names import is_upload
 
 if TYPE_CHECKING:
     from musicrec.recommend.recommender import Recommender
     from musicrec.recommend.track import Track
     from musicrec.web.state import WebState
-
-UPLOAD = "u-"
-"""What the id of an upload begins with."""
 
 
 def check_ids(recommender: "Recommender", state: "WebState", ids: Sequence[str]) -> None:
@@ -23,7 +21,7 @@ def check_ids(recommender: "Recommender", state: "WebState", ids: Sequence[str])
     """
     known = state.track_lists.of(recommender).row_of
     for one in ids:
-        if one.startswith(UPLOAD):
+        if is_upload(one):
             raise WebError(400, f"{one}: this is an upload; only tracks of the library can be used here")
         if one not in known:
             raise no_such_track(one)
@@ -72,9 +70,9 @@ def asked_tracks(recommender: "Recommender", state: "WebState", user: str, ids: 
     Raises:
         WebError: There is no such track, or no such upload of this user (404).
     """
-    of_library = [one for one in ids if not one.startswith(UPLOAD)]
+    of_library = [one for one in ids if not is_upload(one)]
     found = dict(zip(of_library, library_tracks(recommender, state, of_library), strict=True))
     for one in ids:
-        if one.startswith(UPLOAD):
+        if is_upload(one):
             found[one] = state.uploads.track(one, user)
     return [found[one] for one in ids]

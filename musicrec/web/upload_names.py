@@ -1,12 +1,24 @@
-"""Names that clients give to files: shown, and never used as paths."""
+"""What uploads are called: the names that clients give to files, shown and never used as paths; and their ids."""
 
 import re
+import secrets
 import unicodedata
 
 from musicrec.audio.suffixes import AUDIO_SUFFIXES
 
+_PREFIX = "u-"  # no hash of audio begins so
 _LONGEST = 120
 _UNSEEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")  # control characters, changes of direction, and the like
+
+
+def new_upload_id() -> str:
+    """Return an id that nobody can guess."""
+    return f"{_PREFIX}{secrets.token_hex(12)}"
+
+
+def is_upload(track_id: str) -> bool:
+    """Return whether an id is that of an upload, and not of a track of the library."""
+    return track_id.startswith(_PREFIX)
 
 
 def shown_name(name: str) -> str:

@@ -53,7 +53,7 @@ class Upload:
     """An upload.
 
     Attributes:
-        id: Its name in addresses, "u-" and random letters.
+        id: Its name in addresses; see `new_upload_id`.
         owner: The user who sent it; nobody else sees it.
         name: The name to show.
         job: The job that analyses it.
@@ -265,7 +265,7 @@ class Uploads:
             raise WebError(400, "the upload is empty (0 bytes)")
 
     def _wait(self, path: Path, name: str, owner: str) -> Upload:
-        upload_id = f"u-{secrets.token_hex(12)}"
+        upload_id = new_upload_id()
 
         async def analyse(control: JobControl) -> dict[str, Any]:
             return await self._analyse(self._uploads[upload_id], path, control)

@@ -1,6 +1,7 @@
 """The description of the API: everything is described and bounded, and nothing that it allows is a mistake of ours."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +17,7 @@ from musicrec.web.app import create_app
 from musicrec.web.settings import ServerSettings
 from tests.web.conftest import BASE
 
+ROOT = Path(__file__).parents[2]
 EXAMPLES = int(os.environ.get("MUSICREC_API_EXAMPLES", "4"))  # of each endpoint, right and wrong
 
 
@@ -34,8 +36,14 @@ def test_every_endpoint_says_what_it_does(description: dict):
     names = [name for name, _ in operations(description)]
     assert len(names) > 35 and "POST /api/v1/query" in names and "GET /healthz" in names
     for name, operation in operations(description):
-        assert operation["summary"] and operation.get("description"), name
-        assert operation["tags"], name
+        assert operation["summary"] != operation["summary"].title(), f"{name}: made of the name of a function"
+        assert operation.get("description") and operation["tags"], name
+
+
+def test_the_documents_name_every_endpoint(description: dict):
+    table = re.findall(r"`((?:[A-Z]+ )+)(/[^`]*)`", (ROOT / "docs" / "api.md").read_text().partition("At the root")[0])
+    told = {f"{method} /api/v1{path}" for methods, path in table for method in methods.split()}
+    assert told == {name for name, _ in operations(description) if "/api/v1/" in name}
 
 
 def bounds(schema: dict, description: dict, place: str) -> Iterator[str]:

@@ -26,19 +26,19 @@ _COME_BACK_MS = 60_000
 _streams: Counter[str] = Counter()  # {user: number}
 
 
-@router.get("/jobs")
+@router.get("/jobs", summary="List the jobs")
 async def get_jobs(state: State, user: User) -> list[JobFacts]:
     """List the jobs that the user has started, the oldest first. They are forgotten an hour after their end."""
     return [JobFacts(**job.as_dict()) for job in state.jobs.all(user)]
 
 
-@router.get("/jobs/{job}")
+@router.get("/jobs/{job}", summary="Return a job")
 async def get_job(job: JobId, state: State, user: User) -> JobFacts:
     """Return a job."""
     return JobFacts(**state.jobs.find(job, user).as_dict())
 
 
-@router.delete("/jobs/{job}")
+@router.delete("/jobs/{job}", summary="Cancel a job")
 async def cancel_job(job: JobId, state: State, user: User) -> JobFacts:
     """Cancel a job. What indexing has saved by then is kept."""
     return JobFacts(**state.jobs.cancel(job, user).as_dict())
@@ -58,7 +58,7 @@ async def _watched(job: JobId, state: State, user: User) -> AsyncIterator[Job]:
             del _streams[user]
 
 
-@router.get("/jobs/{job}/events", response_class=EventSourceResponse)
+@router.get("/jobs/{job}/events", summary="Tell the progress of a job", response_class=EventSourceResponse)
 async def watch_job(
     watched: Annotated[Job, Depends(_watched)],
     state: State,
@@ -76,7 +76,7 @@ async def watch_job(
         yield ServerSentEvent(comment="the job has ended", retry=_COME_BACK_MS)
 
 
-@router.post("/library/index", status_code=202)
+@router.post("/library/index", summary="Index a folder", status_code=202)
 async def index_folder(wanted: FolderToIndex, state: State, user: User) -> JobFacts:
     """Index a folder of the server's computer as `musicrec index` does. The job's `result` says how far it is."""
     _check_may_index(state)
@@ -91,7 +91,7 @@ async def index_folder(wanted: FolderToIndex, state: State, user: User) -> JobFa
     return JobFacts(**state.jobs.submit("index", work, lane=INDEX, owner=user).as_dict())
 
 
-@router.get("/folders")
+@router.get("/folders", summary="List the folders in a folder")
 async def get_folders(state: State, user: User, path: Annotated[str, Query(max_length=4096)] = "") -> Folders:
     """List the folders in a folder of the server's computer, to choose one to index; by default the home folder."""
     _check_may_index(state)

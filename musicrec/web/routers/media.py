@@ -14,6 +14,7 @@ from musicrec.web.media import Outline, Picture, existing_file
 from musicrec.web.reading import path_of, stored_outline
 from musicrec.web.schemas import TrackId
 from musicrec.web.state import State, User, WebState
+from musicrec.web.upload_names import is_upload
 
 router = APIRouter(tags=["media"])
 
@@ -26,7 +27,7 @@ _AUDIO: dict[int | str, dict[str, Any]] = {
 _PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
 _NOT_YET = "this has not been computed yet; start it with POST to details"
 
-Track = Annotated[TrackId, Path()]
+Track = Annotated[TrackId, Path(alias="id")]
 
 
 @router.get("/tracks/{track}/audio", response_class=FileResponse, responses=_AUDIO)
@@ -48,7 +49,7 @@ async def get_audio(
     return FileResponse(file.path, media_type=file.media_type, stat_result=file.facts, headers=headers)
 
 
-@router.get("/tracks/{track}/peaks")
+@router.get("/tracks/{id}/peaks", summary="Return the outline of a waveform")
 async def get_peaks(track: Track, state: State, user: User, response: Response) -> PeaksFacts:
     """Return the outline of the waveform of a track."""
     if is_upload(track):
@@ -63,7 +64,7 @@ async def get_peaks(track: Track, state: State, user: User, response: Response) 
     return PeaksFacts(duration_s=round(outline.duration_s, 3), peaks=peaks)
 
 
-@router.post("/tracks/{track}/details", status_code=202)
+@router.post("/tracks/{id}/details", summary="Measure a track over time", status_code=202)
 async def compute_details(track: Track, state: State, user: User) -> JobFacts:
     """Compute spectrogram, curves and predictions over time of a track. Those of uploads are there already."""
     if is_upload(track):
@@ -73,22 +74,22 @@ async def compute_details(track: Track, state: State, user: User) -> JobFacts:
     return JobFacts(**state.media.look(track, path, owner=user).as_dict())
 
 
-@router.get("/tracks/{track}/details")
+@router.get("/tracks/{id}/details", summary="Return how a track develops")
 async def get_details(track: Track, state: State, user: User) -> DetailsFacts:
     """Return curves and predictions over time of a track; 404 until they are computed."""
     return DetailsFacts(**_picture(state, track, user).details)
 
 
-@router.get("/tracks/{track}/spectrogram.png", response_class=Response, responses=_PNG)
+@router.get(
+    "/tracks/{id}/spectrogram.png",
+    summary="Return the mel spectrogram of a track",
+    response_class=Response,
+    responses=_PNG,
+)
 async def get_spectrogram(track: Track, state: State, user: User) -> Response:
     """Return the mel spectrogram of a track, 1200 by 128 points, in dB; 404 until it is computed."""
     headers = {} if is_upload(track) else _FOR_A_WHILE
     return Response(_picture(state, track, user).spectrogram, media_type="image/png", headers=headers)
-
-
-def is_upload(track_id: str) -> bool:
-    """Return whether an id is that of an upload."""
-    return track_id.startswith("u-")
 
 
 def _picture(state: WebState, track: str, user: str) -> Picture:

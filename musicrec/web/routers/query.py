@@ -13,9 +13,9 @@ from musicrec.web.asking import ask, library_names
 from musicrec.web.opinions import opinions_of
 from musicrec.web.page_words import on_the_page
 from musicrec.web.queries import preset_facts
-from musicrec.web.reading import UPLOAD
 from musicrec.web.schemas import Presets, QueryAnswer, QueryRequest, Word
 from musicrec.web.state import State, User
+from musicrec.web.upload_names import is_upload
 
 router = APIRouter(tags=["query"])
 
@@ -32,7 +32,7 @@ async def query(state: State, user: User, asked: QueryRequest) -> JSONResponse:
     content["remarks"] = on_the_page(content["remarks"])
     content["results"] = [opinions.added_to(result) for result in content["results"]]
     shown = asked.tracks[-1 if asked.playlist else 0]
-    if shown.startswith(UPLOAD):  # its audio hash names nothing here
+    if is_upload(shown):  # its audio hash names nothing here
         content["query"] = content["query"] | {"id": shown, "path": None}
     return JSONResponse(content)
 

@@ -12,10 +12,11 @@ from musicrec.recommend.answer import collection_facts, describe, feature_texts
 from musicrec.recommend.library_tracks import mix_facts
 from musicrec.recommend.recommender import Recommender
 from musicrec.web.opinions import opinions_of
-from musicrec.web.reading import UPLOAD, asked_tracks, stored_outline
+from musicrec.web.reading import asked_tracks, stored_outline
 from musicrec.web.schemas import Camelot, Opinion, Order, Sort, TrackDetails, TrackId, TrackPage, Word
 from musicrec.web.state import State, User
 from musicrec.web.track_list import RowFilter, facts_row
+from musicrec.web.upload_names import is_upload
 
 router = APIRouter(tags=["tracks"])
 
@@ -74,7 +75,7 @@ async def track(state: State, user: User, id: Annotated[TrackId, Path()]) -> dic
     def details(recommender: Recommender) -> dict:
         library = recommender.library
         (found,) = asked_tracks(recommender, state, user, [id])
-        if id.startswith(UPLOAD):
+        if is_upload(id):
             row = facts_row(found, mix_facts(library.heads, found)) | {"id": id, "rating": None, "opinion": None}
             upload = state.uploads.find(id, user)
             has = {"audio": True, "peaks": upload.peaks is not None, "details": upload.details is not None}
@@ -88,7 +89,7 @@ async def track(state: State, user: User, id: Annotated[TrackId, Path()]) -> dic
         return {
             **row,
             **{name: described[name] for name in ("tag_groups", "features", "descriptors", "from_tags")},
-            "path": None if id.startswith(UPLOAD) else found.path,
+            "path": None if is_upload(id) else found.path,
             "feature_texts": feature_texts(library.heads, found),
             "collections": collection_facts(library.listings([found.audio_hash]).get(found.audio_hash, ())),
             "remarks": [remark.text for remark in found.remarks],

@@ -22,7 +22,7 @@ _BODY: dict[str, Any] = {
 }
 
 
-@router.post("/uploads", status_code=202, openapi_extra=_BODY)
+@router.post("/uploads", summary="Send a file to ask with", status_code=202, openapi_extra=_BODY)
 async def upload(
     request: Request,
     state: State,
@@ -42,7 +42,7 @@ async def upload(
     return UploadFacts(id=received.id, name=received.name, job=JobFacts(**received.job.as_dict()))
 
 
-@router.delete("/uploads/{upload}", status_code=204)
+@router.delete("/uploads/{upload}", summary="Remove an upload", status_code=204)
 async def delete_upload(upload: TrackId, state: State, user: User) -> Response:
     """Remove an upload, and stop its analysis."""
     state.uploads.delete(upload, user)
