@@ -95,7 +95,9 @@ export function change(parts) {
 const slim = ({ id, title, artist, track_id, path, name, duration_s, bpm, key, camelot, energy, loudness }) =>
   ({ id, title, artist, track_id, path, name, duration_s, bpm, key, camelot, energy, loudness });
 const without = (list, track) => list.filter((one) => one.id !== track.id);
-const goToFind = () => { if (location.hash && !location.hash.startsWith("#/find")) location.hash = "#/find"; }; // without a hash, it is shown
+const goToFind = () => { // without a hash, it is shown
+  if (location.hash && !location.hash.startsWith("#/find")) location.hash = "#/find";
+};
 
 /** Ask about one track, or about several as a playlist that is to be continued. */
 export function useAsQuery(tracks, { playlist = false } = {}) {
