@@ -28,7 +28,7 @@ from musicrec.web.jobs import Job, JobCancelled, JobControl, Jobs, too_many
 from musicrec.web.server_folder import free_bytes
 from musicrec.web.settings import UploadLimits
 from musicrec.web.shares import first_of_largest_share
-from musicrec.web.upload_names import safe_suffix, shown_name
+from musicrec.web.upload_names import new_upload_id, safe_suffix, shown_name
 from musicrec.web.worker_process import TaskLimits, WorkerProcess
 
 log = logging.getLogger("musicrec.web")

@@ -30,8 +30,8 @@ _NOT_YET = "this has not been computed yet; start it with POST to details"
 Track = Annotated[TrackId, Path(alias="id")]
 
 
-@router.get("/tracks/{track}/audio", response_class=FileResponse, responses=_AUDIO)
-@router.head("/tracks/{track}/audio", include_in_schema=False)
+@router.get("/tracks/{id}/audio", summary="Return the audio of a track", response_class=FileResponse, responses=_AUDIO)
+@router.head("/tracks/{id}/audio", include_in_schema=False)
 async def get_audio(
     track: Track,
     state: State,

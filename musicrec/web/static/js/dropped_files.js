@@ -20,7 +20,10 @@ async function below(folder) {
   }
   entries.sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
   const found = [];
-  for (const one of entries) found.push(...(one.isDirectory ? await below(one) : [await new Promise((resolve, reject) => one.file(resolve, reject))]));
+  for (const one of entries) {
+    if (one.isDirectory) found.push(...await below(one));
+    else found.push(await new Promise((resolve, reject) => one.file(resolve, reject)));
+  }
   return found;
 }
 
@@ -70,7 +73,8 @@ export function dropZone(element) {
 
 /** Return the button that chooses files. */
 export function fileButton(kind) {
-  const input = h("input", { type: "file", multiple: true, accept: "audio/*,.flac,.aiff,.aif,.wma,.m4a,.opus,.wv", class: "unseen", tabindex: -1,
+  const input = h("input",
+    { type: "file", multiple: true, accept: "audio/*,.flac,.aiff,.aif,.wma,.m4a,.opus,.wv", class: "unseen", tabindex: -1,
     "aria-hidden": "true", onchange: () => { take([...input.files]); input.value = ""; } });
   return h("span", { class: "file-button" },
     h("button", { type: "button", class: kind, onclick: () => input.click() }, icon("upload"), "Drop or choose files"), input);

@@ -4,7 +4,7 @@ import { get, isUpload, listen, post, remove, tell, trackPath } from "./api.js";
 import { askText } from "./dialog.js";
 import { counted, trackName } from "./format.js";
 import { keepSetting, setting } from "./kept.js";
-import { isUpload, learn, setOpinion } from "./store.js";
+import { learn, setOpinion } from "./store.js";
 import { report, toast } from "./toast.js";
 import { shortcut } from "./shortcuts.js";
 
@@ -26,7 +26,8 @@ async function say(body, text, track, change = null) {
 export const like = (track) => say({ kind: "like", track: track.id }, "You like", track, { opinion: "like" });
 export const dislike = (track) => say({ kind: "dislike", track: track.id }, "Never again", track, { opinion: "dislike" });
 export const rate = (track, stars) => say({ kind: "rate", track: track.id, stars }, `${"★".repeat(stars)} for`, track, { rating: stars });
-export const skip = (track, after) => say({ kind: "skip", track: track.id, after: after && !isUpload(after.id) ? after.id : null }, "Not now", track);
+export const skip = (track, after) =>
+  say({ kind: "skip", track: track.id, after: after && !isUpload(after.id) ? after.id : null }, "Not now", track);
 export const pair = (track, then) => say({ kind: "pair", track: track.id, then: then.id }, `Remembered after ${trackName(track)}`, then);
 
 /** Take back what was said last. */

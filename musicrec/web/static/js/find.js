@@ -29,7 +29,8 @@ function endOfPath(track) {
   const name = trackName(track);
   const steps = STEPS.includes(query.steps) ? STEPS : [...STEPS, query.steps];
   return h("li", { class: "chip-of towards" }, h("span", { class: "kind", text: "path to" }), h("span", { class: "name", text: name }),
-    select(steps.map((one) => [String(one), `in ${one} tracks`]), String(query.steps), (one) => change({ steps: Number(one) }), { "aria-label": "Tracks on the way" }),
+    select(steps.map((one) => [String(one), `in ${one} tracks`]), String(query.steps), (one) => change({ steps: Number(one) }),
+      { "aria-label": "Tracks on the way" }),
     h("button", { type: "button", class: "close", "aria-label": `Remove ${name}`, onclick: () => leadTo(null) }, icon("close")));
 }
 

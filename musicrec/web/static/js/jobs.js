@@ -66,7 +66,8 @@ export async function watchIndex(job, act) {
       }
     });
     const bad = last.result?.unreadable ?? [];
-    toast(`Indexed: ${indexText(last)}`, { action: bad.length ? { label: "Which?", run: () => openDialog("What could not be read", unreadable(bad)) } : undefined });
+    toast(`Indexed: ${indexText(last)}`,
+      { action: bad.length ? { label: "Which?", run: () => openDialog("What could not be read", unreadable(bad)) } : undefined });
     return last;
   } catch (error) {
     report(error);

@@ -172,6 +172,7 @@ async function sayWhy() {
     report(error); // of the server; nothing is known of the file
   }
 }
-for (const [name, act] of Object.entries({ play: () => toggle(), pause: () => toggle(), nexttrack: () => step(1), previoustrack: () => step(-1) })) {
+for (const [name, act] of Object.entries({ play: () => toggle(), pause: () => toggle(), nexttrack: () => step(1),
+  previoustrack: () => step(-1) })) {
   navigator.mediaSession?.setActionHandler(name, act);
 }

@@ -7,7 +7,6 @@ import { fixed, length, trackName } from "./format.js";
 import { icon } from "./icons.js";
 import { audio, isRunning, player, seek, seekBy, share, step, switchAB, toggle } from "./player.js";
 import { shortcut } from "./shortcuts.js";
-import { isUpload } from "./store.js";
 import { announce } from "./toast.js";
 import { trackButtons } from "./track_buttons.js";
 

@@ -54,7 +54,9 @@ function playlistRow(track, at, { list, rows, edit }) {
   };
   element.update();
   let from = "grip";
-  const by = movable(element, grip, { list, rows: ".playlist-row", name, done: (_, place) => edit.order([...list.children].map((one) => rows[one.dataset.at]), [place, from]) });
+  const by = movable(element, grip,
+    { list, rows: ".playlist-row", name,
+      done: (_, place) => edit.order([...list.children].map((one) => rows[one.dataset.at]), [place, from]) });
   const step = (which) => {
     from = which;
     by(which === "up" ? -1 : 1);
@@ -122,7 +124,8 @@ export async function mount(view, { signal, params }) {
       const next = found.tracks.filter((one) => !before.some((other) => other.id === one.id));
       if (!next.length) return toast("Nothing was found that goes on from here.");
       await write([...before, ...next]);
-      return toast(`Added: ${next.map((one) => one.name ?? trackName(one)).join(", ")}`, { action: { label: "Undo", run: act(() => write(before)) } });
+      return toast(`Added: ${next.map((one) => one.name ?? trackName(one)).join(", ")}`,
+        { action: { label: "Undo", run: act(() => write(before)) } });
     });
     const rename = act(async () => {
       const name = await askText("Rename the playlist", "Name", { value: chosen });
@@ -143,7 +146,9 @@ export async function mount(view, { signal, params }) {
     const total = here.reduce((sum, one) => sum + (one.duration_s ?? 0), 0);
     list = h("ol", { class: "plain", "aria-label": `Tracks of ${chosen}` });
     show(list, rows.map((track, at) => playlistRow(track, at, { list, rows, edit })));
-    keepFocus(detail, () => show(detail, h("div", { class: "view-head" }, h("div", {}, h("h2", { text: chosen }), h("p", { class: "muted", text: `${counted(rows.length)} · ${length(total)}` })),
+    keepFocus(detail, () =>
+      show(detail, h("div", { class: "view-head" },
+        h("div", {}, h("h2", { text: chosen }), h("p", { class: "muted", text: `${counted(rows.length)} · ${length(total)}` })),
       h("div", { class: "buttons" },
         h("button", { type: "button", class: "quiet", disabled: !here.length, onclick: () => play(here[0], { queue: here }) },
           icon("play"), "Play"),

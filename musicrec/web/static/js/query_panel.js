@@ -8,7 +8,7 @@ import { fixed, length, trackName } from "./format.js";
 import { icon } from "./icons.js";
 import { isPlaying, toggle } from "./player.js";
 import { filterOf, query, setPart } from "./query_state.js";
-import { isUpload, rowOf, store } from "./store.js";
+import { rowOf, store } from "./store.js";
 import { trackButtons } from "./track_buttons.js";
 import { makeWaveform } from "./waveform.js";
 
@@ -77,12 +77,15 @@ export function queryPanel(signal) {
     const button = iconButton(icon(isPlaying(row.id) ? "pause" : "play"), `${isPlaying(row.id) ? "Pause" : "Play"} ${trackName(row)}`,
       () => toggle(row), { class: "play big" });
     const inLibrary = !isUpload(row.id);
-    keepFocus(head, () => show(head, button, h("div", { class: "names" }, h("h2", { text: row.title || row.name || row.track_id, title: trackName(row) }),
-      h("p", { class: "muted", text: [row.artist, row.album, row.year, inLibrary ? null : "not in the library"].filter(Boolean).join(" · ") })),
+    keepFocus(head, () =>
+      show(head, button, h("div", { class: "names" }, h("h2", { text: row.title || row.name || row.track_id, title: trackName(row) }),
+      h("p", { class: "muted",
+        text: [row.artist, row.album, row.year, inLibrary ? null : "not in the library"].filter(Boolean).join(" · ") })),
     h("div", { class: "row-buttons" }, inLibrary && trackButtons(row))));
     show(facts,
       figure("BPM", fixed(row.bpm), ""),
-      figure("Key", keyPill(row.camelot, row.key), "", h("small", { class: "muted", text: row.camelot ? keyName(row.camelot) : row.key ?? "" })),
+      figure("Key", keyPill(row.camelot, row.key), "",
+        h("small", { class: "muted", text: row.camelot ? keyName(row.camelot) : row.key ?? "" })),
       figure("Energy", fixed(row.energy), "of 10", energyMeter(row.energy)),
       figure("Loudness", fixed(row.loudness), "LUFS"),
       figure("Length", length(row.duration_s), ""));

@@ -6,7 +6,8 @@ import { fromTab, keepInTab } from "./kept.js";
 import { learn, store } from "./store.js";
 import { announce, report, toast } from "./toast.js";
 
-const usual = () => ({ seeds: [], unlike: [], towards: null, playlist: false, preset: null, weights: {}, filters: {}, passage: null, unreliable: false, k: 20, steps: 6 });
+const usual = () => ({ seeds: [], unlike: [], towards: null, playlist: false, preset: null, weights: {}, filters: {},
+  passage: null, unreliable: false, k: 20, steps: 6 });
 
 export const query = { ...usual(), answer: null, asking: false };
 let asking = new AbortController();
@@ -47,7 +48,8 @@ export async function ask() {
   tell("asking");
   try {
     const answer = await post("query", {
-      tracks: query.seeds.map((one) => one.id), unlike: query.unlike.map((one) => one.id), playlist: query.playlist, towards: query.towards?.id ?? null, k: query.towards ? query.steps : query.k,
+      tracks: query.seeds.map((one) => one.id), unlike: query.unlike.map((one) => one.id), playlist: query.playlist,
+      towards: query.towards?.id ?? null, k: query.towards ? query.steps : query.k,
       preset: query.preset, weights: query.weights, filters: query.filters, passage: query.passage, include_unreliable: query.unreliable,
     }, { signal });
     learn(answer.results);

@@ -32,7 +32,8 @@ export function setChart(made) {
   const middle = (track, i) => track.starts_min + ((tracks[i + 1]?.starts_min ?? all) - track.starts_min) / 2;
   const x = (minute) => LEFT + (minute / all) * (width - LEFT - RIGHT);
   const tempi = tracks.map((one) => one.counted).filter((one) => one !== null);
-  const [low, high] = tempi.length ? [Math.min(...tempi) - 3, Math.max(...tempi) + 3] : [100, 140];
+  const [least, greatest] = [Math.min(...tempi), Math.max(...tempi)];
+  const [low, high] = tempi.length ? [least - MARGIN_BPM, greatest + MARGIN_BPM] : [0, 1];
   const scale = ([top, bottom], from, to) => (value) => bottom - ((value - from) / (to - from || 1)) * (bottom - top);
   const bpm = scale(ROWS.bpm, low, high);
   const energy = scale(ROWS.energy, 1, 10);
@@ -41,7 +42,9 @@ export function setChart(made) {
       (typeof one[name] === "number" ? `${x(middle(one, i)).toFixed(1)},${y(one[name]).toFixed(1)}` : null)).filter(Boolean);
     return svg("polyline", { class: kind, points: points.join(" ") });
   };
-  const dots = (name, y, kind, said) => tracks.map((one, i) => one[name] !== null && svg("circle", { class: kind(i), cx: x(middle(one, i)), cy: y(one[name]), r: 3.5 }, svg("title", {}, `${one.name}: ${said(one)}`)));
+  const dots = (name, y, kind, said) =>
+    tracks.map((one, i) => one[name] !== null &&
+      svg("circle", { class: kind(i), cx: x(middle(one, i)), cy: y(one[name]), r: 3.5 }, svg("title", {}, `${one.name}: ${said(one)}`)));
   const text = (left, y, words, props = {}) => svg("text", { x: left, y, ...props }, words);
   const keys = tracks.map((one, i) => {
     if (!one.camelot) return null;
@@ -60,15 +63,22 @@ export function setChart(made) {
   });
   const stride = [5, 10, 15, 20, 30, 60].find((one) => all / one <= width / 75) ?? 60;
   const marks = Array.from({ length: Math.floor(all / stride) + 1 }, (_, i) => i * stride);
-  const label = `Set of ${tracks.length} tracks over ${fixed(minutes, 0)} minutes: tempo ${tracks.map((one) => fixed(one.bpm)).join(", ")} BPM, energy ${tracks.map((one) => fixed(one.energy)).join(", ")}, keys ${tracks.map((one) => one.camelot ?? "unknown").join(", ")}`;
+  const each = (said) => tracks.map(said).join(", ");
+  const label = `Set of ${tracks.length} tracks over ${fixed(minutes, 0)} minutes: tempo ${each((one) => fixed(one.bpm))} BPM, ` +
+    `energy ${each((one) => fixed(one.energy))}, keys ${each((one) => one.camelot ?? "unknown")}`;
   return h("figure", {}, svg("svg", { class: "set-chart", viewBox: `0 0 ${width} 276`, role: "img", "aria-label": label },
-    marks.map((minute) => [svg("line", { class: "grid", x1: x(minute), x2: x(minute), y1: 8, y2: ROWS.key[1] }), text(x(minute), 270, `${minute} min`, { "text-anchor": minute ? "middle" : "start" })]).flat(),
-    text(4, 20, "BPM"), text(4, ROWS.bpm[1] + 4, fixed(low + 3, 0)), text(4, 40, fixed(high - 3, 0)),
+    marks.map((minute) =>
+      [svg("line", { class: "grid", x1: x(minute), x2: x(minute), y1: 8, y2: ROWS.key[1] }),
+        text(x(minute), 270, `${minute} min`, { "text-anchor": minute ? "middle" : "start" })]).flat(),
+    text(4, 20, "BPM"), ...(tempi.length ? [text(4, ROWS.bpm[1] + 4, fixed(least, 0)), text(4, 40, fixed(greatest, 0))] : []),
     line("counted", bpm, "bpm-line"),
-    ...dots("counted", bpm, (i) => `bpm-dot${times[i] === 1 ? "" : " multiple"}`, (one) => `${fixed(one.bpm)} BPM${one.bpm === one.counted ? "" : `, mixes as ${fixed(one.counted)}`}`).filter(Boolean),
+    ...dots("counted", bpm, (i) => `bpm-dot${times[i] === 1 ? "" : " multiple"}`,
+      (one) => `${fixed(one.bpm)} BPM${one.bpm === one.counted ? "" : `, mixes as ${fixed(one.counted)}`}`).filter(Boolean),
     ...own.filter(Boolean),
     text(4, 127, "energy"), text(4, ROWS.energy[1] + 4, "1"), text(4, ROWS.energy[0] + 12, "10"),
-    line("target", energy, "target-line"), line("energy", energy, "energy-line"), ...dots("energy", energy, () => "energy-dot", (one) => fixed(one.energy)).filter(Boolean),
+    line("target", energy, "target-line"), line("energy", energy, "energy-line"),
+    ...dots("energy", energy, () => "energy-dot", (one) => fixed(one.energy)).filter(Boolean),
     text(4, 245, "key"), ...keys.filter(Boolean)),
-  times.some((one) => one !== 1) && h("figcaption", { class: "muted", text: "○ half or double time: drawn at the tempo that mixes, with its own below." }));
+  times.some((one) => one !== 1) &&
+    h("figcaption", { class: "muted", text: "○ half or double time: drawn at the tempo that mixes, with its own below." }));
 }

@@ -201,7 +201,8 @@ export async function mount(view, { signal, params }) {
       onban: async (row) => {
         await ordering;
         state.banned.push(row);
-        if ([state.start?.id, state.end?.id, state.made.tracks[0].id].includes(row.id)) return order(state.made.tracks.filter((one) => one.id !== row.id).map((one) => one.id));
+        const isEnd = [state.start?.id, state.end?.id, state.made.tracks[0].id].includes(row.id);
+        if (isEnd) return order(state.made.tracks.filter((one) => one.id !== row.id).map((one) => one.id));
         return replace(row);
       } });
     const add = trackPicker({ label: "Add a track to the end of the set", placeholder: "Add a track…",

@@ -30,9 +30,6 @@ export async function readLibrary() {
   tell("library");
 }
 
-/** Return whether a track is a file that was dropped, of which the library knows nothing. */
-export const isUpload = (track) => track.id.startsWith("u-");
-
 export const isEmpty = () => !store.library?.tracks;
 
 /** Keep what the server says of opinions. @param {object[]} tracks Rows with `opinion` and `rating`. */

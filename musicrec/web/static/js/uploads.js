@@ -27,11 +27,15 @@ export function takeFiles(files) {
   const bad = files.length - audio.length;
   if (bad) toast(`${counted(bad, "file")} left out: not audio.`, { kind: "error" });
   else if (!files.length) toast("There is no audio file in it.", { kind: "error" });
-  if (audio.length > MOST) toast(`The first ${MOST} of ${whole(audio.length)} files are taken. To search in all of them, index their folder in the view Library.`, { kind: "error" });
+  if (audio.length > MOST) {
+    toast(`The first ${MOST} of ${whole(audio.length)} files are taken. ` +
+      "To search in all of them, index their folder in the view Library.", { kind: "error" });
+  }
   if (!audio.length) return undefined;
   const batch = { files: [], asked: false }; // those that came together
   batch.files = audio.slice(0, MOST).map((file) => ({
-    name: file.name, file, batch, state: "waiting", text: "waiting", share: null, job: null, id: null, track: null, gaveUp: new AbortController(),
+    name: file.name, file, batch, state: "waiting", text: "waiting", share: null, job: null, id: null, track: null,
+    gaveUp: new AbortController(),
   }));
   uploads.push(...batch.files);
   if (!location.hash.startsWith("#/find")) location.hash = "#/find";
@@ -135,8 +139,10 @@ function analysedRow(upload) {
   const { track, name } = upload;
   const playing = () => toggle(track);
   const button = iconButton(icon("play"), `Play ${name}`, playing, { class: "play" });
-  const element = h("li", { class: "done facts", tabindex: -1 }, button, h("span", { class: "name", text: track.title, title: track.title }),
-    h("span", { class: "bpm", text: fixed(track.bpm) }), keyPill(track.camelot, track.key), h("span", { class: "muted energy", text: `energy ${fixed(track.energy)}` }),
+  const element = h("li", { class: "done facts", tabindex: -1 }, button,
+    h("span", { class: "name", text: track.title, title: track.title }),
+    h("span", { class: "bpm", text: fixed(track.bpm) }), keyPill(track.camelot, track.key),
+    h("span", { class: "muted energy", text: `energy ${fixed(track.energy)}` }),
     h("button", { type: "button", "aria-label": `Ask about ${name}`, text: "Ask", onclick: () => useAsQuery(track) }),
     iconButton(icon("add"), `Also like ${name}`, () => addSeed(track)), iconButton(icon("close"), `Dismiss ${name}`, () => drop(upload)));
   element.update = () => show(button, icon(isPlaying(track.id) ? "pause" : "play"));
