@@ -30,9 +30,12 @@ const COLUMNS = [
   { name: "duration", text: "Length", sort: "duration", class: "right" },
   { name: "year", text: "Year", sort: "year", class: "right" }, { name: "buttons", text: "what to do with it" },
 ];
-const WIDTHS = { play: "36px", title: "minmax(100px, 3fr)", artist: "minmax(80px, 2fr)", album: "minmax(80px, 2fr)", genre: "minmax(70px, 1.3fr)", bpm: "64px", key: "56px", energy: "88px", duration: "58px", year: "46px", buttons: "104px" };
+const WIDTHS = { play: "36px", title: "minmax(100px, 3fr)", artist: "minmax(80px, 2fr)", album: "minmax(80px, 2fr)",
+  genre: "minmax(70px, 1.3fr)", bpm: "64px", key: "56px", energy: "88px", duration: "58px", year: "46px", buttons: "104px" };
 const OF_A_PHONE = { title: "minmax(90px, 1fr)", bpm: "56px", key: "50px", buttons: "36px" };
-const NAMES = { phone: ["play", "title", "bpm", "key", "buttons"], narrow: ["play", "title", "artist", "bpm", "key", "energy", "buttons"], tablet: ["play", "title", "artist", "genre", "bpm", "key", "energy", "buttons"], desktop: COLUMNS.map((one) => one.name) };
+const NAMES = { phone: ["play", "title", "bpm", "key", "buttons"],
+  narrow: ["play", "title", "artist", "bpm", "key", "energy", "buttons"],
+  tablet: ["play", "title", "artist", "genre", "bpm", "key", "energy", "buttons"], desktop: COLUMNS.map((one) => one.name) };
 
 const layout = () => (wide.matches ? "desktop" : middle.matches ? "tablet" : narrow.matches ? "narrow" : "phone");
 const cell = (name, content, right = false) => h("div", { role: "gridcell", class: right ? "right" : "" }, content ?? DASH);
