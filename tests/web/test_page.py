@@ -347,7 +347,10 @@ def test_a_playlist_is_made_ordered_continued_and_exported(open_page):
     rows.nth(6).wait_for()
     assert rows.all_inner_texts() == before, "moved down by keys and up by the pointer, it is where it was"
     page.get_by_role("button", name="Export").click()
+    hint = page.get_by_text("Tracks with a beat grid get its tempo")
+    assert hint.is_visible()
     page.get_by_label("For", exact=True).select_option("m3u8")
+    assert not hint.is_visible(), "players know no grid"
     with page.expect_download() as saved:
         page.get_by_role("button", name="Save file").click()
     text = Path(saved.value.path()).read_text()
