@@ -59,6 +59,10 @@ class Pairs:
         moved.__dict__["tempo"] = self.tempo  # where cached_property keeps it
         return moved
 
+    def followed_by(self, rows: np.ndarray) -> "Pairs":
+        """Return pairs of the same tracks with others behind them, at the same place."""
+        return replace(self, after=rows)
+
     def difference(self, values: np.ndarray) -> np.ndarray:
         """Return how much higher a fact of the next track is, (before, after) float32; NaN where unknown."""
         return values[self.after][None, :] - values[self.before][:, None]
@@ -75,6 +79,7 @@ class Axis(Protocol):
         name: Name in settings and answers.
         weight: Its weight beside the other axes.
         by_place: Whether the score depends on the place in the set (`Pairs.target` and `Pairs.step`).
+        of_key_and_genre: Whether the score depends on nothing but the keys and the genres of the tracks.
     """
 
     @property
@@ -83,6 +88,8 @@ class Axis(Protocol):
     def weight(self) -> float: ...
     @property
     def by_place(self) -> bool: ...
+    @property
+    def of_key_and_genre(self) -> bool: ...
 
     def scores(self, pairs: Pairs) -> np.ndarray:
         """Return (before, after) float32 from 0, bad, to 1, good; NaN where a track lacks what is needed."""
@@ -114,6 +121,11 @@ class KeyAxis:
     def __post_init__(self) -> None:
         check_fields("axes.key", self)
         check_choice("axes.key.mode", self.mode, KEY_MODES)
+
+    @property
+    def of_key_and_genre(self) -> bool:
+        """Whether the keys alone decide: in vinyl mode, the tempo moves them."""
+        return self.mode == "key_lock"
 
     def scores(self, pairs: Pairs) -> np.ndarray:
         before, after = pairs.columns.key[pairs.before], pairs.columns.key[pairs.after]
@@ -152,6 +164,7 @@ class TempoAxis:
     weight: NotNegative = 0.20
     name = "bpm"
     by_place = False
+    of_key_and_genre = False
 
     def __post_init__(self) -> None:
         check_fields("axes.bpm", self)
@@ -183,6 +196,7 @@ class EnergyAxis:
     halving: Positive = 2.0
     name = "energy"
     by_place = True
+    of_key_and_genre = False
 
     def __post_init__(self) -> None:
         check_fields("axes.energy", self)
@@ -210,6 +224,7 @@ class CurveAxis:
     halving: Positive = 1.5
     name = "curve"
     by_place = True
+    of_key_and_genre = False
 
     def __post_init__(self) -> None:
         check_fields("axes.curve", self)
@@ -238,15 +253,19 @@ class GenreAxis:
     different: Share = 0.2
     name = "genre"
     by_place = False
+    of_key_and_genre = True
 
     def __post_init__(self) -> None:
         check_fields("axes.genre", self)
 
     def scores(self, pairs: Pairs) -> np.ndarray:
-        before = pairs.columns.genre_codes[pairs.before][:, None]
-        after = pairs.columns.genre_codes[pairs.after][None, :]
-        scores = np.where(before == after, np.float32(1), np.float32(self.different))
-        return np.where((before < 0) | (after < 0), np.float32(np.nan), scores)
+        genres = pairs.columns.text_codes("genre")
+        before = genres.codes[pairs.before]
+        # Per track before, the score of each genre after. The last one, index -1, is an unknown genre.
+        table = np.full((len(before), len(genres.numbers) + 1), self.different, dtype=np.float32)
+        table[np.arange(len(before)), before] = 1
+        table[:, -1] = table[before < 0] = np.nan
+        return table[:, genres.codes[pairs.after]]
 
     def reason(self, pairs: Pairs, before: int, after: int) -> str:
         genre, following = (str(pairs.columns.genre[row]) for row in pairs.one(before, after))
@@ -268,6 +287,7 @@ class TimbreAxis:
     similar: Share = 0.6
     name = "timbre"
     by_place = False
+    of_key_and_genre = False
 
     def __post_init__(self) -> None:
         check_fields("axes.timbre", self)
@@ -301,6 +321,7 @@ class LoudnessAxis:
     halving_lu: Positive = 4.0
     name = "loudness"
     by_place = False
+    of_key_and_genre = False
 
     def __post_init__(self) -> None:
         check_fields("axes.loudness", self)

@@ -152,10 +152,11 @@ class SetSearch:
         top = np.argpartition(-flat, most - 1)[:most]
         # The bound is one value: of equal ones, the first, whatever the partition took.
         top = np.flatnonzero(flat >= max(flat[top].min(), np.finfo(flat.dtype).min))
+        tracks = [used.tobytes() for used in np.packbits(beam.used, axis=1)]
         kept: dict[tuple[int, bytes], int] = {}
         for index in top[np.lexsort((top, -flat[top]))].tolist():
             one, track = divmod(index, len(self._rows))
-            kept.setdefault((track, np.sort(np.append(beam.paths[one], track)).tobytes()), index)
+            kept.setdefault((track, tracks[one]), index)
             if len(kept) == self._width:
                 break
         return np.fromiter(kept.values(), dtype=np.int64)

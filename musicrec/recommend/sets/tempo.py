@@ -12,6 +12,8 @@ MULTIPLES = {"own": 1.0, "half": 0.5, "double": 2.0, "three_to_two": 1.5, "two_t
 
 SIGNS = {1.0: "", 0.5: "÷2", 2.0: "×2", 1.5: "3:2", 2 / 3: "2:3"}
 
+_MARGIN_PERCENT = 1e-3  # more than rounding makes of a change
+
 
 @dataclass(frozen=True, kw_only=True)
 class TempoChange:
@@ -91,6 +93,24 @@ class TempoRules:
         unknown = np.isnan(ratio)
         percent[unknown] = multiple[unknown] = score[unknown] = np.nan
         return TempoChange(percent=percent, multiple=multiple, score=score)
+
+    def may_be_within(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        """Return where a change may be within the tempo budget of a transition, at some multiple: quickly, not exactly.
+
+        Args:
+            before: (before,) float32 BPM, NaN if unknown.
+            after: (after,) float32 BPM, NaN if unknown.
+
+        Returns:
+            (before, after) bool; True where a tempo is unknown, as that exceeds no budget.
+        """
+        ratio = after[None, :] / before[:, None]
+        within = np.isnan(ratio)
+        share = (self.transition_percent + _MARGIN_PERCENT) / 100
+        for name, times in MULTIPLES.items():
+            if name == "own" or getattr(self, name):
+                within |= (ratio >= np.float32((1 - share) / times)) & (ratio <= np.float32((1 + share) / times))
+        return within
 
 
 def tempo_sign(multiple: float) -> str:

@@ -133,15 +133,36 @@ class TransitionScore:
         mean[pairs.tempo.crossed] *= np.float32(self.tempo.two_against_three)
         return mean
 
+    def bounds(self, pairs: Pairs) -> np.ndarray:
+        """Return what the scores of all pairs can be at most, (before, after) float32, up to rounding.
+
+        Only the axes are asked that know no more than key and genre. All others count as known, and as perfect.
+        """
+        axes = self._counted(pairs)
+        known = self._sums(pairs, [axis for axis in axes if axis.of_key_and_genre])
+        counted = np.float32(sum(axis.weight for axis in axes))
+        other = np.float32(sum(axis.weight for axis in axes if not axis.of_key_and_genre))
+        weights = known.weights + other
+        best = np.divide(known.values + other, weights, out=np.zeros_like(weights), where=weights > 0)
+        best *= 1 - np.float32(self.missing_costs) * (1 - weights / counted)
+        return best
+
+    def budget_factors(self, pairs: Pairs) -> np.ndarray:
+        """Return what the tempo budget of a transition leaves of the scores at most, (before, after) float32."""
+        within = self.tempo.may_be_within(pairs.columns.bpm[pairs.before], pairs.columns.bpm[pairs.after])
+        return np.where(within, np.float32(1), np.float32(self.tempo.over_budget))
+
     def sums(self, pairs: Pairs, *, by_place: bool) -> "Sums":
         """Return the weighted sums over the axes that depend, or do not depend, on the place in the set."""
+        return self._sums(pairs, [axis for axis in self._counted(pairs) if axis.by_place == by_place])
+
+    def _sums(self, pairs: Pairs, axes: Sequence[Axis]) -> "Sums":
         values, weights = np.zeros(pairs.shape, np.float32), np.zeros(pairs.shape, np.float32)
-        for axis in self._counted(pairs):
-            if axis.by_place == by_place:
-                scores = axis.scores(pairs)
-                known = ~np.isnan(scores)
-                np.add(values, np.float32(axis.weight) * scores, out=values, where=known)
-                np.add(weights, np.float32(axis.weight), out=weights, where=known)
+        for axis in axes:
+            scores = axis.scores(pairs)
+            known = ~np.isnan(scores)
+            values += np.where(known, np.float32(axis.weight) * scores, np.float32(0))
+            weights += np.float32(axis.weight) * known
         return Sums(values=values, weights=weights)
 
     def explain(self, pairs: Pairs, *, filler: bool = False, set_budget_left: float = np.inf) -> Transition:
