@@ -6,8 +6,10 @@ import shutil
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from musicrec.recommend.sets.curve import EnergyCurve
 from musicrec.web.settings import ServerSettings
 from tests.web.page_server import PATIENCE_S, TITLES, ask, running, until, write_music
 
@@ -474,6 +476,21 @@ def test_half_tempo_is_no_jump_in_the_picture_of_a_set(open_page):
     assert ["clash" in one.get_attribute("class") for one in page.locator(".transition").all()] == [
         False, True, False, False
     ]  # fmt: skip
+
+
+def test_the_shapes_of_a_curve_are_those_of_the_command(open_page):
+    page = open_page("sets")
+    page.get_by_role("combobox", name="Start with").fill("Amber")
+    page.get_by_role("option", name="Amber").wait_for()
+    page.keyboard.press("Enter")
+    for shape in ("flat", "rise", "peak", "wave"):
+        page.get_by_role("button", name=shape, exact=True).click()
+        with page.expect_request("**/api/v1/sets") as asked:
+            page.get_by_role("button", name="Build the set").click()
+        page.locator(".set-track").nth(1).wait_for()
+        curve = np.array(asked.value.post_data_json["curve"])
+        wanted = EnergyCurve(shape=shape).targets(11, curve[0, 1])
+        np.testing.assert_allclose(np.interp(np.linspace(0, 1, 11), *curve.T), wanted, atol=2e-3)
 
 
 def test_the_library_is_searched_filtered_and_sorted(open_page):

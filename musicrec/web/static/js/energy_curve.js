@@ -13,7 +13,9 @@ const SPAN = 3; // how much higher its top is
 // The shapes of `musicrec set --curve`, from 0 at the beginning to 1 at the top.
 const SHAPES = { flat: () => 0, rise: (x) => x, peak: (x) => (x < 0.7 ? x / 0.7 : (1 - x) / 0.3),
   wave: (x) => 0.5 - 0.5 * Math.cos(4 * Math.PI * x) };
-const sample = (shape, low) => Array.from({ length: POINTS }, (_, i) => low + (Math.min(HIGH, low + SPAN) - low) * shape(i / (POINTS - 1)));
+const FINE = 201; // points of a shape as it is asked for, so that its top, at 0.7, is one of them
+const sample = (shape, low, points = POINTS) =>
+  Array.from({ length: points }, (_, i) => low + (Math.min(HIGH, low + SPAN) - low) * shape(i / (points - 1)));
 
 /**
  * Return {element, value(), state(), startAt(energy)}: the value is [[place, energy], …], or null for no curve.
@@ -106,7 +108,11 @@ export function energyCurve(initial, signal, onchange = () => {}) {
   return {
     element: h("div", { class: "field curve-part" }, h("span", { class: "label", text: "Energy: draw it" }), canvas, buttons,
       h("details", {}, h("summary", { class: "label", text: "As numbers" }), numbers)),
-    value: () => (kind === "none" ? null : heights.map((energy, i) => [Number((i / (POINTS - 1)).toFixed(4)), Number(energy.toFixed(2))])),
+    value: () => {
+      if (kind === "none") return null;
+      const energies = SHAPES[kind] ? sample(SHAPES[kind], low, FINE) : heights;
+      return energies.map((energy, i) => [i / (energies.length - 1), Number(energy.toFixed(3))]);
+    },
     state,
     startAt: (energy) => {
       low = energy ?? USUAL;
