@@ -25,6 +25,14 @@ JSON_BYTES = 2**20
 JSON_S = 30.0
 """Time in which all of a body of JSON must come; that of an upload is limited by `uploads`."""
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+_NO_TOKEN = (
+    "this server needs its token: open the address that `musicrec serve` printed, or send the header Authorization: "
+    "Bearer TOKEN"
+)
+_WRONG_TOKEN = (
+    "this is not the token of this server; without --token, there is a new one at each start: open the address that "
+    "`musicrec serve` printed"
+)
 _UPLOADS = "/api/v1/uploads"
 _OPEN = ("/healthz",)  # answered without a token
 _PROXIES = (
@@ -86,8 +94,7 @@ class Security:
         if not (path in _OPEN or _PLAYERS.fullmatch(path) or is_authorised(scope, self._settings)):
             await answer.refuse(
                 401,
-                "this server needs its token: open the address that `musicrec serve` printed, or send the header "
-                "Authorization: Bearer TOKEN",
+                _WRONG_TOKEN if _bearer(headers) or (path in ("", "/") and query.get("token")) else _NO_TOKEN,
                 {"www-authenticate": "Bearer"},
             )
             return

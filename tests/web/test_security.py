@@ -127,6 +127,9 @@ def test_the_token(serve, settings: ServerSettings):
     assert client.get("/healthz").status_code == 200
     for wrong in (f"Bearer {TOKEN}x", f"Basic {TOKEN}", TOKEN, "Bearer", "Bearer é"):
         assert client.get("/api/v1/library", headers={"authorization": wrong.encode()}).status_code == 401
+    refused = client.get("/?token=wrong"), client.get("/api/v1/library", headers={"authorization": "Bearer wrong"})
+    assert all(answer.json()["detail"].startswith("this is not the token of this server") for answer in refused)
+    assert client.get("/").json()["detail"].startswith("this server needs its token")
     assert client.get("/api/v1/library", headers={"authorization": f"Bearer {TOKEN}"}).status_code == 200
 
     answer = client.get(f"/?token={TOKEN}&x=1", follow_redirects=False)
