@@ -114,6 +114,7 @@ def ask(page, title: str) -> None:
     page.get_by_role("combobox", name="Track to ask about").fill(title)
     page.get_by_role("option", name=title).wait_for()
     page.keyboard.press("Enter")
+    page.locator(".found[aria-busy=false]").wait_for()  # else the rows may be those of the question before
     page.locator(".result:not(.skeleton)").first.wait_for()
 
 

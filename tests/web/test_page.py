@@ -853,6 +853,24 @@ def test_nothing_is_wider_than_the_screen(open_page, width):
         assert page.evaluate("document.documentElement.scrollWidth") <= width, view
 
 
+@pytest.mark.parametrize("width", [360, 701, 820])
+def test_running_work_does_not_lie_over_the_names_of_views(open_page, tmp_path, width):
+    files = sorted(write_music(tmp_path / "new", ("Meadow", "Nook"), seed=5).iterdir())
+    page = open_page(width=width)
+    job = {"id": "0" * 16, "kind": "analysis", "state": "running", "done": 2, "total": 4, "message": "", "track": None}
+    job |= {"result": None}
+    page.route("**/uploads?*", lambda route: route.fulfill(json={"id": "u-0", "job": job}))
+    page.route(re.compile("/jobs/0+$"), lambda route: route.fulfill(json=job))
+    page.route("**/events", lambda route: route.fulfill(content_type="text/event-stream", body=": nothing\n\n"))
+    page.locator("input[type=file]").first.set_input_files(files)
+    page.get_by_role("button", name="Analysing 2 of 4").wait_for()
+    button, links = page.locator(".working").bounding_box(), page.locator(".views a")
+    for box in (link.bounding_box() for link in links.all()):
+        apart = box["x"] + box["width"] <= button["x"] or box["y"] >= button["y"] + button["height"]
+        assert apart or box["x"] >= button["x"] + button["width"], (box, button)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_the_first_view_is_small(open_page):
     page = open_page()
     page.get_by_role("heading", name="Which track are you playing?").wait_for()

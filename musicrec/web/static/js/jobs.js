@@ -107,9 +107,10 @@ export function jobsButton() {
     const jobs = [...running.values()];
     button.hidden = !jobs.length;
     if (!jobs.length) return;
-    const [{ kind }] = jobs;
+    const [{ kind, state }] = jobs;
     const others = jobs.length > 1 ? ` +${jobs.length - 1}` : "";
-    text.textContent = `${WORDS[kind] ?? "Working"} ${progressText(jobs[0])}${others}`;
+    text.textContent = `${state === "waiting" ? "Waiting" : `${WORDS[kind] ?? "Working"} ${progressText(jobs[0])}`}${others}`;
+    button.title = text.textContent;
   };
   listen("jobs", update);
   return button;
