@@ -6,6 +6,7 @@ Only Typer is imported before a subcommand is known. A subcommand imports what i
 from musicrec.programs import startup  # first: see there
 
 # isort: split
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -167,6 +168,8 @@ def set_(
     """
     from musicrec.config.explain import one_message
 
+    # The products are small: threads of the linear algebra would only wait for each other.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with one_message(), named_options(SET_OPTIONS):
         from musicrec.programs import set_command
         from musicrec.recommend.recommender import Recommender
