@@ -330,3 +330,15 @@ def test_a_silent_server_is_not_taken_for_a_damaged_file(open_page):
     page.locator("#offline").wait_for()
     page.wait_for_timeout(300)
     assert page.locator(".toast.error").count() == 0
+
+
+def test_a_server_that_is_silent_at_first_is_waited_for(open_page):
+    page = open_page()
+    page.watched.expected.extend(["ERR_FAILED", "ERR_CONNECTION"])
+    page.route("**/api/v1/**", lambda route: route.abort())
+    page.reload()
+    page.locator("#offline").wait_for()
+    page.unroute("**/api/v1/**")
+    page.get_by_role("button", name="Keyboard shortcuts").wait_for()
+    page.locator(".welcome").wait_for()
+    assert page.get_by_role("button", name="Keyboard shortcuts").count() == 1 and page.locator("#offline").is_hidden()

@@ -60,6 +60,7 @@ function watchServer() {
     banner.hidden = false;
     waiting = setInterval(async () => {
       if (await answers() && waiting) {
+        if (!store.session) location.reload(); // it was silent from the beginning
         tell("online");
         await readLibrary().catch(report);
         route();
@@ -97,6 +98,7 @@ async function start() {
     report(error);
   }
   clearTimeout(opening);
+  if (!store.session) return; // the banner says so
   let asking = false;
   listen("signed out", async () => { // a session ended, or somebody else signed out in another tab
     if (asking || !store.session?.users) return;
