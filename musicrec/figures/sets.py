@@ -30,6 +30,7 @@ class DrawnTrack:
         name: Such as "artist – title".
         starts: When it starts, from the start of the set, such as "1:02:03".
         bpm: Tempo in BPM.
+        mixed_bpm: The tempo at which it counts in the mix: `bpm`, or half or double of it.
         energy: From 1, calm, to 10, hard.
         target: The energy that the curve wants.
         camelot: Camelot code of the key, such as "8A".
@@ -40,6 +41,7 @@ class DrawnTrack:
     name: str
     starts: str
     bpm: float | None
+    mixed_bpm: float | None
     energy: float | None
     target: float | None
     camelot: str | None
@@ -65,8 +67,7 @@ def set_figure(tracks: Sequence[DrawnTrack], *, title: str) -> Figure:
             panel.axhline(place, color=_GRID, linewidth=0.6, zorder=0)
     names, tempo, energy, keys, transitions = panels
     _write_names(names, tracks)
-    _draw_numbers(tempo, [track.bpm for track in tracks], colour=COLOURS[0], digits=0, least=10.0)
-    tempo.set_title("BPM", fontsize=9, loc="left")
+    _draw_tempo(tempo, tracks)
     _draw_energy(energy, tracks)
     _draw_keys(keys, [track.camelot for track in tracks])
     _draw_transitions(transitions, [track.led_into for track in tracks])
@@ -110,8 +111,25 @@ def _write_names(axes: Axes, tracks: Sequence[DrawnTrack]) -> None:
     axes.set_title(f"track{bold}, start", fontsize=9, loc="left")
 
 
-def _draw_numbers(axes: Axes, values: Sequence[float | None], *, colour: str, digits: int, least: float) -> None:
-    """Draw a line through the known numbers, with a gap where one is unknown, and write them at the right."""
+def _draw_tempo(axes: Axes, tracks: Sequence[DrawnTrack]) -> None:
+    """Draw the tempi at which tracks mix, hollow where that is not their own, which is written at the right."""
+    words = []
+    for track in tracks:
+        by = 1.0 if track.bpm is None or track.mixed_bpm is None else track.mixed_bpm / track.bpm
+        sign = "" if round(by, 2) == 1 else f" ×{by:.0f}" if by > 1 else f" ÷{1 / by:.0f}"
+        words.append("unknown" if track.bpm is None else f"{track.bpm:.0f}{sign}")
+    _draw_numbers(axes, [track.mixed_bpm for track in tracks], colour=COLOURS[0], words=words, least=10.0)
+    for place, track in enumerate(tracks):
+        if track.mixed_bpm is not None and track.mixed_bpm != track.bpm:
+            axes.plot(track.mixed_bpm, place, marker="o", markersize=4, color=COLOURS[0], markerfacecolor="white")
+    folded = any(" " in word for word in words)
+    axes.set_title("BPM (○ as it mixes)" if folded else "BPM", fontsize=9, loc="left")
+
+
+def _draw_numbers(
+    axes: Axes, values: Sequence[float | None], *, colour: str, words: Sequence[str], least: float
+) -> None:
+    """Draw a line through the known numbers, with a gap where one is unknown, and write words at the right."""
     numbers = np.array([math.nan if value is None else value for value in values])
     axes.plot(numbers, np.arange(len(numbers)), color=colour, linewidth=1.3, marker="o", markersize=4)
     known = numbers[~np.isnan(numbers)]
@@ -119,8 +137,8 @@ def _draw_numbers(axes: Axes, values: Sequence[float | None], *, colour: str, di
     middle, span = (low + high) / 2, max(high - low, least)
     axes.set_xlim(middle - 0.6 * span, middle + 1.0 * span)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-    for place, number in enumerate(numbers):
-        shown, look = ("unknown", {"color": GREY}) if math.isnan(number) else (f"{number:.{digits}f}", {})
+    for place, (number, shown) in enumerate(zip(numbers, words, strict=True)):
+        look = {"color": GREY} if math.isnan(number) else {}
         axes.text(1.0, place, shown, transform=axes.get_yaxis_transform(), **_AT_THE_RIGHT, **look)
 
 
@@ -129,7 +147,9 @@ _AT_THE_RIGHT = {"ha": "right", "va": "center", "fontsize": _SMALL}
 
 def _draw_energy(axes: Axes, tracks: Sequence[DrawnTrack]) -> None:
     targets = np.array([math.nan if track.target is None else track.target for track in tracks])
-    _draw_numbers(axes, [track.energy for track in tracks], colour=COLOURS[1], digits=1, least=9.0)
+    energies = [track.energy for track in tracks]
+    words = ["unknown" if energy is None else f"{energy:.1f}" for energy in energies]
+    _draw_numbers(axes, energies, colour=COLOURS[1], words=words, least=9.0)
     axes.set_xlim(0.5, 13.0)
     axes.set_xticks([1, 4, 7, 10])
     wanted = not np.isnan(targets).all()

@@ -122,13 +122,14 @@ def draw(made: TrackSet, files: Sequence[Path]) -> None:
             name=track.label,
             starts=length_text(round(60 * track.starts_min)),
             bpm=track.bpm,
+            mixed_bpm=mixed_bpm,
             energy=track.energy,
             target=track.target,
             camelot=track.camelot,
             locked=track.locked,
             led_into=score,
         )
-        for track, score in zip(made.tracks, led_into, strict=True)
+        for track, mixed_bpm, score in zip(made.tracks, made.mixed_bpm, led_into, strict=True)
     ]
     title = (
         f"Set of {counted(len(drawn))}, {length_text(60 * made.minutes)}, "

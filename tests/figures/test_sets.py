@@ -12,7 +12,7 @@ NAMES = ("short", "a very long name of a track " * 6, "$uicideboy$ – $ave", "�
 
 
 def tracks(count: int, **facts) -> list[DrawnTrack]:
-    usual = {"bpm": 120.0, "energy": 5.0, "target": None, "camelot": "8A", "locked": False}
+    usual = {"bpm": 120.0, "mixed_bpm": 120.0, "energy": 5.0, "target": None, "camelot": "8A", "locked": False}
     return [
         DrawnTrack(
             name=NAMES[number % len(NAMES)],
@@ -38,12 +38,26 @@ def test_png_and_svg(tmp_path: Path, recwarn: pytest.WarningsRecorder):
 
 
 def test_what_is_unknown_is_named_and_leaves_a_gap():
-    drawn = tracks(3, bpm=[120.0, None, 124.0], camelot=[None, "12B", "1B"], energy=[None] * 3)
+    drawn = tracks(
+        3, bpm=[120.0, None, 124.0], mixed_bpm=[120.0, None, 124.0], camelot=[None, "12B", "1B"], energy=[None] * 3
+    )
     _, tempo, energy, keys, transitions = set_figure(drawn, title="t").axes
     assert [text.get_text() for text in tempo.texts] == ["120", "unknown", "124"]
     assert [text.get_text() for text in energy.texts] == ["unknown"] * 3
     assert [text.get_text() for text in keys.texts] == ["unknown", "12B", "1B"]
     assert [text.get_text() for text in transitions.texts] == ["0.80", "0.80"]
+
+
+def test_half_time_is_drawn_at_the_tempo_that_mixes():
+    drawn = tracks(4, bpm=[120.0, 61.0, 122.0, 244.0], mixed_bpm=[120.0, 122.0, 122.0, 122.0])
+    tempo = set_figure(drawn, title="t").axes[1]
+    assert [text.get_text() for text in tempo.texts] == ["120", "61 ×2", "122", "244 ÷2"]
+    assert list(tempo.lines[-3].get_xdata()) == [120, 122, 122, 122]
+    assert [(list(line.get_xdata()), list(line.get_ydata())) for line in tempo.lines[-2:]] == [
+        ([122], [1]),
+        ([122], [3]),
+    ]
+    assert tempo.get_title(loc="left") == "BPM (○ as it mixes)"
 
 
 def test_a_step_over_the_end_of_the_wheel_is_drawn_at_both_sides():

@@ -11,6 +11,9 @@ from musicrec.recommend.columns import Columns
 from musicrec.recommend.key_relations import CAMELOT_24
 from musicrec.recommend.sets.transition import Transition
 
+_FOLDED = (0.5, 2.0)
+_MOST_FOLDED_PERCENT = 8.0  # as far as a pitch fader goes
+
 
 @dataclass(frozen=True, kw_only=True)
 class SetTrack:
@@ -84,6 +87,22 @@ class TrackSet:
         return min(transition.score for transition in self.transitions)
 
     @property
+    def mixed_bpm(self) -> tuple[float | None, ...]:
+        """The tempo of each track as it counts beside those before it, for pictures.
+
+        Half and double time mix as they are, and are no jump: a track of 61 BPM after one of 120 counts as 122. Two
+        beats against three are hard to mix, and remain a jump.
+        """
+        multiples = [1.0]
+        for transition in self.transitions:
+            by, change = transition.tempo_multiple, transition.tempo_change_percent
+            folds = by in _FOLDED and change is not None and abs(change) <= _MOST_FOLDED_PERCENT
+            stays = by is None or by == 1.0
+            multiples.append(multiples[-1] * (by if folds and by else 1.0) if folds or stays else 1.0)
+        pairs = zip(self.tracks, multiples, strict=True)
+        return tuple(None if track.bpm is None else track.bpm * by for track, by in pairs)
+
+    @property
     def rows(self) -> tuple[int, ...]:
         """The rows of the tracks in the columns, in order."""
         return tuple(track.row for track in self.tracks)
@@ -112,7 +131,10 @@ class TrackSet:
             "weakest": round(self.weakest, 4),
             "minutes": round(self.minutes, 2),
             "remarks": list(self.remarks),
-            "tracks": [track.to_dict() for track in self.tracks],
+            "tracks": [
+                track.to_dict() | {"mixed_bpm": None if mixed is None else round(mixed, 1)}
+                for track, mixed in zip(self.tracks, self.mixed_bpm, strict=True)
+            ],
             "transitions": [transition.to_dict() for transition in self.transitions],
         }
 

@@ -7,31 +7,15 @@ const [LEFT, RIGHT] = [44, 16];
 const MARGIN_BPM = 3; // above and below
 const ROWS = { bpm: [14, 96], energy: [132, 212], key: [228, 252] }; // top and bottom
 
-const MIXES = 8; // percent: as far as a pitch fader goes
-
-/**
- * Return by what each tempo is multiplied for its line: half and double time mix as they are, and are no jump. (Two beats
- * against three are hard to mix, and remain one.)
- */
-function multiples(transitions) {
-  const all = [1];
-  for (const { tempo_multiple: by, tempo_change_percent: change } of transitions) {
-    const folds = [0.5, 2].includes(by) && Math.abs(change) <= MIXES;
-    all.push(by === 1 || by === null ? all.at(-1) : folds ? all.at(-1) * by : 1);
-  }
-  return all;
-}
-
 /** Return the picture. @param {object} made A set as the server returns it. */
 export function setChart(made) {
-  const { minutes } = made;
-  const times = multiples(made.transitions);
-  const tracks = made.tracks.map((one, i) => ({ ...one, counted: one.bpm === null ? null : one.bpm * times[i] }));
+  const { minutes, tracks } = made;
+  const mixesOtherwise = (track) => track.mixed_bpm !== track.bpm; // at half or double time, which is no jump
   const width = Math.max(320, Math.min(960, innerWidth - 50)); // so that its words are no smaller on a phone
   const all = Math.max(minutes, 0.1);
   const middle = (track, i) => track.starts_min + ((tracks[i + 1]?.starts_min ?? all) - track.starts_min) / 2;
   const x = (minute) => LEFT + (minute / all) * (width - LEFT - RIGHT);
-  const tempi = tracks.map((one) => one.counted).filter((one) => one !== null);
+  const tempi = tracks.map((one) => one.mixed_bpm).filter((one) => one !== null);
   const [least, greatest] = [Math.min(...tempi), Math.max(...tempi)];
   const [low, high] = tempi.length ? [least - MARGIN_BPM, greatest + MARGIN_BPM] : [0, 1];
   const scale = ([top, bottom], from, to) => (value) => bottom - ((value - from) / (to - from || 1)) * (bottom - top);
@@ -57,9 +41,9 @@ export function setChart(made) {
   let right = 0; // of the last tempo that is written; those that would lie on it are left out
   const own = tracks.map((one, i) => {
     const at = x(middle(one, i));
-    if (times[i] === 1 || one.bpm === null || at < right + 28) return null;
+    if (!mixesOtherwise(one) || at < right + 28) return null;
     right = at;
-    return text(at, bpm(one.counted) + 17, fixed(one.bpm, 0), { class: "own-bpm", "text-anchor": "middle" });
+    return text(at, bpm(one.mixed_bpm) + 17, fixed(one.bpm, 0), { class: "own-bpm", "text-anchor": "middle" });
   });
   const stride = [5, 10, 15, 20, 30, 60].find((one) => all / one <= width / 75) ?? 60;
   const marks = Array.from({ length: Math.floor(all / stride) + 1 }, (_, i) => i * stride);
@@ -71,14 +55,14 @@ export function setChart(made) {
       [svg("line", { class: "grid", x1: x(minute), x2: x(minute), y1: 8, y2: ROWS.key[1] }),
         text(x(minute), 270, `${minute} min`, { "text-anchor": minute ? "middle" : "start" })]).flat(),
     text(4, 20, "BPM"), ...(tempi.length ? [text(4, ROWS.bpm[1] + 4, fixed(least, 0)), text(4, 40, fixed(greatest, 0))] : []),
-    line("counted", bpm, "bpm-line"),
-    ...dots("counted", bpm, (i) => `bpm-dot${times[i] === 1 ? "" : " multiple"}`,
-      (one) => `${fixed(one.bpm)} BPM${one.bpm === one.counted ? "" : `, mixes as ${fixed(one.counted)}`}`).filter(Boolean),
+    line("mixed_bpm", bpm, "bpm-line"),
+    ...dots("mixed_bpm", bpm, (i) => `bpm-dot${mixesOtherwise(tracks[i]) ? " multiple" : ""}`,
+      (one) => `${fixed(one.bpm)} BPM${!mixesOtherwise(one) ? "" : `, mixes as ${fixed(one.mixed_bpm)}`}`).filter(Boolean),
     ...own.filter(Boolean),
     text(4, 127, "energy"), text(4, ROWS.energy[1] + 4, "1"), text(4, ROWS.energy[0] + 12, "10"),
     line("target", energy, "target-line"), line("energy", energy, "energy-line"),
     ...dots("energy", energy, () => "energy-dot", (one) => fixed(one.energy)).filter(Boolean),
     text(4, 245, "key"), ...keys.filter(Boolean)),
-  times.some((one) => one !== 1) &&
+  tracks.some(mixesOtherwise) &&
     h("figcaption", { class: "muted", text: "○ half or double time: drawn at the tempo that mixes, with its own below." }));
 }
