@@ -439,6 +439,35 @@ def test_an_arrow_key_that_is_held_down_moves_a_track_by_as_many_places(open_pag
     until(page, f"document.querySelectorAll('.set-track strong')[1].textContent === {json.dumps(before[1])}")
 
 
+def test_a_transition_can_be_heard(open_page):
+    def longer(route):
+        answer = route.fetch()
+        made = answer.json()
+        for track in made["tracks"]:
+            track["duration_s"] = 60.0  # of which the last 15 s are heard, a quarter
+        route.fulfill(response=answer, json=made)
+
+    page = open_page("sets")
+    page.route("**/api/v1/sets", longer)
+    page.get_by_role("combobox", name="Start with").fill("Amber")
+    page.get_by_role("option", name="Amber").wait_for()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Build the set").click()
+    hear = page.locator(".transition").first.get_by_role("button")
+    hear.wait_for()
+    first, second = page.locator(".set-track strong").all_text_contents()[:2]
+    assert hear.get_attribute("aria-label") == f"Hear the end of {first}, then {second}"
+    page.evaluate("""async () => {
+        const { audio } = await import("/js/player.js");
+        window.begins = new Promise((done) => {
+            audio.addEventListener("seeked", () => done(audio.currentTime / audio.duration), { once: true });
+        });
+    }""")
+    hear.click()
+    assert 0.75 <= page.evaluate("window.begins") < 0.9
+    page.locator(".player .now strong", has_text=second.split(" – ")[-1]).wait_for(timeout=25_000)
+
+
 def test_half_tempo_is_no_jump_in_the_picture_of_a_set(open_page):
     facts = {"camelot": "8A", "key": "A minor", "energy": 5, "target": None, "genre": None}
     tempi, mixed = (120.0, 61.0, 122.0, 180.0, 180.0), (120.0, 122.0, 122.0, 180.0, 180.0)

@@ -6,21 +6,29 @@ import { energyCell } from "./energy.js";
 import { fixed, length } from "./format.js";
 import { icon } from "./icons.js";
 import { movable } from "./movable.js";
-import { isPlaying, player, toggle } from "./player.js";
+import { isPlaying, play, player, toggle } from "./player.js";
 import { bindRow } from "./track_buttons.js";
 
 const WEAK = 0.5; // a transition with a lower score is marked
+const HEARD_S = 15; // of a track, before the next one begins
 const CLASH = 0.3; // and one whose keys or tempi hardly go together, whatever makes up for it
 
 /** Return the row of a track of a set, for the player. */
 export const rowOfSetTrack = (track) => ({ ...track, title: track.name, artist: null });
 
-function transitionRow(transition) {
+/** Play the end of a track of a set, after which the next one begins. */
+function hear(rows, i) {
+  const { duration_s: whole } = rows[i];
+  play(rows[i], { queue: rows, from: whole ? Math.max(0, 1 - HEARD_S / whole) : 0 });
+}
+
+function transitionRow(transition, rows, i) {
   const axes = Object.entries(transition.axes).map(([name, score]) => `${name} ${score === null ? "unknown" : fixed(score, 2)}`).join(", ");
   const clash = ["key", "bpm"].some((name) => (transition.axes[name] ?? 1) < CLASH);
   return h("li", { class: `transition ${transition.score < WEAK || transition.filler ? "weak" : clash ? "clash" : ""}`, title: axes },
     h("span", { class: "score", "aria-label": `Transition ${fixed(transition.score, 2)}`, text: fixed(transition.score, 2) }),
-    h("span", { class: "reason", text: `${transition.reason}${transition.filler ? " · filler" : ""}` }));
+    h("span", { class: "reason", text: `${transition.reason}${transition.filler ? " · filler" : ""}` }),
+    iconButton(icon("play"), `Hear the end of ${rows[i].name}, then ${rows[i + 1].name}`, () => hear(rows, i)));
 }
 
 /**
@@ -55,7 +63,7 @@ export function setList(made, { locked, onorder, onlock, onban, focus = null }) 
     if (focus === row.id) queueMicrotask(() => grip.focus());
     return bindRow(element, row, { play: playing });
   });
-  show(list, items.flatMap((item, i) => [item, made.transitions[i] && transitionRow(made.transitions[i])]));
+  show(list, items.flatMap((item, i) => [item, made.transitions[i] && transitionRow(made.transitions[i], rows, i)]));
   list.update = () => { for (const item of items) item.update(); };
   return list;
 }
