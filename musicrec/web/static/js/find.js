@@ -63,9 +63,11 @@ export async function mount(view, { signal, params }) {
   };
   let parts = null;
   const body = h("div", { class: "find-body" });
+  const goOn = () => view.focus({ preventScroll: true }); // out of the field, so that single keys act on the answer
   const picker = trackPicker({ label: "Track to ask about", placeholder: "Search a track to ask about…",
-    onpick: (track) => useAsQuery(track), key: "/", signal });
-  const path = trackPicker({ label: "Path to", placeholder: "Path to another track…", onpick: leadTo, signal });
+    onpick: (track) => { useAsQuery(track); goOn(); }, key: "/", signal });
+  const path = trackPicker({ label: "Path to", placeholder: "Path to another track…", signal,
+    onpick: (track) => { leadTo(track); goOn(); } });
   const asking = h("div", { class: "ask" }, picker, fileButton(""), chips, path);
   show(view, h("h1", { class: "unseen", text: "Find" }),
     asking, uploads, body);
